@@ -1,0 +1,188 @@
+#include "runtime/bytes.h"
+
+#include <openssl/core_names.h>
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/params.h>
+
+#include <algorithm>
+#include <array>
+#include <chrono>
+#include <stdexcept>
+
+namespace portcall::runtime {
+namespace {
+
+constexpr char kHexDigits[] = "0123456789abcdef";
+constexpr char kStandardAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+constexpr char kUrlAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+
+std::uint32_t Octet(char c) { return static_cast<unsigned char>(c); }
+
+std::string EncodeBase64(std::string_view bytes, const char* alphabet) {
+  std::string out;
+  out.reserve((bytes.size() + 2) / 3 * 4);
+  while (!bytes.empty()) {
+    const std::size_t n = std::min<std::size_t>(3, bytes.size());
+    const std::uint32_t group =
+        Octet(bytes[0]) << 16 | (n > 1 ? Octet(bytes[1]) << 8 : 0U) | (n > 2 ? Octet(bytes[2]) : 0U);
+    out.push_back(alphabet[group >> 18]);
+    out.push_back(alphabet[group >> 12 & 63]);
+    out.push_back(n > 1 ? alphabet[group >> 6 & 63] : '=');
+    out.push_back(n > 2 ? alphabet[group & 63] : '=');
+    bytes.remove_prefix(n);
+  }
+  return out;
+}
+
+constexpr std::array<signed char, 256> MakeUrlValues() {
+  std::array<signed char, 256> values{};
+  values.fill(-1);
+  for (signed char i = 0; i < 64; ++i) values[static_cast<unsigned char>(kUrlAlphabet[i])] = i;
+  return values;
+}
+constexpr std::array<signed char, 256> kUrlValues = MakeUrlValues();
+
+void Check(int ok, const char* what) {
+  if (ok != 1) throw std::runtime_error(std::string("OpenSSL failed: ") + what);
+}
+
+// Fetched once, because a fetch costs more than hashing a small message; never freed, so that no order of
+// destruction at exit matters.
+const EVP_MD* Digest(std::string_view algorithm) {
+  static const EVP_MD* const sha256 = EVP_MD_fetch(nullptr, "SHA256", nullptr);
+  static const EVP_MD* const sha512 = EVP_MD_fetch(nullptr, "SHA512", nullptr);
+  if (algorithm == "sha256") return sha256;
+  if (algorithm == "sha512") return sha512;
+  throw std::invalid_argument("no such hash algorithm: " + std::string(algorithm));
+}
+
+const EVP_MAC_CTX* HmacTemplate() {
+  static const EVP_MAC_CTX* const context = [] {
+    EVP_MAC* mac = EVP_MAC_fetch(nullptr, "HMAC", nullptr);
+    EVP_MAC_CTX* fresh = EVP_MAC_CTX_new(mac);
+    char digest[] = "SHA256";
+    const OSSL_PARAM params[] = {OSSL_PARAM_construct_utf8_string(OSSL_MAC_PARAM_DIGEST, digest, 0),
+                                 OSSL_PARAM_construct_end()};
+    Check(EVP_MAC_CTX_set_params(fresh, params), "HMAC");
+    return fresh;
+  }();
+  return context;
+}
+
+void PutDigits(std::string& text, std::size_t at, std::size_t digits, std::int64_t value) {
+  for (std::size_t i = at + digits; i > at; value /= 10) text[--i] = static_cast<char>('0' + value % 10);
+}
+
+struct FreeMac {
+  void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
+};
+struct FreeMd {
+  void operator()(EVP_MD_CTX* context) const { EVP_MD_CTX_free(context); }
+};
+
+}  // namespace
+
+std::string Hex(std::span<const unsigned char> bytes) {
+  std::string out;
+  out.reserve(bytes.size() * 2);
+  for (const unsigned char byte : bytes) {
+    out.push_back(kHexDigits[byte >> 4]);
+    out.push_back(kHexDigits[byte & 15]);
+  }
+  return out;
+}
+
+std::string Base64(std::string_view bytes) { return EncodeBase64(bytes, kStandardAlphabet); }
+std::string Base64Url(std::string_view bytes) { return EncodeBase64(bytes, kUrlAlphabet); }
+
+bool Base64UrlDecode(std::string_view text, std::string& bytes) {
+  bytes.clear();
+  if (text.size() % 4 != 0) return false;
+  bytes.reserve(text.size() / 4 * 3);
+  for (; !text.empty(); text.remove_prefix(4)) {
+    int digits = 4;
+    if (text.size() == 4) {
+      while (digits > 2 && text[static_cast<std::size_t>(digits) - 1] == '=') --digits;
+    }
+    std::uint32_t group = 0;
+    for (std::size_t i = 0; i < 4; ++i) {
+      const int value = static_cast<int>(i) < digits ? kUrlValues[static_cast<unsigned char>(text[i])] : 0;
+      if (value < 0) return false;
+      group = group << 6 | static_cast<std::uint32_t>(value);
+    }
+    // Bits that no byte uses must be zero: one text for each value.
+    if ((digits == 2 && (group & 0xffff) != 0) || (digits == 3 && (group & 0xff) != 0)) return false;
+    for (int i = 0; i < digits - 1; ++i) bytes.push_back(static_cast<char>(group >> (16 - 8 * i) & 0xff));
+  }
+  return true;
+}
+
+std::string HmacSha256(std::string_view key, std::string_view message) {
+  const std::unique_ptr<EVP_MAC_CTX, FreeMac> context(EVP_MAC_CTX_dup(HmacTemplate()));
+  if (!context) throw std::bad_alloc();
+  // OpenSSL takes a null key for "as before".
+  const auto* key_bytes = reinterpret_cast<const unsigned char*>(key.empty() ? "" : key.data());
+  Check(EVP_MAC_init(context.get(), key_bytes, key.size(), nullptr), "HMAC key");
+  Check(EVP_MAC_update(context.get(), reinterpret_cast<const unsigned char*>(message.data()), message.size()), "HMAC");
+  std::string out(32, '\0');
+  std::size_t size = 0;
+  Check(EVP_MAC_final(context.get(), reinterpret_cast<unsigned char*>(out.data()), &size, out.size()), "HMAC");
+  return out;
+}
+
+bool EqualInConstantTime(std::string_view a, std::string_view b) {
+  return a.size() == b.size() && CRYPTO_memcmp(a.data(), b.data(), a.size()) == 0;
+}
+
+struct Hasher::Impl {
+  std::unique_ptr<EVP_MD_CTX, FreeMd> context{EVP_MD_CTX_new()};
+};
+
+Hasher::Hasher(std::string_view algorithm) : impl_(std::make_unique<Impl>()) {
+  Check(EVP_DigestInit_ex2(impl_->context.get(), Digest(algorithm), nullptr), "hash");
+}
+Hasher::~Hasher() = default;
+Hasher::Hasher(Hasher&&) noexcept = default;
+Hasher& Hasher::operator=(Hasher&&) noexcept = default;
+
+void Hasher::Update(std::string_view bytes) {
+  Check(EVP_DigestUpdate(impl_->context.get(), bytes.data(), bytes.size()), "hash");
+}
+
+std::string Hasher::HexDigest() {
+  std::array<unsigned char, EVP_MAX_MD_SIZE> digest;
+  unsigned size = 0;
+  Check(EVP_DigestFinal_ex(impl_->context.get(), digest.data(), &size), "hash");
+  return Hex({digest.data(), size});
+}
+
+std::string HashHex(std::string_view algorithm, std::string_view bytes) {
+  Hasher hasher(algorithm);
+  hasher.Update(bytes);
+  return hasher.HexDigest();
+}
+
+std::string Rfc3339Nano(std::int64_t unix_nanos) {
+  using std::chrono::floor;
+  const std::chrono::sys_time<std::chrono::nanoseconds> time{std::chrono::nanoseconds(unix_nanos)};
+  const auto day = floor<std::chrono::days>(time);
+  const std::chrono::year_month_day date(day);
+  const std::chrono::hh_mm_ss clock(time - day);
+  std::string out = "0000-00-00T00:00:00";
+  PutDigits(out, 0, 4, static_cast<int>(date.year()));
+  PutDigits(out, 5, 2, static_cast<unsigned>(date.month()));
+  PutDigits(out, 8, 2, static_cast<unsigned>(date.day()));
+  PutDigits(out, 11, 2, clock.hours().count());
+  PutDigits(out, 14, 2, clock.minutes().count());
+  PutDigits(out, 17, 2, clock.seconds().count());
+  if (const auto nanos = clock.subseconds().count(); nanos != 0) {
+    out += ".000000000";
+    PutDigits(out, 20, 9, nanos);
+    out.erase(out.find_last_not_of('0') + 1);
+  }
+  out.push_back('Z');
+  return out;
+}
+
+}  // namespace portcall::runtime

@@ -1,0 +1,184 @@
+#include "runtime/http/client.h"
+
+#include <algorithm>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <cassert>
+#include <optional>
+#include <vector>
+
+#include "runtime/http/client_connection.h"
+
+namespace portcall::http {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+using runtime::SteadyTime;
+using Addresses = std::shared_ptr<const Resolver::Answer>;
+
+// A lookup that its caller may give up: the first of answer, timer and abort wakes it.
+class LookupWait : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+ public:
+  LookupWait(const Executor& executor, Resume<Addresses> resume) : timer_(executor), resume_(std::move(resume)) {}
+
+  static void Start(const std::shared_ptr<LookupWait>& wait, SteadyTime deadline) {
+    wait->timer_.expires_at(deadline);
+    wait->timer_.async_wait([wait](error_code) { wait->End(nullptr); });
+  }
+  void End(Addresses answer) {
+    if (!resume_) return;
+    unlink();
+    std::exchange(resume_, {})(std::move(answer));
+    timer_.cancel();
+  }
+
+ private:
+  asio::basic_waitable_timer<SteadyClock, asio::wait_traits<SteadyClock>, Executor> timer_;
+  Resume<Addresses> resume_;
+};
+
+}  // namespace
+
+class Client::Impl {
+ public:
+  Impl(const Executor& executor, Resolver& resolver, ClientOptions options)
+      : executor_(executor), resolver_(resolver), options_(std::move(options)) {
+    assert(!options_.url.tls() || options_.tls);
+  }
+  ~Impl() {
+    idle_.clear();
+    assert(busy_.empty() && lookups_.empty());
+  }
+
+  Task<Result<Incoming>> Send(Outgoing request, std::chrono::milliseconds timeout);
+  void Close();
+  void Abort();
+  std::size_t idle() const {
+    return static_cast<std::size_t>(std::count_if(idle_.begin(), idle_.end(), [](const auto& c) { return c->open(); }));
+  }
+
+ private:
+  using Connection = std::unique_ptr<ClientConnection>;
+  template <class T>
+  using List = boost::intrusive::list<T, boost::intrusive::constant_time_size<false>>;
+
+  Connection TakeIdle();
+  Incoming Finish(Connection connection);
+  Task<Result<Connection>> Open(SteadyTime deadline);
+  Task<Addresses> LookUp(SteadyTime deadline);
+  Error Cancelled() const { return {Errc::kCancelled, options_.url.host_header() + ": the client was shut down"}; }
+
+  const Executor executor_;
+  Resolver& resolver_;
+  const ClientOptions options_;
+  std::vector<Connection> idle_;  // the last used at the end
+  List<ClientConnection> busy_;
+  List<LookupWait> lookups_;
+  std::uint64_t generation_ = 0;  // connections of an older one are not used again
+  bool aborted_ = false;
+};
+
+Task<Result<Incoming>> Client::Impl::Send(Outgoing request, std::chrono::milliseconds timeout) {
+  if (aborted_) co_return Cancelled();
+  const SteadyTime deadline = SteadyClock::now() + timeout;
+  bool resent = false;
+  // A request that must not be sent twice does not meet a connection that the other side may just have closed.
+  Connection connection = request.resend_on_stale ? TakeIdle() : nullptr;
+  if (connection) {
+    std::optional<Error> failed = co_await connection->Exchange(request, deadline);
+    // Some servers say goodbye to an idle connection with a 408, which then lies there before the request.
+    const bool stale = failed ? failed->code == Errc::kUnavailable && !connection->answered()
+                              : connection->answer().status == 408 && !connection->reusable();
+    if (!stale && failed) co_return *std::move(failed);
+    if (!stale) co_return Finish(std::move(connection));
+    connection.reset();
+    resent = true;
+  }
+
+  Result<Connection> opened = co_await Open(deadline);
+  if (!opened) co_return std::move(opened).error();
+  connection = *std::move(opened);
+  std::optional<Error> failed = co_await connection->Exchange(request, deadline);
+  if (failed) co_return *std::move(failed);
+  Incoming answer = Finish(std::move(connection));
+  answer.resent = resent;
+  co_return answer;
+}
+
+Client::Impl::Connection Client::Impl::TakeIdle() {
+  while (!idle_.empty()) {
+    Connection connection = std::move(idle_.back());
+    idle_.pop_back();
+    if (!connection->open()) continue;
+    busy_.push_back(*connection);
+    return connection;
+  }
+  return nullptr;
+}
+
+Incoming Client::Impl::Finish(Connection connection) {
+  Incoming answer = std::move(connection->answer());
+  connection->unlink();
+  if (connection->reusable() && connection->generation() == generation_ && !aborted_ && options_.max_idle > 0) {
+    // The one that has rested longest is the likeliest to be closed by the other side.
+    if (idle_.size() >= options_.max_idle) idle_.erase(idle_.begin());
+    connection->Rest(options_.idle_timeout);
+    idle_.push_back(std::move(connection));
+  }
+  return answer;
+}
+
+Task<Addresses> Client::Impl::LookUp(SteadyTime deadline) {
+  auto start = [this, deadline](Resume<Addresses> resume) {
+    auto wait = std::make_shared<LookupWait>(executor_, std::move(resume));
+    lookups_.push_back(*wait);
+    LookupWait::Start(wait, deadline);
+    resolver_.Start(executor_, options_.url.host, [wait](Addresses answer) { wait->End(std::move(answer)); });
+  };
+  co_return co_await Suspend<Addresses>(start);
+}
+
+Task<Result<Client::Impl::Connection>> Client::Impl::Open(SteadyTime deadline) {
+  const Addresses found = co_await LookUp(deadline);
+  if (aborted_) co_return Cancelled();
+  if (!found) co_return Error(Errc::kTimeout, options_.url.host_header() + ": looking up its address took too long");
+  if (!*found) co_return Error(Errc::kUnavailable, found->error().detail);
+
+  const std::vector<asio::ip::address>& addresses = **found;
+  std::optional<Error> failed;
+  for (std::size_t i = 0; i < addresses.size(); ++i) {
+    // An address that swallows everything leaves time for those after it.
+    const SteadyTime now = SteadyClock::now();
+    const SteadyTime until = now + (deadline - now) / static_cast<long>(addresses.size() - i);
+    auto connection = std::make_unique<ClientConnection>(options_, generation_);
+    busy_.push_back(*connection);
+    failed = co_await connection->Open(executor_, {addresses[i], options_.url.port}, until);
+    if (!failed) co_return std::move(connection);
+    if (aborted_) co_return Cancelled();
+  }
+  co_return *std::move(failed);
+}
+
+void Client::Impl::Close() {
+  ++generation_;
+  idle_.clear();
+}
+
+void Client::Impl::Abort() {
+  aborted_ = true;
+  Close();
+  for (ClientConnection& connection : busy_) connection.Abort();
+  while (!lookups_.empty()) lookups_.front().End(nullptr);
+}
+
+Client::Client(const Executor& executor, Resolver& resolver, ClientOptions options)
+    : impl_(std::make_unique<Impl>(executor, resolver, std::move(options))) {}
+Client::~Client() = default;
+
+Task<Result<Incoming>> Client::Send(Outgoing request, std::chrono::milliseconds timeout) {
+  return impl_->Send(std::move(request), timeout);
+}
+void Client::Close() { impl_->Close(); }
+void Client::Abort() { impl_->Abort(); }
+std::size_t Client::idle() const { return impl_->idle(); }
+
+}  // namespace portcall::http

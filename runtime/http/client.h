@@ -1,0 +1,64 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "runtime/http/message.h"
+#include "runtime/http/resolver.h"
+#include "runtime/http/tls.h"
+#include "runtime/http/url.h"
+
+namespace portcall::http {
+
+// A request as bytes that the caller keeps alive until the answer: `head` is the request line and the fields, each
+// ended by CRLF, without Content-Length and without the blank line.
+struct Outgoing {
+  std::string_view head;
+  std::string_view body;
+  bool resend_on_stale = true;  // a reused connection that dies before a byte of the answer: once more, on a new one
+};
+
+struct Incoming {
+  int status = 0;
+  std::string reason;       // as sent
+  std::string retry_after;  // the field, or empty
+  std::string location;     // the field, or empty
+  std::string body;         // at most ClientOptions::keep_body bytes
+  bool resent = false;      // the uncounted second try happened
+};
+
+struct ClientOptions {
+  Url url;                           // origin: scheme, host, port
+  TlsContext tls;                    // required for https
+  std::size_t keep_body = 4096;      // bytes of an answer's body that are kept
+  std::size_t max_body = 64 * 1024;  // an answer beyond it ends the connection; its status still counts
+  std::size_t max_head = 32 * 1024;
+  std::size_t max_idle = 32;  // connections kept for reuse
+  std::chrono::milliseconds idle_timeout{std::chrono::seconds(90)};
+};
+
+// A pool of HTTP/1.1 connections to one origin, on one loop. Never follows a redirect. Not limited in width: the
+// caller bounds how many Sends are under way. Close() ends idle connections at once and the others after their answer;
+// the client must outlive its Sends.
+class Client {
+ public:
+  Client(const Executor& executor, Resolver& resolver, ClientOptions options);
+  ~Client();
+
+  // One exchange; everything from the lookup to the last byte of the answer within `timeout`. kTimeout says in which
+  // step; kUnavailable: refused, reset, no such host, TLS; kInvalid: not HTTP. Errors name the host, never a header.
+  Task<Result<Incoming>> Send(Outgoing request, std::chrono::milliseconds timeout);
+
+  void Close();  // for reload: idle connections go, later Sends open new ones
+  void Abort();  // for shutdown: every connection is closed now, pending Sends fail
+  std::size_t idle() const;
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace portcall::http

@@ -1,0 +1,103 @@
+#include "runtime/http/client_connection.h"
+
+#include <array>
+#include <boost/asio/error.hpp>
+#include <charconv>
+#include <cstring>
+
+#include "runtime/http/socket_stream.h"
+
+namespace portcall::http {
+namespace {
+
+using SteadyClock = std::chrono::steady_clock;
+
+// "Content-Length: N", and the end of the head.
+class LengthLine {
+ public:
+  explicit LengthLine(std::size_t length) {
+    constexpr std::string_view kName = "Content-Length: ", kEnd = "\r\n\r\n";
+    char* at = std::copy(kName.begin(), kName.end(), text_.begin());
+    at = std::to_chars(at, text_.end(), length).ptr;
+    size_ = static_cast<std::size_t>(std::copy(kEnd.begin(), kEnd.end(), at) - text_.begin());
+  }
+  asio::const_buffer bytes() const { return asio::buffer(text_.data(), size_); }
+
+ private:
+  std::array<char, 48> text_;
+  std::size_t size_;
+};
+
+// Every stream on a socket is a SocketStream, which can also connect.
+std::unique_ptr<SocketStream> PlainClientStream(const Executor& executor) {
+  return std::unique_ptr<SocketStream>(static_cast<SocketStream*>(PlainStream(TcpSocket(executor)).release()));
+}
+
+}  // namespace
+
+ClientConnection::ClientConnection(const ClientOptions& options, std::uint64_t generation)
+    : options_(options), generation_(generation), reader_(options) {}
+
+void ClientConnection::Abort() {
+  aborted_ = true;
+  if (stream_) stream_->Close();
+}
+
+Error ClientConnection::TimedOut(const char* step) const {
+  return {Errc::kTimeout, options_.url.host_header() + ": " + step + " took too long"};
+}
+
+Error ClientConnection::Broken(const char* step, error_code ec) const {
+  if (aborted_) return {Errc::kCancelled, options_.url.host_header() + ": the client was shut down"};
+  const std::string reason =
+      ec == asio::error::eof ? std::string("the other side closed the connection") : ec.message();
+  return {Errc::kUnavailable, options_.url.host_header() + ": " + step + ": " + reason};
+}
+
+Task<std::optional<Error>> ClientConnection::Open(Executor executor, asio::ip::tcp::endpoint to,
+                                                  runtime::SteadyTime deadline) {
+  const Url& url = options_.url;
+  std::unique_ptr<SocketStream> stream =
+      url.tls() ? TlsClientStream(TcpSocket(executor), options_.tls, url.host) : PlainClientStream(executor);
+  SocketStream& socket = *stream;
+  stream_ = std::move(stream);
+  socket.ExpiresAfter(deadline - SteadyClock::now());
+  const IoResult connected = co_await socket.Connect(to);
+  const std::string where = "connecting to " + to.address().to_string();
+  if (socket.expired()) co_return TimedOut(where.c_str());
+  if (connected.ec) co_return Broken(where.c_str(), connected.ec);
+  if (!url.tls()) co_return std::nullopt;
+  const IoResult shaken = co_await socket.Handshake();
+  if (socket.expired()) co_return TimedOut("the TLS handshake");
+  if (shaken.ec) co_return Broken("the TLS handshake", shaken.ec);
+  co_return std::nullopt;
+}
+
+Task<std::optional<Error>> ClientConnection::Exchange(const Outgoing& request, runtime::SteadyTime deadline) {
+  reusable_ = false;
+  reader_.Start();
+  stream_->ExpiresAfter(deadline - SteadyClock::now());
+  const LengthLine length(request.body.size());
+  const std::array<asio::const_buffer, 3> parts{asio::buffer(request.head), length.bytes(), asio::buffer(request.body)};
+  const IoResult sent = co_await stream_->Write(parts);
+  if (stream_->expired()) co_return TimedOut("sending the request");
+
+  // Who refuses a request may answer before having read it all; so a failed write does not decide.
+  while (true) {
+    const IoResult got = co_await stream_->Read(reader_.Space());
+    const char* step = reader_.started() ? "reading the answer" : "waiting for the answer";
+    if (got.ec && stream_->expired()) co_return TimedOut(step);
+    if (got.ec && sent.ec) co_return Broken("sending the request", sent.ec);
+    if (got.ec && got.ec != asio::error::eof) co_return Broken(step, got.ec);
+    const ResponseReader::Progress progress = got.ec ? reader_.End() : reader_.Got(got.n);
+    if (progress == ResponseReader::Progress::kDone) break;
+    if (progress == ResponseReader::Progress::kInvalid) {
+      co_return Error(Errc::kInvalid, options_.url.host_header() + ": " + reader_.problem());
+    }
+    if (got.ec) co_return Broken(step, got.ec);
+  }
+  reusable_ = reader_.reusable() && !sent.ec;
+  co_return std::nullopt;
+}
+
+}  // namespace portcall::http

@@ -1,0 +1,243 @@
+#include "runtime/http/connection.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <exception>
+
+#include "runtime/bytes.h"
+
+namespace portcall::http {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// A body up to this size is copied behind its head: cheaper than a second buffer, or than sendfile's second call.
+constexpr std::size_t kCopied = 16UL * 1024;
+// A response goes out in pieces of this size, each with a deadline of its own.
+constexpr std::size_t kPiece = 512UL * 1024;
+// What of an unread body is read and forgotten to keep the connection; beyond it the connection closes.
+constexpr std::uint64_t kDrained = 256UL * 1024;
+constexpr std::chrono::seconds kDrainPatience{5};
+constexpr char kTlsHandshake = 0x16;
+
+std::string ShownIp(const asio::ip::address& address) {
+  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
+  }
+  return address.to_string();
+}
+
+Response PlainText(int status, std::string_view text) {
+  Response response;
+  response.status = status;
+  response.fields.Add("Content-Type", "text/plain; charset=utf-8");
+  response.body = std::string(text) + "\n";
+  return response;
+}
+
+std::string_view Bytes(const Response& response) {
+  if (const auto* own = std::get_if<0>(&response.body)) return *own;
+  const auto* shared = std::get_if<1>(&response.body);
+  return shared && *shared ? std::string_view(**shared) : std::string_view();
+}
+
+bool AppendFile(std::string& out, const FileRange& file) {
+  const std::size_t before = out.size();
+  out.resize(before + file.length);
+  const ssize_t n = ::pread(file.fd, out.data() + before, file.length, static_cast<off_t>(file.offset));
+  return n == static_cast<ssize_t>(file.length);
+}
+
+}  // namespace
+
+Connection::Connection(const ServerOptions& options, TcpSocket socket, const asio::ip::tcp::endpoint& peer,
+                       TlsContext tls, std::atomic<std::uint32_t>& open)
+    : options_(options),
+      open_(open),
+      stream_(tls ? TlsServerStream(std::move(socket), tls) : PlainStream(std::move(socket))),
+      parser_(options.limits.head_bytes),
+      body_(*stream_, input_, parser_, options.limits) {
+  request_.peer_ip = ShownIp(peer.address());
+  const bool v6 = request_.peer_ip.find(':') != std::string::npos;
+  request_.peer = (v6 ? "[" + request_.peer_ip + "]" : request_.peer_ip) + ":" + std::to_string(peer.port());
+  request_.tls = tls != nullptr;
+  request_.body = &body_;
+}
+
+Connection::~Connection() { open_.fetch_sub(1, std::memory_order_relaxed); }
+
+Task<> Connection::Run(std::unique_ptr<Connection> self) { co_await self->Serve(); }
+
+void Connection::Drain() {
+  draining_ = true;
+  if (idle_) stream_->Close();
+}
+
+Task<> Connection::Serve() {
+  stream_->ExpiresAfter(options_.limits.head_timeout);
+  const IoResult shaken = co_await stream_->Handshake();
+  if (shaken.ec) co_return;
+  while (co_await ReadHead()) {
+    if (!co_await Exchange()) break;
+  }
+  co_await stream_->Shutdown();
+}
+
+void Connection::StartRequest() {
+  request_.method.clear();
+  request_.target.clear();
+  request_.fields = Fields();
+  parser_.Start(request_);
+}
+
+// True when a whole head is there. What has been received already is parsed without touching the loop.
+Task<bool> Connection::ReadHead() {
+  StartRequest();
+  idle_ = input_.empty();
+  bool timed = false;
+  while (true) {
+    if (!input_.empty()) {
+      if (input_.data().front() == kTlsHandshake && request_.method.empty() && !request_.tls) {
+        co_return co_await Refuse(400, "Client sent a TLS handshake to an HTTP server.");
+      }
+      std::size_t used = 0;
+      const RequestParser::Step step = parser_.ParseHead(input_.data(), used);
+      input_.Consume(used);
+      if (step == RequestParser::Step::kDone) co_return true;
+      if (step == RequestParser::Step::kFault) co_return co_await Refuse(parser_.fault_status(), parser_.fault());
+    }
+    if (idle_) {
+      if (draining_) co_return false;
+      stream_->ExpiresAfter(options_.limits.idle_timeout);
+    } else if (!timed) {
+      timed = true;
+      stream_->InterruptAfter(options_.limits.head_timeout);
+    }
+    const IoResult got = co_await stream_->Read(input_.Prepare(1024));
+    if (got.ec && !idle_ && stream_->expired()) co_return co_await Refuse(408, "The request's head took too long.");
+    if (got.ec) co_return false;
+    input_.Commit(got.n);
+    idle_ = false;
+  }
+}
+
+// One request with its response; true when another may follow.
+Task<bool> Connection::Exchange() {
+  const Clock::time_point start = Clock::now();
+  idle_ = false;
+  written_ = 0;
+  request_.received = runtime::SystemClock().Now();
+  request_.id = runtime::UuidV4();
+  body_.Start();
+
+  Response response = co_await Handle();
+  if (!body_.done() || body_.fault_status() != 0) co_await SettleBody(response);
+  const HeadStyle style{.to_head = request_.method == "HEAD",
+                        .http10 = parser_.http10(),
+                        .keep_alive = parser_.keep_alive() && !response.close && !draining_};
+  const bool sent = co_await Send(response, style);
+  if (options_.on_exchange) {
+    options_.on_exchange({.request = request_,
+                          .response = response,
+                          .written = written_,
+                          .read = body_.received(),
+                          .duration = Clock::now() - start,
+                          .protocol = style.http10 ? "HTTP/1.0" : "HTTP/1.1"});
+  }
+  if (!sent) stream_->Close();
+  const bool goes_on = sent && style.keep_alive;
+  co_return goes_on;
+}
+
+Task<Response> Connection::Handle() {
+  if (body_.too_large()) co_return PlainText(413, "Request Entity Too Large");
+  std::string what;
+  try {
+    co_return co_await options_.handler(request_);
+  } catch (const std::exception& e) {
+    what = e.what();
+  } catch (...) {
+    what = "an unknown exception";
+  }
+  if (options_.on_bug) options_.on_bug(what);
+  co_return PlainText(500, "Internal Server Error");
+}
+
+// The handler has left some of the body, or the body has failed: decides whether the connection can go on.
+Task<> Connection::SettleBody(Response& response) {
+  const bool worth_reading = !body_.awaits_continue() && body_.left() <= kDrained;
+  if (body_.fault_status() == 0 && worth_reading && co_await body_.Drain(kDrained, kDrainPatience)) co_return;
+  // Whatever else the handler made of a body that failed, the fault was the client's.
+  const int fault = body_.fault_status();
+  if (fault != 0 && (response.status < 400 || response.status >= 500)) response = PlainText(fault, ReasonOf(fault));
+  response.close = true;
+}
+
+Task<bool> Connection::Send(const Response& response, const HeadStyle& style) {
+  out_.clear();
+  AppendHead(out_, response, style);
+  const std::size_t head = out_.size();
+  const std::uint64_t size = HasBody(response, style.to_head) ? response.body_size() : 0;
+  const auto* file = std::get_if<FileRange>(&response.body);
+  std::string_view rest;
+  if (size <= kCopied) {
+    if (size > 0 && file && !AppendFile(out_, *file)) co_return false;
+    if (size > 0 && !file) out_ += Bytes(response);
+  } else if (!file) {
+    rest = Bytes(response).substr(0, kPiece);
+  }
+  const asio::const_buffer first[] = {asio::buffer(out_), asio::buffer(rest)};
+  if (!co_await Write(std::span(first, rest.empty() ? 1 : 2))) co_return false;
+  written_ = out_.size() - head + rest.size();
+  if (written_ == size) co_return true;
+  if (file) co_return co_await SendFile(*file);
+  co_return co_await SendBytes(Bytes(response).substr(rest.size()));
+}
+
+Task<bool> Connection::SendBytes(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const asio::const_buffer piece = asio::buffer(bytes.substr(0, kPiece));
+    if (!co_await Write(std::span(&piece, 1))) co_return false;
+    bytes.remove_prefix(piece.size());
+    written_ += piece.size();
+  }
+  co_return true;
+}
+
+Task<bool> Connection::SendFile(const FileRange& file) {
+  std::string copied;
+  while (written_ < file.length) {
+    const std::uint64_t left = file.length - written_;
+    const std::uint64_t offset = file.offset + written_;
+    if (stream_->CanSendFile()) {
+      stream_->ExpiresAfter(options_.limits.body_stall);
+      const IoResult sent = co_await stream_->SendFile(file.fd, offset, std::min<std::uint64_t>(left, kPiece));
+      written_ += sent.n;
+      if (sent.ec) co_return false;
+    } else {
+      copied.clear();
+      const std::uint64_t length = std::min<std::uint64_t>(left, kPiece);
+      if (!AppendFile(copied, {.keep = nullptr, .fd = file.fd, .offset = offset, .length = length})) co_return false;
+      const asio::const_buffer piece = asio::buffer(copied);
+      if (!co_await Write(std::span(&piece, 1))) co_return false;
+      written_ += length;
+    }
+  }
+  co_return true;
+}
+
+Task<bool> Connection::Write(std::span<const asio::const_buffer> buffers) {
+  stream_->ExpiresAfter(options_.limits.body_stall);
+  const IoResult sent = co_await stream_->Write(buffers);
+  co_return !sent.ec;
+}
+
+// Answers a head that is no request; false, for the connection ends with it.
+Task<bool> Connection::Refuse(int status, std::string_view why) {
+  const Response response = PlainText(status, why);
+  co_await Send(response, {.to_head = false, .http10 = false, .keep_alive = false});
+  co_return false;
+}
+
+}  // namespace portcall::http

@@ -1,0 +1,103 @@
+#include "runtime/http/listener.h"
+
+#include <boost/asio/ip/v6_only.hpp>
+#include <charconv>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+namespace portcall::http {
+namespace {
+
+using asio::ip::tcp;
+
+// How often a free port of the first address may turn out to be taken on the second.
+constexpr int kTries = 32;
+
+struct HostPort {
+  std::string host;
+  std::uint16_t port = 0;
+};
+
+std::optional<HostPort> Split(std::string_view addr) {
+  const std::size_t colon = addr.rfind(':');
+  if (colon == std::string_view::npos) return std::nullopt;
+  std::string_view host = addr.substr(0, colon);
+  const std::string_view port = addr.substr(colon + 1);
+  if (host.starts_with('[') && host.ends_with(']')) {
+    host = host.substr(1, host.size() - 2);
+  } else if (host.find(':') != std::string_view::npos) {
+    return std::nullopt;
+  }
+  HostPort result{std::string(host), 0};
+  const auto [end, ec] = std::from_chars(port.data(), port.data() + port.size(), result.port);
+  if (port.empty() || ec != std::errc() || end != port.data() + port.size()) return std::nullopt;
+  return result;
+}
+
+Error Failed(const std::string& addr, const error_code& ec) {
+  std::string detail = "cannot listen on " + addr + ": " + ec.message();
+  if (ec == asio::error::address_in_use) detail += "; stop the process that has it, or choose another port";
+  if (ec == asio::error::access_denied) detail += "; ports below 1024 need privileges";
+  if (ec == boost::system::errc::address_not_available) detail += "; no interface of this machine has that address";
+  return Error(Errc::kInvalid, std::move(detail));
+}
+
+error_code Open(Acceptor& acceptor, const tcp::endpoint& at, bool v6_only) {
+  error_code ec;
+  acceptor.open(at.protocol(), ec);
+  if (!ec) acceptor.set_option(Acceptor::reuse_address(true), ec);
+  if (!ec && at.address().is_v6()) acceptor.set_option(asio::ip::v6_only(v6_only), ec);
+  if (!ec) acceptor.bind(at, ec);
+  if (!ec) acceptor.listen(Acceptor::max_listen_connections, ec);
+  return ec;
+}
+
+Result<std::vector<Acceptor>> BindOne(const Executor& executor, const std::string& addr, const tcp::endpoint& at) {
+  std::vector<Acceptor> acceptors;
+  acceptors.emplace_back(executor);
+  if (const error_code ec = Open(acceptors.back(), at, true)) return Failed(addr, ec);
+  return acceptors;
+}
+
+Result<std::vector<Acceptor>> BindAll(const Executor& executor, const std::string& addr, std::uint16_t port) {
+  std::vector<Acceptor> acceptors;
+  acceptors.emplace_back(executor);
+  const error_code ec = Open(acceptors.back(), {asio::ip::address_v6::any(), port}, false);
+  if (!ec) return acceptors;
+  if (ec == asio::error::address_in_use || ec == asio::error::access_denied) return Failed(addr, ec);
+  return BindOne(executor, addr, {asio::ip::address_v4::any(), port});  // a machine without IPv6
+}
+
+Result<std::vector<Acceptor>> BindLoopbacks(const Executor& executor, const std::string& addr, std::uint16_t port) {
+  for (int i = 1;; ++i) {
+    Result<std::vector<Acceptor>> v4 = BindOne(executor, addr, {asio::ip::address_v4::loopback(), port});
+    if (!v4) return v4;
+    const std::uint16_t same = v4->front().local_endpoint().port();
+    Acceptor v6(executor);
+    const error_code ec = Open(v6, {asio::ip::address_v6::loopback(), same}, true);
+    if (!ec) v4->push_back(std::move(v6));
+    if (!ec || ec != asio::error::address_in_use) return v4;
+    if (port != 0 || i == kTries) return Failed("[::1]:" + std::to_string(same), ec);
+  }
+}
+
+}  // namespace
+
+Result<std::vector<Acceptor>> Bind(const Executor& executor, const std::string& addr) {
+  const std::optional<HostPort> parts = Split(addr);
+  if (!parts) return Error(Errc::kInvalid, "cannot listen on \"" + addr + "\": write host:port, :port or [v6]:port");
+  if (parts->host.empty()) return BindAll(executor, addr, parts->port);
+  if (parts->host == "localhost") return BindLoopbacks(executor, addr, parts->port);
+  error_code ec;
+  asio::ip::address address = asio::ip::make_address(parts->host, ec);
+  if (ec) {
+    tcp::resolver resolver(executor.context());
+    const auto found = resolver.resolve(parts->host, "", ec);
+    if (ec || found.empty()) return Error(Errc::kInvalid, "cannot listen on " + addr + ": no such host");
+    address = found.begin()->endpoint().address();
+  }
+  return BindOne(executor, addr, {address, parts->port});
+}
+
+}  // namespace portcall::http

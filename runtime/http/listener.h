@@ -1,0 +1,17 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "runtime/http/sockets.h"
+
+namespace portcall::http {
+
+using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, Executor>;
+
+// Listens on what `addr` means, as Go reads it: "host:port", ":port" for every address of both families. `localhost` is
+// both loopbacks, on one port. kInvalid names the address, what is wrong and what to do. Blocks when it looks up a
+// name.
+Result<std::vector<Acceptor>> Bind(const Executor& executor, const std::string& addr);
+
+}  // namespace portcall::http

@@ -1,0 +1,97 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "runtime/clock.h"
+#include "runtime/result.h"
+#include "runtime/task.h"
+
+namespace portcall::http {
+
+// Header fields in the order of the wire; names compare without case.
+class Fields {
+ public:
+  struct Field {
+    std::string name, value;
+  };
+  void Add(std::string name, std::string value) { fields_.push_back({std::move(name), std::move(value)}); }
+  void Set(std::string_view name, std::string value);  // replaces every field of that name
+  // The first value, or empty. Valid until the fields change.
+  std::string_view Get(std::string_view name) const;
+  bool Has(std::string_view name) const;
+  std::vector<std::string_view> All(std::string_view name) const;
+  const std::vector<Field>& all() const { return fields_; }
+
+ private:
+  std::vector<Field> fields_;
+};
+
+bool EqualsIgnoreCase(std::string_view a, std::string_view b);
+
+// A request body is pulled by the handler, never pushed: that is the back-pressure. What a handler leaves unread is
+// drained (up to a bound) or the connection is closed after the response.
+class Body {
+ public:
+  virtual ~Body() = default;
+  // Fills `into` with 1..size bytes; 0 at the end. kInvalid: malformed or cut short; kTimeout: the peer stalled;
+  // kTooLarge: beyond the server's limit. Sends `100 Continue` first where the client waits for it. After a failure the
+  // connection ends, and an answer that is no 4xx is replaced by the server's own 400, 408 or 413.
+  virtual Task<Result<std::size_t>> Read(std::span<char> into) = 0;
+  // Content-Length where the client named one (0 when there is no body); none for chunked.
+  virtual std::optional<std::uint64_t> length() const = 0;
+};
+
+// The whole body, or kTooLarge as soon as it is known to pass `limit` bytes.
+Task<Result<std::string>> ReadAll(Body& body, std::size_t limit);
+
+struct Request {
+  std::string method;  // as sent; methods are case-sensitive
+  std::string target;  // origin form: path, then ?query
+  Fields fields;
+  std::string peer;     // "ip:port" of the TCP peer, v6 in brackets
+  std::string peer_ip;  // without the port; v4-mapped addresses as v4
+  bool tls = false;
+  std::string id;  // UUID made by the server for this request
+  runtime::WallTime received{};
+  Body* body = nullptr;  // lives as long as the request; never null in a handler
+
+  std::string_view path() const;
+  std::string_view query() const;  // without the '?'
+};
+
+// A part of an open file, sent with sendfile(2) on plain TCP. `keep` owns the descriptor.
+struct FileRange {
+  std::shared_ptr<const void> keep;
+  int fd = -1;
+  std::uint64_t offset = 0, length = 0;
+};
+
+struct Response {
+  int status = 200;
+  Fields fields;  // without Date, Connection, Content-Length, Transfer-Encoding: those are the server's
+  std::variant<std::string, std::shared_ptr<const std::string>, FileRange> body;
+  // For HEAD: the length that a GET would have. Otherwise it follows from the body.
+  std::optional<std::uint64_t> head_length;
+  bool close = false;  // end the connection after this response
+  // For logs and metrics; never sent.
+  std::string handler;                                   // Distribution's handler name: base, manifest, blob, ...
+  std::vector<std::pair<std::string, std::string>> log;  // vars.name, vars.reference, err.code, auth.user.name, ...
+
+  std::uint64_t body_size() const;
+};
+
+// Serves one request; runs on the connection's loop. An exception is a bug: answered with 500, logged, counted.
+using Handler = std::function<Task<Response>(Request& request)>;
+
+std::string_view ReasonOf(int status);
+
+}  // namespace portcall::http

@@ -1,0 +1,179 @@
+#include "runtime/http/server.h"
+
+#include <algorithm>
+#include <atomic>
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <boost/asio/use_future.hpp>
+#include <future>
+#include <mutex>
+#include <utility>
+
+#include "runtime/http/connection.h"
+#include "runtime/http/listener.h"
+
+namespace portcall::http {
+namespace {
+
+using Timer =
+    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
+
+// Without file descriptors a try is pointless until some are closed.
+constexpr std::chrono::milliseconds kNoDescriptors{100};
+// How often an accept loop at its limit looks whether a connection has ended.
+constexpr std::chrono::milliseconds kFullHouse{10};
+
+// The connections of one loop; touched on that loop only.
+struct Worker {
+  explicit Worker(runtime::Loop& l) : loop(l) {}
+  void Serve(std::unique_ptr<Connection> connection);
+
+  runtime::Loop& loop;
+  runtime::Gate gate;
+  boost::intrusive::list<Connection, boost::intrusive::constant_time_size<false>> connections;
+};
+
+void Worker::Serve(std::unique_ptr<Connection> connection) {
+  Connection* const raw = connection.get();
+  connections.push_back(*raw);
+  runtime::Spawn(loop.executor(), gate, Connection::Run(std::move(connection)), [raw] { raw->Drain(); });
+}
+
+struct Door {
+  explicit Door(Acceptor a) : acceptor(std::move(a)), pause(acceptor.get_executor()) {}
+  Acceptor acceptor;
+  Timer pause;
+};
+
+}  // namespace
+
+class Server::Impl {
+ public:
+  Impl(ServerOptions options, const std::vector<runtime::Loop*>& loops, std::vector<Acceptor> acceptors);
+
+  void Start();
+  void Drain(std::chrono::milliseconds patience);
+  void SetTls(TlsContext tls);
+  const std::vector<std::string>& addresses() const { return addresses_; }
+  std::uint16_t port() const { return port_; }
+  std::size_t connections() const { return open_.load(std::memory_order_relaxed); }
+
+ private:
+  Task<> Accept(Door& door);
+  void Hand(TcpSocket socket, Worker& worker);
+  TlsContext Tls();
+  Executor front() { return workers_.front()->loop.executor(); }
+
+  ServerOptions options_;
+  std::vector<std::string> addresses_;
+  std::uint16_t port_ = 0;
+  std::mutex tls_mutex_;  // guards options_.tls after the start
+  std::atomic<std::uint32_t> open_ = 0;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::unique_ptr<Door>> doors_;
+  runtime::Gate accepting_;  // on the first loop
+  std::size_t next_ = 0;
+  bool drained_ = false;
+};
+
+Server::Impl::Impl(ServerOptions options, const std::vector<runtime::Loop*>& loops, std::vector<Acceptor> acceptors)
+    : options_(std::move(options)) {
+  for (runtime::Loop* loop : loops) workers_.push_back(std::make_unique<Worker>(*loop));
+  for (Acceptor& acceptor : acceptors) {
+    addresses_.push_back(Shown(acceptor.local_endpoint()));
+    port_ = acceptor.local_endpoint().port();
+    doors_.push_back(std::make_unique<Door>(std::move(acceptor)));
+  }
+}
+
+void Server::Impl::Start() {
+  asio::post(front(), [this] {
+    for (const std::unique_ptr<Door>& door : doors_) {
+      runtime::Spawn(front(), accepting_, Accept(*door), [d = door.get()] {
+        error_code ignored;
+        d->acceptor.close(ignored);
+        d->pause.cancel();
+      });
+    }
+  });
+}
+
+Task<> Server::Impl::Accept(Door& door) {
+  while (!accepting_.closed()) {
+    std::chrono::milliseconds pause{0};
+    if (open_.load(std::memory_order_relaxed) >= options_.limits.connections) {
+      pause = kFullHouse;
+    } else {
+      Worker& worker = *workers_[next_++ % workers_.size()];
+      auto [ec, socket] = co_await door.acceptor.async_accept(worker.loop.executor(), nothrow);
+      if (!ec) {
+        Hand(std::move(socket), worker);
+      } else if (ec != asio::error::connection_aborted) {
+        pause = kNoDescriptors;
+      }
+    }
+    if (pause.count() > 0 && !accepting_.closed()) {
+      door.pause.expires_after(pause);
+      [[maybe_unused]] const auto [cancelled] = co_await door.pause.async_wait(nothrow);
+    }
+  }
+}
+
+void Server::Impl::Hand(TcpSocket socket, Worker& worker) {
+  error_code ec;
+  const asio::ip::tcp::endpoint peer = socket.remote_endpoint(ec);
+  if (ec) return;  // gone already
+  open_.fetch_add(1, std::memory_order_relaxed);
+  asio::post(worker.loop.executor(), [this, &worker, peer, tls = Tls(), s = std::move(socket)]() mutable {
+    worker.Serve(std::make_unique<Connection>(options_, std::move(s), peer, std::move(tls), open_));
+  });
+}
+
+TlsContext Server::Impl::Tls() {
+  const std::lock_guard lock(tls_mutex_);
+  return options_.tls;
+}
+
+void Server::Impl::SetTls(TlsContext tls) {
+  const std::lock_guard lock(tls_mutex_);
+  options_.tls = std::move(tls);
+}
+
+void Server::Impl::Drain(std::chrono::milliseconds patience) {
+  if (std::exchange(drained_, true)) return;
+  const auto until = std::chrono::steady_clock::now() + patience;
+  asio::post(front(), [this] { accepting_.Close(); });
+  asio::co_spawn(front(), accepting_.Drained(), asio::use_future).wait();
+
+  // Nothing more is handed over; what was, is in the loops' queues before these.
+  std::vector<std::future<void>> ended;
+  for (const std::unique_ptr<Worker>& worker : workers_) {
+    asio::post(worker->loop.executor(), [w = worker.get()] { w->gate.Close(); });
+    ended.push_back(asio::co_spawn(worker->loop.executor(), worker->gate.Drained(), asio::use_future));
+  }
+  for (std::size_t i = 0; i < ended.size(); ++i) {
+    if (ended[i].wait_until(until) == std::future_status::ready) continue;
+    asio::post(workers_[i]->loop.executor(), [w = workers_[i].get()] {
+      for (Connection& connection : w->connections) connection.Close();
+    });
+  }
+  for (const std::future<void>& end : ended) end.wait();
+}
+
+Result<std::unique_ptr<Server>> Server::Listen(ServerOptions options, std::vector<runtime::Loop*> loops) {
+  Result<std::vector<Acceptor>> acceptors = Bind(loops.front()->executor(), options.addr);
+  if (!acceptors) return acceptors.error();
+  auto impl = std::make_unique<Impl>(std::move(options), loops, std::move(*acceptors));
+  impl->Start();
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Server::~Server() { Drain(std::chrono::milliseconds(0)); }
+
+std::vector<std::string> Server::addresses() const { return impl_->addresses(); }
+std::uint16_t Server::port() const { return impl_->port(); }
+void Server::SetTls(TlsContext tls) { impl_->SetTls(std::move(tls)); }
+std::size_t Server::connections() const { return impl_->connections(); }
+void Server::Drain(std::chrono::milliseconds patience) { impl_->Drain(patience); }
+
+}  // namespace portcall::http

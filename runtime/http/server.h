@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "runtime/gate.h"
+#include "runtime/http/message.h"
+#include "runtime/http/tls.h"
+#include "runtime/loops.h"
+
+namespace portcall::http {
+
+// Every bound says what happens beyond it.
+struct ServerLimits {
+  std::uint32_t head_bytes = 32 * 1024;                               // 431, and the connection closes
+  std::uint64_t body_bytes = 0;                                       // 0: no limit; else 413
+  std::chrono::milliseconds head_timeout{std::chrono::seconds(30)};   // first byte of a head to its end: 408
+  std::chrono::milliseconds idle_timeout{std::chrono::seconds(120)};  // between requests: closed
+  std::chrono::milliseconds body_stall{std::chrono::seconds(60)};     // no byte of a body: 408; of a response: closed
+  std::uint64_t body_min_rate = 128;  // bytes a second over `body_rate_window`, else 408
+  std::chrono::milliseconds body_rate_window{std::chrono::seconds(60)};  // counts only time spent waiting for the peer
+  std::uint32_t connections = 10'000;                                    // accepted later, when one has ended
+};
+
+// What a finished exchange looked like, for access logs and metrics. Called on the connection's loop.
+struct Exchange {
+  const Request& request;
+  const Response& response;
+  std::uint64_t written;              // body bytes sent
+  std::uint64_t read;                 // body bytes received
+  std::chrono::nanoseconds duration;  // from the head to the last byte sent
+  std::string_view protocol = "HTTP/1.1";
+};
+
+struct ServerOptions {
+  std::string addr;  // "host:port", ":port", "[::1]:port"; `localhost` binds both families; port 0: any
+  TlsContext tls;    // null: plain
+  ServerLimits limits;
+  Handler handler;
+  std::function<void(const Exchange&)> on_exchange;
+  std::function<void(std::string_view what)> on_bug;  // an exception left the handler
+};
+
+// An HTTP/1.1 server: accepts on one loop, serves each connection on one of `loops`, round robin. Keep-alive,
+// pipelining in order, chunked and counted bodies, `Expect: 100-continue`, HEAD, sendfile for files on plain TCP.
+// Malformed heads get 400, TLS on a plain port gets 400 in plain text, as Go does. All methods: the owner's thread.
+class Server {
+ public:
+  // kInvalid names the address and what is wrong (in use, not ours, no such host).
+  static Result<std::unique_ptr<Server>> Listen(ServerOptions options, std::vector<runtime::Loop*> loops);
+  ~Server();  // closes everything at once; Drain first for a clean end
+
+  std::vector<std::string> addresses() const;  // what was bound, with the real port
+  std::uint16_t port() const;
+  void SetTls(TlsContext tls);  // for connections accepted from now on
+  std::size_t connections() const;
+
+  // Stops accepting, closes idle connections, lets busy ones finish their exchange for at most `patience`, then
+  // closes them. Blocks the calling thread, which must not be one of the loops.
+  void Drain(std::chrono::milliseconds patience);
+
+ private:
+  class Impl;
+  explicit Server(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace portcall::http

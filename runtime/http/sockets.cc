@@ -1,0 +1,190 @@
+#include "runtime/http/sockets.h"
+
+#include <sys/sendfile.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+
+#include "runtime/http/socket_stream.h"
+
+namespace portcall::http {
+namespace {
+
+constexpr std::uint64_t kSendFileStep = 1024UL * 1024;
+// What files may send before the loop's other connections get their turn.
+constexpr std::uint64_t kInARow = 4UL * 1024 * 1024;
+
+std::size_t SizeOf(std::span<const asio::const_buffer> buffers) {
+  std::size_t total = 0;
+  for (const asio::const_buffer& b : buffers) total += b.size();
+  return total;
+}
+
+class TcpStream final : public SocketStream {
+ public:
+  using SocketStream::SocketStream;
+  Task<IoResult> Read(asio::mutable_buffer into) override;
+  Task<IoResult> Write(std::span<const asio::const_buffer> buffers) override;
+  bool CanSendFile() const override { return true; }
+  Task<IoResult> SendFile(int fd, std::uint64_t offset, std::uint64_t length) override;
+  Task<> Shutdown() override;
+
+ private:
+  Task<IoResult> WriteRest(std::span<const asio::const_buffer> buffers, std::size_t sent);
+  std::uint64_t in_a_row_ = 0;  // bytes of files sent without a trip through the loop
+};
+
+Task<IoResult> TcpStream::Read(asio::mutable_buffer into) {
+  const auto [ec, n] = co_await socket_.async_read_some(into, nothrow);
+  co_return IoResult{Explain(ec), n};
+}
+
+Task<IoResult> TcpStream::Write(std::span<const asio::const_buffer> buffers) {
+  // Nearly always the kernel has room, and then no trip through the loop is needed.
+  error_code ec;
+  const std::size_t sent = socket_.write_some(buffers, ec);
+  if (ec && ec != asio::error::would_block) co_return IoResult{Explain(ec), sent};
+  if (sent == SizeOf(buffers)) co_return IoResult{{}, sent};
+  co_return co_await WriteRest(buffers, sent);
+}
+
+Task<IoResult> TcpStream::WriteRest(std::span<const asio::const_buffer> buffers, std::size_t sent) {
+  std::size_t skip = sent;
+  for (const asio::const_buffer& whole : buffers) {
+    asio::const_buffer rest = whole + skip;
+    skip -= std::min(skip, whole.size());
+    while (rest.size() > 0) {
+      const auto [wait_ec] = co_await socket_.async_wait(TcpSocket::wait_write, nothrow);
+      if (wait_ec) co_return IoResult{Explain(wait_ec), sent};
+      error_code ec;
+      const std::size_t n = socket_.write_some(asio::const_buffer(rest), ec);
+      if (ec && ec != asio::error::would_block) co_return IoResult{Explain(ec), sent};
+      sent += n;
+      rest += n;
+    }
+  }
+  co_return IoResult{{}, sent};
+}
+
+Task<IoResult> TcpStream::SendFile(int fd, std::uint64_t offset, std::uint64_t length) {
+  std::uint64_t sent = 0;
+  while (sent < length) {
+    off_t at = static_cast<off_t>(offset + sent);
+    const ssize_t n = ::sendfile(socket_.native_handle(), fd, &at, std::min(length - sent, kSendFileStep));
+    if (n > 0) {
+      sent += static_cast<std::uint64_t>(n);
+      in_a_row_ += static_cast<std::uint64_t>(n);
+      if (in_a_row_ < kInARow) continue;
+      in_a_row_ = 0;
+      co_await asio::post(socket_.get_executor(), use_task);
+    } else if (n == 0) {
+      co_return IoResult{asio::error::eof, sent};  // the file is shorter than promised
+    } else if (errno == EAGAIN) {
+      in_a_row_ = 0;
+      const auto [ec] = co_await socket_.async_wait(TcpSocket::wait_write, nothrow);
+      if (ec) co_return IoResult{Explain(ec), sent};
+    } else if (errno != EINTR) {
+      co_return IoResult{error_code(errno, boost::system::system_category()), sent};
+    }
+  }
+  co_return IoResult{{}, sent};
+}
+
+Task<> TcpStream::Shutdown() {
+  ExpiresAfter(kGoodbye);
+  co_await Linger();
+}
+
+}  // namespace
+
+std::string Shown(const asio::ip::tcp::endpoint& to) {
+  const std::string ip = to.address().to_string();
+  return (to.address().is_v6() ? "[" + ip + "]" : ip) + ":" + std::to_string(to.port());
+}
+
+SocketStream::SocketStream(TcpSocket socket) : Deadline(socket.get_executor().context()), socket_(std::move(socket)) {}
+
+void SocketStream::Prepare() {
+  error_code ignored;
+  socket_.set_option(asio::ip::tcp::no_delay(true), ignored);
+  socket_.non_blocking(true, ignored);
+}
+
+void SocketStream::Close() {
+  Clear();
+  error_code ignored;
+  socket_.close(ignored);
+}
+
+void SocketStream::SetDeadline(std::chrono::steady_clock::duration d, bool interrupt) {
+  expired_ = false;
+  interrupt_ = interrupt;
+  Set(std::chrono::steady_clock::now() + d);
+}
+
+void SocketStream::OnDeadline() {
+  expired_ = true;
+  error_code ignored;
+  if (interrupt_) {
+    socket_.cancel(ignored);
+  } else {
+    socket_.close(ignored);
+  }
+}
+
+Task<> SocketStream::Linger() {
+  error_code ec;
+  socket_.shutdown(TcpSocket::shutdown_send, ec);
+  std::array<char, 4096> discarded;
+  while (!ec) {
+    const auto [read_ec, n] = co_await socket_.async_read_some(asio::buffer(discarded), nothrow);
+    ec = read_ec;
+  }
+}
+
+Task<IoResult> SocketStream::Connect(asio::ip::tcp::endpoint to) {
+  const auto [ec] = co_await socket_.async_connect(to, nothrow);
+  if (!ec) Prepare();
+  co_return IoResult{Explain(ec), 0};
+}
+
+std::unique_ptr<ByteStream> PlainStream(TcpSocket socket) {
+  error_code ignored;
+  socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+  socket.non_blocking(true, ignored);
+  return std::make_unique<TcpStream>(std::move(socket));
+}
+
+Task<Result<std::unique_ptr<ByteStream>>> AcceptTls(TcpSocket socket, TlsContext tls,
+                                                    std::chrono::milliseconds patience) {
+  std::unique_ptr<ByteStream> stream = TlsServerStream(std::move(socket), std::move(tls));
+  stream->ExpiresAfter(patience);
+  const IoResult done = co_await stream->Handshake();
+  if (stream->expired()) co_return Error(Errc::kTimeout, "the TLS handshake took too long");
+  if (done.ec) co_return Error(Errc::kUnavailable, "TLS handshake: " + done.ec.message());
+  stream->ExpiresNever();
+  co_return std::move(stream);
+}
+
+Task<Result<std::unique_ptr<ByteStream>>> Dial(Executor executor, asio::ip::tcp::endpoint to, TlsContext tls,
+                                               std::string host, std::chrono::milliseconds patience) {
+  TcpSocket socket(executor);
+  std::unique_ptr<SocketStream> stream;
+  if (tls) {
+    stream = TlsClientStream(std::move(socket), std::move(tls), host);
+  } else {
+    stream = std::make_unique<TcpStream>(std::move(socket));
+  }
+  stream->ExpiresAfter(patience);
+  const IoResult connected = co_await stream->Connect(to);
+  if (stream->expired()) co_return Error(Errc::kTimeout, "connecting to " + Shown(to) + " took too long");
+  if (connected.ec) co_return Error(Errc::kUnavailable, "connecting to " + Shown(to) + ": " + connected.ec.message());
+  const IoResult shaken = co_await stream->Handshake();
+  if (stream->expired()) co_return Error(Errc::kTimeout, "the TLS handshake with " + host + " took too long");
+  if (shaken.ec) co_return Error(Errc::kUnavailable, "TLS handshake with " + host + ": " + shaken.ec.message());
+  stream->ExpiresNever();
+  co_return std::unique_ptr<ByteStream>(std::move(stream));
+}
+
+}  // namespace portcall::http

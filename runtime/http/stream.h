@@ -1,0 +1,43 @@
+#pragma once
+
+#include <boost/asio/buffer.hpp>
+#include <chrono>
+#include <memory>
+#include <span>
+#include <string>
+
+#include "runtime/task.h"
+
+namespace portcall::http {
+
+struct IoResult {
+  error_code ec;
+  std::size_t n = 0;
+};
+
+// One connection, whatever is below it: TCP, TLS, or memory in tests. It lives on one loop. One read and one write may
+// be pending at a time. After Close(), or when the deadline passes, pending and later operations fail.
+class ByteStream {
+ public:
+  virtual ~ByteStream() = default;
+  // What must happen before the first byte, under the deadline set before; nothing on plain streams.
+  virtual Task<IoResult> Handshake();
+  virtual Task<IoResult> Read(asio::mutable_buffer into) = 0;                     // some bytes; eof as error
+  virtual Task<IoResult> Write(std::span<const asio::const_buffer> buffers) = 0;  // all bytes or an error
+  // Sends `length` bytes of `fd` from `offset` without copying; only where CanSendFile().
+  virtual bool CanSendFile() const { return false; }
+  virtual Task<IoResult> SendFile(int fd, std::uint64_t offset, std::uint64_t length);
+  // Says goodbye (TLS close_notify, FIN) and waits for the peer's, within a second, so that what was sent last arrives;
+  // replaces the deadline; errors are of no interest.
+  virtual Task<> Shutdown() = 0;
+  // From now on; replaces the deadline before. Coarse: fires up to 25 ms late. It closes the stream.
+  virtual void ExpiresAfter(std::chrono::steady_clock::duration d) = 0;
+  virtual void ExpiresNever() = 0;
+  // Like ExpiresAfter, but the deadline only fails what is pending (`timed_out`): an answer can still be sent, after a
+  // new deadline is set.
+  virtual void InterruptAfter(std::chrono::steady_clock::duration d) { ExpiresAfter(d); }
+  virtual bool expired() const = 0;  // the deadline passed
+  virtual void Close() = 0;
+};
+
+}  // namespace portcall::http

@@ -1,0 +1,197 @@
+#include "runtime/http/tls.h"
+
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include <boost/asio/ssl/context.hpp>
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <string_view>
+#include <utility>
+
+namespace portcall::http {
+namespace {
+
+using asio_context = boost::asio::ssl::context;
+
+struct NamedVersion {
+  std::string_view name;
+  int version;
+};
+constexpr NamedVersion kVersions[] = {
+    {"tls1.0", TLS1_VERSION}, {"tls1.1", TLS1_1_VERSION}, {"tls1.2", TLS1_2_VERSION}, {"tls1.3", TLS1_3_VERSION}};
+
+struct NamedSuite {
+  std::string_view go, openssl;
+};
+// Go's names for suites up to TLS 1.2. Those of 1.3 have one name everywhere and begin with TLS_AES or TLS_CHACHA20.
+constexpr NamedSuite kSuites[] = {
+    {"TLS_RSA_WITH_3DES_EDE_CBC_SHA", "DES-CBC3-SHA"},
+    {"TLS_RSA_WITH_AES_128_CBC_SHA", "AES128-SHA"},
+    {"TLS_RSA_WITH_AES_256_CBC_SHA", "AES256-SHA"},
+    {"TLS_RSA_WITH_AES_128_CBC_SHA256", "AES128-SHA256"},
+    {"TLS_RSA_WITH_AES_128_GCM_SHA256", "AES128-GCM-SHA256"},
+    {"TLS_RSA_WITH_AES_256_GCM_SHA384", "AES256-GCM-SHA384"},
+    {"TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA", "ECDHE-ECDSA-AES128-SHA"},
+    {"TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA", "ECDHE-ECDSA-AES256-SHA"},
+    {"TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256", "ECDHE-ECDSA-AES128-SHA256"},
+    {"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "ECDHE-ECDSA-AES128-GCM-SHA256"},
+    {"TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384", "ECDHE-ECDSA-AES256-GCM-SHA384"},
+    {"TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-ECDSA-CHACHA20-POLY1305"},
+    {"TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA", "ECDHE-RSA-DES-CBC3-SHA"},
+    {"TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA", "ECDHE-RSA-AES128-SHA"},
+    {"TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA", "ECDHE-RSA-AES256-SHA"},
+    {"TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256", "ECDHE-RSA-AES128-SHA256"},
+    {"TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256", "ECDHE-RSA-AES128-GCM-SHA256"},
+    {"TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384", "ECDHE-RSA-AES256-GCM-SHA384"},
+    {"TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256", "ECDHE-RSA-CHACHA20-POLY1305"},
+};
+
+Error Invalid(std::string detail) { return Error(Errc::kInvalid, std::move(detail)); }
+
+std::string Reason() {
+  const char* reason = ERR_reason_error_string(ERR_peek_last_error());
+  ERR_clear_error();
+  return reason ? reason : "unknown error";
+}
+
+Result<void> Readable(const std::string& path, const std::string& what) {
+  if (std::FILE* file = std::fopen(path.c_str(), "re")) {
+    std::fclose(file);
+    return {};
+  }
+  return Invalid(what + " " + path + " cannot be read: " + std::strerror(errno));
+}
+
+Result<void> LoadPair(SSL_CTX* context, const std::string& certificate, const std::string& key) {
+  if (Result<void> readable = Readable(certificate, "certificate"); !readable) return readable;
+  if (Result<void> readable = Readable(key, "key"); !readable) return readable;
+  ERR_clear_error();
+  if (SSL_CTX_use_certificate_chain_file(context, certificate.c_str()) != 1) {
+    return Invalid("certificate " + certificate + " holds no usable PEM certificate: " + Reason());
+  }
+  const X509* leaf = SSL_CTX_get0_certificate(context);
+  if (X509_cmp_current_time(X509_get0_notAfter(leaf)) < 0) {
+    return Invalid("certificate " + certificate + " has expired; renew it");
+  }
+  if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1) {
+    if (ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH) {
+      ERR_clear_error();
+      return Invalid("key " + key + " does not belong to certificate " + certificate);
+    }
+    return Invalid("key " + key + " holds no usable PEM private key (it must not be encrypted): " + Reason());
+  }
+  if (SSL_CTX_check_private_key(context) != 1) {
+    ERR_clear_error();
+    return Invalid("key " + key + " does not belong to certificate " + certificate);
+  }
+  return {};
+}
+
+Result<void> SetMinimum(SSL_CTX* context, const std::string& minimum) {
+  for (const NamedVersion& known : kVersions) {
+    if (known.name != minimum) continue;
+    // OpenSSL's default security level would refuse the signatures that 1.0 and 1.1 need.
+    if (known.version < TLS1_2_VERSION) SSL_CTX_set_security_level(context, 0);
+    SSL_CTX_set_min_proto_version(context, known.version);
+    return {};
+  }
+  return Invalid("unknown minimum TLS version " + minimum + "; known are tls1.0, tls1.1, tls1.2 and tls1.3");
+}
+
+std::string_view OpenSslName(std::string_view go) {
+  for (const NamedSuite& known : kSuites) {
+    if (known.go == go) return known.openssl;
+  }
+  return {};
+}
+
+void Append(std::string& list, std::string_view name) {
+  if (!list.empty()) list += ':';
+  list += name;
+}
+
+Result<void> SetSuites(SSL_CTX* context, const std::vector<std::string>& suites) {
+  std::string up_to_12, of_13;
+  for (const std::string& suite : suites) {
+    if (suite.starts_with("TLS_AES_") || suite.starts_with("TLS_CHACHA20_")) {
+      Append(of_13, suite);
+    } else if (const std::string_view name = OpenSslName(suite); !name.empty()) {
+      Append(up_to_12, name);
+    } else {
+      return Invalid("unknown cipher suite " + suite +
+                     "; use Go's names, such as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256");
+    }
+  }
+  if (!up_to_12.empty() && SSL_CTX_set_cipher_list(context, up_to_12.c_str()) != 1) {
+    return Invalid("none of the cipher suites is supported by this OpenSSL: " + Reason());
+  }
+  if (!of_13.empty() && SSL_CTX_set_ciphersuites(context, of_13.c_str()) != 1) {
+    return Invalid("a TLS 1.3 cipher suite is unknown to this OpenSSL: " + of_13);
+  }
+  return {};
+}
+
+Result<void> Trust(SSL_CTX* context, const std::string& path) {
+  if (Result<void> readable = Readable(path, "CA file"); !readable) return readable;
+  ERR_clear_error();
+  if (SSL_CTX_load_verify_file(context, path.c_str()) == 1) return {};
+  return Invalid("CA file " + path + " holds no usable PEM certificate: " + Reason());
+}
+
+Result<void> RequireClients(SSL_CTX* context, const std::vector<std::string>& cas) {
+  if (cas.empty()) return {};
+  // The names that clients are told, so that they can choose among several certificates; freed by the context.
+  STACK_OF(X509_NAME)* names = sk_X509_NAME_new_null();
+  SSL_CTX_set_client_CA_list(context, names);
+  for (const std::string& ca : cas) {
+    if (Result<void> trusted = Trust(context, ca); !trusted) return trusted;
+    SSL_add_file_cert_subjects_to_stack(names, ca.c_str());
+  }
+  SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  return {};
+}
+
+}  // namespace
+
+Result<TlsContext> MakeServerTls(const ServerTls& options) {
+  auto tls = std::make_shared<asio_context>(asio_context::tls_server);
+  SSL_CTX* context = tls->native_handle();
+  SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_RENEGOTIATION);
+  // Idle connections give their buffers back.
+  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+  // Sessions are resumed by tickets only: a cache would be shared between the loops under a lock. Resumption of
+  // verified clients needs a name.
+  SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
+  static constexpr unsigned char kSessions[] = "portcall";
+  SSL_CTX_set_session_id_context(context, kSessions, sizeof kSessions - 1);
+  if (Result<void> r = SetMinimum(context, options.minimum); !r) return r.error();
+  if (Result<void> r = SetSuites(context, options.cipher_suites); !r) return r.error();
+  if (Result<void> r = LoadPair(context, options.certificate, options.key); !r) return r.error();
+  if (Result<void> r = RequireClients(context, options.client_cas); !r) return r.error();
+  return tls;
+}
+
+Result<TlsContext> MakeClientTls(const ClientTls& options) {
+  auto tls = std::make_shared<asio_context>(asio_context::tls_client);
+  SSL_CTX* context = tls->native_handle();
+  SSL_CTX_set_min_proto_version(context, TLS1_2_VERSION);
+  SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
+  if (options.ca.empty()) {
+    SSL_CTX_set_default_verify_paths(context);
+  } else if (Result<void> r = Trust(context, options.ca); !r) {
+    return r.error();
+  }
+  if (options.certificate.empty() != options.key.empty()) {
+    return Invalid("a client certificate needs both the certificate and the key");
+  }
+  if (!options.certificate.empty()) {
+    if (Result<void> r = LoadPair(context, options.certificate, options.key); !r) return r.error();
+  }
+  SSL_CTX_set_verify(context, options.insecure_skip_verify ? SSL_VERIFY_NONE : SSL_VERIFY_PEER, nullptr);
+  return tls;
+}
+
+}  // namespace portcall::http

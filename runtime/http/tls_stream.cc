@@ -1,0 +1,129 @@
+#include <openssl/err.h>
+#include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+#include <sys/socket.h>
+
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ssl/host_name_verification.hpp>
+#include <boost/asio/ssl/stream.hpp>
+#include <boost/asio/write.hpp>
+#include <string_view>
+
+#include "runtime/http/socket_stream.h"
+
+namespace portcall::http {
+namespace {
+
+using asio::ssl::stream_base;
+
+// What Go's server says to a client that took the port for a plain one.
+constexpr std::string_view kPlainOnTls =
+    "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
+
+// OpenSSL's reason why a peer's certificate was not believed.
+const boost::system::error_category& Verification() {
+  struct Category final : boost::system::error_category {
+    const char* name() const noexcept override { return "certificate"; }
+    std::string message(int verdict) const override {
+      return std::string("the certificate was refused: ") + X509_verify_cert_error_string(verdict);
+    }
+  };
+  static const Category category;
+  return category;
+}
+
+class TlsStream final : public SocketStream {
+ public:
+  TlsStream(TcpSocket socket, TlsContext tls, stream_base::handshake_type side)
+      : SocketStream(std::move(socket)), tls_(std::move(tls)), ssl_(socket_, *tls_), side_(side) {
+    if (side_ == stream_base::server) Prepare();
+  }
+
+  void Expect(const std::string& host);
+  Task<IoResult> Handshake() override;
+  Task<IoResult> Read(asio::mutable_buffer into) override;
+  Task<IoResult> Write(std::span<const asio::const_buffer> buffers) override;
+  Task<> Shutdown() override;
+
+ private:
+  Task<bool> SpeaksPlainHttp();
+  Task<> AnswerPlainHttp();
+
+  TlsContext tls_;
+  asio::ssl::stream<TcpSocket&> ssl_;
+  stream_base::handshake_type side_;
+};
+
+void TlsStream::Expect(const std::string& host) {
+  error_code not_an_address;
+  asio::ip::make_address(host, not_an_address);
+  if (not_an_address) {
+    // As the macro SSL_set_tlsext_host_name does, without its old-style cast.
+    SSL_ctrl(ssl_.native_handle(), SSL_CTRL_SET_TLSEXT_HOSTNAME, TLSEXT_NAMETYPE_host_name,
+             const_cast<char*>(host.c_str()));
+  }
+  if (SSL_CTX_get_verify_mode(tls_->native_handle()) != SSL_VERIFY_NONE) {
+    ssl_.set_verify_callback(asio::ssl::host_name_verification(host));
+  }
+}
+
+// A record of a handshake begins with 0x16; no method of HTTP does.
+Task<bool> TlsStream::SpeaksPlainHttp() {
+  const auto [ec] = co_await socket_.async_wait(TcpSocket::wait_read, nothrow);
+  if (ec) co_return false;
+  char first = 0;
+  const ssize_t n = ::recv(socket_.native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT);
+  co_return n == 1 && first >= 'A' && first <= 'Z';
+}
+
+Task<> TlsStream::AnswerPlainHttp() {
+  error_code ignored;
+  socket_.write_some(asio::buffer(kPlainOnTls), ignored);
+  ExpiresAfter(kGoodbye);
+  co_await Linger();
+}
+
+Task<IoResult> TlsStream::Handshake() {
+  if (side_ == stream_base::server && co_await SpeaksPlainHttp()) {
+    co_await AnswerPlainHttp();
+    co_return IoResult{asio::error::invalid_argument, 0};
+  }
+  const auto [ec] = co_await ssl_.async_handshake(side_, nothrow);
+  const long verdict = SSL_get_verify_result(ssl_.native_handle());
+  if (ec && !expired() && verdict != X509_V_OK) {
+    co_return IoResult{error_code(static_cast<int>(verdict), Verification()), 0};
+  }
+  co_return IoResult{Explain(ec), 0};
+}
+
+Task<IoResult> TlsStream::Read(asio::mutable_buffer into) {
+  const auto [ec, n] = co_await ssl_.async_read_some(into, nothrow);
+  // Many clients close without close_notify; whether a message is complete, its framing tells.
+  if (ec == asio::ssl::error::stream_truncated) co_return IoResult{asio::error::eof, n};
+  co_return IoResult{Explain(ec), n};
+}
+
+Task<IoResult> TlsStream::Write(std::span<const asio::const_buffer> buffers) {
+  const auto [ec, n] = co_await asio::async_write(ssl_, buffers, nothrow);
+  co_return IoResult{Explain(ec), n};
+}
+
+Task<> TlsStream::Shutdown() {
+  ExpiresAfter(kGoodbye);
+  [[maybe_unused]] const auto [ec] = co_await ssl_.async_shutdown(nothrow);
+  if (!expired()) co_await Linger();
+}
+
+}  // namespace
+
+std::unique_ptr<ByteStream> TlsServerStream(TcpSocket socket, TlsContext tls) {
+  return std::make_unique<TlsStream>(std::move(socket), std::move(tls), stream_base::server);
+}
+
+std::unique_ptr<SocketStream> TlsClientStream(TcpSocket socket, TlsContext tls, const std::string& host) {
+  auto stream = std::make_unique<TlsStream>(std::move(socket), std::move(tls), stream_base::client);
+  stream->Expect(host);
+  return stream;
+}
+
+}  // namespace portcall::http

@@ -1,0 +1,147 @@
+#include "runtime/http/url.h"
+
+#include <algorithm>
+#include <boost/url/parse.hpp>
+#include <boost/url/url_view.hpp>
+#include <charconv>
+
+namespace portcall::http {
+namespace {
+
+constexpr std::uint16_t kHttpPort = 80, kHttpsPort = 443;
+
+Error Wrong(std::string what) { return {Errc::kInvalid, std::move(what)}; }
+Error WrongPort() { return Wrong("the port is not a number from 1 to 65535"); }
+
+std::string LowerCase(std::string text) {
+  for (char& c : text) {
+    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
+  }
+  return text;
+}
+
+// The host goes into a header and to the system's resolver: a decoded %0d%0a must not get there.
+bool IsHost(std::string_view host) {
+  return !host.empty() && std::all_of(host.begin(), host.end(), [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_' || c == ':';
+  });
+}
+
+int HexValue(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  return -1;
+}
+
+std::string Decode(std::string_view text, bool plus_is_space) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] == '%' && i + 2 < text.size()) {
+      const int high = HexValue(text[i + 1]), low = HexValue(text[i + 2]);
+      if (high >= 0 && low >= 0) {
+        out.push_back(static_cast<char>(high * 16 + low));
+        i += 2;
+        continue;
+      }
+    }
+    out.push_back(plus_is_space && text[i] == '+' ? ' ' : text[i]);
+  }
+  return out;
+}
+
+// Calls `take` with every decoded value of `name`, in order, until it returns false.
+template <class F>
+void ForEachValue(std::string_view query, std::string_view name, F take) {
+  while (!query.empty()) {
+    const std::size_t end = query.find('&');
+    const std::string_view pair = query.substr(0, end);
+    query.remove_prefix(end == std::string_view::npos ? query.size() : end + 1);
+    const std::size_t equals = pair.find('=');
+    if (Decode(pair.substr(0, equals), true) != name) continue;
+    if (!take(equals == std::string_view::npos ? std::string() : Decode(pair.substr(equals + 1), true))) return;
+  }
+}
+
+}  // namespace
+
+std::string Url::host_header() const {
+  std::string text = host.find(':') == std::string::npos ? host : "[" + host + "]";
+  if (port != (tls() ? kHttpsPort : kHttpPort)) text += ":" + std::to_string(port);
+  return text;
+}
+
+std::string Url::Shown() const { return scheme + "://" + host_header() + target.substr(0, target.find('?')); }
+
+Result<Url> ParseUrl(std::string_view text) {
+  const auto parsed = boost::urls::parse_uri(text);
+  if (!parsed) return Wrong("not an absolute URL (http://HOST[:PORT]/PATH): " + parsed.error().message());
+  const boost::urls::url_view view = *parsed;
+
+  Url url;
+  url.scheme = LowerCase(view.scheme());
+  if (url.scheme != "http" && url.scheme != "https") {
+    return Wrong("the scheme is '" + url.scheme + "'; only http and https are known");
+  }
+  url.host = LowerCase(std::string(view.host_address()));
+  if (url.host.empty()) return Wrong("the host is missing");
+  if (!IsHost(url.host)) return Wrong("the host contains characters that no host name has");
+  url.port = url.tls() ? kHttpsPort : kHttpPort;
+  if (view.has_port() && !view.port().empty()) {
+    // Boost.URL's own number wraps beyond 16 bits.
+    const std::string_view digits = view.port();
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), url.port);
+    if (error != std::errc() || end != digits.data() + digits.size() || url.port == 0) return WrongPort();
+  }
+  // What follows a port that is no number would pass for the path.
+  if (!view.encoded_path().empty() && !view.encoded_path().starts_with('/')) return WrongPort();
+  if (view.has_userinfo()) url.userinfo = PercentDecode(view.encoded_userinfo());
+  url.target = view.encoded_path();
+  if (url.target.empty()) url.target = "/";
+  if (view.has_query()) {
+    url.target.push_back('?');
+    url.target += std::string_view(view.encoded_query());
+  }
+  return url;
+}
+
+std::string PercentDecode(std::string_view text) { return Decode(text, false); }
+
+std::string PercentEncode(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string out;
+  out.reserve(text.size());
+  for (const char c : text) {
+    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+                            c == '.' || c == '_' || c == '~';
+    if (unreserved) {
+      out.push_back(c);
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      out += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
+    }
+  }
+  return out;
+}
+
+bool QueryValue(std::string_view query, std::string_view name, std::string& value) {
+  bool found = false;
+  ForEachValue(query, name, [&](std::string first) {
+    value = std::move(first);
+    found = true;
+    return false;
+  });
+  return found;
+}
+
+std::vector<std::string> QueryValues(std::string_view query, std::string_view name) {
+  std::vector<std::string> values;
+  ForEachValue(query, name, [&](std::string next) {
+    values.push_back(std::move(next));
+    return true;
+  });
+  return values;
+}
+
+}  // namespace portcall::http

@@ -1,0 +1,34 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/result.h"
+
+namespace portcall::http {
+
+// An absolute http or https URL, taken apart.
+struct Url {
+  std::string scheme;    // http or https
+  std::string userinfo;  // decoded "user:password", or empty; never shown
+  std::string host;      // without brackets
+  std::uint16_t port = 0;
+  std::string target;  // path and query, at least "/"
+  bool tls() const { return scheme == "https"; }
+  std::string host_header() const;  // with the port where it is not the scheme's own
+  std::string Shown() const;        // without userinfo and query: fit for logs
+};
+
+// kInvalid says which part is wrong. Fragments are dropped.
+Result<Url> ParseUrl(std::string_view text);
+
+std::string PercentDecode(std::string_view text);  // '+' stays; bad escapes stay as they are
+std::string PercentEncode(std::string_view text);  // everything but unreserved characters
+// The first value of a parameter in a query string, decoded ('+' is a space); false when it is not there.
+bool QueryValue(std::string_view query, std::string_view name, std::string& value);
+// All values of a parameter, in order.
+std::vector<std::string> QueryValues(std::string_view query, std::string_view name);
+
+}  // namespace portcall::http

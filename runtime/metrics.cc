@@ -1,0 +1,59 @@
+#include "runtime/metrics.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/family.h>
+#include <prometheus/gauge.h>
+#include <prometheus/histogram.h>
+#include <prometheus/registry.h>
+#include <prometheus/text_serializer.h>
+
+#include <map>
+#include <mutex>
+
+namespace portcall::runtime {
+namespace {
+
+prometheus::Labels ToMap(const Labels& labels) { return {labels.begin(), labels.end()}; }
+
+// The family of that name, built at its first use; the help text of the first use stands.
+template <class T, class Builder>
+prometheus::Family<T>& Find(std::map<std::string, prometheus::Family<T>*>& families, Builder builder,
+                            prometheus::Registry& registry, const std::string& name, const std::string& help) {
+  prometheus::Family<T>*& family = families[name];
+  if (!family) family = &builder.Name(name).Help(help).Register(registry);
+  return *family;
+}
+
+}  // namespace
+
+struct Metrics::Impl {
+  std::mutex mutex;
+  prometheus::Registry registry;
+  std::map<std::string, prometheus::Family<prometheus::Counter>*> counters;
+  std::map<std::string, prometheus::Family<prometheus::Gauge>*> gauges;
+  std::map<std::string, prometheus::Family<prometheus::Histogram>*> histograms;
+};
+
+Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
+Metrics::~Metrics() = default;
+
+prometheus::Counter& Metrics::Count(const std::string& name, const std::string& help, const Labels& labels) {
+  const std::lock_guard lock(impl_->mutex);
+  return Find(impl_->counters, prometheus::BuildCounter(), impl_->registry, name, help).Add(ToMap(labels));
+}
+
+prometheus::Gauge& Metrics::Level(const std::string& name, const std::string& help, const Labels& labels) {
+  const std::lock_guard lock(impl_->mutex);
+  return Find(impl_->gauges, prometheus::BuildGauge(), impl_->registry, name, help).Add(ToMap(labels));
+}
+
+prometheus::Histogram& Metrics::Spread(const std::string& name, const std::string& help,
+                                       const std::vector<double>& buckets, const Labels& labels) {
+  const std::lock_guard lock(impl_->mutex);
+  return Find(impl_->histograms, prometheus::BuildHistogram(), impl_->registry, name, help)
+      .Add(ToMap(labels), prometheus::Histogram::BucketBoundaries(buckets));
+}
+
+std::string Metrics::Text() const { return prometheus::TextSerializer().Serialize(impl_->registry.Collect()); }
+
+}  // namespace portcall::runtime

@@ -1,0 +1,140 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <boost/asio/ssl/context.hpp>
+#include <optional>
+#include <stdexcept>
+
+#include "runtime/gate.h"
+#include "runtime/http/sockets.h"
+#include "tests/http/client_stage.h"
+#include "tests/support/certificates.h"
+
+namespace portcall::http {
+namespace {
+
+using testing::CertificateAuthority;
+using ::testing::HasSubstr;
+using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, Executor>;
+
+// Answers one request on every connection, and the next ones on it, with 200.
+class TlsEcho {
+ public:
+  explicit TlsEcho(const CertificateAuthority::Leaf& leaf) {
+    // By hand, because the server's own loader refuses what has expired.
+    tls_ = std::make_shared<asio::ssl::context>(asio::ssl::context::tls_server);
+    tls_->use_certificate_chain_file(leaf.certificate);
+    tls_->use_private_key_file(leaf.key, asio::ssl::context::pem);
+    runner_.Call([this] {
+      acceptor_.emplace(runner_.executor(), asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), 0));
+      port_ = acceptor_->local_endpoint().port();
+      runtime::Spawn(runner_.executor(), gate_, Serve(), [this] { acceptor_->close(); });
+    });
+  }
+  ~TlsEcho() {
+    runner_.Call([this] { gate_.Close(); });
+    runner_.Run(gate_.Drained());
+    runner_.Call([this] { acceptor_.reset(); });
+  }
+  std::string url(const std::string& host) const { return "https://" + host + ":" + std::to_string(port_) + "/"; }
+  int handshakes() const { return handshakes_; }
+
+ private:
+  Task<> Serve() {
+    while (true) {
+      TcpSocket socket(runner_.executor());
+      const auto [ec] = co_await acceptor_->async_accept(socket, nothrow);
+      if (ec) co_return;
+      Result<std::unique_ptr<ByteStream>> stream = co_await AcceptTls(std::move(socket), tls_, std::chrono::seconds(5));
+      if (!stream) continue;
+      ++handshakes_;
+      (*stream)->ExpiresAfter(std::chrono::seconds(5));
+      char block[4096];
+      const std::string answer = "HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\nsecret";
+      while (!(co_await (*stream)->Read(asio::buffer(block))).ec) {
+        const asio::const_buffer bytes = asio::buffer(answer);
+        co_await (*stream)->Write({&bytes, 1});
+      }
+    }
+  }
+
+  testing::LoopRunner runner_;
+  TlsContext tls_;
+  runtime::Gate gate_;
+  std::optional<Acceptor> acceptor_;
+  std::uint16_t port_ = 0;
+  std::atomic<int> handshakes_ = 0;
+};
+
+ClientOptions Trusting(const std::string& ca, bool insecure = false) {
+  ClientTls files;
+  files.ca = ca;
+  files.insecure_skip_verify = insecure;
+  ClientOptions options;
+  Result<TlsContext> tls = MakeClientTls(files);
+  if (!tls) throw std::runtime_error(tls.error().detail);
+  options.tls = *tls;
+  return options;
+}
+
+void ExpectRefused(const Result<Incoming>& answer) {
+  ASSERT_FALSE(answer);
+  EXPECT_EQ(answer.error().code, Errc::kUnavailable);
+  EXPECT_THAT(answer.error().detail, HasSubstr("the TLS handshake: "));
+  EXPECT_THAT(answer.error().detail, HasSubstr("certificate"));
+}
+
+TEST(ClientTlsTest, TrustsItsAuthorityForTheRightNameAndReusesTheConnection) {
+  CertificateAuthority ca;
+  TlsEcho server(ca.Issue("DNS:localhost"));
+  ClientStage stage(server.url("localhost"), Trusting(ca.file()));
+  for (int i = 0; i < 2; ++i) {
+    const Result<Incoming> answer = stage.Send();
+    ASSERT_TRUE(answer) << answer.error().detail;
+    EXPECT_EQ(answer->body, "secret");
+  }
+  EXPECT_EQ(server.handshakes(), 1);
+}
+
+TEST(ClientTlsTest, TrustsAnAddressThatTheCertificateNames) {
+  CertificateAuthority ca;
+  TlsEcho server(ca.Issue("IP:127.0.0.1"));
+  ClientStage stage(server.url("127.0.0.1"), Trusting(ca.file()));
+  const Result<Incoming> answer = stage.Send();
+  EXPECT_TRUE(answer) << answer.error().detail;
+}
+
+TEST(ClientTlsTest, RefusesAnotherHostsCertificate) {
+  CertificateAuthority ca;
+  TlsEcho server(ca.Issue("DNS:other.example"));
+  ClientStage by_name(server.url("localhost"), Trusting(ca.file()));
+  ExpectRefused(by_name.Send());
+  ClientStage by_address(server.url("127.0.0.1"), Trusting(ca.file()));
+  ExpectRefused(by_address.Send());
+}
+
+TEST(ClientTlsTest, RefusesAnUnknownAuthority) {
+  CertificateAuthority ca, other("Another CA");
+  TlsEcho server(ca.Issue("DNS:localhost"));
+  ClientStage stage(server.url("localhost"), Trusting(other.file()));
+  ExpectRefused(stage.Send());
+}
+
+TEST(ClientTlsTest, RefusesAnExpiredCertificate) {
+  CertificateAuthority ca;
+  TlsEcho server(ca.Issue("DNS:localhost", -std::chrono::hours(1)));
+  ClientStage stage(server.url("localhost"), Trusting(ca.file()));
+  ExpectRefused(stage.Send());
+}
+
+TEST(ClientTlsTest, VerifiesNothingWhenToldSo) {
+  CertificateAuthority ca, other("Another CA");
+  TlsEcho server(ca.Issue("DNS:other.example"));
+  ClientStage stage(server.url("localhost"), Trusting(other.file(), true));
+  const Result<Incoming> answer = stage.Send();
+  EXPECT_TRUE(answer) << answer.error().detail;
+}
+
+}  // namespace
+}  // namespace portcall::http

@@ -1,0 +1,71 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/http/server.h"
+#include "runtime/loops.h"
+
+namespace portcall::http {
+
+// A blocking client that sees every byte; a read that takes longer than ten seconds fails the test by ending.
+class RawClient {
+ public:
+  explicit RawClient(std::uint16_t port);
+  RawClient(const RawClient&) = delete;
+  RawClient& operator=(const RawClient&) = delete;
+  ~RawClient();
+
+  void Send(std::string_view bytes);
+  void EndSending();
+  std::string ReadUntil(std::string_view mark);  // up to and with `mark`, or to the end
+  std::string ReadBytes(std::size_t n);
+  std::string ReadToEnd();
+  // One response with the body that its Content-Length announces.
+  std::string ReadResponse();
+  bool AtEnd();  // waits until the server closes; false when it sends something instead
+  int fd() const { return fd_; }
+
+ private:
+  bool Fill();
+  int fd_;
+  std::string received_;
+};
+
+std::string BodyOf(const std::string& response);
+int StatusOf(const std::string& response);
+
+// A server on two loops with a handler of a few paths:
+//   /echo the body; /ignore answers without reading; /throw; /file a file of `file_size` bytes; /big a megabyte;
+//   everything else: method, path and id.
+class TestServer {
+ public:
+  explicit TestServer(ServerLimits limits = {}, TlsContext tls = nullptr, std::string addr = "127.0.0.1:0");
+  TestServer(const TestServer&) = delete;
+  TestServer& operator=(const TestServer&) = delete;
+  ~TestServer();
+
+  Server& server() { return *server_; }
+  std::uint16_t port() const { return server_->port(); }
+  std::vector<std::string> bugs();
+  std::vector<std::string> exchanges();  // "METHOD path status read written"
+  const std::string& file() const { return file_; }
+
+  // Requests for /wait rest until Release, which may be called once, after WaitForWaiting.
+  void WaitForWaiting();
+  void Release();
+
+ private:
+  struct State;
+  std::string file_;
+  std::unique_ptr<State> state_;
+  runtime::Loop first_{"test-1"};
+  runtime::Loop second_{"test-2"};
+  std::unique_ptr<Server> server_;
+};
+
+}  // namespace portcall::http

@@ -1,0 +1,54 @@
+#include "runtime/http/listener.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/http/fixture.h"
+
+namespace portcall::http {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+TEST(Listener, LocalhostIsBothLoopbacksOnOnePort) {
+  asio::io_context context;
+  const Result<std::vector<Acceptor>> bound = Bind(context.get_executor(), "localhost:0");
+  ASSERT_TRUE(bound) << bound.error().detail;
+  ASSERT_EQ(bound->size(), 2u);
+  const std::string port = ":" + std::to_string((*bound)[0].local_endpoint().port());
+  EXPECT_EQ(Shown((*bound)[0].local_endpoint()), "127.0.0.1" + port);
+  EXPECT_EQ(Shown((*bound)[1].local_endpoint()), "[::1]" + port);
+}
+
+TEST(Listener, NoHostIsEveryAddressAndShowsOldPeersAsTheyAre) {
+  TestServer server({}, nullptr, ":0");
+  EXPECT_THAT(server.server().addresses().front(), StartsWith("[::]:"));
+  RawClient client(server.port());
+  client.Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(client.ReadResponse(), HasSubstr("\r\nX-Peer: 127.0.0.1\r\n"));
+}
+
+TEST(Listener, SaysWhatIsWrong) {
+  asio::io_context context;
+  const auto error = [&](const std::string& addr) {
+    const Result<std::vector<Acceptor>> bound = Bind(context.get_executor(), addr);
+    EXPECT_FALSE(bound) << addr;
+    return bound ? "" : bound.error().detail;
+  };
+  for (const char* bad : {"", "5000", "localhost", "localhost:", "localhost:http", "::1:5000", "127.0.0.1:65536"}) {
+    EXPECT_THAT(error(bad), HasSubstr("write host:port")) << bad;
+  }
+  EXPECT_THAT(error("192.0.2.1:0"), HasSubstr("no interface of this machine"));
+  EXPECT_THAT(error("no-such-host.invalid:0"), HasSubstr("no such host"));
+
+  const Result<std::vector<Acceptor>> taken = Bind(context.get_executor(), "127.0.0.1:0");
+  ASSERT_TRUE(taken);
+  const std::string addr = Shown(taken->front().local_endpoint());
+  EXPECT_THAT(error(addr), AllOf(HasSubstr(addr), HasSubstr("stop the process that has it")));
+}
+
+}  // namespace
+}  // namespace portcall::http

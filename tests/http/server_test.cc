@@ -1,0 +1,278 @@
+#include "runtime/http/server.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "tests/http/fixture.h"
+
+namespace portcall::http {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+std::string Get(const std::string& path, const std::string& more = "") {
+  return "GET " + path + " HTTP/1.1\r\nHost: x\r\n" + more + "\r\n";
+}
+
+// The connection answers one more request: it was neither closed nor put out of step.
+void ExpectUsable(RawClient& client) {
+  client.Send(Get("/after"));
+  EXPECT_THAT(client.ReadResponse(), EndsWith("GET /after"));
+}
+
+TEST(Server, AnswersWithLengthAndDate) {
+  TestServer server;
+  RawClient client(server.port());
+  client.Send(Get("/a?b=c"));
+  const std::string response = client.ReadResponse();
+  EXPECT_THAT(response, StartsWith("HTTP/1.1 200 OK\r\n"));
+  EXPECT_THAT(response, HasSubstr("\r\nDate: "));
+  EXPECT_THAT(response, HasSubstr("\r\nContent-Length: 10\r\n"));
+  EXPECT_THAT(response, HasSubstr("\r\nX-Peer: 127.0.0.1\r\n"));
+  EXPECT_THAT(response, Not(HasSubstr("Connection:")));
+  EXPECT_THAT(response, EndsWith("GET /a?b=c"));
+  ExpectUsable(client);
+}
+
+TEST(Server, AnswersPipelinedRequestsInOrder) {
+  TestServer server;
+  RawClient client(server.port());
+  std::string requests, expected;
+  for (int i = 0; i < 50; ++i) {
+    requests += Get("/" + std::to_string(i));
+    requests += "POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc";
+  }
+  client.Send(requests);
+  for (int i = 0; i < 50; ++i) {
+    EXPECT_EQ(BodyOf(client.ReadResponse()), "GET /" + std::to_string(i));
+    EXPECT_EQ(BodyOf(client.ReadResponse()), "abc");
+  }
+}
+
+TEST(Server, AcceptsAHeadByteByByte) {
+  TestServer server;
+  RawClient client(server.port());
+  for (const char c : "\r\n" + Get("/slow", "X-Long: " + std::string(300, 'x') + "\r\n")) client.Send({&c, 1});
+  EXPECT_THAT(client.ReadResponse(), EndsWith("GET /slow"));
+  ExpectUsable(client);
+}
+
+TEST(Server, ClosesWhenEitherSideSaysSo) {
+  TestServer server;
+  RawClient asks(server.port());
+  asks.Send(Get("/x", "Connection: close\r\n"));
+  EXPECT_THAT(asks.ReadToEnd(), HasSubstr("\r\nConnection: close\r\n"));
+  RawClient told(server.port());
+  told.Send(Get("/close"));
+  EXPECT_THAT(told.ReadToEnd(), HasSubstr("\r\nConnection: close\r\n"));
+}
+
+TEST(Server, SpeaksHttp10) {
+  TestServer server;
+  RawClient once(server.port());
+  once.Send("GET /old HTTP/1.0\r\n\r\n");
+  const std::string response = once.ReadToEnd();
+  EXPECT_THAT(response, StartsWith("HTTP/1.0 200 OK\r\n"));
+  EXPECT_THAT(response, HasSubstr("\r\nConnection: close\r\n"));
+  RawClient kept(server.port());
+  kept.Send("GET /old HTTP/1.0\r\nConnection: keep-alive\r\n\r\n");
+  EXPECT_THAT(kept.ReadResponse(), HasSubstr("\r\nConnection: keep-alive\r\n"));
+  ExpectUsable(kept);
+}
+
+TEST(Server, SendsNoBodyForHeadAndNoContent) {
+  TestServer server;
+  RawClient client(server.port());
+  client.Send("HEAD /file HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(client.ReadUntil("\r\n\r\n"), HasSubstr("Content-Length: " + std::to_string(server.file().size())));
+  ExpectUsable(client);
+  client.Send(Get("/no-content"));
+  EXPECT_THAT(client.ReadUntil("\r\n\r\n"), Not(HasSubstr("Content-Length")));
+  ExpectUsable(client);
+}
+
+TEST(Server, SendsFilesRangesAndBigBodies) {
+  TestServer server;
+  RawClient client(server.port());
+  client.Send(Get("/file"));
+  EXPECT_EQ(BodyOf(client.ReadResponse()), server.file());
+  client.Send(Get("/range"));
+  EXPECT_EQ(BodyOf(client.ReadResponse()), server.file().substr(100, 5));
+  client.Send(Get("/big"));
+  EXPECT_EQ(BodyOf(client.ReadResponse()), std::string(8 << 20, 'b'));
+  ExpectUsable(client);
+}
+
+TEST(Server, ClosesWhenAFileIsShorterThanPromised) {
+  TestServer server;
+  RawClient client(server.port());
+  client.Send(Get("/short-file"));
+  EXPECT_EQ(BodyOf(client.ReadToEnd()).size(), server.file().size());
+}
+
+TEST(Server, ABugIsA500AndTheConnectionGoesOn) {
+  TestServer server;
+  RawClient client(server.port());
+  client.Send(Get("/throw"));
+  EXPECT_EQ(StatusOf(client.ReadResponse()), 500);
+  ExpectUsable(client);
+  EXPECT_THAT(server.bugs(), ElementsAre("a bug on purpose"));
+}
+
+TEST(Server, TellsOfEveryExchange) {
+  TestServer server;
+  RawClient client(server.port());
+  client.Send("POST /echo?q HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc");
+  client.ReadResponse();
+  client.Send(Get("/file"));
+  client.ReadResponse();
+  client.Send(Get("/throw", "Connection: close\r\n"));
+  client.ReadToEnd();
+  EXPECT_THAT(server.exchanges(),
+              ElementsAre("POST /echo 200 3 3", "GET /file 200 0 " + std::to_string(server.file().size()),
+                          "GET /throw 500 0 22"));
+}
+
+struct BadHead {
+  const char* name;
+  std::string bytes;
+  int status;
+};
+void PrintTo(const BadHead& bad, std::ostream* out) { *out << bad.name; }
+
+class MalformedHead : public ::testing::TestWithParam<BadHead> {};
+
+TEST_P(MalformedHead, IsRefusedAndTheConnectionCloses) {
+  TestServer server;
+  RawClient client(server.port());
+  client.Send(GetParam().bytes);
+  const std::string response = client.ReadToEnd();
+  EXPECT_EQ(StatusOf(response), GetParam().status);
+  EXPECT_THAT(response, HasSubstr("\r\nConnection: close\r\n"));
+  EXPECT_EQ(response.find("HTTP/", 1), std::string::npos) << "a second response: " << response;
+  EXPECT_TRUE(server.exchanges().empty()) << "the handler was called";
+}
+
+const std::string kGet = "GET / HTTP/1.1\r\nHost: x\r\n";
+const std::string kPost = "POST /echo HTTP/1.1\r\nHost: x\r\n";
+const std::string kSmuggled = "GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n";
+INSTANTIATE_TEST_SUITE_P(
+    Server, MalformedHead,
+    ::testing::Values(
+        BadHead{"NotHttp", "hello there\r\n\r\n", 400}, BadHead{"NoVersion", "GET /\r\nHost: x\r\n\r\n", 400},
+        BadHead{"Http2", "GET / HTTP/2.0\r\nHost: x\r\n\r\n", 400}, BadHead{"NoHost", "GET / HTTP/1.1\r\n\r\n", 400},
+        BadHead{"TwoHosts", kGet + "Host: y\r\n\r\n", 400}, BadHead{"SpaceBeforeColon", kGet + "X : y\r\n\r\n", 400},
+        BadHead{"BareNewlines", "GET / HTTP/1.1\nHost: x\n\n\r\n\r\n", 400},
+        BadHead{"NulInValue", kGet + std::string("X: a\0b\r\n\r\n", 10), 400},
+        BadHead{"RelativeTarget", "GET foo HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+        BadHead{"Connect", "CONNECT a:443 HTTP/1.1\r\nHost: x\r\n\r\n", 400},
+        BadHead{"TlsHello", std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11), 400},
+        BadHead{"LengthAndChunked",
+                kPost + "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n" + kSmuggled, 400},
+        BadHead{"ChunkedAndLength",
+                kPost + "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n" + kSmuggled, 400},
+        BadHead{"TwoLengths", kPost + "Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello" + kSmuggled, 400},
+        BadHead{"LengthList", kPost + "Content-Length: 5, 6\r\n\r\nhello" + kSmuggled, 400},
+        BadHead{"NegativeLength", kPost + "Content-Length: -1\r\n\r\n", 400},
+        BadHead{"SignedLength", kPost + "Content-Length: +5\r\n\r\nhello", 400},
+        BadHead{"HugeLength", kPost + "Content-Length: 99999999999999999999999\r\n\r\n", 400},
+        BadHead{"UnknownCoding", kPost + "Transfer-Encoding: gzip\r\n\r\n" + kSmuggled, 501},
+        BadHead{"DressedUpCoding", kPost + "Transfer-Encoding: xchunked\r\n\r\n0\r\n\r\n" + kSmuggled, 501},
+        BadHead{"CodingAfterChunked", kPost + "Transfer-Encoding: chunked, identity\r\n\r\n0\r\n\r\n" + kSmuggled, 501},
+        BadHead{"ChunkedTwice", kPost + "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
+                400},
+        BadHead{"ChunkedInHttp10", "POST /echo HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400},
+        BadHead{"UnknownExpectation", kGet + "Expect: a-miracle\r\n\r\n", 417},
+        BadHead{"LongField", kGet + "X: " + std::string(40'000, 'x') + "\r\n\r\n", 431},
+        BadHead{"LongTarget", "GET /" + std::string(40'000, 'x') + " HTTP/1.1\r\nHost: x\r\n\r\n", 431},
+        BadHead{"EndlessLine", "GET /" + std::string(40'000, 'x'), 431}),
+    [](const auto& tested) { return tested.param.name; });
+
+TEST(Server, BoundsAHeadOfManyFieldsThatComesInPieces) {
+  TestServer server;
+  RawClient client(server.port());
+  client.Send(kGet);
+  for (int i = 0; i < 1000; ++i) client.Send("X-" + std::to_string(i) + ": " + std::string(60, 'x') + "\r\n");
+  client.Send("\r\n");
+  EXPECT_EQ(StatusOf(client.ReadToEnd()), 431);
+}
+
+TEST(Server, TakesTheHostFromAnAbsoluteTarget) {
+  TestServer server;
+  RawClient client(server.port());
+  client.Send("GET http://example.org/p?q HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_THAT(client.ReadResponse(), EndsWith("GET /p?q"));
+  ExpectUsable(client);
+}
+
+TEST(Server, CutsASlowHead) {
+  TestServer server({.head_timeout = std::chrono::milliseconds(100)});
+  RawClient client(server.port());
+  client.Send("GET / HTTP/1.1\r\nHo");
+  EXPECT_EQ(StatusOf(client.ReadToEnd()), 408);
+}
+
+TEST(Server, ClosesIdleConnectionsWithoutAWord) {
+  TestServer server({.idle_timeout = std::chrono::milliseconds(100)});
+  RawClient silent(server.port());
+  EXPECT_TRUE(silent.AtEnd());
+  RawClient client(server.port());
+  client.Send(Get("/"));
+  client.ReadResponse();
+  EXPECT_TRUE(client.AtEnd());
+}
+
+TEST(Server, CutsAReaderThatStalls) {
+  TestServer server({.body_stall = std::chrono::milliseconds(150)});
+  RawClient client(server.port());
+  client.Send(Get("/big") + Get("/big"));
+  // Nothing is read until the server has given up, which its exchange shows.
+  for (int i = 0; i < 500 && server.exchanges().empty(); ++i)
+    std::this_thread::sleep_for(std::chrono::milliseconds(20));
+  ASSERT_EQ(server.exchanges().size(), 1u);
+  EXPECT_LT(BodyOf(client.ReadToEnd()).size(), 8u << 20);
+}
+
+TEST(Server, AcceptsLaterWhatIsOverTheConnectionLimit) {
+  TestServer server({.connections = 2});
+  auto first = std::make_unique<RawClient>(server.port());
+  RawClient second(server.port());
+  first->Send(Get("/1"));
+  first->ReadResponse();
+  second.Send(Get("/2"));
+  second.ReadResponse();
+  RawClient third(server.port());
+  third.Send(Get("/3"));
+  EXPECT_EQ(server.server().connections(), 2u);
+  first.reset();
+  EXPECT_THAT(third.ReadResponse(), EndsWith("GET /3"));
+}
+
+TEST(Server, ServesManyClientsAtOnce) {
+  TestServer server;
+  std::vector<std::jthread> clients;
+  std::atomic<int> right = 0;
+  for (int c = 0; c < 16; ++c) {
+    clients.emplace_back([&, c] {
+      RawClient client(server.port());
+      for (int i = 0; i < 100; ++i) {
+        const std::string body = std::to_string(c) + "-" + std::string(static_cast<std::size_t>(i * 97), 'x');
+        client.Send("POST /echo HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
+                    body);
+        right += BodyOf(client.ReadResponse()) == body;
+      }
+    });
+  }
+  clients.clear();
+  EXPECT_EQ(right, 1600);
+}
+
+}  // namespace
+}  // namespace portcall::http

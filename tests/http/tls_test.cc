@@ -1,0 +1,195 @@
+#include "runtime/http/tls.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <future>
+
+#include "runtime/http/sockets.h"
+#include "tests/http/certificates.h"
+#include "tests/http/fixture.h"
+
+namespace portcall::http {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+using ::testing::AllOf;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::StartsWith;
+
+ServerTls Options(const Certificates::Pair& pair) {
+  ServerTls options;
+  options.certificate = pair.certificate;
+  options.key = pair.key;
+  return options;
+}
+
+TlsContext Served(const Certificates::Pair& pair) {
+  Result<TlsContext> tls = MakeServerTls(Options(pair));
+  if (!tls) throw std::runtime_error(tls.error().detail);
+  return *tls;
+}
+
+TlsContext Trusting(const std::string& ca) {
+  ClientTls options;
+  options.ca = ca;
+  Result<TlsContext> tls = MakeClientTls(options);
+  if (!tls) throw std::runtime_error(tls.error().detail);
+  return *tls;
+}
+
+// Dials, sends one request and reads to the end; what went wrong in brackets.
+Task<std::string> Fetch(Executor executor, std::uint16_t port, TlsContext tls, std::string host, std::string request) {
+  Result<std::unique_ptr<ByteStream>> stream =
+      co_await Dial(executor, {asio::ip::address_v4::loopback(), port}, std::move(tls), host, seconds(10));
+  if (!stream) co_return "[" + stream.error().detail + "]";
+  (*stream)->ExpiresAfter(seconds(10));
+  const asio::const_buffer out = asio::buffer(request);
+  const IoResult sent = co_await (*stream)->Write(std::span(&out, 1));
+  if (sent.ec) co_return "[" + sent.ec.message() + "]";
+  std::string all, buffer(64 * 1024, '\0');
+  while (true) {
+    const IoResult got = co_await (*stream)->Read(asio::buffer(buffer));
+    if (got.ec) break;
+    all.append(buffer, 0, got.n);
+  }
+  co_await (*stream)->Shutdown();
+  co_return all;
+}
+
+std::string Fetched(std::uint16_t port, TlsContext tls, const std::string& path,
+                    const std::string& host = "localhost") {
+  asio::io_context context;
+  std::string result;
+  asio::co_spawn(context,
+                 Fetch(context.get_executor(), port, std::move(tls), host,
+                       "GET " + path + " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"),
+                 [&](std::exception_ptr, std::string text) { result = std::move(text); });
+  context.run();
+  return result;
+}
+
+TEST(Tls, ServesRequestsFilesAndBigBodies) {
+  Certificates certificates;
+  const Certificates::Pair pair = certificates.Make("one");
+  TestServer server({}, Served(pair));
+  const TlsContext client = Trusting(pair.certificate);
+  EXPECT_THAT(Fetched(server.port(), client, "/x"), EndsWith("GET /x tls"));
+  EXPECT_THAT(Fetched(server.port(), client, "/x", "127.0.0.1"), EndsWith("GET /x tls"));
+  EXPECT_EQ(BodyOf(Fetched(server.port(), client, "/file")), server.file());
+  EXPECT_EQ(BodyOf(Fetched(server.port(), client, "/big")).size(), 8u << 20);
+}
+
+TEST(Tls, ClientsRefuseWhatTheyCannotTrust) {
+  Certificates certificates;
+  const Certificates::Pair pair = certificates.Make("one");
+  TestServer server({}, Served(pair));
+  EXPECT_THAT(Fetched(server.port(), Trusting(certificates.Make("other").certificate), "/x"),
+              HasSubstr("the certificate was refused"));
+  EXPECT_THAT(Fetched(server.port(), Trusting(pair.certificate), "/x", "example.org"),
+              AllOf(HasSubstr("TLS handshake with example.org"), HasSubstr("refused")));
+}
+
+TEST(Tls, SkipsVerificationWhenTold) {
+  Certificates certificates;
+  TestServer server({}, Served(certificates.Make("one")));
+  ClientTls options;
+  options.insecure_skip_verify = true;
+  EXPECT_THAT(Fetched(server.port(), *MakeClientTls(options), "/x", "example.org"), EndsWith("GET /x tls"));
+}
+
+TEST(Tls, AReloadServesNewConnectionsWithTheNewCertificate) {
+  Certificates certificates;
+  const Certificates::Pair before = certificates.Make("before");
+  const Certificates::Pair after = certificates.Make("after");
+  TestServer server({}, Served(before));
+  EXPECT_THAT(Fetched(server.port(), Trusting(before.certificate), "/x"), StartsWith("HTTP/1.1 200"));
+  server.server().SetTls(Served(after));
+  EXPECT_THAT(Fetched(server.port(), Trusting(after.certificate), "/x"), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(Fetched(server.port(), Trusting(before.certificate), "/x"), HasSubstr("refused"));
+}
+
+TEST(Tls, AsksForClientCertificates) {
+  Certificates certificates;
+  const Certificates::Pair pair = certificates.Make("one");
+  const Certificates::Pair known = certificates.Make("known");
+  ServerTls options = Options(pair);
+  options.client_cas = {known.certificate};
+  TestServer server({}, *MakeServerTls(options));
+  ClientTls client;
+  client.ca = pair.certificate;
+  EXPECT_EQ(StatusOf(Fetched(server.port(), *MakeClientTls(client), "/x")), 0);
+  client.certificate = known.certificate;
+  client.key = known.key;
+  EXPECT_EQ(StatusOf(Fetched(server.port(), *MakeClientTls(client), "/x")), 200);
+}
+
+TEST(Tls, TellsPlainClientsThatThePortIsNotPlain) {
+  Certificates certificates;
+  TestServer server({}, Served(certificates.Make("one")));
+  RawClient client(server.port());
+  client.Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(client.ReadToEnd(), "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n");
+}
+
+TEST(Tls, CutsASilentHandshake) {
+  Certificates certificates;
+  TestServer server({.head_timeout = milliseconds(100)}, Served(certificates.Make("one")));
+  RawClient client(server.port());
+  EXPECT_TRUE(client.AtEnd());
+}
+
+TEST(Tls, DrainEndsAHandshakeAtOnce) {
+  Certificates certificates;
+  TestServer server({}, Served(certificates.Make("one")));
+  RawClient client(server.port());
+  while (server.server().connections() == 0) std::this_thread::yield();
+  const auto before = std::chrono::steady_clock::now();
+  server.server().Drain(seconds(30));
+  EXPECT_LT(std::chrono::steady_clock::now() - before, seconds(5));
+}
+
+TEST(Tls, BadServerFilesAreExplained) {
+  Certificates certificates;
+  const Certificates::Pair good = certificates.Make("good");
+  const Certificates::Pair other = certificates.Make("other");
+  const auto error = [](const ServerTls& options) {
+    const Result<TlsContext> tls = MakeServerTls(options);
+    EXPECT_FALSE(tls);
+    EXPECT_EQ(tls ? Errc::kInternal : tls.error().code, Errc::kInvalid);
+    return tls ? "" : tls.error().detail;
+  };
+  EXPECT_THAT(error(Options({"/nowhere/a.crt", good.key})), HasSubstr("/nowhere/a.crt cannot be read: No such file"));
+  EXPECT_THAT(error(Options({certificates.Write("text.crt", "not pem"), good.key})),
+              HasSubstr("text.crt holds no usable PEM certificate"));
+  EXPECT_THAT(error(Options({good.certificate, certificates.Write("text.key", "not pem")})),
+              HasSubstr("text.key holds no usable PEM private key"));
+  EXPECT_THAT(error(Options({good.certificate, other.key})), HasSubstr("does not belong to certificate"));
+  EXPECT_THAT(error(Options(certificates.Make("old", -1))), HasSubstr("has expired"));
+  ServerTls options = Options(good);
+  options.minimum = "tls2";
+  EXPECT_THAT(error(options), HasSubstr("unknown minimum TLS version tls2"));
+  options = Options(good);
+  options.cipher_suites = {"ECDHE-RSA-AES128-SHA"};
+  EXPECT_THAT(error(options), HasSubstr("unknown cipher suite"));
+  options = Options(good);
+  options.client_cas = {"/nowhere/ca.crt"};
+  EXPECT_THAT(error(options), HasSubstr("CA file /nowhere/ca.crt cannot be read"));
+}
+
+TEST(Tls, TakesGosSuiteNames) {
+  Certificates certificates;
+  const Certificates::Pair pair = certificates.Make("one");
+  ServerTls options = Options(pair);
+  options.minimum = "tls1.3";
+  options.cipher_suites = {"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256"};
+  const Result<TlsContext> tls = MakeServerTls(options);
+  ASSERT_TRUE(tls) << tls.error().detail;
+  TestServer server({}, *tls);
+  EXPECT_EQ(StatusOf(Fetched(server.port(), Trusting(pair.certificate), "/x")), 200);
+}
+
+}  // namespace
+}  // namespace portcall::http

@@ -1,0 +1,61 @@
+#include "runtime/loops.h"
+
+#include <gtest/gtest.h>
+
+#include <atomic>
+#include <chrono>
+#include <future>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <thread>
+
+#include "tests/support/loop_runner.h"
+
+namespace portcall::runtime {
+namespace {
+
+using testing::LoopRunner;
+
+Task<std::string> Where(asio::thread_pool& pool) {
+  const auto before = std::this_thread::get_id();
+  const std::thread::id inside = co_await RunOn(pool, [] { return std::this_thread::get_id(); });
+  co_return inside == before ? "the same thread" : before == std::this_thread::get_id() ? "there and back" : "astray";
+}
+
+Task<> Fail(asio::thread_pool& pool) {
+  co_await RunOn(pool, [] { throw std::runtime_error("from the pool"); });
+}
+
+TEST(LoopsTest, RunOnGoesToThePoolAndComesBack) {
+  LoopRunner runner;
+  Loops loops(1, 1);
+  EXPECT_EQ(runner.Run(Where(loops.pool())), "there and back");
+}
+
+TEST(LoopsTest, RunOnThrowsWhatTheFunctionThrew) {
+  LoopRunner runner;
+  Loops loops(1, 1);
+  EXPECT_THROW(runner.Run(Fail(loops.pool())), std::runtime_error);
+}
+
+Task<> Sleepy(asio::thread_pool& pool, std::promise<void>& started, std::atomic<bool>& finished) {
+  co_await RunOn(pool, [&] {
+    started.set_value();
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+  });
+  finished = true;
+}
+
+TEST(LoopsTest, DestructionLetsThePoolFinishWhatItStarted) {
+  std::atomic<bool> finished = false;
+  std::promise<void> started;
+  auto loops = std::make_unique<Loops>(2, 1);
+  EXPECT_EQ(loops->servers(), 2U);
+  asio::co_spawn(loops->server(0).executor(), Sleepy(loops->pool(), started, finished), [](std::exception_ptr) {});
+  started.get_future().wait();
+  loops.reset();  // must neither hang nor touch a loop that is gone
+}
+
+}  // namespace
+}  // namespace portcall::runtime
