@@ -1,0 +1,141 @@
+#include "config/address.h"
+
+#include <arpa/inet.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+
+#include "config/values.h"
+#include "runtime/http/url.h"
+
+namespace portcall::config {
+namespace {
+
+bool IsIp(int family, const std::string& host) {
+  std::array<unsigned char, 16> bytes{};
+  return inet_pton(family, host.c_str(), bytes.data()) == 1;
+}
+
+std::string WhyBadHost(std::string_view host, bool bracketed) {
+  std::string name(host);
+  if (bracketed) return IsIp(AF_INET6, name.substr(0, name.find('%'))) ? "" : "[" + name + "] is no IPv6 address";
+  bool numeric = !name.empty() && name.find_first_not_of("0123456789.") == std::string::npos;
+  if (numeric && !IsIp(AF_INET, name)) return name + " is no IPv4 address";
+  auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
+           c == '_';
+  };
+  if (name.size() > 253 || !std::all_of(name.begin(), name.end(), allowed)) return Quoted(name) + " is no host name";
+  return "";
+}
+
+bool IsPort(std::string_view text, int least) {
+  int number = -1;
+  auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return failure == std::errc() && end == text.data() + text.size() && number >= least && number <= 65535;
+}
+
+}  // namespace
+
+std::string WhyBadAddress(std::string_view address, AddressFor use) {
+  constexpr std::string_view kExample = "write host:port, like 127.0.0.1:5000 or :5000";
+  if (address.find("://") != std::string_view::npos) return "is a URL; " + std::string(kExample);
+  if (address.starts_with('/') || address.starts_with("unix")) {
+    return "is a path; Unix sockets are not served: " + std::string(kExample);
+  }
+  if (address.ends_with(']')) return "has no port: write " + std::string(address.substr(0, 100)) + ":5000";
+  std::size_t colon = address.rfind(':');
+  if (colon == std::string_view::npos) {
+    bool port_only = ParseWhole(address).has_value();
+    return port_only ? "has no colon: write :" + std::string(address)
+                     : Quoted(address) + " has no port: write " + std::string(address.substr(0, 200)) + ":5000";
+  }
+  std::string_view host = address.substr(0, colon), port = address.substr(colon + 1);
+  bool bracketed = host.starts_with('[') && host.ends_with(']');
+  if (bracketed) host = host.substr(1, host.size() - 2);
+  if (!bracketed && host.find(':') != std::string_view::npos) {
+    return "an IPv6 address stands in brackets: write [" + std::string(host.substr(0, 100)) + "]:port";
+  }
+  if (port.empty()) return "the port is missing after the colon; " + std::string(kExample);
+  if (port.find_first_not_of("0123456789") != std::string_view::npos) {
+    return Quoted(port) + " is no port number; " + std::string(kExample);
+  }
+  if (!IsPort(port, 0)) return Quoted(port) + " is no port: ports end at 65535";
+  if (use == AddressFor::kConnect && (host.empty() || !IsPort(port, 1)))
+    return "a host and a port are needed to connect";
+  return WhyBadHost(host, bracketed);
+}
+
+std::string WhyBadPrefix(std::string_view prefix) {
+  auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("/-._~").find(c) != std::string_view::npos;
+  };
+  if (!std::all_of(prefix.begin(), prefix.end(), allowed) || prefix.find("//") != std::string_view::npos ||
+      prefix.find("/../") != std::string_view::npos || prefix.find("/./") != std::string_view::npos) {
+    return Quoted(prefix) + " is no path prefix: write /registry/ (letters, digits, - . _ ~ between slashes)";
+  }
+  return "";
+}
+
+std::string WhyBadUrl(const std::string& url) {
+  constexpr std::string_view kExample = "write https://host/path";
+  std::size_t scheme_end = url.find("://");
+  if (url.empty()) return "is empty; " + std::string(kExample);
+  if (scheme_end == std::string::npos) return "has no scheme; " + std::string(kExample);
+  std::string scheme = url.substr(0, scheme_end);
+  if (scheme != "http" && scheme != "https") {
+    return "has the scheme " + Quoted(scheme) + ", where http or https is wanted";
+  }
+  std::string_view authority = std::string_view(url).substr(scheme_end + 3);
+  authority = authority.substr(0, authority.find_first_of("/?#"));
+  if (authority.empty()) return "names no host; " + std::string(kExample);
+  std::string_view place = authority.substr(authority.rfind('@') + 1);
+  std::size_t colon = place.find(':', place.starts_with('[') ? place.find(']') : 0);
+  if (colon != std::string_view::npos && !IsPort(place.substr(colon + 1), 1)) {
+    return "has no port number (1 to 65535) after the host's colon";
+  }
+  auto parsed = http::ParseUrl(url);
+  if (parsed) return parsed->host.empty() ? "names no host; " + std::string(kExample) : "";
+  bool shows_nothing_secret = url.find_first_of("@?") == std::string::npos;
+  return shows_nothing_secret ? parsed.error().detail : "is not a URL: check the host, the port and blanks";
+}
+
+std::string HostOfUrl(const std::string& url) {
+  auto parsed = http::ParseUrl(url);
+  return parsed ? parsed->host : "";
+}
+
+std::string WhyUnreadable(const std::string& file) {
+  struct stat status{};
+  if (::stat(file.c_str(), &status) != 0) {
+    return Quoted(file) + (errno == ENOENT ? " does not exist" : std::string(": ") + std::strerror(errno));
+  }
+  if (S_ISDIR(status.st_mode)) return Quoted(file) + " is a folder, not a file";
+  if (::access(file.c_str(), R_OK) != 0) return Quoted(file) + " cannot be read by this user: " + std::strerror(errno);
+  return "";
+}
+
+std::string WhyBadNetwork(std::string& network) {
+  std::size_t slash = network.find('/');
+  std::string address = network.substr(0, slash);
+  bool v4 = IsIp(AF_INET, address), v6 = IsIp(AF_INET6, address);
+  if (!v4 && !v6) return Quoted(network) + " is no network: write 10.0.0.0/8 or fc00::/7";
+  std::int64_t bits = v4 ? 32 : 128;
+  if (slash == std::string::npos) {
+    network += "/" + std::to_string(bits);
+    return "";
+  }
+  auto length = ParseWhole(std::string_view(network).substr(slash + 1));
+  if (!length || *length < 0 || *length > bits) {
+    return Quoted(network) + ": the length after the slash is between 0 and " + std::to_string(bits);
+  }
+  return "";
+}
+
+}  // namespace portcall::config

@@ -1,0 +1,116 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace portcall::config {
+
+using Millis = std::chrono::milliseconds;
+using HeaderList = std::vector<std::pair<std::string, std::string>>;  // repeated names for several values
+
+// What the operator asked for: validated, immutable, with every default filled in.
+
+struct LogConfig {
+  std::string level = "info", formatter = "text";
+  std::map<std::string, std::string> fields;
+  bool access_log = true;
+};
+
+struct TlsConfig {
+  std::string certificate, key, minimum = "tls1.2";
+  std::vector<std::string> cipher_suites, client_cas;
+  bool enabled() const { return !certificate.empty(); }
+};
+
+struct DebugConfig {
+  std::string addr;  // empty: off
+  bool prometheus = false;
+  std::string prometheus_path = "/metrics";
+};
+
+struct HttpConfig {
+  std::string addr, host, prefix = "/", secret;
+  bool relative_urls = false;
+  HeaderList headers;
+  Millis drain_timeout{25'000};
+  TlsConfig tls;
+  DebugConfig debug;
+  std::vector<std::string> trusted_proxies;  // CIDR; default: loopback and private ranges
+};
+
+struct StorageConfig {
+  std::string root_directory = "/var/lib/registry";
+  std::string database;  // empty: <root_directory>/portcall.db
+  std::uint64_t reserve_bytes = 256ull << 20;
+  bool delete_enabled = false;
+  bool read_only = false;
+  bool upload_purging = true, upload_purging_dry_run = false;
+  std::chrono::hours upload_age{168};
+  Millis upload_purge_interval{std::chrono::hours(24)};
+};
+
+enum class PullEvents { kDurable, kRelaxed, kOff };
+enum class OnFull { kExpire, kRefuse };
+
+struct EventsConfig {
+  bool include_references = false;
+  PullEvents pull = PullEvents::kRelaxed;
+  std::chrono::seconds keep{std::chrono::hours(72)};
+  std::uint64_t max_bytes = 0;  // 0: max_percent of the volume
+  int max_percent = 20;
+  OnFull on_full = OnFull::kExpire;
+};
+
+enum class Order { kRepository, kStrict, kNone };
+
+struct Endpoint {
+  std::string name, type = "webhook", url, format = "docker-v1";
+  bool disabled = false;
+  HeaderList headers;
+  Millis timeout{10'000};
+  int threshold = 10;
+  Millis backoff{1'000}, max_backoff{300'000}, max_retry_after{3'600'000};
+  std::optional<int> max_retries;  // unset or negative: endless
+  Millis max_age{std::chrono::hours(168)};
+  int concurrency = 32, max_parked = 10'000, batch = 1;
+  double rate_limit = 0;  // requests a second, 0: none
+  Order order = Order::kRepository;
+  bool retry_on_timeout = true;
+  std::vector<std::string> ignore_media_types, ignore_actions;
+  std::string from = "latest";       // latest, earliest, or an RFC 3339 time
+  std::string was;                   // the name it had
+  std::string ca, certificate, key;  // TLS of the receiver
+  bool insecure_skip_verify = false;
+  // What identifies the entry's content; changes when any key does.
+  std::string fingerprint() const;
+};
+
+struct HealthCheck {
+  enum class Kind { kStorage, kFile, kHttp, kTcp } kind = Kind::kStorage;
+  std::string target;  // file, URI or address
+  HeaderList headers;
+  int status = 200;
+  Millis interval{10'000}, timeout{5'000};
+  int threshold = 1;
+};
+
+struct Config {
+  std::string path;  // of the file
+  LogConfig log;
+  StorageConfig storage;
+  HttpConfig http;
+  EventsConfig events;
+  std::vector<Endpoint> endpoints;
+  std::vector<HealthCheck> health;
+  std::size_t catalog_max_entries = 1000, tags_max = 1000;
+  bool manifest_urls_allowed = false;  // validation.manifests.urls with an allow list or validation.disabled
+};
+using ConfigPtr = std::shared_ptr<const Config>;
+
+}  // namespace portcall::config

@@ -1,0 +1,61 @@
+#include "config/address.h"
+#include "config/sections.h"
+
+namespace portcall::config {
+namespace {
+
+void ReadTiming(Section& section, HealthCheck& check) {
+  section.Read("interval", check.interval);
+  section.Read("threshold", 0, 1'000'000, check.threshold);
+  if (check.threshold == 0) check.threshold = 1;
+}
+
+HealthCheck ReadFileCheck(Section& section) {
+  HealthCheck check;
+  check.kind = HealthCheck::Kind::kFile;
+  section.Read("file", check.target);
+  if (check.target.empty()) section.Error("file", "is missing: the path of a file whose presence means unhealthy");
+  ReadTiming(section, check);
+  return check;
+}
+
+HealthCheck ReadHttpCheck(Section& section) {
+  HealthCheck check;
+  check.kind = HealthCheck::Kind::kHttp;
+  section.Read("uri", check.target);
+  if (std::string why = WhyBadUrl(check.target); !why.empty()) section.Error("uri", why);
+  section.ReadHeaders("headers", check.headers);
+  section.Read("statuscode", 100, 599, check.status);
+  section.Read("timeout", check.timeout);
+  ReadTiming(section, check);
+  return check;
+}
+
+HealthCheck ReadTcpCheck(Section& section) {
+  HealthCheck check;
+  check.kind = HealthCheck::Kind::kTcp;
+  section.Read("addr", check.target);
+  if (std::string why = WhyBadAddress(check.target, AddressFor::kConnect); !why.empty()) section.Error("addr", why);
+  section.Read("timeout", check.timeout);
+  ReadTiming(section, check);
+  return check;
+}
+
+}  // namespace
+
+void ReadHealth(Section& root, std::vector<HealthCheck>& health) {
+  Section section = root.Sub("health");
+  Section storage = section.Sub("storagedriver");
+  bool enabled = false;
+  HealthCheck check;
+  storage.Read("enabled", enabled);
+  ReadTiming(storage, check);
+  storage.Finish();
+  if (enabled) health.push_back(check);
+  section.ForEach("file", [&](Section& entry) { health.push_back(ReadFileCheck(entry)); });
+  section.ForEach("http", [&](Section& entry) { health.push_back(ReadHttpCheck(entry)); });
+  section.ForEach("tcp", [&](Section& entry) { health.push_back(ReadTcpCheck(entry)); });
+  section.Finish();
+}
+
+}  // namespace portcall::config

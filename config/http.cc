@@ -1,0 +1,158 @@
+#include <algorithm>
+#include <array>
+
+#include "config/address.h"
+#include "config/sections.h"
+#include "config/values.h"
+
+namespace portcall::config {
+namespace {
+
+// Go's names, as the files of Distribution have them.
+constexpr std::array<std::string_view, 25> kCipherSuites{
+    "TLS_RSA_WITH_AES_128_CBC_SHA",
+    "TLS_RSA_WITH_AES_256_CBC_SHA",
+    "TLS_RSA_WITH_AES_128_CBC_SHA256",
+    "TLS_RSA_WITH_AES_128_GCM_SHA256",
+    "TLS_RSA_WITH_AES_256_GCM_SHA384",
+    "TLS_RSA_WITH_RC4_128_SHA",
+    "TLS_RSA_WITH_3DES_EDE_CBC_SHA",
+    "TLS_ECDHE_ECDSA_WITH_RC4_128_SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_CBC_SHA",
+    "TLS_ECDHE_RSA_WITH_RC4_128_SHA",
+    "TLS_ECDHE_RSA_WITH_3DES_EDE_CBC_SHA",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA",
+    "TLS_ECDHE_RSA_WITH_AES_256_CBC_SHA",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_CBC_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256",
+    "TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384",
+    "TLS_ECDHE_RSA_WITH_CHACHA20_POLY1305_SHA256",
+    "TLS_ECDHE_ECDSA_WITH_CHACHA20_POLY1305_SHA256",
+    "TLS_AES_128_GCM_SHA256",
+    "TLS_AES_256_GCM_SHA384",
+    "TLS_CHACHA20_POLY1305_SHA256",
+};
+
+void ReadTls(Section& http, TlsConfig& tls) {
+  Section section = http.Sub("tls");
+  section.ReadFile("certificate", tls.certificate);
+  section.ReadFile("key", tls.key);
+  if (tls.certificate.empty() != tls.key.empty()) {
+    section.Error(
+        tls.key.empty() ? "certificate" : "key",
+        "certificate and key belong together: " + std::string(tls.key.empty() ? "key" : "certificate") + " is missing");
+  }
+  section.ReadChoice("minimumtls", {"tls1.0", "tls1.1", "tls1.2", "tls1.3"}, tls.minimum);
+  section.Read("ciphersuites", tls.cipher_suites);
+  for (const std::string& suite : tls.cipher_suites) {
+    if (std::find(kCipherSuites.begin(), kCipherSuites.end(), suite) != kCipherSuites.end()) continue;
+    std::string_view near = Nearest(suite, kCipherSuites);
+    section.Error("ciphersuites", Quoted(suite) + " is no cipher suite" +
+                                      (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
+  }
+  section.Read("clientcas", tls.client_cas);
+  for (const std::string& file : tls.client_cas) {
+    if (std::string why = WhyUnreadable(file); !why.empty()) section.Error("clientcas", why);
+  }
+  if (!tls.client_cas.empty() && tls.certificate.empty()) {
+    section.Error("clientcas", "clients show certificates over TLS only: certificate and key are missing");
+  }
+  constexpr std::string_view kRequired = "require-and-verify-client-cert";
+  std::string mode(kRequired);
+  section.Read("clientauth", mode);
+  if (mode != kRequired) section.Error("clientauth", "only " + std::string(kRequired) + " works here yet");
+  Section acme = section.Sub("letsencrypt");
+  if (!acme.empty()) {
+    section.Error("letsencrypt",
+                  "certificates are not ordered here: get one with another tool and name it in "
+                  "certificate and key; it is read again at SIGHUP");
+  }
+  section.Finish();
+}
+
+void ReadDebug(Section& http, const std::string& main_addr, DebugConfig& debug) {
+  Section section = http.Sub("debug");
+  section.Read("addr", debug.addr);
+  if (!debug.addr.empty()) {
+    std::string why = WhyBadAddress(debug.addr, AddressFor::kListen);
+    if (why.empty() && debug.addr == main_addr && !debug.addr.ends_with(":0"))
+      why = "is the address of the registry itself";
+    if (!why.empty()) section.Error("addr", why);
+  }
+  Section prometheus = section.Sub("prometheus");
+  prometheus.Read("enabled", debug.prometheus);
+  prometheus.Read("path", debug.prometheus_path);
+  if (!debug.prometheus_path.starts_with('/')) {
+    prometheus.Error("path", "begins with a slash: write /" + debug.prometheus_path.substr(0, 60));
+  }
+  if (debug.prometheus && debug.addr.empty()) {
+    prometheus.Warn("enabled", "metrics are served by the debug server, and http.debug.addr is missing");
+  }
+  prometheus.Finish();
+  Section tls = section.Sub("tls");
+  bool enabled = false;
+  tls.Read("enabled", enabled);
+  if (enabled) tls.Error("enabled", "TLS for the debug server does not work here yet: bind it to localhost");
+  for (std::string_view key : {"certificate", "key", "clientcas", "minimumtls", "ciphersuites", "clientauth"})
+    tls.Accept(key);
+  tls.Finish();
+  section.Ignore("pprof", "there is no Go profiler");
+  section.Finish();
+}
+
+void ReadPlaces(Section& section, HttpConfig& http) {
+  section.Read("addr", http.addr);
+  if (http.addr.empty()) {
+    section.Error("addr", "is missing: write addr: :5000 for all interfaces, or 127.0.0.1:5000 for this machine only");
+  } else if (std::string why = WhyBadAddress(http.addr, AddressFor::kListen); !why.empty()) {
+    section.Error("addr", why);
+  }
+  std::string net = "tcp";
+  section.ReadChoice("net", {"tcp", "unix"}, net);
+  if (net == "unix") section.Error("net", "Unix sockets are not served yet; write tcp, or leave it out");
+  section.Read("host", http.host);
+  while (http.host.ends_with('/')) http.host.pop_back();
+  if (!http.host.empty()) {
+    if (http.host.find_first_of("@?#") != std::string::npos) {
+      section.Error("host",
+                    "is the address that clients use, without user, query or fragment: https://registry.example.com");
+    } else if (std::string why = WhyBadUrl(http.host); !why.empty()) {
+      section.Error("host", why + "; it is the address that clients use: https://registry.example.com");
+    }
+  }
+  section.Read("prefix", http.prefix);
+  if (std::string why = WhyBadPrefix(http.prefix); !why.empty()) section.Error("prefix", why);
+  if (!http.prefix.starts_with('/')) http.prefix.insert(0, "/");
+  if (!http.prefix.ends_with('/')) http.prefix += '/';
+}
+
+void ReadTrustedProxies(Section& section, std::vector<std::string>& networks) {
+  networks = {"127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"};
+  section.Read("trustedproxies", networks);
+  for (std::string& network : networks) {
+    if (std::string why = WhyBadNetwork(network); !why.empty()) section.Error("trustedproxies", why);
+  }
+}
+
+}  // namespace
+
+void ReadHttp(Section& root, HttpConfig& http) {
+  Section section = root.Sub("http");
+  ReadPlaces(section, http);
+  section.Read("secret", http.secret);
+  section.Read("relativeurls", http.relative_urls);
+  section.ReadHeaders("headers", http.headers);
+  section.Read("draintimeout", http.drain_timeout, /*zero_counts=*/true);
+  ReadTls(section, http.tls);
+  ReadDebug(section, http.addr, http.debug);
+  ReadTrustedProxies(section, http.trusted_proxies);
+  section.Ignore("http2", "HTTP/1.1 is served");
+  section.Ignore("h2c", "HTTP/1.1 is served");
+  section.Finish();
+}
+
+}  // namespace portcall::config

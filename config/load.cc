@@ -1,0 +1,78 @@
+#include "config/load.h"
+
+#include <sys/stat.h>
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <memory>
+#include <utility>
+
+#include "config/environment.h"
+#include "config/sections.h"
+#include "config/yaml.h"
+
+namespace portcall::config {
+namespace {
+
+constexpr std::size_t kMaxFile = 4u << 20;
+
+// The reason, or nothing and the file's bytes in `text`.
+std::string ReadWholeFile(const std::string& path, std::string& text) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) {
+    return errno == ENOENT ? "does not exist" : std::string("cannot be opened: ") + std::strerror(errno);
+  }
+  if (S_ISDIR(status.st_mode)) return "is a folder; the path of a YAML file is wanted";
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return std::string("cannot be opened: ") + std::strerror(errno);
+  text.resize(kMaxFile + 1);
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad()) return std::string("cannot be read: ") + std::strerror(errno);
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  return "";
+}
+
+Loaded Refuse(const std::string& file, std::string message) {
+  return {nullptr, {{Severity::kError, file, 0, 0, "", std::move(message)}}};
+}
+
+}  // namespace
+
+Loaded Load(const std::string& path, const std::map<std::string, std::string>& environment, Strictness strictness) {
+  std::string text;
+  if (std::string why = ReadWholeFile(path, text); !why.empty()) return Refuse(path, std::move(why));
+  return Parse(text, path, environment, strictness);
+}
+
+Loaded Parse(const std::string& text, const std::string& name, const std::map<std::string, std::string>& environment,
+             Strictness strictness) {
+  if (text.size() > kMaxFile) return Refuse(name, "is larger than 4 MiB, which no configuration is");
+  Report report(strictness);
+  Value root;
+  if (!ParseYaml(text, name, /*with_lines=*/true, report, root)) return {nullptr, report.Take()};
+  if (root.kind == Value::Kind::kNull) {
+    root.kind = Value::Kind::kMap;
+    root.place.source = std::make_shared<const std::string>(name);
+  }
+  if (root.kind != Value::Kind::kMap) {
+    report.Error(root.place, "", "is not a map of settings: it begins with version: 0.1");
+    return {nullptr, report.Take()};
+  }
+  ApplyEnvironment(environment, report, root);
+
+  auto config = std::make_shared<Config>();
+  config->path = name;
+  Section sections(report, root);
+  ReadLog(sections, config->log);
+  ReadStorage(sections, config->storage);
+  ReadHttp(sections, config->http);
+  ReadNotifications(sections, config->events, config->endpoints);
+  ReadHealth(sections, config->health);
+  ReadOthers(sections, *config);
+  sections.Finish();
+  bool failed = report.failed();
+  return {failed ? nullptr : std::move(config), report.Take()};
+}
+
+}  // namespace portcall::config

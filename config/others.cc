@@ -1,0 +1,137 @@
+#include <algorithm>
+#include <array>
+
+#include "config/sections.h"
+#include "config/values.h"
+
+namespace portcall::config {
+namespace {
+
+void ReadVersion(Section& root) {
+  std::string version;
+  root.Read("version", version);
+  if (version.empty()) {
+    root.Error("version", "is missing: write version: 0.1");
+  } else if (version != "0.1") {
+    root.Error("version", Quoted(version) + " is not known: write version: 0.1");
+  }
+}
+
+// To start without the protection that a file asks for would open the registry.
+void RefuseAuth(Section& root) {
+  const Value* auth = root.Get("auth");
+  if (auth == nullptr || (auth->kind == Value::Kind::kScalar && auth->text == "none")) return;
+  std::string kind = auth->kind == Value::Kind::kScalar ? auth->text : "";
+  if (auth->kind == Value::Kind::kMap) {
+    if (std::all_of(auth->members.begin(), auth->members.end(), [](const Member& m) { return m.key == "none"; }))
+      return;
+    for (const Member& member : auth->members) {
+      if (member.key != "none") kind = member.key;
+    }
+  }
+  root.Error("auth",
+             Quoted(kind) +
+                 " protects the registry, and authentication does not work here yet: without it anybody "
+                 "could push and pull. Remove the section only if that is meant, and something in front protects it");
+}
+
+void RefuseMiddleware(Section& root) {
+  Section section = root.Sub("middleware");
+  for (std::string_view kind : {"registry", "repository", "storage"}) {
+    section.ForEach(kind, [&](Section& entry) {
+      bool disabled = false;
+      std::string name;
+      entry.Read("disabled", disabled);
+      entry.Read("name", name);
+      entry.Accept("options");
+      if (!disabled) entry.Error("name", Quoted(name) + " does not work here: middleware is not supported");
+    });
+  }
+  section.Finish();
+}
+
+// What others have and we do not: refused where its absence would open, redirect or lose something.
+void ReadForeign(Section& root) {
+  Section proxy = root.Sub("proxy");
+  std::string remote;
+  proxy.Read("remoteurl", remote);
+  if (!remote.empty()) proxy.Error("remoteurl", "a pull-through cache does not work here yet");
+  RefuseMiddleware(root);
+
+  Section database = root.Sub("database");
+  std::string enabled = "false";
+  database.Read("enabled", enabled);
+  if (ParseFlag(enabled) != false) {
+    database.Error("enabled",
+                   "images that a PostgreSQL metadata database describes cannot be read here; the catalog is "
+                   "SQLite, in the storage folder or at store.path");
+  }
+  Section compatibility = root.Sub("compatibility");
+  Section schema1 = compatibility.Sub("schema1");
+  bool old_manifests = false;
+  schema1.Read("enabled", old_manifests);
+  if (old_manifests) schema1.Warn("enabled", "has no effect here: manifests of schema 1 are refused");
+  schema1.Accept("signingkeyfile");
+  schema1.Accept("trustkey");
+  schema1.Finish();
+  compatibility.Finish();
+
+  root.Ignore("redis", "caches are in memory");
+  root.Ignore("policy", "repository classes are not checked");
+  root.Ignore("reporting", "errors go to the log only");
+  root.Ignore("profiling", "profiles are not sent anywhere");
+  root.Ignore("gc", "garbage collection is a command of its own");
+  root.Ignore("rate_limiter", "requests are not limited; put a proxy in front");
+}
+
+bool AllowsEverything(const std::string& pattern) {
+  constexpr std::array<std::string_view, 9> kPatterns{".*",         "^.*$",         ".+",           "^.+$",        ".",
+                                                      "^https?://", "^http(s)?://", "^https?://.*", "^https?://.+"};
+  return std::find(kPatterns.begin(), kPatterns.end(), pattern) != kPatterns.end();
+}
+
+// Patterns are not matched here: a list that would let some pass lets none pass.
+void ReadManifestUrls(Section& manifests, bool& allowed) {
+  Section urls = manifests.Sub("urls");
+  std::vector<std::string> allow, deny;
+  urls.Read("allow", allow);
+  urls.Read("deny", deny);
+  urls.Finish();
+  if (allow.empty()) return;
+  allowed = allowed || (deny.empty() && std::any_of(allow.begin(), allow.end(), AllowsEverything));
+  if (!allowed) {
+    urls.Warn(
+        deny.empty() ? "allow" : "deny",
+        "patterns are not matched here yet: manifests with urls are refused, unless allow is [\".*\"] without deny");
+  }
+}
+
+void ReadValidation(Section& root, bool& urls_allowed) {
+  Section section = root.Sub("validation");
+  section.Read("disabled", urls_allowed);
+  section.Accept("enabled");
+  Section manifests = section.Sub("manifests");
+  ReadManifestUrls(manifests, urls_allowed);
+  manifests.Ignore("indexes", "an index is accepted when every manifest that it names is there");
+  manifests.Ignore("referencelimit", "manifests are bounded by their size, 4 MiB");
+  manifests.Ignore("payloadsizelimit", "manifests are bounded by 4 MiB");
+  manifests.Finish();
+  section.Finish();
+}
+
+}  // namespace
+
+void ReadOthers(Section& root, Config& config) {
+  ReadVersion(root);
+  RefuseAuth(root);
+  ReadForeign(root);
+  ReadValidation(root, config.manifest_urls_allowed);
+  Section catalog = root.Sub("catalog");
+  catalog.Read("maxentries", 1, 1'000'000, config.catalog_max_entries);
+  catalog.Finish();
+  Section tags = root.Sub("tags");
+  tags.Read("maxtags", 1, 1'000'000, config.tags_max);
+  tags.Finish();
+}
+
+}  // namespace portcall::config

@@ -1,0 +1,274 @@
+#include "config/section.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "config/address.h"
+#include "config/values.h"
+
+namespace portcall::config {
+namespace {
+
+std::string_view KindOf(const Value& node) {
+  switch (node.kind) {
+    case Value::Kind::kList:
+      return "a list";
+    case Value::Kind::kMap:
+      return "a map";
+    case Value::Kind::kScalar:
+      return node.quoted ? "text in quotes" : "a single value";
+    case Value::Kind::kNull:
+      break;
+  }
+  return "nothing";
+}
+
+bool IsToken(std::string_view name) {
+  auto allowed = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  };
+  return !name.empty() && std::all_of(name.begin(), name.end(), allowed);
+}
+
+// What every message of ours says for itself; a second one would break it.
+bool IsFraming(std::string_view name) {
+  constexpr std::array<std::string_view, 8> kNames{
+      "host", "content-length", "transfer-encoding", "connection", "trailer", "upgrade", "expect", "te"};
+  std::string lower(name);
+  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return std::find(kNames.begin(), kNames.end(), lower) != kNames.end();
+}
+
+std::string Listed(std::initializer_list<std::string_view> words) {
+  std::string text;
+  for (std::string_view word : words) text += (text.empty() ? "" : ", ") + std::string(word);
+  return text;
+}
+
+}  // namespace
+
+Section::Section(Report& report, const Value& root) : Section(report, &root, root.place, "", UnknownKeys::kDoubted) {}
+
+Section::Section(Report& report, const Value* node, Place place, std::string path, UnknownKeys unknown)
+    : report_(report), node_(node), place_(std::move(place)), path_(std::move(path)), unknown_(unknown) {
+  if (node_ == nullptr || node_->kind == Value::Kind::kMap) return;
+  if (node_->kind != Value::Kind::kNull) {
+    report_.Error(place_, path_, "is " + std::string(KindOf(*node_)) + " where a map (name: value) is wanted");
+  }
+  node_ = nullptr;
+}
+
+Section Section::Sub(std::string_view key, UnknownKeys unknown) {
+  return {report_, Get(key), PlaceOf(key), PathOf(key), unknown};
+}
+
+const Value* Section::Get(std::string_view key) {
+  asked_.push_back(key);
+  const Member* member = node_ == nullptr ? nullptr : node_->Find(key);
+  return member == nullptr || member->value.kind == Value::Kind::kNull ? nullptr : &member->value;
+}
+
+bool Section::empty() const {
+  return node_ == nullptr || std::all_of(node_->members.begin(), node_->members.end(),
+                                         [](const Member& member) { return member.value.kind == Value::Kind::kNull; });
+}
+
+const Value* Section::Scalar(std::string_view key, std::string_view wanted) {
+  const Value* node = Get(key);
+  if (node == nullptr || node->kind == Value::Kind::kScalar) return node;
+  Error(key, "is " + std::string(KindOf(*node)) + " where " + std::string(wanted) + " is wanted");
+  return nullptr;
+}
+
+void Section::Read(std::string_view key, std::string& out) {
+  if (const Value* node = Scalar(key, "text")) out = node->text;
+}
+
+void Section::Read(std::string_view key, bool& out) {
+  const Value* node = Scalar(key, "true or false");
+  if (node == nullptr) return;
+  auto flag = ParseFlag(node->text);
+  if (flag && !node->quoted) {
+    out = *flag;
+  } else if (flag) {
+    Error(key, "is text; write " + std::string(*flag ? "true" : "false") + " without quotes");
+  } else {
+    Error(key, "is " + Quoted(node->text) + " where true or false is wanted");
+  }
+}
+
+void Section::Read(std::string_view key, std::vector<std::string>& out) {
+  const Value* node = Get(key);
+  if (node == nullptr) return;
+  if (node->kind != Value::Kind::kList) {
+    return Error(key, "is " + std::string(KindOf(*node)) + " where a list is wanted: write [value, value]");
+  }
+  out.clear();
+  for (std::size_t i = 0; i < node->items.size(); ++i) {
+    const Value& item = node->items[i];
+    if (item.kind == Value::Kind::kScalar) {
+      out.push_back(item.text);
+    } else {
+      report_.Error(item.place, PathOf(key) + "[" + std::to_string(i) + "]",
+                    "is " + std::string(KindOf(item)) + " where text is wanted");
+    }
+  }
+}
+
+void Section::ReadWhole(std::string_view key, std::int64_t least, std::int64_t most, std::int64_t& out) {
+  const Value* node = Scalar(key, "a whole number");
+  if (node == nullptr) return;
+  auto number = ParseWhole(node->text);
+  if (!number) return Error(key, "is " + Quoted(node->text) + " where a whole number is wanted");
+  if (node->quoted) return Error(key, "is text; write " + node->text + " without quotes");
+  if (*number < least || *number > most) {
+    return Error(key,
+                 std::to_string(*number) + " is not between " + std::to_string(least) + " and " + std::to_string(most));
+  }
+  out = *number;
+}
+
+void Section::Read(std::string_view key, Millis& out, bool zero_counts) {
+  const Value* node = Scalar(key, "a duration (10s, 500ms)");
+  if (node == nullptr) return;
+  auto duration = ParseDuration(node->text);
+  if (!duration) return Error(key, duration.error().detail);
+  if (!duration->remark.empty()) Warn(key, duration->remark);
+  if (duration->value.count() > 0 || zero_counts) out = duration->value;
+}
+
+void Section::ReadSize(std::string_view key, std::uint64_t least, std::uint64_t& out) {
+  const Value* node = Scalar(key, "a size (256MiB)");
+  if (node == nullptr) return;
+  auto size = ParseSize(node->text);
+  if (!size) return Error(key, size.error().detail);
+  if (*size < least) return Error(key, "is too small: at least " + std::to_string(least >> 20) + "MiB are needed");
+  out = *size;
+}
+
+void Section::ReadChoice(std::string_view key, std::initializer_list<std::string_view> allowed, std::string& out) {
+  const Value* node = Scalar(key, "one of " + Listed(allowed));
+  if (node == nullptr) return;
+  if (std::find(allowed.begin(), allowed.end(), node->text) != allowed.end()) {
+    out = node->text;
+    return;
+  }
+  std::string_view near = Nearest(node->text, {allowed.begin(), allowed.size()});
+  Error(key, "is " + Quoted(node->text) + "; it may be " + Listed(allowed) +
+                 (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
+}
+
+void Section::ReadHeaders(std::string_view key, HeaderList& out) {
+  const Value* node = Get(key);
+  if (node == nullptr) return;
+  if (node->kind == Value::Kind::kScalar && node->text.starts_with('<') && node->text.ends_with('>')) {
+    return Warn(key, "is a manual's placeholder and is taken as no headers; write Authorization: [value] below it");
+  }
+  if (node->kind != Value::Kind::kMap) {
+    return Error(key,
+                 "is " + std::string(KindOf(*node)) + " where a map is wanted: write Authorization: [value] below it");
+  }
+  out.clear();
+  for (const Member& member : node->members) ReadHeader(PathOf(key), member, out);
+}
+
+void Section::ReadHeader(const std::string& path, const Member& member, HeaderList& out) {
+  if (!IsToken(member.key)) {
+    // The name is not shown: it may be a value whose name was forgotten.
+    return report_.Error(member.place, path,
+                         "a header's name may hold letters, digits and dashes, without blanks or colons");
+  }
+  std::string name = path + "." + member.key.substr(0, 60);
+  if (IsFraming(member.key)) {
+    return report_.Warn(member.place, name, "is not sent: every request says this for itself");
+  }
+  std::vector<Value> values =
+      member.value.kind == Value::Kind::kList ? member.value.items : std::vector<Value>{member.value};
+  for (const Value& value : values) {
+    if (value.kind == Value::Kind::kNull) {
+      report_.Warn(member.place, name, "has no value and is not sent");
+    } else if (value.kind != Value::Kind::kScalar) {
+      report_.Error(value.place, name, "is " + std::string(KindOf(value)) + " where text or a list of texts is wanted");
+    } else if (std::any_of(value.text.begin(), value.text.end(),
+                           [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; })) {
+      report_.Error(value.place, name, "holds a line break or another control character, which no header may");
+    } else {
+      out.emplace_back(member.key, value.text);
+    }
+  }
+}
+
+void Section::ReadFile(std::string_view key, std::string& out) {
+  Read(key, out);
+  if (!out.empty()) {
+    if (std::string why = WhyUnreadable(out); !why.empty()) Error(key, why);
+  }
+}
+
+void Section::ForEach(std::string_view key, const std::function<void(Section&)>& read) {
+  const Value* node = Get(key);
+  if (node == nullptr) return;
+  if (node->kind != Value::Kind::kList) {
+    return Error(key, "is " + std::string(KindOf(*node)) + " where a list is wanted: begin each entry with \"- \"");
+  }
+  for (std::size_t i = 0; i < node->items.size(); ++i) {
+    Section entry(report_, &node->items[i], node->items[i].place, PathOf(key) + "[" + std::to_string(i) + "]",
+                  unknown_);
+    if (entry.node_ != nullptr) {
+      read(entry);
+      entry.Finish();
+    } else if (node->items[i].kind == Value::Kind::kNull) {
+      entry.report_.Error(entry.place_, entry.path_, "is an empty entry");
+    }
+  }
+}
+
+void Section::Ignore(std::string_view key, std::string_view why) {
+  if (Has(key)) Warn(key, "has no effect here: " + std::string(why));
+}
+
+void Section::Refuse(std::string_view key, std::string_view why) {
+  if (Has(key)) Error(key, std::string(why));
+}
+
+void Section::Error(std::string_view key, std::string message) const {
+  report_.Error(PlaceOf(key), PathOf(key), std::move(message));
+}
+void Section::Warn(std::string_view key, std::string message) const {
+  report_.Warn(PlaceOf(key), PathOf(key), std::move(message));
+}
+void Section::Doubt(std::string_view key, std::string message) const {
+  report_.Doubt(PlaceOf(key), PathOf(key), std::move(message));
+}
+
+std::string Section::PathOf(std::string_view key) const {
+  if (key.empty()) return path_;
+  return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
+}
+
+Place Section::PlaceOf(std::string_view key) const {
+  const Member* member = node_ == nullptr ? nullptr : node_->Find(key);
+  if (member == nullptr) return place_;
+  return member->value.kind == Value::Kind::kNull ? member->place : member->value.place;
+}
+
+void Section::Finish() const {
+  if (node_ == nullptr) return;
+  for (const Member& member : node_->members) {
+    if (std::find(asked_.begin(), asked_.end(), member.key) != asked_.end()) continue;
+    std::string_view near = Nearest(member.key, asked_);
+    std::string message = "unknown key";
+    if (!near.empty()) message += "; did you mean " + std::string(near) + "?";
+    std::string path = PathOf(Quoted(member.key));
+    if (IsToken(member.key)) path = PathOf(member.key.substr(0, 60));
+    if (unknown_ == UnknownKeys::kRefused) {
+      report_.Error(member.place, path, message);
+    } else {
+      report_.Doubt(member.place, path, message + " (serve passes over it)");
+    }
+  }
+}
+
+}  // namespace portcall::config

@@ -1,0 +1,79 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <initializer_list>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/config.h"
+#include "config/node.h"
+#include "config/report.h"
+
+namespace portcall::config {
+
+enum class UnknownKeys { kRefused, kDoubted };  // kRefused inside notifications and our own sections
+
+// One map of the file while it is read: the typed readers leave `out` alone when the key is absent or null, and report
+// what does not fit. Finish() reports the keys that nobody asked for. Lives no longer than the nodes and the report.
+class Section {
+ public:
+  Section(Report& report, const Value& root);  // the whole file
+  Section Sub(std::string_view key, UnknownKeys unknown);
+  Section Sub(std::string_view key) { return Sub(key, unknown_); }
+
+  bool Has(std::string_view key) { return Get(key) != nullptr; }
+  const Value* Get(std::string_view key);  // null: absent or null
+  bool empty() const;                      // no member with a value
+
+  void Read(std::string_view key, std::string& out);
+  void Read(std::string_view key, bool& out);
+  void Read(std::string_view key, std::vector<std::string>& out);
+  void ReadWhole(std::string_view key, std::int64_t least, std::int64_t most, std::int64_t& out);
+  template <class Int>
+  void Read(std::string_view key, std::int64_t least, std::int64_t most, Int& out) {
+    std::int64_t value = static_cast<std::int64_t>(out);
+    ReadWhole(key, least, most, value);
+    out = static_cast<Int>(value);
+  }
+  // Zero or less means the default, as in Distribution; with `zero_counts` zero is a value.
+  void Read(std::string_view key, Millis& out, bool zero_counts = false);
+  void ReadSize(std::string_view key, std::uint64_t least, std::uint64_t& out);
+  void ReadChoice(std::string_view key, std::initializer_list<std::string_view> allowed, std::string& out);
+  // A map of names to a value or a list of values. Values are never shown.
+  void ReadHeaders(std::string_view key, HeaderList& out);
+  // A file that must be there and readable.
+  void ReadFile(std::string_view key, std::string& out);
+  void ForEach(std::string_view key, const std::function<void(Section&)>& read);  // a list of maps
+
+  void Accept(std::string_view key) { Get(key); }           // known, without effect, and nobody misses it
+  void Ignore(std::string_view key, std::string_view why);  // known, without effect: a warning
+  void Refuse(std::string_view key, std::string_view why);  // an error when it is there
+
+  void Error(std::string_view key, std::string message) const;
+  void Warn(std::string_view key, std::string message) const;
+  void Doubt(std::string_view key, std::string message) const;
+  std::string PathOf(std::string_view key) const;
+  Place PlaceOf(
+      std::string_view key) const;  // of the value, of the key where that is null, of the map where it is absent
+  Report& report() const { return report_; }
+  const Value* node() const { return node_; }
+  const std::string& path() const { return path_; }
+
+  void Finish() const;
+
+ private:
+  Section(Report& report, const Value* node, Place place, std::string path, UnknownKeys unknown);
+  const Value* Scalar(std::string_view key, std::string_view wanted);
+  void ReadHeader(const std::string& path, const Member& member, HeaderList& out);
+
+  Report& report_;
+  const Value* node_;  // a map, or null
+  Place place_;
+  std::string path_;
+  UnknownKeys unknown_;
+  std::vector<std::string_view> asked_;  // the keys' names are literals
+};
+
+}  // namespace portcall::config

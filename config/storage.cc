@@ -1,0 +1,102 @@
+#include <algorithm>
+#include <array>
+#include <string>
+
+#include "config/sections.h"
+#include "config/values.h"
+
+namespace portcall::config {
+namespace {
+
+constexpr std::array<std::string_view, 12> kDrivers{"filesystem", "s3",    "s3aws", "s3_v2", "azure", "azure_v2",
+                                                    "gcs",        "swift", "oss",   "rados", "cos",   "inmemory"};
+constexpr std::array<std::string_view, 6> kSettings{"cache", "delete", "redirect", "maintenance", "tag", "reserve"};
+
+template <std::size_t N>
+bool IsIn(const std::array<std::string_view, N>& words, std::string_view word) {
+  return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+// What is not one of the settings names the place where images lie: to pass over it would mean another place.
+void ReadDriver(Section& section, StorageConfig& storage) {
+  std::string chosen;
+  for (const Member& member : section.node()->members) {
+    std::string_view name = member.key;
+    if (IsIn(kSettings, name)) continue;
+    if (!IsIn(kDrivers, name)) {
+      std::array<std::string_view, 7> words{};
+      std::copy(kSettings.begin(), kSettings.end(), words.begin());
+      words.back() = kDrivers.front();
+      std::string_view near = Nearest(name, words);
+      section.report().Error(member.place, section.PathOf(Quoted(name)),
+                             "is neither a storage driver nor a setting" +
+                                 (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
+    } else if (!chosen.empty()) {
+      section.report().Error(member.place, section.PathOf(name),
+                             "is a second storage driver beside " + chosen + "; keep one of them");
+    } else if (name != "filesystem") {
+      section.report().Error(member.place, section.PathOf(name),
+                             name == "inmemory" ? "images would be lost at the next restart; use filesystem"
+                                                : "this storage driver does not work here yet, only filesystem does");
+    }
+    if (chosen.empty()) chosen = name;
+  }
+  if (chosen.empty()) {
+    section.Error("", "names no place for the images: write filesystem: {rootdirectory: /var/lib/registry}");
+  }
+  Section filesystem = section.Sub("filesystem");
+  filesystem.Read("rootdirectory", storage.root_directory);
+  if (storage.root_directory.empty()) filesystem.Error("rootdirectory", "is empty; write a folder's path");
+  filesystem.Ignore("maxthreads", "file work has a pool of its own size");
+  filesystem.Finish();
+}
+
+// Rounded up to whole hours: an upload is never taken away before its time.
+void ReadAge(Section& purging, std::chrono::hours& age) {
+  Millis read = age;
+  purging.Read("age", read);
+  age = std::chrono::ceil<std::chrono::hours>(read);
+  if (age != read) purging.Warn("age", "is rounded up to " + ShowDuration(age));
+}
+
+void ReadMaintenance(Section& section, StorageConfig& storage) {
+  Section maintenance = section.Sub("maintenance");
+  Section purging = maintenance.Sub("uploadpurging");
+  purging.Read("enabled", storage.upload_purging);
+  ReadAge(purging, storage.upload_age);
+  purging.Read("interval", storage.upload_purge_interval);
+  purging.Read("dryrun", storage.upload_purging_dry_run);
+  purging.Finish();
+  Section read_only = maintenance.Sub("readonly");
+  read_only.Read("enabled", storage.read_only);
+  read_only.Finish();
+  maintenance.Finish();
+}
+
+}  // namespace
+
+void ReadStorage(Section& root, StorageConfig& storage) {
+  Section store = root.Sub("store", UnknownKeys::kRefused);
+  store.Read("path", storage.database);
+  store.Finish();
+
+  const Value* written = root.Get("storage");
+  if (written == nullptr) {
+    return root.Error("storage", "is missing: write storage: {filesystem: {rootdirectory: /var/lib/registry}}");
+  }
+  if (written->kind == Value::Kind::kScalar) {  // the short form, without settings
+    if (written->text == "filesystem") return;
+    return root.Error("storage", Quoted(written->text) + " is no storage driver that works here; filesystem does");
+  }
+  Section section = root.Sub("storage");
+  if (section.node() == nullptr) return;
+  ReadDriver(section, storage);
+  Section deletes = section.Sub("delete");
+  deletes.Read("enabled", storage.delete_enabled);
+  deletes.Finish();
+  section.ReadSize("reserve", 0, storage.reserve_bytes);
+  ReadMaintenance(section, storage);
+  section.Ignore("tag", "tags lie in the catalog, no lookups run");
+}
+
+}  // namespace portcall::config

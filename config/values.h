@@ -1,0 +1,41 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "config/config.h"
+#include "runtime/result.h"
+
+namespace portcall::config {
+
+// Readers of single values. Errors say what is wrong and what was probably meant.
+
+// A duration in Go's syntax ("1h30m", "500ms"). A bare number is never guessed silently: below 100 it is refused, below
+// 1,000,000 it is milliseconds, from there on nanoseconds, and `remark` says so. Nothing is above ten years; what is
+// positive and below a millisecond becomes one.
+struct ReadDuration {
+  Millis value{0};
+  std::string remark;  // what was understood; empty: it was plain
+};
+Result<ReadDuration> ParseDuration(std::string_view text);
+std::string ShowDuration(Millis value);  // 1h30m, 500ms
+
+// Bytes: "256MiB", "10GB", "1.5G" (K, M, G, T count in 1024), or a bare number.
+Result<std::uint64_t> ParseSize(std::string_view text);
+
+// YAML's words for yes and no.
+std::optional<bool> ParseFlag(std::string_view text);
+// A decimal or hexadecimal whole number, with `_` between digits as YAML has it.
+std::optional<std::int64_t> ParseWhole(std::string_view text);
+bool IsRfc3339(std::string_view text);
+
+// The candidate that `word` was probably meant to be; empty: none is near.
+std::string_view Nearest(std::string_view word, std::span<const std::string_view> candidates);
+// A file's text as a message may quote it: short, without control characters.
+std::string Quoted(std::string_view text);
+
+}  // namespace portcall::config

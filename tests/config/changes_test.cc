@@ -1,0 +1,80 @@
+#include <set>
+
+#include "tests/config/helpers.h"
+
+namespace portcall::config {
+namespace {
+
+Config From(const std::string& lines) { return Good(Serve(kBase + lines)); }
+
+TEST(Changes, EndpointsLogAndHeadersMayChange) {
+  Config before = From("");
+  Config after =
+      Good(Serve("version: 0.1\nstorage: {filesystem: {rootdirectory: /tmp}}\n"
+                 "http: {addr: ':5000', headers: {A: [b]}}\nlog: {level: debug, accesslog: {disabled: true}}\n"
+                 "notifications: {endpoints: [{name: a, url: 'http://h/'}]}"));
+  EXPECT_TRUE(NeedsRestart(before, after).empty());
+}
+
+TEST(Changes, WhatNeedsARestartIsNamed) {
+  struct Case {
+    const char *variable, *value, *key;
+  };
+  Config before = From("");
+  for (const Case& c :
+       {Case{"REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY", "/x", "storage.filesystem.rootdirectory"},
+        Case{"REGISTRY_STORE_PATH", "/x", "store.path"}, Case{"REGISTRY_STORAGE_RESERVE", "1GiB", "storage.reserve"},
+        Case{"REGISTRY_STORAGE_DELETE_ENABLED", "true", "storage.delete.enabled"},
+        Case{"REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED", "true", "storage.maintenance.readonly.enabled"},
+        Case{"REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_AGE", "5h", "storage.maintenance.uploadpurging"},
+        Case{"REGISTRY_HTTP_ADDR", ":1", "http.addr"}, Case{"REGISTRY_HTTP_PREFIX", "/x/", "http.prefix"},
+        Case{"REGISTRY_HTTP_DEBUG_ADDR", ":1", "http.debug.addr"},
+        Case{"REGISTRY_NOTIFICATIONS_EVENTS_PULL", "off", "notifications.events"},
+        Case{"REGISTRY_HEALTH_STORAGEDRIVER_ENABLED", "true", "health"},
+        Case{"REGISTRY_CATALOG_MAXENTRIES", "5", "catalog.maxentries"}}) {
+    Config after = Good(Serve(kBase, {{c.variable, c.value}}));
+    EXPECT_EQ(NeedsRestart(before, after), std::vector<std::string>{c.key}) << c.variable;
+    EXPECT_TRUE(NeedsRestart(after, after).empty());
+  }
+}
+
+TEST(Fingerprint, ChangesWithEveryKeyAndOnlyThen) {
+  auto fingerprint = [](const std::string& lines) {
+    return Good(Serve(WithEndpoint(lines))).endpoints.at(0).fingerprint();
+  };
+  std::set<std::string> seen;
+  const char* kLines[] = {"",
+                          "timeout: 11s",
+                          "threshold: 11",
+                          "backoff: 2s",
+                          "maxbackoff: 6m",
+                          "maxretryafter: 2h",
+                          "maxretries: 5",
+                          "maxage: 1h",
+                          "concurrency: 1",
+                          "maxparked: 1",
+                          "batch: 2",
+                          "ratelimit: 1",
+                          "order: none",
+                          "retryontimeout: false",
+                          "disabled: true",
+                          "format: docker-v2",
+                          "ignoredmediatypes: [a/b]",
+                          "ignore: {actions: [pull]}",
+                          "headers: {A: b}",
+                          "headers: {A: [b, c]}",
+                          "from: earliest",
+                          "was: old",
+                          "tls: {ca: /dev/null}",
+                          "tls: {certificate: /dev/null, key: /dev/zero}",
+                          "tls: {insecureskipverify: true}"};
+  for (const char* lines : kLines) {
+    EXPECT_TRUE(seen.insert(fingerprint(lines)).second) << lines;
+    EXPECT_EQ(fingerprint(lines), fingerprint(lines));
+  }
+  EXPECT_EQ(fingerprint("timeout: 10s"), fingerprint(""));
+  EXPECT_EQ(fingerprint("ignoredmediatypes: [ab, c]") == fingerprint("ignoredmediatypes: [a, bc]"), false);
+}
+
+}  // namespace
+}  // namespace portcall::config
