@@ -1,0 +1,37 @@
+#pragma once
+
+#include <deque>
+#include <mutex>
+#include <string>
+#include <unordered_map>
+
+#include "runtime/task.h"
+
+namespace portcall::store {
+
+// One holder per digest, others wait in line. Callable from any loop; a waiter resumes on its own.
+class DigestLocks {
+ public:
+  class Held {
+   public:
+    Held(DigestLocks* locks, std::string digest) : locks_(locks), digest_(std::move(digest)) {}
+    Held(Held&& other) noexcept : locks_(std::exchange(other.locks_, nullptr)), digest_(std::move(other.digest_)) {}
+    Held& operator=(Held&&) = delete;
+    ~Held() {
+      if (locks_ != nullptr) locks_->Release(digest_);
+    }
+
+   private:
+    DigestLocks* locks_;
+    std::string digest_;
+  };
+
+  Task<Held> Acquire(std::string digest);
+
+ private:
+  void Release(const std::string& digest);
+  std::mutex mutex_;
+  std::unordered_map<std::string, std::deque<Resume<bool>>> held_;
+};
+
+}  // namespace portcall::store

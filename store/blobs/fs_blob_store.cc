@@ -1,0 +1,287 @@
+#include "store/blobs/fs_blob_store.h"
+
+#include <fcntl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <chrono>
+
+#include "runtime/failpoint.h"
+#include "runtime/loops.h"
+
+namespace portcall::store {
+namespace fs = std::filesystem;
+namespace {
+
+constexpr std::uint64_t kWritebackStep = 8 << 20;
+
+Error Busy() { return Error(Errc::kConflict, "another request is writing to this upload"); }
+
+}  // namespace
+
+FsBlobStore::FsBlobStore(fs::path root, asio::thread_pool& pool, std::uint64_t reserve_bytes)
+    : root_(std::move(root)),
+      tree_(root_ / "docker/registry/v2"),
+      temporary_(root_ / ".portcall-temporary"),
+      pool_(pool),
+      reserve_bytes_(reserve_bytes) {}
+
+Result<std::unique_ptr<BlobStore>> BlobStore::Open(fs::path root, asio::thread_pool& pool,
+                                                   std::uint64_t reserve_bytes) {
+  auto store = std::make_unique<FsBlobStore>(fs::absolute(root), pool, reserve_bytes);
+  if (Result<void> ready = store->Prepare(); !ready) return ready.error();
+  return std::unique_ptr<BlobStore>(std::move(store));
+}
+
+bool BlobStore::HasRepositories(const fs::path& root) {
+  std::error_code ec;
+  fs::recursive_directory_iterator walk(root / "docker/registry/v2/repositories",
+                                        fs::directory_options::skip_permission_denied, ec);
+  for (; !ec && walk != fs::recursive_directory_iterator(); walk.increment(ec)) {
+    const std::string name = walk->path().filename();
+    if (name == "_layers" || name == "_manifests") return true;
+    if (name.starts_with('_')) walk.disable_recursion_pending();
+  }
+  return false;
+}
+
+Result<void> FsBlobStore::Prepare() {
+  for (const fs::path& folder : {tree_ / "blobs", tree_ / "repositories", temporary_}) {
+    if (Result<void> made = MakeFolders(folder); !made) return Error(Errc::kUnavailable, made.error().detail);
+  }
+  std::error_code ec;
+  for (const fs::directory_entry& entry : fs::directory_iterator(temporary_, ec)) fs::remove(entry.path(), ec);
+  return {};
+}
+
+fs::path FsBlobStore::BlobPath(const Digest& digest) const {
+  return tree_ / "blobs" / digest.algorithm() / digest.hex().substr(0, 2) / digest.hex() / "data";
+}
+
+fs::path FsBlobStore::UploadFolder(std::string_view repository, std::string_view uuid) const {
+  return tree_ / "repositories" / repository / "_uploads" / uuid;
+}
+
+fs::path FsBlobStore::UploadPath(std::string_view repository, std::string_view uuid) const {
+  return UploadFolder(repository, uuid) / "data";
+}
+
+// Asks the volume at most four times a second; a push that slips through meets the disk's own answer.
+Result<void> FsBlobStore::CheckRoom() {
+  const std::int64_t now =
+      std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
+          .count();
+  if (reserve_bytes_ != 0 && now - room_checked_.load() >= 250) {
+    room_checked_ = now;
+    struct statvfs volume{};
+    if (::statvfs(root_.c_str(), &volume) == 0) room_ = volume.f_bavail * volume.f_frsize >= reserve_bytes_;
+  }
+  if (room_) return {};
+  return Error(Errc::kNoSpace, "less than storage.reserve is free on the volume of " + root_.string());
+}
+
+Task<Result<BlobFile>> FsBlobStore::OpenBlob(Digest digest) {
+  const fs::path path = BlobPath(digest);
+  auto open = [&path]() -> Result<BlobFile> {
+    Result<Fd> fd = OpenFile(path, O_RDONLY);
+    if (!fd) return std::move(fd).error();
+    const Result<std::uint64_t> size = SizeOfFile(*fd, path);
+    if (!size) return size.error();
+    auto keep = std::make_shared<const Fd>(*std::move(fd));
+    const int raw = keep->get();
+    return BlobFile{std::move(keep), raw, *size};
+  };
+  co_return co_await runtime::RunOn(pool_, open);
+}
+
+Task<Result<void>> FsBlobStore::StartUpload(std::string repository, std::string uuid) {
+  const fs::path folder = UploadFolder(repository, uuid);
+  auto start = [this, &folder, &uuid]() -> Result<void> {
+    if (Result<void> room = CheckRoom(); !room) return room;
+    std::error_code ec;
+    fs::create_directories(folder, ec);
+    if (ec) return FileError(ec.value(), "making", folder);
+    Result<Fd> data = OpenFile(folder / "data", O_RDWR | O_CREAT | O_EXCL);
+    if (!data) return data.error();
+    // Distribution's purge of old uploads reads this file; an unsynced one costs at most a purge.
+    const Result<Fd> started = OpenFile(folder / "startedat", O_WRONLY | O_CREAT | O_TRUNC);
+    if (!started) return started.error();
+    const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
+    const std::string text = runtime::Rfc3339Nano(std::chrono::nanoseconds(now.time_since_epoch()).count());
+    if (Result<void> written = WriteAt(*started, text, 0, folder / "startedat"); !written) return written;
+    if (std::optional<Uploads::Turn> turn = uploads_.Take(uuid)) {
+      turn->state = std::make_unique<Upload>(*std::move(data), 0);
+    }
+    return {};
+  };
+  co_return co_await runtime::RunOn(pool_, start);
+}
+
+Result<void> FsBlobStore::Know(Uploads::Turn& turn, const fs::path& path) {
+  if (turn.state != nullptr) return {};
+  Result<Fd> file = OpenFile(path, O_RDWR);
+  if (!file) return std::move(file).error();
+  const Result<std::uint64_t> size = SizeOfFile(*file, path);
+  if (!size) return size.error();
+  turn.state = std::make_unique<Upload>(*std::move(file), *size);
+  return {};
+}
+
+Task<Result<std::uint64_t>> FsBlobStore::UploadSize(std::string repository, std::string uuid) {
+  std::optional<Uploads::Turn> turn = uploads_.Take(uuid);
+  if (!turn) co_return Busy();
+  if (turn->state != nullptr) co_return turn->state->size;
+  const fs::path path = UploadPath(repository, uuid);
+  auto know = [this, &turn, &path] { return Know(*turn, path); };
+  if (Result<void> known = co_await runtime::RunOn(pool_, know); !known) co_return known.error();
+  co_return turn->state->size;
+}
+
+Task<Result<void>> FsBlobStore::DropUpload(std::string repository, std::string uuid) {
+  std::optional<Uploads::Turn> turn = uploads_.Take(uuid);
+  if (!turn) co_return Busy();
+  const fs::path folder = UploadFolder(repository, uuid);
+  auto drop = [this, &turn, &folder] {
+    turn->state.reset();
+    RemoveUpload(folder);
+  };
+  co_await runtime::RunOn(pool_, drop);
+  co_return Result<void>();
+}
+
+Task<Result<std::uint64_t>> FsBlobStore::Append(std::string repository, std::string uuid, std::span<const char> bytes) {
+  std::optional<Uploads::Turn> turn = uploads_.Take(uuid);
+  if (!turn) co_return Busy();
+  const fs::path path = UploadPath(repository, uuid);
+  auto append = [this, &turn, &path, bytes]() -> Result<std::uint64_t> {
+    if (Result<void> room = CheckRoom(); !room) return room.error();
+    if (Result<void> known = Know(*turn, path); !known) return known.error();
+    Upload& upload = *turn->state;
+    if (Result<void> written = WriteAt(upload.file, bytes, upload.size, path); !written) {
+      [[maybe_unused]] const int cut = ::ftruncate(upload.file.get(), static_cast<off_t>(upload.size));
+      return written.error();
+    }
+    if (upload.hash) upload.hash->Update({bytes.data(), bytes.size()});
+    upload.size += bytes.size();
+    if (upload.size - upload.synced_up_to >= kWritebackStep) {
+      // The disk works while the client sends, so that the commit's fsync finds little left.
+      ::sync_file_range(upload.file.get(), static_cast<off_t>(upload.synced_up_to),
+                        static_cast<off_t>(upload.size - upload.synced_up_to), SYNC_FILE_RANGE_WRITE);
+      upload.synced_up_to = upload.size;
+    }
+    return upload.size;
+  };
+  co_return co_await runtime::RunOn(pool_, append);
+}
+
+Task<Result<void>> FsBlobStore::Truncate(std::string repository, std::string uuid, std::uint64_t size) {
+  std::optional<Uploads::Turn> turn = uploads_.Take(uuid);
+  if (!turn) co_return Busy();
+  const fs::path path = UploadPath(repository, uuid);
+  auto truncate = [this, &turn, &path, size]() -> Result<void> {
+    if (Result<void> known = Know(*turn, path); !known) return known;
+    Upload& upload = *turn->state;
+    if (size >= upload.size) return {};
+    if (::ftruncate(upload.file.get(), static_cast<off_t>(size)) != 0) return FileError(errno, "truncating", path);
+    upload.size = size;
+    upload.hash.reset();
+    if (size == 0) upload.hash.emplace("sha256");
+    upload.synced_up_to = std::min(upload.synced_up_to, size);
+    return {};
+  };
+  co_return co_await runtime::RunOn(pool_, truncate);
+}
+
+// Leaves the upload's bytes verified and on disk.
+Result<std::uint64_t> FsBlobStore::Settle(Uploads::Turn& turn, const fs::path& upload, const Digest& digest) {
+  if (Result<void> room = CheckRoom(); !room) return room.error();
+  if (Result<void> known = Know(turn, upload); !known) return known.error();
+  Upload& state = *turn.state;
+  std::string hex;
+  if (state.hash && digest.algorithm() == "sha256") {
+    hex = state.hash->HexDigest();
+    state.hash.reset();
+  } else {
+    runtime::Hasher hasher(digest.algorithm());
+    auto feed = [&hasher](std::string_view piece) { hasher.Update(piece); };
+    if (Result<void> read = ReadThrough(state.file, upload, feed); !read) return read.error();
+    hex = hasher.HexDigest();
+  }
+  if (hex != digest.hex()) {
+    return Error(Errc::kInvalid,
+                 "the content's digest is " + std::string(digest.algorithm()) + ":" + hex + ", not " + digest.text());
+  }
+  if (Result<void> synced = SyncFile(state.file, upload); !synced) return synced.error();
+  return state.size;
+}
+
+Result<void> FsBlobStore::MoveInto(const fs::path& from, const Digest& digest) {
+  const fs::path path = BlobPath(digest);
+  if (Result<void> made = MakeFolders(path.parent_path()); !made) return made;
+  runtime::Failpoint("before-rename");
+  if (::rename(from.c_str(), path.c_str()) != 0) return FileError(errno, "moving into place", path);
+  runtime::Failpoint("after-rename");
+  return SyncFolder(path.parent_path());
+}
+
+void FsBlobStore::RemoveUpload(const fs::path& folder) {
+  std::error_code ignored;
+  fs::remove(folder / "data", ignored);
+  fs::remove(folder / "startedat", ignored);
+  fs::remove_all(folder / "hashstates", ignored);
+  fs::remove(folder, ignored);
+}
+
+Task<Result<std::uint64_t>> FsBlobStore::Commit(std::string repository, std::string uuid, Digest digest,
+                                                std::function<Task<Result<void>>(std::uint64_t size)> commit) {
+  std::optional<Uploads::Turn> turn = uploads_.Take(uuid);
+  if (!turn) co_return Busy();
+  const DigestLocks::Held held = co_await locks_.Acquire(digest.text());
+  const fs::path folder = UploadFolder(repository, uuid);
+  auto settle = [this, &turn, &folder, &digest]() -> Result<std::uint64_t> {
+    Result<std::uint64_t> size = Settle(*turn, folder / "data", digest);
+    // What could not be verified or synced cannot be trusted any more; what had no room is kept for another try.
+    const bool keep = !size && (size.error().code == Errc::kNoSpace || size.error().code == Errc::kNotFound);
+    if (!keep) turn->state.reset();
+    if (size) {
+      if (Result<void> moved = MoveInto(folder / "data", digest); !moved) return moved.error();
+    }
+    if (!keep) RemoveUpload(folder);
+    return size;
+  };
+  Result<std::uint64_t> size = co_await runtime::RunOn(pool_, settle);
+  if (!size) co_return size;
+  Result<void> committed = co_await commit(*size);
+  if (!committed) co_return committed.error();
+  co_return size;
+}
+
+Task<Result<void>> FsBlobStore::Put(Digest digest, std::string bytes) {
+  const DigestLocks::Held held = co_await locks_.Acquire(digest.text());
+  auto put = [this, &digest, &bytes]() -> Result<void> {
+    if (Result<void> room = CheckRoom(); !room) return room;
+    const fs::path temporary = temporary_ / runtime::UuidV4();
+    const Result<Fd> file = OpenFile(temporary, O_WRONLY | O_CREAT | O_EXCL);
+    if (!file) return file.error();
+    Result<void> done = WriteAt(*file, bytes, 0, temporary);
+    if (done) done = SyncFile(*file, temporary);
+    if (done) done = MoveInto(temporary, digest);
+    if (!done) ::unlink(temporary.c_str());
+    return done;
+  };
+  co_return co_await runtime::RunOn(pool_, put);
+}
+
+Task<Result<void>> FsBlobStore::Remove(Digest digest) {
+  const DigestLocks::Held held = co_await locks_.Acquire(digest.text());
+  const fs::path path = BlobPath(digest);
+  auto remove = [&path]() -> Result<void> {
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) return FileError(errno, "removing", path);
+    ::rmdir(path.parent_path().c_str());
+    return {};
+  };
+  co_return co_await runtime::RunOn(pool_, remove);
+}
+
+}  // namespace portcall::store

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/store.h"
+
+namespace portcall::store {
+
+// The catalog: repositories, manifests, tags, blob links, uploads. Free functions over a capability, so that a use case
+// composes them in one transaction with its event. They throw only when the database fails; the writer answers that.
+
+struct ManifestRow {
+  std::string digest, media_type;
+  std::string bytes;          // exactly as pushed
+  std::string subject;        // digest, or empty
+  std::string artifact_type;  // for referrers; empty where none
+  std::string annotations;    // JSON object text for referrers; empty where none
+};
+struct TagRow {
+  std::string name, digest;
+};
+struct PageOf {
+  std::size_t limit = 100;
+  std::string last;  // exclusive; empty: from the start
+};
+struct Names {
+  std::vector<std::string> names;
+  bool more = false;
+};
+
+// Reads.
+bool RepositoryExists(Snapshot& s, std::string_view repository);
+std::optional<ManifestRow> FindManifest(Snapshot& s, std::string_view repository, std::string_view digest);
+std::optional<std::string> FindTag(Snapshot& s, std::string_view repository, std::string_view tag);  // its digest
+// Bytewise order. nullopt: no such repository.
+std::optional<Names> ListTags(Snapshot& s, std::string_view repository, const PageOf& page);
+// Repositories that hold a manifest or a blob link, `/` sorting before every other byte, as Distribution lists them.
+Names ListRepositories(Snapshot& s, const PageOf& page);
+// Size of a blob that is linked into the repository.
+std::optional<std::int64_t> FindBlob(Snapshot& s, std::string_view repository, std::string_view digest);
+// Descriptors of manifests whose subject is `digest`, newest last; empty for anything unknown.
+std::vector<ManifestRow> ListReferrers(Snapshot& s, std::string_view repository, std::string_view digest,
+                                       std::string_view artifact_type);
+
+// Writes. The same reads are there over a Tx, where a use case checks before it changes.
+std::optional<std::string> FindTag(Tx& tx, std::string_view repository, std::string_view tag);
+bool ManifestExists(Tx& tx, std::string_view repository, std::string_view digest);
+std::optional<std::int64_t> FindBlob(Tx& tx, std::string_view repository, std::string_view digest);
+std::optional<std::int64_t> FindBlobAnywhere(Tx& tx, std::string_view digest);       // size, linked or not
+void PutManifest(Tx& tx, std::string_view repository, const ManifestRow& manifest);  // idempotent
+// Points the tag at the manifest; the digest it named before, if another.
+std::optional<std::string> PutTag(Tx& tx, std::string_view repository, std::string_view tag, std::string_view digest);
+bool DeleteTag(Tx& tx, std::string_view repository, std::string_view tag);
+bool DeleteManifest(Tx& tx, std::string_view repository, std::string_view digest);  // its tags must be gone
+std::vector<std::string> TagsOf(Tx& tx, std::string_view repository, std::string_view digest);
+void PutBlob(Tx& tx, std::string_view digest, std::int64_t size);             // the file is on disk
+void LinkBlob(Tx& tx, std::string_view repository, std::string_view digest);  // idempotent; makes the repository
+bool UnlinkBlob(Tx& tx, std::string_view repository, std::string_view digest);
+
+struct UploadRow {
+  std::string uuid, repository;
+  std::int64_t started_at = 0;  // ns since 1970
+};
+void PutUpload(Tx& tx, const UploadRow& upload);
+bool DeleteUpload(Tx& tx, std::string_view uuid);
+std::optional<UploadRow> FindUpload(Snapshot& s, std::string_view uuid);
+std::vector<UploadRow> UploadsStartedBefore(Snapshot& s, std::int64_t unix_nanos, std::size_t limit);
+bool CatalogIsEmpty(Snapshot& s);
+
+}  // namespace portcall::store

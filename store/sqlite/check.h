@@ -1,0 +1,27 @@
+#pragma once
+
+#include <filesystem>
+#include <functional>
+
+#include "runtime/result.h"
+#include "store/sqlite/connection.h"
+
+namespace portcall::store {
+
+// What is looked at before a database is served. All of it takes a bounded time, however long the log is. Every error
+// says what to do.
+
+// Before the engine touches the file: it is ours or new, and on a fit file system.
+Result<void> CheckFile(const std::filesystem::path& file);
+// After it was opened, which fails where the file's end is missing, and brought to the newest version: its tables are
+// there and can be read, no cursor is beyond the head.
+Result<void> CheckContent(Connection& connection, const std::filesystem::path& file);
+// Everything, table by table, with pauses as long as the work.
+Result<void> CheckEverything(Connection& connection, const std::filesystem::path& file,
+                             const std::function<bool()>& stop);
+
+std::filesystem::path WriteAheadLogOf(const std::filesystem::path& file);
+// The error that damage is reported with.
+Error Damaged(const std::filesystem::path& file, const std::string& what);
+
+}  // namespace portcall::store

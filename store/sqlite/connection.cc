@@ -1,0 +1,137 @@
+#include "store/sqlite/connection.h"
+
+#include <sqlite3.h>
+
+#include <cerrno>
+
+#include "store/sqlite/statement.h"
+
+namespace portcall::store {
+
+namespace {
+
+std::size_t& Places() {
+  static std::size_t count = 0;
+  return count;
+}
+
+}  // namespace
+
+bool DatabaseError::no_space() const {
+  const bool full = os_error_ == ENOSPC || os_error_ == EDQUOT || os_error_ == EFBIG;
+  return code_ == SQLITE_FULL || ((code_ & 0xff) == SQLITE_IOERR && full);
+}
+
+bool DatabaseError::fatal() const {
+  if (no_space()) return false;
+  const int kind = code_ & 0xff;
+  return kind == SQLITE_IOERR || kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB;
+}
+
+Error DatabaseError::ToError() const {
+  if (no_space()) return {Errc::kNoSpace, std::string("the disk is full; free space on the volume: ") + what()};
+  const int kind = code_ & 0xff;
+  if (fatal() || kind == SQLITE_BUSY || kind == SQLITE_CANTOPEN || kind == SQLITE_NOMEM) {
+    return {Errc::kUnavailable, what()};
+  }
+  return {Errc::kInternal, what()};
+}
+
+Sql::Sql(const char* text) : text_(text), place_(Places()++) {}
+std::size_t Sql::Count() { return Places(); }
+
+Connection::Connection(const std::filesystem::path& file, Mode mode) : statements_(Sql::Count(), nullptr) {
+  const int access = mode == Mode::kWriter ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+  const int rc = sqlite3_open_v2(file.c_str(), &db_, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+  try {
+    if (rc != SQLITE_OK) Fail("open");
+    Configure(mode);
+  } catch (...) {
+    sqlite3_close_v2(db_);
+    throw;
+  }
+}
+
+Connection::~Connection() {
+  for (sqlite3_stmt* statement : statements_) sqlite3_finalize(statement);
+  sqlite3_close_v2(db_);
+}
+
+void Connection::Configure(Mode mode) {
+  sqlite3_busy_timeout(db_, 5000);
+  sqlite3_db_config(db_, SQLITE_DBCONFIG_DEFENSIVE, 1, nullptr);
+  // Double quotes are names, never text: a typing error in a column's name is an error.
+  sqlite3_db_config(db_, SQLITE_DBCONFIG_DQS_DML, 0, nullptr);
+  sqlite3_db_config(db_, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr);
+  Set("trusted_schema", "OFF", "0");
+  Set("temp_store", "MEMORY", "2");
+  if (mode == Mode::kReader) {
+    Set("cache_size", "-2048", "-2048");
+    return;
+  }
+  Set("journal_mode", "WAL", "wal");
+  Set("synchronous", "FULL", "2");
+  Set("secure_delete", "OFF", "0");
+  Set("cache_size", "-16384", "-16384");
+  Set("journal_size_limit", "67108864", "67108864");
+  Set("wal_autocheckpoint", "0", "0");
+}
+
+void Connection::Set(const char* pragma, const char* value, const char* expected) {
+  const std::string name = std::string("PRAGMA ") + pragma;
+  Exec((name + "=" + value).c_str());
+  const std::string got = Text(name);
+  if (got != expected) {
+    throw DatabaseError(SQLITE_ERROR, 0,
+                        std::string("the database refuses ") + pragma + "=" + value + " (" + got + ")");
+  }
+}
+
+void Connection::Exec(const char* sql) {
+  if (sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) Fail("execute");
+}
+
+void Connection::Run(const Sql& sql) { Query(*this, sql).Run(); }
+
+std::string Connection::Text(const std::string& sql) {
+  sqlite3_stmt* statement = nullptr;
+  if (sqlite3_prepare_v2(db_, sql.c_str(), -1, &statement, nullptr) != SQLITE_OK) Fail("prepare");
+  const int rc = sqlite3_step(statement);
+  std::string text;
+  if (rc == SQLITE_ROW) {
+    const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement, 0));
+    if (bytes != nullptr) text.assign(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement, 0)));
+  }
+  if (sqlite3_finalize(statement) != SQLITE_OK) Fail("read");
+  return text;
+}
+
+std::int64_t Connection::Number(const std::string& sql) {
+  const std::string text = Text(sql);
+  return text.empty() ? 0 : std::stoll(text);
+}
+
+sqlite3_stmt* Connection::Prepared(const Sql& sql) {
+  sqlite3_stmt*& statement = statements_[sql.place()];
+  if (statement == nullptr &&
+      sqlite3_prepare_v3(db_, sql.text(), -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK) {
+    Fail(sql.text());
+  }
+  return statement;
+}
+
+bool Connection::in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
+std::int64_t Connection::last_insert_id() const { return sqlite3_last_insert_rowid(db_); }
+std::int64_t Connection::changes() const { return sqlite3_changes64(db_); }
+
+void Connection::Fail(const char* doing) const {
+  const int last_errno = errno;
+  const int code = db_ == nullptr ? SQLITE_NOMEM : sqlite3_extended_errcode(db_);
+  const int known = db_ == nullptr ? 0 : sqlite3_system_errno(db_);
+  const int os_error = known != 0 ? known : last_errno;
+  const char* why = db_ == nullptr ? "no memory" : sqlite3_errmsg(db_);
+  throw DatabaseError(code, os_error,
+                      std::string("database: ") + why + " (" + std::to_string(code) + ", " + doing + ")");
+}
+
+}  // namespace portcall::store

@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include "runtime/result.h"
+
+struct sqlite3;
+struct sqlite3_stmt;
+
+namespace portcall::store {
+
+// The engine refused or failed a call. Thrown by everything here; the writer and the readers turn it into an Error.
+class DatabaseError : public std::runtime_error {
+ public:
+  DatabaseError(int code, int os_error, const std::string& what)
+      : std::runtime_error(what), code_(code), os_error_(os_error) {}
+  int code() const { return code_; }  // the engine's extended code
+  bool no_space() const;              // the volume, a quota or a limit is full: goes by when there is room again
+  bool fatal() const;                 // the file or the disk lies: nothing it says may be believed any more
+  Error ToError() const;
+
+ private:
+  int code_, os_error_;
+};
+
+// A statement's text, with a place of its own in every connection's table of prepared statements, so that using one
+// costs an index. Made at namespace scope only, before any connection.
+class Sql {
+ public:
+  explicit Sql(const char* text);
+  const char* text() const { return text_; }
+  std::size_t place() const { return place_; }
+  static std::size_t Count();
+
+ private:
+  const char* text_;
+  std::size_t place_;
+};
+
+// One connection and the statements prepared on it. One thread at a time.
+class Connection {
+ public:
+  enum class Mode { kWriter, kReader };
+  // The writer's makes the file and its settings and verifies that they took; a reader's sees what the writer made.
+  Connection(const std::filesystem::path& file, Mode mode);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  void Exec(const char* sql);                   // any number of statements; their rows are ignored
+  void Run(const Sql& sql);                     // kept, without parameters or rows
+  std::int64_t Number(const std::string& sql);  // the first column of the first row; not kept
+  std::string Text(const std::string& sql);     // likewise
+  sqlite3_stmt* Prepared(const Sql& sql);
+
+  bool in_transaction() const;  // false also after the engine rolled back by itself
+  std::int64_t last_insert_id() const;
+  std::int64_t changes() const;
+  sqlite3* handle() const { return db_; }
+  [[noreturn]] void Fail(const char* doing) const;
+
+ private:
+  void Configure(Mode mode);
+  void Set(const char* pragma, const char* value, const char* expected);
+
+  sqlite3* db_ = nullptr;
+  std::vector<sqlite3_stmt*> statements_;
+};
+
+}  // namespace portcall::store

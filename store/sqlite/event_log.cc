@@ -1,0 +1,161 @@
+#include "store/event_log.h"
+
+#include <algorithm>
+
+#include "runtime/bytes.h"
+#include "store/sqlite/event_row.h"
+#include "store/sqlite/tx.h"
+
+namespace portcall::store {
+
+namespace {
+
+#define EVENT_COLUMNS "seq,recorded_at,action,kind,size,source,repository,tag,id,digest,media_type,actor,details"
+
+const Sql kInsert(
+    "INSERT INTO events (recorded_at,action,kind,size,source,repository,tag,id,digest,media_type,actor,details)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?)");
+const Sql kHead("SELECT seq FROM sqlite_sequence WHERE name='events'");
+const Sql kTail("SELECT min(seq) FROM events");
+const Sql kRange("SELECT " EVENT_COLUMNS " FROM events WHERE seq>? AND seq<=? ORDER BY seq LIMIT ?");
+const Sql kLane("SELECT " EVENT_COLUMNS
+                " FROM events WHERE source=? AND repository=? AND seq>? AND seq<=? ORDER BY seq LIMIT ?");
+const Sql kOne("SELECT " EVENT_COLUMNS " FROM events WHERE seq=?");
+const Sql kById("SELECT " EVENT_COLUMNS " FROM events WHERE seq>=? AND seq<? AND id=? LIMIT 1");
+const Sql kRecordedFrom("SELECT seq,recorded_at FROM events WHERE seq>=? ORDER BY seq LIMIT 1");
+const Sql kRowBytes(
+    "SELECT length(details)+length(repository)+length(media_type)+length(tag)+length(actor)+length(source)"
+    " FROM events WHERE seq>=? ORDER BY seq LIMIT 1");
+const Sql kDelete(
+    "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE seq<=? AND recorded_at<? ORDER BY seq LIMIT ?)");
+
+#undef EVENT_COLUMNS
+
+constexpr std::int64_t kSecond = 1'000'000'000;
+constexpr std::int64_t kFixedRowBytes = 320;  // id, digest, numbers, the lane's index, page overhead
+
+EventPtr Read(const Query& row) {
+  auto event = std::make_shared<Event>();
+  ReadEvent(row, 0, *event);
+  return event;
+}
+
+std::vector<EventPtr> All(Query& query, std::size_t expected) {
+  std::vector<EventPtr> events;
+  events.reserve(std::min<std::size_t>(expected, 1024));
+  while (query.Step()) events.push_back(Read(query));
+  return events;
+}
+
+Seq HeadOf(Connection& connection) {
+  Query query(connection, kHead);
+  return query.Step() ? query.Int(0) : 0;
+}
+
+Seq TailOf(Connection& connection) {
+  Query query(connection, kTail);
+  const Seq first = query.Step() ? query.Int(0) : 0;
+  return first > 0 ? first : HeadOf(connection) + 1;
+}
+
+// Binary search: recorded_at never decreases along seq.
+Seq FirstRecorded(Connection& connection, std::int64_t unix_nanos) {
+  Seq low = TailOf(connection);
+  Seq high = HeadOf(connection) + 1;  // the answer lies in [low, high]
+  while (low < high) {
+    const Seq middle = low + (high - low) / 2;
+    Query row(connection, kRecordedFrom, middle);
+    if (!row.Step() || row.Int(1) >= unix_nanos) {
+      high = middle;
+    } else {
+      low = row.Int(0) + 1;
+    }
+  }
+  return low;
+}
+
+EventPtr FindIn(Connection& connection, std::string_view id, Seq from, Seq before) {
+  Query query(connection, kById, from, before, id);
+  return query.Step() ? Read(query) : nullptr;
+}
+
+// The time in a UUIDv7 (RFC 9562 §5.7), ns; 0 for other ids.
+std::int64_t TimeOf(std::string_view id) {
+  if (!runtime::IsUuid(id) || id[14] != '7') return 0;
+  std::string hex(id.substr(0, 8));
+  hex += id.substr(9, 4);
+  return std::stoll(hex, nullptr, 16) * 1'000'000;
+}
+
+}  // namespace
+
+Seq Append(Tx& tx, Event event) {
+  Connection& connection = tx.connection();
+  if (event.id.empty()) event.id = runtime::UuidV7();
+  event.recorded_at = tx.RecordNow();
+  Query(connection, kInsert, event.recorded_at, event.action, event.kind, event.size, event.source, event.repository,
+        event.tag, event.id, event.digest, event.media_type, event.actor, event.details)
+      .Run();
+  event.seq = connection.last_insert_id();
+  const Seq seq = event.seq;
+  const std::size_t bytes = sizeof(Event) + event.details.size() + event.repository.size() + event.digest.size();
+  tx.Appended(std::make_shared<const Event>(std::move(event)), bytes);
+  return seq;
+}
+
+Seq Head(Snapshot& s) { return HeadOf(s.connection()); }
+Seq Head(Tx& tx) { return HeadOf(tx.connection()); }
+Seq Tail(Snapshot& s) { return TailOf(s.connection()); }
+
+std::vector<EventPtr> ReadEvents(Snapshot& s, Seq after, Seq through, std::size_t limit) {
+  Query query(s.connection(), kRange, after, through, limit);
+  return All(query, limit);
+}
+
+std::vector<EventPtr> ReadLane(Snapshot& s, std::string_view source, std::string_view repository, Seq after,
+                               Seq through, std::size_t limit) {
+  Query query(s.connection(), kLane, source, repository, after, through, limit);
+  return All(query, limit);
+}
+
+EventPtr FindEvent(Snapshot& s, Seq seq) {
+  Query query(s.connection(), kOne, seq);
+  return query.Step() ? Read(query) : nullptr;
+}
+
+EventPtr FindEvent(Snapshot& s, std::string_view id) {
+  Connection& connection = s.connection();
+  // An id carries the time it was made, and most are recorded at once: the log needs no index of ids. Those that were
+  // made elsewhere, long before or by another scheme, are looked for everywhere.
+  if (const std::int64_t made = TimeOf(id); made > 0) {
+    const Seq from = FirstRecorded(connection, made - 2 * kSecond);
+    const Seq before = FirstRecorded(connection, made + 10 * kSecond);
+    if (EventPtr event = FindIn(connection, id, from, before)) return event;
+  }
+  return FindIn(connection, id, 0, HeadOf(connection) + 1);
+}
+
+Seq FirstSince(Snapshot& s, std::int64_t unix_nanos) { return FirstRecorded(s.connection(), unix_nanos); }
+
+LogSize SizeOf(Snapshot& s) {
+  constexpr std::int64_t kSamples = 64;
+  Connection& connection = s.connection();
+  const Seq tail = TailOf(connection);
+  const std::int64_t events = HeadOf(connection) + 1 - tail;
+  if (events == 0) return {};
+  std::int64_t sampled = 0, bytes = 0;
+  for (std::int64_t i = 0; i < std::min(events, kSamples); ++i) {
+    Query row(connection, kRowBytes, tail + i * events / std::min(events, kSamples));
+    if (!row.Step()) continue;
+    bytes += row.Int(0) + kFixedRowBytes;
+    ++sampled;
+  }
+  return {events, sampled == 0 ? 0 : bytes / sampled * events};
+}
+
+std::size_t DeleteEvents(Tx& tx, Seq through, std::int64_t recorded_before, std::size_t limit) {
+  Query(tx.connection(), kDelete, through, recorded_before, limit).Run();
+  return static_cast<std::size_t>(tx.connection().changes());
+}
+
+}  // namespace portcall::store

@@ -1,0 +1,45 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+
+#include "store/write_job.h"
+
+namespace portcall::store {
+
+// Jobs on their way to the writer: those that somebody waits for, and background jobs. They are linked through their
+// callers' frames: the queue allocates nothing, and is never longer than there are callers suspended in it, each of
+// which the callers' own limits admitted. Any number of threads push, one takes.
+class JobQueue {
+ public:
+  bool Push(WriteJob& job, Priority priority);  // false: closed, the job was not taken
+  void Close();
+
+  // Sleeps until there is a job (true), or the queue is closed and empty or `patience` is over (false).
+  bool Await(std::chrono::milliseconds patience);
+  bool finished();
+  WriteJob* Take();            // the next that somebody waits for, null for none
+  WriteJob* TakeBackground();  // the next of the others
+  static Priority PriorityOf(const WriteJob& job) { return job.priority_; }
+  bool has_background();
+  std::size_t depth();
+
+ private:
+  struct List {
+    WriteJob* first = nullptr;
+    WriteJob* last = nullptr;
+    std::size_t size = 0;
+    void Push(WriteJob& job);
+    WriteJob* Pop();
+  };
+
+  List taken_;  // of the taker alone: a lock for many jobs, not for each
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  List waiting_, background_;
+  bool asleep_ = false, closed_ = false;
+};
+
+}  // namespace portcall::store

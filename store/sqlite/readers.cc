@@ -1,0 +1,98 @@
+#include "store/sqlite/readers.h"
+
+#include "store/sqlite/tx.h"
+
+namespace portcall::store {
+
+namespace {
+
+const Sql kBegin("BEGIN");
+const Sql kEnd("COMMIT");
+
+}  // namespace
+
+// A connection out of the pool, inside a read transaction; both end with it.
+class Readers::Lease {
+ public:
+  explicit Lease(Readers& readers) : readers_(readers), connection_(readers.Take()) {
+    if (connection_) connection_->Run(kBegin);
+  }
+  ~Lease() {
+    if (!connection_) return;
+    try {
+      if (connection_->in_transaction()) connection_->Run(kEnd);
+    } catch (const DatabaseError&) {
+      // Nothing was written; the next BEGIN on this connection meets the same trouble and reports it.
+    }
+    readers_.Return(std::move(connection_));
+  }
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
+  Connection* get() { return connection_.get(); }
+
+ private:
+  Readers& readers_;
+  std::unique_ptr<Connection> connection_;
+};
+
+Readers::Readers(const std::filesystem::path& file, std::size_t count, Trust& trust) : trust_(trust) {
+  for (std::size_t i = 0; i < std::max<std::size_t>(count, 1); ++i) {
+    idle_.push_back(std::make_unique<Connection>(file, Connection::Mode::kReader));
+  }
+}
+
+Result<void> Readers::Read(const std::function<void(Snapshot&)>& query) {
+  if (trust_.lost()) return Trust::Refusal();
+  try {
+    Lease lease(*this);
+    if (lease.get() == nullptr) return Error(Errc::kUnavailable, "the store is closing");
+    Snapshot snapshot(*lease.get());
+    query(snapshot);
+    return {};
+  } catch (const DatabaseError& error) {
+    if (error.fatal()) trust_.Lose(error.what());
+    return error.ToError();
+  }
+}
+
+std::unique_ptr<Connection> Readers::Take() {
+  std::unique_lock lock(mutex_);
+  changed_.wait(lock, [this] { return closed_ || (!shut_ && !idle_.empty()); });
+  if (closed_) return nullptr;
+  auto connection = std::move(idle_.back());
+  idle_.pop_back();
+  ++inside_;
+  return connection;
+}
+
+void Readers::Return(std::unique_ptr<Connection> connection) {
+  const std::lock_guard lock(mutex_);
+  idle_.push_back(std::move(connection));
+  --inside_;
+  changed_.notify_all();
+}
+
+bool Readers::Shut(std::chrono::milliseconds patience) {
+  std::unique_lock lock(mutex_);
+  shut_ = true;
+  if (changed_.wait_for(lock, patience, [this] { return inside_ == 0; })) return true;
+  shut_ = false;
+  changed_.notify_all();
+  return false;
+}
+
+void Readers::Reopen() {
+  const std::lock_guard lock(mutex_);
+  shut_ = false;
+  changed_.notify_all();
+}
+
+void Readers::Close() {
+  std::unique_lock lock(mutex_);
+  closed_ = true;
+  changed_.notify_all();
+  changed_.wait(lock, [this] { return inside_ == 0; });
+  idle_.clear();
+}
+
+}  // namespace portcall::store

@@ -1,0 +1,44 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <filesystem>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "runtime/result.h"
+#include "store/sqlite/connection.h"
+#include "store/sqlite/trust.h"
+
+namespace portcall::store {
+
+class Snapshot;
+
+// The connections that read, each for one query at a time, and the gate that lets a checkpoint have none of them
+// inside. Callable from any thread that may block.
+class Readers {
+ public:
+  Readers(const std::filesystem::path& file, std::size_t count, Trust& trust);
+
+  Result<void> Read(const std::function<void(Snapshot&)>& query);  // waits for a free connection and an open gate
+  // Lets nobody in and waits for those inside; false, and open again, when they take longer.
+  bool Shut(std::chrono::milliseconds patience);
+  void Reopen();
+  void Close();  // waits for those inside; later reads are refused
+
+ private:
+  class Lease;
+  std::unique_ptr<Connection> Take();
+  void Return(std::unique_ptr<Connection> connection);
+
+  Trust& trust_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::vector<std::unique_ptr<Connection>> idle_;
+  std::size_t inside_ = 0;
+  bool shut_ = false, closed_ = false;
+};
+
+}  // namespace portcall::store

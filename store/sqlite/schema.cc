@@ -1,0 +1,130 @@
+#include "store/sqlite/schema.h"
+
+#include <array>
+#include <string>
+
+#include "runtime/bytes.h"
+
+namespace portcall::store {
+
+namespace {
+
+// Texts that are none are empty, never NULL. Hot tables carry no foreign keys: their writers keep them consistent
+// within one transaction. Wide columns stand last, so that reading the others does not walk overflow pages.
+constexpr const char* kVersion1 = R"sql(
+CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
+
+CREATE TABLE events (
+  seq INTEGER PRIMARY KEY AUTOINCREMENT, recorded_at INTEGER NOT NULL, action INTEGER NOT NULL, kind INTEGER NOT NULL,
+  size INTEGER NOT NULL, source TEXT NOT NULL, repository TEXT NOT NULL, tag TEXT NOT NULL, id TEXT NOT NULL,
+  digest TEXT NOT NULL, media_type TEXT NOT NULL, actor TEXT NOT NULL, details TEXT NOT NULL) STRICT;
+CREATE INDEX events_lane ON events (source, repository, seq);
+
+-- place: the name with '/' before every other byte.
+CREATE TABLE repositories (
+  id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, place TEXT NOT NULL UNIQUE) STRICT;
+CREATE TABLE manifests (
+  id INTEGER PRIMARY KEY, repository INTEGER NOT NULL, digest TEXT NOT NULL, media_type TEXT NOT NULL,
+  subject TEXT NOT NULL, artifact_type TEXT NOT NULL, annotations TEXT NOT NULL, bytes BLOB NOT NULL,
+  UNIQUE (repository, digest)) STRICT;
+CREATE INDEX manifests_subject ON manifests (repository, subject) WHERE subject <> '';
+CREATE TABLE tags (
+  repository INTEGER NOT NULL, name TEXT NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (repository, name))
+  STRICT, WITHOUT ROWID;
+CREATE INDEX tags_digest ON tags (repository, digest);
+CREATE TABLE blobs (digest TEXT PRIMARY KEY, size INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE blob_links (repository INTEGER NOT NULL, digest TEXT NOT NULL, PRIMARY KEY (repository, digest))
+  STRICT, WITHOUT ROWID;
+CREATE INDEX blob_links_digest ON blob_links (digest);
+CREATE TABLE uploads (uuid TEXT PRIMARY KEY, repository TEXT NOT NULL, started_at INTEGER NOT NULL)
+  STRICT, WITHOUT ROWID;
+CREATE INDEX uploads_started ON uploads (started_at);
+
+CREATE TABLE endpoints (
+  name TEXT PRIMARY KEY, paused INTEGER NOT NULL, reason TEXT NOT NULL, fingerprint TEXT NOT NULL)
+  STRICT, WITHOUT ROWID;
+CREATE TABLE cursors (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, endpoint TEXT NOT NULL, kind INTEGER NOT NULL, from_seq INTEGER NOT NULL,
+  through INTEGER NOT NULL, settled_through INTEGER NOT NULL, matched INTEGER NOT NULL, settled INTEGER NOT NULL,
+  selection TEXT NOT NULL, fingerprint TEXT NOT NULL) STRICT;
+CREATE TABLE parked (
+  cursor INTEGER NOT NULL, lane TEXT NOT NULL, next_seq INTEGER NOT NULL, attempts INTEGER NOT NULL,
+  due INTEGER NOT NULL, first_attempt INTEGER NOT NULL, reason TEXT NOT NULL, PRIMARY KEY (cursor, lane))
+  STRICT, WITHOUT ROWID;
+CREATE TABLE dead (
+  id INTEGER PRIMARY KEY AUTOINCREMENT, cursor INTEGER NOT NULL, attempts INTEGER NOT NULL, died_at INTEGER NOT NULL,
+  bytes INTEGER NOT NULL, endpoint TEXT NOT NULL, seq INTEGER NOT NULL, recorded_at INTEGER NOT NULL,
+  action INTEGER NOT NULL, kind INTEGER NOT NULL, size INTEGER NOT NULL, source TEXT NOT NULL,
+  repository TEXT NOT NULL, tag TEXT NOT NULL, event_id TEXT NOT NULL, digest TEXT NOT NULL,
+  media_type TEXT NOT NULL, actor TEXT NOT NULL, details TEXT NOT NULL, reason TEXT NOT NULL, answer TEXT NOT NULL)
+  STRICT;
+CREATE INDEX dead_endpoint ON dead (endpoint, id);
+-- One row: what all dead letters take, so that keeping the bound needs no scan.
+CREATE TABLE dead_size (id INTEGER PRIMARY KEY CHECK (id = 1), bytes INTEGER NOT NULL) STRICT;
+INSERT INTO dead_size VALUES (1, 0);
+CREATE TABLE attempts (
+  id INTEGER PRIMARY KEY, cursor INTEGER NOT NULL, seq INTEGER NOT NULL, at INTEGER NOT NULL, events INTEGER NOT NULL,
+  attempt INTEGER NOT NULL, delivered INTEGER NOT NULL, status INTEGER NOT NULL, latency_us INTEGER NOT NULL,
+  error TEXT NOT NULL) STRICT;
+CREATE INDEX attempts_seq ON attempts (cursor, seq);
+)sql";
+
+constexpr std::array kMigrations{Migration{kVersion1}};
+constexpr std::array kTables{"meta",    "events",    "repositories", "manifests", "tags", "blobs",     "blob_links",
+                             "uploads", "endpoints", "cursors",      "parked",    "dead", "dead_size", "attempts"};
+
+void Upgrade(Connection& connection, const Migration& migration, std::int64_t version) {
+  connection.Exec("BEGIN IMMEDIATE");
+  try {
+    connection.Exec(migration.sql);
+    if (version == 1) {
+      connection.Exec(("PRAGMA application_id=" + std::to_string(kApplicationId)).c_str());
+      // A log that is begun anew, also from a backup, has another epoch: cursors kept elsewhere can tell.
+      connection.Exec(("INSERT INTO meta VALUES ('epoch', '" + runtime::UuidV4() + "')").c_str());
+    }
+    connection.Exec(("PRAGMA user_version=" + std::to_string(version)).c_str());
+    connection.Exec("COMMIT");
+  } catch (...) {
+    if (connection.in_transaction()) connection.Exec("ROLLBACK");
+    throw;
+  }
+}
+
+// Complete under its name or not there: what an interrupted copy left behind is written anew.
+void BackUp(Connection& connection, const std::filesystem::path& file, std::int64_t version) {
+  const std::string backup = file.string() + ".backup-v" + std::to_string(version);
+  if (std::filesystem::exists(backup)) return;
+  const std::string part = backup + ".part";
+  std::filesystem::remove(part);
+  std::string quoted;
+  for (const char c : part) quoted.append(c == '\'' ? 2 : 1, c);
+  connection.Exec(("VACUUM INTO '" + quoted + "'").c_str());
+  std::filesystem::rename(part, backup);
+}
+
+}  // namespace
+
+std::span<const Migration> Migrations() { return kMigrations; }
+std::span<const char* const> Tables() { return kTables; }
+
+Result<void> Migrate(Connection& connection, const std::filesystem::path& file, std::span<const Migration> migrations) {
+  const std::int64_t application = connection.Number("PRAGMA application_id");
+  const std::int64_t version = connection.Number("PRAGMA user_version");
+  const auto newest = static_cast<std::int64_t>(migrations.size());
+  const bool empty = connection.Number("SELECT count(*) FROM sqlite_schema") == 0;
+  if (application != kApplicationId && !(application == 0 && version == 0 && empty)) {
+    return Error(Errc::kInvalid, file.string() + " is another program's database; set store.path to another file");
+  }
+  if (version > newest) {
+    return Error(Errc::kInvalid, file.string() + " has schema version " + std::to_string(version) +
+                                     ", this program knows up to " + std::to_string(newest) +
+                                     "; start the newer program, or restore the backup made before its upgrade");
+  }
+  if (version > 0 && version < newest) BackUp(connection, file, version);
+  for (std::int64_t next = version + 1; next <= newest; ++next) {
+    Upgrade(connection, migrations[static_cast<std::size_t>(next - 1)], next);
+  }
+  return {};
+}
+
+}  // namespace portcall::store

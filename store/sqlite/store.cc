@@ -1,0 +1,100 @@
+#include "store/store.h"
+
+#include <mutex>
+
+#include "store/sqlite/check.h"
+#include "store/sqlite/readers.h"
+#include "store/sqlite/schema.h"
+#include "store/sqlite/trust.h"
+#include "store/sqlite/writer.h"
+
+namespace portcall::store {
+
+// Parts in the order in which they need each other: the writer goes first.
+class Store::Impl {
+ public:
+  Impl(const StoreOptions& options, std::unique_ptr<Connection> connection, bool clean)
+      : file_(options.database),
+        clean_(clean),
+        trust_(options.on_fatal),
+        readers_(options.database, options.readers, trust_),
+        writer_(OpenWriter(options, std::move(connection))) {}
+
+  Writer& writer() { return *writer_; }
+  Readers& readers() { return readers_; }
+  bool clean() const { return clean_; }
+  StoreStats Stats() {
+    StoreStats stats;
+    writer_->AddTo(stats);
+    std::error_code none;
+    const auto size = std::filesystem::file_size(file_, none);
+    stats.database_bytes = none ? 0 : size;
+    return stats;
+  }
+  Result<void> CheckIntegrity(const std::function<bool()>& stop);
+  void Close() {
+    const std::lock_guard lock(closing_);
+    writer_->Close();
+  }
+
+ private:
+  std::unique_ptr<Writer> OpenWriter(const StoreOptions& options, std::unique_ptr<Connection> connection) {
+    const std::int64_t last = connection->Number("SELECT recorded_at FROM events ORDER BY seq DESC LIMIT 1");
+    return std::make_unique<Writer>(std::move(connection), readers_, trust_, options, last);
+  }
+
+  const std::filesystem::path file_;
+  const bool clean_;
+  Trust trust_;
+  Readers readers_;
+  std::mutex closing_;
+  std::unique_ptr<Writer> writer_;
+};
+
+Result<void> Store::Impl::CheckIntegrity(const std::function<bool()>& stop) {
+  if (trust_.lost()) return Trust::Refusal();
+  try {
+    Connection connection(file_, Connection::Mode::kReader);
+    auto checked = CheckEverything(connection, file_, stop);
+    if (!checked) trust_.Lose(checked.error().detail);
+    return checked;
+  } catch (const DatabaseError& error) {
+    if (error.fatal()) trust_.Lose(error.what());
+    return error.ToError();
+  }
+}
+
+Store::Store(std::unique_ptr<Impl> impl, asio::thread_pool& pool) : pool_(pool), impl_(std::move(impl)) {}
+Store::~Store() { Close(); }
+
+Result<std::unique_ptr<Store>> Store::Open(StoreOptions options, asio::thread_pool& pool) {
+  const std::filesystem::path file = options.database = std::filesystem::absolute(options.database);
+  try {
+    if (auto fit = CheckFile(file); !fit) return fit.error();
+    std::error_code none;
+    const auto log = std::filesystem::file_size(WriteAheadLogOf(file), none);
+    const bool clean = none || log == 0;
+    auto connection = std::make_unique<Connection>(file, Connection::Mode::kWriter);
+    if (auto migrated = Migrate(*connection, file, Migrations()); !migrated) return migrated.error();
+    if (auto sane = CheckContent(*connection, file); !sane) return sane.error();
+    auto impl = std::make_unique<Impl>(options, std::move(connection), clean);
+    return std::unique_ptr<Store>(new Store(std::move(impl), pool));
+  } catch (const DatabaseError& error) {
+    if (error.fatal()) return Damaged(file, error.what());
+    const bool full = error.no_space();
+    return Error(full ? Errc::kNoSpace : Errc::kUnavailable,
+                 file.string() + " cannot be opened: " + error.what() +
+                     (full ? "; free space on its volume" : "; check that its folder exists and can be written"));
+  } catch (const std::filesystem::filesystem_error& error) {
+    return Error(Errc::kUnavailable, file.string() + " cannot be opened: " + error.what());
+  }
+}
+
+void Store::Submit(WriteJob& job, Priority priority) { impl_->writer().Submit(job, priority); }
+Result<void> Store::ReadWith(const std::function<void(Snapshot&)>& query) { return impl_->readers().Read(query); }
+StoreStats Store::stats() const { return impl_->Stats(); }
+bool Store::ended_uncleanly() const { return !impl_->clean(); }
+Result<void> Store::CheckIntegrity(const std::function<bool()>& stop) { return impl_->CheckIntegrity(stop); }
+void Store::Close() { impl_->Close(); }
+
+}  // namespace portcall::store

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <algorithm>
+#include <cstdint>
+#include <vector>
+
+#include "runtime/clock.h"
+#include "store/event.h"
+#include "store/sqlite/connection.h"
+
+namespace portcall::store {
+
+// The writer's connection and what the current group has appended. Lives as long as the writer; jobs borrow it.
+class Tx {
+ public:
+  Tx(Connection& connection, const runtime::Clock& clock, std::int64_t last_recorded)
+      : connection_(connection), clock_(clock), last_recorded_(last_recorded) {}
+
+  Connection& connection() { return connection_; }
+  // Never before an earlier one, wherever the clock jumps.
+  std::int64_t RecordNow() {
+    last_recorded_ = std::max<std::int64_t>(last_recorded_, clock_.Now().time_since_epoch().count());
+    return last_recorded_;
+  }
+  void Appended(EventPtr event, std::size_t bytes) {
+    appended_.push_back(std::move(event));
+    bytes_ += bytes;
+  }
+  const std::vector<EventPtr>& appended() const { return appended_; }
+  std::size_t appended_bytes() const { return bytes_; }
+  void Forget(std::size_t from) {  // those after the first `from`
+    appended_.resize(from);
+    if (from == 0) bytes_ = 0;
+  }
+
+ private:
+  Connection& connection_;
+  const runtime::Clock& clock_;
+  std::int64_t last_recorded_;
+  std::vector<EventPtr> appended_;
+  std::size_t bytes_ = 0;
+};
+
+// A reader's connection inside one read transaction.
+class Snapshot {
+ public:
+  explicit Snapshot(Connection& connection) : connection_(connection) {}
+  Connection& connection() { return connection_; }
+
+ private:
+  Connection& connection_;
+};
+
+}  // namespace portcall::store

@@ -1,0 +1,39 @@
+#include "store/sqlite/volume.h"
+
+#include <sys/statvfs.h>
+#include <sys/vfs.h>
+
+namespace portcall::store {
+
+bool Volume::BelowReserve() {
+  if (reserve_ == 0) return false;
+  const auto now = std::chrono::steady_clock::now();
+  if (now - asked_ < std::chrono::milliseconds(250)) return below_;
+  asked_ = now;
+  struct statvfs volume{};
+  below_ = statvfs(folder_.c_str(), &volume) == 0 && volume.f_bavail * volume.f_frsize < reserve_;
+  return below_;
+}
+
+std::optional<std::string_view> Volume::UnfitFileSystem(std::uint64_t magic) {
+  switch (magic) {
+    case 0x6969:
+      return "NFS";
+    case 0x517b:
+    case 0xfe534d42:
+    case 0xff534d42:
+      return "SMB";
+    case 0x65735546:
+      return "FUSE";
+    default:
+      return std::nullopt;
+  }
+}
+
+std::optional<std::string_view> Volume::Unfit() const {
+  struct statfs volume{};
+  if (statfs(folder_.c_str(), &volume) != 0) return std::nullopt;  // opening the file says what is wrong
+  return UnfitFileSystem(static_cast<std::uint32_t>(volume.f_type));
+}
+
+}  // namespace portcall::store

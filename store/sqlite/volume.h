@@ -1,0 +1,30 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <optional>
+#include <string_view>
+
+namespace portcall::store {
+
+// The volume that a database lies on.
+class Volume {
+ public:
+  Volume(std::filesystem::path folder, std::uint64_t reserve) : folder_(std::move(folder)), reserve_(reserve) {}
+  // Less is free than the reserve. Asks the system at most every 250 ms. One thread.
+  bool BelowReserve();
+
+  // The name of a file system that does not keep the promises a database needs (locks, shared memory, fsync), by the
+  // magic number that statfs tells; nullopt for all others.
+  static std::optional<std::string_view> UnfitFileSystem(std::uint64_t magic);
+  std::optional<std::string_view> Unfit() const;
+
+ private:
+  std::filesystem::path folder_;
+  std::uint64_t reserve_;
+  std::chrono::steady_clock::time_point asked_{};
+  bool below_ = false;
+};
+
+}  // namespace portcall::store

@@ -1,0 +1,224 @@
+#include "store/sqlite/writer.h"
+
+#include <pthread.h>
+
+#include <utility>
+
+#include "runtime/failpoint.h"
+#include "store/sqlite/statement.h"
+
+namespace portcall::store {
+
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr std::size_t kGroupJobs = 512;
+constexpr std::size_t kGroupBytes = 4 << 20;
+constexpr milliseconds kSlice(5);         // of background jobs in one transaction
+constexpr milliseconds kSlicePause(100);  // between slices while others keep the writer busy
+constexpr milliseconds kIdlePatience(1000);
+
+const Sql kBegin("BEGIN IMMEDIATE");
+const Sql kCommit("COMMIT");
+const Sql kRollback("ROLLBACK");
+const Sql kSavepoint("SAVEPOINT job");
+const Sql kRelease("RELEASE job");
+const Sql kRollbackTo("ROLLBACK TO job");
+
+Error NoReserve() {
+  return {Errc::kNoSpace,
+          "less than storage.reserve is free on the database's volume: free space there, or lower storage.reserve"};
+}
+
+}  // namespace
+
+Writer::Writer(std::unique_ptr<Connection> connection, Readers& readers, Trust& trust, const StoreOptions& options,
+               std::int64_t last_recorded)
+    : connection_(std::move(connection)),
+      readers_(readers),
+      trust_(trust),
+      on_appended_(options.on_appended),
+      volume_(options.database.parent_path(), options.reserve_bytes),
+      tx_(*connection_, *options.clock, last_recorded),
+      checkpointer_(*connection_, readers) {
+  group_.reserve(kGroupJobs);
+  thread_ = std::jthread([this] { Loop(); });
+}
+
+Writer::~Writer() { Close(); }
+
+void Writer::Submit(WriteJob& job, Priority priority) {
+  if (trust_.lost()) {
+    const Error refusal = Trust::Refusal();
+    job.Done(&refusal);
+  } else if (!queue_.Push(job, priority)) {
+    const Error closing(Errc::kUnavailable, "the store is closing");
+    job.Done(&closing);
+  }
+}
+
+void Writer::Close() {
+  queue_.Close();
+  if (!thread_.joinable()) return;
+  thread_.join();
+  readers_.Close();
+  if (!trust_.lost()) Checkpoint(&Checkpointer::Final);
+  connection_.reset();
+}
+
+void Writer::AddTo(StoreStats& stats) {
+  stats.commits = commits_;
+  stats.jobs = jobs_;
+  stats.queue_depth = queue_.depth();
+  stats.wal_bytes = checkpointer_.wal_bytes();
+  stats.out_of_space = out_of_space_;
+}
+
+void Writer::Loop() {
+  pthread_setname_np(pthread_self(), "store-writer");
+  while (!queue_.finished()) {
+    if (queue_.Await(kIdlePatience)) {
+      RunGroup();
+      if (!trust_.lost()) Checkpoint(&Checkpointer::AfterCommit);
+    } else if (!trust_.lost()) {
+      Checkpoint(&Checkpointer::Idle);
+    }
+  }
+}
+
+void Writer::Checkpoint(void (Checkpointer::*how)()) {
+  try {
+    (checkpointer_.*how)();
+  } catch (const DatabaseError& error) {
+    Note(error);
+  }
+}
+
+void Writer::RunGroup() {
+  group_.clear();
+  spoiled_.reset();
+  tx_.Forget(0);
+  try {
+    if (trust_.lost()) {
+      spoiled_ = Trust::Refusal();
+    } else {
+      connection_->Run(kBegin);
+    }
+  } catch (const DatabaseError& error) {
+    Spoil(error);
+  }
+  RunJobs();
+  RunBackground();
+  Commit();
+  Tell();
+}
+
+void Writer::RunJobs() {
+  while (group_.size() < kGroupJobs && tx_.appended_bytes() < kGroupBytes) {
+    WriteJob* job = queue_.Take();
+    if (job == nullptr) return;
+    RunJob(*job);
+  }
+}
+
+// Background jobs go when nobody else does, and now and then in a busy time: what they delete makes room.
+void Writer::RunBackground() {
+  const auto start = steady_clock::now();
+  if (!group_.empty() && start - last_slice_ < kSlicePause) return;
+  while (steady_clock::now() - start < kSlice) {
+    WriteJob* job = queue_.TakeBackground();
+    if (job == nullptr) return;
+    RunJob(*job);
+    last_slice_ = steady_clock::now();
+  }
+}
+
+void Writer::RunJob(WriteJob& job) {
+  Outcome& outcome = group_.emplace_back(Outcome{&job, false, std::nullopt});
+  if (spoiled_) return;
+  if (JobQueue::PriorityOf(job) == Priority::kRequest && volume_.BelowReserve()) {
+    outcome.error = NoReserve();
+    out_of_space_ = true;
+    return;
+  }
+  const std::size_t appended = tx_.appended().size();
+  try {
+    connection_->Run(kSavepoint);
+    outcome.kept = job.Run(tx_);
+    if (outcome.kept) {
+      connection_->Run(kRelease);
+      return;
+    }
+  } catch (const DatabaseError& error) {
+    outcome.error = error.ToError();
+    Note(error);
+  } catch (const std::exception& error) {
+    outcome.error = Error(Errc::kInternal, std::string("a write failed: ") + error.what());
+  }
+  outcome.kept = false;
+  Undo(appended, outcome.error.value_or(Error(Errc::kInternal, "the transaction was lost")));
+}
+
+void Writer::Undo(std::size_t appended, const Error& error) {
+  tx_.Forget(appended);
+  if (!connection_->in_transaction() || trust_.lost()) {  // a full disk can end the transaction, not the job alone
+    spoiled_ = error;
+    return;
+  }
+  try {
+    connection_->Run(kRollbackTo);
+    connection_->Run(kRelease);
+  } catch (const DatabaseError& failure) {
+    Spoil(failure);
+  }
+}
+
+void Writer::Commit() {
+  try {
+    if (!spoiled_) {
+      runtime::Failpoint("before-commit");
+      connection_->Run(kCommit);
+      runtime::Failpoint("after-commit");
+      commits_.fetch_add(1, std::memory_order_relaxed);
+      jobs_.fetch_add(group_.size(), std::memory_order_relaxed);
+    }
+  } catch (const DatabaseError& error) {
+    Spoil(error);
+  }
+  if (!spoiled_) return;
+  tx_.Forget(0);
+  try {
+    if (connection_->in_transaction()) connection_->Run(kRollback);
+  } catch (const DatabaseError& error) {
+    Note(error);
+  }
+}
+
+void Writer::Spoil(const DatabaseError& error) {
+  Note(error);
+  spoiled_ = error.ToError();
+}
+
+void Writer::Note(const DatabaseError& error) {
+  if (error.no_space()) out_of_space_ = true;
+  if (error.fatal()) trust_.Lose(error.what());
+}
+
+// The events are told first: who learns that its write is durable can count on the readers of the log knowing it.
+void Writer::Tell() {
+  if (on_appended_ && !tx_.appended().empty()) on_appended_(tx_.appended());
+  bool all_kept = !spoiled_;
+  for (const Outcome& outcome : group_) {
+    if (outcome.error && outcome.error->code == Errc::kNoSpace) all_kept = false;
+  }
+  if (all_kept && !volume_.BelowReserve()) out_of_space_ = false;
+  for (const Outcome& outcome : group_) {
+    const std::optional<Error>& error = outcome.kept ? spoiled_ : outcome.error ? outcome.error : spoiled_;
+    outcome.job->Done(error ? &*error : nullptr);
+  }
+  group_.clear();
+}
+
+}  // namespace portcall::store

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <type_traits>
+#include <utility>
+
+#include "runtime/result.h"
+
+namespace portcall::store {
+
+// The right to change, and to read what is changed: exists inside a Write job only, on the writer's thread. What may be
+// done with one stands in catalog.h, event_log.h and cursors.h.
+class Tx;
+
+enum class Priority {
+  kRequest,     // a client waits; refused with kNoSpace below the reserve
+  kSettlement,  // cursors, deletions: have room as long as the disk has any
+  kBackground,  // retention, mirrors: after the others, in slices; a job should take no more than 5 ms
+};
+
+// A piece of work for the writer. It lies in its caller's frame until Done, which is the last that touches it.
+class WriteJob {
+ public:
+  virtual ~WriteJob() = default;
+  virtual bool Run(Tx& tx) = 0;  // inside its savepoint; false: roll this job back
+  virtual void Done(
+      const Error* failed) = 0;  // once, on the writer's or the caller's thread; null: what Run left is durable
+
+ private:
+  friend class JobQueue;
+  WriteJob* next_ = nullptr;
+  Priority priority_ = Priority::kRequest;
+};
+
+// Keeps the result where the caller waits for it, and calls `wake(true)` when it is there.
+template <class F, class Wake>
+class TypedJob final : public WriteJob {
+ public:
+  using R = std::invoke_result_t<F&, Tx&>;
+  explicit TypedJob(F& f) : f_(f) {}
+  bool Run(Tx& tx) override { return static_cast<bool>(result_.emplace(f_(tx))); }
+  void Done(const Error* failed) override {
+    if (failed != nullptr && (!result_ || *result_)) result_.emplace(Error(*failed));
+    Wake wake = std::move(wake_);  // the waker may end this object before the call returns
+    wake(true);
+  }
+  void set_wake(Wake wake) { wake_ = std::move(wake); }
+  R TakeResult() { return std::move(*result_); }
+
+ private:
+  F& f_;
+  Wake wake_;
+  std::optional<R> result_;
+};
+
+}  // namespace portcall::store

@@ -1,0 +1,148 @@
+#include "store/catalog.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/store/fixture.h"
+
+namespace portcall::store {
+namespace {
+
+using ::testing::ElementsAre;
+
+class CatalogTest : public StoreTest {
+ protected:
+  void SetUp() override { Open(); }
+  static ManifestRow Manifest(const std::string& digest, const std::string& subject = "",
+                              const std::string& type = "") {
+    return {digest, "application/json", "{\"bytes\":\0}" + digest, subject, type, ""};
+  }
+  void Put(const std::string& repository, const ManifestRow& row) {
+    Write([&](Tx& tx) { PutManifest(tx, repository, row); });
+  }
+};
+
+TEST_F(CatalogTest, KeepsAManifestAsItWasPushed) {
+  ManifestRow row{"sha256:m", "application/json", std::string("{\0}\n", 4), "sha256:s", "text/sbom", "{\"a\":\"b\"}"};
+  Put("a/b", row);
+  Put("a/b", row);
+  const auto found = Read([](Snapshot& s) { return FindManifest(s, "a/b", "sha256:m"); });
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->bytes, row.bytes);
+  EXPECT_EQ(found->media_type, row.media_type);
+  EXPECT_EQ(found->annotations, row.annotations);
+  EXPECT_FALSE(Read([](Snapshot& s) { return FindManifest(s, "a/c", "sha256:m"); }));
+}
+
+TEST_F(CatalogTest, TakesAnotherMediaTypeForTheSameBytes) {
+  Put("r", Manifest("sha256:m"));
+  ManifestRow other = Manifest("sha256:m");
+  other.media_type = "application/other";
+  Put("r", other);
+  EXPECT_EQ(Read([](Snapshot& s) { return FindManifest(s, "r", "sha256:m"); })->media_type, "application/other");
+}
+
+TEST_F(CatalogTest, PutTagTellsWhatItNamedBefore) {
+  const auto put = [&](const char* digest) { return Write([&](Tx& tx) { return PutTag(tx, "r", "v1", digest); }); };
+  EXPECT_EQ(put("sha256:1"), std::nullopt);
+  EXPECT_EQ(put("sha256:1"), std::nullopt);
+  EXPECT_EQ(put("sha256:2"), "sha256:1");
+  EXPECT_EQ(Read([](Snapshot& s) { return FindTag(s, "r", "v1"); }), "sha256:2");
+  EXPECT_EQ(Write([](Tx& tx) { return FindTag(tx, "r", "v1"); }), "sha256:2");
+}
+
+TEST_F(CatalogTest, ListsTagsBytewiseInPages) {
+  Write([](Tx& tx) {
+    for (const char* tag : {"b", "B", "a", "10", "9", "_x"}) PutTag(tx, "r", tag, "sha256:1");
+  });
+  const auto first = Read([](Snapshot& s) { return ListTags(s, "r", {4, ""}); });
+  EXPECT_THAT(first->names, ElementsAre("10", "9", "B", "_x"));
+  EXPECT_TRUE(first->more);
+  const auto rest = Read([](Snapshot& s) { return ListTags(s, "r", {4, "_x"}); });
+  EXPECT_THAT(rest->names, ElementsAre("a", "b"));
+  EXPECT_FALSE(rest->more);
+  const auto exact = Read([](Snapshot& s) { return ListTags(s, "r", {2, "_x"}); });
+  EXPECT_FALSE(exact->more);
+  EXPECT_FALSE(Read([](Snapshot& s) { return ListTags(s, "nobody", {4, ""}); }));
+}
+
+TEST_F(CatalogTest, ListsRepositoriesWithTheSlashFirst) {
+  for (const char* name : {"a-b", "a/b", "a", "a.b/c", "b"}) Put(name, Manifest("sha256:m"));
+  EXPECT_THAT(Read([](Snapshot& s) { return ListRepositories(s, {10, ""}); }).names,
+              ElementsAre("a", "a/b", "a-b", "a.b/c", "b"));
+  const Names page = Read([](Snapshot& s) { return ListRepositories(s, {2, "a"}); });
+  EXPECT_THAT(page.names, ElementsAre("a/b", "a-b"));
+  EXPECT_TRUE(page.more);
+}
+
+TEST_F(CatalogTest, AnEmptyRepositoryExistsButIsNotListed) {
+  Put("r", Manifest("sha256:m"));
+  EXPECT_TRUE(Write([](Tx& tx) { return DeleteManifest(tx, "r", "sha256:m"); }));
+  EXPECT_FALSE(Write([](Tx& tx) { return DeleteManifest(tx, "r", "sha256:m"); }));
+  EXPECT_TRUE(Read([](Snapshot& s) { return RepositoryExists(s, "r"); }));
+  EXPECT_TRUE(Read([](Snapshot& s) { return ListRepositories(s, {}); }).names.empty());
+  EXPECT_FALSE(Read([](Snapshot& s) { return RepositoryExists(s, "q"); }));
+}
+
+TEST_F(CatalogTest, DeletesTags) {
+  Write([](Tx& tx) {
+    PutTag(tx, "r", "a", "sha256:1");
+    PutTag(tx, "r", "b", "sha256:1");
+    PutTag(tx, "r", "c", "sha256:2");
+  });
+  EXPECT_THAT(Write([](Tx& tx) { return TagsOf(tx, "r", "sha256:1"); }), ElementsAre("a", "b"));
+  EXPECT_TRUE(Write([](Tx& tx) { return DeleteTag(tx, "r", "a"); }));
+  EXPECT_FALSE(Write([](Tx& tx) { return DeleteTag(tx, "r", "a"); }));
+  EXPECT_THAT(Write([](Tx& tx) { return TagsOf(tx, "r", "sha256:1"); }), ElementsAre("b"));
+}
+
+TEST_F(CatalogTest, ABlobIsInTheRepositoriesThatLinkIt) {
+  Write([](Tx& tx) {
+    PutBlob(tx, "sha256:b", 42);
+    LinkBlob(tx, "r", "sha256:b");
+    LinkBlob(tx, "r", "sha256:b");
+  });
+  EXPECT_EQ(Read([](Snapshot& s) { return FindBlob(s, "r", "sha256:b"); }), 42);
+  EXPECT_EQ(Read([](Snapshot& s) { return FindBlob(s, "q", "sha256:b"); }), std::nullopt);
+  EXPECT_EQ(Write([](Tx& tx) { return FindBlobAnywhere(tx, "sha256:b"); }), 42);
+  EXPECT_THAT(Read([](Snapshot& s) { return ListRepositories(s, {}); }).names, ElementsAre("r"));
+  EXPECT_TRUE(Write([](Tx& tx) { return UnlinkBlob(tx, "r", "sha256:b"); }));
+  EXPECT_EQ(Write([](Tx& tx) { return FindBlob(tx, "r", "sha256:b"); }), std::nullopt);
+  EXPECT_EQ(Write([](Tx& tx) { return FindBlobAnywhere(tx, "sha256:b"); }), 42);
+}
+
+TEST_F(CatalogTest, ListsReferrersOfOneSubject) {
+  Put("r", Manifest("sha256:z", "sha256:s", "sbom"));
+  Put("r", Manifest("sha256:a", "sha256:s", "signature"));
+  Put("r", Manifest("sha256:n"));
+  Put("q", Manifest("sha256:o", "sha256:s", "sbom"));
+  const auto digests = [&](const char* type) {
+    std::vector<std::string> names;
+    for (const auto& row : Read([&](Snapshot& s) { return ListReferrers(s, "r", "sha256:s", type); })) {
+      names.push_back(row.digest);
+    }
+    return names;
+  };
+  EXPECT_THAT(digests(""), ElementsAre("sha256:z", "sha256:a"));
+  EXPECT_THAT(digests("signature"), ElementsAre("sha256:a"));
+  EXPECT_TRUE(Read([](Snapshot& s) { return ListReferrers(s, "r", "sha256:other", ""); }).empty());
+  EXPECT_TRUE(Read([](Snapshot& s) { return ListReferrers(s, "r", "", ""); }).empty());
+}
+
+TEST_F(CatalogTest, FindsOldUploads) {
+  EXPECT_TRUE(Read([](Snapshot& s) { return CatalogIsEmpty(s); }));
+  Write([](Tx& tx) {
+    PutUpload(tx, {"u1", "r", 100});
+    PutUpload(tx, {"u2", "r", 200});
+  });
+  const auto old = Read([](Snapshot& s) { return UploadsStartedBefore(s, 200, 10); });
+  ASSERT_EQ(old.size(), 1u);
+  EXPECT_EQ(old[0].uuid, "u1");
+  EXPECT_TRUE(Write([](Tx& tx) { return DeleteUpload(tx, "u1"); }));
+  EXPECT_FALSE(Read([](Snapshot& s) { return FindUpload(s, "u1"); }));
+  EXPECT_EQ(Read([](Snapshot& s) { return FindUpload(s, "u2"); })->started_at, 200);
+  Put("r", Manifest("sha256:m"));
+  EXPECT_FALSE(Read([](Snapshot& s) { return CatalogIsEmpty(s); }));
+}
+
+}  // namespace
+}  // namespace portcall::store

@@ -1,0 +1,212 @@
+#include "store/cursors.h"
+
+#include <gmock/gmock.h>
+
+#include "tests/store/fixture.h"
+
+namespace portcall::store {
+namespace {
+
+class CursorsTest : public StoreTest {
+ protected:
+  void SetUp() override {
+    Open();
+    for (int i = 0; i < 10; ++i) AppendOne();
+    Cursor cursor;
+    cursor.endpoint = "ci";
+    cursor.kind = CursorKind::kReplay;
+    cursor.from = 2;
+    cursor.through = 9;
+    cursor.selection = "all";
+    cursor.fingerprint = "f";
+    id_ = Write([&](Tx& tx) { return PutCursor(tx, cursor); });
+  }
+  static DeadLetter Letter(std::int64_t died_at, std::size_t answer = 10) {
+    DeadLetter dead;
+    dead.endpoint = "ci";
+    dead.event = EventOf("library/app");
+    dead.event.seq = 4;
+    dead.event.id = "id-4";
+    dead.event.recorded_at = 77;
+    dead.attempts = 3;
+    dead.died_at = died_at;
+    dead.reason = "rejected";
+    dead.answer = std::string(answer, '4');
+    return dead;
+  }
+  void Settle(const Settlement& s) {
+    Write([&](Tx& tx) { Apply(tx, s); });
+  }
+  Settlement Of(std::int64_t cursor) {
+    Settlement s;
+    s.cursor = cursor;
+    return s;
+  }
+  std::vector<DeadLetter> Dead() {
+    return Read([](Snapshot& s) { return ListDead(s, "ci", 0, 100); });
+  }
+  std::int64_t id_ = 0;
+};
+
+TEST_F(CursorsTest, ASettlementSurvivesARestart) {
+  Settlement s = Of(id_);
+  s.settled_through = 5;
+  s.through = 8;
+  s.matched = 6;
+  s.settled = 4;
+  s.park = {{"library/app", 4, 2, 1000, 900, "503"}, {"library/other", 3, 1, 500, 400, "in flight"}};
+  s.dead = {Letter(50)};
+  AttemptRow attempt;
+  attempt.seq = 4;
+  attempt.at = 40;
+  attempt.events = 2;
+  attempt.attempt = 3;
+  attempt.status = 400;
+  attempt.latency_us = 1234;
+  attempt.error = "rejected";
+  s.attempts = {attempt};
+  Settle(s);
+  Reopen();
+
+  const auto cursors = Read([](Snapshot& snap) { return LoadCursors(snap); });
+  ASSERT_EQ(cursors.size(), 1u);
+  EXPECT_EQ(cursors[0].id, id_);
+  EXPECT_EQ(cursors[0].endpoint, "ci");
+  EXPECT_EQ(cursors[0].kind, CursorKind::kReplay);
+  EXPECT_EQ(cursors[0].from, 2);
+  EXPECT_EQ(cursors[0].through, 8);
+  EXPECT_EQ(cursors[0].settled_through, 5);
+  EXPECT_EQ(cursors[0].matched, 6);
+  EXPECT_EQ(cursors[0].settled, 4);
+  EXPECT_EQ(cursors[0].selection, "all");
+  EXPECT_EQ(cursors[0].fingerprint, "f");
+
+  const auto lanes = Read([&](Snapshot& snap) { return LoadParked(snap, id_); });
+  ASSERT_EQ(lanes.size(), 2u);
+  EXPECT_EQ(lanes[0].lane, "library/other");
+  EXPECT_EQ(lanes[1].next_seq, 4);
+  EXPECT_EQ(lanes[1].attempts, 2);
+  EXPECT_EQ(lanes[1].due, 1000);
+  EXPECT_EQ(lanes[1].first_attempt, 900);
+  EXPECT_EQ(lanes[1].reason, "503");
+
+  const auto dead = Dead();
+  ASSERT_EQ(dead.size(), 1u);
+  EXPECT_EQ(dead[0].cursor, id_);
+  EXPECT_EQ(dead[0].event.id, "id-4");
+  EXPECT_EQ(dead[0].event.recorded_at, 77);
+  EXPECT_EQ(dead[0].event.details, EventOf("x").details);
+  EXPECT_EQ(dead[0].attempts, 3);
+  EXPECT_EQ(dead[0].reason, "rejected");
+  EXPECT_EQ(dead[0].answer, std::string(10, '4'));
+
+  const auto attempts = Read([&](Snapshot& snap) { return ListAttempts(snap, id_, 4, 10); });
+  ASSERT_EQ(attempts.size(), 1u);
+  EXPECT_EQ(attempts[0].events, 2);
+  EXPECT_EQ(attempts[0].attempt, 3);
+  EXPECT_EQ(attempts[0].status, 400);
+  EXPECT_EQ(attempts[0].latency_us, 1234);
+  EXPECT_FALSE(attempts[0].delivered);
+  EXPECT_EQ(attempts[0].error, "rejected");
+}
+
+TEST_F(CursorsTest, ParkingAgainReplacesAndUnparkingEnds) {
+  Settlement s = Of(id_);
+  s.park = {{"a", 4, 1, 1000, 900, "503"}, {"b", 5, 1, 1000, 900, "503"}};
+  Settle(s);
+  s.park = {{"a", 4, 2, 2000, 900, "timeout"}};
+  s.unpark = {"b"};
+  Settle(s);
+  const auto lanes = Read([&](Snapshot& snap) { return LoadParked(snap, id_); });
+  ASSERT_EQ(lanes.size(), 1u);
+  EXPECT_EQ(lanes[0].due, 2000);
+  EXPECT_EQ(lanes[0].reason, "timeout");
+}
+
+TEST_F(CursorsTest, ASettlementOfACursorThatIsGoneChangesNothing) {
+  Settlement s = Of(id_ + 7);
+  s.dead = {Letter(50)};
+  auto written = store_->WriteNow([&](Tx& tx) -> Result<void> {
+    Apply(tx, s);
+    return {};
+  });
+  EXPECT_FALSE(written);
+  EXPECT_TRUE(Dead().empty());
+}
+
+TEST_F(CursorsTest, ADroppedCursorTakesItsLanesAndLeavesItsDead) {
+  Settlement s = Of(id_);
+  s.park = {{"a", 4, 1, 1000, 900, "503"}};
+  s.dead = {Letter(50)};
+  Settle(s);
+  Write([&](Tx& tx) { DropCursor(tx, id_); });
+  EXPECT_TRUE(Read([](Snapshot& snap) { return LoadCursors(snap); }).empty());
+  EXPECT_TRUE(Read([&](Snapshot& snap) { return LoadParked(snap, id_); }).empty());
+  EXPECT_EQ(Dead().size(), 1u);
+  const std::int64_t next = Write([](Tx& tx) { return PutCursor(tx, Cursor()); });
+  EXPECT_GT(next, id_);  // a new cursor must not inherit another's dead letters
+}
+
+TEST_F(CursorsTest, ChangesACursor) {
+  Cursor cursor = Read([](Snapshot& s) { return LoadCursors(s); }).at(0);
+  cursor.kind = CursorKind::kRemoved;
+  EXPECT_EQ(Write([&](Tx& tx) { return PutCursor(tx, cursor); }), id_);
+  EXPECT_EQ(Read([](Snapshot& s) { return LoadCursors(s); }).at(0).kind, CursorKind::kRemoved);
+}
+
+TEST_F(CursorsTest, PagesThroughDeadLettersAndDropsThem) {
+  Settlement s = Of(id_);
+  for (int i = 0; i < 5; ++i) s.dead.push_back(Letter(i));
+  Settle(s);
+  EXPECT_EQ(Read([](Snapshot& snap) { return CountDead(snap, "ci"); }), 5);
+  EXPECT_EQ(Read([](Snapshot& snap) { return CountDead(snap, "other"); }), 0);
+  const auto first = Read([](Snapshot& snap) { return ListDead(snap, "ci", 0, 2); });
+  ASSERT_EQ(first.size(), 2u);
+  const auto rest = Read([&](Snapshot& snap) { return ListDead(snap, "ci", first[1].id, 10); });
+  EXPECT_EQ(rest.size(), 3u);
+  EXPECT_TRUE(Write([&](Tx& tx) { return DropDead(tx, rest[0].id); }));
+  EXPECT_FALSE(Write([&](Tx& tx) { return DropDead(tx, rest[0].id); }));
+  EXPECT_EQ(Dead().size(), 4u);
+}
+
+TEST_F(CursorsTest, TrimsHistoryByAgeAndSize) {
+  Settlement s = Of(id_);
+  for (int i = 1; i <= 10; ++i) {
+    s.dead.push_back(Letter(i * 100, 10'000));
+    AttemptRow attempt;
+    attempt.seq = i;
+    attempt.at = i * 100;
+    s.attempts.push_back(attempt);
+  }
+  Settle(s);
+  const auto trim = [&](std::int64_t before, std::int64_t rows, std::int64_t dead_before, std::int64_t bytes,
+                        std::size_t limit) {
+    return Write([&](Tx& tx) { return TrimHistory(tx, before, rows, dead_before, bytes, limit); });
+  };
+  const std::int64_t all = std::int64_t{1} << 40;
+  EXPECT_EQ(trim(0, 100, 0, all, 100), 0u);
+  EXPECT_EQ(trim(300, 100, 0, all, 100), 2u);  // attempts by age
+  EXPECT_EQ(trim(0, 5, 0, all, 100), 3u);      // attempts by count
+  EXPECT_EQ(trim(0, 100, 300, all, 100), 2u);  // dead letters by age
+  EXPECT_EQ(Dead().front().died_at, 300);
+  EXPECT_EQ(trim(0, 100, 0, 45'000, 100), 4u);  // dead letters by size: four of eight fit
+  EXPECT_EQ(Dead().size(), 4u);
+  EXPECT_EQ(trim(all, 0, all, 0, 3), 3u);  // no more than asked
+  EXPECT_EQ(trim(all, 0, all, 0, 100), 6u);
+  EXPECT_TRUE(Dead().empty());
+}
+
+TEST_F(CursorsTest, RemembersAnEndpoint) {
+  EXPECT_FALSE(Read([](Snapshot& s) { return FindEndpoint(s, "ci"); }));
+  Write([](Tx& tx) { PutEndpoint(tx, {"ci", true, "410 Gone", "f1"}); });
+  auto state = Read([](Snapshot& s) { return FindEndpoint(s, "ci"); });
+  ASSERT_TRUE(state);
+  EXPECT_TRUE(state->paused);
+  EXPECT_EQ(state->reason, "410 Gone");
+  EXPECT_EQ(state->fingerprint, "f1");
+  Write([](Tx& tx) { PutEndpoint(tx, {"ci", false, "", ""}); });
+  EXPECT_FALSE(Read([](Snapshot& s) { return FindEndpoint(s, "ci"); })->paused);
+}
+
+}  // namespace
+}  // namespace portcall::store

@@ -1,0 +1,161 @@
+#include "store/event_log.h"
+
+#include <gmock/gmock.h>
+
+#include <chrono>
+
+#include "runtime/bytes.h"
+#include "tests/store/fixture.h"
+
+namespace portcall::store {
+namespace {
+
+using std::chrono::seconds;
+
+class EventLogTest : public StoreTest {
+ protected:
+  void SetUp() override { Open(); }
+};
+
+TEST_F(EventLogTest, KeepsEveryField) {
+  Event event = EventOf("library/app");
+  event.action = Action::kDelete;
+  event.kind = Kind::kRepository;
+  event.source = "other";
+  event.id = "any id";
+  const Seq seq = Write([&](Tx& tx) { return Append(tx, event); });
+  const EventPtr found = Read([&](Snapshot& s) { return FindEvent(s, seq); });
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->seq, 1);
+  EXPECT_EQ(found->id, "any id");
+  EXPECT_EQ(found->recorded_at, clock_.Now().time_since_epoch().count());
+  EXPECT_EQ(found->action, event.action);
+  EXPECT_EQ(found->kind, event.kind);
+  EXPECT_EQ(found->source, event.source);
+  EXPECT_EQ(found->repository, event.repository);
+  EXPECT_EQ(found->tag, event.tag);
+  EXPECT_EQ(found->digest, event.digest);
+  EXPECT_EQ(found->media_type, event.media_type);
+  EXPECT_EQ(found->size, event.size);
+  EXPECT_EQ(found->actor, event.actor);
+  EXPECT_EQ(found->details, event.details);
+}
+
+TEST_F(EventLogTest, NeverGivesASeqTwice) {
+  for (int i = 0; i < 3; ++i) AppendOne();
+  EXPECT_EQ(Write([](Tx& tx) { return DeleteEvents(tx, 3, INT64_MAX, 100); }), 3u);
+  EXPECT_EQ(Read([](Snapshot& s) { return Head(s); }), 3);
+  EXPECT_EQ(Read([](Snapshot& s) { return Tail(s); }), 4);
+  Reopen();
+  EXPECT_EQ(AppendOne(), 4);
+  EXPECT_EQ(Read([](Snapshot& s) { return Tail(s); }), 4);
+}
+
+TEST_F(EventLogTest, AnEmptyLogBeginsAtOne) {
+  EXPECT_EQ(Read([](Snapshot& s) { return Head(s); }), 0);
+  EXPECT_EQ(Read([](Snapshot& s) { return Tail(s); }), 1);
+  EXPECT_EQ(Read([](Snapshot& s) { return FirstSince(s, 0); }), 1);
+  EXPECT_EQ(Read([](Snapshot& s) { return SizeOf(s); }).events, 0);
+}
+
+TEST_F(EventLogTest, TimeNeverGoesBack) {
+  AppendOne();
+  const auto then = clock_.Now();
+  clock_.SetWall(then - seconds(3600));
+  AppendOne();
+  Reopen();
+  AppendOne();
+  const auto events = Read([](Snapshot& s) { return ReadEvents(s, 0, 10, 10); });
+  ASSERT_EQ(events.size(), 3u);
+  for (const auto& event : events) EXPECT_EQ(event->recorded_at, then.time_since_epoch().count());
+}
+
+TEST_F(EventLogTest, ReadsARangeInOrder) {
+  for (int i = 0; i < 10; ++i) AppendOne();
+  const auto seqs = [&](Seq after, Seq through, std::size_t limit) {
+    std::vector<Seq> found;
+    for (const auto& e : Read([&](Snapshot& s) { return ReadEvents(s, after, through, limit); }))
+      found.push_back(e->seq);
+    return found;
+  };
+  EXPECT_EQ(seqs(2, 5, 10), (std::vector<Seq>{3, 4, 5}));
+  EXPECT_EQ(seqs(2, 10, 2), (std::vector<Seq>{3, 4}));
+  EXPECT_EQ(seqs(10, 20, 2), std::vector<Seq>{});
+}
+
+TEST_F(EventLogTest, ReadsOneLane) {
+  for (int i = 0; i < 4; ++i) {
+    AppendOne("a");
+    AppendOne("b");
+  }
+  Event relayed = EventOf("a");
+  relayed.source = "relay";
+  Write([&](Tx& tx) { return Append(tx, relayed); });
+  const auto lane = Read([](Snapshot& s) { return ReadLane(s, "", "a", 1, 100, 2); });
+  ASSERT_EQ(lane.size(), 2u);
+  EXPECT_EQ(lane[0]->seq, 3);
+  EXPECT_EQ(lane[1]->seq, 5);
+  EXPECT_EQ(Read([](Snapshot& s) { return ReadLane(s, "relay", "a", 0, 100, 9); }).size(), 1u);
+}
+
+TEST_F(EventLogTest, FindsTheFirstSinceATime) {
+  std::vector<std::int64_t> times;
+  for (int i = 0; i < 20; ++i) {
+    clock_.Advance(seconds(10));
+    times.push_back(clock_.Now().time_since_epoch().count());
+    AppendOne();
+  }
+  Write([](Tx& tx) { return DeleteEvents(tx, 5, INT64_MAX, 100); });
+  const auto first = [&](std::int64_t t) { return Read([&](Snapshot& s) { return FirstSince(s, t); }); };
+  EXPECT_EQ(first(0), 6);
+  EXPECT_EQ(first(times[9]), 10);
+  EXPECT_EQ(first(times[9] + 1), 11);
+  EXPECT_EQ(first(times[19]), 20);
+  EXPECT_EQ(first(times[19] + 1), 21);
+}
+
+TEST_F(EventLogTest, FindsAnEventByItsId) {
+  clock_.SetWall(runtime::SystemClock().Now());
+  for (int i = 0; i < 5; ++i) AppendOne();
+  Event relayed = EventOf("r");
+  relayed.id = "0193f0a0-0000-7000-8000-000000000000";  // made long ago, elsewhere
+  Write([&](Tx& tx) { return Append(tx, relayed); });
+  relayed.id = runtime::UuidV4();
+  Write([&](Tx& tx) { return Append(tx, relayed); });
+  for (Seq seq = 1; seq <= 7; ++seq) {
+    const EventPtr event = Read([&](Snapshot& s) { return FindEvent(s, seq); });
+    const EventPtr same = Read([&](Snapshot& s) { return FindEvent(s, event->id); });
+    ASSERT_TRUE(same);
+    EXPECT_EQ(same->seq, seq);
+  }
+  EXPECT_FALSE(Read([](Snapshot& s) { return FindEvent(s, runtime::UuidV7()); }));
+  EXPECT_FALSE(Read([](Snapshot& s) { return FindEvent(s, Seq{99}); }));
+}
+
+TEST_F(EventLogTest, DeletesWhatIsOldAndNoMoreThanAsked) {
+  for (int i = 0; i < 10; ++i) {
+    clock_.Advance(seconds(1));
+    AppendOne();
+  }
+  const std::int64_t fifth = Read([](Snapshot& s) { return FindEvent(s, Seq{5}); })->recorded_at;
+  EXPECT_EQ(Write([&](Tx& tx) { return DeleteEvents(tx, 10, fifth, 3); }), 3u);
+  EXPECT_EQ(Write([&](Tx& tx) { return DeleteEvents(tx, 10, fifth, 3); }), 1u);
+  EXPECT_EQ(Read([](Snapshot& s) { return Tail(s); }), 5);
+  EXPECT_EQ(Write([](Tx& tx) { return DeleteEvents(tx, 6, INT64_MAX, 100); }), 2u);
+  EXPECT_EQ(Read([](Snapshot& s) { return Tail(s); }), 7);
+}
+
+TEST_F(EventLogTest, KnowsAboutHowLargeItIs) {
+  Event event = EventOf("r");
+  event.details = std::string(2000, 'x');
+  Write([&](Tx& tx) {
+    for (int i = 0; i < 500; ++i) Append(tx, event);
+  });
+  const LogSize size = Read([](Snapshot& s) { return SizeOf(s); });
+  EXPECT_EQ(size.events, 500);
+  EXPECT_GT(size.bytes, 500 * 2000);
+  EXPECT_LT(size.bytes, 500 * 3000);
+}
+
+}  // namespace
+}  // namespace portcall::store

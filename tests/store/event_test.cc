@@ -1,0 +1,123 @@
+#include "store/event.h"
+
+#include <gtest/gtest.h>
+
+#include <nlohmann/json.hpp>
+
+#include "store/digest.h"
+
+namespace portcall::store {
+namespace {
+
+Details Full() {
+  Details d;
+  d.url = "https://r.example.com/v2/a/manifests/sha256:1";
+  d.from_repository = "library/base";
+  d.previous_digest = "sha256:0";
+  d.references = {{"application/json", "sha256:2", 12, R"({"os":"linux","architecture":"amd64"})"},
+                  {"", "sha256:3", 0, ""}};
+  d.request_id = "r1";
+  d.request_addr = "[::1]:5000";
+  d.request_host = "r.example.com";
+  d.request_method = "PUT";
+  d.request_useragent = "docker/27 \"quoted\" back\\slash\ttab";
+  d.source_addr = "h:5000";
+  d.source_instance = "i1";
+  return d;
+}
+
+void ExpectSame(const Details& a, const Details& b) {
+  EXPECT_EQ(a.url, b.url);
+  EXPECT_EQ(a.from_repository, b.from_repository);
+  EXPECT_EQ(a.previous_digest, b.previous_digest);
+  EXPECT_EQ(a.request_id, b.request_id);
+  EXPECT_EQ(a.request_addr, b.request_addr);
+  EXPECT_EQ(a.request_host, b.request_host);
+  EXPECT_EQ(a.request_method, b.request_method);
+  EXPECT_EQ(a.request_useragent, b.request_useragent);
+  EXPECT_EQ(a.source_addr, b.source_addr);
+  EXPECT_EQ(a.source_instance, b.source_instance);
+  ASSERT_EQ(a.references.size(), b.references.size());
+  for (std::size_t i = 0; i < a.references.size(); ++i) {
+    EXPECT_EQ(a.references[i].media_type, b.references[i].media_type);
+    EXPECT_EQ(a.references[i].digest, b.references[i].digest);
+    EXPECT_EQ(a.references[i].size, b.references[i].size);
+    EXPECT_EQ(a.references[i].platform, b.references[i].platform);
+  }
+}
+
+TEST(DetailsTest, ComeBackAsTheyWere) {
+  ExpectSame(DecodeDetails(EncodeDetails(Full())), Full());
+  Details plain = Full();
+  plain.request_useragent = "docker";
+  plain.references[0].platform.clear();
+  ExpectSame(DecodeDetails(EncodeDetails(plain)), plain);
+  ExpectSame(DecodeDetails(EncodeDetails({})), {});
+  Details references;
+  references.references.resize(1);
+  ExpectSame(DecodeDetails(EncodeDetails(references)), references);
+}
+
+TEST(DetailsTest, AreOneCompactJsonObject) {
+  const std::string text = EncodeDetails(Full());
+  const auto json = nlohmann::json::parse(text);
+  EXPECT_TRUE(json.is_object());
+  EXPECT_EQ(json.at("request_useragent"), Full().request_useragent);
+  EXPECT_EQ(json.at("references").size(), 2u);
+  EXPECT_EQ(EncodeDetails({}), "{}");
+}
+
+TEST(DetailsTest, AreUtf8WhateverAClientSends) {
+  Details d;
+  d.request_useragent = "bad\xff\x01 na\xc3\xafve";
+  const std::string text = EncodeDetails(d);
+  ASSERT_TRUE(nlohmann::json::accept(text)) << text;
+  EXPECT_EQ(DecodeDetails(text).request_useragent, "bad\xef\xbf\xbd\x01 na\xc3\xafve");
+}
+
+TEST(DetailsTest, ReadForeignShapes) {
+  const Details d = DecodeDetails(
+      R"( { "url" : "u", "new": [1, {"a": null}], "source_addr": 7, "request_id": "r",
+            "references": [ {"digest": "sha256:1", "size": 5, "extra": true}, 3 ] } )");
+  EXPECT_EQ(d.url, "u");
+  EXPECT_EQ(d.request_id, "r");
+  EXPECT_EQ(d.source_addr, "");
+  ASSERT_EQ(d.references.size(), 1u);
+  EXPECT_EQ(d.references[0].size, 5);
+  EXPECT_EQ(DecodeDetails(R"({"new":"x","url":"u"})").url, "u");
+}
+
+TEST(DetailsTest, OfNoJsonAreEmpty) {
+  for (const char* text : {"", "{", "[]", "null", "{\"url\":\"u\"", "{\"url\":\"u\"}x", "nonsense"}) {
+    ExpectSame(DecodeDetails(text), {});
+  }
+}
+
+TEST(EventNamesTest, GoBothWays) {
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(ActionOf(NameOf(static_cast<Action>(i))), static_cast<Action>(i));
+    EXPECT_EQ(KindOf(NameOf(static_cast<Kind>(i))), static_cast<Kind>(i));
+  }
+  EXPECT_EQ(NameOf(Action::kMount), "mount");
+  EXPECT_EQ(NameOf(Kind::kTag), "tag");
+  EXPECT_FALSE(ActionOf("Push"));
+  EXPECT_FALSE(KindOf(""));
+}
+
+TEST(DigestTest, TakesTheTwoAlgorithmsInLowerCase) {
+  const std::string sha256 = "sha256:" + std::string(64, 'a');
+  const std::string sha512 = "sha512:" + std::string(128, '0');
+  ASSERT_TRUE(Digest::Parse(sha256));
+  EXPECT_EQ(Digest::Parse(sha256)->algorithm(), "sha256");
+  EXPECT_EQ(Digest::Parse(sha256)->hex(), std::string(64, 'a'));
+  EXPECT_EQ(Digest::Parse(sha512)->text(), sha512);
+  for (const std::string& bad :
+       {std::string(), std::string("sha256:"), sha256 + "a", sha256.substr(0, 70), "sha256:" + std::string(64, 'A'),
+        "sha256:" + std::string(64, 'g'), "sha384:" + std::string(96, 'a'), "sha512:" + std::string(64, 'a'),
+        "sha256-" + std::string(64, 'a')}) {
+    EXPECT_FALSE(Digest::Parse(bad)) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace portcall::store
