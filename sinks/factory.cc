@@ -1,0 +1,12 @@
+#include "sinks/factory.h"
+
+#include "sinks/webhook.h"
+
+namespace portcall::sinks {
+
+Result<std::unique_ptr<Sink>> MakeSink(const config::Endpoint& endpoint, const Surroundings& around) {
+  if (endpoint.type == "webhook") return Webhook::Make(endpoint, around);
+  return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": unknown type '" + endpoint.type + "'");
+}
+
+}  // namespace portcall::sinks

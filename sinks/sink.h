@@ -1,0 +1,59 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "runtime/result.h"
+#include "runtime/task.h"
+#include "store/event.h"
+
+namespace portcall::sinks {
+
+// How one attempt ended (DELIVERY.md §4). The policy on it lives in the broker.
+enum class Verdict {
+  kDelivered,  // settled: 2xx, or the delivery report
+  kFailed,     // the endpoint's failure: anything else, no answer in time
+  kRejected,   // the event's fault: 400, 413, 415, 422
+  kGone,       // 410: pause the endpoint
+};
+
+struct Outcome {
+  Verdict verdict = Verdict::kFailed;
+  int status = 0;           // HTTP status, 0: none
+  std::string status_text;  // "200 OK", for the metric; empty: no answer
+  std::string error;        // one line, no secrets; empty when delivered
+  std::string answer;       // capped body of a refusal, for the dead letter
+  std::optional<std::chrono::milliseconds> retry_after;
+  std::chrono::nanoseconds latency{};
+};
+
+// One attempt's load: events of one endpoint, in order. Most formats allow exactly one.
+struct Batch {
+  std::vector<store::EventPtr> events;
+  int attempt = 1;  // of the first event, counting this one
+};
+
+// What a sink can take at a time.
+struct Capacity {
+  std::size_t window = 32;       // attempts in flight
+  std::size_t batch = 1;         // events in an attempt
+  bool pipelines_lanes = false;  // several events of one lane in flight, order kept by the sink itself
+};
+
+// One destination. It makes one attempt and says how it ended: never retries, never sleeps, never throws, never touches
+// the store. It lives on one loop and must outlive its attempts. Every attempt ends within the endpoint's timeout.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  virtual Capacity capacity() const = 0;
+  virtual Task<Outcome> Deliver(Batch batch) = 0;
+  // Shutdown: attempts under way end now, as failed.
+  virtual void Abort() = 0;
+};
+
+}  // namespace portcall::sinks

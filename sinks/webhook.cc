@@ -1,0 +1,165 @@
+#include "sinks/webhook.h"
+
+#include <algorithm>
+
+#include "runtime/bytes.h"
+#include "runtime/clock.h"
+#include "sinks/formats/docker.h"
+#include "sinks/retry_after.h"
+
+namespace portcall::sinks {
+namespace {
+
+constexpr std::string_view kUserAgent = "Portcall/0.1.0";
+constexpr std::size_t kKeepAnswer = 4096;
+
+bool IsToken(std::string_view name) {
+  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
+  return !name.empty() && std::ranges::all_of(name, [&](char c) {
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+           kMarks.find(c) != std::string_view::npos;
+  });
+}
+
+bool IsFieldValue(std::string_view value) {
+  return std::ranges::all_of(value, [](unsigned char c) { return c == '\t' || (c >= 0x20 && c != 0x7f); });
+}
+
+// Fields that belong to the connection; Go's client, and so Distribution, takes them from no configuration either.
+bool IsOurs(std::string_view name) {
+  return std::ranges::any_of(std::initializer_list<std::string_view>{"Host", "Content-Length", "Transfer-Encoding",
+                                                                     "Trailer", "Connection", "Expect"},
+                             [&](std::string_view ours) { return http::EqualsIgnoreCase(name, ours); });
+}
+
+bool Configured(const config::HeaderList& headers, std::string_view name) {
+  return std::ranges::any_of(headers, [&](const auto& h) { return http::EqualsIgnoreCase(h.first, name); });
+}
+
+Result<void> CheckHeaders(const config::Endpoint& endpoint, runtime::Log& log) {
+  for (const auto& [name, value] : endpoint.headers) {
+    if (!IsToken(name)) {
+      return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": '" + name + "' is not a header name");
+    }
+    if (!IsFieldValue(value)) {
+      return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": the value of header " + name +
+                                       " holds a line break or another control character");
+    }
+    if (IsOurs(name))
+      log.Warn("header has no effect: it belongs to the connection", {{"endpoint", endpoint.name}, {"header", name}});
+  }
+  return {};
+}
+
+// Request line and fields. Configured fields come on top of Content-Type, as Distribution appends them.
+std::string MakeHead(const config::Endpoint& endpoint, const http::Url& url, std::string_view content_type) {
+  std::string head = "POST " + url.target + " HTTP/1.1\r\nHost: " + url.host_header() + "\r\n";
+  const auto add = [&head](std::string_view name, std::string_view value) {
+    head.append(name).append(": ").append(value).append("\r\n");
+  };
+  if (!Configured(endpoint.headers, "User-Agent")) add("User-Agent", kUserAgent);
+  add("Content-Type", content_type);
+  if (!url.userinfo.empty() && !Configured(endpoint.headers, "Authorization")) {
+    // "user" without a password is sent with an empty one, as RFC 7617 wants the colon.
+    const std::string pair = url.userinfo.find(':') != std::string::npos ? url.userinfo : url.userinfo + ":";
+    add("Authorization", "Basic " + runtime::Base64(pair));
+  }
+  for (const auto& [name, value] : endpoint.headers) {
+    if (!IsOurs(name)) add(name, value);
+  }
+  return head;
+}
+
+Verdict VerdictOf(int status) {
+  if (status >= 200 && status < 300) return Verdict::kDelivered;
+  switch (status) {
+    case 400:
+    case 413:
+    case 415:
+    case 422:
+      return Verdict::kRejected;
+    case 410:
+      return Verdict::kGone;
+    default:
+      return Verdict::kFailed;
+  }
+}
+
+// From the number alone: a receiver's own phrase would be a metric's label without bound.
+std::string StatusText(int status) {
+  std::string text = std::to_string(status);
+  if (const std::string_view reason = http::ReasonOf(status); !reason.empty()) text.append(" ").append(reason);
+  return text;
+}
+
+}  // namespace
+
+Webhook::Webhook(const config::Endpoint& endpoint, const http::Url& url)
+    : timeout_(endpoint.timeout), resend_on_stale_(endpoint.retry_on_timeout), redactor_(endpoint.headers, url) {
+  capacity_.window = static_cast<std::size_t>(std::max(1, endpoint.concurrency));
+  capacity_.batch = static_cast<std::size_t>(std::max(1, endpoint.batch));
+}
+
+Result<std::unique_ptr<Sink>> Webhook::Make(const config::Endpoint& endpoint, const Surroundings& around) {
+  Result<http::Url> url = http::ParseUrl(endpoint.url);
+  if (!url) return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": " + url.error().detail);
+  if (auto checked = CheckHeaders(endpoint, around.log); !checked) return Error(checked.error());
+
+  std::unique_ptr<Webhook> sink(new Webhook(endpoint, *url));
+  if (endpoint.format == "docker-v1") {
+    sink->format_ = &DockerEnvelopeV1;
+    sink->head_ = MakeHead(endpoint, *url, kDockerV1);
+  } else if (endpoint.format == "docker-v2") {
+    sink->format_ = &DockerEnvelopeV2;
+    sink->head_ = MakeHead(endpoint, *url, kDockerV2);
+  } else {
+    return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": unknown format '" + endpoint.format + "'");
+  }
+
+  http::ClientOptions options;
+  if (url->tls()) {
+    auto tls = http::MakeClientTls({endpoint.ca, endpoint.certificate, endpoint.key, endpoint.insecure_skip_verify});
+    if (!tls) return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": " + tls.error().detail);
+    options.tls = std::move(*tls);
+  }
+  options.url = std::move(*url);
+  options.keep_body = kKeepAnswer;
+  options.max_idle = sink->capacity_.window;
+  sink->client_ = std::make_unique<http::Client>(around.executor, around.resolver, std::move(options));
+  return std::unique_ptr<Sink>(std::move(sink));
+}
+
+Capacity Webhook::capacity() const { return capacity_; }
+
+Task<Outcome> Webhook::Deliver(Batch batch) {
+  const runtime::Clock& clock = runtime::SystemClock();
+  const auto started = clock.Ticks();
+  const std::string body = format_(batch.events);
+  const http::Outgoing request{head_, body, resend_on_stale_};
+  Result<http::Incoming> answer = co_await client_->Send(request, timeout_);
+  Outcome outcome;
+  if (answer) {
+    outcome = Judge(std::move(*answer));
+  } else {
+    outcome.error = std::move(answer).error().detail;
+  }
+  outcome.latency = clock.Ticks() - started;
+  co_return outcome;
+}
+
+Outcome Webhook::Judge(http::Incoming answer) const {
+  Outcome outcome;
+  outcome.verdict = VerdictOf(answer.status);
+  outcome.status = answer.status;
+  outcome.status_text = StatusText(answer.status);
+  if (outcome.verdict == Verdict::kDelivered) return outcome;
+  outcome.error = outcome.status_text;
+  if (answer.status >= 300 && answer.status < 400) outcome.error += ": redirect not followed";
+  outcome.retry_after = ParseRetryAfter(answer.retry_after, runtime::SystemClock().Now());
+  const bool cut = answer.body.size() >= kKeepAnswer;
+  answer.body.resize(std::min(answer.body.size(), kKeepAnswer));
+  outcome.answer = redactor_.Redact(std::move(answer.body), cut);
+  return outcome;
+}
+
+}  // namespace portcall::sinks
