@@ -1,0 +1,115 @@
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "registry/conditions.h"
+#include "registry/events.h"
+#include "registry/handlers.h"
+#include "registry/pull_recorder.h"
+#include "registry/ranges.h"
+#include "registry/replies.h"
+#include "store/catalog.h"
+#include "store/digest.h"
+#include "store/event_log.h"
+
+namespace portcall::registry {
+namespace {
+
+http::Response Unknown(const std::string& digest) { return Fail(Code::kBlobUnknown, Quote(digest)); }
+
+// The file of a blob that is linked in the repository; kNotFound otherwise.
+Task<Result<store::BlobFile>> OpenLinked(Call& call, const store::Digest& digest) {
+  auto query = [&](store::Snapshot& snapshot) -> Result<bool> {
+    return store::FindBlob(snapshot, call.route.name, digest.text()).has_value();
+  };
+  const Result<bool> linked = co_await call.core.deps.store.Read(query);
+  if (!linked) co_return linked.error();
+  if (!*linked) co_return Error(Errc::kNotFound, "the blob is not linked in the repository");
+  Result<store::BlobFile> file = co_await call.core.deps.blobs.OpenBlob(digest);
+  if (!file && file.error().code == Errc::kNotFound) {
+    call.core.deps.log.Error("blob file missing", {{"vars.name", call.route.name}, {"vars.digest", digest.text()}});
+  }
+  co_return file;
+}
+
+void AddContentFields(http::Response& response, const std::string& digest) {
+  response.fields.Add("Docker-Content-Digest", digest);
+  response.fields.Add("Etag", EtagOf(digest));
+  response.fields.Add("Cache-Control", "max-age=31536000");
+}
+
+RangeAnswer AskedRange(const http::Request& request, const std::string& digest, std::uint64_t size) {
+  const std::string_view range = request.fields.Get("Range");
+  if (range.empty()) return {};
+  const std::string_view condition = request.fields.Get("If-Range");
+  if (!condition.empty() && condition != EtagOf(digest)) return {};
+  return ReadRange(range, size);
+}
+
+http::Response Unsatisfiable(const std::string& digest, std::uint64_t size) {
+  http::Response response = Fail(Code::kRangeInvalid, Quote("the blob has " + std::to_string(size) + " bytes"));
+  AddContentFields(response, digest);
+  response.fields.Add("Content-Range", "bytes */" + std::to_string(size));
+  return response;
+}
+
+Task<http::Response> Get(Call& call, const store::Digest& digest) {
+  const Result<store::BlobFile> file = co_await OpenLinked(call, digest);
+  if (!file) co_return file.error().code == Errc::kNotFound ? Unknown(digest.text()) : FailWith(file.error());
+  http::Response response;
+  if (NoneMatchNames(call.request.fields.Get("If-None-Match"), digest.text())) {
+    response.status = 304;
+    AddContentFields(response, digest.text());
+    co_return response;
+  }
+  const RangeAnswer range = AskedRange(call.request, digest.text(), file->size);
+  if (range.kind == RangeKind::kUnsatisfiable) co_return Unsatisfiable(digest.text(), file->size);
+  const config::PullEvents mode = call.config().events.pull;
+  if (mode != config::PullEvents::kOff) {
+    Draft draft = BlobEvent(call, store::Action::kPull, digest.text(), file->size);
+    const Result<void> recorded = co_await call.core.pulls.Record(std::move(draft), mode);
+    if (!recorded) co_return FailWith(recorded.error());
+  }
+  AddContentFields(response, digest.text());
+  response.fields.Add("Accept-Ranges", "bytes");
+  response.fields.Add("Content-Type", "application/octet-stream");
+  ByteSpan span{0, file->size};
+  if (range.kind == RangeKind::kPart) {
+    span = range.span;
+    response.status = 206;
+    response.fields.Add("Content-Range", "bytes " + std::to_string(span.offset) + "-" +
+                                             std::to_string(span.offset + span.length - 1) + "/" +
+                                             std::to_string(file->size));
+  }
+  if (call.head()) {
+    response.head_length = span.length;
+  } else {
+    response.body = http::FileRange{file->keep, file->fd, span.offset, span.length};
+  }
+  co_return response;
+}
+
+// Takes the blob out of this repository; other repositories, and the file, keep it.
+Task<http::Response> Delete(Call& call, const store::Digest& digest) {
+  if (!call.config().storage.delete_enabled) co_return Fail(Code::kUnsupported);
+  const store::Event event = Seal(DeletedEvent(call, store::Kind::kBlob, digest.text()));
+  auto job = [&](store::Tx& tx) -> Result<void> {
+    if (!store::UnlinkBlob(tx, call.route.name, digest.text())) return Error(Errc::kNotFound, "not linked");
+    store::Append(tx, event);
+    return {};
+  };
+  const Result<void> done = co_await call.core.deps.store.Write(job);
+  if (!done) co_return done.error().code == Errc::kNotFound ? Unknown(digest.text()) : FailWith(done.error());
+  co_return Empty(202);
+}
+
+}  // namespace
+
+Task<http::Response> HandleBlob(Call& call) {
+  const std::optional<store::Digest> digest = store::Digest::Parse(call.route.reference);
+  if (!digest) co_return Fail(Code::kDigestInvalid, Quote("digest parsing failed"));
+  if (call.request.method == "DELETE") co_return co_await Delete(call, *digest);
+  co_return co_await Get(call, *digest);
+}
+
+}  // namespace portcall::registry

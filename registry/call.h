@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string>
+
+#include "registry/busy_uploads.h"
+#include "registry/manifest_cache.h"
+#include "registry/registry.h"
+#include "registry/routes.h"
+#include "registry/urls.h"
+
+namespace portcall::registry {
+
+class PullRecorder;
+
+// What every request shares; lives as long as the registry.
+struct Core {
+  const RegistryDeps& deps;
+  ManifestCache& cache;
+  PullRecorder& pulls;
+  BusyUploads& busy;
+};
+
+// One configuration with what is worked out from it. Immutable; a request keeps the one that it began with.
+struct Settings {
+  config::ConfigPtr config;
+  TrustedProxies proxies;
+  std::string secret;  // seals upload states
+};
+
+// One request on its way through a handler. It outlives the handler's coroutine.
+struct Call {
+  http::Request& request;
+  const Settings& settings;
+  const Route& route;
+  Core& core;
+
+  const config::Config& config() const { return *settings.config; }
+  bool head() const { return request.method == "HEAD"; }
+  Urls MakeUrls() const { return Urls(config().http, request, settings.proxies); }
+};
+
+}  // namespace portcall::registry

@@ -1,0 +1,198 @@
+#include "registry/manifest.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "store/digest.h"
+
+namespace portcall::registry {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr std::string_view kDockerManifest = "application/vnd.docker.distribution.manifest.v2+json";
+constexpr std::string_view kDockerList = "application/vnd.docker.distribution.manifest.list.v2+json";
+constexpr std::string_view kOciManifest = "application/vnd.oci.image.manifest.v1+json";
+constexpr std::string_view kOciIndex = "application/vnd.oci.image.index.v1+json";
+constexpr std::string_view kSchema1 = "application/vnd.docker.distribution.manifest.v1+";
+constexpr int kMaxDepth = 64;
+
+Error Invalid(std::string why) { return Error(Errc::kInvalid, std::move(why)); }
+
+// The JSON library nests calls as deep as the text nests; so the text is measured first.
+bool IsShallow(std::string_view text) {
+  int depth = 0;
+  bool in_string = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (in_string) {
+      if (c == '\\') ++i;
+      if (c == '"') in_string = false;
+    } else if (c == '"') {
+      in_string = true;
+    } else if (c == '{' || c == '[') {
+      if (++depth > kMaxDepth) return false;
+    } else if (c == '}' || c == ']') {
+      --depth;
+    }
+  }
+  return true;
+}
+
+// A member that is absent, or null, which Go's encoders write for absent things.
+const Json* Member(const Json& object, const char* name) {
+  const auto found = object.find(name);
+  return found == object.end() || found->is_null() ? nullptr : &*found;
+}
+
+Result<std::string> Text(const Json& object, const char* name) {
+  const Json* member = Member(object, name);
+  if (member == nullptr) return std::string();
+  if (!member->is_string()) return Invalid(std::string(name) + " is not a string");
+  return member->get<std::string>();
+}
+
+// Content that its author says is kept elsewhere and must not be pushed.
+bool IsForeign(std::string_view media_type) {
+  return media_type.starts_with("application/vnd.oci.image.layer.nondistributable.") ||
+         media_type == "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip";
+}
+
+Result<bool> HasUrls(const Json& object, const ManifestRules& rules) {
+  const Json* urls = Member(object, "urls");
+  if (urls == nullptr) return false;
+  if (!urls->is_array()) return Invalid("urls of a descriptor is not a list");
+  if (urls->empty()) return false;
+  if (!rules.urls_allowed) return Invalid("descriptors with urls are not allowed (validation.manifests.urls)");
+  for (const Json& url : *urls) {
+    if (!url.is_string()) return Invalid("urls of a descriptor holds something that is not a string");
+    const auto& text = url.get_ref<const std::string&>();
+    const bool known = text.starts_with("https://") || text.starts_with("http://");
+    if (!known || text.find('#') != std::string::npos) return Invalid("a descriptor has an invalid url");
+  }
+  return true;
+}
+
+struct ReadDescriptor {
+  store::Descriptor descriptor;
+  bool elsewhere = false;
+};
+
+Result<ReadDescriptor> Read(const Json& json, const ManifestRules& rules, const std::string& where) {
+  if (!json.is_object()) return Invalid(where + " is not a descriptor");
+  ReadDescriptor read;
+  auto media_type = Text(json, "mediaType");
+  auto digest = Text(json, "digest");
+  if (!media_type) return Invalid(where + ": " + media_type.error().detail);
+  if (!digest || !store::Digest::Parse(*digest)) return Invalid(where + " has no valid digest");
+  const Json* size = Member(json, "size");
+  if (size == nullptr || !size->is_number_unsigned() || size->get<std::uint64_t>() > INT64_MAX) {
+    return Invalid(where + " has no valid size");
+  }
+  const auto urls = HasUrls(json, rules);
+  if (!urls) return urls.error();
+  read.elsewhere = *urls && IsForeign(*media_type);
+  read.descriptor.media_type = std::move(*media_type);
+  read.descriptor.digest = std::move(*digest);
+  read.descriptor.size = size->get<std::int64_t>();
+  if (const Json* platform = Member(json, "platform")) {
+    if (!platform->is_object()) return Invalid(where + " has a platform that is not an object");
+    read.descriptor.platform = platform->dump();
+  }
+  return read;
+}
+
+Result<void> ReadImage(const Json& json, const ManifestRules& rules, Manifest& manifest) {
+  // One document must not be an image to one reader and an index to another.
+  if (Member(json, "manifests") != nullptr) return Invalid("an image manifest must not have manifests");
+  const Json* config = Member(json, "config");
+  if (config == nullptr) return Invalid("config is missing");
+  auto read_config = Read(*config, rules, "config");
+  if (!read_config) return read_config.error();
+  manifest.blobs.push_back(read_config->descriptor.digest);
+  manifest.references.push_back(std::move(read_config->descriptor));
+  const Json* layers = Member(json, "layers");
+  if (layers == nullptr) return {};
+  if (!layers->is_array()) return Invalid("layers is not a list");
+  for (const Json& layer : *layers) {
+    auto read = Read(layer, rules, "layers[" + std::to_string(manifest.references.size() - 1) + "]");
+    if (!read) return read.error();
+    if (!read->elsewhere) manifest.blobs.push_back(read->descriptor.digest);
+    manifest.references.push_back(std::move(read->descriptor));
+  }
+  return {};
+}
+
+Result<void> ReadIndex(const Json& json, const ManifestRules& rules, Manifest& manifest) {
+  if (Member(json, "config") != nullptr || Member(json, "layers") != nullptr) {
+    return Invalid("an index must not have config or layers");
+  }
+  const Json* children = Member(json, "manifests");
+  if (children == nullptr) return {};
+  if (!children->is_array()) return Invalid("manifests is not a list");
+  for (const Json& child : *children) {
+    auto read = Read(child, rules, "manifests[" + std::to_string(manifest.references.size()) + "]");
+    if (!read) return read.error();
+    manifest.children.push_back(read->descriptor.digest);
+    manifest.references.push_back(std::move(read->descriptor));
+  }
+  return {};
+}
+
+Result<void> ReadExtras(const Json& json, bool index, Manifest& manifest) {
+  if (const Json* subject = Member(json, "subject")) {
+    auto read = Read(*subject, ManifestRules{true}, "subject");
+    if (!read) return read.error();
+    manifest.subject = std::move(read->descriptor.digest);
+  }
+  auto artifact_type = Text(json, "artifactType");
+  if (!artifact_type) return artifact_type.error();
+  manifest.artifact_type = std::move(*artifact_type);
+  // image-spec: where an image does not say, its config's type stands in.
+  if (manifest.artifact_type.empty() && !index) manifest.artifact_type = manifest.references.front().media_type;
+  if (const Json* annotations = Member(json, "annotations")) {
+    const bool strings = annotations->is_object() &&
+                         std::ranges::all_of(*annotations, [](const Json& value) { return value.is_string(); });
+    if (!strings) return Invalid("annotations is not an object of strings");
+    if (!annotations->empty()) manifest.annotations = annotations->dump();
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string MediaTypeOf(std::string_view content_type) {
+  std::string type(content_type.substr(0, content_type.find(';')));
+  while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.pop_back();
+  for (char& c : type) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  return type;
+}
+
+Result<Manifest> ParseManifest(std::string_view media_type, std::string_view bytes, const ManifestRules& rules) {
+  if (media_type.empty()) return Invalid("the request has no Content-Type");
+  if (media_type.starts_with(kSchema1)) {
+    return Invalid("image manifest version 2, schema 1 is not supported; push with a newer client");
+  }
+  const bool docker = media_type == kDockerManifest || media_type == kDockerList;
+  const bool index = media_type == kOciIndex || media_type == kDockerList;
+  if (!docker && !index && media_type != kOciManifest) return Invalid("the Content-Type is no manifest's media type");
+  if (!IsShallow(bytes)) return Invalid("the document is nested too deeply");
+  const Json json = Json::parse(bytes, nullptr, false);
+  if (!json.is_object()) return Invalid("the document is not a JSON object");
+  const auto version = json.find("schemaVersion");
+  if (version == json.end() || *version != 2) return Invalid("schemaVersion is not 2");
+  const auto inner = Text(json, "mediaType");
+  if (!inner) return inner.error();
+  if (inner->empty() ? docker : *inner != media_type) return Invalid("mediaType and Content-Type differ");
+
+  Manifest manifest;
+  const auto body = index ? ReadIndex(json, rules, manifest) : ReadImage(json, rules, manifest);
+  if (!body) return body.error();
+  const auto extras = ReadExtras(json, index, manifest);
+  if (!extras) return extras.error();
+  return manifest;
+}
+
+}  // namespace portcall::registry

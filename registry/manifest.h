@@ -1,0 +1,33 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/result.h"
+#include "store/event.h"
+
+namespace portcall::registry {
+
+inline constexpr std::size_t kMaxManifestBytes = 4 << 20;
+
+// What the registry needs to know of a manifest: docker v2 schema 2 and manifest list, OCI manifest and index.
+struct Manifest {
+  std::vector<store::Descriptor> references;  // config and layers, or children, in their order
+  std::vector<std::string> blobs;             // digests that must be linked in the repository
+  std::vector<std::string> children;          // digests of manifests that must be in the repository
+  std::string subject;                        // digest, or empty; need not exist
+  std::string artifact_type;                  // as the referrers API shows it
+  std::string annotations;                    // JSON object text, or empty
+};
+
+struct ManifestRules {
+  bool urls_allowed = false;  // descriptors may say where else their content is
+};
+
+// The media type in a Content-Type header: lower case, without parameters.
+std::string MediaTypeOf(std::string_view content_type);
+// kInvalid says in a sentence for the pusher what is wrong.
+Result<Manifest> ParseManifest(std::string_view media_type, std::string_view bytes, const ManifestRules& rules);
+
+}  // namespace portcall::registry

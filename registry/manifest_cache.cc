@@ -1,0 +1,83 @@
+#include "registry/manifest_cache.h"
+
+#include <algorithm>
+#include <functional>
+
+namespace portcall::registry {
+
+std::size_t ManifestCache::Entry::cost() const {
+  // A manifest known by tag and by digest counts twice: the bound is an upper one.
+  std::size_t bytes = sizeof(Entry) + 256 + repository.size() + reference.size() + manifest->bytes.size();
+  return bytes + manifest->references.size() * (sizeof(store::Descriptor) + 160);
+}
+
+std::size_t ManifestCache::Hash::operator()(const KeyView& key) const {
+  const std::hash<std::string_view> hash;
+  return hash(key.repository) * 31 + hash(key.reference);
+}
+
+void ManifestCache::Shard::Erase(const KeyView& key) {
+  const auto found = index.find(key);
+  if (found == index.end()) return;
+  const auto entry = found->second;
+  bytes -= entry->cost();
+  index.erase(found);
+  entries.erase(entry);
+}
+
+ManifestCache::ManifestCache(std::size_t max_bytes) : max_shard_bytes_(max_bytes / kShards) {}
+
+StoredManifestPtr ManifestCache::Find(std::string_view repository, std::string_view reference, Ticket& ticket) {
+  const KeyView key{repository, reference};
+  Shard& shard = ShardOf(key);
+  const std::lock_guard lock(shard.mutex);
+  ticket = shard.generation;
+  const auto found = shard.index.find(key);
+  if (found == shard.index.end()) return nullptr;
+  shard.entries.splice(shard.entries.begin(), shard.entries, found->second);
+  return found->second->manifest;
+}
+
+void ManifestCache::Put(std::string_view repository, std::string_view reference, StoredManifestPtr manifest,
+                        Ticket ticket) {
+  const KeyView key{repository, reference};
+  Entry entry{std::string(repository), std::string(reference), std::move(manifest)};
+  const std::size_t cost = entry.cost();
+  if (cost > max_shard_bytes_) return;
+  Shard& shard = ShardOf(key);
+  const std::lock_guard lock(shard.mutex);
+  const bool changing =
+      std::ranges::any_of(shard.changing, [&](const auto& other) { return KeyView{other.first, other.second} == key; });
+  if (changing || ticket != shard.generation) return;
+  shard.Erase(key);
+  shard.entries.push_front(std::move(entry));
+  const Entry& front = shard.entries.front();
+  shard.index.emplace(KeyView{front.repository, front.reference}, shard.entries.begin());
+  shard.bytes += cost;
+  while (shard.bytes > max_shard_bytes_) {
+    const Entry& oldest = shard.entries.back();
+    shard.Erase(KeyView{oldest.repository, oldest.reference});
+  }
+}
+
+void ManifestCache::Change::Covers(std::string_view repository, std::string_view reference) {
+  const KeyView key{repository, reference};
+  covered_.emplace_back(repository, reference);
+  Shard& shard = cache_.ShardOf(key);
+  const std::lock_guard lock(shard.mutex);
+  shard.changing.push_back(covered_.back());
+  ++shard.generation;
+  shard.Erase(key);
+}
+
+ManifestCache::Change::~Change() {
+  for (const auto& covered : covered_) {
+    Shard& shard = cache_.ShardOf(KeyView{covered.first, covered.second});
+    const std::lock_guard lock(shard.mutex);
+    // One of the equal entries: several changes of one reference may be under way.
+    shard.changing.erase(std::ranges::find(shard.changing, covered));
+    ++shard.generation;
+  }
+}
+
+}  // namespace portcall::registry

@@ -1,0 +1,83 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <list>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "store/event.h"
+
+namespace portcall::registry {
+
+// A manifest as it is served; immutable and shared by every response that sends it.
+struct StoredManifest {
+  std::string digest, media_type, bytes;
+  std::vector<store::Descriptor> references;
+};
+using StoredManifestPtr = std::shared_ptr<const StoredManifest>;
+
+// Manifests by repository and reference (tag or digest), least recently used out first. Nothing stale is ever found:
+// while a reference is being changed it is not cached, and what was read before a change does not go in after it
+// (DELIVERY.md §9). Callable from any thread.
+class ManifestCache {
+ public:
+  explicit ManifestCache(std::size_t max_bytes);
+
+  // What a value must be put with: the state of affairs when it was not found.
+  using Ticket = std::uint64_t;
+  StoredManifestPtr Find(std::string_view repository, std::string_view reference, Ticket& ticket);
+  void Put(std::string_view repository, std::string_view reference, StoredManifestPtr manifest, Ticket ticket);
+
+  // A change of references under way: from before its transaction ends until after its commit is known.
+  class Change {
+   public:
+    explicit Change(ManifestCache& cache) : cache_(cache) {}
+    Change(const Change&) = delete;
+    Change& operator=(const Change&) = delete;
+    ~Change();
+    // Any thread, one at a time; also inside the write job, where alone all references may be known.
+    void Covers(std::string_view repository, std::string_view reference);
+
+   private:
+    ManifestCache& cache_;
+    std::vector<std::pair<std::string, std::string>> covered_;
+  };
+
+ private:
+  struct KeyView {
+    std::string_view repository, reference;
+    bool operator==(const KeyView&) const = default;
+  };
+  struct Entry {
+    std::string repository, reference;
+    StoredManifestPtr manifest;
+    std::size_t cost() const;
+  };
+  struct Hash {
+    std::size_t operator()(const KeyView& key) const;
+  };
+  // The views in the index point into the list's own strings, which do not move.
+  struct Shard {
+    std::mutex mutex;
+    std::list<Entry> entries;  // most recently used first
+    std::unordered_map<KeyView, std::list<Entry>::iterator, Hash> index;
+    std::vector<std::pair<std::string, std::string>> changing;
+    Ticket generation = 0;
+    std::size_t bytes = 0;
+    void Erase(const KeyView& key);
+  };
+  static constexpr std::size_t kShards = 16;
+  Shard& ShardOf(const KeyView& key) { return shards_[Hash()(key) % kShards]; }
+
+  std::array<Shard, kShards> shards_;
+  std::size_t max_shard_bytes_;
+};
+
+}  // namespace portcall::registry

@@ -1,0 +1,54 @@
+#pragma once
+
+#include <condition_variable>
+#include <cstddef>
+#include <deque>
+#include <mutex>
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "config/config.h"
+#include "registry/events.h"
+#include "runtime/log.h"
+#include "runtime/metrics.h"
+#include "store/store.h"
+
+namespace portcall::registry {
+
+// Puts pull events into the log as events.pull says. Durable ones wait for their commit. Relaxed ones go through a
+// queue that a thread of its own empties, many to a transaction; when the queue is full the response waits for room, so
+// nothing is dropped. What the store refuses (a full disk) is lost, counted and logged. Callable from any loop.
+class PullRecorder {
+ public:
+  static constexpr std::size_t kQueue = 4096;
+
+  PullRecorder(store::Store& store, runtime::Log& log, runtime::Metrics& metrics);
+  ~PullRecorder();  // commits what is queued; Record must not be called any more
+
+  // Fails for durable events only. `draft` is moved from.
+  Task<Result<void>> Record(Draft draft, config::PullEvents mode);
+
+ private:
+  struct Waiting {
+    Draft draft;
+    Resume<bool> resume;
+  };
+  bool TryQueue(Draft& draft);
+  void Run();
+  // Takes what is queued and lets waiting requests follow; false when there is nothing left and the end has come.
+  bool Take(std::vector<Draft>& batch);
+  void Commit(std::vector<Draft>& batch);
+
+  store::Store& store_;
+  runtime::Log& log_;
+  prometheus::Counter& lost_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::vector<Draft> queue_;
+  std::deque<Waiting> waiting_;  // at most one for each connection
+  bool stopping_ = false;
+  std::jthread thread_;
+};
+
+}  // namespace portcall::registry

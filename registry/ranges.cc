@@ -1,0 +1,58 @@
+#include "registry/ranges.h"
+
+#include <algorithm>
+#include <charconv>
+
+namespace portcall::registry {
+namespace {
+
+std::string_view Trim(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+std::optional<std::uint64_t> Number(std::string_view text) {
+  std::uint64_t value = 0;
+  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (ec != std::errc() || end != text.data() + text.size()) return std::nullopt;
+  return value;
+}
+
+}  // namespace
+
+RangeAnswer ReadRange(std::string_view header, std::uint64_t size) {
+  constexpr std::string_view kUnit = "bytes=";
+  header = Trim(header);
+  if (!header.starts_with(kUnit)) return {};
+  header = Trim(header.substr(kUnit.size()));
+  if (header.find(',') != std::string_view::npos) return {};
+  const RangeAnswer unsatisfiable{RangeKind::kUnsatisfiable, {}};
+  const std::size_t dash = header.find('-');
+  if (dash == std::string_view::npos) return unsatisfiable;
+  const std::string_view from = Trim(header.substr(0, dash)), to = Trim(header.substr(dash + 1));
+  const auto last = Number(to);
+  if (!to.empty() && !last) return unsatisfiable;
+  if (from.empty()) {
+    if (!last || *last == 0 || size == 0) return unsatisfiable;
+    const std::uint64_t length = std::min(*last, size);
+    return {RangeKind::kPart, {size - length, length}};
+  }
+  const auto first = Number(from);
+  if (!first || *first >= size || (last && *last < *first)) return unsatisfiable;
+  const std::uint64_t end = last ? std::min(*last, size - 1) : size - 1;
+  return {RangeKind::kPart, {*first, end - *first + 1}};
+}
+
+std::optional<ChunkRange> ReadContentRange(std::string_view header) {
+  header = Trim(header);
+  if (header.starts_with("bytes ") || header.starts_with("bytes=")) header = Trim(header.substr(6));
+  header = header.substr(0, header.find('/'));
+  const std::size_t dash = header.find('-');
+  if (dash == std::string_view::npos) return std::nullopt;
+  const auto first = Number(header.substr(0, dash)), last = Number(header.substr(dash + 1));
+  if (!first || !last || *last < *first || *last - *first == UINT64_MAX) return std::nullopt;
+  return ChunkRange{*first, *last};
+}
+
+}  // namespace portcall::registry

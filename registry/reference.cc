@@ -1,0 +1,54 @@
+#include "registry/reference.h"
+
+#include <algorithm>
+
+namespace portcall::registry {
+namespace {
+
+constexpr std::size_t kMaxTagLength = 128;
+
+bool IsLowerOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+bool IsWord(char c) { return IsLowerOrDigit(c) || (c >= 'A' && c <= 'Z') || c == '_'; }
+
+bool IsSeparator(std::string_view run) {
+  return run == "." || run == "_" || run == "__" || run.find_first_not_of('-') == std::string_view::npos;
+}
+
+bool IsComponent(std::string_view text) {
+  if (text.empty() || !IsLowerOrDigit(text.front()) || !IsLowerOrDigit(text.back())) return false;
+  for (std::size_t i = 0; i < text.size();) {
+    if (IsLowerOrDigit(text[i])) {
+      ++i;
+      continue;
+    }
+    const std::size_t start = i;
+    while (i < text.size() && !IsLowerOrDigit(text[i])) ++i;
+    if (!IsSeparator(text.substr(start, i - start))) return false;
+  }
+  return true;
+}
+
+}  // namespace
+
+bool IsRepositoryName(std::string_view text) {
+  while (true) {
+    const std::size_t slash = text.find('/');
+    if (!IsComponent(text.substr(0, slash))) return false;
+    if (slash == std::string_view::npos) return true;
+    text.remove_prefix(slash + 1);
+  }
+}
+
+bool IsTag(std::string_view text) {
+  if (text.empty() || text.size() > kMaxTagLength || !IsWord(text.front())) return false;
+  return std::ranges::all_of(text, [](char c) { return IsWord(c) || c == '.' || c == '-'; });
+}
+
+bool LooksLikeDigest(std::string_view text) {
+  const std::size_t colon = text.find(':');
+  if (colon == std::string_view::npos || colon == 0 || colon + 1 == text.size()) return false;
+  return std::ranges::all_of(
+      text, [](char c) { return IsWord(c) || c == '.' || c == '-' || c == '+' || c == '=' || c == ':'; });
+}
+
+}  // namespace portcall::registry

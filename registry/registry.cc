@@ -1,0 +1,239 @@
+#include "registry/registry.h"
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <utility>
+
+#include "registry/call.h"
+#include "registry/handlers.h"
+#include "registry/pull_recorder.h"
+#include "registry/reference.h"
+#include "registry/replies.h"
+#include "registry/upload_service.h"
+#include "runtime/bytes.h"
+#include "store/catalog.h"
+
+namespace portcall::registry {
+namespace {
+
+constexpr std::size_t kCacheBytes = 64 << 20;
+constexpr std::size_t kPurgeSlice = 256;
+
+http::Response NotFound() {
+  http::Response response = PlainText(404, "404 page not found\n");
+  response.fields.Add("X-Content-Type-Options", "nosniff");
+  return response;
+}
+
+http::Response Alive() {
+  http::Response response = Empty(200);
+  response.fields.Add("Cache-Control", "no-cache");
+  return response;
+}
+
+http::Response BaseRedirect(const config::HttpConfig& config) {
+  const std::string place = config.prefix + "v2/";
+  http::Response response = Empty(301);
+  response.fields.Add("Content-Type", "text/html; charset=utf-8");
+  response.fields.Add("Location", place);
+  response.body = "<a href=\"" + place + "\">Moved Permanently</a>.\n\n";
+  return response;
+}
+
+http::Response WrongMethod(std::string_view method, std::string_view allowed) {
+  http::Response response = method == "OPTIONS" ? Empty(200) : PlainText(405, "Method not allowed\n");
+  response.fields.Add("Allow", std::string(allowed));
+  return response;
+}
+
+bool Allows(std::string_view allowed, std::string_view method) {
+  while (!allowed.empty()) {
+    const std::size_t comma = allowed.find(", ");
+    if (allowed.substr(0, comma) == method) return true;
+    allowed = comma == std::string_view::npos ? std::string_view() : allowed.substr(comma + 2);
+  }
+  return false;
+}
+
+void AddLogFields(const Route& route, http::Response& response) {
+  if (route.name.empty()) return;
+  response.log.emplace_back("vars.name", route.name);
+  switch (route.place) {
+    case Place::kManifest:
+    case Place::kTagReference:
+      response.log.emplace_back("vars.reference", route.reference);
+      break;
+    case Place::kBlob:
+    case Place::kReferrers:
+      response.log.emplace_back("vars.digest", route.reference);
+      break;
+    case Place::kUpload:
+      response.log.emplace_back("vars.uuid", route.reference);
+      break;
+    default:
+      break;
+  }
+}
+
+// A HEAD's answer has the length of its body, and no body.
+void EndHead(http::Response& response) {
+  if (!response.head_length) response.head_length = response.body_size();
+  response.body = std::string();
+}
+
+// The handler's task itself, without a frame in between.
+Task<http::Response> Dispatch(Call& call) {
+  switch (call.route.place) {
+    case Place::kCatalog:
+      return HandleCatalog(call);
+    case Place::kTags:
+      return HandleTags(call);
+    case Place::kTagReference:
+      return HandleTagReference(call);
+    case Place::kBlob:
+      return HandleBlob(call);
+    case Place::kUploads:
+      return HandleUploads(call);
+    case Place::kUpload:
+      return HandleUpload(call);
+    case Place::kReferrers:
+      return HandleReferrers(call);
+    default:
+      return HandleManifest(call);
+  }
+}
+
+}  // namespace
+
+class Registry::Impl {
+ public:
+  Impl(RegistryDeps deps, config::ConfigPtr config)
+      : deps_(std::move(deps)),
+        // Without http.secret, uploads that cross a restart must be begun again.
+        own_secret_(runtime::UuidV4() + runtime::UuidV4()),
+        cache_(kCacheBytes),
+        pulls_(deps_.store, deps_.log, deps_.metrics) {
+    Apply(std::move(config));
+  }
+
+  void Apply(config::ConfigPtr config) {
+    auto settings = std::make_shared<Settings>();
+    settings->proxies = TrustedProxies(config->http.trusted_proxies);
+    settings->secret = config->http.secret.empty() ? own_secret_ : config->http.secret;
+    settings->config = std::move(config);
+    const std::lock_guard lock(mutex_);
+    settings_ = std::move(settings);
+  }
+
+  void SetUnhealthy(bool unhealthy) { unhealthy_.store(unhealthy, std::memory_order_relaxed); }
+
+  Task<http::Response> Handle(http::Request& request) {
+    const std::shared_ptr<const Settings> settings = CurrentSettings();
+    const config::Config& config = *settings->config;
+    const Route route = MatchRoute(request.path(), config.http.prefix);
+    http::Response response;
+    if (unhealthy_.load(std::memory_order_relaxed)) {
+      response = Fail(Code::kUnavailable, Quote("health check failed: please see /debug/health"));
+    } else if (route.name.empty()) {
+      response = co_await AnswerPlain(request, *settings, route);
+    } else {
+      response = co_await AnswerRouted(request, *settings, route);
+    }
+    if (request.method == "HEAD") EndHead(response);
+    response.fields.Add("Docker-Distribution-Api-Version", "registry/2.0");
+    if (route.place != Place::kNone && route.place != Place::kAlive) {
+      for (const auto& [name, value] : config.http.headers) response.fields.Add(name, value);
+    }
+    response.handler = HandlerName(route.place);
+    AddLogFields(route, response);
+    co_return response;
+  }
+
+  Task<Result<std::size_t>> PurgeUploads() {
+    const std::shared_ptr<const Settings> settings = CurrentSettings();
+    const config::StorageConfig& storage = settings->config->storage;
+    const auto before = (deps_.clock.Now() - storage.upload_age).time_since_epoch().count();
+    std::size_t purged = 0;
+    while (true) {
+      auto list = [&](store::Snapshot& s) -> Result<std::vector<store::UploadRow>> {
+        return store::UploadsStartedBefore(s, before, storage.upload_purging_dry_run ? SIZE_MAX / 2 : kPurgeSlice);
+      };
+      const auto rows = co_await deps_.store.Read(list);
+      if (!rows) co_return rows.error();
+      if (storage.upload_purging_dry_run) co_return rows->size();
+      std::size_t gone = 0;
+      for (const store::UploadRow& row : *rows) {
+        const BusyUploads::Hold hold = busy_.TryHold(row.uuid);
+        if (!hold) continue;
+        const Result<void> dropped = co_await DropUpload(core_, row.repository, row.uuid);
+        if (!dropped) co_return dropped.error();
+        ++gone;
+      }
+      purged += gone;
+      // A slice of busy uploads alone would come back for ever.
+      if (rows->size() < kPurgeSlice || gone == 0) co_return purged;
+    }
+  }
+
+ private:
+  std::shared_ptr<const Settings> CurrentSettings() {
+    const std::lock_guard lock(mutex_);
+    return settings_;
+  }
+
+  // Places that belong to no repository.
+  Task<http::Response> AnswerPlain(http::Request& request, const Settings& settings, const Route& route) {
+    switch (route.place) {
+      case Place::kAlive:
+        co_return Alive();
+      case Place::kBase:
+        co_return Json(200, "{}");
+      case Place::kBaseRedirect:
+        co_return BaseRedirect(settings.config->http);
+      case Place::kCatalog:
+        co_return co_await AnswerRouted(request, settings, route);
+      default:
+        co_return NotFound();
+    }
+  }
+
+  Task<http::Response> AnswerRouted(http::Request& request, const Settings& settings, const Route& route) {
+    const std::string_view allowed = AllowedMethods(route.place, settings.config->storage.read_only);
+    if (!Allows(allowed, request.method)) co_return WrongMethod(request.method, allowed);
+    if (route.name.size() > kMaxNameLength) {
+      co_return Fail(Code::kNameInvalid, Quote("the name is longer than 255 characters"));
+    }
+    // Read-only answers to uploads name methods that only single uploads have.
+    if (route.place == Place::kUploads && request.method != "POST") co_return NotFound();
+    Call call{request, settings, route, core_};
+    co_return co_await Dispatch(call);
+  }
+
+  const RegistryDeps deps_;
+  const std::string own_secret_;
+  ManifestCache cache_;
+  PullRecorder pulls_;
+  BusyUploads busy_;
+  Core core_{deps_, cache_, pulls_, busy_};
+  std::atomic<bool> unhealthy_ = false;
+  std::mutex mutex_;
+  std::shared_ptr<const Settings> settings_;
+};
+
+Registry::Registry(RegistryDeps deps, config::ConfigPtr config)
+    : impl_(std::make_unique<Impl>(std::move(deps), std::move(config))) {}
+
+Registry::~Registry() = default;
+
+Task<http::Response> Registry::Handle(http::Request& request) { return impl_->Handle(request); }
+
+void Registry::Apply(config::ConfigPtr config) { impl_->Apply(std::move(config)); }
+
+void Registry::SetUnhealthy(std::string why) { impl_->SetUnhealthy(!why.empty()); }
+
+Task<Result<std::size_t>> Registry::PurgeUploads() { return impl_->PurgeUploads(); }
+
+}  // namespace portcall::registry

@@ -1,0 +1,213 @@
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "registry/handlers.h"
+#include "registry/ranges.h"
+#include "registry/replies.h"
+#include "registry/upload_service.h"
+#include "registry/upload_state.h"
+#include "runtime/bytes.h"
+#include "runtime/http/url.h"
+#include "store/catalog.h"
+
+namespace portcall::registry {
+namespace {
+
+// An upload as its request addresses it, held against other requests.
+struct Held {
+  BusyUploads::Hold hold;
+  std::string uuid, started_at;
+  std::uint64_t size = 0;  // bytes in the file
+  bool stale = false;      // the client's state is of another offset
+};
+
+// Location, Range and id, from which the client goes on.
+void AddUploadFields(const Call& call, const Held& upload, http::Response& response) {
+  const UploadState state(call.route.name, upload.uuid, upload.size, upload.started_at);
+  const std::string token = SealUploadState(call.settings.secret, state);
+  response.fields.Add("Location", call.MakeUrls().Upload(call.route.name, upload.uuid, token));
+  response.fields.Add("Range", "0-" + std::to_string(upload.size == 0 ? 0 : upload.size - 1));
+  response.fields.Add("Docker-Upload-Uuid", upload.uuid);
+}
+
+http::Response Progress(const Call& call, const Held& upload, int status) {
+  http::Response response = Empty(status);
+  AddUploadFields(call, upload, response);
+  return response;
+}
+
+http::Response OutOfRange(const Call& call, const Held& upload, std::string_view why) {
+  http::Response response = Fail(Code::kRangeInvalid, Quote(why));
+  AddUploadFields(call, upload, response);
+  return response;
+}
+
+http::Response Created(const Call& call, const store::Digest& digest) {
+  http::Response response = Empty(201);
+  response.fields.Add("Location", call.MakeUrls().Blob(call.route.name, digest.text()));
+  response.fields.Add("Docker-Content-Digest", digest.text());
+  return response;
+}
+
+// The digest that a query names, or the refusal.
+std::optional<store::Digest> QueryDigest(std::string_view query, std::string_view name, http::Response& refusal) {
+  std::string text;
+  if (!http::QueryValue(query, name, text) || text.empty()) {
+    refusal = Fail(Code::kDigestInvalid, Quote("digest missing"));
+    return std::nullopt;
+  }
+  auto digest = store::Digest::Parse(text);
+  if (!digest) refusal = Fail(Code::kDigestInvalid, Quote("digest parsing failed"));
+  return digest;
+}
+
+Task<http::Response> Finish(Call& call, Held& upload, const store::Digest& digest) {
+  const Result<std::uint64_t> size = co_await FinishUpload(call, upload.uuid, digest);
+  if (size) co_return Created(call, digest);
+  if (size.error().code == Errc::kInvalid) {
+    co_return Fail(Code::kDigestInvalid,
+                   QuoteObject({{"Digest", digest.text()}, {"Reason", "the uploaded content has another digest"}}));
+  }
+  if (size.error().code == Errc::kNotFound) co_return Fail(Code::kBlobUploadUnknown);
+  co_return FailWith(size.error());
+}
+
+// The whole blob in one request.
+Task<http::Response> PostWhole(Call& call, const store::Digest& digest) {
+  const Result<std::string> uuid = co_await StartUpload(call);
+  if (!uuid) co_return FailWith(uuid.error());
+  Held upload;
+  upload.uuid = *uuid;
+  const Result<Received> received = co_await ReceiveBody(call, upload.uuid, 0, false);
+  if (received && !received->body) co_return co_await Finish(call, upload, digest);
+  const Result<void> dropped = co_await DropUpload(call.core, call.route.name, upload.uuid);
+  if (!dropped) call.core.deps.log.Warn("upload left for purging", {{"vars.uuid", upload.uuid}});
+  co_return received ? FailBody(*received->body) : FailWith(received.error());
+}
+
+// What the catalog knows of an upload whose state the client did not keep; a refusal when it is not this repository's.
+Task<std::optional<http::Response>> FindRow(Call& call, Held& upload) {
+  using Row = std::optional<store::UploadRow>;
+  auto query = [&](store::Snapshot& s) -> Result<Row> { return store::FindUpload(s, upload.uuid); };
+  const Result<Row> row = co_await call.core.deps.store.Read(query);
+  if (!row) co_return FailWith(row.error());
+  if (!*row || (*row)->repository != call.route.name) co_return Fail(Code::kBlobUploadUnknown);
+  upload.started_at = runtime::Rfc3339Nano((*row)->started_at);
+  co_return std::nullopt;
+}
+
+// Finds the upload that the path names, and holds it to write; a refusal otherwise. A client that kept the path alone
+// is taken at the file's word; a state that is there must be ours.
+Task<std::optional<http::Response>> Find(Call& call, Held& upload) {
+  upload.uuid = call.route.reference;
+  if (!runtime::IsUuid(upload.uuid)) co_return Fail(Code::kBlobUploadInvalid);
+  std::optional<std::uint64_t> claimed;
+  std::string token;
+  if (http::QueryValue(call.request.query(), "_state", token)) {
+    auto state = OpenUploadState(call.settings.secret, token);
+    if (!state || state->uuid != upload.uuid || state->name != call.route.name) {
+      co_return Fail(Code::kBlobUploadInvalid);
+    }
+    claimed = state->offset;
+    upload.started_at = std::move(state->started_at);
+  } else if (auto refusal = co_await FindRow(call, upload)) {
+    co_return std::move(refusal);
+  }
+  const bool writes = call.request.method != "GET" && !call.head();
+  if (writes) upload.hold = call.core.busy.TryHold(upload.uuid);
+  if (writes && !upload.hold) co_return FailWith(Error(Errc::kConflict, "another request holds the upload"));
+  const Result<std::uint64_t> size = co_await call.core.deps.blobs.UploadSize(call.route.name, upload.uuid);
+  if (!size && size.error().code == Errc::kNotFound) co_return Fail(Code::kBlobUploadUnknown);
+  if (!size) co_return FailWith(size.error());
+  upload.size = *size;
+  upload.stale = claimed && *claimed != *size;
+  co_return std::nullopt;
+}
+
+// What is wrong with where the client means to write, if anything. `range` is what its Content-Range says.
+std::optional<http::Response> CheckPlace(const Call& call, const Held& upload, std::optional<ChunkRange>& range) {
+  const std::string_view header = call.request.fields.Get("Content-Range");
+  if (!header.empty()) {
+    range = ReadContentRange(header);
+    if (!range) return OutOfRange(call, upload, "the Content-Range is malformed");
+    if (range->first != upload.size) return OutOfRange(call, upload, "the chunk does not begin where the upload ends");
+    const auto length = call.request.body->length();
+    if (length && *length != range->length()) return Fail(Code::kSizeInvalid);
+  }
+  if (upload.stale) return OutOfRange(call, upload, "the upload has moved on since this Location was given");
+  return std::nullopt;
+}
+
+// Takes the body in; a refusal otherwise. A counted chunk counts whole or not at all.
+Task<std::optional<http::Response>> TakeChunk(Call& call, Held& upload, bool keep_part) {
+  std::optional<ChunkRange> range;
+  if (auto refusal = CheckPlace(call, upload, range)) co_return refusal;
+  const std::uint64_t before = upload.size;
+  const Result<Received> received = co_await ReceiveBody(call, upload.uuid, before, keep_part && !range);
+  if (!received) co_return FailWith(received.error());
+  upload.size = received->size;
+  if (received->body) co_return FailBody(*received->body);
+  if (range && upload.size - before != range->length()) {
+    const Result<void> cut = co_await call.core.deps.blobs.Truncate(call.route.name, upload.uuid, before);
+    co_return cut ? Fail(Code::kSizeInvalid) : FailWith(cut.error());
+  }
+  co_return std::nullopt;
+}
+
+Task<http::Response> Put(Call& call, Held& upload) {
+  http::Response refusal;
+  const auto digest = QueryDigest(call.request.query(), "digest", refusal);
+  if (!digest) co_return refusal;
+  if (auto refused = co_await TakeChunk(call, upload, false)) co_return std::move(*refused);
+  co_return co_await Finish(call, upload, *digest);
+}
+
+Task<http::Response> Delete(Call& call, Held& upload) {
+  const Result<void> dropped = co_await DropUpload(call.core, call.route.name, upload.uuid);
+  if (!dropped) co_return FailWith(dropped.error());
+  http::Response response = Empty(204);
+  response.fields.Add("Docker-Upload-Uuid", upload.uuid);
+  co_return response;
+}
+
+}  // namespace
+
+Task<http::Response> HandleUploads(Call& call) {
+  const std::string_view query = call.request.query();
+  std::string text;
+  if (http::QueryValue(query, "mount", text)) {
+    std::string from;
+    http::QueryValue(query, "from", from);
+    if (const auto digest = store::Digest::Parse(text)) {
+      const Result<bool> mounted = co_await MountBlob(call, *digest, from);
+      if (!mounted) co_return FailWith(mounted.error());
+      if (*mounted) co_return Created(call, *digest);
+    }
+    // A mount never fails: the client goes on with an ordinary upload.
+  } else if (http::QueryValue(query, "digest", text)) {
+    http::Response refusal;
+    const auto digest = QueryDigest(query, "digest", refusal);
+    if (!digest) co_return refusal;
+    co_return co_await PostWhole(call, *digest);
+  }
+  const Result<std::string> uuid = co_await StartUpload(call);
+  if (!uuid) co_return FailWith(uuid.error());
+  Held upload;
+  upload.uuid = *uuid;
+  upload.started_at = runtime::Rfc3339Nano(call.core.deps.clock.Now().time_since_epoch().count());
+  co_return Progress(call, upload, 202);
+}
+
+Task<http::Response> HandleUpload(Call& call) {
+  Held upload;
+  if (auto refusal = co_await Find(call, upload)) co_return std::move(*refusal);
+  const std::string& method = call.request.method;
+  if (method == "PUT") co_return co_await Put(call, upload);
+  if (method == "DELETE") co_return co_await Delete(call, upload);
+  if (method != "PATCH") co_return Progress(call, upload, 204);
+  if (auto refusal = co_await TakeChunk(call, upload, true)) co_return std::move(*refusal);
+  co_return Progress(call, upload, 202);
+}
+
+}  // namespace portcall::registry

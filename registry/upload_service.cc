@@ -1,0 +1,143 @@
+#include "registry/upload_service.h"
+
+#include <algorithm>
+#include <memory>
+#include <span>
+#include <utility>
+
+#include "registry/events.h"
+#include "registry/reference.h"
+#include "runtime/bytes.h"
+#include "store/catalog.h"
+#include "store/event_log.h"
+
+namespace portcall::registry {
+namespace {
+
+constexpr std::size_t kBuffer = 256 << 10;
+
+std::int64_t UnixNanos(runtime::WallTime time) { return time.time_since_epoch().count(); }
+
+struct Filled {
+  std::size_t size = 0;
+  bool end = false;
+  std::optional<Error> error;
+};
+
+// As much of the body as fits: fewer and larger writes.
+Task<Filled> Fill(http::Body& body, std::span<char> buffer) {
+  Filled filled;
+  while (filled.size < buffer.size()) {
+    const Result<std::size_t> read = co_await body.Read(buffer.subspan(filled.size));
+    if (!read) filled.error = read.error();
+    if (!read || *read == 0) {
+      filled.end = true;
+      break;
+    }
+    filled.size += *read;
+  }
+  co_return filled;
+}
+
+Task<Result<void>> CommitBlob(Call& call, const std::string& uuid, const store::Digest& digest, std::uint64_t size) {
+  const store::Event event = Seal(BlobEvent(call, store::Action::kPush, digest.text(), size));
+  auto job = [&](store::Tx& tx) -> Result<void> {
+    store::PutBlob(tx, digest.text(), static_cast<std::int64_t>(size));
+    store::LinkBlob(tx, call.route.name, digest.text());
+    store::DeleteUpload(tx, uuid);
+    store::Append(tx, event);
+    return {};
+  };
+  co_return co_await call.core.deps.store.Write(job);
+}
+
+Task<Result<void>> ForgetUpload(store::Store& store, const std::string& uuid) {
+  auto job = [&](store::Tx& tx) -> Result<void> {
+    store::DeleteUpload(tx, uuid);
+    return {};
+  };
+  co_return co_await store.Write(job, store::Priority::kSettlement);
+}
+
+}  // namespace
+
+Task<Result<std::string>> StartUpload(Call& call) {
+  const RegistryDeps& deps = call.core.deps;
+  const std::string uuid = runtime::UuidV4();
+  const store::UploadRow row{uuid, call.route.name, UnixNanos(deps.clock.Now())};
+  auto job = [&](store::Tx& tx) -> Result<void> {
+    store::PutUpload(tx, row);
+    return {};
+  };
+  // The row first: a file without one would never be purged.
+  const Result<void> noted = co_await deps.store.Write(job);
+  if (!noted) co_return noted.error();
+  const Result<void> started = co_await deps.blobs.StartUpload(call.route.name, uuid);
+  if (!started) co_return started.error();
+  co_return uuid;
+}
+
+Task<Result<Received>> ReceiveBody(Call& call, const std::string& uuid, std::uint64_t offset, bool keep_part) {
+  http::Body& body = *call.request.body;
+  store::BlobStore& blobs = call.core.deps.blobs;
+  Received received;
+  received.size = offset;
+  const std::uint64_t expected = body.length().value_or(kBuffer);
+  if (expected == 0) co_return received;
+  const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(kBuffer - 1, expected) + 1);
+  const auto buffer = std::make_unique_for_overwrite<char[]>(size);
+  while (true) {
+    const Filled filled = co_await Fill(body, std::span(buffer.get(), size));
+    if (filled.size > 0) {
+      const auto appended =
+          co_await blobs.Append(call.route.name, uuid, std::span<const char>(buffer.get(), filled.size));
+      if (!appended) co_return appended.error();
+      received.size += filled.size;
+    }
+    if (!filled.end) continue;
+    received.body = filled.error;
+    break;
+  }
+  if (received.body && !keep_part && received.size != offset) {
+    const Result<void> cut = co_await blobs.Truncate(call.route.name, uuid, offset);
+    if (!cut) co_return cut.error();
+    received.size = offset;
+  }
+  co_return received;
+}
+
+Task<Result<std::uint64_t>> FinishUpload(Call& call, const std::string& uuid, const store::Digest& digest) {
+  const RegistryDeps& deps = call.core.deps;
+  auto commit = [&](std::uint64_t size) { return CommitBlob(call, uuid, digest, size); };
+  const Result<std::uint64_t> size = co_await deps.blobs.Commit(call.route.name, uuid, digest, commit);
+  if (!size && size.error().code == Errc::kInvalid) {
+    const Result<void> forgotten = co_await ForgetUpload(deps.store, uuid);
+    // The row would be purged in time; what the client did wrong matters more.
+    if (!forgotten) deps.log.Warn("upload row left behind", {{"vars.uuid", uuid}});
+  }
+  co_return size;
+}
+
+Task<Result<void>> DropUpload(const Core& core, const std::string& repository, const std::string& uuid) {
+  const Result<void> dropped = co_await core.deps.blobs.DropUpload(repository, uuid);
+  if (!dropped) co_return dropped.error();
+  co_return co_await ForgetUpload(core.deps.store, uuid);
+}
+
+Task<Result<bool>> MountBlob(Call& call, const store::Digest& digest, const std::string& from) {
+  if (!from.empty() && (!IsRepositoryName(from) || from.size() > kMaxNameLength)) co_return false;
+  const std::string& text = digest.text();
+  auto job = [&](store::Tx& tx) -> Result<void> {
+    const auto size = from.empty() ? store::FindBlobAnywhere(tx, text) : store::FindBlob(tx, from, text);
+    if (!size) return Error(Errc::kNotFound, "nothing to mount");
+    store::LinkBlob(tx, call.route.name, text);
+    store::Append(tx, Seal(BlobEvent(call, store::Action::kMount, text, static_cast<std::uint64_t>(*size), from)));
+    return {};
+  };
+  const Result<void> done = co_await call.core.deps.store.Write(job);
+  if (done) co_return true;
+  if (done.error().code == Errc::kNotFound) co_return false;
+  co_return done.error();
+}
+
+}  // namespace portcall::registry

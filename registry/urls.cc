@@ -1,0 +1,152 @@
+#include "registry/urls.h"
+
+#include <algorithm>
+#include <boost/asio/ip/network_v4.hpp>
+#include <boost/asio/ip/network_v6.hpp>
+
+#include "runtime/http/url.h"
+
+namespace portcall::registry {
+namespace {
+
+namespace ip = boost::asio::ip;
+
+std::string_view Trim(std::string_view text) {
+  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
+  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
+  return text;
+}
+
+std::string_view FirstOf(std::string_view list) { return Trim(list.substr(0, list.find(','))); }
+
+// One parameter of the first element of a Forwarded header (RFC 7239).
+std::string_view ForwardedValue(std::string_view header, std::string_view name) {
+  std::string_view element = FirstOf(header);
+  while (!element.empty()) {
+    const std::size_t semicolon = element.find(';');
+    const std::string_view pair = Trim(element.substr(0, semicolon));
+    const std::size_t equals = pair.find('=');
+    if (equals != std::string_view::npos && http::EqualsIgnoreCase(Trim(pair.substr(0, equals)), name)) {
+      std::string_view value = Trim(pair.substr(equals + 1));
+      if (value.size() >= 2 && value.front() == '"' && value.back() == '"') value = value.substr(1, value.size() - 2);
+      return value;
+    }
+    if (semicolon == std::string_view::npos) break;
+    element.remove_prefix(semicolon + 1);
+  }
+  return {};
+}
+
+bool IsHost(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
+           c == '_' || c == ':' || c == '[' || c == ']';
+  });
+}
+
+bool IsScheme(std::string_view text) {
+  return http::EqualsIgnoreCase(text, "http") || http::EqualsIgnoreCase(text, "https");
+}
+
+struct Origin {
+  std::string_view scheme, host;
+};
+
+Origin OriginOf(const http::Request& request, const TrustedProxies& proxies) {
+  Origin origin{request.tls ? "https" : "http", request.fields.Get("Host")};
+  const std::string_view x_proto = request.fields.Get("X-Forwarded-Proto");
+  const std::string_view x_host = request.fields.Get("X-Forwarded-Host");
+  const std::string_view forwarded = request.fields.Get("Forwarded");
+  if ((x_proto.empty() && x_host.empty() && forwarded.empty()) || !proxies.Contains(request.peer_ip)) return origin;
+  const std::string_view scheme = x_proto.empty() ? ForwardedValue(forwarded, "proto") : FirstOf(x_proto);
+  const std::string_view host = x_host.empty() ? ForwardedValue(forwarded, "host") : FirstOf(x_host);
+  if (IsScheme(scheme)) origin.scheme = scheme;
+  if (IsHost(host)) origin.host = host;
+  return origin;
+}
+
+ip::address_v6 AsV6(const ip::address& address) {
+  return address.is_v6() ? address.to_v6() : ip::make_address_v6(ip::v4_mapped, address.to_v4());
+}
+
+}  // namespace
+
+TrustedProxies::TrustedProxies(const std::vector<std::string>& cidrs) {
+  for (const std::string& cidr : cidrs) {
+    const std::size_t slash = cidr.find('/');
+    boost::system::error_code ec;
+    const ip::address address = ip::make_address(cidr.substr(0, slash), ec);
+    if (ec) continue;
+    const unsigned width = address.is_v4() ? 32 : 128;
+    unsigned bits = width;
+    if (slash != std::string::npos) {
+      const std::string digits = cidr.substr(slash + 1);
+      if (digits.empty() || digits.size() > 3 || digits.find_first_not_of("0123456789") != std::string::npos) continue;
+      bits = static_cast<unsigned>(std::stoul(digits));
+    }
+    if (bits > width) continue;
+    networks_.push_back({AsV6(address).to_bytes(), bits + 128 - width});
+  }
+}
+
+bool TrustedProxies::Contains(std::string_view text) const {
+  boost::system::error_code ec;
+  const ip::address address = ip::make_address(text, ec);
+  if (ec) return false;
+  const auto bytes = AsV6(address).to_bytes();
+  return std::ranges::any_of(networks_, [&](const Network& network) {
+    for (unsigned bit = 0; bit < network.bits; bit += 8) {
+      const unsigned left = std::min(8u, network.bits - bit);
+      const unsigned mask = (0xff00u >> left) & 0xffu;
+      if ((bytes[bit / 8] & mask) != (network.prefix[bit / 8] & mask)) return false;
+    }
+    return true;
+  });
+}
+
+Urls::Urls(const config::HttpConfig& config, const http::Request& request, const TrustedProxies& proxies) {
+  if (!config.host.empty()) {
+    base_ = config.host;
+    while (base_.ends_with('/')) base_.pop_back();
+  } else if (!config.relative_urls) {
+    const Origin origin = OriginOf(request, proxies);
+    // Without a Host (HTTP/1.0) a path is all that can be said.
+    if (!origin.host.empty()) base_.append(origin.scheme).append("://").append(origin.host);
+  }
+  base_.append(config.prefix).append("v2/");
+}
+
+std::string Urls::At(std::string_view name, std::string_view kind, std::string_view reference) const {
+  std::string url;
+  url.reserve(base_.size() + name.size() + kind.size() + reference.size());
+  url.append(base_).append(name).append(kind).append(reference);
+  return url;
+}
+
+std::string Urls::Manifest(std::string_view name, std::string_view digest) const {
+  return At(name, "/manifests/", digest);
+}
+
+std::string Urls::Blob(std::string_view name, std::string_view digest) const { return At(name, "/blobs/", digest); }
+
+std::string Urls::Upload(std::string_view name, std::string_view uuid, std::string_view state) const {
+  return At(name, "/blobs/uploads/", uuid).append("?_state=").append(http::PercentEncode(state));
+}
+
+std::string ClientAddress(const http::Request& request, const TrustedProxies& proxies) {
+  const std::string_view forwarded = request.fields.Get("X-Forwarded-For");
+  const std::string_view real = request.fields.Get("X-Real-Ip");
+  if ((forwarded.empty() && real.empty()) || !proxies.Contains(request.peer_ip)) return request.peer;
+  boost::system::error_code ec;
+  for (std::string_view rest = forwarded; !rest.empty();) {
+    const std::string_view candidate = FirstOf(rest);
+    ip::make_address(candidate, ec);
+    if (!ec) return std::string(candidate);
+    const std::size_t comma = rest.find(',');
+    rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+  }
+  ip::make_address(Trim(real), ec);
+  return ec ? request.peer : std::string(Trim(real));
+}
+
+}  // namespace portcall::registry

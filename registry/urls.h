@@ -1,0 +1,45 @@
+#pragma once
+
+#include <boost/asio/ip/address.hpp>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/config.h"
+#include "runtime/http/message.h"
+
+namespace portcall::registry {
+
+// The peers whose X-Forwarded-*, Forwarded and X-Real-Ip headers are believed (http.trustedproxies).
+class TrustedProxies {
+ public:
+  TrustedProxies() = default;
+  explicit TrustedProxies(const std::vector<std::string>& cidrs);  // what does not parse trusts nobody
+  bool Contains(std::string_view ip) const;
+
+ private:
+  struct Network {
+    boost::asio::ip::address_v6::bytes_type prefix;
+    unsigned bits;
+  };
+  std::vector<Network> networks_;
+};
+
+// Addresses under which this registry's clients reach it: http.host, or paths alone with http.relativeurls, or what the
+// request came to, as the proxy in front tells it.
+class Urls {
+ public:
+  Urls(const config::HttpConfig& config, const http::Request& request, const TrustedProxies& proxies);
+  std::string Manifest(std::string_view name, std::string_view digest) const;
+  std::string Blob(std::string_view name, std::string_view digest) const;
+  std::string Upload(std::string_view name, std::string_view uuid, std::string_view state) const;
+
+ private:
+  std::string At(std::string_view name, std::string_view kind, std::string_view reference) const;
+  std::string base_;  // up to and with "/v2/"
+};
+
+// The client's address for events: the first valid one of X-Forwarded-For, or X-Real-Ip, else the peer with its port.
+std::string ClientAddress(const http::Request& request, const TrustedProxies& proxies);
+
+}  // namespace portcall::registry

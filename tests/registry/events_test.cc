@@ -1,0 +1,197 @@
+#include "tests/registry/service_fixture.h"
+
+namespace portcall::registry {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+class EventsTest : public ServiceTest {
+ protected:
+  // What the log gained by a request.
+  Lines After(Ask ask, int status) {
+    const store::Seq head = Head();
+    const auto response = Send(std::move(ask));
+    EXPECT_EQ(response.status, status) << BodyOf(response);
+    return SaidAfter(head);
+  }
+  store::EventPtr Last() { return Events().back(); }
+};
+
+TEST_F(EventsTest, ABlobPushSaysWhatWhoAndWhere) {
+  const std::string digest = Sha256("hello blob");
+  Ask ask("POST", "/v2/probe/one/blobs/uploads/?digest=" + digest, "hello blob",
+          {{"Authorization", "Basic YWxpY2U6c2VjcmV0"}, {"User-Agent", "probe/1"}});
+  EXPECT_EQ(After(ask, 201), Lines{"push blob"});
+  const auto event = Last();
+  EXPECT_EQ(event->repository, "probe/one");
+  EXPECT_EQ(event->digest, digest);
+  EXPECT_EQ(event->size, 10);
+  EXPECT_EQ(event->media_type, "application/octet-stream");
+  EXPECT_EQ(event->actor, "alice");
+  EXPECT_TRUE(runtime::IsUuid(event->id));
+  const store::Details details = store::DecodeDetails(event->details);
+  EXPECT_EQ(details.url, "http://127.0.0.1:5600/v2/probe/one/blobs/" + digest);
+  EXPECT_TRUE(runtime::IsUuid(details.request_id));
+  EXPECT_EQ(details.request_addr, "127.0.0.1:4711");
+  EXPECT_EQ(details.request_host, "127.0.0.1:5600");
+  EXPECT_EQ(details.request_method, "POST");
+  EXPECT_EQ(details.request_useragent, "probe/1");
+  EXPECT_EQ(details.source_addr, "vm:5600");
+  EXPECT_EQ(details.source_instance, "720941f0-542c-466c-9908-d779422bdd87");
+  EXPECT_EQ(After(ask, 201), Lines{"push blob"}) << "a push of the same again is one too";
+}
+
+TEST_F(EventsTest, BehindAProxyTheClientIsNamed) {
+  PushBlob("a", "x");
+  Ask ask("GET", "/v2/a/blobs/" + Sha256("x"), "",
+          {{"X-Forwarded-For", "198.51.100.7, 127.0.0.1"},
+           {"X-Forwarded-Host", "reg.example.com"},
+           {"X-Forwarded-Proto", "https"}});
+  After(ask, 200);
+  const store::Details details = store::DecodeDetails(Last()->details);
+  EXPECT_EQ(details.request_addr, "198.51.100.7");
+  EXPECT_EQ(details.url, "https://reg.example.com/v2/a/blobs/" + Sha256("x"));
+}
+
+TEST_F(EventsTest, AMountNamesItsOrigin) {
+  const std::string digest = PushBlob("a", "x");
+  EXPECT_EQ(After({"POST", "/v2/b/blobs/uploads/?mount=" + digest + "&from=a"}, 201), Lines{"mount blob"});
+  const auto event = Last();
+  EXPECT_EQ(event->repository, "b");
+  EXPECT_EQ(event->size, 1);
+  EXPECT_EQ(store::DecodeDetails(event->details).from_repository, "a");
+}
+
+TEST_F(EventsTest, EveryReadOfABlobIsAPull) {
+  const std::string path = "/v2/a/blobs/" + PushBlob("a", "hello");
+  EXPECT_EQ(After({"HEAD", path}, 200), Lines{"pull blob"});
+  EXPECT_EQ(store::DecodeDetails(Last()->details).request_method, "HEAD");
+  EXPECT_EQ(After({"GET", path}, 200), Lines{"pull blob"});
+  EXPECT_EQ(After({"GET", path, "", {{"Range", "bytes=1-2"}}}, 206), Lines{"pull blob"});
+  EXPECT_EQ(Last()->size, 5) << "the blob's size, not the part's";
+  EXPECT_EQ(After({"GET", path, "", {{"Range", "bytes=9-"}}}, 416), Lines{});
+  EXPECT_EQ(After({"GET", path, "", {{"If-None-Match", "*"}}}, 304), Lines{});
+  EXPECT_EQ(After({"GET", "/v2/b/blobs/" + Sha256("hello")}, 404), Lines{});
+}
+
+TEST_F(EventsTest, EveryReadOfAManifestIsAPull) {
+  const std::string image = PushImage("a", "v1");
+  EXPECT_EQ(After({"GET", "/v2/a/manifests/v1"}, 200), Lines{"pull tag v1"});
+  EXPECT_EQ(Last()->digest, Sha256(image));
+  EXPECT_EQ(Last()->media_type, kOciManifest);
+  EXPECT_EQ(Last()->size, static_cast<std::int64_t>(image.size()));
+  EXPECT_EQ(store::DecodeDetails(Last()->details).url, "http://127.0.0.1:5600/v2/a/manifests/" + Sha256(image));
+  EXPECT_EQ(After({"HEAD", "/v2/a/manifests/v1"}, 200), Lines{"pull tag v1"});
+  EXPECT_EQ(After({"GET", "/v2/a/manifests/" + Sha256(image)}, 200), Lines{"pull manifest"});
+  EXPECT_EQ(After({"GET", "/v2/a/manifests/v1", "", {{"If-None-Match", Sha256(image)}}}, 304), Lines{});
+  EXPECT_EQ(After({"GET", "/v2/a/manifests/v9"}, 404), Lines{});
+  EXPECT_EQ(After({"GET", "/v2/a/tags/list"}, 200), Lines{});
+  EXPECT_EQ(After({"GET", "/v2/_catalog"}, 200), Lines{});
+  EXPECT_EQ(After({"GET", "/v2/a/referrers/" + Sha256(image)}, 200), Lines{});
+}
+
+TEST_F(EventsTest, OnePushOfAManifestIsOneEvent) {
+  const std::string first = PushImage("a", "v1", "1");
+  EXPECT_EQ(Said(*Last()), "push tag v1");
+  EXPECT_EQ(store::DecodeDetails(Last()->details).previous_digest, "");
+  const Ask by_digest("PUT", "/v2/a/manifests/" + Sha256(first), first, {{"Content-Type", kOciManifest}});
+  EXPECT_EQ(After(by_digest, 201), Lines{"push manifest"});
+  const std::string second = PushImage("a", "v1", "2");
+  EXPECT_EQ(Said(*Last()), "push tag v1");
+  EXPECT_EQ(Last()->digest, Sha256(second));
+  EXPECT_EQ(store::DecodeDetails(Last()->details).previous_digest, Sha256(first));
+  const Ask tags("PUT", "/v2/a/manifests/" + Sha256(first) + "?tag=x&tag=v1", first, {{"Content-Type", kOciManifest}});
+  EXPECT_EQ(After(tags, 201), (Lines{"push tag x", "push tag v1"}));
+  EXPECT_EQ(store::DecodeDetails(Last()->details).previous_digest, Sha256(second));
+}
+
+TEST_F(EventsTest, ReferencesOnlyWhereTheyAreWanted) {
+  const std::string image = PushImage("a", "v1");
+  EXPECT_TRUE(store::DecodeDetails(Last()->details).references.empty());
+  config_.events.include_references = true;
+  Reconfigure();
+  for (const Ask& ask :
+       {Ask("PUT", "/v2/a/manifests/v1", image, {{"Content-Type", kOciManifest}}), Ask("GET", "/v2/a/manifests/v1")}) {
+    Send(ask);
+    const auto references = store::DecodeDetails(Last()->details).references;
+    ASSERT_EQ(references.size(), 2u);
+    EXPECT_EQ(references[0].media_type, "application/vnd.oci.image.config.v1+json");
+    EXPECT_EQ(references[0].digest, Sha256("{}"));
+    EXPECT_EQ(references[1].digest, Sha256("layer"));
+    EXPECT_EQ(references[1].size, 5);
+  }
+}
+
+TEST_F(EventsTest, DeletingAManifestTellsOfEachTag) {
+  const std::string image = PushImage("a", "v2");
+  PutManifest("a", "v1", image);
+  const store::Seq head = Head();
+  Send("DELETE", "/v2/a/manifests/" + Sha256(image));
+  EXPECT_EQ(SaidAfter(head), (Lines{"delete manifest", "delete tag v1", "delete tag v2"}));
+  const auto events = EventsAfter(head);
+  EXPECT_EQ(events[0]->digest, Sha256(image));
+  EXPECT_EQ(events[1]->digest, "");
+  for (const auto& event : events) {
+    EXPECT_EQ(event->repository, "a");
+    EXPECT_EQ(event->media_type, "");
+    EXPECT_EQ(event->size, 0);
+    EXPECT_EQ(store::DecodeDetails(event->details).url, "");
+    EXPECT_EQ(store::DecodeDetails(event->details).request_id, store::DecodeDetails(events[0]->details).request_id);
+  }
+}
+
+TEST_F(EventsTest, DeletingATagOrABlobIsOneEvent) {
+  PushImage("a", "v1");
+  EXPECT_EQ(After({"DELETE", "/v2/a/manifests/v1"}, 202), Lines{"delete tag v1"});
+  EXPECT_EQ(Last()->digest, "");
+  EXPECT_EQ(After({"DELETE", "/v2/a/blobs/" + Sha256("layer")}, 202), Lines{"delete blob"});
+  EXPECT_EQ(Last()->digest, Sha256("layer"));
+  EXPECT_EQ(After({"DELETE", "/v2/a/manifests/v1"}, 404), Lines{});
+  EXPECT_EQ(After({"DELETE", "/v2/a/blobs/" + Sha256("layer")}, 404), Lines{});
+}
+
+TEST_F(EventsTest, UploadsThemselvesAreSilent) {
+  const store::Seq head = Head();
+  const std::string location = StartUpload("a");
+  Send(Ask("PATCH", location, "hello"));
+  Send("GET", location);
+  Send("DELETE", location);
+  EXPECT_EQ(Head(), head);
+}
+
+TEST_F(EventsTest, RelaxedPullsAllArrive) {
+  config_.events.pull = config::PullEvents::kRelaxed;
+  Reconfigure();
+  PushImage("a", "v1");
+  const store::Seq head = Head();
+  for (int i = 0; i < 300; ++i) ASSERT_EQ(Send("GET", "/v2/a/manifests/v1").status, 200);
+  registry_.reset();  // commits what is queued
+  const auto events = EventsAfter(head);
+  ASSERT_EQ(events.size(), 300u);
+  EXPECT_EQ(Said(*events.back()), "pull tag v1");
+}
+
+TEST_F(EventsTest, PullsCanBeSwitchedOff) {
+  config_.events.pull = config::PullEvents::kOff;
+  Reconfigure();
+  PushImage("a", "v1");
+  EXPECT_EQ(After({"GET", "/v2/a/manifests/v1"}, 200), Lines{});
+  EXPECT_EQ(After({"GET", "/v2/a/blobs/" + Sha256("layer")}, 200), Lines{});
+}
+
+TEST_F(EventsTest, ActorsAreWhoTheyClaimToBe) {
+  for (const auto& [header, actor] :
+       std::vector<std::pair<std::string, std::string>>{{"Basic YWxpY2U6c2VjcmV0", "alice"},
+                                                        {"basic YWxpY2U6", "alice"},
+                                                        {"Bearer xyz", ""},
+                                                        {"Basic !!!", ""},
+                                                        {"Basic", ""},
+                                                        {"Basic YWxpY2U=", ""},
+                                                        {"Basic w7w6Pz8/", "\xc3\xbc"}}) {
+    After({"POST", "/v2/a/blobs/uploads/?digest=" + Sha256("x"), "x", {{"Authorization", header}}}, 201);
+    EXPECT_EQ(Last()->actor, actor) << header;
+  }
+}
+
+}  // namespace
+}  // namespace portcall::registry

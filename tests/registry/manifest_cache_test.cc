@@ -1,0 +1,88 @@
+#include "registry/manifest_cache.h"
+
+#include <gtest/gtest.h>
+
+#include <optional>
+#include <string>
+
+namespace portcall::registry {
+namespace {
+
+StoredManifestPtr Stored(std::string digest, std::size_t size = 10) {
+  auto stored = std::make_shared<StoredManifest>();
+  stored->digest = std::move(digest);
+  stored->bytes = std::string(size, 'x');
+  return stored;
+}
+
+class ManifestCacheTest : public ::testing::Test {
+ protected:
+  ManifestCache cache_{16 << 20};
+  ManifestCache::Ticket ticket_ = 0;
+};
+
+TEST_F(ManifestCacheTest, FindsWhatWasPut) {
+  EXPECT_FALSE(cache_.Find("a", "v1", ticket_));
+  const auto stored = Stored("d1");
+  cache_.Put("a", "v1", stored, ticket_);
+  EXPECT_EQ(cache_.Find("a", "v1", ticket_), stored);
+  EXPECT_FALSE(cache_.Find("a", "v2", ticket_));
+  EXPECT_FALSE(cache_.Find("b", "v1", ticket_));
+}
+
+TEST_F(ManifestCacheTest, AChangeTakesTheValueOut) {
+  cache_.Find("a", "v1", ticket_);
+  cache_.Put("a", "v1", Stored("d1"), ticket_);
+  ManifestCache::Change change(cache_);
+  change.Covers("a", "v1");
+  EXPECT_FALSE(cache_.Find("a", "v1", ticket_));
+}
+
+TEST_F(ManifestCacheTest, WhatWasReadBeforeAChangeDoesNotGoInAfterIt) {
+  cache_.Find("a", "v1", ticket_);
+  {
+    ManifestCache::Change change(cache_);
+    change.Covers("a", "v1");
+  }
+  cache_.Put("a", "v1", Stored("old"), ticket_);
+  ManifestCache::Ticket fresh = 0;
+  EXPECT_FALSE(cache_.Find("a", "v1", fresh));
+  cache_.Put("a", "v1", Stored("new"), fresh);
+  EXPECT_EQ(cache_.Find("a", "v1", ticket_)->digest, "new");
+}
+
+TEST_F(ManifestCacheTest, NothingGoesInWhileTwoChangesOverlap) {
+  std::optional<ManifestCache::Change> first(std::in_place, cache_), second(std::in_place, cache_);
+  first->Covers("a", "v1");
+  second->Covers("a", "v1");
+  first.reset();
+  cache_.Find("a", "v1", ticket_);
+  cache_.Put("a", "v1", Stored("between"), ticket_);
+  EXPECT_FALSE(cache_.Find("a", "v1", ticket_));
+  second.reset();
+  cache_.Find("a", "v1", ticket_);
+  cache_.Put("a", "v1", Stored("after"), ticket_);
+  EXPECT_TRUE(cache_.Find("a", "v1", ticket_));
+}
+
+TEST_F(ManifestCacheTest, TheOldestGoWhenItIsFull) {
+  int kept = 0;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string tag = "v" + std::to_string(i);
+    cache_.Find("a", tag, ticket_);
+    cache_.Put("a", tag, Stored(tag, 100'000), ticket_);
+    EXPECT_TRUE(cache_.Find("a", tag, ticket_)) << "the newest is there";
+  }
+  for (int i = 0; i < 1000; ++i) kept += cache_.Find("a", "v" + std::to_string(i), ticket_) ? 1 : 0;
+  EXPECT_LE(kept, 168);
+  EXPECT_GE(kept, 100);
+}
+
+TEST_F(ManifestCacheTest, WhatIsTooLargeIsNotKept) {
+  cache_.Find("a", "big", ticket_);
+  cache_.Put("a", "big", Stored("big", 2 << 20), ticket_);
+  EXPECT_FALSE(cache_.Find("a", "big", ticket_));
+}
+
+}  // namespace
+}  // namespace portcall::registry

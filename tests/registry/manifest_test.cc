@@ -1,0 +1,144 @@
+#include "registry/manifest.h"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+namespace portcall::registry {
+namespace {
+
+constexpr std::string_view kOci = "application/vnd.oci.image.manifest.v1+json";
+constexpr std::string_view kIndex = "application/vnd.oci.image.index.v1+json";
+constexpr std::string_view kDocker = "application/vnd.docker.distribution.manifest.v2+json";
+
+std::string Digest(char c) { return "sha256:" + std::string(64, c); }
+std::string Descriptor(char c, const std::string& more = {}) {
+  return R"({"mediaType":"application/x","size":3,"digest":")" + Digest(c) + "\"" + more + "}";
+}
+std::string Image(const std::string& more = {}) {
+  return R"({"schemaVersion":2,"config":)" + Descriptor('a') + more + "}";
+}
+
+void ExpectInvalid(std::string_view type, const std::string& bytes, bool urls_allowed = false) {
+  const auto manifest = ParseManifest(type, bytes, ManifestRules{urls_allowed});
+  ASSERT_FALSE(manifest) << bytes.substr(0, 200);
+  EXPECT_EQ(manifest.error().code, Errc::kInvalid);
+  EXPECT_FALSE(manifest.error().detail.empty());
+}
+
+TEST(Manifest, AnImageNamesItsConfigAndLayersInOrder) {
+  const auto manifest =
+      ParseManifest(kOci, Image(R"(,"layers":[)" + Descriptor('b') + "," + Descriptor('c') + "]"), {});
+  ASSERT_TRUE(manifest);
+  EXPECT_EQ(manifest->blobs, (std::vector{Digest('a'), Digest('b'), Digest('c')}));
+  ASSERT_EQ(manifest->references.size(), 3u);
+  EXPECT_EQ(manifest->references[2].digest, Digest('c'));
+  EXPECT_EQ(manifest->references[0].size, 3);
+  EXPECT_TRUE(manifest->children.empty());
+  EXPECT_EQ(manifest->artifact_type, "application/x") << "the config's type stands in";
+}
+
+TEST(Manifest, LayersMayBeEmptyOrMissing) {
+  EXPECT_TRUE(ParseManifest(kOci, Image(), {}));
+  EXPECT_TRUE(ParseManifest(kOci, Image(R"(,"layers":[])"), {}));
+  EXPECT_TRUE(ParseManifest(kOci, Image(R"(,"layers":null)"), {}));
+}
+
+TEST(Manifest, AnIndexNamesItsChildren) {
+  const auto index = ParseManifest(kIndex,
+                                   R"({"schemaVersion":2,"artifactType":"application/sig","manifests":[)" +
+                                       Descriptor('b', R"(,"platform":{"architecture":"amd64","os":"linux"})") +
+                                       R"(],"annotations":{"k":"v"}})",
+                                   {});
+  ASSERT_TRUE(index);
+  EXPECT_EQ(index->children, std::vector{Digest('b')});
+  EXPECT_TRUE(index->blobs.empty());
+  EXPECT_EQ(index->references[0].platform, R"({"architecture":"amd64","os":"linux"})");
+  EXPECT_EQ(index->artifact_type, "application/sig");
+  EXPECT_EQ(index->annotations, R"({"k":"v"})");
+}
+
+TEST(Manifest, SubjectAndArtifactType) {
+  const auto manifest =
+      ParseManifest(kOci, Image(R"(,"artifactType":"application/sbom","subject":)" + Descriptor('d')), {});
+  ASSERT_TRUE(manifest);
+  EXPECT_EQ(manifest->subject, Digest('d'));
+  EXPECT_EQ(manifest->artifact_type, "application/sbom");
+  EXPECT_EQ(manifest->references.size(), 1u) << "a subject is no content";
+}
+
+TEST(Manifest, TheMediaTypeInsideMustAgree) {
+  EXPECT_TRUE(ParseManifest(kOci, Image(R"(,"mediaType":"application/vnd.oci.image.manifest.v1+json")"), {}));
+  ExpectInvalid(kOci, Image(R"(,"mediaType":"application/vnd.oci.image.index.v1+json")"));
+  ExpectInvalid(kDocker, Image());
+  EXPECT_TRUE(ParseManifest(kDocker, Image(",\"mediaType\":\"" + std::string(kDocker) + "\""), {}));
+  ExpectInvalid("application/x-foo", Image());
+  ExpectInvalid("", Image());
+}
+
+TEST(Manifest, OneDocumentIsNeverBothImageAndIndex) {
+  ExpectInvalid(kOci, Image(R"(,"manifests":[])"));
+  ExpectInvalid(kIndex, R"({"schemaVersion":2,"manifests":[],"layers":[]})");
+  ExpectInvalid(kIndex, Image(R"(,"manifests":[])"));
+}
+
+TEST(Manifest, Schema1IsNamedInTheRefusal) {
+  const auto manifest = ParseManifest("application/vnd.docker.distribution.manifest.v1+prettyjws", "{}", {});
+  ASSERT_FALSE(manifest);
+  EXPECT_NE(manifest.error().detail.find("schema 1"), std::string::npos);
+}
+
+TEST(Manifest, UrlsArePolicy) {
+  const std::string foreign = R"({"mediaType":"application/vnd.oci.image.layer.nondistributable.v1.tar","size":1,)"
+                              R"("digest":")" +
+                              Digest('b') + R"(","urls":["https://example.com/layer"]})";
+  const std::string image = Image(R"(,"layers":[)" + foreign + "]");
+  ExpectInvalid(kOci, image);
+  const auto allowed = ParseManifest(kOci, image, ManifestRules{true});
+  ASSERT_TRUE(allowed);
+  EXPECT_EQ(allowed->blobs, std::vector{Digest('a')}) << "a layer kept elsewhere need not be here";
+  EXPECT_EQ(allowed->references.size(), 2u);
+  // Ordinary layers must be here, wherever else they are too.
+  const auto ordinary =
+      ParseManifest(kOci, Image(R"(,"layers":[)" + Descriptor('b', R"(,"urls":["https://example.com/layer"])") + "]"),
+                    ManifestRules{true});
+  ASSERT_TRUE(ordinary);
+  EXPECT_EQ(ordinary->blobs.size(), 2u);
+  ExpectInvalid(kOci, Image(R"(,"layers":[)" + Descriptor('b', R"(,"urls":["file:///etc/passwd"])") + "]"), true);
+}
+
+TEST(Manifest, HostileDocumentsAreRefused) {
+  for (const std::string bytes :
+       {"", "not json", "[]", "null", "1", "\"x\"", "{", R"({"schemaVersion":2})", R"({"schemaVersion":"2"})",
+        R"({"schemaVersion":1,"config":{}})", R"({"schemaVersion":2,"config":[]})",
+        R"({"schemaVersion":2,"config":{}})", R"({"schemaVersion":2,"config":{"digest":"sha256:x","size":1}})",
+        "{\"schemaVersion\":2,\"x\":\"\xff\xfe\"}"}) {
+    ExpectInvalid(kOci, bytes);
+  }
+  ExpectInvalid(kOci, Image(R"(,"layers":{})"));
+  ExpectInvalid(kOci, Image(R"(,"layers":[1])"));
+  ExpectInvalid(kOci, Image(R"(,"annotations":{"k":1})"));
+  ExpectInvalid(kOci, Image(R"(,"annotations":[])"));
+  ExpectInvalid(kOci, Image(R"(,"artifactType":7)"));
+  ExpectInvalid(kOci, Image(R"(,"subject":"x")"));
+  ExpectInvalid(kOci, Image() + "trailing");
+  for (const char* size : {"-1", "1.5", "\"3\"", "18446744073709551615", "1e99", "null"}) {
+    const std::string layer = std::string(R"({"mediaType":"x","digest":")") + Digest('b') + R"(","size":)" + size + "}";
+    ExpectInvalid(kOci, Image(R"(,"layers":[)" + layer + "]"));
+  }
+}
+
+TEST(Manifest, DeepNestingDoesNotExhaustTheStack) {
+  const std::string deep = std::string(2'000'000, '[') + std::string(2'000'000, ']');
+  ExpectInvalid(kOci, Image(",\"x\":" + deep));
+  // Brackets in strings do not nest.
+  EXPECT_TRUE(ParseManifest(kOci, Image(R"(,"x":"\")" + std::string(1000, '[') + "\""), {}));
+}
+
+TEST(Manifest, ContentTypesLoseTheirParameters) {
+  EXPECT_EQ(MediaTypeOf("Application/Json ; charset=utf-8"), "application/json");
+  EXPECT_EQ(MediaTypeOf(""), "");
+}
+
+}  // namespace
+}  // namespace portcall::registry

@@ -1,0 +1,219 @@
+#include "tests/registry/service_fixture.h"
+
+namespace portcall::registry {
+namespace {
+
+class UploadsTest : public ServiceTest {
+ protected:
+  http::Response Patch(const std::string& path, std::string body, const std::string& range = {}) {
+    Ask ask("PATCH", path, std::move(body), {{"Content-Type", "application/octet-stream"}});
+    if (!range.empty()) ask.fields.emplace_back("Content-Range", range);
+    return Send(std::move(ask));
+  }
+  // The Location of an upload that goes on, after checking what it must carry.
+  std::string Next(const http::Response& response, int status, const std::string& range) {
+    EXPECT_EQ(response.status, status) << BodyOf(response);
+    EXPECT_EQ(Field(response, "Range"), range);
+    EXPECT_TRUE(runtime::IsUuid(Field(response, "Docker-Upload-Uuid")));
+    return PathOf(Field(response, "Location"));
+  }
+  static std::string WithoutState(const std::string& location) { return location.substr(0, location.find('?')); }
+  http::Response Finish(const std::string& location, const std::string& digest, std::string body = {}) {
+    const char joint = location.find('?') == std::string::npos ? '?' : '&';
+    return Send(Ask("PUT", location + joint + "digest=" + digest, std::move(body)));
+  }
+};
+
+TEST_F(UploadsTest, DockersWay) {
+  const auto started = Send("POST", "/v2/a/b/blobs/uploads/");
+  std::string location = Next(started, 202, "0-0");
+  EXPECT_TRUE(Field(started, "Location").starts_with("http://127.0.0.1:5600/v2/a/b/blobs/uploads/"));
+  EXPECT_EQ(started.handler, "blob_upload");
+  Ask chunk("PATCH", location, "hello ");
+  chunk.chunked = true;
+  location = Next(Send(chunk), 202, "0-5");
+  chunk.target = location;
+  chunk.body = "blob";
+  location = Next(Send(chunk), 202, "0-9");
+  const auto done = Finish(location, Sha256("hello blob"));
+  EXPECT_EQ(done.status, 201);
+  EXPECT_EQ(Field(done, "Docker-Content-Digest"), Sha256("hello blob"));
+  EXPECT_EQ(Field(done, "Location"), "http://127.0.0.1:5600/v2/a/b/blobs/" + Sha256("hello blob"));
+  EXPECT_EQ(BodyOf(Send("GET", "/v2/a/b/blobs/" + Sha256("hello blob"))), "hello blob");
+  EXPECT_EQ(Send("GET", location).status, 404) << "a finished upload is gone";
+}
+
+TEST_F(UploadsTest, OnePutAndTheWholeInOnePost) {
+  EXPECT_EQ(Finish(StartUpload("a"), Sha256("hello"), "hello").status, 201);
+  const auto posted = Send(Ask("POST", "/v2/a/blobs/uploads/?digest=" + Sha256("whole"), "whole"));
+  EXPECT_EQ(posted.status, 201);
+  EXPECT_EQ(BodyOf(Send("GET", "/v2/a/blobs/" + Sha256("whole"))), "whole");
+}
+
+TEST_F(UploadsTest, LargeBodiesArriveWhole) {
+  std::string bytes;
+  for (int i = 0; i < 300'000; ++i) bytes += std::to_string(i);
+  const auto location = Next(Patch(StartUpload("a"), bytes), 202, "0-" + std::to_string(bytes.size() - 1));
+  EXPECT_EQ(Finish(location, Sha256(bytes + "end"), "end").status, 201);
+  EXPECT_EQ(BodyOf(Send("GET", "/v2/a/blobs/" + Sha256(bytes + "end"))), bytes + "end");
+}
+
+TEST_F(UploadsTest, CountedChunksInOrder) {
+  std::string location = Next(Patch(StartUpload("a"), "hello ", "0-5"), 202, "0-5");
+  location = Next(Patch(location, "bl", "6-7"), 202, "0-7");
+  Ask last("PUT", location + "&digest=" + Sha256("hello blob"), "ob", {{"Content-Range", "8-9"}});
+  EXPECT_EQ(Send(last).status, 201);
+}
+
+TEST_F(UploadsTest, ChunksOutOfOrderAreRefusedWithTheWayBack) {
+  std::string location = StartUpload("a");
+  const auto early = Patch(location, "later", "5-9");
+  EXPECT_EQ(CodesOf(BodyOf(early)), "RANGE_INVALID");
+  location = Next(early, 416, "0-0");
+  location = Next(Patch(location, "hello", "0-4"), 202, "0-4");
+  const auto twice = Patch(location, "hello", "0-4");
+  location = Next(twice, 416, "0-4");
+  EXPECT_EQ(Patch(location, "x", "nonsense").status, 416);
+  location = Next(Send("GET", location), 204, "0-4");
+  EXPECT_EQ(Finish(location, Sha256("hello")).status, 201);
+}
+
+TEST_F(UploadsTest, ALengthThatDiffersFromTheRangeLeavesNothing) {
+  const std::string location = StartUpload("a");
+  EXPECT_EQ(CodesOf(BodyOf(Patch(location, "hello", "0-3"))), "SIZE_INVALID");
+  Ask chunk("PATCH", location, "hello", {{"Content-Range", "0-9"}});
+  chunk.chunked = true;
+  EXPECT_EQ(CodesOf(BodyOf(Send(chunk))), "SIZE_INVALID");
+  Next(Send("GET", location), 204, "0-0");
+}
+
+TEST_F(UploadsTest, AnOldStateIsRefusedWithTheWayBack) {
+  const std::string first = StartUpload("a");
+  Next(Patch(first, "hello"), 202, "0-4");
+  const std::string location = Next(Patch(first, "hello"), 416, "0-4");
+  EXPECT_EQ(Finish(first, Sha256("hello")).status, 416);
+  EXPECT_EQ(Finish(location, Sha256("hello")).status, 201);
+}
+
+TEST_F(UploadsTest, ThePathAloneIsEnough) {
+  const std::string path = WithoutState(StartUpload("a"));
+  EXPECT_EQ(Patch(path, "hello ").status, 202);
+  EXPECT_EQ(Patch(path, "blob").status, 202);
+  EXPECT_EQ(Finish(path, Sha256("hello blob")).status, 201);
+}
+
+TEST_F(UploadsTest, ForgedStatesAndOtherRepositoriesAreRefused) {
+  const std::string location = StartUpload("a");
+  std::string forged = location;
+  forged.replace(forged.find("_state=") + 10, 2, "AA");
+  EXPECT_EQ(CodesOf(BodyOf(Patch(forged, "x"))), "BLOB_UPLOAD_INVALID");
+  const std::string state = location.substr(location.find('?'));
+  const std::string other = WithoutState(StartUpload("a"));
+  EXPECT_EQ(CodesOf(BodyOf(Patch(other + state, "x"))), "BLOB_UPLOAD_INVALID");
+  std::string elsewhere = location;
+  elsewhere.replace(elsewhere.find("/v2/a/"), 6, "/v2/b/");
+  EXPECT_EQ(Patch(elsewhere, "x").status, 404);
+  EXPECT_EQ(Patch(WithoutState(elsewhere), "x").status, 404);
+  EXPECT_EQ(Patch("/v2/a/blobs/uploads/..", "x").status, 404);
+  EXPECT_EQ(Patch("/v2/a/blobs/uploads/0b872476-96e0-4f47-ba33-e1187ace6623", "x").status, 404);
+}
+
+TEST_F(UploadsTest, AWrongDigestEndsTheUpload) {
+  const std::string zeros = "sha256:" + std::string(64, '0');
+  const std::string location = Next(Patch(StartUpload("a"), "hello"), 202, "0-4");
+  const store::Seq head = Head();
+  const auto response = Finish(location, zeros, " blob");
+  EXPECT_EQ(response.status, 400);
+  EXPECT_EQ(CodesOf(BodyOf(response)), "DIGEST_INVALID");
+  EXPECT_EQ(Send("GET", location).status, 404);
+  EXPECT_EQ(Send("GET", "/v2/a/blobs/" + Sha256("hello blob")).status, 404);
+  EXPECT_EQ(Send(Ask("POST", "/v2/a/blobs/uploads/?digest=" + zeros, "hello")).status, 400);
+  EXPECT_EQ(Head(), head);
+  EXPECT_EQ(Send("GET", "/v2/a/tags/list").status, 404) << "no repository came of it";
+}
+
+TEST_F(UploadsTest, AMissingOrMalformedDigestLeavesTheUpload) {
+  const std::string location = StartUpload("a");
+  const auto missing = Send(Ask("PUT", location, "hello"));
+  EXPECT_EQ(BodyOf(missing),
+            "{\"errors\":[{\"code\":\"DIGEST_INVALID\",\"message\":\"provided digest did not match uploaded content\","
+            "\"detail\":\"digest missing\"}]}\n");
+  const auto malformed = Finish(location, "foo:bar", "hello");
+  EXPECT_NE(BodyOf(malformed).find("\"digest parsing failed\""), std::string::npos);
+  EXPECT_EQ(Send("POST", "/v2/a/blobs/uploads/?digest=foo:bar").status, 400);
+  EXPECT_EQ(Finish(location, Sha256("hello"), "hello").status, 201);
+}
+
+TEST_F(UploadsTest, CancellingRemovesIt) {
+  const std::string location = StartUpload("a");
+  const auto cancelled = Send("DELETE", location);
+  EXPECT_EQ(cancelled.status, 204);
+  EXPECT_FALSE(Field(cancelled, "Docker-Upload-Uuid").empty());
+  EXPECT_EQ(CodesOf(BodyOf(Send("DELETE", location))), "BLOB_UPLOAD_UNKNOWN");
+}
+
+TEST_F(UploadsTest, ABodyCutShort) {
+  const std::string location = StartUpload("a");
+  Ask counted("PATCH", location, "hello", {{"Content-Range", "0-5"}});
+  counted.cut = true;
+  EXPECT_EQ(Send(counted).status, 400);
+  Next(Send("GET", location), 204, "0-0");
+  Ask streamed("PATCH", location, "hello");
+  streamed.cut = true;
+  EXPECT_TRUE(Send(streamed).close);
+  const std::string rest = Next(Send("HEAD", location), 204, "0-4");
+  Ask last("PUT", rest + "&digest=" + Sha256("hello blob"), " blo");
+  last.cut = true;
+  EXPECT_EQ(Send(last).status, 400);
+  EXPECT_EQ(Finish(rest, Sha256("hello blob"), " blob").status, 201);
+}
+
+TEST_F(UploadsTest, UploadsSurviveARestart) {
+  config_.http.secret = "a secret of the file";
+  Reconfigure();
+  const std::string location = Next(Patch(StartUpload("a"), "hello"), 202, "0-4");
+  Restart();
+  EXPECT_EQ(Finish(location, Sha256("hello blob"), " blob").status, 201);
+}
+
+TEST_F(UploadsTest, OldUploadsArePurged) {
+  const std::string old = StartUpload("a");
+  clock_.Advance(std::chrono::hours(100));
+  const std::string young = StartUpload("a");
+  clock_.Advance(std::chrono::hours(100));
+  config_.storage.upload_purging_dry_run = true;
+  Reconfigure();
+  EXPECT_EQ(*runner_->Run(registry_->PurgeUploads()), 1u);
+  EXPECT_EQ(Send("GET", old).status, 204) << "a dry run removes nothing";
+  config_.storage.upload_purging_dry_run = false;
+  Reconfigure();
+  EXPECT_EQ(*runner_->Run(registry_->PurgeUploads()), 1u);
+  EXPECT_EQ(Send("GET", old).status, 404);
+  EXPECT_EQ(Send("GET", young).status, 204);
+  EXPECT_EQ(*runner_->Run(registry_->PurgeUploads()), 0u);
+}
+
+TEST_F(UploadsTest, OneWriterAtATimeAndNoCorruption) {
+  const std::string path = WithoutState(StartUpload("a"));
+  const std::string half(400'000, 'x');
+  FakeBody one(half), two(half);
+  std::vector<http::Request> requests(2);
+  for (std::size_t i = 0; i < 2; ++i) {
+    requests[i].method = "PATCH";
+    requests[i].target = path;
+    requests[i].peer_ip = "127.0.0.1";
+    requests[i].fields.Add("Host", "h");
+    requests[i].body = i == 0 ? &one : &two;
+  }
+  auto first = runner_->Start(registry_->Handle(requests[0]));
+  auto second = runner_->Start(registry_->Handle(requests[1]));
+  const int a = first.get().status, b = second.get().status;
+  const std::size_t taken = static_cast<std::size_t>((a == 202) + (b == 202));
+  EXPECT_TRUE(a == 202 || a == 416) << a;
+  EXPECT_TRUE(b == 202 || b == 416) << b;
+  ASSERT_GE(taken, 1u);
+  EXPECT_EQ(Finish(path, Sha256(std::string(half.size() * taken, 'x'))).status, 201);
+}
+
+}  // namespace
+}  // namespace portcall::registry
