@@ -1,0 +1,291 @@
+#include "broker/broker.h"
+
+#include <algorithm>
+#include <atomic>
+#include <future>
+#include <map>
+
+#include "broker/endpoint_runner.h"
+#include "broker/lifecycle.h"
+#include "broker/retention.h"
+#include "runtime/http/resolver.h"
+#include "sinks/factory.h"
+#include "store/event_log.h"
+
+namespace portcall::broker {
+namespace {
+
+constexpr std::chrono::milliseconds kTick{500};
+constexpr int kTicksToSweep = 20;
+constexpr std::chrono::milliseconds kReloadGrace{5'000};
+
+// The promise belongs to who waits for it.
+Task<> Announce(Task<> task, std::promise<void>& ended) {
+  co_await std::move(task);
+  ended.set_value();
+}
+
+}  // namespace
+
+class Broker::Impl {
+ public:
+  using Sinks = std::map<std::string, std::unique_ptr<sinks::Sink>>;
+
+  Impl(BrokerDeps deps, config::ConfigPtr config, store::Seq head);
+
+  Result<void> Begin();
+  void OnAppended(const std::vector<store::EventPtr>& events);
+  Result<void> Apply(config::ConfigPtr config);
+  std::vector<EndpointStatus> Status() const;
+  void Stop(std::chrono::milliseconds grace);
+  bool LogIsFull() const { return retention_.full(); }
+
+ private:
+  // Runs `f` on the loop and waits for it; the caller's thread is another.
+  template <class F>
+  auto OnLoop(F f) const;
+  void RunOnLoop(Task<> task);
+  void DriveAll();
+  Result<void> MakeSinks(const config::Config& config, Sinks& sinks);
+  bool Keeps(const EndpointRunner& runner, const config::Config& config) const;
+  void Adopt(Endpoints endpoints, Sinks& sinks);
+  Task<> StopRunners(const config::Config* keep, std::chrono::milliseconds grace);
+  Task<> StopAll(std::chrono::milliseconds grace);
+  Task<> Tend();
+  Task<> Sweep();
+  store::Seq UnneededThrough() const;
+
+  const BrokerDeps deps_;
+  config::ConfigPtr config_;
+  EventRing ring_;
+  http::Resolver resolver_;
+  CatchUpReader reader_;
+  Surroundings around_;
+  Retention retention_;
+  std::vector<std::unique_ptr<EndpointRunner>> runners_;
+  std::vector<Orphan> orphans_;
+  runtime::Gate gate_;
+  Timer ticker_;
+  bool stopping_ = false, sweeping_ = false;
+  std::atomic<bool> stopped_ = false;
+};
+
+Broker::Impl::Impl(BrokerDeps deps, config::ConfigPtr config, store::Seq head)
+    : deps_(std::move(deps)),
+      config_(std::move(config)),
+      ring_(head),
+      resolver_(deps_.pool),
+      reader_(deps_.store, deps_.loop.executor()),
+      around_{deps_.store, ring_, reader_, deps_.loop.executor(), deps_.log, deps_.metrics, deps_.clock},
+      retention_(deps_.store, deps_.log, deps_.clock, [this] { return UnneededThrough(); }),
+      ticker_(deps_.loop.executor()) {}
+
+template <class F>
+auto Broker::Impl::OnLoop(F f) const {
+  using R = std::invoke_result_t<F&>;
+  const Executor executor = deps_.loop.executor();
+  if (executor.running_in_this_thread()) return f();
+  std::packaged_task<R()> task(std::move(f));
+  std::future<R> done = task.get_future();
+  asio::post(executor, std::move(task));
+  return done.get();
+}
+
+// Runs `task` on the loop and waits for its end.
+void Broker::Impl::RunOnLoop(Task<> task) {
+  runtime::Gate gate;
+  std::promise<void> ended;
+  OnLoop([&] { runtime::Spawn(deps_.loop.executor(), gate, Announce(std::move(task), ended)); });
+  ended.get_future().wait();
+  OnLoop([] {});  // the task has left its gate by then
+}
+
+Result<void> Broker::Impl::Begin() {
+  Sinks sinks;
+  Result<void> made = OnLoop([&] { return MakeSinks(*config_, sinks); });
+  if (!made) return made;
+  auto endpoints = OpenEndpoints(deps_.store, *config_);
+  if (!endpoints) return endpoints.error();
+  OnLoop([&] {
+    retention_.Configure(*config_);
+    Adopt(std::move(*endpoints), sinks);
+    runtime::Spawn(deps_.loop.executor(), gate_, Tend());
+  });
+  return {};
+}
+
+void Broker::Impl::OnAppended(const std::vector<store::EventPtr>& events) {
+  if (!ring_.Append(events) || stopped_.load()) return;
+  asio::post(deps_.loop.executor(), [this] {
+    ring_.Awake();
+    DriveAll();
+  });
+}
+
+void Broker::Impl::DriveAll() {
+  for (const auto& runner : runners_) runner->Drive();
+}
+
+bool Broker::Impl::Keeps(const EndpointRunner& runner, const config::Config& config) const {
+  return std::ranges::any_of(config.endpoints, [&](const config::Endpoint& entry) {
+    return !entry.disabled && entry.name == runner.endpoint().name &&
+           entry.fingerprint() == runner.endpoint().fingerprint();
+  });
+}
+
+// The sinks of entries that are new or changed.
+Result<void> Broker::Impl::MakeSinks(const config::Config& config, Sinks& sinks) {
+  for (const config::Endpoint& entry : config.endpoints) {
+    if (entry.disabled) continue;
+    const auto same = [&](const auto& runner) {
+      return runner->endpoint().name == entry.name && runner->endpoint().fingerprint() == entry.fingerprint();
+    };
+    if (std::ranges::any_of(runners_, same)) continue;
+    auto sink = deps_.make_sink ? deps_.make_sink(entry)
+                                : sinks::MakeSink(entry, {deps_.loop.executor(), resolver_, deps_.log});
+    if (!sink) {
+      sinks.clear();
+      return sink.error();
+    }
+    sinks[entry.name] = std::move(*sink);
+  }
+  return {};
+}
+
+// Starts what is not running yet.
+void Broker::Impl::Adopt(Endpoints endpoints, Sinks& sinks) {
+  for (Opened& opened : endpoints.open) {
+    const auto sink = sinks.find(opened.endpoint.name);
+    if (sink == sinks.end()) continue;
+    runners_.push_back(std::make_unique<EndpointRunner>(around_, std::move(opened), std::move(sink->second)));
+  }
+  for (const std::string& name : endpoints.returned) {
+    deps_.log.Warn("endpoint starts at the newest event; what was pending when it was removed is kept aside",
+                   {{"endpoint", name}});
+  }
+  for (const Orphan& orphan : endpoints.orphans) {
+    if (orphan.pending == 0) continue;
+    deps_.log.Warn("events are kept for an endpoint that is no longer in the configuration",
+                   {{"endpoint", orphan.name}, {"pending", std::to_string(orphan.pending)}});
+  }
+  orphans_ = std::move(endpoints.orphans);
+  sinks.clear();
+  DriveAll();
+}
+
+Task<> Broker::Impl::StopRunners(const config::Config* keep, std::chrono::milliseconds grace) {
+  std::vector<std::unique_ptr<EndpointRunner>> going;
+  for (auto& runner : runners_) {
+    if (keep == nullptr || !Keeps(*runner, *keep)) going.push_back(std::move(runner));
+  }
+  std::erase(runners_, nullptr);
+  runtime::Gate stops;
+  for (auto& runner : going) runtime::Spawn(deps_.loop.executor(), stops, runner->Stop(grace));
+  stops.Close();
+  co_await stops.Drained();
+}
+
+Result<void> Broker::Impl::Apply(config::ConfigPtr config) {
+  Sinks sinks;
+  Result<void> made = OnLoop([&] { return MakeSinks(*config, sinks); });
+  if (!made) return made;
+  RunOnLoop(StopRunners(config.get(), kReloadGrace));
+  auto endpoints = OpenEndpoints(deps_.store, *config);
+  if (!endpoints) {
+    // Back to what ran before, as far as the store allows.
+    OnLoop([&] {
+      sinks.clear();
+      (void)MakeSinks(*config_, sinks);
+    });
+    auto before = OpenEndpoints(deps_.store, *config_);
+    OnLoop([&] {
+      if (before) Adopt(std::move(*before), sinks);
+      sinks.clear();
+    });
+    return endpoints.error();
+  }
+  OnLoop([&] {
+    config_ = std::move(config);
+    retention_.Configure(*config_);
+    Adopt(std::move(*endpoints), sinks);
+  });
+  return {};
+}
+
+std::vector<EndpointStatus> Broker::Impl::Status() const {
+  return OnLoop([this] {
+    std::vector<EndpointStatus> all;
+    for (const auto& runner : runners_) all.push_back(runner->Status());
+    for (const Orphan& orphan : orphans_) {
+      EndpointStatus status;
+      status.name = orphan.name;
+      status.orphaned = true;
+      status.reason = "no longer in the configuration";
+      status.pending = orphan.pending;
+      status.pending_is_estimate = true;
+      status.parked_lanes = orphan.parked;
+      status.dead_letters = orphan.dead_letters;
+      all.push_back(std::move(status));
+    }
+    return all;
+  });
+}
+
+store::Seq Broker::Impl::UnneededThrough() const {
+  store::Seq through = ring_.head();
+  for (const auto& runner : runners_) through = std::min(through, runner->UnneededThrough());
+  for (const Orphan& orphan : orphans_) through = std::min(through, orphan.unneeded_through);
+  return through;
+}
+
+Task<> Broker::Impl::Tend() {
+  for (int tick = 1; !stopping_; ++tick) {
+    ticker_.expires_after(kTick);
+    co_await ticker_.async_wait(nothrow);
+    if (stopping_) break;
+    for (const auto& runner : runners_) runner->Tick();
+    if (tick % kTicksToSweep == 0 && !sweeping_) {
+      sweeping_ = true;  // before the start: the task may end at once
+      if (!runtime::Spawn(deps_.loop.executor(), gate_, Sweep())) sweeping_ = false;
+    }
+  }
+}
+
+Task<> Broker::Impl::Sweep() {
+  co_await retention_.Sweep(stopping_);
+  sweeping_ = false;
+}
+
+Task<> Broker::Impl::StopAll(std::chrono::milliseconds grace) {
+  stopping_ = true;
+  ticker_.cancel();
+  gate_.Close();
+  co_await StopRunners(nullptr, grace);
+  co_await gate_.Drained();
+  co_await reader_.Stop();
+}
+
+void Broker::Impl::Stop(std::chrono::milliseconds grace) {
+  if (stopped_.exchange(true)) return;
+  RunOnLoop(StopAll(grace));
+}
+
+Result<std::unique_ptr<Broker>> Broker::Start(BrokerDeps deps, config::ConfigPtr config) {
+  const Result<store::Seq> head =
+      deps.store.ReadNow([](store::Snapshot& s) -> Result<store::Seq> { return store::Head(s); });
+  if (!head) return head.error();
+  std::unique_ptr<Broker> broker(new Broker(std::make_unique<Impl>(std::move(deps), std::move(config), *head)));
+  if (auto begun = broker->impl_->Begin(); !begun) return begun.error();
+  return broker;
+}
+
+Broker::Broker(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Broker::~Broker() { impl_->Stop(std::chrono::milliseconds(0)); }
+
+void Broker::OnAppended(const std::vector<store::EventPtr>& events) { impl_->OnAppended(events); }
+Result<void> Broker::Apply(config::ConfigPtr config) { return impl_->Apply(std::move(config)); }
+std::vector<EndpointStatus> Broker::Status() const { return impl_->Status(); }
+bool Broker::LogIsFull() const { return impl_->LogIsFull(); }
+void Broker::Stop(std::chrono::milliseconds grace) { impl_->Stop(grace); }
+
+}  // namespace portcall::broker

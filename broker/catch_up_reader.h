@@ -1,0 +1,57 @@
+#pragma once
+
+#include <deque>
+#include <list>
+#include <map>
+#include <memory>
+#include <vector>
+
+#include "runtime/gate.h"
+#include "runtime/task.h"
+#include "store/store.h"
+
+namespace portcall::broker {
+
+// Pages of the log for endpoints that lag behind the ring. All endpoints share the pages, so a backlog is read once for
+// those that go through it together; a page is read by one query, and two queries run at a time, in the order asked.
+// The page after one that was handed out is read ahead. Lives on the broker's loop.
+class CatchUpReader {
+ public:
+  static constexpr store::Seq kPageEvents = 1'024;
+  static constexpr std::size_t kMaxBytes = 16 << 20;  // beyond: pages that were not used for longest go
+
+  struct Chunk {
+    std::shared_ptr<const std::vector<store::EventPtr>> events;
+    store::Seq through = 0;  // nothing but these lies between the page's start and there
+  };
+
+  CatchUpReader(store::Store& store, Executor executor) : store_(store), executor_(executor) {}
+
+  // The page that holds after+1, as far as `head`; its first events may lie before that.
+  Task<Result<Chunk>> Read(store::Seq after, store::Seq head);
+  Task<> Stop();
+
+ private:
+  struct Page {
+    Chunk chunk;
+    std::size_t bytes = 0;
+    std::list<store::Seq>::iterator used;
+  };
+  Task<Result<Chunk>> Load(store::Seq page, store::Seq head);
+  Task<> Prefetch(store::Seq page, store::Seq head);
+  void Keep(store::Seq page, const Chunk& chunk);
+  Task<> Enter();
+  void Leave();
+
+  store::Store& store_;
+  Executor executor_;
+  runtime::Gate gate_;
+  std::map<store::Seq, Page> pages_;
+  std::list<store::Seq> used_;  // the last used first
+  std::size_t bytes_ = 0;
+  std::map<store::Seq, std::vector<Resume<bool>>> loading_;
+  int running_ = 0;
+  std::deque<Resume<bool>> turns_;
+};
+
+}  // namespace portcall::broker

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+
+#include "broker/lane.h"
+
+namespace portcall::broker {
+
+// Something that an operator should hear of.
+struct Note {
+  enum class Kind { kFailing, kOpened, kRecovered, kDead, kPaused } kind;
+  std::string text;   // the last error, or the reason of a death
+  std::string event;  // of a death: the id
+  Ticks lasted = 0;   // of a recovery
+};
+
+struct Attempt {
+  AttemptId id = 0;
+  Lane* lane = nullptr;  // the core's
+  store::EventPtr event;
+  int number = 1;
+};
+
+struct LaneRead {
+  std::string lane;
+  store::Seq after = 0, through = 0;
+  std::size_t limit = 0;
+};
+
+}  // namespace portcall::broker

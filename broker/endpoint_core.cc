@@ -1,0 +1,263 @@
+#include "broker/endpoint_core.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace portcall::broker {
+namespace {
+
+constexpr std::size_t kRefill = 256;       // events are taken in portions, so that reading does not cost a turn each
+constexpr std::size_t kIdleLanes = 4'096;  // kept to spare their making; more are forgotten when they run empty
+
+}  // namespace
+
+EndpointCore::EndpointCore(const config::Endpoint& endpoint, const store::Cursor& cursor,
+                           std::vector<store::ParkedLane> parked, std::string paused, Moment now, std::uint64_t seed)
+    : name_(endpoint.name),
+      policy_(endpoint),
+      filter_(endpoint),
+      cursor_(cursor.id),
+      chance_(seed),
+      breaker_(policy_.breaker, chance_),
+      window_(policy_.concurrency),
+      rate_(policy_.rate_limit),
+      lanes_(policy_.order),
+      scan_(cursor.settled_through),
+      counted_(std::max(cursor.through, cursor.settled_through)),
+      written_through_(cursor.settled_through),
+      matched_(cursor.matched),
+      settled_(cursor.settled),
+      paused_(std::move(paused)) {
+  for (store::ParkedLane& row : parked) LoadLane(std::move(row), cursor.settled_through, now);
+  WatchClosed(now.ticks);
+}
+
+void EndpointCore::LoadLane(store::ParkedLane row, store::Seq settled_through, Moment now) {
+  Lane& lane = lanes_.Named(row.lane);
+  lane.has_row = true;
+  if (lane.kind == Lane::Kind::kStrict && policy_.order != config::Order::kStrict) {
+    MarkDirty(lane, now.ticks);  // the order was changed: the row goes
+    return;
+  }
+  lane.next_seq = lane.failing = row.next_seq;
+  lane.loaded_through = lane.done_through = row.next_seq - 1;
+  lane.passed_through = settled_through;
+  lane.attempts = row.attempts;
+  lane.reason = std::move(row.reason);
+  lane.recorded_at = row.first_attempt;
+  if (row.attempts > 0) lane.first_attempt = Active(now.ticks) - std::max<Ticks>(0, now.wall - row.first_attempt);
+  // A clock that jumped must not hold a lane for longer than its delay can be.
+  lane.due = now.ticks + std::clamp<Ticks>(row.due - now.wall, 0, policy_.breaker.max_backoff);
+  if (lane.kind == Lane::Kind::kStrict) {
+    lane.done_through = 0;
+    strict_waits_ = true;
+  } else {
+    SetParked(lane, true);
+  }
+  lane.state = Lane::State::kWaiting;
+  waiting_.emplace(lane.due, &lane);
+}
+
+bool EndpointCore::MayScan() const {
+  if (stopped_ || !paused_.empty() || strict_waits_ || parked_ >= policy_.max_parked) return false;
+  if (breaker_closed()) return true;
+  // A closed endpoint reads on only to have something to probe with.
+  return ready_.empty() && waiting_.empty() && load_queue_.empty() && loading_ == 0 && in_flight_ == 0;
+}
+
+bool EndpointCore::WantsEvents() const { return slots_.size() + kRefill <= kLookAhead && MayScan(); }
+
+std::size_t EndpointCore::Scan(std::span<const store::EventPtr> events, store::Seq through, Moment now) {
+  const store::Seq before = scan_;
+  std::size_t taken = 0;
+  for (const store::EventPtr& event : events) {
+    if (event->seq > scan_) {
+      if (filter_.Wants(*event)) {
+        if (slots_.size() >= kLookAhead || !MayScan()) break;
+        Admit(event, now);
+      }
+      scan_ = event->seq;
+    }
+    ++taken;
+  }
+  if (taken == events.size()) scan_ = std::max(scan_, through);
+  if (scan_ != before) ledger_.TouchQuietly(now.ticks);
+  return taken;
+}
+
+void EndpointCore::Admit(const store::EventPtr& event, Moment now) {
+  Lane& lane = lanes_.Of(*event);
+  if (event->seq <= lane.done_through) {  // settled before the restart, in the row of its lane
+    settled_ += slots_.Done(slots_.Push(event->seq, &lane));
+    ledger_.Touch(now.ticks);
+    return;
+  }
+  const bool loaded = lane.complete() && lane.state != Lane::State::kWaiting;
+  if (lane.parked && !loaded) {
+    lane.passed_through = event->seq;
+    if (!slots_.empty()) settled_ += slots_.Passed(slots_.Push(event->seq, &lane));
+    return;
+  }
+  lane.Push({event, slots_.Push(event->seq, &lane)});
+  if (lane.state == Lane::State::kIdle) MakeReady(lane);
+}
+
+void EndpointCore::MakeReady(Lane& lane) {
+  lane.state = Lane::State::kReady;
+  ready_.push_back(&lane);
+}
+
+// The lane's next step after its front event was settled, or after it was read.
+void EndpointCore::Continue(Lane& lane, Moment now) {
+  if (lane.parked && lane.complete() && (lane.empty() || lane.front().slot != kNoSlot)) {
+    SetParked(lane, false);
+    MarkDirty(lane, now.ticks);
+  }
+  if (!lane.empty()) return MakeReady(lane);
+  lane.state = Lane::State::kIdle;
+  if (lane.parked) {
+    lane.state = Lane::State::kWantsLoad;
+    load_queue_.push_back(&lane);
+  } else {
+    MaybeDrop(lane);
+  }
+}
+
+void EndpointCore::MaybeDrop(Lane& lane) {
+  const bool forgettable = lane.state == Lane::State::kIdle && lane.empty() && !lane.parked && !lane.dirty &&
+                           !lane.has_row && lane.done_through <= settled_through();
+  if (forgettable && (lane.kind == Lane::Kind::kSingle || lanes_.size() > kIdleLanes)) lanes_.Drop(lane);
+}
+
+bool EndpointCore::MayPromote(Moment now) const {
+  if (stopped_ || !paused_.empty() || now.ticks < floor_) return false;
+  const auto loads = load_queue_.size() + static_cast<std::size_t>(loading_);
+  if (!breaker_closed()) return breaker_.MayStart(now.ticks) && ready_.empty() && loads == 0;
+  return loads < 2 * static_cast<std::size_t>(window_.size());
+}
+
+void EndpointCore::Promote(Moment now) {
+  while (!waiting_.empty() && waiting_.begin()->first <= now.ticks && MayPromote(now)) {
+    Lane& lane = *waiting_.begin()->second;
+    waiting_.erase(waiting_.begin());
+    if (lane.kind == Lane::Kind::kStrict) strict_waits_ = false;
+    Continue(lane, now);
+  }
+}
+
+std::optional<LaneRead> EndpointCore::NextLaneRead(Moment now) {
+  Promote(now);
+  const std::size_t after = held_ + kLanePage * (static_cast<std::size_t>(loading_) + 1);
+  if (load_queue_.empty() || stopped_ || !paused_.empty() || after > kMaxHeld) return std::nullopt;
+  Lane& lane = *load_queue_.front();
+  load_queue_.pop_front();
+  lane.state = Lane::State::kLoading;
+  ++loading_;
+  return LaneRead{std::string(lane.key), lane.loaded_through, lane.passed_through, kLanePage};
+}
+
+void EndpointCore::OnLane(const LaneRead& read, std::span<const store::EventPtr> events, Moment now) {
+  Lane& lane = lanes_.Named(read.lane);
+  --loading_;
+  for (const store::EventPtr& event : events) {
+    if (event->seq <= lane.loaded_through || !filter_.Wants(*event)) continue;
+    lane.Push({event, kNoSlot});
+    ++held_;
+  }
+  lane.loaded_through = events.size() < read.limit ? read.through : events.back()->seq;
+  if (lane.empty()) lane.next_seq = lane.loaded_through + 1;
+  Continue(lane, now);
+}
+
+void EndpointCore::OnLaneFailed(const LaneRead& read) {
+  Lane& lane = lanes_.Named(read.lane);
+  --loading_;
+  lane.state = Lane::State::kWantsLoad;
+  load_queue_.push_back(&lane);
+}
+
+bool EndpointCore::MayBegin(Moment now) {
+  return !ready_.empty() && in_flight_ < window_.size() && now.ticks >= floor_ && breaker_.MayStart(now.ticks) &&
+         ledger_.exposed() + in_flight_ < kMaxExposed + policy_.concurrency && rate_.Allows(now.ticks);
+}
+
+bool EndpointCore::Claim(Moment now, Attempt& attempt) {
+  if (stopped_ || !paused_.empty()) return false;
+  if (!started_.empty()) {
+    attempt = std::move(started_.front());
+    started_.pop_front();
+    attempt.lane->state = Lane::State::kInFlight;
+    attempt.lane->claimed_at = now.ticks;
+    return true;
+  }
+  while (MayBegin(now)) {
+    Lane& lane = *ready_.front();
+    ready_.pop_front();
+    if (lane.failing == lane.front().event->seq && lane.reason == kStarted) {
+      Die(lane, "outcome unknown", {}, now);
+      Continue(lane, now);
+      continue;
+    }
+    attempt = Begin(lane, now);
+    if (policy_.retry_on_timeout) return true;
+    lane.state = Lane::State::kStarting;
+    starting_.push_back(std::move(attempt));
+    MarkDirty(lane, now.ticks);
+    ledger_.Hurry();
+  }
+  return false;
+}
+
+Attempt EndpointCore::Begin(Lane& lane, Moment now) {
+  const store::EventPtr& event = lane.front().event;
+  if (lane.failing != event->seq) {
+    lane.failing = event->seq;
+    lane.attempts = lane.rejections = 0;
+    lane.reason.clear();
+  }
+  if (lane.attempts == 0) lane.first_attempt = Active(now.ticks);
+  lane.state = Lane::State::kInFlight;
+  lane.claimed_at = now.ticks;
+  lane.attempt = next_id_++;
+  ++in_flight_;
+  rate_.Take();
+  breaker_.Started(lane.attempt);
+  return {lane.attempt, &lane, event, lane.attempts + 1};
+}
+
+Ticks EndpointCore::Wake(Moment now) const {
+  Ticks at = ledger_.due();
+  const auto consider = [&](Ticks when) {
+    if (when > now.ticks) at = std::min(at, when);
+  };
+  if (stopped_ || !paused_.empty()) return at;
+  if (!waiting_.empty()) consider(waiting_.begin()->first);
+  consider(breaker_.wake());
+  consider(floor_ == 0 ? kNever : floor_);
+  if (!ready_.empty() && policy_.rate_limit > 0) consider(rate_.wake());
+  return at;
+}
+
+std::int64_t EndpointCore::OldestRecorded() const {
+  std::int64_t oldest = 0;
+  const auto consider = [&](std::int64_t at) {
+    if (at != 0 && (oldest == 0 || at < oldest)) oldest = at;
+  };
+  if (!slots_.empty() && !slots_.front().lane->empty()) consider(slots_.front().lane->front().event->recorded_at);
+  if (parked_ == 0 && !strict_waits_) return oldest;
+  for (const auto& [key, lane] : lanes_) {
+    if (lane.parked) consider(lane.empty() ? lane.recorded_at : lane.front().event->recorded_at);
+  }
+  return oldest;
+}
+
+store::Seq EndpointCore::UnneededThrough() const {
+  store::Seq through = written_through_;
+  if (parked_ == 0) return through;
+  for (const auto& [key, lane] : lanes_) {
+    if (lane.parked) through = std::min(through, lane.next_seq - 1);
+  }
+  return through;
+}
+
+}  // namespace portcall::broker

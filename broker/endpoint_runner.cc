@@ -1,0 +1,217 @@
+#include "broker/endpoint_runner.h"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "runtime/failpoint.h"
+
+namespace portcall::broker {
+namespace {
+
+constexpr std::size_t kPortion = 256;  // events taken from the ring at a time
+
+std::uint64_t Seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
+
+}  // namespace
+
+EndpointRunner::EndpointRunner(const Surroundings& around, Opened opened, std::unique_ptr<sinks::Sink> sink)
+    : around_(around),
+      endpoint_(std::move(opened.endpoint)),
+      cursor_(std::move(opened.cursor)),
+      sink_(std::move(sink)),
+      metrics_(around.metrics, endpoint_.name),
+      core_(endpoint_, cursor_, std::move(opened.parked), std::move(opened.paused), Now(), Seed()),
+      max_workers_(std::min<std::size_t>(static_cast<std::size_t>(std::max(1, endpoint_.concurrency)),
+                                         std::max<std::size_t>(1, sink_->capacity().window))),
+      timer_(around.executor),
+      recounting_(cursor_.fingerprint != core_.filter().fingerprint()),
+      dead_letters_(opened.dead_letters) {
+  if (recounting_) runtime::Spawn(around_.executor, tasks_, Recount());
+}
+
+EndpointRunner::~EndpointRunner() = default;
+
+// Does whatever can be done now. What it starts may end at once and call it again, so it goes round until nothing is
+// left instead of nesting.
+void EndpointRunner::Drive() {
+  if (std::exchange(driving_, true)) {
+    again_ = true;
+    return;
+  }
+  do {
+    again_ = false;
+    const Moment now = Now();
+    Count(now);
+    Feed(now);
+    StartReads(now);
+    StartAttempts(now);
+    StartFlush(now);
+    Tell(now);
+    Arm(now);
+  } while (again_);
+  driving_ = false;
+}
+
+// `matched` counts each event once as it is committed, wherever the cursor stands.
+void EndpointRunner::Count(Moment now) {
+  if (recounting_ || counting_ || stopping_) return;
+  const store::Seq head = around_.ring.head();
+  while (core_.counted() < head) {
+    store::Seq through = 0;
+    if (!around_.ring.ReadAfter(core_.counted(), kPortion, buffer_, through)) {
+      StartTask(counting_, CountBack());
+      return;
+    }
+    std::int64_t wanted = 0;
+    for (const store::EventPtr& event : buffer_) {
+      if (!core_.filter().Wants(*event)) continue;
+      ++wanted;
+      metrics_.Recorded(*event);
+    }
+    core_.Counted(wanted, through, now);
+  }
+}
+
+bool EndpointRunner::FeedFromRing(Moment now) {
+  store::Seq through = 0;
+  if (!around_.ring.ReadAfter(core_.scan(), kPortion, buffer_, through)) return false;
+  core_.Scan(buffer_, through, now);
+  return true;
+}
+
+void EndpointRunner::Feed(Moment now) {
+  if (reading_ || stopping_) return;
+  while (core_.WantsEvents()) {
+    if (page_.events) {
+      page_at_ += core_.Scan(std::span(*page_.events).subspan(page_at_), page_.through, now);
+      if (page_at_ < page_.events->size()) return;
+      page_ = {};
+      continue;
+    }
+    if (core_.scan() >= around_.ring.head()) return;
+    const store::Seq before = core_.scan();
+    if (FeedFromRing(now)) {
+      if (core_.scan() == before) return;
+      continue;
+    }
+    if (now.ticks < read_after_) return;
+    StartTask(reading_, ReadPage());
+    return;
+  }
+}
+
+// A task may end before its start returns, so the flag stands first; the task takes it back.
+void EndpointRunner::StartTask(bool& running, Task<> task) {
+  running = true;
+  if (!runtime::Spawn(around_.executor, tasks_, std::move(task))) running = false;
+}
+
+void EndpointRunner::StartReads(Moment now) {
+  if (stopping_ || now.ticks < read_after_) return;
+  while (auto read = core_.NextLaneRead(now)) {
+    if (!runtime::Spawn(around_.executor, tasks_, ReadLane(std::move(*read)))) return;
+  }
+}
+
+void EndpointRunner::StartAttempts(Moment now) {
+  Attempt attempt;
+  while ((!resting_.empty() || workers_ < max_workers_) && core_.Claim(now, attempt)) {
+    if (!resting_.empty()) {
+      Resume<Attempt> worker = std::move(resting_.back());
+      resting_.pop_back();
+      worker(std::move(attempt));
+    } else {
+      ++workers_;
+      runtime::Spawn(around_.executor, attempts_, Work(std::move(attempt)));
+    }
+  }
+}
+
+void EndpointRunner::StartFlush(Moment now) {
+  if (auto settlement = core_.TakeSettlement(now)) {
+    runtime::Spawn(around_.executor, tasks_, Flush(std::move(*settlement)));
+  }
+}
+
+// The timer is only ever moved forward in time by what comes sooner: a wake too many costs less than setting it anew
+// with each event.
+void EndpointRunner::Arm(Moment now) {
+  Ticks wake = core_.Wake(now);
+  if (read_after_ > now.ticks) wake = std::min(wake, read_after_);
+  if (stopping_ || wake >= armed_) return;
+  runtime::Gate::Pass pass = tasks_.Enter();
+  if (!pass) return;
+  armed_ = wake;
+  timer_.expires_at(runtime::SteadyTime(std::chrono::nanoseconds(std::max(wake, now.ticks))));
+  timer_.async_wait([this, pass = std::move(pass)](error_code ec) {
+    if (ec) return;
+    armed_ = kNever;
+    Drive();
+  });
+}
+
+// One of the endpoint's attempts at a time, for as long as there is something to do.
+Task<> EndpointRunner::Work(Attempt attempt) {
+  while (attempt.lane != nullptr) {
+    const sinks::Outcome outcome = co_await Try(attempt);
+    const Moment now = Now();
+    metrics_.Ended(*attempt.event, attempt.number, outcome, now.wall);
+    if (outcome.verdict != sinks::Verdict::kDelivered && around_.log.Enabled(runtime::Level::kDebug)) {
+      around_.log.Debug("attempt failed", {{"endpoint", endpoint_.name},
+                                           {"event", attempt.event->id},
+                                           {"attempt", std::to_string(attempt.number)},
+                                           {"error", outcome.error}});
+    }
+    core_.OnOutcome(attempt, outcome, now);
+    Attempt next;
+    const bool claimed = core_.Claim(now, next);
+    Drive();
+    if (!claimed && !stopping_) {
+      next = co_await Suspend<Attempt>([this](Resume<Attempt> resume) { resting_.push_back(std::move(resume)); });
+    }
+    attempt = std::move(next);
+  }
+  --workers_;
+}
+
+Task<sinks::Outcome> EndpointRunner::Try(const Attempt& attempt) {
+  runtime::Failpoint("before-send");
+  sinks::Batch batch;
+  batch.events.push_back(attempt.event);
+  batch.attempt = attempt.number;
+  sinks::Outcome outcome = co_await sink_->Deliver(std::move(batch));
+  runtime::Failpoint("after-response");
+  co_return outcome;
+}
+
+Task<> EndpointRunner::Stop(std::chrono::milliseconds grace) {
+  stopping_ = true;
+  core_.Stop(true);
+  for (Resume<Attempt>& worker : std::exchange(resting_, {})) worker(Attempt{});
+  attempts_.Close();
+  Timer deadline(around_.executor);
+  if (attempts_.inside() > 0) {
+    runtime::Gate::Pass pass = tasks_.Enter();
+    deadline.expires_after(grace);
+    deadline.async_wait([this, pass = std::move(pass)](error_code ec) {
+      if (!ec) sink_->Abort();
+    });
+  }
+  co_await attempts_.Drained();
+  deadline.cancel();
+  timer_.cancel();
+  tasks_.Close();
+  co_await tasks_.Drained();
+  for (int i = 0; i < 8; ++i) {
+    std::optional<store::Settlement> settlement = core_.TakeSettlement(Now(), true);
+    if (!settlement || !co_await WriteOnce(*settlement)) break;
+    core_.Flushed();
+  }
+  Tell(Now());
+}
+
+}  // namespace portcall::broker

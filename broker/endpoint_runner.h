@@ -1,0 +1,114 @@
+#pragma once
+
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/catch_up_reader.h"
+#include "broker/endpoint_core.h"
+#include "broker/endpoint_metrics.h"
+#include "broker/event_ring.h"
+#include "runtime/gate.h"
+#include "runtime/log.h"
+#include "sinks/sink.h"
+
+namespace portcall::broker {
+
+using Timer =
+    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
+
+// What all endpoints share; lives longer than they do.
+struct Surroundings {
+  store::Store& store;
+  EventRing& ring;
+  CatchUpReader& reader;
+  Executor executor;
+  runtime::Log& log;
+  runtime::Metrics& metrics;
+  const runtime::Clock& clock;
+};
+
+// What the store knows of an endpoint when it is started.
+struct Opened {
+  config::Endpoint endpoint;
+  store::Cursor cursor;
+  std::vector<store::ParkedLane> parked;
+  std::string paused;  // the reason, empty: not paused
+  std::int64_t dead_letters = 0;
+};
+
+// Runs one endpoint's core: makes its attempts, reads and flushes what it decides. Lives on the broker's loop; Stop
+// must have ended before it is destroyed.
+class EndpointRunner {
+ public:
+  EndpointRunner(const Surroundings& around, Opened opened, std::unique_ptr<sinks::Sink> sink);
+  ~EndpointRunner();
+
+  void Drive();  // the log has grown, or something else changed: does whatever can be done now
+  void Tick();   // every half second: gauges, and a line a minute while it fails
+  // Claims no more, lets attempts end until `grace` has passed, aborts the rest, flushes.
+  Task<> Stop(std::chrono::milliseconds grace);
+
+  EndpointStatus Status() const;
+  const config::Endpoint& endpoint() const { return endpoint_; }
+  std::int64_t cursor() const { return cursor_.id; }
+  store::Seq UnneededThrough() const { return core_.UnneededThrough(); }
+
+ private:
+  void Feed(Moment now);
+  bool FeedFromRing(Moment now);
+  void Count(Moment now);
+  void StartTask(bool& running, Task<> task);
+  void StartReads(Moment now);
+  void StartAttempts(Moment now);
+  void StartFlush(Moment now);
+  void Arm(Moment now);
+  void Tell(Moment now);
+  void TellRecovered(const Note& note);
+  std::chrono::nanoseconds OldestPending() const;
+
+  Task<> Work(Attempt attempt);
+  Task<sinks::Outcome> Try(const Attempt& attempt);
+  Task<> ReadPage();
+  Task<> ReadLane(LaneRead read);
+  Task<> CountBack();
+  Task<> Recount();
+  Task<Result<std::int64_t>> CountWanted(store::Seq after, store::Seq through);
+  Task<> Flush(store::Settlement settlement);
+  Task<bool> WriteOnce(const store::Settlement& settlement);
+  Task<> StorePause(std::string reason);
+  Task<> FindOldest();
+  Task<> Pause(Ticks duration);
+  Moment Now() const { return Read(around_.clock); }
+
+  const Surroundings around_;
+  const config::Endpoint endpoint_;
+  store::Cursor cursor_;
+  std::unique_ptr<sinks::Sink> sink_;
+  EndpointMetrics metrics_;
+  EndpointCore core_;
+  const std::size_t max_workers_;
+
+  runtime::Gate attempts_, tasks_;
+  Timer timer_;
+  Ticks armed_ = kNever;
+  std::size_t workers_ = 0;
+  std::vector<Resume<Attempt>> resting_;
+
+  CatchUpReader::Chunk page_;
+  std::size_t page_at_ = 0;
+  std::vector<store::EventPtr> buffer_;
+  bool reading_ = false, counting_ = false, recounting_ = false, fingerprint_due_ = false;
+  bool driving_ = false, again_ = false, stopping_ = false;
+  Ticks read_after_ = 0;  // a failed read is not repeated before
+
+  std::int64_t dead_letters_;
+  store::Seq oldest_for_ = -1;  // where `oldest_recorded_` was looked up
+  std::int64_t oldest_recorded_ = 0;
+  bool finding_oldest_ = false;
+  Ticks next_summary_ = 0;
+  std::int64_t deaths_told_ = 0, deaths_untold_ = 0;
+};
+
+}  // namespace portcall::broker

@@ -1,0 +1,126 @@
+#include <algorithm>
+#include <utility>
+
+#include "broker/endpoint_runner.h"
+
+// The part of EndpointRunner that operators see.
+namespace portcall::broker {
+namespace {
+
+constexpr Ticks kSummaryInterval = 60 * kSecond;
+constexpr std::int64_t kDeathsTold = 20;  // dead letters named singly between two summaries
+
+std::string Seconds(Ticks ticks) { return std::to_string(ticks / kSecond) + "s"; }
+
+// Without what may be secret: user, password and query.
+std::string Shown(const std::string& url) {
+  std::string shown = url.substr(0, url.find_first_of("?#"));
+  const std::size_t scheme = shown.find("://");
+  if (scheme == std::string::npos) return shown;
+  const std::size_t path = std::min(shown.find('/', scheme + 3), shown.size());
+  const std::size_t at = shown.rfind('@', path);
+  if (at != std::string::npos && at > scheme) shown.erase(scheme + 3, at - scheme - 2);
+  return shown;
+}
+
+}  // namespace
+
+void EndpointRunner::TellRecovered(const Note& note) {
+  around_.log.Info(
+      "endpoint recovered",
+      {{"endpoint", endpoint_.name}, {"after", Seconds(note.lasted)}, {"pending", std::to_string(core_.pending())}});
+}
+
+void EndpointRunner::Tell(Moment now) {
+  for (Note& note : core_.TakeNotes()) {
+    const std::string pending = std::to_string(core_.pending());
+    switch (note.kind) {
+      case Note::Kind::kFailing:
+        around_.log.Warn("endpoint started failing", {{"endpoint", endpoint_.name}, {"error", note.text}});
+        next_summary_ = now.ticks + kSummaryInterval;
+        break;
+      case Note::Kind::kOpened:
+        around_.log.Warn("endpoint is down, probing it from time to time",
+                         {{"endpoint", endpoint_.name}, {"error", note.text}, {"pending", pending}});
+        break;
+      case Note::Kind::kRecovered:
+        TellRecovered(note);
+        next_summary_ = 0;
+        break;
+      case Note::Kind::kDead:
+        ++dead_letters_;
+        metrics_.Lost();
+        if (++deaths_told_ > kDeathsTold) {
+          ++deaths_untold_;
+          break;
+        }
+        around_.log.Warn("event dead-lettered",
+                         {{"endpoint", endpoint_.name}, {"event", note.event}, {"reason", note.text}});
+        break;
+      case Note::Kind::kPaused:
+        around_.log.Error("endpoint paused: it answered that it is gone; change its entry to resume it",
+                          {{"endpoint", endpoint_.name}, {"reason", note.text}, {"pending", pending}});
+        runtime::Spawn(around_.executor, tasks_, StorePause(note.text));
+        break;
+    }
+  }
+}
+
+std::chrono::nanoseconds EndpointRunner::OldestPending() const {
+  std::int64_t recorded = core_.OldestRecorded();
+  if (recorded == 0 && core_.pending() > 0 && oldest_for_ == core_.scan()) recorded = oldest_recorded_;
+  if (recorded == 0) return {};
+  return std::chrono::nanoseconds(std::max<std::int64_t>(1, Now().wall - recorded));
+}
+
+void EndpointRunner::Tick() {
+  const bool unknown = core_.pending() > 0 && core_.OldestRecorded() == 0 && oldest_for_ != core_.scan();
+  if (unknown && !finding_oldest_ && !stopping_ && core_.scan() < around_.ring.head()) {
+    StartTask(finding_oldest_, FindOldest());
+  }
+  EndpointMetrics::Levels levels;
+  levels.pending = core_.pending();
+  levels.dead_letters = dead_letters_;
+  levels.parked = static_cast<std::int64_t>(core_.parked());
+  levels.in_flight = core_.in_flight();
+  levels.window = core_.window();
+  levels.oldest_pending_seconds = std::chrono::duration<double>(OldestPending()).count();
+  levels.breaker = core_.breaker().state();
+  metrics_.Show(levels);
+
+  const Ticks now = Now().ticks;
+  if (next_summary_ == 0 || now < next_summary_) return;
+  next_summary_ = now + kSummaryInterval;
+  deaths_told_ = 0;
+  around_.log.Warn("endpoint keeps failing",
+                   {{"endpoint", endpoint_.name},
+                    {"error", core_.last_error()},
+                    {"pending", std::to_string(levels.pending)},
+                    {"oldest", std::to_string(static_cast<std::int64_t>(levels.oldest_pending_seconds)) + "s"},
+                    {"waiting", std::to_string(levels.parked)},
+                    {"dead_untold", std::to_string(std::exchange(deaths_untold_, 0))}});
+}
+
+EndpointStatus EndpointRunner::Status() const {
+  EndpointStatus status;
+  status.name = endpoint_.name;
+  status.type = endpoint_.type;
+  status.url = Shown(endpoint_.url);
+  status.breaker = core_.breaker().state();
+  status.paused = !core_.paused().empty();
+  status.reason = core_.last_error();
+  if (core_.held_by_parking()) {
+    status.reason = "maxparked reached: " + std::to_string(core_.parked()) + " repositories wait for another attempt";
+  }
+  if (status.paused) status.reason = core_.paused();
+  status.pending = core_.pending();
+  status.pending_is_estimate = recounting_ || counting_;
+  status.oldest_pending = OldestPending();
+  status.parked_lanes = static_cast<std::int64_t>(core_.parked());
+  status.in_flight = core_.in_flight();
+  status.dead_letters = dead_letters_;
+  metrics_.Describe(status);
+  return status;
+}
+
+}  // namespace portcall::broker

@@ -1,0 +1,153 @@
+#include <algorithm>
+#include <utility>
+
+#include "broker/endpoint_core.h"
+
+// The half of EndpointCore that plans what a flush writes.
+namespace portcall::broker {
+namespace {
+
+constexpr std::int64_t kMaxHeldBack = 256;  // settled events behind one that holds the cursor
+constexpr std::string_view kInFlight = "in flight";
+
+}  // namespace
+
+void EndpointCore::Counted(std::int64_t matched, store::Seq through, Moment now) {
+  matched_ += matched;
+  counted_ = through;
+  ledger_.TouchQuietly(now.ticks);
+}
+
+void EndpointCore::Recounted(std::int64_t pending, store::Seq through, Moment now) {
+  matched_ = settled_ + slots_.done_beyond() + pending;
+  counted_ = through;
+  ledger_.TouchQuietly(now.ticks);
+}
+
+void EndpointCore::SetParked(Lane& lane, bool parked) {
+  if (lane.parked == parked) return;
+  lane.parked = parked;
+  parked_ += parked ? 1 : -1;
+}
+
+void EndpointCore::MarkDirty(Lane& lane, Ticks now) {
+  ledger_.Touch(now);
+  if (std::exchange(lane.dirty, true)) return;
+  dirty_.push_back(&lane);
+}
+
+// Moves the lane's events behind the cursor. A few stay in memory for its next turns, the front one always.
+void EndpointCore::PassLane(Lane& lane, std::string_view reason, Moment now) {
+  if (lane.attempts == 0 || lane.reason.empty()) lane.reason = reason;
+  lane.next_seq = lane.front().event->seq;
+  lane.recorded_at = lane.front().event->recorded_at;
+  if (!lane.parked) lane.loaded_through = lane.passed_through = lane.next_seq;
+  SetParked(lane, true);
+  const bool whole = lane.complete();
+  std::size_t kept = 0;
+  for (std::size_t i = 0; i < lane.size(); ++i) {
+    Lane::Entry& entry = lane.at(i);
+    if (entry.slot != kNoSlot) {
+      settled_ += slots_.Passed(std::exchange(entry.slot, kNoSlot));
+      ++held_;
+      lane.passed_through = std::max(lane.passed_through, entry.event->seq);
+    }
+    if (i == 0 || (i < kLanePage && held_ < kMaxHeld)) kept = i + 1;
+  }
+  if (whole || kept < lane.size()) lane.loaded_through = lane.at(kept - 1).event->seq;
+  held_ -= lane.size() - kept;
+  lane.Truncate(kept);
+  MarkDirty(lane, now.ticks);
+}
+
+// An event that holds back settled ones for too long, or too many of them, is passed: its lane remembers it.
+void EndpointCore::PassObstacles(Moment now) {
+  while (!slots_.empty() && slots_.done_beyond() > 0) {
+    Slots::Slot& front = slots_.front();
+    Lane& lane = *front.lane;
+    if (lane.kind == Lane::Kind::kStrict) return;
+    if (front.front_since == 0) front.front_since = now.ticks;
+    const bool slow = lane.state == Lane::State::kInFlight && now.ticks - lane.claimed_at >= kFlushInterval;
+    const bool long_ago = now.ticks - front.front_since >= kFlushInterval;
+    if (!slow && !long_ago && slots_.done_beyond() <= kMaxHeldBack) return;
+    PassLane(lane, kInFlight, now);
+  }
+}
+
+std::optional<store::Settlement> EndpointCore::TakeSettlement(Moment now, bool everything) {
+  if (ledger_.flushing()) return std::nullopt;
+  const Ticks due = ledger_.due();
+  if (due == kNever || (!everything && due > now.ticks)) return std::nullopt;
+  if (stopped_) GiveBackStarts(now);
+  PassObstacles(now);
+  store::Settlement settlement;
+  settlement.cursor = cursor_;
+  settlement.settled_through = written_through_ = settled_through();
+  settlement.through = counted_;
+  settlement.matched = matched_;
+  settlement.settled = settled_;
+  WriteRows(settlement, now);
+  ledger_.Take(settlement, slots_.done_beyond());
+  if (slots_.done_beyond() > 0 && !everything) ledger_.Touch(now.ticks);
+  flushing_starts_ = std::exchange(starting_, {});
+  return settlement;
+}
+
+void EndpointCore::Flushed() {
+  ledger_.Flushed();
+  for (Attempt& attempt : std::exchange(flushing_starts_, {})) started_.push_back(std::move(attempt));
+  if (stopped_ && !started_.empty()) ledger_.Hurry();
+}
+
+void EndpointCore::Stop(bool stopped) {
+  stopped_ = stopped;
+  if (stopped_ && !started_.empty()) ledger_.Hurry();
+}
+
+// Attempts that were announced but never left must not be found as `started`.
+void EndpointCore::GiveBackStarts(Moment now) {
+  for (std::deque<Attempt>* line : {&starting_, &started_}) {
+    for (const Attempt& attempt : std::exchange(*line, {})) {
+      --in_flight_;
+      MarkDirty(*attempt.lane, now.ticks);
+      MakeReady(*attempt.lane);
+    }
+  }
+}
+
+bool EndpointCore::AsksOutcome(const Lane& lane) const {
+  return !policy_.retry_on_timeout && (lane.state == Lane::State::kStarting || lane.state == Lane::State::kInFlight);
+}
+
+void EndpointCore::WriteRows(store::Settlement& settlement, Moment now) {
+  std::vector<Lane*> later;
+  for (Lane* lane : std::exchange(dirty_, {})) {
+    lane->dirty = false;
+    const bool ahead = lane->done_through > settlement.settled_through;
+    const bool failing = lane->attempts > 0 || lane->reason == kStarted;
+    if (lane->parked || ahead || failing || AsksOutcome(*lane)) {
+      settlement.park.push_back(RowOf(*lane, now));
+      lane->has_row = true;
+      if (ahead && !lane->parked) later.push_back(lane);
+    } else {
+      if (std::exchange(lane->has_row, false)) settlement.unpark.emplace_back(lane->key);
+      MaybeDrop(*lane);
+    }
+  }
+  for (Lane* lane : later) lane->dirty = true;  // looked at again once the cursor has moved
+  dirty_ = std::move(later);
+}
+
+store::ParkedLane EndpointCore::RowOf(const Lane& lane, Moment now) const {
+  store::ParkedLane row;
+  row.lane = lane.key;
+  const bool front = AsksOutcome(lane) || lane.kind == Lane::Kind::kStrict;
+  row.next_seq = front && !lane.empty() ? lane.front().event->seq : lane.next_seq;
+  row.attempts = lane.attempts;
+  row.due = now.wall + std::max<Ticks>(0, lane.state == Lane::State::kWaiting ? lane.due - now.ticks : 0);
+  row.first_attempt = now.wall - (lane.attempts > 0 ? Active(now.ticks) - lane.first_attempt : 0);
+  row.reason = AsksOutcome(lane) ? kStarted : lane.reason.empty() ? kInFlight : std::string_view(lane.reason);
+  return row;
+}
+
+}  // namespace portcall::broker

@@ -1,0 +1,179 @@
+#include "broker/lifecycle.h"
+
+#include <time.h>
+
+#include <algorithm>
+#include <cstdio>
+
+#include "store/event_log.h"
+
+namespace portcall::broker {
+namespace {
+
+struct Stored {
+  std::vector<store::Cursor> cursors;
+  store::Seq head = 0, tail = 0;
+};
+
+Result<Stored> Load(store::Snapshot& s) { return Stored{store::LoadCursors(s), store::Head(s), store::Tail(s)}; }
+
+store::Cursor* FindLive(std::vector<store::Cursor>& cursors, const std::string& endpoint) {
+  const auto at = std::ranges::find_if(
+      cursors, [&](const store::Cursor& c) { return c.kind == store::CursorKind::kLive && c.endpoint == endpoint; });
+  return at == cursors.end() ? nullptr : &*at;
+}
+
+Result<store::Seq> StartOf(store::Store& store, const config::Endpoint& entry, const Stored& stored) {
+  if (entry.from.empty() || entry.from == "latest") return stored.head;
+  if (entry.from == "earliest") return stored.tail - 1;
+  const auto time = ParseTime(entry.from);
+  if (!time) {
+    return Error(Errc::kInvalid, "endpoint " + entry.name + ": from: '" + entry.from +
+                                     "' is neither latest, earliest nor a time such as 2026-01-31T08:00:00Z");
+  }
+  Result<store::Seq> first =
+      store.ReadNow([&](store::Snapshot& s) -> Result<store::Seq> { return store::FirstSince(s, *time); });
+  if (!first) return first.error();
+  return *first - 1;
+}
+
+// The cursor of each endpoint that is wanted: its own, the one it takes over, or a new one.
+Result<std::vector<Opened>> Assign(store::Store& store, const config::Config& config, Stored& stored,
+                                   std::vector<std::string>& returned) {
+  std::vector<Opened> wanted;
+  for (const config::Endpoint& entry : config.endpoints) {
+    if (entry.disabled) continue;
+    Opened opened;
+    opened.endpoint = entry;
+    store::Cursor* cursor = FindLive(stored.cursors, entry.name);
+    if (cursor == nullptr && !entry.was.empty()) cursor = FindLive(stored.cursors, entry.was);
+    if (cursor != nullptr) {
+      opened.cursor = *cursor;
+    } else {
+      const Result<store::Seq> from = StartOf(store, entry, stored);
+      if (!from) return from.error();
+      store::Cursor& fresh = opened.cursor;
+      fresh.from = fresh.through = fresh.settled_through = *from;
+      fresh.fingerprint = Filter(entry).fingerprint();
+      if (std::ranges::find(stored.cursors, entry.name, &store::Cursor::endpoint) != stored.cursors.end()) {
+        returned.push_back(entry.name);
+      }
+    }
+    opened.cursor.endpoint = entry.name;
+    wanted.push_back(std::move(opened));
+  }
+  return wanted;
+}
+
+Result<void> CheckHead(const Stored& stored) {
+  for (const store::Cursor& cursor : stored.cursors) {
+    if (cursor.settled_through <= stored.head) continue;
+    return Error(Errc::kInvalid, "the cursor of endpoint " + cursor.endpoint + " stands at event " +
+                                     std::to_string(cursor.settled_through) + ", but the log ends at " +
+                                     std::to_string(stored.head) +
+                                     ": the database is damaged or only partly restored; restore a whole backup");
+  }
+  return {};
+}
+
+bool IsStoredAs(const Stored& stored, const store::Cursor& cursor) {
+  return std::ranges::any_of(stored.cursors, [&](const store::Cursor& other) {
+    return other.id == cursor.id && other.endpoint == cursor.endpoint;
+  });
+}
+
+// Writes what changed. A new cursor at `latest` begins at the head as it is inside the transaction.
+Result<void> Store(store::Store& store, const Stored& stored, std::vector<Opened>& wanted) {
+  auto job = [&](store::Tx& tx) -> Result<bool> {
+    const store::Seq head = store::Head(tx);
+    for (Opened& opened : wanted) {
+      store::Cursor& cursor = opened.cursor;
+      if (IsStoredAs(stored, cursor)) continue;  // it may be moving
+      if (cursor.id == 0 && (opened.endpoint.from.empty() || opened.endpoint.from == "latest")) {
+        cursor.from = cursor.through = cursor.settled_through = head;
+      }
+      cursor.id = store::PutCursor(tx, cursor);
+    }
+    for (store::Cursor cursor : stored.cursors) {
+      const bool kept = std::ranges::any_of(wanted, [&](const Opened& o) { return o.cursor.id == cursor.id; });
+      if (cursor.kind != store::CursorKind::kLive || kept) continue;
+      cursor.kind = store::CursorKind::kRemoved;
+      cursor.through = head;
+      store::PutCursor(tx, cursor);
+    }
+    return true;
+  };
+  const Result<bool> done = store.WriteNow(job, store::Priority::kSettlement);
+  return done ? Result<void>() : Result<void>(done.error());
+}
+
+Result<bool> LoadRows(store::Snapshot& s, Endpoints& endpoints) {
+  for (Opened& opened : endpoints.open) {
+    opened.parked = store::LoadParked(s, opened.cursor.id);
+    opened.dead_letters = store::CountDead(s, opened.endpoint.name);
+    const auto state = store::FindEndpoint(s, opened.endpoint.name);
+    if (!state || !state->paused) continue;
+    if (state->fingerprint == opened.endpoint.fingerprint()) {
+      opened.paused = state->reason.empty() ? "paused" : state->reason;
+    } else {
+      endpoints.resumed.push_back(opened.endpoint.name);
+    }
+  }
+  for (const store::Cursor& cursor : store::LoadCursors(s)) {
+    if (cursor.kind != store::CursorKind::kRemoved) continue;
+    Orphan orphan{cursor.endpoint, cursor.matched - cursor.settled, 0, store::CountDead(s, cursor.endpoint),
+                  cursor.settled_through};
+    for (const store::ParkedLane& lane : store::LoadParked(s, cursor.id)) {
+      ++orphan.parked;
+      orphan.unneeded_through = std::min(orphan.unneeded_through, lane.next_seq - 1);
+    }
+    endpoints.orphans.push_back(std::move(orphan));
+  }
+  return true;
+}
+
+}  // namespace
+
+Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& config) {
+  Result<Stored> stored = store.ReadNow(Load);
+  if (!stored) return stored.error();
+  if (auto checked = CheckHead(*stored); !checked) return checked.error();
+  Endpoints endpoints;
+  auto wanted = Assign(store, config, *stored, endpoints.returned);
+  if (!wanted) return wanted.error();
+  endpoints.open = std::move(*wanted);
+  if (auto stored_now = Store(store, *stored, endpoints.open); !stored_now) return stored_now.error();
+  auto rows = store.ReadNow([&](store::Snapshot& s) { return LoadRows(s, endpoints); });
+  if (!rows) return rows.error();
+  if (endpoints.resumed.empty()) return endpoints;
+  auto resume = [&](store::Tx& tx) -> Result<bool> {
+    for (const std::string& name : endpoints.resumed) store::PutEndpoint(tx, {name, false, {}, {}});
+    return true;
+  };
+  const Result<bool> resumed = store.WriteNow(resume, store::Priority::kSettlement);
+  if (!resumed) return resumed.error();
+  return endpoints;
+}
+
+std::optional<std::int64_t> ParseTime(const std::string& text) {
+  std::tm parts{};
+  const char* rest = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
+  if (rest == nullptr) return std::nullopt;
+  constexpr std::int64_t kLast = INT64_MAX / kSecond - 24 * 3'600;  // what nanoseconds since 1970 can say
+  const std::int64_t seconds = ::timegm(&parts);
+  if (seconds < -kLast || seconds > kLast) return std::nullopt;
+  std::int64_t nanos = seconds * kSecond;
+  if (*rest == '.') {
+    std::int64_t unit = kSecond / 10;
+    for (++rest; *rest >= '0' && *rest <= '9'; ++rest, unit /= 10) nanos += (*rest - '0') * unit;
+  }
+  if ((*rest == 'Z' || *rest == 'z') && rest[1] == '\0') return nanos;
+  int hours = 0, minutes = 0, used = 0;
+  char sign = 0;
+  if (std::sscanf(rest, "%c%2d:%2d%n", &sign, &hours, &minutes, &used) != 3 || rest[used] != '\0') return std::nullopt;
+  if (sign != '+' && sign != '-') return std::nullopt;
+  const std::int64_t offset = (hours * 60 + minutes) * 60 * kSecond;
+  return sign == '+' ? nanos - offset : nanos + offset;
+}
+
+}  // namespace portcall::broker

@@ -1,0 +1,35 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "broker/endpoint_runner.h"
+#include "config/config.h"
+#include "store/store.h"
+
+namespace portcall::broker {
+
+// A cursor without an endpoint: what was pending when its entry was removed or disabled.
+struct Orphan {
+  std::string name;
+  std::int64_t pending = 0, parked = 0, dead_letters = 0;
+  store::Seq unneeded_through = 0;
+};
+
+struct Endpoints {
+  std::vector<Opened> open;
+  std::vector<Orphan> orphans;
+  std::vector<std::string> returned;  // names that start anew beside an orphan of their own
+  std::vector<std::string> resumed;   // were paused, and their entry changed
+};
+
+// Brings the stored cursors in line with the file's endpoints (DELIVERY.md §5): new ones begin at `latest` or at
+// `from`, `was` takes over, what is no longer there becomes an orphan. One transaction; blocks. kInvalid: a cursor
+// stands beyond the log's head, or `from` is no time.
+Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& config);
+
+// RFC 3339, as ns since 1970.
+std::optional<std::int64_t> ParseTime(const std::string& text);
+
+}  // namespace portcall::broker

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+
+#include "runtime/clock.h"
+
+namespace portcall::broker {
+
+using Ticks = std::int64_t;  // steady clock, ns; every wait and duration inside the process
+
+// One reading of both clocks, taken by the shell: the decision core has no clock of its own.
+struct Moment {
+  Ticks ticks = 0;
+  std::int64_t wall = 0;  // ns since 1970; what is stored
+};
+
+inline constexpr Ticks kMillisecond = 1'000'000;
+inline constexpr Ticks kSecond = 1'000 * kMillisecond;
+inline constexpr Ticks kNever = INT64_MAX;
+
+inline Moment Read(const runtime::Clock& clock) {
+  return {std::chrono::nanoseconds(clock.Ticks().time_since_epoch()).count(), clock.Now().time_since_epoch().count()};
+}
+
+constexpr Ticks TicksOf(std::chrono::milliseconds duration) { return duration.count() * kMillisecond; }
+
+}  // namespace portcall::broker

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <algorithm>
+
+namespace portcall::broker {
+
+// How many attempts may be in flight: additive increase, multiplicative decrease, and a slow start after a breaker
+// closed (DELIVERY.md §3).
+class Window {
+ public:
+  explicit Window(int max) : max_(std::max(1, max)), size_(max_) {}
+
+  int size() const { return size_; }
+  void Succeeded() {
+    if (size_ == max_ || ++successes_ < size_) return;
+    successes_ = 0;
+    size_ = std::min(max_, slow_start_ ? size_ * 2 : size_ + 1);
+    if (size_ == max_) slow_start_ = false;
+  }
+  void Failed() {
+    size_ = std::max(1, size_ / 2);
+    successes_ = 0;
+    slow_start_ = false;
+  }
+  void Reopened() {
+    size_ = 1;
+    successes_ = 0;
+    slow_start_ = max_ > 1;
+  }
+
+ private:
+  int max_, size_;
+  int successes_ = 0;
+  bool slow_start_ = false;
+};
+
+}  // namespace portcall::broker

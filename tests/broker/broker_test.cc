@@ -1,0 +1,158 @@
+#include "broker/broker.h"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <set>
+
+#include "tests/broker/broker_world.h"
+
+namespace portcall::broker {
+namespace {
+
+class BrokerTest : public ::testing::Test {
+ protected:
+  World world_;
+};
+
+TEST_F(BrokerTest, DeliversWhatIsAppendedAndSettlesIt) {
+  ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
+  for (int i = 0; i < 20; ++i) world_.Append("repo" + std::to_string(i % 3), 5);
+  ASSERT_TRUE(world_.receiver("hook").Await(100));
+  EXPECT_TRUE(world_.Eventually([&] { return world_.Cursors().front().settled_through == 100; }));
+  EXPECT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").pending == 0; }));
+  EXPECT_EQ(world_.StatusOf("hook").successes, 100u);
+}
+
+TEST_F(BrokerTest, ADeadEndpointDelaysNoOther) {
+  world_.receiver("dead").Hold(true);
+  ASSERT_TRUE(world_.Start({world_.Entry("dead"), world_.Entry("hook")}));
+  world_.Append("repo", 5'000);
+  ASSERT_TRUE(world_.receiver("hook").Await(5'000));
+  const EndpointStatus dead = world_.StatusOf("dead");
+  EXPECT_EQ(dead.pending, 5'000);
+  EXPECT_GT(dead.oldest_pending.count(), 0);
+}
+
+TEST_F(BrokerTest, ABacklogBeyondTheRingSurvivesARestart) {
+  world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(); });
+  ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
+  for (int i = 0; i < 30; ++i) world_.Append("repo" + std::to_string(i), 300);
+  EXPECT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").breaker != BreakerState::kClosed; }));
+  EXPECT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").pending == 9'000; }));
+  world_.Stop();
+  world_.receiver("hook").Set(nullptr);
+  world_.receiver("hook").Hold(true);
+  ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
+  EXPECT_EQ(world_.StatusOf("hook").pending, 9'000);
+  world_.receiver("hook").Hold(false);
+  ASSERT_TRUE(world_.receiver("hook").Await(9'000));
+  const auto accepted = world_.receiver("hook").accepted();
+  EXPECT_EQ(std::set<store::Seq>(accepted.begin(), accepted.end()).size(), 9'000u);
+  EXPECT_EQ(accepted.size(), 9'000u);  // an orderly stop sends nothing twice
+  EXPECT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").pending == 0; }));
+}
+
+TEST_F(BrokerTest, AnOrderlyStopSettlesWhatWasDelivered) {
+  ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
+  world_.Append("repo", 50);
+  ASSERT_TRUE(world_.receiver("hook").Await(50));
+  world_.Stop();
+  EXPECT_EQ(world_.Cursors().front().settled_through, 50);
+  EXPECT_EQ(world_.Cursors().front().settled, 50);
+}
+
+TEST_F(BrokerTest, ARejectedEventBecomesADeadLetter) {
+  world_.receiver("hook").Set(
+      [](const store::Event& e) { return e.seq == 2 ? Receiver::Fail(400) : Receiver::Accept(); });
+  ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
+  world_.Append("repo", 3);
+  ASSERT_TRUE(world_.receiver("hook").Await(2));
+  ASSERT_TRUE(world_.Eventually([&] { return world_.Dead("hook").size() == 1; }));
+  EXPECT_EQ(world_.Dead("hook").front().event.seq, 2);
+  EXPECT_EQ(world_.Dead("hook").front().reason, "rejected");
+  EXPECT_NE(world_.Metrics().find("registry_notifications_delivery_total{delivery_type=\"lost\",endpoint=\"hook\"} 1"),
+            std::string::npos);
+}
+
+TEST_F(BrokerTest, GoneIsRememberedUntilTheEntryChanges) {
+  world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(410); });
+  auto entry = world_.Entry("hook");
+  ASSERT_TRUE(world_.Start({entry}));
+  world_.Append("repo", 3);
+  ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").paused; }));
+  world_.receiver("hook").Set(nullptr);
+  world_.Stop();
+  ASSERT_TRUE(world_.Start({entry}));
+  EXPECT_TRUE(world_.StatusOf("hook").paused);
+  EXPECT_EQ(world_.StatusOf("hook").pending, 3);
+  entry.url = "http://elsewhere";
+  ASSERT_TRUE(world_.Apply({entry}));
+  EXPECT_TRUE(world_.receiver("hook").Await(3));
+  EXPECT_FALSE(world_.StatusOf("hook").paused);
+}
+
+TEST_F(BrokerTest, AddressesAreShownWithoutSecrets) {
+  ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
+  EXPECT_EQ(world_.StatusOf("hook").url, "http://receiver/hook");
+}
+
+TEST_F(BrokerTest, AFileWithABadEndpointChangesNothing) {
+  ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
+  auto bad = world_.Entry("other");
+  bad.url = "bad";
+  EXPECT_FALSE(world_.Apply({bad}));
+  world_.Append("repo");
+  EXPECT_TRUE(world_.receiver("hook").Await(1));
+  EXPECT_EQ(world_.Cursors().size(), 1u);
+}
+
+TEST_F(BrokerTest, ARemovedEndpointIsAnOrphanAndComesBackAtLatest) {
+  world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(); });
+  ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
+  world_.Append("repo", 7);
+  ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").pending == 7; }));
+  ASSERT_TRUE(world_.Apply({}));
+  EXPECT_TRUE(world_.StatusOf("hook").orphaned);
+  EXPECT_EQ(world_.StatusOf("hook").pending, 7);
+  world_.receiver("hook").Set(nullptr);
+  ASSERT_TRUE(world_.Apply({world_.Entry("hook")}));
+  world_.Append("repo");
+  ASSERT_TRUE(world_.receiver("hook").Await(1));
+  EXPECT_EQ(world_.receiver("hook").accepted(), std::vector<store::Seq>{8});
+}
+
+TEST_F(BrokerTest, AChangedFilterIsCountedAnew) {
+  world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(); });
+  auto entry = world_.Entry("hook");
+  ASSERT_TRUE(world_.Start({entry}));
+  world_.Append("a", 40);
+  world_.Append("b", 60, store::Action::kPull);
+  ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").pending == 100; }));
+  entry.ignore_actions = {"pull"};
+  ASSERT_TRUE(world_.Apply({entry}));
+  EXPECT_TRUE(world_.Eventually([&] {
+    const EndpointStatus status = world_.StatusOf("hook");
+    return status.pending == 40 && !status.pending_is_estimate;
+  }));
+}
+
+// Prints how fast a backlog drains into a sink that answers at once; PORTCALL_EVENTS sets its size.
+TEST_F(BrokerTest, DrainsABacklog) {
+  const char* wanted = std::getenv("PORTCALL_EVENTS");
+  const int events = wanted == nullptr ? 20'000 : std::atoi(wanted);
+  world_.receiver("hook").Hold(true);
+  auto entry = world_.Entry("hook");
+  ASSERT_TRUE(world_.Start({entry}));
+  for (int i = 0; i < events; i += 100) world_.Append("repo" + std::to_string(i / 100 % 100), 100);
+  const auto begin = std::chrono::steady_clock::now();
+  world_.receiver("hook").Hold(false);
+  ASSERT_TRUE(world_.receiver("hook").Await(static_cast<std::size_t>(events), std::chrono::seconds(60)));
+  ASSERT_TRUE(world_.Eventually([&] { return world_.Cursors().front().settled_through == events; }));
+  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+  RecordProperty("events_per_second", static_cast<int>(events / took.count()));
+  std::printf("%d events in %.3f s: %.0f/s\n", events, took.count(), events / took.count());
+}
+
+}  // namespace
+}  // namespace portcall::broker

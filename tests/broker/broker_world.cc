@@ -1,0 +1,191 @@
+#include "tests/broker/broker_world.h"
+
+#include <boost/asio/basic_waitable_timer.hpp>
+#include <stdexcept>
+#include <thread>
+
+namespace portcall::broker {
+namespace {
+
+using Timer =
+    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
+
+class ScriptedSink final : public sinks::Sink {
+ public:
+  ScriptedSink(Receiver& receiver, Executor executor, std::size_t window)
+      : receiver_(receiver), executor_(executor), window_(window) {}
+
+  sinks::Capacity capacity() const override { return {window_, 1, false}; }
+
+  Task<sinks::Outcome> Deliver(sinks::Batch batch) override {
+    co_await asio::post(executor_, use_task);
+    while (receiver_.held() && !aborted_) {
+      Timer timer(executor_, std::chrono::milliseconds(2));
+      co_await timer.async_wait(nothrow);
+    }
+    if (aborted_) co_return sinks::Outcome{};
+    co_return receiver_.Take(*batch.events.front());
+  }
+  void Abort() override { aborted_ = true; }
+
+ private:
+  Receiver& receiver_;
+  Executor executor_;
+  std::size_t window_;
+  bool aborted_ = false;
+};
+
+}  // namespace
+
+sinks::Outcome Receiver::Accept() {
+  sinks::Outcome outcome;
+  outcome.verdict = sinks::Verdict::kDelivered;
+  outcome.status = 200;
+  outcome.status_text = "200 OK";
+  return outcome;
+}
+
+sinks::Outcome Receiver::Fail(int status) {
+  sinks::Outcome outcome;
+  outcome.verdict = status == 410   ? sinks::Verdict::kGone
+                    : status == 400 ? sinks::Verdict::kRejected
+                                    : sinks::Verdict::kFailed;
+  outcome.status = status;
+  outcome.status_text = std::to_string(status);
+  outcome.error = "answered " + std::to_string(status);
+  return outcome;
+}
+
+void Receiver::Set(Answer answer) {
+  const std::lock_guard lock(mutex_);
+  answer_ = std::move(answer);
+}
+
+sinks::Outcome Receiver::Take(const store::Event& event) {
+  const std::lock_guard lock(mutex_);
+  sinks::Outcome outcome = answer_ ? answer_(event) : Accept();
+  if (outcome.verdict == sinks::Verdict::kDelivered) {
+    accepted_.push_back(event.seq);
+    ids_.push_back(event.id);
+    changed_.notify_all();
+  }
+  return outcome;
+}
+
+bool Receiver::Await(std::size_t count, std::chrono::seconds patience) {
+  std::unique_lock lock(mutex_);
+  return changed_.wait_for(lock, patience, [&] { return accepted_.size() >= count; });
+}
+
+std::vector<store::Seq> Receiver::accepted() const {
+  const std::lock_guard lock(mutex_);
+  return accepted_;
+}
+
+std::vector<std::string> Receiver::ids() const {
+  const std::lock_guard lock(mutex_);
+  return ids_;
+}
+
+void Receiver::Hold(bool held) { held_.store(held); }
+
+World::World() : log_({runtime::Level::kFatal, "text", {}}) {
+  store::StoreOptions options;
+  options.database = folder_.File("portcall.db");
+  options.reserve_bytes = 0;
+  options.on_appended = [this](const std::vector<store::EventPtr>& events) {
+    if (broker_) broker_->OnAppended(events);
+  };
+  auto opened = store::Store::Open(std::move(options), pool_);
+  if (!opened) throw std::runtime_error(opened.error().detail);
+  store_ = std::move(*opened);
+}
+
+World::~World() {
+  Stop();
+  store_->Close();
+  pool_.join();
+}
+
+config::Endpoint World::Entry(const std::string& name) {
+  config::Endpoint endpoint;
+  endpoint.name = name;
+  endpoint.url = "http://user:secret@receiver/hook?token=secret";
+  endpoint.backoff = config::Millis(50);
+  endpoint.max_backoff = config::Millis(200);
+  return endpoint;
+}
+
+config::ConfigPtr World::Config(std::vector<config::Endpoint> endpoints) {
+  auto config = std::make_shared<config::Config>();
+  config->endpoints = std::move(endpoints);
+  config->storage.root_directory = folder_.path().string();
+  return config;
+}
+
+Result<void> World::Start(std::vector<config::Endpoint> endpoints) {
+  loop_ = std::make_unique<runtime::Loop>("broker");
+  BrokerDeps deps{*store_, *loop_, pool_, log_, metrics_, runtime::SystemClock()};
+  deps.make_sink = [this](const config::Endpoint& entry) -> Result<std::unique_ptr<sinks::Sink>> {
+    if (entry.url == "bad") return Error(Errc::kInvalid, "bad url");
+    return std::unique_ptr<sinks::Sink>(std::make_unique<ScriptedSink>(receivers_[entry.name], loop_->executor(),
+                                                                       static_cast<std::size_t>(entry.concurrency)));
+  };
+  auto started = Broker::Start(std::move(deps), Config(std::move(endpoints)));
+  if (!started) return started.error();
+  broker_ = std::move(*started);
+  return {};
+}
+
+Result<void> World::Apply(std::vector<config::Endpoint> endpoints) {
+  return broker_->Apply(Config(std::move(endpoints)));
+}
+
+void World::Stop() {
+  if (broker_) broker_->Stop(std::chrono::milliseconds(200));
+  broker_.reset();
+  loop_.reset();
+}
+
+void World::Append(const std::string& repository, int count, store::Action action) {
+  const auto appended = store_->WriteNow([&](store::Tx& tx) -> Result<bool> {
+    for (int i = 0; i < count; ++i) {
+      store::Event event;
+      event.action = action;
+      event.kind = store::Kind::kManifest;
+      event.repository = repository;
+      event.media_type = "application/vnd.oci.image.manifest.v1+json";
+      store::Append(tx, std::move(event));
+    }
+    return true;
+  });
+  if (!appended) throw std::runtime_error(appended.error().detail);
+}
+
+EndpointStatus World::StatusOf(const std::string& name) const {
+  for (EndpointStatus& status : broker_->Status()) {
+    if (status.name == name) return status;
+  }
+  throw std::runtime_error("no endpoint " + name);
+}
+
+std::vector<store::Cursor> World::Cursors() {
+  return *store_->ReadNow(
+      [](store::Snapshot& s) -> Result<std::vector<store::Cursor>> { return store::LoadCursors(s); });
+}
+
+std::vector<store::DeadLetter> World::Dead(const std::string& name) {
+  return *store_->ReadNow(
+      [&](store::Snapshot& s) -> Result<std::vector<store::DeadLetter>> { return store::ListDead(s, name, 0, 1'000); });
+}
+
+bool World::Eventually(const std::function<bool()>& condition, std::chrono::seconds patience) {
+  const auto end = std::chrono::steady_clock::now() + patience;
+  while (!condition()) {
+    if (std::chrono::steady_clock::now() > end) return false;
+    std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  }
+  return true;
+}
+
+}  // namespace portcall::broker

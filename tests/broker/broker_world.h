@@ -1,0 +1,78 @@
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "broker/broker.h"
+#include "store/cursors.h"
+#include "store/event_log.h"
+#include "tests/support/temp_dir.h"
+
+namespace portcall::broker {
+
+// What scripted sinks saw, for the test's thread.
+class Receiver {
+ public:
+  using Answer = std::function<sinks::Outcome(const store::Event&)>;
+
+  static sinks::Outcome Accept();
+  static sinks::Outcome Fail(int status = 503);
+
+  void Set(Answer answer);
+  sinks::Outcome Take(const store::Event& event);
+  // Waits until `count` events were accepted.
+  bool Await(std::size_t count, std::chrono::seconds patience = std::chrono::seconds(20));
+  std::vector<store::Seq> accepted() const;
+  std::vector<std::string> ids() const;
+  void Hold(bool held);  // attempts do not end meanwhile
+  bool held() const { return held_.load(); }
+
+ private:
+  mutable std::mutex mutex_;
+  std::condition_variable changed_;
+  Answer answer_;
+  std::vector<store::Seq> accepted_;
+  std::vector<std::string> ids_;
+  std::atomic<bool> held_ = false;
+};
+
+// A real store in a folder of its own, and a broker over it whose sinks are scripted.
+class World {
+ public:
+  World();
+  ~World();
+
+  config::Endpoint Entry(const std::string& name);
+  Result<void> Start(std::vector<config::Endpoint> endpoints);
+  Result<void> Apply(std::vector<config::Endpoint> endpoints);
+  void Stop();  // the broker
+  void Append(const std::string& repository, int count = 1, store::Action action = store::Action::kPush);
+  Receiver& receiver(const std::string& name) { return receivers_[name]; }
+  EndpointStatus StatusOf(const std::string& name) const;
+  std::vector<store::Cursor> Cursors();
+  std::vector<store::DeadLetter> Dead(const std::string& name);
+  store::Store& store() { return *store_; }
+  Broker& broker() { return *broker_; }
+  std::string Metrics() const { return metrics_.Text(); }
+  // Asks until it is so.
+  bool Eventually(const std::function<bool()>& condition, std::chrono::seconds patience = std::chrono::seconds(20));
+
+ private:
+  config::ConfigPtr Config(std::vector<config::Endpoint> endpoints);
+  testing::TempDir folder_;
+  runtime::Log log_;
+  runtime::Metrics metrics_;
+  asio::thread_pool pool_{4};
+  std::unique_ptr<store::Store> store_;
+  std::map<std::string, Receiver> receivers_;
+  std::unique_ptr<runtime::Loop> loop_;
+  std::unique_ptr<Broker> broker_;
+};
+
+}  // namespace portcall::broker

@@ -1,0 +1,96 @@
+#include "broker/lifecycle.h"
+
+#include <gtest/gtest.h>
+
+#include "tests/broker/broker_world.h"
+
+namespace portcall::broker {
+namespace {
+
+config::Config File(std::vector<config::Endpoint> endpoints) {
+  config::Config config;
+  config.endpoints = std::move(endpoints);
+  return config;
+}
+
+TEST(Lifecycle, ReadsTimes) {
+  EXPECT_EQ(ParseTime("1970-01-01T00:00:01Z"), kSecond);
+  EXPECT_EQ(ParseTime("1970-01-01T01:00:01.5+01:00"), kSecond + kSecond / 2);
+  EXPECT_EQ(ParseTime("1969-12-31T23:00:00-01:00"), 0);
+  EXPECT_FALSE(ParseTime("2999-01-01T00:00:00Z"));  // beyond what is stored
+  EXPECT_FALSE(ParseTime("yesterday"));
+  EXPECT_FALSE(ParseTime("1970-01-01T00:00:01"));
+  EXPECT_FALSE(ParseTime("1970-01-01T00:00:01Zulu"));
+}
+
+TEST(Lifecycle, ANewEndpointStartsWhereItsEntrySays) {
+  World world;
+  world.Append("repo", 5);
+  auto latest = world.Entry("latest"), earliest = world.Entry("earliest"), dated = world.Entry("dated");
+  earliest.from = "earliest";
+  dated.from = "2250-01-01T00:00:00Z";
+  auto opened = OpenEndpoints(world.store(), File({latest, earliest, dated}));
+  ASSERT_TRUE(opened);
+  EXPECT_EQ(opened->open[0].cursor.settled_through, 5);
+  EXPECT_EQ(opened->open[1].cursor.settled_through, 0);
+  EXPECT_EQ(opened->open[2].cursor.settled_through, 5);
+}
+
+TEST(Lifecycle, ABadTimeOpensNothing) {
+  World world;
+  auto entry = world.Entry("hook");
+  entry.from = "soon";
+  const auto opened = OpenEndpoints(world.store(), File({entry}));
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Errc::kInvalid);
+  EXPECT_TRUE(world.Cursors().empty());
+}
+
+TEST(Lifecycle, WasTakesTheBacklogOver) {
+  World world;
+  auto entry = world.Entry("old");
+  const auto before = OpenEndpoints(world.store(), File({entry}));
+  ASSERT_TRUE(before);
+  world.Append("repo", 3);
+  entry.name = "new";
+  entry.was = "old";
+  const auto after = OpenEndpoints(world.store(), File({entry}));
+  ASSERT_TRUE(after);
+  EXPECT_EQ(after->open[0].cursor.id, before->open[0].cursor.id);
+  EXPECT_EQ(after->open[0].cursor.settled_through, 0);
+  EXPECT_TRUE(after->orphans.empty());
+  ASSERT_EQ(world.Cursors().size(), 1u);
+  EXPECT_EQ(world.Cursors()[0].endpoint, "new");
+}
+
+TEST(Lifecycle, DisablingMakesAnOrphanThatEndsAtTheHead) {
+  World world;
+  auto entry = world.Entry("hook");
+  ASSERT_TRUE(OpenEndpoints(world.store(), File({entry})));
+  world.Append("repo", 3);
+  entry.disabled = true;
+  const auto opened = OpenEndpoints(world.store(), File({entry}));
+  ASSERT_TRUE(opened);
+  EXPECT_TRUE(opened->open.empty());
+  ASSERT_EQ(opened->orphans.size(), 1u);
+  EXPECT_EQ(world.Cursors()[0].kind, store::CursorKind::kRemoved);
+  EXPECT_EQ(world.Cursors()[0].through, 3);
+}
+
+TEST(Lifecycle, ACursorBeyondTheLogIsRefused) {
+  World world;
+  const auto put = world.store().WriteNow([](store::Tx& tx) -> Result<bool> {
+    store::Cursor cursor;
+    cursor.endpoint = "hook";
+    cursor.settled_through = 99;
+    store::PutCursor(tx, cursor);
+    return true;
+  });
+  ASSERT_TRUE(put);
+  const auto opened = OpenEndpoints(world.store(), File({world.Entry("hook")}));
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Errc::kInvalid);
+}
+
+}  // namespace
+}  // namespace portcall::broker

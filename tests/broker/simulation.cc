@@ -1,0 +1,206 @@
+#include "tests/broker/simulation.h"
+
+#include <algorithm>
+
+namespace portcall::broker {
+
+Simulation::Simulation(config::Endpoint endpoint, std::uint64_t seed) : endpoint_(std::move(endpoint)), chance_(seed) {
+  receiver = [](const store::Event&, Moment) {
+    sinks::Outcome outcome;
+    outcome.verdict = sinks::Verdict::kDelivered;
+    outcome.status = 200;
+    return outcome;
+  };
+  cursor.id = 1;
+  Start();
+}
+
+void Simulation::Start() {
+  std::vector<store::ParkedLane> parked;
+  for (const auto& [key, row] : rows) parked.push_back(row);
+  core_ = std::make_unique<EndpointCore>(endpoint_, cursor, std::move(parked), "", now(), chance_.Next());
+  happenings_ = {};
+  in_flight_.clear();
+  accepted_before_.clear();
+  for (const auto& [seq, times] : accepted) accepted_before_.insert(seq);
+  duplicates_in_this_life_ = 0;
+  ++life_;
+  std::int64_t matched = 0;
+  for (std::size_t i = static_cast<std::size_t>(cursor.through); i < log.size(); ++i) {
+    matched += core_->filter().Wants(*log[i]) ? 1 : 0;
+  }
+  core_->Counted(matched, static_cast<store::Seq>(log.size()), now());
+}
+
+void Simulation::Append(const std::string& repository, store::Action action) {
+  auto event = std::make_shared<store::Event>();
+  event->seq = static_cast<store::Seq>(log.size()) + 1;
+  event->id = "id-" + std::to_string(event->seq);
+  event->recorded_at = now().wall;
+  event->action = action;
+  event->repository = repository;
+  log.push_back(event);
+  if (core_->filter().Wants(*event)) lanes_[LaneOf(*event, endpoint_.order)].push_back(event->seq);
+  core_->Counted(core_->filter().Wants(*event) ? 1 : 0, event->seq, now());
+}
+
+void Simulation::At(Ticks delay, std::function<void()> run) {
+  happenings_.push({now_ + delay, ++order_, std::move(run)});
+}
+
+void Simulation::Violate(const std::string& what) {
+  if (violations.size() < 10) violations.push_back(what + " at " + std::to_string(now_ / kMillisecond) + " ms");
+}
+
+void Simulation::Feed() {
+  while (core_->WantsEvents() && core_->scan() < static_cast<store::Seq>(log.size())) {
+    const auto first = static_cast<std::size_t>(core_->scan());
+    const std::size_t count = std::min<std::size_t>(log.size() - first, 1 + chance_.Next() % 1'024);
+    core_->Scan(std::span(log).subspan(first, count), static_cast<store::Seq>(first + count), now());
+  }
+}
+
+void Simulation::Drive() {
+  if (core_->paused().empty()) Feed();
+  Attempt attempt;
+  while (core_->Claim(now(), attempt)) Send(attempt);
+  while (auto read = core_->NextLaneRead(now())) ReadLane(*read);
+  if (core_->paused().empty()) Feed();
+  while (core_->Claim(now(), attempt)) Send(attempt);
+  if (auto settlement = core_->TakeSettlement(now())) {
+    At(static_cast<Ticks>(chance_.Unit() * 2 * static_cast<double>(flush_latency)), [this, s = std::move(*settlement)] {
+      Commit(s);
+      core_->Flushed();
+    });
+  }
+  for (Note& note : core_->TakeNotes()) {
+    if (note.kind == Note::Kind::kDead) died_.insert(std::stoll(note.event.substr(3)));
+    notes.push_back(std::move(note));
+  }
+  if (core_->slots() > EndpointCore::kLookAhead) Violate("look-ahead beyond its bound");
+  if (core_->held() > EndpointCore::kMaxHeld + core_->parked()) Violate("held events beyond their bound");
+  in_flight_peak = std::max(in_flight_peak, core_->in_flight());
+}
+
+void Simulation::CheckOrder(const store::Event& event) {
+  const std::string key = LaneOf(event, endpoint_.order);
+  const auto& lane = lanes_[key];
+  std::size_t& prefix = ended_prefix_[key];
+  while (prefix < lane.size() && Ended(lane[prefix])) ++prefix;
+  if (prefix < lane.size() && lane[prefix] < event.seq) {
+    Violate("event " + std::to_string(event.seq) + " overtook " + std::to_string(lane[prefix]));
+  }
+}
+
+void Simulation::Send(Attempt attempt) {
+  const store::Event& event = *attempt.event;
+  sent_at.emplace_back(now_, event.seq);
+  // Deaths that were decided in this turn count before what follows them.
+  for (Note& note : core_->TakeNotes()) {
+    if (note.kind == Note::Kind::kDead) died_.insert(std::stoll(note.event.substr(3)));
+    notes.push_back(std::move(note));
+  }
+  if (sends[event.seq]++ == 0) CheckOrder(event);
+  if (accepted.contains(event.seq)) {
+    if (!accepted_before_.contains(event.seq)) Violate("sent again without a crash: " + std::to_string(event.seq));
+    if (++duplicates_in_this_life_ > endpoint_.concurrency + 1'024) Violate("too many duplicates after a crash");
+  }
+  if (!endpoint_.retry_on_timeout && (accepted.contains(event.seq) || unanswered.contains(event.seq))) {
+    Violate("not idempotent, yet sent again: " + std::to_string(event.seq));
+  }
+  in_flight_[attempt.id] = attempt.event;
+  const auto delay = static_cast<Ticks>((0.5 + chance_.Unit()) * static_cast<double>(latency));
+  At(delay, [this, attempt = std::move(attempt)] {
+    sinks::Outcome outcome = receiver(*attempt.event, now());
+    if (outcome.verdict == sinks::Verdict::kDelivered) ++accepted[attempt.event->seq];
+    if (outcome.status == 0) unanswered.insert(attempt.event->seq);
+    in_flight_.erase(attempt.id);
+    core_->OnOutcome(attempt, outcome, now());
+  });
+}
+
+void Simulation::ReadLane(const LaneRead& read) {
+  At(read_latency, [this, read] {
+    if (chance_.Unit() < 0.02) return core_->OnLaneFailed(read);
+    std::vector<store::EventPtr> events;
+    for (auto i = static_cast<std::size_t>(read.after); i < static_cast<std::size_t>(read.through); ++i) {
+      if (events.size() < read.limit && LaneOf(*log[i], endpoint_.order) == read.lane) events.push_back(log[i]);
+    }
+    core_->OnLane(read, events, now());
+  });
+}
+
+void Simulation::Commit(const store::Settlement& s) {
+  if (s.settled_through < cursor.settled_through) Violate("the cursor moved back");
+  if (s.settled_through > static_cast<store::Seq>(log.size())) Violate("the cursor passed the head");
+  if (s.settled > s.matched) Violate("settled more than matched");
+  cursor.settled_through = s.settled_through;
+  cursor.through = s.through;
+  cursor.matched = s.matched;
+  cursor.settled = s.settled;
+  for (const auto& row : s.park) rows[row.lane] = row;
+  for (const auto& lane : s.unpark) rows.erase(lane);
+  for (const auto& letter : s.dead) {
+    if (dead.contains(letter.event.seq)) Violate("died twice: " + letter.event.id);
+    dead[letter.event.seq] = letter;
+  }
+  attempts.insert(attempts.end(), s.attempts.begin(), s.attempts.end());
+}
+
+void Simulation::RunFor(Ticks duration) {
+  const Ticks end = now_ + duration;
+  Drive();
+  while (now_ < end) {
+    const Ticks wake = std::max(now_ + 1'000, core_->Wake(now()));
+    const Ticks next = happenings_.empty() ? kNever : happenings_.top().at;
+    now_ = std::min({end, wake, std::max(next, now_)});
+    while (!happenings_.empty() && happenings_.top().at <= now_) {
+      auto run = happenings_.top().run;
+      happenings_.pop();
+      run();
+      Drive();
+    }
+    Drive();
+  }
+}
+
+bool Simulation::Settled() {
+  return core_->idle() && rows.empty() && cursor.settled_through == static_cast<store::Seq>(log.size()) &&
+         cursor.matched == cursor.settled;
+}
+
+bool Simulation::RunUntilIdle(Ticks limit) {
+  const Ticks end = now_ + limit;
+  while (now_ < end && !Settled()) RunFor(100 * kMillisecond);
+  return Settled();
+}
+
+void Simulation::Crash() {
+  for (const auto& [id, event] : in_flight_) {
+    unanswered.insert(event->seq);
+    if (chance_.Unit() < 0.5) ++accepted[event->seq];
+  }
+  // What was decided but not stored is undone; what followed it may have been sent.
+  Start();
+}
+
+void Simulation::Restart() {
+  core_->Stop(true);
+  for (int i = 0; i < 10'000 && (core_->in_flight() > 0 || !happenings_.empty()); ++i) RunFor(kMillisecond);
+  for (int i = 0; i < 5; ++i) {
+    if (auto settlement = core_->TakeSettlement(now(), true)) {
+      Commit(*settlement);
+      core_->Flushed();
+    }
+  }
+  Start();
+}
+
+void Simulation::Reload(config::Endpoint endpoint) {
+  core_->Stop(true);
+  RunFor(kSecond);
+  endpoint_ = std::move(endpoint);
+  Restart();
+}
+
+}  // namespace portcall::broker

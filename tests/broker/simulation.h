@@ -1,0 +1,87 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <queue>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "broker/endpoint_core.h"
+
+namespace portcall::broker {
+
+// A virtual world around one EndpointCore: a log, a store that may lose what was not flushed, a receiver that keeps a
+// ledger. Time moves from one happening to the next.
+class Simulation {
+ public:
+  using Receiver = std::function<sinks::Outcome(const store::Event&, Moment)>;
+
+  Simulation(config::Endpoint endpoint, std::uint64_t seed);
+
+  void Append(const std::string& repository, store::Action action = store::Action::kPush);
+  void RunFor(Ticks duration);
+  bool RunUntilIdle(Ticks limit);  // everything wanted is settled and on disk
+  void Crash();                    // loses what was not flushed; attempts in flight may or may not have arrived
+  void Restart();                  // stops in order, then starts again
+  void Reload(config::Endpoint endpoint);
+
+  EndpointCore& core() { return *core_; }
+  Moment now() const { return {now_, now_ + kEpoch}; }
+  const config::Endpoint& endpoint() const { return endpoint_; }
+
+  Receiver receiver;                 // how an attempt ends
+  Ticks latency = 2 * kMillisecond;  // of an attempt, before jitter
+  Ticks flush_latency = 3 * kMillisecond, read_latency = kMillisecond;
+
+  std::vector<store::EventPtr> log;
+  std::map<store::Seq, int> sends, accepted;
+  std::set<store::Seq> unanswered;               // ended without an answer
+  std::map<store::Seq, store::DeadLetter> dead;  // as stored
+  store::Cursor cursor;                          // as stored
+  std::map<std::string, store::ParkedLane> rows;
+  std::vector<store::AttemptRow> attempts;
+  std::vector<Note> notes;
+  std::vector<std::pair<Ticks, store::Seq>> sent_at;
+  std::vector<std::string> violations;
+  int in_flight_peak = 0;
+
+ private:
+  static constexpr Ticks kEpoch = 1'700'000'000 * kSecond;
+  struct Happening {
+    Ticks at;
+    std::uint64_t order;
+    std::function<void()> run;
+    bool operator<(const Happening& other) const { return std::tie(other.at, other.order) < std::tie(at, order); }
+  };
+  void Start();
+  void At(Ticks delay, std::function<void()> run);
+  void Drive();
+  void Feed();
+  void Send(Attempt attempt);
+  void ReadLane(const LaneRead& read);
+  void Commit(const store::Settlement& settlement);
+  void CheckOrder(const store::Event& event);
+  bool Ended(store::Seq seq) const { return accepted.contains(seq) || died_.contains(seq); }
+  void Violate(const std::string& what);
+  bool Settled();
+
+  config::Endpoint endpoint_;
+  Chance chance_;
+  std::unique_ptr<EndpointCore> core_;
+  std::priority_queue<Happening> happenings_;
+  std::map<std::string, std::vector<store::Seq>> lanes_;
+  std::map<std::string, std::size_t> ended_prefix_;
+  std::set<store::Seq> died_;  // as decided
+  std::set<store::Seq> sent_in_this_life_;
+  std::set<store::Seq> accepted_before_;  // this life
+  std::optional<Attempt> in_flight_dummy_;
+  std::map<AttemptId, store::EventPtr> in_flight_;
+  std::int64_t duplicates_in_this_life_ = 0;
+  Ticks now_ = kSecond;
+  std::uint64_t order_ = 0, life_ = 0;
+};
+
+}  // namespace portcall::broker
