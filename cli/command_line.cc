@@ -1,0 +1,82 @@
+#include "cli/command_line.h"
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <ostream>
+#include <string_view>
+
+#include "cli/check.h"
+#include "cli/serve.h"
+#include "cli/version.h"
+
+namespace portcall::cli {
+namespace {
+
+constexpr int kUsage = 2;
+constexpr const char* kPathVariable = "REGISTRY_CONFIGURATION_PATH";
+
+struct Arguments {
+  std::string config;
+  std::int64_t wait_ms = 60'000;
+};
+
+void AddConfig(CLI::App& command, Arguments& arguments) {
+  command.add_option("CONFIG", arguments.config, std::string("the configuration file; default: $") + kPathVariable);
+}
+
+// The file to read, or nothing after having said what is missing.
+bool FindConfig(Arguments& arguments, const Environment& environment, std::ostream& err) {
+  if (!arguments.config.empty()) return true;
+  if (const auto found = environment.find(kPathVariable); found != environment.end()) arguments.config = found->second;
+  if (!arguments.config.empty()) return true;
+  err << "portcall: no configuration file: name it, or set " << kPathVariable << '\n';
+  return false;
+}
+
+}  // namespace
+
+Environment ReadEnvironment(const char* const* environment) {
+  Environment result;
+  for (; environment != nullptr && *environment != nullptr; ++environment) {
+    const std::string_view entry = *environment;
+    const auto equals = entry.find('=');
+    if (equals == std::string_view::npos) continue;
+    result.emplace(entry.substr(0, equals), entry.substr(equals + 1));
+  }
+  return result;
+}
+
+int Run(int argc, const char* const* argv, const Environment& environment, std::ostream& out, std::ostream& err) {
+  Arguments arguments;
+  CLI::App app("Portcall: a container registry whose notifications arrive", "portcall");
+  app.require_subcommand(1);
+  app.failure_message(CLI::FailureMessage::help);
+  CLI::App* serve = app.add_subcommand("serve", "run the registry and deliver its events");
+  AddConfig(*serve, arguments);
+  const std::map<std::string, std::int64_t> units = {{"ms", 1}, {"s", 1000}, {"m", 60'000}, {"h", 3'600'000}};
+  serve->add_option("--wait", arguments.wait_ms, "how long to wait for another server that holds the data (60s)")
+      ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::UNIT_REQUIRED, "DURATION"));
+  CLI::App* check = app.add_subcommand("check", "say everything that is wrong with a configuration file");
+  AddConfig(*check, arguments);
+  CLI::App* version = app.add_subcommand("version", "print the version");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& e) {
+    return app.exit(e, out, err) == 0 ? 0 : kUsage;
+  }
+  if (version->parsed()) {
+    out << "portcall " << kVersion << '\n';
+    return 0;
+  }
+  if (!FindConfig(arguments, environment, err)) return kUsage;
+  if (check->parsed()) return Check(arguments.config, environment, out);
+  ServeOptions options;
+  options.config_path = arguments.config;
+  options.environment = environment;
+  options.wait = std::chrono::milliseconds(arguments.wait_ms);
+  options.command_line.assign(argv, argv + argc);
+  return Serve(options, err);
+}
+
+}  // namespace portcall::cli

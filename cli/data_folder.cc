@@ -1,0 +1,25 @@
+#include "cli/data_folder.h"
+
+#include <string>
+#include <system_error>
+
+#include "store/blobs/blob_store.h"
+
+namespace portcall::cli {
+
+namespace fs = std::filesystem;
+
+Result<void> PrepareDataFolder(const fs::path& root, const fs::path& database) {
+  std::error_code ec;
+  if (!fs::exists(database, ec) && store::BlobStore::HasRepositories(root)) {
+    return Error(Errc::kInvalid, root.string() + " holds the repositories of another registry, and " +
+                                     database.string() +
+                                     " does not exist: run `portcall import` to take them over, or name another "
+                                     "storage.filesystem.rootdirectory");
+  }
+  fs::create_directories(root, ec);
+  if (ec) return Error(Errc::kUnavailable, root.string() + ": " + ec.message());
+  return {};
+}
+
+}  // namespace portcall::cli

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
+namespace portcall::cli {
+
+// Which checks fail now, by name. Callable from any thread.
+class Health {
+ public:
+  // Called on the caller's thread whenever the process turns unhealthy or healthy, in order.
+  using OnTurn = std::function<void(bool healthy)>;
+  explicit Health(OnTurn on_turn) : on_turn_(std::move(on_turn)) {}
+
+  void Fail(const std::string& check, std::string why);
+  void Pass(const std::string& check);
+  std::map<std::string, std::string> failing() const;
+  bool healthy() const;
+
+ private:
+  const OnTurn on_turn_;
+  mutable std::mutex mutex_;
+  std::map<std::string, std::string> failing_;
+};
+
+}  // namespace portcall::cli

@@ -1,0 +1,109 @@
+#include "cli/serve.h"
+
+#include <unistd.h>
+
+#include <csignal>
+#include <ostream>
+#include <thread>
+
+#include "cli/app.h"
+#include "cli/data_folder.h"
+#include "cli/data_lock.h"
+#include "cli/signals.h"
+#include "config/load.h"
+
+namespace portcall::cli {
+namespace {
+
+constexpr int kFailed = 1, kUnfit = 2;
+// How long a drain may pass its own limit before the process is ended without one.
+constexpr std::chrono::seconds kOverrun(10);
+
+int ExitCodeOf(const Error& error) { return error.code == Errc::kInvalid ? kUnfit : kFailed; }
+
+void LogProblems(runtime::Log& log, const config::Loaded& loaded) {
+  for (const config::Problem& problem : loaded.problems) {
+    if (problem.severity == config::Severity::kError) {
+      log.Error(problem.Text());
+    } else {
+      log.Warn(problem.Text());
+    }
+  }
+}
+
+void Reload(const ServeOptions& options, App& app, runtime::Log& log) {
+  const config::Loaded loaded = config::Load(options.config_path, options.environment, config::Strictness::kServe);
+  LogProblems(log, loaded);
+  if (!loaded.config) {
+    log.Error("configuration not reloaded, the old one stays: the file has errors");
+    return;
+  }
+  if (auto applied = app.Apply(loaded.config); !applied) {
+    log.Error("configuration not reloaded, the old one stays: " + applied.error().detail);
+    return;
+  }
+  log.Info("configuration reloaded", {{"file", options.config_path}});
+}
+
+// Ends the process when a second signal comes or the drain hangs.
+std::jthread StartWatchdog(const Signals& signals, std::chrono::milliseconds patience, runtime::Log& log) {
+  return std::jthread([&signals, patience, &log](const std::stop_token& stop) {
+    const auto until = std::chrono::steady_clock::now() + patience;
+    while (!stop.stop_requested()) {
+      const auto signal = signals.Wait(std::chrono::milliseconds(50));
+      if (signal == SIGHUP) continue;
+      const bool late = std::chrono::steady_clock::now() >= until;
+      if (!signal && !late) continue;
+      log.Write(runtime::Level::kFatal, late ? "the shutdown hangs, ending at once" : "second signal, ending at once");
+      _exit(kFailed);
+    }
+  });
+}
+
+int RunUntilStopped(const ServeOptions& options, config::ConfigPtr config, const Signals& signals, runtime::Log& log) {
+  auto app = App::Start(std::move(config), options.command_line, log);
+  if (!app) {
+    log.Write(runtime::Level::kFatal, app.error().detail);
+    return ExitCodeOf(app.error());
+  }
+  int signal = 0;
+  while ((signal = signals.Wait()) == SIGHUP) Reload(options, **app, log);
+  const std::jthread watchdog = StartWatchdog(signals, (*app)->drain_timeout() + kOverrun, log);
+  (*app)->Stop();
+  app->reset();
+  log.Info("stopped");
+  return 0;
+}
+
+}  // namespace
+
+int Serve(const ServeOptions& options, std::ostream& err) {
+  const Signals signals;
+  const config::Loaded loaded = config::Load(options.config_path, options.environment, config::Strictness::kServe);
+  if (!loaded.config) {
+    for (const config::Problem& problem : loaded.problems) err << problem.Text() << '\n';
+    return kUnfit;
+  }
+  runtime::Log log(LogOptionsOf(loaded.config->log));
+  LogProblems(log, loaded);
+
+  const config::StorageConfig& storage = loaded.config->storage;
+  if (auto prepared = PrepareDataFolder(storage.root_directory, DatabaseOf(storage)); !prepared) {
+    log.Write(runtime::Level::kFatal, prepared.error().detail);
+    return ExitCodeOf(prepared.error());
+  }
+  bool said = false;
+  const auto pause = [&](std::chrono::milliseconds moment) {
+    if (!std::exchange(said, true)) log.Info("waiting for another process that holds " + storage.root_directory);
+    const auto signal = signals.Wait(moment);
+    return !signal || *signal == SIGHUP;
+  };
+  const auto lock = DataLock::Take(storage.root_directory, options.wait, pause);
+  if (!lock) {
+    log.Write(runtime::Level::kFatal, lock.error().detail);
+    return kFailed;
+  }
+  return RunUntilStopped(options, loaded.config, signals, log);
+}
+
+}  // namespace portcall::cli

@@ -1,0 +1,15 @@
+"""Certificates for 127.0.0.1 and localhost that sign themselves."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.clients import run
+
+
+def make_certificate(folder: Path, name: str = "server", common_name: str = "localhost") -> tuple[Path, Path]:
+    certificate, key = folder / f"{name}.crt", folder / f"{name}.key"
+    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
+        "-subj", f"/CN={common_name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1",
+        "-keyout", key, "-out", certificate)
+    return certificate, key

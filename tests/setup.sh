@@ -1,0 +1,47 @@
+#!/usr/bin/env bash
+# Installs what is missing on Debian 12, and nothing else: setup.sh [build] [quickstart] [test] [bench]
+set -euo pipefail
+
+build=(clang-19 lld-19 llvm-19 libclang-rt-19-dev libboost1.81-dev libboost-url1.81-dev libsqlite3-dev librdkafka-dev
+  prometheus-cpp-dev nlohmann-json3-dev libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev libgtest-dev libgmock-dev
+  libssl-dev ccache cmake ninja-build pkg-config)
+quickstart=(skopeo umoci python3 curl)
+tests=(clang-tidy-19 clang-format-19 python3 python3-pytest python3-pytest-xdist skopeo umoci podman buildah containerd
+  docker.io prometheus docker-registry curl jq openssl)
+bench=(docker-registry nginx wrk python3 openssl)
+
+wanted=()
+for part in "${@:-build}"; do
+  case "$part" in
+    build) wanted+=("${build[@]}") ;;
+    quickstart) wanted+=("${build[@]}" "${quickstart[@]}") ;;
+    test) wanted+=("${build[@]}" "${tests[@]}") ;;
+    bench) wanted+=("${build[@]}" "${bench[@]}") ;;
+    *) echo "setup.sh: unknown part '$part' (build, quickstart, test, bench)" >&2; exit 2 ;;
+  esac
+done
+
+# One query for all. What dpkg has never heard of goes to its stderr and stays out of the list.
+installed=" $(dpkg-query -W -f '${db:Status-Status}:${Package} ' "${wanted[@]}" 2>/dev/null || true)"
+missing=()
+for package in "${wanted[@]}"; do
+  [[ "$installed" == *" installed:$package "* || " ${missing[*]-} " == *" $package "* ]] || missing+=("$package")
+done
+((${#missing[@]})) || exit 0
+
+if ((EUID != 0)); then
+  echo "setup.sh: missing packages, and only root can install them. Run: sudo apt-get install --no-install-recommends ${missing[*]}" >&2
+  exit 1
+fi
+
+# Debian starts the services that it installs (docker, containerd, nginx, a registry on port 5000): not here.
+guard=/usr/sbin/policy-rc.d
+if [[ ! -e $guard ]]; then
+  trap 'rm -f "$guard"' EXIT
+  printf '#!/bin/sh\nexit 101\n' >"$guard"
+  chmod 755 "$guard"
+fi
+export DEBIAN_FRONTEND=noninteractive
+echo "setup.sh: installing ${missing[*]}"
+apt-get update -qq
+apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null
