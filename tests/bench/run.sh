@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Installs the peers, builds the release binary and the tools, measures, and prints ratios: run.sh [--quick] [NAME ...]
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+tests/setup.sh bench
+[[ -f build/release/build.ninja ]] || cmake --preset release >/dev/null
+cmake --build build/release --target portcall bench_receiver bench_loadgen bench_append -j"$(nproc)"
+export PORTCALL_BINARY="$PWD/build/release/cli/portcall" PORTCALL_BUILD="$PWD/build/release" PYTHONPATH="$PWD/tests:$PWD/tests/bench"
+exec /usr/bin/python3 tests/bench/main.py "$@"

@@ -1,0 +1,160 @@
+"""Files that must not start: exit code 2, and a message that says where, what, and what was probably meant."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from harness.certificates import make_certificate
+from harness.ports import free_port
+from harness.server import Server, run_command
+
+GOOD = """\
+version: 0.1
+storage:
+  filesystem:
+    rootdirectory: {root}
+http:
+  addr: {addr}
+notifications:
+  endpoints:
+    - name: main
+      url: http://127.0.0.1:1/events
+      timeout: 2s
+"""
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    path = tmp_path / "config.yml"
+    path.write_text(GOOD.format(root=tmp_path / "data", addr=f"127.0.0.1:{free_port()}"))
+    return path
+
+
+def both_refuse(path: Path, *patterns: str) -> None:
+    """check and serve say the same, and nothing was made in the data folder."""
+    for command in ("check", "serve"):
+        done = run_command(command, str(path))
+        said = done.stdout + done.stderr
+        assert done.returncode == 2, f"{command}: exit {done.returncode}\n{said}"
+        for pattern in patterns:
+            assert re.search(pattern, said), f"{command}: no {pattern!r} in\n{said}"
+    assert not (path.parent / "data").exists()
+
+
+def test_a_good_file_passes(file: Path) -> None:
+    done = run_command("check", str(file))
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert f"{file}: ok" in done.stdout
+
+
+# What to replace, by what, and what must be said: line:column: error: key: message.
+CASES = {
+    "broken YAML": ("addr: {addr}", "addr: [127.0.0.1", r"config\.yml:\d+:\d+: error: "),
+    "tab as indentation": ("  addr:", "\taddr:", r"config\.yml:\d+:\d+: error: "),
+    "not a map": ("version: 0.1", "- version", r"error: "),
+    "version missing": ("version: 0.1\n", "", r"error: version: "),
+    "unknown version": ("version: 0.1", "version: 9.9", r"config\.yml:1:\d+: error: version: "),
+    "storage missing": ("storage:\n  filesystem:\n    rootdirectory: {root}\n", "", r"error: storage: is missing"),
+    "wrong type": ("timeout: 2s", "timeout: [2s]", r":11:\d+: error: notifications\.endpoints\[0\]\.timeout: "),
+    "word for a number": ("timeout: 2s", "threshold: many", r":11:\d+: error: notifications\.endpoints\[0\]\.threshold: "),
+    "no unit": ("timeout: 2s", "timeout: 5", r":11:\d+: error: notifications\.endpoints\[0\]\.timeout: .*5s"),
+    "unknown unit": ("timeout: 2s", "timeout: 2d", r":11:\d+: error: notifications\.endpoints\[0\]\.timeout: "),
+    "unknown key": ("timeout: 2s", "treshold: 5", r"endpoints\[0\]\.treshold: .*threshold"),
+    "unknown action": ("timeout: 2s", "ignore: {{actions: [pusch]}}", r"'?pusch'?.* is no action.*push"),
+    "endpoint without url": ("      url: http://127.0.0.1:1/events\n", "", r"notifications\.endpoints\[0\]\.url: is missing"),
+    "endpoint without name": ("- name: main\n      url", "- url", r"notifications\.endpoints\[0\]\.name: is missing.*127\.0\.0\.1"),
+    "impossible url": ("http://127.0.0.1:1/events", "ftp://host/", r"endpoints\[0\]\.url: .*http or https"),
+    "url without scheme": ("http://127.0.0.1:1/events", "host/path", r"endpoints\[0\]\.url: has no scheme"),
+    "port too large": ("addr: {addr}", "addr: 127.0.0.1:99999", r":6:\d+: error: http\.addr: .*65535"),
+    "no port": ("addr: {addr}", "addr: 127.0.0.1", r"http\.addr: .*has no port"),
+    "impossible address": ("addr: {addr}", "addr: 300.1.1.1:5000", r"http\.addr: 300\.1\.1\.1 is no IPv4 address"),
+    "unreadable certificate": ("addr: {addr}", "addr: {addr}\n  tls: {{certificate: /none.crt, key: /none.key}}",
+                               r"http\.tls\.certificate: .*/none\.crt.* does not exist"),
+    "key without certificate": ("addr: {addr}", "addr: {addr}\n  tls: {{key: {file}}}", r"http\.tls\.key: .*certificate is missing"),
+    "other storage": ("  filesystem:\n    rootdirectory: {root}", "  s3: {{bucket: x}}", r"storage\.s3: .*does not work here"),
+    "protected registry": ("version: 0.1", "version: 0.1\nauth: {{token: {{realm: x, service: y, issuer: z}}}}", r"error: auth"),
+    "proxy": ("version: 0.1", "version: 0.1\nproxy: {{remoteurl: https://registry.example.com}}", r"error: proxy"),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_refused(file: Path, case: str) -> None:
+    old, new, pattern = CASES[case]
+    values = {"root": file.parent / "data", "addr": f"127.0.0.1:{free_port()}", "file": file}
+    assert old in GOOD
+    file.write_text(GOOD.replace(old, new).format(**values))
+    both_refuse(file, pattern)
+
+
+def test_all_mistakes_at_once(file: Path) -> None:
+    text = file.read_text().replace("timeout: 2s", "timeout: never").replace("version: 0.1", "version: 2")
+    file.write_text(text.replace("http://127.0.0.1:1/events", "nowhere"))
+    both_refuse(file, r"error: version: ", r"\[0\]\.timeout: ", r"\[0\]\.url: ")
+
+
+def test_two_endpoints_of_one_name(file: Path) -> None:
+    file.write_text(file.read_text() + "    - name: main\n      url: http://127.0.0.1:2/\n")
+    both_refuse(file, r"notifications\.endpoints\[1\]\.name: 'main'.*taken|\[1\]\.name: \"main\".*taken|\[1\]\.name: .*taken")
+
+
+def test_a_certificate_that_is_none(file: Path, tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path)
+    certificate.write_text("no certificate\n")
+    file.write_text(file.read_text().replace("http:\n", f"http:\n  tls: {{certificate: {certificate}, key: {key}}}\n", 1))
+    done = run_command("serve", str(file))
+    assert done.returncode == 2 and str(certificate) in done.stdout + done.stderr
+
+
+def test_a_missing_file() -> None:
+    done = run_command("check", "/nowhere/config.yml")
+    assert done.returncode == 2 and "/nowhere/config.yml" in done.stdout + done.stderr
+
+
+def test_unknown_keys_elsewhere_fail_check_only(file: Path) -> None:
+    file.write_text(file.read_text() + "novelty: true\n")
+    done = run_command("check", str(file))
+    assert done.returncode == 2 and "novelty" in done.stdout
+    server = Server(file.parent / "server", changes={"novelty": True})
+    with server.start():
+        assert "novelty" in server.log()
+
+
+def test_environment_overrides(file: Path) -> None:
+    done = run_command("check", str(file), environment={"REGISTRY_HTTP_ADDR": "127.0.0.1:99999"})
+    assert done.returncode == 2 and "REGISTRY_HTTP_ADDR" in done.stdout
+    done = run_command("check", str(file), environment={"REGISTRY_PORT": "tcp://10.0.0.1:5000"})
+    assert done.returncode == 0, done.stdout
+    endpoints = "[{name: a, url: 'http://127.0.0.1:1/', timeout: 500}]"
+    done = run_command("check", str(file), environment={"REGISTRY_NOTIFICATIONS_ENDPOINTS": endpoints})
+    assert done.returncode == 0 and re.search(r"timeout: .*500ms", done.stdout), done.stdout
+
+
+@pytest.mark.parametrize("timeout, backoff", [("500", "1000"), ("'500ms'", "'1s'")])
+def test_gitlabs_examples_mean_what_they_meant(file: Path, timeout: str, backoff: str) -> None:
+    text = file.read_text().replace("timeout: 2s", f"timeout: {timeout}\n      threshold: 5\n      backoff: {backoff}\n"
+                                    "      disabled: false\n      headers: <http.Header>")
+    if timeout == "'500ms'":
+        text = text.replace("headers: <http.Header>", 'headers:\n        "Authorization": ["AUTHORIZATION_EXAMPLE_TOKEN"]')
+    else:
+        text = text.replace("      headers: <http.Header>", "")
+    file.write_text(text)
+    done = run_command("check", str(file))
+    assert done.returncode == 0, done.stdout
+    warned = re.findall(r"warning: notifications\.endpoints\[0\]\.(?:timeout|backoff): .*", done.stdout)
+    assert len(warned) == (2 if timeout == "500" else 0), done.stdout
+    if warned:
+        assert "500ms" in warned[0] and "1s" in warned[1]
+
+
+@pytest.mark.parametrize("arguments", [[], ["serve"], ["dance"], ["serve", "--none", "x.yml"]])
+def test_wrong_command_lines(arguments: list[str]) -> None:
+    done = run_command(*arguments)
+    assert done.returncode == 2 and done.stdout + done.stderr
+
+
+def test_version() -> None:
+    done = run_command("version")
+    assert done.returncode == 0 and re.search(r"\d+\.\d+\.\d+", done.stdout)

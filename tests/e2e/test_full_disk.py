@@ -1,0 +1,76 @@
+"""A full disk: pushes get 503, pulls work, and it recovers by itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import need, wait
+from harness.images import digest_of, image
+from harness.receiver import Receiver
+from harness.registry_client import expect
+from harness.server import Server, endpoint
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """64 MiB of their own."""
+    need.root()
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder], capture_output=True, text=True)
+    if done.returncode != 0:
+        need.unavailable(f"mount does not work here: {done.stderr.strip()}")
+    yield folder
+    subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(folder: Path, leave: int) -> Path:
+    """A file that leaves only so many bytes free."""
+    free = os.statvfs(folder)
+    size = free.f_bavail * free.f_frsize - leave
+    ballast = folder / "ballast"
+    with ballast.open("wb") as out:
+        os.posix_fallocate(out.fileno(), 0, size)
+    return ballast
+
+
+@pytest.mark.parametrize("leave", [4 << 20, 0], ids=["below the reserve", "nothing left"])
+def test_a_full_disk(serve: Callable[..., Server], small_disk: Path, leave: int) -> None:
+    with Receiver(listening=False) as receiver:
+        server = serve([endpoint("main", receiver.url)],
+                       {"storage": {"filesystem": {"rootdirectory": str(small_disk / "data")}, "reserve": "8MiB"},
+                        "notifications": {"events": {"pull": "relaxed"}}})
+        client = server.client()
+        one = image(1)
+        client.push_image("acme/app", "v1", one)
+        ballast = fill(small_disk, leave)
+
+        def refused() -> bool:
+            answer = server.client().push_blob("acme/app", os.urandom(1000))
+            assert answer.status in (201, 202, 503), answer
+            return answer.status == 503
+
+        wait.until(refused, "pushes are refused", pause=0.2)
+        answer = server.client().push_blob("acme/app", os.urandom(1000))
+        assert (answer.status, answer.code) == (503, "UNAVAILABLE")
+        assert server.client().put_manifest("acme/app", "v2", one.manifest).status == 503
+        for data in one.blobs:
+            assert expect(server.client().get_blob("acme/app", digest_of(data)), 200).body == data
+        assert expect(server.client().get_manifest("acme/app", "v1"), 200).body == one.manifest
+        assert server.client().tags("acme/app")["tags"] == ["v1"]
+        # What is pending can leave, so that room can be made.
+        receiver.start()
+        receiver.wait_for(4)
+        assert server.running
+
+        ballast.unlink()
+        wait.until(lambda: server.client().push_blob("acme/app", b"again").status == 201, "pushes work again", pause=0.2)
+        server.client().push_image("acme/app", "v2", image(2))
+        assert server.client().tags("acme/app")["tags"] == ["v1", "v2"]
+        wait.until(lambda: any(e["target"].get("tag") == "v2" for e in receiver.events()), "the push's event")
+        assert server.stop() == 0
