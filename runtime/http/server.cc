@@ -150,11 +150,13 @@ void Server::Impl::Drain(std::chrono::milliseconds patience) {
     asio::post(worker->loop.executor(), [w = worker.get()] { w->gate.Close(); });
     ended.push_back(asio::co_spawn(worker->loop.executor(), worker->gate.Drained(), asio::use_future));
   }
-  for (std::size_t i = 0; i < ended.size(); ++i) {
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
     if (ended[i].wait_until(until) == std::future_status::ready) continue;
-    asio::post(workers_[i]->loop.executor(), [w = workers_[i].get()] {
+    // Awaited too: the gate may be empty before this has run, and it must not find the worker gone.
+    auto close = [w = workers_[i].get()] {
       for (Connection& connection : w->connections) connection.Close();
-    });
+    };
+    ended.push_back(asio::post(workers_[i]->loop.executor(), asio::use_future(std::move(close))));
   }
   for (const std::future<void>& end : ended) end.wait();
 }
