@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <nlohmann/json.hpp>
+#include <random>
 
 #include "store/digest.h"
 
@@ -91,6 +92,132 @@ TEST(DetailsTest, OfNoJsonAreEmpty) {
   for (const char* text : {"", "{", "[]", "null", "{\"url\":\"u\"", "{\"url\":\"u\"}x", "nonsense"}) {
     ExpectSame(DecodeDetails(text), {});
   }
+}
+
+// The space makes the text one that only the general decoder reads.
+void ExpectBothDecodersAgree(const std::string& text) {
+  SCOPED_TRACE(::testing::PrintToString(text));
+  ExpectSame(DecodeDetails(text), DecodeDetails(text + " "));
+}
+
+class Dice {
+ public:
+  std::size_t Throw(std::size_t sides) { return engine_() % sides; }
+  bool Rarely() { return Throw(8) == 0; }
+
+  std::string Text() {
+    static constexpr std::string_view kPieces[] = {"a",
+                                                   "docker/27 ",
+                                                   "\"",
+                                                   "\\",
+                                                   "\\\"",
+                                                   "\n",
+                                                   "\x01",
+                                                   "\x7f",
+                                                   "/",
+                                                   "\xc3\xaf",
+                                                   "😀",
+                                                   "\\u",
+                                                   "\"url\":\"x\"",
+                                                   std::string_view("\0", 1),
+                                                   "}],{[:,"};
+    std::string text;
+    for (std::size_t left = Throw(6); left > 0; --left) text += Rarely() ? std::string(40, 'x') : kPieces[Throw(15)];
+    return text;
+  }
+
+  Details Some() {
+    Details d;
+    for (std::string* member :
+         {&d.url, &d.from_repository, &d.previous_digest, &d.request_id, &d.request_addr, &d.request_host,
+          &d.request_method, &d.request_useragent, &d.source_addr, &d.source_instance}) {
+      *member = Text();
+    }
+    for (std::size_t left = Throw(4); left > 0; --left) {
+      d.references.push_back({Text(), Text(), static_cast<std::int64_t>(engine_()) >> Throw(64),
+                              Rarely() ? R"({"os":"linux","architecture":"amd64"})" : Text()});
+    }
+    return d;
+  }
+
+ private:
+  std::mt19937_64 engine_{20};
+};
+
+TEST(DetailsTest, OfAllKindsComeBackFromBothDecoders) {
+  Dice dice;
+  for (int i = 0; i < 500; ++i) {
+    const Details details = dice.Some();
+    const std::string text = EncodeDetails(details);
+    ASSERT_TRUE(nlohmann::json::accept(text)) << text;
+    ExpectSame(DecodeDetails(text), details);
+    ExpectBothDecodersAgree(text);
+    if (::testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(DetailsTest, OfDamagedTextAreTheSameFromBothDecoders) {
+  Dice dice;
+  const std::string whole = EncodeDetails(Full());
+  for (std::size_t size = 0; size < whole.size(); ++size) {
+    ExpectSame(DecodeDetails(whole.substr(0, size)), {});
+    for (const char c : {'"', '\\', ',', '0', '}', '\xff', '\0'}) {
+      std::string text = whole;
+      text[size] = c;
+      ExpectBothDecodersAgree(text);
+    }
+  }
+  for (int i = 0; i < 2000; ++i) {
+    std::string text = EncodeDetails(dice.Some());
+    for (std::size_t left = 1 + dice.Throw(3); left > 0; --left) {
+      text[dice.Throw(text.size())] = static_cast<char>(dice.Throw(256));
+    }
+    ExpectBothDecodersAgree(text);
+    if (::testing::Test::HasFailure()) return;
+  }
+}
+
+TEST(DetailsTest, OfUnusualTextAreTheSameFromBothDecoders) {
+  for (const char* text : {R"({"url":"a","url":"b"})",
+                           R"({"url":"a","url":1})",
+                           R"({"ur\u006c":"a"})",
+                           R"({"url":"\u0041\/\b"})",
+                           R"({"url":"\ud83d\ude00"})",
+                           R"({"url":"\ud83d"})",
+                           R"({"url":"\x"})",
+                           R"({"url":"a\"})",
+                           R"({"url":"a\\"})",
+                           R"({"url":"a\\\"})",
+                           R"({"references":[]})",
+                           R"({"references":[{}]})",
+                           R"({"references":[{"size":-0}]})",
+                           R"({"references":[{"size":01}]})",
+                           R"({"references":[{"size":-01}]})",
+                           R"({"references":[{"size":1.5}]})",
+                           R"({"references":[{"size":1e3}]})",
+                           R"({"references":[{"size":-}]})",
+                           R"({"references":[{"size":+1}]})",
+                           R"({"references":[{"size":9223372036854775807}]})",
+                           R"({"references":[{"size":-9223372036854775808}]})",
+                           R"({"references":[{"size":9223372036854775808}]})",
+                           R"({"references":[{"size":1},]})",
+                           R"({"references":[{"digest":"a"}],"references":[{"digest":"b"}]})",
+                           R"({"references":[{"digest":"a"}],"url":1})",
+                           R"({"url":"a",})",
+                           R"({"url"})",
+                           R"({,})",
+                           R"({"":"","url":"a"})",
+                           "{\"url\":\"\xc3\"}",
+                           "{\"url\":\"\n\"}"}) {
+    ExpectBothDecodersAgree(text);
+  }
+}
+
+TEST(DetailsTest, OfDockersUserAgentComeBack) {
+  Details d;
+  d.request_useragent = R"(docker/27.3.1 os/linux UpstreamClient(Docker-Client/27.3.1 \(linux\)))";
+  EXPECT_EQ(EncodeDetails(d), "{\"request_useragent\":" + nlohmann::json(d.request_useragent).dump() + "}");
+  ExpectSame(DecodeDetails(EncodeDetails(d)), d);
 }
 
 TEST(EventNamesTest, GoBothWays) {
