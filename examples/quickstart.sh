@@ -41,6 +41,7 @@ trap 'exit 130' INT TERM
 say "starting a receiver on localhost:$receiver_port and Portcall with examples/quickstart.yml"
 python3 examples/receiver.py "$receiver_port" &
 pids+=($!)
+until taken "$receiver_port"; do sleep 0.05; done
 # What quickstart.yml says may be overridden as Distribution's file is: here, where a port was taken.
 export REGISTRY_STORAGE_FILESYSTEM_ROOTDIRECTORY="$home/data" REGISTRY_HTTP_ADDR="$registry" REGISTRY_HTTP_DEBUG_ADDR="$debug"
 export REGISTRY_NOTIFICATIONS_ENDPOINTS_0_URL="http://localhost:$receiver_port/events"

@@ -11,6 +11,7 @@
 namespace portcall::registry {
 
 class PullRecorder;
+class UploadNotes;
 
 // What every request shares; lives as long as the registry.
 struct Core {
@@ -18,6 +19,7 @@ struct Core {
   ManifestCache& cache;
   PullRecorder& pulls;
   BusyUploads& busy;
+  UploadNotes& uploads;
 };
 
 // One configuration with what is worked out from it. Immutable; a request keeps the one that it began with.

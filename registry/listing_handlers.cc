@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <unordered_set>
 #include <utility>
 #include <vector>
 
@@ -60,13 +61,14 @@ Document DescriptorOf(const store::ManifestRow& row) {
 void MergeFallback(const std::string& bytes, const std::string& artifact_type, Document& manifests) {
   const Document index = Document::parse(bytes, nullptr, false);
   if (!index.is_object() || !index.contains("manifests") || !index["manifests"].is_array()) return;
+  std::unordered_set<std::string> known;
+  for (const Document& other : manifests) known.insert(other["digest"].get<std::string>());
   for (const Document& child : index["manifests"]) {
     const auto digest = child.find("digest");
-    if (!child.is_object() || digest == child.end()) continue;
-    if (!artifact_type.empty() && child.value("artifactType", std::string()) != artifact_type) continue;
-    const bool known =
-        std::ranges::any_of(manifests, [&](const Document& other) { return other["digest"] == *digest; });
-    if (!known) manifests.push_back(child);
+    if (!child.is_object() || digest == child.end() || !digest->is_string()) continue;
+    const auto type = child.find("artifactType");
+    if (!artifact_type.empty() && (type == child.end() || *type != artifact_type)) continue;
+    if (known.insert(digest->get<std::string>()).second) manifests.push_back(child);
   }
 }
 
@@ -113,7 +115,8 @@ Task<http::Response> HandleReferrers(Call& call) {
   if (!digest) co_return Fail(Code::kDigestInvalid, Quote("digest parsing failed"));
   std::string artifact_type;
   const bool filtered = http::QueryValue(call.request.query(), "artifactType", artifact_type) && !artifact_type.empty();
-  const std::string fallback_tag = std::string(digest->algorithm()) + "-" + std::string(digest->hex());
+  // distribution-spec, "Referrers Tag Schema": a tag has no room for more of a long digest.
+  const std::string fallback_tag = std::string(digest->algorithm()) + "-" + std::string(digest->hex().substr(0, 64));
   Document manifests = Document::array();
   auto list = [&](store::Snapshot& s) -> Result<bool> {
     const std::string& name = call.route.name;

@@ -1,6 +1,7 @@
 #include "registry/manifest_service.h"
 
-#include <algorithm>
+#include <string_view>
+#include <unordered_set>
 #include <utility>
 
 #include "registry/events.h"
@@ -23,17 +24,22 @@ StoredManifestPtr FromRow(store::ManifestRow row) {
   return stored;
 }
 
+// More than this helps nobody.
+constexpr std::size_t kMostMissing = 1000;
+
 // What the repository lacks of what the manifest names. An index may also name blobs: build caches do.
 std::vector<std::string> MissingOf(store::Tx& tx, const std::string& repository, const Manifest& manifest) {
   std::vector<std::string> missing;
-  const auto lacks = [&](const std::string& digest) {
-    if (std::ranges::find(missing, digest) == missing.end()) missing.push_back(digest);
-  };
+  // Each digest once: tens of thousands of equal ones have room in a manifest, and the writer's time is everybody's.
+  std::unordered_set<std::string_view> seen;
   for (const std::string& blob : manifest.blobs) {
-    if (!store::FindBlob(tx, repository, blob)) lacks(blob);
+    if (missing.size() == kMostMissing) return missing;
+    if (seen.insert(blob).second && !store::FindBlob(tx, repository, blob)) missing.push_back(blob);
   }
   for (const std::string& child : manifest.children) {
-    if (!store::ManifestExists(tx, repository, child) && !store::FindBlob(tx, repository, child)) lacks(child);
+    if (missing.size() == kMostMissing) return missing;
+    if (!seen.insert(child).second || store::ManifestExists(tx, repository, child)) continue;
+    if (!store::FindBlob(tx, repository, child)) missing.push_back(child);
   }
   return missing;
 }

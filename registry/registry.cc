@@ -12,6 +12,7 @@
 #include "registry/pull_recorder.h"
 #include "registry/reference.h"
 #include "registry/replies.h"
+#include "registry/upload_notes.h"
 #include "registry/upload_service.h"
 #include "runtime/bytes.h"
 #include "store/catalog.h"
@@ -78,11 +79,21 @@ void AddLogFields(const Route& route, http::Response& response) {
   }
 }
 
-// A HEAD's answer has the length of its body, and no body.
+// A HEAD's answer has the length of its body, and no body. A 304's length would be that of the 200 it stands for.
 void EndHead(http::Response& response) {
-  if (!response.head_length) response.head_length = response.body_size();
+  if (!response.head_length && response.status != 304) response.head_length = response.body_size();
   response.body = std::string();
 }
+
+http::Response LogIsFull() {
+  http::Response response =
+      Fail(Code::kUnavailable, Quote("the event log is full: what changes the registry is refused "
+                                     "until receivers have caught up (events.onfull: refuse)"));
+  response.fields.Add("Retry-After", "60");
+  return response;
+}
+
+bool Changes(std::string_view method) { return method != "GET" && method != "HEAD" && method != "OPTIONS"; }
 
 // The handler's task itself, without a frame in between.
 Task<http::Response> Dispatch(Call& call) {
@@ -115,7 +126,8 @@ class Registry::Impl {
         // Without http.secret, uploads that cross a restart must be begun again.
         own_secret_(runtime::UuidV4() + runtime::UuidV4()),
         cache_(kCacheBytes),
-        pulls_(deps_.store, deps_.log, deps_.metrics) {
+        pulls_(deps_.store, deps_.log, deps_.metrics),
+        uploads_(deps_.store, deps_.log) {
     Apply(std::move(config));
   }
 
@@ -208,6 +220,7 @@ class Registry::Impl {
     }
     // Read-only answers to uploads name methods that only single uploads have.
     if (route.place == Place::kUploads && request.method != "POST") co_return NotFound();
+    if (deps_.log_is_full && Changes(request.method) && deps_.log_is_full()) co_return LogIsFull();
     Call call{request, settings, route, core_};
     co_return co_await Dispatch(call);
   }
@@ -217,7 +230,8 @@ class Registry::Impl {
   ManifestCache cache_;
   PullRecorder pulls_;
   BusyUploads busy_;
-  Core core_{deps_, cache_, pulls_, busy_};
+  UploadNotes uploads_;
+  Core core_{deps_, cache_, pulls_, busy_, uploads_};
   std::atomic<bool> unhealthy_ = false;
   std::mutex mutex_;
   std::shared_ptr<const Settings> settings_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -23,6 +24,8 @@ struct RegistryDeps {
   const runtime::Clock& clock;
   std::string source_addr;      // host name and configured port, as events carry it
   std::string source_instance;  // UUID of this process
+  // The event log is full and events.onfull is `refuse`: what would change anything gets 503. Any thread; empty: never.
+  std::function<bool()> log_is_full = {};
 };
 
 // The OCI distribution API (distribution-spec 1.1) over HTTP, for Distribution's clients. Each change and its event are

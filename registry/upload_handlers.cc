@@ -5,6 +5,7 @@
 #include "registry/handlers.h"
 #include "registry/ranges.h"
 #include "registry/replies.h"
+#include "registry/upload_notes.h"
 #include "registry/upload_service.h"
 #include "registry/upload_state.h"
 #include "runtime/bytes.h"
@@ -89,8 +90,9 @@ Task<http::Response> PostWhole(Call& call, const store::Digest& digest) {
 // What the catalog knows of an upload whose state the client did not keep; a refusal when it is not this repository's.
 Task<std::optional<http::Response>> FindRow(Call& call, Held& upload) {
   using Row = std::optional<store::UploadRow>;
+  Row noted = call.core.uploads.Find(upload.uuid);
   auto query = [&](store::Snapshot& s) -> Result<Row> { return store::FindUpload(s, upload.uuid); };
-  const Result<Row> row = co_await call.core.deps.store.Read(query);
+  const Result<Row> row = noted ? Result<Row>(std::move(noted)) : co_await call.core.deps.store.Read(query);
   if (!row) co_return FailWith(row.error());
   if (!*row || (*row)->repository != call.route.name) co_return Fail(Code::kBlobUploadUnknown);
   upload.started_at = runtime::Rfc3339Nano((*row)->started_at);

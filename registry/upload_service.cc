@@ -7,6 +7,7 @@
 
 #include "registry/events.h"
 #include "registry/reference.h"
+#include "registry/upload_notes.h"
 #include "runtime/bytes.h"
 #include "store/catalog.h"
 #include "store/event_log.h"
@@ -41,40 +42,55 @@ Task<Filled> Fill(http::Body& body, std::span<char> buffer) {
 
 Task<Result<void>> CommitBlob(Call& call, const std::string& uuid, const store::Digest& digest, std::uint64_t size) {
   const store::Event event = Seal(BlobEvent(call, store::Action::kPush, digest.text(), size));
+  const bool noted = !call.core.uploads.Cancel(uuid);
   auto job = [&](store::Tx& tx) -> Result<void> {
     store::PutBlob(tx, digest.text(), static_cast<std::int64_t>(size));
     store::LinkBlob(tx, call.route.name, digest.text());
-    store::DeleteUpload(tx, uuid);
+    if (noted) store::DeleteUpload(tx, uuid);
     store::Append(tx, event);
     return {};
   };
   co_return co_await call.core.deps.store.Write(job);
 }
 
-Task<Result<void>> ForgetUpload(store::Store& store, const std::string& uuid) {
+Task<Result<void>> ForgetUpload(const Core& core, const std::string& uuid) {
+  if (core.uploads.Cancel(uuid)) co_return Result<void>();
   auto job = [&](store::Tx& tx) -> Result<void> {
     store::DeleteUpload(tx, uuid);
     return {};
   };
-  co_return co_await store.Write(job, store::Priority::kSettlement);
+  co_return co_await core.deps.store.Write(job, store::Priority::kSettlement);
+}
+
+Task<Result<void>> NoteUpload(const Core& core, const store::UploadRow& row) {
+  if (core.uploads.Add(row)) co_return Result<void>();
+  auto job = [&](store::Tx& tx) -> Result<void> {
+    store::PutUpload(tx, row);
+    return {};
+  };
+  co_return co_await core.deps.store.Write(job);
+}
+
+// A link is a promise to serve the blob: a file that somebody took away must be pushed again.
+Task<Result<bool>> HasFile(const Core& core, const store::Digest& digest) {
+  const Result<store::BlobFile> file = co_await core.deps.blobs.OpenBlob(digest);
+  if (file) co_return true;
+  if (file.error().code == Errc::kNotFound) co_return false;
+  co_return file.error();
 }
 
 }  // namespace
 
 Task<Result<std::string>> StartUpload(Call& call) {
   const RegistryDeps& deps = call.core.deps;
-  const std::string uuid = runtime::UuidV4();
-  const store::UploadRow row{uuid, call.route.name, UnixNanos(deps.clock.Now())};
-  auto job = [&](store::Tx& tx) -> Result<void> {
-    store::PutUpload(tx, row);
-    return {};
-  };
-  // The row first: a file without one would never be purged.
-  const Result<void> noted = co_await deps.store.Write(job);
+  const store::UploadRow row{runtime::UuidV4(), call.route.name, UnixNanos(deps.clock.Now())};
+  // The note first: a file without one would never be purged.
+  const Result<void> noted = co_await NoteUpload(call.core, row);
   if (!noted) co_return noted.error();
-  const Result<void> started = co_await deps.blobs.StartUpload(call.route.name, uuid);
-  if (!started) co_return started.error();
-  co_return uuid;
+  const Result<void> started = co_await deps.blobs.StartUpload(call.route.name, row.uuid);
+  if (started) co_return row.uuid;
+  call.core.uploads.Cancel(row.uuid);
+  co_return started.error();
 }
 
 Task<Result<Received>> ReceiveBody(Call& call, const std::string& uuid, std::uint64_t offset, bool keep_part) {
@@ -111,7 +127,7 @@ Task<Result<std::uint64_t>> FinishUpload(Call& call, const std::string& uuid, co
   auto commit = [&](std::uint64_t size) { return CommitBlob(call, uuid, digest, size); };
   const Result<std::uint64_t> size = co_await deps.blobs.Commit(call.route.name, uuid, digest, commit);
   if (!size && size.error().code == Errc::kInvalid) {
-    const Result<void> forgotten = co_await ForgetUpload(deps.store, uuid);
+    const Result<void> forgotten = co_await ForgetUpload(call.core, uuid);
     // The row would be purged in time; what the client did wrong matters more.
     if (!forgotten) deps.log.Warn("upload row left behind", {{"vars.uuid", uuid}});
   }
@@ -121,11 +137,13 @@ Task<Result<std::uint64_t>> FinishUpload(Call& call, const std::string& uuid, co
 Task<Result<void>> DropUpload(const Core& core, const std::string& repository, const std::string& uuid) {
   const Result<void> dropped = co_await core.deps.blobs.DropUpload(repository, uuid);
   if (!dropped) co_return dropped.error();
-  co_return co_await ForgetUpload(core.deps.store, uuid);
+  co_return co_await ForgetUpload(core, uuid);
 }
 
 Task<Result<bool>> MountBlob(Call& call, const store::Digest& digest, const std::string& from) {
   if (!from.empty() && (!IsRepositoryName(from) || from.size() > kMaxNameLength)) co_return false;
+  const Result<bool> there = co_await HasFile(call.core, digest);
+  if (!there || !*there) co_return there;
   const std::string& text = digest.text();
   auto job = [&](store::Tx& tx) -> Result<void> {
     const auto size = from.empty() ? store::FindBlobAnywhere(tx, text) : store::FindBlob(tx, from, text);

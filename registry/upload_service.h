@@ -14,7 +14,7 @@ namespace portcall::registry {
 // Uploads of one repository, from their start to the blob. Who changes one holds it in `busy`. References live in the
 // caller's frame until the result is there.
 
-// A new upload's id; its row and its file are there.
+// A new upload's id; its file is there, and purging will know of it.
 Task<Result<std::string>> StartUpload(Call& call);
 
 struct Received {

@@ -2,9 +2,9 @@
 # Installs what is missing on Debian 12, and nothing else: setup.sh [build] [quickstart] [test] [bench]
 set -euo pipefail
 
-build=(clang-19 lld-19 llvm-19 libclang-rt-19-dev libboost1.81-dev libboost-url1.81-dev libsqlite3-dev librdkafka-dev
-  prometheus-cpp-dev nlohmann-json3-dev libyaml-cpp-dev libspdlog-dev libfmt-dev libcli11-dev libgtest-dev libgmock-dev
-  libssl-dev ccache cmake ninja-build pkg-config)
+build=(clang-19 lld-19 llvm-19 libclang-rt-19-dev libboost1.81-dev libboost-url1.81-dev libsqlite3-dev
+  prometheus-cpp-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev libgtest-dev libgmock-dev
+  libssl-dev ccache cmake ninja-build)
 quickstart=(skopeo umoci python3 curl)
 tests=(clang-tidy-19 clang-format-19 python3 python3-pytest python3-pytest-xdist skopeo umoci podman buildah containerd
   docker.io prometheus docker-registry curl jq openssl)

@@ -16,6 +16,9 @@ namespace {
 
 constexpr std::uint64_t kWritebackStep = 8 << 20;
 
+// An upload is known under its repository alone.
+std::string KeyOf(const std::string& repository, const std::string& uuid) { return repository + "/" + uuid; }
+
 Error Busy() { return Error(Errc::kConflict, "another request is writing to this upload"); }
 
 }  // namespace
@@ -97,7 +100,7 @@ Task<Result<BlobFile>> FsBlobStore::OpenBlob(Digest digest) {
 
 Task<Result<void>> FsBlobStore::StartUpload(std::string repository, std::string uuid) {
   const fs::path folder = UploadFolder(repository, uuid);
-  auto start = [this, &folder, &uuid]() -> Result<void> {
+  auto start = [this, &folder, &repository, &uuid]() -> Result<void> {
     if (Result<void> room = CheckRoom(); !room) return room;
     std::error_code ec;
     fs::create_directories(folder, ec);
@@ -110,7 +113,7 @@ Task<Result<void>> FsBlobStore::StartUpload(std::string repository, std::string 
     const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
     const std::string text = runtime::Rfc3339Nano(std::chrono::nanoseconds(now.time_since_epoch()).count());
     if (Result<void> written = WriteAt(*started, text, 0, folder / "startedat"); !written) return written;
-    if (std::optional<Uploads::Turn> turn = uploads_.Take(uuid)) {
+    if (std::optional<Uploads::Turn> turn = uploads_.Take(KeyOf(repository, uuid))) {
       turn->state = std::make_unique<Upload>(*std::move(data), 0);
     }
     return {};
@@ -129,7 +132,7 @@ Result<void> FsBlobStore::Know(Uploads::Turn& turn, const fs::path& path) {
 }
 
 Task<Result<std::uint64_t>> FsBlobStore::UploadSize(std::string repository, std::string uuid) {
-  std::optional<Uploads::Turn> turn = uploads_.Take(uuid);
+  std::optional<Uploads::Turn> turn = uploads_.Take(KeyOf(repository, uuid));
   if (!turn) co_return Busy();
   if (turn->state != nullptr) co_return turn->state->size;
   const fs::path path = UploadPath(repository, uuid);
@@ -139,7 +142,7 @@ Task<Result<std::uint64_t>> FsBlobStore::UploadSize(std::string repository, std:
 }
 
 Task<Result<void>> FsBlobStore::DropUpload(std::string repository, std::string uuid) {
-  std::optional<Uploads::Turn> turn = uploads_.Take(uuid);
+  std::optional<Uploads::Turn> turn = uploads_.Take(KeyOf(repository, uuid));
   if (!turn) co_return Busy();
   const fs::path folder = UploadFolder(repository, uuid);
   auto drop = [this, &turn, &folder] {
@@ -151,7 +154,7 @@ Task<Result<void>> FsBlobStore::DropUpload(std::string repository, std::string u
 }
 
 Task<Result<std::uint64_t>> FsBlobStore::Append(std::string repository, std::string uuid, std::span<const char> bytes) {
-  std::optional<Uploads::Turn> turn = uploads_.Take(uuid);
+  std::optional<Uploads::Turn> turn = uploads_.Take(KeyOf(repository, uuid));
   if (!turn) co_return Busy();
   const fs::path path = UploadPath(repository, uuid);
   auto append = [this, &turn, &path, bytes]() -> Result<std::uint64_t> {
@@ -176,7 +179,7 @@ Task<Result<std::uint64_t>> FsBlobStore::Append(std::string repository, std::str
 }
 
 Task<Result<void>> FsBlobStore::Truncate(std::string repository, std::string uuid, std::uint64_t size) {
-  std::optional<Uploads::Turn> turn = uploads_.Take(uuid);
+  std::optional<Uploads::Turn> turn = uploads_.Take(KeyOf(repository, uuid));
   if (!turn) co_return Busy();
   const fs::path path = UploadPath(repository, uuid);
   auto truncate = [this, &turn, &path, size]() -> Result<void> {
@@ -235,7 +238,7 @@ void FsBlobStore::RemoveUpload(const fs::path& folder) {
 
 Task<Result<std::uint64_t>> FsBlobStore::Commit(std::string repository, std::string uuid, Digest digest,
                                                 std::function<Task<Result<void>>(std::uint64_t size)> commit) {
-  std::optional<Uploads::Turn> turn = uploads_.Take(uuid);
+  std::optional<Uploads::Turn> turn = uploads_.Take(KeyOf(repository, uuid));
   if (!turn) co_return Busy();
   const DigestLocks::Held held = co_await locks_.Acquire(digest.text());
   const fs::path folder = UploadFolder(repository, uuid);

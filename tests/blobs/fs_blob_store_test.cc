@@ -107,6 +107,14 @@ TEST_F(BlobsTest, AWrongDigestEndsTheUploadAndWritesNoRow) {
   EXPECT_EQ(Run(blobs_->UploadSize("acme/app", "u1")).error().code, Errc::kNotFound);
 }
 
+TEST_F(BlobsTest, AnUploadIsKnownInItsOwnRepositoryAlone) {
+  ASSERT_TRUE(Start("u1"));
+  ASSERT_TRUE(Append("u1", "abc"));
+  Result<std::uint64_t> other = Run(blobs_->Append("acme/other", "u1", std::span<const char>("d", 1)));
+  EXPECT_EQ(other.error().code, Errc::kNotFound);
+  EXPECT_EQ(*Run(blobs_->UploadSize("acme/app", "u1")), 3u);
+}
+
 TEST_F(BlobsTest, AnUploadSurvivesARestart) {
   ASSERT_TRUE(Start("u1"));
   ASSERT_TRUE(Append("u1", "first "));

@@ -40,6 +40,25 @@ TEST_F(BaseTest, UnroutedPathsAreNotFoundInPlainText) {
   }
 }
 
+TEST_F(BaseTest, AFullLogRefusesChangesAndServesTheRest) {
+  bool full = true;
+  RegistryDeps deps{*store_, *blobs_, pool_, log_, metrics_, clock_, "vm:5600", "720941f0-542c-466c-9908-d779422bdd87"};
+  deps.log_is_full = [&full] { return full; };
+  registry_ = std::make_unique<Registry>(std::move(deps), std::make_shared<config::Config>(config_));
+  const std::pair<const char*, const char*> changes[] = {
+      {"POST", "/v2/a/blobs/uploads/"}, {"PUT", "/v2/a/manifests/v1"}, {"DELETE", "/v2/a/manifests/v1"}};
+  for (const auto& [method, target] : changes) {
+    const auto response = Send(method, target);
+    EXPECT_EQ(response.status, 503) << method;
+    EXPECT_EQ(CodesOf(BodyOf(response)), "UNAVAILABLE");
+    EXPECT_EQ(Field(response, "Retry-After"), "60");
+  }
+  EXPECT_EQ(Send("GET", "/v2/").status, 200);
+  EXPECT_EQ(Send("GET", "/v2/_catalog").status, 200);
+  full = false;
+  EXPECT_EQ(Send("POST", "/v2/a/blobs/uploads/").status, 202);
+}
+
 TEST_F(BaseTest, WrongMethodsAreToldTheRightOnes) {
   const auto tags = Send("POST", "/v2/a/tags/list");
   EXPECT_EQ(tags.status, 405);

@@ -61,6 +61,9 @@ TEST_F(BlobsTest, WhatTheClientHasIsNotSentAgain) {
     EXPECT_EQ(response.status, 304);
     EXPECT_EQ(BodyOf(response), "");
     EXPECT_EQ(Field(response, "Etag"), "\"" + digest_ + "\"");
+    const auto head = Send(Ask("HEAD", path_, "", {{"If-None-Match", tag}}));
+    EXPECT_EQ(head.status, 304);
+    EXPECT_FALSE(head.head_length) << "the blob is not empty";
   }
   EXPECT_EQ(Send(Ask("GET", path_, "", {{"If-None-Match", "\"other\""}})).status, 200);
 }
@@ -121,6 +124,16 @@ TEST_F(BlobsTest, MountsComeFromWhereTheBlobIsLinked) {
   EXPECT_EQ(Field(mounted, "Location"), "http://127.0.0.1:5600/v2/c/d/blobs/" + digest_);
   EXPECT_EQ(BodyOf(Send("GET", "/v2/c/d/blobs/" + digest_)), "hello blob");
   EXPECT_EQ(Send("POST", "/v2/e/blobs/uploads/?mount=" + digest_).status, 201) << "from anywhere";
+}
+
+TEST_F(BlobsTest, ABlobWhoseFileIsLostIsPushedAgainInsteadOfMounted) {
+  const std::string hex = digest_.substr(digest_.find(':') + 1);
+  std::filesystem::remove_all(dir_.path() / "docker/registry/v2/blobs/sha256" / hex.substr(0, 2) / hex);
+  EXPECT_EQ(Send("POST", "/v2/c/blobs/uploads/?mount=" + digest_ + "&from=a/b").status, 202);
+  EXPECT_EQ(Send("HEAD", path_).status, 404);
+  PushBlob("a/b", "hello blob");
+  EXPECT_EQ(Send("POST", "/v2/c/blobs/uploads/?mount=" + digest_ + "&from=a/b").status, 201);
+  EXPECT_EQ(BodyOf(Send("GET", "/v2/c/blobs/" + digest_)), "hello blob");
 }
 
 TEST_F(BlobsTest, WhatCannotBeMountedBecomesAnUpload) {

@@ -134,5 +134,20 @@ TEST_F(ListingsTest, TheTagThatOldClientsKeptIsTakenOver) {
   EXPECT_TRUE(nlohmann::json::parse(BodyOf(other))["manifests"].empty());
 }
 
+TEST_F(ListingsTest, OddEntriesOfOldClientsTagsAreHarmless) {
+  const std::string image = PushImage("a", "v1");
+  const std::string subject = "sha512:" + std::string(128, '5');
+  const std::string child = R"({"mediaType":")" + std::string(kOciManifest) + R"(","artifactType":5,"size":1,)" +
+                            R"("digest":")" + Sha256(image) + "\"}";
+  const std::string index = R"({"schemaVersion":2,"manifests":[)" + child + "," + child + "]}";
+  // A digest that is longer than tags may be is cut.
+  ASSERT_EQ(PutManifest("a", "sha512-" + std::string(64, '5'), index, kOciIndex).status, 201);
+  const auto all = Send("GET", "/v2/a/referrers/" + subject);
+  EXPECT_EQ(nlohmann::json::parse(BodyOf(all))["manifests"].size(), 1u);
+  const auto filtered = Send("GET", "/v2/a/referrers/" + subject + "?artifactType=x");
+  EXPECT_EQ(filtered.status, 200);
+  EXPECT_TRUE(nlohmann::json::parse(BodyOf(filtered))["manifests"].empty());
+}
+
 }  // namespace
 }  // namespace portcall::registry

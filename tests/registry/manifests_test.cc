@@ -90,6 +90,15 @@ TEST_F(ManifestsTest, EachMissingBlobIsNamedAndNothingIsKept) {
   EXPECT_EQ(Head(), head);
 }
 
+TEST_F(ManifestsTest, TheListOfWhatIsMissingHasAnEnd) {
+  std::vector<std::string> layers;
+  for (int i = 0; i < 2'000; ++i) layers.push_back(std::to_string(i));
+  layers.insert(layers.end(), 2'000, "the same");
+  const auto put = PutManifest("a", "v1", ImageOf("{}", layers));
+  EXPECT_EQ(put.status, 400);
+  EXPECT_LT(BodyOf(put).size(), std::size_t{200'000});
+}
+
 TEST_F(ManifestsTest, ABlobOfAnotherRepositoryIsMissingHere) {
   PushBlob("b", "{}");
   EXPECT_EQ(CodesOf(BodyOf(PutManifest("a", "v1", ImageOf("{}", {})))), "MANIFEST_BLOB_UNKNOWN");

@@ -7,9 +7,6 @@
 namespace portcall::registry {
 
 ServiceTest::ServiceTest() {
-  auto blobs = store::BlobStore::Open(dir_.path(), pool_);
-  if (!blobs) throw std::runtime_error(blobs.error().detail);
-  blobs_ = std::move(*blobs);
   runner_ = std::make_unique<portcall::testing::LoopRunner>();
   config_.storage.delete_enabled = true;
   config_.http.headers = {{"X-Content-Type-Options", "nosniff"}};
@@ -22,6 +19,9 @@ void ServiceTest::Reopen(std::uint64_t reserve_bytes) {
   registry_.reset();
   if (store_) store_->Close();
   store_.reset();
+  auto blobs = store::BlobStore::Open(dir_.path(), pool_, reserve_bytes);
+  if (!blobs) throw std::runtime_error(blobs.error().detail);
+  blobs_ = std::move(*blobs);
   store::StoreOptions options;
   options.database = dir_.path() / "portcall.db";
   options.reserve_bytes = reserve_bytes;

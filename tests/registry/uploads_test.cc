@@ -176,10 +176,25 @@ TEST_F(UploadsTest, UploadsSurviveARestart) {
   EXPECT_EQ(Finish(location, Sha256("hello blob"), " blob").status, 201);
 }
 
+TEST_F(UploadsTest, StartingOneWaitsForNoCommit) {
+  const std::uint64_t before = store_->stats().commits;
+  const std::string location = StartUpload("a");
+  EXPECT_EQ(store_->stats().commits, before);
+  EXPECT_EQ(Finish(location, Sha256("hello"), "hello").status, 201);
+  Restart();
+  const auto rows = store_->ReadNow([](store::Snapshot& s) -> Result<std::vector<store::UploadRow>> {
+    return store::UploadsStartedBefore(s, INT64_MAX, 10);
+  });
+  EXPECT_TRUE(rows->empty()) << "an upload that ended leaves nothing to purge";
+}
+
 TEST_F(UploadsTest, OldUploadsArePurged) {
+  config_.http.secret = "a secret of the file";
+  Reconfigure();
   const std::string old = StartUpload("a");
   clock_.Advance(std::chrono::hours(100));
   const std::string young = StartUpload("a");
+  Restart();  // what is noted is in the catalog then
   clock_.Advance(std::chrono::hours(100));
   config_.storage.upload_purging_dry_run = true;
   Reconfigure();

@@ -25,6 +25,11 @@ TEST_F(UrlsTest, TheRequestsOwnHostAndScheme) {
   EXPECT_EQ(Url(), "https://reg.example.com:5000/v2/a/b/blobs/sha256:1");
 }
 
+TEST_F(UrlsTest, AHostThatIsNoneIsNotRepeated) {
+  request_.fields.Set("Host", "a b\"<script>/path");
+  EXPECT_EQ(Url(), "/v2/a/b/blobs/sha256:1");
+}
+
 TEST_F(UrlsTest, TheConfiguredHostGoesBeforeAll) {
   config_.host = "https://fixed.example.com/";
   config_.relative_urls = true;
