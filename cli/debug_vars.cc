@@ -71,7 +71,7 @@ std::string DebugVars(const config::Config& config, const std::vector<EndpointSt
   for (const EndpointStatus& status : endpoints) list.push_back(Endpoint(config, status));
   Json page;
   page["cmdline"] = command_line;
-  page["memstats"] = Json{{"Alloc", process.heap_bytes},
+  page["memstats"] = Json{{"Alloc", process.resident_bytes},
                           {"Sys", process.virtual_bytes},
                           {"Resident", process.resident_bytes},
                           {"Threads", process.threads},

@@ -1,6 +1,5 @@
 #include "cli/process_stats.h"
 
-#include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -53,7 +52,6 @@ ProcessStats ReadProcessStats() {
   std::ifstream("/proc/self/statm") >> total >> resident;
   stats.virtual_bytes = total * page;
   stats.resident_bytes = resident * page;
-  stats.heap_bytes = mallinfo2().uordblks;
   std::string stat;
   std::getline(std::ifstream("/proc/self/stat"), stat, '\0');
   stats.cpu_seconds = static_cast<double>(StatField(stat, 14) + StatField(stat, 15)) / ticks;

@@ -75,6 +75,7 @@ run_python() {  # $1: folder, $2: a part of the name
   local report="$PWD/$build/$1.xml" workers=2
   [[ "$1" == crash ]] && workers=0
   local arguments=(-q -p no:cacheprovider "tests/$1" -k "${2:-}")
+  [[ "$1" == crash ]] && arguments+=(-s)  # its ledger's counts are worth reading
   if ((list)); then
     /usr/bin/python3 -m pytest "${arguments[@]}" --collect-only 2>/dev/null | grep '::'
     return
