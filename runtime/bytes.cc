@@ -169,7 +169,9 @@ std::string Rfc3339Nano(std::int64_t unix_nanos) {
   const auto day = floor<std::chrono::days>(time);
   const std::chrono::year_month_day date(day);
   const std::chrono::hh_mm_ss clock(time - day);
-  std::string out = "0000-00-00T00:00:00";
+  std::string out;
+  out.reserve(sizeof "0000-00-00T00:00:00.000000000Z" - 1);
+  out = "0000-00-00T00:00:00";
   PutDigits(out, 0, 4, static_cast<int>(date.year()));
   PutDigits(out, 5, 2, static_cast<unsigned>(date.month()));
   PutDigits(out, 8, 2, static_cast<unsigned>(date.day()));

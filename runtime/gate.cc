@@ -37,12 +37,14 @@ Gate::Pass Gate::Enter(OnClose on_close) {
 
 void Gate::Close() {
   if (std::exchange(closed_, true)) return;
-  // A callback may let passes leave, so the list is walked through a copy of the callbacks.
-  std::vector<OnClose> callbacks;
-  for (OnClose& on_close : inside_) {
-    if (on_close) callbacks.push_back(std::exchange(on_close, {}));
+  // A callback may let any pass leave, and who has left must not be called: each moves behind the mark first.
+  const auto mark = inside_.insert(inside_.end(), OnClose());
+  while (inside_.begin() != mark) {
+    const OnClose on_close = std::exchange(inside_.front(), {});
+    inside_.splice(inside_.end(), inside_, inside_.begin());
+    if (on_close) on_close();
   }
-  for (const OnClose& on_close : callbacks) on_close();
+  inside_.erase(mark);
   MaybeDrained();
 }
 

@@ -36,7 +36,8 @@ class Gate {
   Gate& operator=(const Gate&) = delete;
   ~Gate();
 
-  // An empty Pass when the gate is closed. `on_close` is called at most once, on the gate's thread.
+  // An empty Pass when the gate is closed. `on_close` is called at most once, on the gate's thread, and never after the
+  // pass has left.
   [[nodiscard]] Pass Enter(OnClose on_close = {});
   void Close();
   bool closed() const { return closed_; }

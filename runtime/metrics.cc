@@ -4,11 +4,13 @@
 #include <prometheus/family.h>
 #include <prometheus/gauge.h>
 #include <prometheus/histogram.h>
+#include <prometheus/metric_family.h>
 #include <prometheus/registry.h>
 #include <prometheus/text_serializer.h>
 
 #include <map>
 #include <mutex>
+#include <vector>
 
 namespace portcall::runtime {
 namespace {
@@ -22,6 +24,12 @@ prometheus::Family<T>& Find(std::map<std::string, prometheus::Family<T>*>& famil
   prometheus::Family<T>*& family = families[name];
   if (!family) family = &builder.Name(name).Help(help).Register(registry);
   return *family;
+}
+
+// Prometheus' rules give a gauge no name that ends in _total; a name that others chose so is shown without a type.
+void MakeUntyped(prometheus::MetricFamily& family) {
+  family.type = prometheus::MetricType::Untyped;
+  for (prometheus::ClientMetric& metric : family.metric) metric.untyped.value = metric.gauge.value;
 }
 
 }  // namespace
@@ -54,6 +62,12 @@ prometheus::Histogram& Metrics::Spread(const std::string& name, const std::strin
       .Add(ToMap(labels), prometheus::Histogram::BucketBoundaries(buckets));
 }
 
-std::string Metrics::Text() const { return prometheus::TextSerializer().Serialize(impl_->registry.Collect()); }
+std::string Metrics::Text() const {
+  std::vector<prometheus::MetricFamily> families = impl_->registry.Collect();
+  for (prometheus::MetricFamily& family : families) {
+    if (family.type == prometheus::MetricType::Gauge && family.name.ends_with("_total")) MakeUntyped(family);
+  }
+  return prometheus::TextSerializer().Serialize(families);
+}
 
 }  // namespace portcall::runtime

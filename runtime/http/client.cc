@@ -84,6 +84,7 @@ Task<Result<Incoming>> Client::Impl::Send(Outgoing request, std::chrono::millise
   // A request that must not be sent twice does not meet a connection that the other side may just have closed.
   Connection connection = request.resend_on_stale ? TakeIdle() : nullptr;
   if (connection) {
+    if (request.begun != nullptr) *request.begun = true;
     std::optional<Error> failed = co_await connection->Exchange(request, deadline);
     // Some servers say goodbye to an idle connection with a 408, which then lies there before the request.
     const bool stale = failed ? failed->code == Errc::kUnavailable && !connection->answered()
@@ -97,6 +98,7 @@ Task<Result<Incoming>> Client::Impl::Send(Outgoing request, std::chrono::millise
   Result<Connection> opened = co_await Open(deadline);
   if (!opened) co_return std::move(opened).error();
   connection = *std::move(opened);
+  if (request.begun != nullptr) *request.begun = true;
   std::optional<Error> failed = co_await connection->Exchange(request, deadline);
   if (failed) co_return *std::move(failed);
   Incoming answer = Finish(std::move(connection));
@@ -175,7 +177,7 @@ Client::Client(const Executor& executor, Resolver& resolver, ClientOptions optio
 Client::~Client() = default;
 
 Task<Result<Incoming>> Client::Send(Outgoing request, std::chrono::milliseconds timeout) {
-  return impl_->Send(std::move(request), timeout);
+  return impl_->Send(request, timeout);
 }
 void Client::Close() { impl_->Close(); }
 void Client::Abort() { impl_->Abort(); }

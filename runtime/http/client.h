@@ -19,6 +19,7 @@ struct Outgoing {
   std::string_view head;
   std::string_view body;
   bool resend_on_stale = true;  // a reused connection that dies before a byte of the answer: once more, on a new one
+  bool* begun = nullptr;        // set to true before the first byte leaves: what fails with it unset was not received
 };
 
 struct Incoming {

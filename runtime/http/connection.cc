@@ -125,6 +125,7 @@ Task<bool> Connection::ReadHead() {
 // One request with its response; true when another may follow.
 Task<bool> Connection::Exchange() {
   const Clock::time_point start = Clock::now();
+  stream_->ExpiresNever();  // how long the handler takes is no fault of the peer's; each step sets a deadline again
   idle_ = false;
   written_ = 0;
   request_.received = runtime::SystemClock().Now();

@@ -9,7 +9,8 @@
 
 namespace portcall::http {
 
-// Bytes received and not yet understood. Grows by doubling; its user bounds what it keeps.
+// Bytes received and not yet understood. Grows by doubling; its user bounds what it keeps. Empty, it gives back what it
+// had grown by, so that a connection at rest stays small.
 class InputBuffer {
  public:
   std::string_view data() const { return {bytes_.get() + begin_, end_ - begin_}; }
@@ -18,7 +19,11 @@ class InputBuffer {
 
   void Consume(std::size_t n) {
     begin_ += n;
-    if (begin_ == end_) begin_ = end_ = 0;
+    if (begin_ != end_) return;
+    begin_ = end_ = 0;
+    if (capacity_ <= kKept) return;
+    bytes_.reset();
+    capacity_ = 0;
   }
 
   // Room for at least `least` bytes behind the data, which it may move.
@@ -29,12 +34,14 @@ class InputBuffer {
   void Commit(std::size_t n) { end_ += n; }
 
   void Append(std::string_view more) {
+    if (more.empty()) return;
     std::memcpy(Prepare(more.size()).data(), more.data(), more.size());
     Commit(more.size());
   }
 
  private:
   static constexpr std::size_t kInitial = 4096;
+  static constexpr std::size_t kKept = 64UL * 1024;
 
   void MakeRoom(std::size_t least) {
     const std::size_t kept = size();

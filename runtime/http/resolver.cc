@@ -94,8 +94,10 @@ void Resolver::Start(const Executor& executor, const std::string& host, Done don
   asio::post(state_->pool, [state = state_, host, work = asio::executor_work_guard<Executor>(executor)]() mutable {
     auto answer = std::make_shared<const Answer>(LookUp(host));
     const Executor loop = work.get_executor();
-    // The state moves along, so that it is let go on the loop.
-    asio::post(loop, [state = std::move(state), host, answer = std::move(answer)] { state->Finish(host, answer); });
+    // The state and the guard move along, so that they are let go on the loop, while it is there.
+    asio::post(loop, [state = std::move(state), host, answer = std::move(answer), work = std::move(work)] {
+      state->Finish(host, answer);
+    });
   });
 }
 

@@ -5,6 +5,7 @@
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
 #include <charconv>
+#include <functional>
 #include <limits>
 
 #include "runtime/http/message.h"
@@ -38,7 +39,17 @@ struct ResponseReader::Beast {
     parser.header_limit(
         static_cast<std::uint32_t>(std::min<std::size_t>(max_head, std::numeric_limits<std::uint32_t>::max())));
     parser.body_limit(boost::none);
+    parser.on_chunk_header(on_chunk);
   }
+  // The chunked body's first line is yet to come, and not all of the shortest one ("0\r\n\r\n") is there: Beast aborts
+  // when it is shown less of one for the second time.
+  bool MustWait(std::string_view bytes) const {
+    return parser.is_header_done() && parser.chunked() && !in_chunks && bytes.size() < 5 && bytes.starts_with('0');
+  }
+
+  bool in_chunks = false;
+  std::function<void(std::uint64_t, boost::beast::string_view, error_code&)> on_chunk =
+      [this](std::uint64_t, boost::beast::string_view, error_code&) { in_chunks = true; };
   beast_http::response_parser<beast_http::buffer_body> parser;
   bool head_taken = false;
   std::array<char, 8192> block;
@@ -191,6 +202,7 @@ ResponseReader::Progress ResponseReader::TakeCounted() {
 ResponseReader::Progress ResponseReader::TakeByBeast() {
   auto& parser = beast_->parser;
   while (begin_ != end_) {
+    if (beast_->MustWait(unparsed())) return Progress::kMore;
     auto& body = parser.get().body();
     body.data = beast_->block.data();
     body.size = beast_->block.size();
@@ -200,7 +212,8 @@ ResponseReader::Progress ResponseReader::TakeByBeast() {
     if (parser.is_header_done() && !beast_->head_taken && !TakeBeastHead()) return Progress::kMore;
     if (!Keep({beast_->block.data(), beast_->block.size() - body.size})) return Progress::kDone;
     if (ec == beast_http::error::need_more) {
-      if (!parser.is_header_done() && end_ - begin_ > max_head_) return Invalid("the head of the answer is too long");
+      // What is left is a part of a head, or of a chunk's line, or of the trailers; Beast bounds only the first.
+      if (end_ - begin_ > max_head_) return Invalid("a line of the answer is too long");
       return Progress::kMore;
     }
     if (ec == beast_http::error::header_limit) return Invalid("the head of the answer is too long");

@@ -46,7 +46,8 @@ struct ServerOptions {
 
 // An HTTP/1.1 server: accepts on one loop, serves each connection on one of `loops`, round robin. Keep-alive,
 // pipelining in order, chunked and counted bodies, `Expect: 100-continue`, HEAD, sendfile for files on plain TCP.
-// Malformed heads get 400, TLS on a plain port gets 400 in plain text, as Go does. All methods: the owner's thread.
+// Malformed heads get 400, TLS on a plain port gets 400 in plain text, as Go does. Methods: the owner's thread, unless
+// they say otherwise.
 class Server {
  public:
   // kInvalid names the address and what is wrong (in use, not ours, no such host).
@@ -55,8 +56,8 @@ class Server {
 
   std::vector<std::string> addresses() const;  // what was bound, with the real port
   std::uint16_t port() const;
-  void SetTls(TlsContext tls);  // for connections accepted from now on
-  std::size_t connections() const;
+  void SetTls(TlsContext tls);      // for connections accepted from now on
+  std::size_t connections() const;  // from any thread
 
   // Stops accepting, closes idle connections, lets busy ones finish their exchange for at most `patience`, then
   // closes them. Blocks the calling thread, which must not be one of the loops.

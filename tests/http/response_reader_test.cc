@@ -57,6 +57,7 @@ TEST_P(ResponseReaderTest, ReadsEveryShapeOfAnswer) {
       {"HTTP/1.1 500 Oops\r\nContent-Length: 12\r\n\r\n0123456789ab", Progress::kDone, 500, "01234567", true},
       {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3;x=y\r\nabc\r\n2\r\nde\r\n0\r\nT: 1\r\n\r\n",
        Progress::kDone, 200, "abcde", true},
+      {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", Progress::kDone, 200, "", true},
       {"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 201 Created\r\n"
        "Content-Length: 2\r\n\r\nok",
        Progress::kDone, 201, "ok", true},
@@ -102,8 +103,11 @@ TEST_P(ResponseReaderTest, CutsWhatIsTooLong) {
     EXPECT_EQ(reader.answer().body, "xxxxxxxx");
     EXPECT_FALSE(reader.reusable());
   }
-  for (const std::string& head : {"HTTP/1.1 200 OK\r\nX: " + std::string(300, 'x') + "\r\nContent-Length: 0\r\n\r\n",
-                                  "HTTP/1.1 200 OK\r\nX: " + std::string(5000, 'x')}) {
+  for (const std::string& head :
+       {"HTTP/1.1 200 OK\r\nX: " + std::string(300, 'x') + "\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 OK\r\nX: " + std::string(5000, 'x'),
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;" + std::string(5000, 'x'),
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: " + std::string(5000, 'x')}) {
     ResponseReader reader(options);
     reader.Start();
     EXPECT_EQ(Feed(reader, head, GetParam()), Progress::kInvalid);

@@ -2,6 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
 
 #include <thread>
 
@@ -10,6 +13,7 @@
 namespace portcall::http {
 namespace {
 
+using std::chrono::milliseconds;
 using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
@@ -272,6 +276,34 @@ TEST(Server, ServesManyClientsAtOnce) {
   }
   clients.clear();
   EXPECT_EQ(right, 1600);
+}
+
+TEST(Server, GivesAHandlerLongerThanTheConnectionMayRest) {
+  const milliseconds rest(200);
+  TestServer server({.idle_timeout = rest});
+  RawClient client(server.port());
+  client.Send(Get("/wait"));
+  server.WaitForWaiting();
+  pollfd answer{client.fd(), POLLIN, 0};
+  EXPECT_EQ(::poll(&answer, 1, static_cast<int>(2 * rest.count())), 0) << "it was closed, or answered by itself";
+  server.Release();
+  EXPECT_EQ(StatusOf(client.ReadResponse()), 200);
+}
+
+TEST(Server, AcceptsAnEmptyChunkedBodyByteByByte) {
+  TestServer server;
+  RawClient client(server.port());
+  const int no_delay = 1;
+  ::setsockopt(client.fd(), IPPROTO_TCP, TCP_NODELAY, &no_delay, sizeof no_delay);
+  client.Send("POST /wait HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n");
+  server.WaitForWaiting();
+  server.Release();
+  std::this_thread::sleep_for(milliseconds(20));  // so that the rest comes apart; whatever comes, the answer is one
+  client.Send("\r");
+  std::this_thread::sleep_for(milliseconds(20));
+  client.Send("\n");
+  EXPECT_EQ(StatusOf(client.ReadResponse()), 200);
+  ExpectUsable(client);
 }
 
 }  // namespace

@@ -3,30 +3,35 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
 #include <future>
 
 #include "runtime/http/sockets.h"
-#include "tests/http/certificates.h"
 #include "tests/http/fixture.h"
+#include "tests/support/certificates.h"
 
 namespace portcall::http {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
+using testing::CertificateAuthority;
+using Leaf = CertificateAuthority::Leaf;
 using ::testing::AllOf;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-ServerTls Options(const Certificates::Pair& pair) {
+const std::string kHere = "DNS:localhost,IP:127.0.0.1";
+
+ServerTls Options(const Leaf& pair) {
   ServerTls options;
   options.certificate = pair.certificate;
   options.key = pair.key;
   return options;
 }
 
-TlsContext Served(const Certificates::Pair& pair) {
+TlsContext Served(const Leaf& pair) {
   Result<TlsContext> tls = MakeServerTls(Options(pair));
   if (!tls) throw std::runtime_error(tls.error().detail);
   return *tls;
@@ -72,10 +77,10 @@ std::string Fetched(std::uint16_t port, TlsContext tls, const std::string& path,
 }
 
 TEST(Tls, ServesRequestsFilesAndBigBodies) {
-  Certificates certificates;
-  const Certificates::Pair pair = certificates.Make("one");
+  CertificateAuthority ca;
+  const Leaf pair = ca.Issue(kHere);
   TestServer server({}, Served(pair));
-  const TlsContext client = Trusting(pair.certificate);
+  const TlsContext client = Trusting(ca.file());
   EXPECT_THAT(Fetched(server.port(), client, "/x"), EndsWith("GET /x tls"));
   EXPECT_THAT(Fetched(server.port(), client, "/x", "127.0.0.1"), EndsWith("GET /x tls"));
   EXPECT_EQ(BodyOf(Fetched(server.port(), client, "/file")), server.file());
@@ -83,43 +88,39 @@ TEST(Tls, ServesRequestsFilesAndBigBodies) {
 }
 
 TEST(Tls, ClientsRefuseWhatTheyCannotTrust) {
-  Certificates certificates;
-  const Certificates::Pair pair = certificates.Make("one");
-  TestServer server({}, Served(pair));
-  EXPECT_THAT(Fetched(server.port(), Trusting(certificates.Make("other").certificate), "/x"),
-              HasSubstr("the certificate was refused"));
-  EXPECT_THAT(Fetched(server.port(), Trusting(pair.certificate), "/x", "example.org"),
-              AllOf(HasSubstr("TLS handshake with example.org"), HasSubstr("refused")));
+  CertificateAuthority ca, other("Another CA");
+  TestServer server({}, Served(ca.Issue(kHere)));
+  EXPECT_THAT(Fetched(server.port(), Trusting(other.file()), "/x"), HasSubstr("the certificate was refused"));
+  EXPECT_THAT(Fetched(server.port(), Trusting(ca.file()), "/x", "example.org"),
+              AllOf(HasSubstr("TLS handshake with example.org"), HasSubstr("hostname mismatch")));
 }
 
 TEST(Tls, SkipsVerificationWhenTold) {
-  Certificates certificates;
-  TestServer server({}, Served(certificates.Make("one")));
+  CertificateAuthority ca;
+  TestServer server({}, Served(ca.Issue(kHere)));
   ClientTls options;
   options.insecure_skip_verify = true;
   EXPECT_THAT(Fetched(server.port(), *MakeClientTls(options), "/x", "example.org"), EndsWith("GET /x tls"));
 }
 
 TEST(Tls, AReloadServesNewConnectionsWithTheNewCertificate) {
-  Certificates certificates;
-  const Certificates::Pair before = certificates.Make("before");
-  const Certificates::Pair after = certificates.Make("after");
-  TestServer server({}, Served(before));
-  EXPECT_THAT(Fetched(server.port(), Trusting(before.certificate), "/x"), StartsWith("HTTP/1.1 200"));
-  server.server().SetTls(Served(after));
-  EXPECT_THAT(Fetched(server.port(), Trusting(after.certificate), "/x"), StartsWith("HTTP/1.1 200"));
-  EXPECT_THAT(Fetched(server.port(), Trusting(before.certificate), "/x"), HasSubstr("refused"));
+  CertificateAuthority before("Before"), after("After");
+  TestServer server({}, Served(before.Issue(kHere)));
+  EXPECT_THAT(Fetched(server.port(), Trusting(before.file()), "/x"), StartsWith("HTTP/1.1 200"));
+  server.server().SetTls(Served(after.Issue(kHere)));
+  EXPECT_THAT(Fetched(server.port(), Trusting(after.file()), "/x"), StartsWith("HTTP/1.1 200"));
+  EXPECT_THAT(Fetched(server.port(), Trusting(before.file()), "/x"), HasSubstr("refused"));
 }
 
 TEST(Tls, AsksForClientCertificates) {
-  Certificates certificates;
-  const Certificates::Pair pair = certificates.Make("one");
-  const Certificates::Pair known = certificates.Make("known");
-  ServerTls options = Options(pair);
-  options.client_cas = {known.certificate};
+  CertificateAuthority ca;
+  CertificateAuthority clients("Clients");
+  const Leaf known = clients.Issue("DNS:client");
+  ServerTls options = Options(ca.Issue(kHere));
+  options.client_cas = {clients.file()};
   TestServer server({}, *MakeServerTls(options));
   ClientTls client;
-  client.ca = pair.certificate;
+  client.ca = ca.file();
   EXPECT_EQ(StatusOf(Fetched(server.port(), *MakeClientTls(client), "/x")), 0);
   client.certificate = known.certificate;
   client.key = known.key;
@@ -127,23 +128,23 @@ TEST(Tls, AsksForClientCertificates) {
 }
 
 TEST(Tls, TellsPlainClientsThatThePortIsNotPlain) {
-  Certificates certificates;
-  TestServer server({}, Served(certificates.Make("one")));
+  CertificateAuthority ca;
+  TestServer server({}, Served(ca.Issue(kHere)));
   RawClient client(server.port());
   client.Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_EQ(client.ReadToEnd(), "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n");
 }
 
 TEST(Tls, CutsASilentHandshake) {
-  Certificates certificates;
-  TestServer server({.head_timeout = milliseconds(100)}, Served(certificates.Make("one")));
+  CertificateAuthority ca;
+  TestServer server({.head_timeout = milliseconds(100)}, Served(ca.Issue(kHere)));
   RawClient client(server.port());
   EXPECT_TRUE(client.AtEnd());
 }
 
 TEST(Tls, DrainEndsAHandshakeAtOnce) {
-  Certificates certificates;
-  TestServer server({}, Served(certificates.Make("one")));
+  CertificateAuthority ca;
+  TestServer server({}, Served(ca.Issue(kHere)));
   RawClient client(server.port());
   while (server.server().connections() == 0) std::this_thread::yield();
   const auto before = std::chrono::steady_clock::now();
@@ -152,9 +153,13 @@ TEST(Tls, DrainEndsAHandshakeAtOnce) {
 }
 
 TEST(Tls, BadServerFilesAreExplained) {
-  Certificates certificates;
-  const Certificates::Pair good = certificates.Make("good");
-  const Certificates::Pair other = certificates.Make("other");
+  CertificateAuthority ca;
+  const Leaf good = ca.Issue(kHere), other = ca.Issue(kHere);
+  const testing::TempDir folder;
+  const auto write = [&folder](const std::string& name) {
+    std::ofstream(folder.File(name)) << "not pem";
+    return folder.File(name);
+  };
   const auto error = [](const ServerTls& options) {
     const Result<TlsContext> tls = MakeServerTls(options);
     EXPECT_FALSE(tls);
@@ -162,12 +167,11 @@ TEST(Tls, BadServerFilesAreExplained) {
     return tls ? "" : tls.error().detail;
   };
   EXPECT_THAT(error(Options({"/nowhere/a.crt", good.key})), HasSubstr("/nowhere/a.crt cannot be read: No such file"));
-  EXPECT_THAT(error(Options({certificates.Write("text.crt", "not pem"), good.key})),
-              HasSubstr("text.crt holds no usable PEM certificate"));
-  EXPECT_THAT(error(Options({good.certificate, certificates.Write("text.key", "not pem")})),
+  EXPECT_THAT(error(Options({write("text.crt"), good.key})), HasSubstr("text.crt holds no usable PEM certificate"));
+  EXPECT_THAT(error(Options({good.certificate, write("text.key")})),
               HasSubstr("text.key holds no usable PEM private key"));
   EXPECT_THAT(error(Options({good.certificate, other.key})), HasSubstr("does not belong to certificate"));
-  EXPECT_THAT(error(Options(certificates.Make("old", -1))), HasSubstr("has expired"));
+  EXPECT_THAT(error(Options(ca.Issue(kHere, -std::chrono::hours(1)))), HasSubstr("has expired"));
   ServerTls options = Options(good);
   options.minimum = "tls2";
   EXPECT_THAT(error(options), HasSubstr("unknown minimum TLS version tls2"));
@@ -180,15 +184,15 @@ TEST(Tls, BadServerFilesAreExplained) {
 }
 
 TEST(Tls, TakesGosSuiteNames) {
-  Certificates certificates;
-  const Certificates::Pair pair = certificates.Make("one");
+  CertificateAuthority ca;
+  const Leaf pair = ca.Issue(kHere);
   ServerTls options = Options(pair);
   options.minimum = "tls1.3";
   options.cipher_suites = {"TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256", "TLS_CHACHA20_POLY1305_SHA256"};
   const Result<TlsContext> tls = MakeServerTls(options);
   ASSERT_TRUE(tls) << tls.error().detail;
   TestServer server({}, *tls);
-  EXPECT_EQ(StatusOf(Fetched(server.port(), Trusting(pair.certificate), "/x")), 200);
+  EXPECT_EQ(StatusOf(Fetched(server.port(), Trusting(ca.file()), "/x")), 200);
 }
 
 }  // namespace

@@ -49,6 +49,27 @@ TEST(GateTest, APassMayLeaveWhileTheGateCloses) {
   });
 }
 
+TEST(GateTest, WhoHasLeftWhileTheGateClosesIsNotTold) {
+  LoopRunner runner;
+  Gate gate;
+  int told = 0;
+  runner.Call([&] {
+    Gate::Pass first, second;
+    first = gate.Enter([&] {
+      ++told;
+      Gate::Pass leave = std::move(second);
+    });
+    second = gate.Enter([&] {
+      ++told;
+      Gate::Pass leave = std::move(first);
+    });
+    gate.Close();
+    EXPECT_EQ(gate.inside(), 1U);
+  });
+  EXPECT_EQ(told, 1);
+  runner.Run(gate.Drained());
+}
+
 Task<> SetAfterWake(Resume<bool>& wake, bool& done) {
   co_await Suspend<bool>([&wake](Resume<bool> resume) { wake = std::move(resume); });
   done = true;

@@ -30,7 +30,7 @@ TEST(MetricsTest, ThePageShowsValues) {
   const std::string text = metrics.Text();
   EXPECT_THAT(text, HasSubstr("# HELP portcall_events_total Events.\n# TYPE portcall_events_total counter\n"
                               "portcall_events_total{action=\"push\"} 3\n"));
-  EXPECT_THAT(text, HasSubstr("portcall_pending 7\n"));
+  EXPECT_THAT(text, HasSubstr("# TYPE portcall_pending gauge\nportcall_pending 7\n"));
   EXPECT_THAT(text, HasSubstr("portcall_wait_seconds_bucket{le=\"0.1\"} 0\n"));
   EXPECT_THAT(text, HasSubstr("portcall_wait_seconds_bucket{le=\"1\"} 1\n"));
 }
@@ -40,6 +40,7 @@ TEST(MetricsTest, PrometheusAcceptsThePage) {
   Metrics metrics;
   metrics.Count("portcall_events_total", "Events.", {{"action", "a \"b\"\n\\"}}).Increment();
   metrics.Level("portcall_pending", "Pending.").Set(1e300);
+  metrics.Level("portcall_pending_total", "Pending, by a name that is none for a gauge.").Set(2);
   metrics.Spread("portcall_wait_seconds", "Waits.", {0.1, 1}).Observe(0.5);
   FILE* promtool = ::popen("promtool check metrics", "w");
   ASSERT_NE(promtool, nullptr);
