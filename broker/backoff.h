@@ -26,7 +26,8 @@ inline Ticks EventDelay(int attempts, Ticks cap, Chance& chance) {
 inline Ticks ProbeDelay(int failed_probes, Ticks base, Ticks cap, Chance& chance) {
   const Ticks longest = Doubled(base, failed_probes, cap);
   if (failed_probes == 0) return longest;
-  return longest / 2 + static_cast<Ticks>(chance.Unit() * static_cast<double>(longest - longest / 2));
+  const Ticks half = longest / 2;
+  return half + static_cast<Ticks>(chance.Unit() * static_cast<double>(longest - half));
 }
 
 }  // namespace portcall::broker

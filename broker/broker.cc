@@ -6,6 +6,7 @@
 #include <map>
 
 #include "broker/endpoint_runner.h"
+#include "broker/expiry.h"
 #include "broker/lifecycle.h"
 #include "broker/retention.h"
 #include "runtime/http/resolver.h"
@@ -16,7 +17,6 @@ namespace portcall::broker {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{500};
-constexpr int kTicksToSweep = 20;
 constexpr std::chrono::milliseconds kReloadGrace{5'000};
 
 // The promise belongs to who waits for it.
@@ -53,6 +53,10 @@ class Broker::Impl {
   Task<> StopAll(std::chrono::milliseconds grace);
   Task<> Tend();
   Task<> Sweep();
+  Task<> Expire(store::Seq through);
+  Task<> ExpireOrphans(store::Seq through);
+  Task<> HoldSweeps();
+  void ShowOrphans();
   store::Seq UnneededThrough() const;
 
   const BrokerDeps deps_;
@@ -64,9 +68,12 @@ class Broker::Impl {
   Retention retention_;
   std::vector<std::unique_ptr<EndpointRunner>> runners_;
   std::vector<Orphan> orphans_;
+  OrphanMetrics orphan_metrics_;
   runtime::Gate gate_;
   Timer ticker_;
   bool stopping_ = false, sweeping_ = false;
+  bool sweep_ends_ = false;          // at the next step: the process ends, or endpoints change
+  std::vector<Resume<bool>> swept_;  // who waits for its end
   std::atomic<bool> stopped_ = false;
 };
 
@@ -77,7 +84,9 @@ Broker::Impl::Impl(BrokerDeps deps, config::ConfigPtr config, store::Seq head)
       resolver_(deps_.pool),
       reader_(deps_.store, deps_.loop.executor()),
       around_{deps_.store, ring_, reader_, deps_.loop.executor(), deps_.log, deps_.metrics, deps_.clock},
-      retention_(deps_.store, deps_.log, deps_.clock, [this] { return UnneededThrough(); }),
+      retention_(deps_.store, deps_.log, deps_.clock,
+                 {[this] { return UnneededThrough(); }, [this](store::Seq through) { return Expire(through); }}),
+      orphan_metrics_(deps_.metrics),
       ticker_(deps_.loop.executor()) {}
 
 template <class F>
@@ -164,9 +173,9 @@ void Broker::Impl::Adopt(Endpoints endpoints, Sinks& sinks) {
                    {{"endpoint", name}});
   }
   for (const Orphan& orphan : endpoints.orphans) {
-    if (orphan.pending == 0) continue;
+    if (orphan.pending() == 0) continue;
     deps_.log.Warn("events are kept for an endpoint that is no longer in the configuration",
-                   {{"endpoint", orphan.name}, {"pending", std::to_string(orphan.pending)}});
+                   {{"endpoint", orphan.name()}, {"pending", std::to_string(orphan.pending())}});
   }
   orphans_ = std::move(endpoints.orphans);
   sinks.clear();
@@ -189,6 +198,7 @@ Result<void> Broker::Impl::Apply(config::ConfigPtr config) {
   Sinks sinks;
   Result<void> made = OnLoop([&] { return MakeSinks(*config, sinks); });
   if (!made) return made;
+  RunOnLoop(HoldSweeps());
   RunOnLoop(StopRunners(config.get(), kReloadGrace));
   auto endpoints = OpenEndpoints(deps_.store, *config);
   if (!endpoints) {
@@ -201,6 +211,7 @@ Result<void> Broker::Impl::Apply(config::ConfigPtr config) {
     OnLoop([&] {
       if (before) Adopt(std::move(*before), sinks);
       sinks.clear();
+      sweep_ends_ = false;
     });
     return endpoints.error();
   }
@@ -208,25 +219,25 @@ Result<void> Broker::Impl::Apply(config::ConfigPtr config) {
     config_ = std::move(config);
     retention_.Configure(*config_);
     Adopt(std::move(*endpoints), sinks);
+    sweep_ends_ = false;
   });
   return {};
+}
+
+// A sweep decides by the cursors as they stand, and endpoints that come and go change them.
+Task<> Broker::Impl::HoldSweeps() {
+  sweep_ends_ = true;
+  while (sweeping_) {
+    co_await Suspend<bool>([this](Resume<bool> resume) { swept_.push_back(std::move(resume)); });
+  }
 }
 
 std::vector<EndpointStatus> Broker::Impl::Status() const {
   return OnLoop([this] {
     std::vector<EndpointStatus> all;
     for (const auto& runner : runners_) all.push_back(runner->Status());
-    for (const Orphan& orphan : orphans_) {
-      EndpointStatus status;
-      status.name = orphan.name;
-      status.orphaned = true;
-      status.reason = "no longer in the configuration";
-      status.pending = orphan.pending;
-      status.pending_is_estimate = true;
-      status.parked_lanes = orphan.parked;
-      status.dead_letters = orphan.dead_letters;
-      all.push_back(std::move(status));
-    }
+    const std::int64_t now = Read(deps_.clock).wall;
+    for (const Orphan& orphan : orphans_) all.push_back(orphan.Status(now));
     return all;
   });
 }
@@ -239,12 +250,14 @@ store::Seq Broker::Impl::UnneededThrough() const {
 }
 
 Task<> Broker::Impl::Tend() {
-  for (int tick = 1; !stopping_; ++tick) {
+  const auto ticks_to_sweep = std::max<std::int64_t>(1, deps_.sweep_interval / kTick);
+  for (std::int64_t tick = 1; !stopping_; ++tick) {
     ticker_.expires_after(kTick);
     co_await ticker_.async_wait(nothrow);
     if (stopping_) break;
     for (const auto& runner : runners_) runner->Tick();
-    if (tick % kTicksToSweep == 0 && !sweeping_) {
+    ShowOrphans();
+    if (tick % ticks_to_sweep == 0 && !sweeping_ && !sweep_ends_) {
       sweeping_ = true;  // before the start: the task may end at once
       if (!runtime::Spawn(deps_.loop.executor(), gate_, Sweep())) sweeping_ = false;
     }
@@ -252,12 +265,47 @@ Task<> Broker::Impl::Tend() {
 }
 
 Task<> Broker::Impl::Sweep() {
-  co_await retention_.Sweep(stopping_);
+  co_await retention_.Sweep(sweep_ends_);
   sweeping_ = false;
+  for (Resume<bool>& waiting : std::exchange(swept_, {})) waiting(true);
+}
+
+void Broker::Impl::ShowOrphans() {
+  std::vector<std::string> live;
+  for (const auto& runner : runners_) live.push_back(runner->endpoint().name);
+  orphan_metrics_.Show(orphans_, live, Read(deps_.clock).wall);
+}
+
+// Endpoints wait for their attempts side by side: one that hangs does not keep the log full for longer than its
+// timeout.
+Task<> Broker::Impl::Expire(store::Seq through) {
+  runtime::Gate gate;
+  for (const auto& runner : runners_) {
+    if (runner->UnneededThrough() < through) runtime::Spawn(deps_.loop.executor(), gate, runner->Expire(through));
+  }
+  gate.Close();
+  co_await gate.Drained();
+  co_await ExpireOrphans(through);
+}
+
+Task<> Broker::Impl::ExpireOrphans(store::Seq through) {
+  for (std::size_t i = 0; i < orphans_.size() && !sweep_ends_; ++i) {
+    if (orphans_[i].unneeded_through >= std::min(through, orphans_[i].cursor.through)) continue;
+    const std::int64_t now = Read(deps_.clock).wall;
+    auto expired = co_await ExpireOrphan(deps_.store, reader_, orphans_[i], through, now, sweep_ends_);
+    if (!expired) {
+      deps_.log.Error("events of a removed endpoint could not expire", {{"error", expired.error().detail}});
+      co_return;
+    }
+    orphans_[i] = std::move(expired->orphan);
+    if (expired->events == 0) continue;
+    orphan_metrics_.Lost(orphans_[i].name(), expired->events);
+    TellExpired(deps_.log, orphans_[i].name(), expired->from, expired->through, expired->events);
+  }
 }
 
 Task<> Broker::Impl::StopAll(std::chrono::milliseconds grace) {
-  stopping_ = true;
+  stopping_ = sweep_ends_ = true;
   ticker_.cancel();
   gate_.Close();
   co_await StopRunners(nullptr, grace);

@@ -43,6 +43,7 @@ struct BrokerDeps {
   const runtime::Clock& clock;
   // How an endpoint's sink is made; empty: by its type.
   std::function<Result<std::unique_ptr<sinks::Sink>>(const config::Endpoint&)> make_sink = {};
+  std::chrono::milliseconds sweep_interval{10'000};  // between two looks at what the log may forget
 };
 
 // Delivers the log to the endpoints (DELIVERY.md §2–§5): one cursor each, no endpoint waits for another. Start and Stop

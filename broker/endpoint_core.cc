@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/event_ring.h"
+
 namespace portcall::broker {
 namespace {
 
@@ -30,6 +32,32 @@ EndpointCore::EndpointCore(const config::Endpoint& endpoint, const store::Cursor
       paused_(std::move(paused)) {
   for (store::ParkedLane& row : parked) LoadLane(std::move(row), cursor.settled_through, now);
   WatchClosed(now.ticks);
+}
+
+void EndpointCore::Reload(const store::Cursor& cursor, std::vector<store::ParkedLane> parked, Moment now) {
+  ready_.clear();
+  load_queue_.clear();
+  waiting_.clear();
+  dirty_.clear();
+  slots_ = {};
+  lanes_ = Lanes(policy_.order);
+  parked_ = held_ = bytes_ = 0;
+  strict_waits_ = false;
+  scan_ = written_through_ = cursor.settled_through;
+  counted_ = std::max(cursor.through, cursor.settled_through);
+  matched_ = cursor.matched;
+  settled_ = cursor.settled;
+  for (store::ParkedLane& row : parked) LoadLane(std::move(row), cursor.settled_through, now);
+}
+
+void EndpointCore::Hold(Lane& lane, const store::EventPtr& event, SlotId slot) {
+  lane.Push({event, slot});
+  bytes_ += BytesOf(*event);
+}
+
+void EndpointCore::Release(Lane& lane, std::size_t kept) {
+  for (std::size_t i = kept; i < lane.size(); ++i) bytes_ -= BytesOf(*lane.at(i).event);
+  lane.Truncate(kept);
 }
 
 void EndpointCore::LoadLane(store::ParkedLane row, store::Seq settled_through, Moment now) {
@@ -65,7 +93,9 @@ bool EndpointCore::MayScan() const {
   return ready_.empty() && waiting_.empty() && load_queue_.empty() && loading_ == 0 && in_flight_ == 0;
 }
 
-bool EndpointCore::WantsEvents() const { return slots_.size() + kRefill <= kLookAhead && MayScan(); }
+bool EndpointCore::WantsEvents() const {
+  return slots_.size() + kRefill <= kLookAhead && bytes_ < kMaxBytes && MayScan();
+}
 
 std::size_t EndpointCore::Scan(std::span<const store::EventPtr> events, store::Seq through, Moment now) {
   const store::Seq before = scan_;
@@ -73,7 +103,7 @@ std::size_t EndpointCore::Scan(std::span<const store::EventPtr> events, store::S
   for (const store::EventPtr& event : events) {
     if (event->seq > scan_) {
       if (filter_.Wants(*event)) {
-        if (slots_.size() >= kLookAhead || !MayScan()) break;
+        if (slots_.size() >= kLookAhead || bytes_ >= kMaxBytes || !MayScan()) break;
         Admit(event, now);
       }
       scan_ = event->seq;
@@ -98,7 +128,7 @@ void EndpointCore::Admit(const store::EventPtr& event, Moment now) {
     if (!slots_.empty()) settled_ += slots_.Passed(slots_.Push(event->seq, &lane));
     return;
   }
-  lane.Push({event, slots_.Push(event->seq, &lane)});
+  Hold(lane, event, slots_.Push(event->seq, &lane));
   if (lane.state == Lane::State::kIdle) MakeReady(lane);
 }
 
@@ -148,7 +178,8 @@ void EndpointCore::Promote(Moment now) {
 std::optional<LaneRead> EndpointCore::NextLaneRead(Moment now) {
   Promote(now);
   const std::size_t after = held_ + kLanePage * (static_cast<std::size_t>(loading_) + 1);
-  if (load_queue_.empty() || stopped_ || !paused_.empty() || after > kMaxHeld) return std::nullopt;
+  if (load_queue_.empty() || stopped_ || !paused_.empty()) return std::nullopt;
+  if (after > kMaxHeld || bytes_ >= kMaxBytes) return std::nullopt;
   Lane& lane = *load_queue_.front();
   load_queue_.pop_front();
   lane.state = Lane::State::kLoading;
@@ -161,7 +192,7 @@ void EndpointCore::OnLane(const LaneRead& read, std::span<const store::EventPtr>
   --loading_;
   for (const store::EventPtr& event : events) {
     if (event->seq <= lane.loaded_through || !filter_.Wants(*event)) continue;
-    lane.Push({event, kNoSlot});
+    Hold(lane, event, kNoSlot);
     ++held_;
   }
   lane.loaded_through = events.size() < read.limit ? read.through : events.back()->seq;

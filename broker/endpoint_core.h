@@ -22,12 +22,14 @@
 namespace portcall::broker {
 
 // Decides what one endpoint does next (DELIVERY.md §2–§4). Pure: events, outcomes and time go in, attempts, reads and
-// settlements come out. It holds at most kLookAhead slots and kMaxHeld events of parked lanes. One thread.
+// settlements come out. It holds at most kLookAhead slots and kMaxHeld events of parked lanes,
+// and reads no further while its events take kMaxBytes. One thread.
 class EndpointCore {
  public:
   static constexpr std::size_t kLookAhead = 2'048;
   static constexpr std::size_t kMaxHeld = 8'192;
   static constexpr std::size_t kLanePage = 128;
+  static constexpr std::size_t kMaxBytes = 4 << 20;
 
   // What was stored: the cursor and its rows. `paused`: the reason, where the endpoint is paused.
   EndpointCore(const config::Endpoint& endpoint, const store::Cursor& cursor, std::vector<store::ParkedLane> parked,
@@ -56,7 +58,11 @@ class EndpointCore {
   std::optional<store::Settlement> TakeSettlement(Moment now, bool everything = false);
   void Flushed();
 
-  void Stop(bool stopped);       // claims and reads nothing more
+  void Stop(bool stopped);  // claims and reads nothing more
+  // Nothing is under way that would come back: attempts, reads, a settlement.
+  bool quiet() const { return in_flight_ == 0 && loading_ == 0 && !ledger_.flushing(); }
+  // The stored cursor and rows were changed from outside, while it was stopped, quiet and flushed.
+  void Reload(const store::Cursor& cursor, std::vector<store::ParkedLane> parked, Moment now);
   Ticks Wake(Moment now) const;  // when to ask again if nothing else happens
   std::vector<Note> TakeNotes() { return std::exchange(notes_, {}); }
 
@@ -77,6 +83,7 @@ class EndpointCore {
   const Filter& filter() const { return filter_; }
   std::size_t held() const { return held_; }
   std::size_t slots() const { return slots_.size(); }
+  std::size_t bytes() const { return bytes_; }
   // Events up to here are needed no more: neither by the cursor as it is stored nor by a parked lane.
   store::Seq UnneededThrough() const;
 
@@ -100,7 +107,7 @@ class EndpointCore {
   void Settle(Lane& lane, bool remember, Moment now);
   void Park(Lane& lane, Ticks due, std::string reason, Moment now);
 
-  void PassObstacles(Moment now);
+  void PassObstacles(Moment now, bool all);
   void PassLane(Lane& lane, std::string_view reason, Moment now);
   void SetParked(Lane& lane, bool parked);
   void MarkDirty(Lane& lane, Ticks now);
@@ -109,6 +116,8 @@ class EndpointCore {
   void WriteRows(store::Settlement& settlement, Moment now);
   store::ParkedLane RowOf(const Lane& lane, Moment now) const;
   void MaybeDrop(Lane& lane);
+  void Hold(Lane& lane, const store::EventPtr& event, SlotId slot);
+  void Release(Lane& lane, std::size_t kept);  // all but its first entries
   Ticks Active(Ticks now) const { return now - closed_for_ - (closed_since_ == 0 ? 0 : now - closed_since_); }
   void WatchClosed(Ticks now);
 
@@ -132,7 +141,7 @@ class EndpointCore {
   std::vector<Note> notes_;
   AttemptId next_id_ = 1;
   int in_flight_ = 0, loading_ = 0, rejected_in_a_row_ = 0;
-  std::size_t parked_ = 0, held_ = 0;
+  std::size_t parked_ = 0, held_ = 0, bytes_ = 0;
   Ticks floor_ = 0;  // of Retry-After
   Ticks closed_for_ = 0, closed_since_ = 0;
   bool stopped_ = false, failing_ = false, opened_by_rejections_ = false, strict_waits_ = false;

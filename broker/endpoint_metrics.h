@@ -24,9 +24,12 @@ class EndpointMetrics {
 
   void Recorded(const store::Event& event);  // the endpoint wants it
   void Ended(const store::Event& event, int attempt, const sinks::Outcome& outcome, std::int64_t wall_now);
-  void Lost();
+  void Lost(std::int64_t events = 1);
   void Show(const Levels& levels);
   void Describe(EndpointStatus& status) const;
+  // What is pending, in the same series, for a name that no endpoint has any more.
+  static void ShowBacklog(runtime::Metrics& metrics, const std::string& endpoint, std::int64_t pending,
+                          double oldest_seconds);
 
  private:
   enum Type : std::size_t { kEvents, kSuccesses, kFailures };

@@ -3,6 +3,7 @@
 
 #include "broker/backoff.h"
 #include "broker/endpoint_core.h"
+#include "broker/event_ring.h"
 
 // The half of EndpointCore that judges how attempts ended.
 namespace portcall::broker {
@@ -54,8 +55,12 @@ void EndpointCore::FailedAttempt(const Attempt& attempt, const Outcome& outcome,
     floor_ = std::max(floor_, now.ticks + std::clamp<Ticks>(TicksOf(*outcome.retry_after), 0, policy_.max_retry_after));
   }
 
-  const Trial trial{outcome.verdict, outcome.status != 0, lane.attempts, lane.rejections,
-                    Active(now.ticks) - lane.first_attempt};
+  const Trial trial{outcome.verdict,
+                    outcome.status != 0,
+                    lane.attempts,
+                    lane.rejections,
+                    Active(now.ticks) - lane.first_attempt,
+                    outcome.maybe_received};
   auto reason = ReasonToDie(policy_, trial);
   if (JudgeEndpoint(attempt, outcome, reason == "rejected", now)) reason.reset();
   WatchClosed(now.ticks);
@@ -126,6 +131,7 @@ void EndpointCore::Die(Lane& lane, std::string_view reason, const std::string& a
 void EndpointCore::Settle(Lane& lane, bool remember, Moment now) {
   const Lane::Entry entry = lane.Pop();
   const store::Seq seq = entry.event->seq;
+  bytes_ -= BytesOf(*entry.event);
   const bool was_failing = lane.attempts > 0;
   lane.failing = 0;
   lane.attempts = lane.rejections = 0;
@@ -158,7 +164,7 @@ void EndpointCore::Park(Lane& lane, Ticks due, std::string reason, Moment now) {
   } else {
     PassLane(lane, lane.reason, now);
     held_ -= lane.size();
-    lane.Truncate(0);
+    Release(lane, 0);
     lane.loaded_through = lane.next_seq - 1;
   }
   MarkDirty(lane, now.ticks);

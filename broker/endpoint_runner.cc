@@ -45,15 +45,18 @@ void EndpointRunner::Drive() {
   do {
     again_ = false;
     const Moment now = Now();
-    Count(now);
-    Feed(now);
-    StartReads(now);
+    if (expiring_ == Expiring::kNo) {
+      Count(now);
+      Feed(now);
+      StartReads(now);
+    }
     StartAttempts(now);
-    StartFlush(now);
+    if (expiring_ != Expiring::kQuiet) StartFlush(now);
     Tell(now);
     Arm(now);
   } while (again_);
   driving_ = false;
+  WakeQuiet();
 }
 
 // `matched` counts each event once as it is committed, wherever the cursor stands.
@@ -87,6 +90,7 @@ void EndpointRunner::Feed(Moment now) {
   if (reading_ || stopping_) return;
   while (core_.WantsEvents()) {
     if (page_.events) {
+      page_used_ = true;
       page_at_ += core_.Scan(std::span(*page_.events).subspan(page_at_), page_.through, now);
       if (page_at_ < page_.events->size()) return;
       page_ = {};
@@ -191,6 +195,7 @@ Task<sinks::Outcome> EndpointRunner::Try(const Attempt& attempt) {
 Task<> EndpointRunner::Stop(std::chrono::milliseconds grace) {
   stopping_ = true;
   core_.Stop(true);
+  WakeQuiet();
   for (Resume<Attempt>& worker : std::exchange(resting_, {})) worker(Attempt{});
   attempts_.Close();
   Timer deadline(around_.executor);
@@ -206,11 +211,7 @@ Task<> EndpointRunner::Stop(std::chrono::milliseconds grace) {
   timer_.cancel();
   tasks_.Close();
   co_await tasks_.Drained();
-  for (int i = 0; i < 8; ++i) {
-    std::optional<store::Settlement> settlement = core_.TakeSettlement(Now(), true);
-    if (!settlement || !co_await WriteOnce(*settlement)) break;
-    core_.Flushed();
-  }
+  co_await FlushEverything();
   Tell(Now());
 }
 

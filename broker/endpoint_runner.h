@@ -50,6 +50,9 @@ class EndpointRunner {
   // Claims no more, lets attempts end until `grace` has passed, aborts the rest, flushes.
   Task<> Stop(std::chrono::milliseconds grace);
 
+  // Ends what is unsettled up to `through` as expired, once what is under way has ended. One at a time.
+  Task<> Expire(store::Seq through);
+
   EndpointStatus Status() const;
   const config::Endpoint& endpoint() const { return endpoint_; }
   std::int64_t cursor() const { return cursor_.id; }
@@ -79,6 +82,10 @@ class EndpointRunner {
   Task<bool> WriteOnce(const store::Settlement& settlement);
   Task<> StorePause(std::string reason);
   Task<> FindOldest();
+  bool Quiet() const;
+  void WakeQuiet();
+  Task<bool> FlushEverything();
+  Task<> ExpireQuietly(store::Seq through);
   Task<> Pause(Ticks duration);
   Moment Now() const { return Read(around_.clock); }
 
@@ -101,7 +108,10 @@ class EndpointRunner {
   std::vector<store::EventPtr> buffer_;
   bool reading_ = false, counting_ = false, recounting_ = false, fingerprint_due_ = false;
   bool driving_ = false, again_ = false, stopping_ = false;
-  Ticks read_after_ = 0;  // a failed read is not repeated before
+  enum class Expiring : std::uint8_t { kNo, kEnding, kQuiet } expiring_ = Expiring::kNo;
+  Resume<bool> quiet_;      // who waits until nothing is under way
+  bool page_used_ = false;  // since the last tick
+  Ticks read_after_ = 0;    // a failed read is not repeated before
 
   std::int64_t dead_letters_;
   store::Seq oldest_for_ = -1;  // where `oldest_recorded_` was looked up

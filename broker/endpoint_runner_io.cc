@@ -161,9 +161,23 @@ Task<> EndpointRunner::Flush(store::Settlement settlement) {
     core_.Stop(true);
     co_await Pause(kRetryStore);
   }
-  core_.Stop(stopping_);
+  core_.Stop(stopping_ || expiring_ != Expiring::kNo);
   core_.Flushed();
   if (!stopping_) Drive();
+}
+
+// What was decided until now; nothing is under way. False: it stops, and the rest could not be written.
+Task<bool> EndpointRunner::FlushEverything() {
+  for (int i = 0; i < 8; ++i) {
+    std::optional<store::Settlement> settlement = core_.TakeSettlement(Now(), true);
+    if (!settlement) break;
+    while (!co_await WriteOnce(*settlement)) {
+      if (stopping_) co_return false;
+      co_await Pause(kRetryStore);
+    }
+    core_.Flushed();
+  }
+  co_return true;
 }
 
 Task<> EndpointRunner::StorePause(std::string reason) {

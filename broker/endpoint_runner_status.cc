@@ -78,6 +78,8 @@ void EndpointRunner::Tick() {
   if (unknown && !finding_oldest_ && !stopping_ && core_.scan() < around_.ring.head()) {
     StartTask(finding_oldest_, FindOldest());
   }
+  // A page that waits for an endpoint that does not go on is shared by nobody: it is read again when wanted.
+  if (!std::exchange(page_used_, false)) page_ = {};
   EndpointMetrics::Levels levels;
   levels.pending = core_.pending();
   levels.dead_letters = dead_letters_;

@@ -56,12 +56,13 @@ void EndpointCore::PassLane(Lane& lane, std::string_view reason, Moment now) {
   }
   if (whole || kept < lane.size()) lane.loaded_through = lane.at(kept - 1).event->seq;
   held_ -= lane.size() - kept;
-  lane.Truncate(kept);
+  Release(lane, kept);
   MarkDirty(lane, now.ticks);
 }
 
-// An event that holds back settled ones for too long, or too many of them, is passed: its lane remembers it.
-void EndpointCore::PassObstacles(Moment now) {
+// An event that holds back settled ones for too long, or too many of them, is passed: its lane remembers it. At the end
+// every such event is, or what was delivered behind it would be sent again.
+void EndpointCore::PassObstacles(Moment now, bool all) {
   while (!slots_.empty() && slots_.done_beyond() > 0) {
     Slots::Slot& front = slots_.front();
     Lane& lane = *front.lane;
@@ -69,7 +70,7 @@ void EndpointCore::PassObstacles(Moment now) {
     if (front.front_since == 0) front.front_since = now.ticks;
     const bool slow = lane.state == Lane::State::kInFlight && now.ticks - lane.claimed_at >= kFlushInterval;
     const bool long_ago = now.ticks - front.front_since >= kFlushInterval;
-    if (!slow && !long_ago && slots_.done_beyond() <= kMaxHeldBack) return;
+    if (!all && !slow && !long_ago && slots_.done_beyond() <= kMaxHeldBack) return;
     PassLane(lane, kInFlight, now);
   }
 }
@@ -79,7 +80,7 @@ std::optional<store::Settlement> EndpointCore::TakeSettlement(Moment now, bool e
   const Ticks due = ledger_.due();
   if (due == kNever || (!everything && due > now.ticks)) return std::nullopt;
   if (stopped_) GiveBackStarts(now);
-  PassObstacles(now);
+  PassObstacles(now, everything);
   store::Settlement settlement;
   settlement.cursor = cursor_;
   settlement.settled_through = written_through_ = settled_through();

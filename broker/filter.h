@@ -15,6 +15,8 @@ class Filter {
  public:
   Filter() = default;
   explicit Filter(const config::Endpoint& endpoint);
+  // The filter that has this fingerprint.
+  explicit Filter(std::string fingerprint);
 
   bool Wants(const store::Event& event) const {
     if (ignored_actions_[static_cast<std::size_t>(event.action)]) return false;

@@ -121,13 +121,7 @@ Result<bool> LoadRows(store::Snapshot& s, Endpoints& endpoints) {
   }
   for (const store::Cursor& cursor : store::LoadCursors(s)) {
     if (cursor.kind != store::CursorKind::kRemoved) continue;
-    Orphan orphan{cursor.endpoint, cursor.matched - cursor.settled, 0, store::CountDead(s, cursor.endpoint),
-                  cursor.settled_through};
-    for (const store::ParkedLane& lane : store::LoadParked(s, cursor.id)) {
-      ++orphan.parked;
-      orphan.unneeded_through = std::min(orphan.unneeded_through, lane.next_seq - 1);
-    }
-    endpoints.orphans.push_back(std::move(orphan));
+    endpoints.orphans.push_back(LoadOrphan(s, cursor));
   }
   return true;
 }

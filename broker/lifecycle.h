@@ -5,17 +5,11 @@
 #include <vector>
 
 #include "broker/endpoint_runner.h"
+#include "broker/orphan.h"
 #include "config/config.h"
 #include "store/store.h"
 
 namespace portcall::broker {
-
-// A cursor without an endpoint: what was pending when its entry was removed or disabled.
-struct Orphan {
-  std::string name;
-  std::int64_t pending = 0, parked = 0, dead_letters = 0;
-  store::Seq unneeded_through = 0;
-};
 
 struct Endpoints {
   std::vector<Opened> open;

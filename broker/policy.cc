@@ -18,7 +18,7 @@ Policy::Policy(const config::Endpoint& endpoint)
 
 std::optional<std::string_view> ReasonToDie(const Policy& policy, const Trial& trial) {
   if (trial.verdict == sinks::Verdict::kDelivered || trial.verdict == sinks::Verdict::kGone) return std::nullopt;
-  if (!policy.retry_on_timeout && !trial.answered) return "outcome unknown";
+  if (!policy.retry_on_timeout && !trial.answered && trial.maybe_received) return "outcome unknown";
   if (trial.rejections >= kRejectionsUntilDead) return "rejected";
   if (policy.max_retries && trial.attempts > *policy.max_retries) return "maxretries";
   if (policy.max_age > 0 && trial.age > policy.max_age) return "maxage";

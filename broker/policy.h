@@ -32,6 +32,7 @@ struct Trial {
   bool answered = true;
   int attempts = 0, rejections = 0;
   Ticks age = 0;  // since its first attempt, without the time that the endpoint was closed
+  bool maybe_received = true;
 };
 
 // Why an event ends as a dead letter; nullopt: it waits for another attempt (DELIVERY.md §4).

@@ -1,17 +1,19 @@
 #include "broker/retention.h"
 
+#include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <exception>
 #include <filesystem>
 
 #include "broker/moment.h"
 #include "store/cursors.h"
-#include "store/event_log.h"
 
 namespace portcall::broker {
 namespace {
 
 constexpr std::size_t kChunk = 500;  // events or rows: a few milliseconds of the writer
+constexpr std::int64_t kMarkInterval = 60 * kSecond;
 constexpr std::int64_t kDay = 24ll * 3'600 * kSecond;
 constexpr std::int64_t kAttemptRows = 1'000'000;
 constexpr std::int64_t kDeadBytes = 1ll << 30;
@@ -21,30 +23,53 @@ constexpr std::int64_t kDeadBytes = 1ll << 30;
 void Retention::Configure(const config::Config& config) {
   keep_ns_ = std::chrono::nanoseconds(config.events.keep).count();
   on_full_ = config.events.on_full;
-  max_bytes_ = config.events.max_bytes;
+  max_bytes_ = static_cast<std::int64_t>(config.events.max_bytes);
   if (max_bytes_ != 0) return;
-  std::error_code ignored;
-  const auto space = std::filesystem::space(config.storage.root_directory, ignored);
-  if (!ignored) max_bytes_ = space.capacity / 5;
+  const config::StorageConfig& storage = config.storage;
+  std::filesystem::path folder = storage.root_directory;
+  if (!storage.database.empty()) folder = std::filesystem::path(storage.database).parent_path();
+  std::error_code ec;
+  const auto volume = std::filesystem::space(folder, ec);
+  if (!ec) max_bytes_ = static_cast<std::int64_t>(volume.capacity / 100) * config.events.max_percent;
+  if (ec) log_.Error("the volume's size is unknown, so the event log has no bound", {{"error", ec.message()}});
 }
 
 Task<> Retention::Sweep(const bool& stopping) {
   const std::int64_t now = clock_.Now().time_since_epoch().count();
-  co_await DeleteAll(unneeded_(), now - keep_ns_, stopping);
+  co_await DeleteAll(co_await PassedLongAgo(now), stopping);
   if (!stopping) co_await Trim(now);
   if (!stopping && max_bytes_ != 0) co_await WatchSize(stopping);
 }
 
-Task<bool> Retention::DeleteChunk(store::Seq through, std::int64_t before) {
-  auto job = [through, before](store::Tx& tx) -> Result<std::size_t> {
-    return store::DeleteEvents(tx, through, before, kChunk);
+// The last event that every cursor had passed `keep` ago, as far as the marks tell: one is set a minute.
+Task<store::Seq> Retention::PassedLongAgo(std::int64_t now) {
+  const store::Seq unneeded = cursors_.unneeded();
+  if (keep_ns_ <= 0) co_return unneeded;
+  const bool due = unneeded > marked_ && now - marked_at_ >= std::min(kMarkInterval, keep_ns_ / 10);
+  auto job = [due, now, unneeded, keep = keep_ns_](store::Tx& tx) -> Result<store::Seq> {
+    if (due) store::PutMark(tx, now, unneeded);
+    return store::TakeMark(tx, now - keep);
+  };
+  const Result<store::Seq> mark = co_await store_.Write(job, store::Priority::kBackground);
+  if (!mark) co_return 0;
+  if (due) {
+    marked_ = unneeded;
+    marked_at_ = now;
+  }
+  co_return std::min(*mark, unneeded);
+}
+
+// True: there may be more.
+Task<bool> Retention::DeleteChunk(store::Seq through) {
+  auto job = [through](store::Tx& tx) -> Result<std::size_t> {
+    return store::DeleteEvents(tx, through, INT64_MAX, kChunk);
   };
   const Result<std::size_t> deleted = co_await store_.Write(job, store::Priority::kBackground);
   co_return deleted && *deleted == kChunk;
 }
 
-Task<> Retention::DeleteAll(store::Seq through, std::int64_t before, const bool& stopping) {
-  while (!stopping && co_await DeleteChunk(through, before)) {
+Task<> Retention::DeleteAll(store::Seq through, const bool& stopping) {
+  while (!stopping && co_await DeleteChunk(through)) {
   }
 }
 
@@ -55,29 +80,42 @@ Task<> Retention::Trim(std::int64_t now) {
   (void)co_await store_.Write(job, store::Priority::kBackground);
 }
 
-Task<std::int64_t> Retention::Bytes() {
-  auto query = [](store::Snapshot& s) -> Result<std::int64_t> { return store::SizeOf(s).bytes; };
+Task<store::LogSize> Retention::Size() {
+  auto query = [](store::Snapshot& s) -> Result<store::LogSize> { return store::SizeOf(s); };
   try {
-    const Result<std::int64_t> bytes = co_await store_.Read(query);
-    if (bytes) co_return *bytes;
+    const Result<store::LogSize> size = co_await store_.Read(query);
+    if (size) co_return *size;
   } catch (const std::exception& e) {
     log_.Error("the event log's size could not be read", {{"error", e.what()}});
   }
-  co_return 0;
+  co_return store::LogSize{};
 }
 
-// Kept history goes first; what is still needed stays, and an alarm says so.
+// What nobody needs goes, whatever its age, until the log fits.
+Task<store::LogSize> Retention::DeleteHistory(const bool& stopping) {
+  store::LogSize size = co_await Size();
+  for (bool more = true; more && size.bytes >= max_bytes_ && !stopping; size = co_await Size()) {
+    more = co_await DeleteChunk(cursors_.unneeded());
+  }
+  co_return size;
+}
+
 Task<> Retention::WatchSize(const bool& stopping) {
-  const auto limit = static_cast<std::int64_t>(max_bytes_);
-  std::int64_t bytes = co_await Bytes();
-  while (bytes > limit && !stopping && co_await DeleteChunk(unneeded_(), INT64_MAX)) bytes = co_await Bytes();
-  const bool high = bytes > limit / 5 * 4;
+  store::LogSize size = co_await DeleteHistory(stopping);
+  if (size.bytes >= max_bytes_ && on_full_ == config::OnFull::kExpire && !stopping) {
+    // A little more than must go, so that it does not come to this with every new event.
+    const double share = 1 - 0.95 * static_cast<double>(max_bytes_) / static_cast<double>(size.bytes);
+    co_await cursors_.expire(size.first - 1 +
+                             static_cast<store::Seq>(std::ceil(share * static_cast<double>(size.events))));
+    size = co_await DeleteHistory(stopping);
+  }
+  const bool high = size.bytes > max_bytes_ / 5 * 4;
   if (high && !alarmed_) {
     log_.Error("the event log has reached 80 % of events.maxsize with events that endpoints still wait for",
-               {{"bytes", std::to_string(bytes)}, {"maxsize", std::to_string(limit)}});
+               {{"bytes", std::to_string(size.bytes)}, {"maxsize", std::to_string(max_bytes_)}});
   }
   alarmed_ = high;
-  full_.store(on_full_ == config::OnFull::kRefuse && bytes >= limit, std::memory_order_relaxed);
+  full_.store(on_full_ == config::OnFull::kRefuse && size.bytes >= max_bytes_, std::memory_order_relaxed);
 }
 
 }  // namespace portcall::broker

@@ -6,18 +6,22 @@
 #include "config/config.h"
 #include "runtime/clock.h"
 #include "runtime/log.h"
+#include "store/event_log.h"
 #include "store/store.h"
 
 namespace portcall::broker {
 
-// Keeps the log within its bounds (DELIVERY.md §1): deletes events that every cursor has passed and that are older than
-// `events.keep`, in small chunks behind everything else; trims attempts and dead letters; watches `events.maxsize`.
-// Lives on the broker's loop, except that full() is callable from any thread.
+// Keeps the log within its bounds (DELIVERY.md §1): deletes events `events.keep` after every cursor has passed them, in
+// small chunks behind everything else; trims attempts and dead letters; watches `events.maxsize`. Lives on the broker's
+// loop, except that full() is callable from any thread.
 class Retention {
  public:
-  // `unneeded`: the last event that no cursor and no lane needs any more.
-  Retention(store::Store& store, runtime::Log& log, const runtime::Clock& clock, std::function<store::Seq()> unneeded)
-      : store_(store), log_(log), clock_(clock), unneeded_(std::move(unneeded)) {}
+  struct Cursors {
+    std::function<store::Seq()> unneeded;      // the last event that no cursor and no lane needs any more
+    std::function<Task<>(store::Seq)> expire;  // makes those up to there unneeded, as expired
+  };
+  Retention(store::Store& store, runtime::Log& log, const runtime::Clock& clock, Cursors cursors)
+      : store_(store), log_(log), clock_(clock), cursors_(std::move(cursors)) {}
 
   void Configure(const config::Config& config);
   // One round: what can go now. Stops between chunks when `stopping` says so.
@@ -26,18 +30,21 @@ class Retention {
   bool full() const { return full_.load(std::memory_order_relaxed); }
 
  private:
-  Task<bool> DeleteChunk(store::Seq through, std::int64_t before);
-  Task<> DeleteAll(store::Seq through, std::int64_t before, const bool& stopping);
+  Task<store::Seq> PassedLongAgo(std::int64_t now);
+  Task<bool> DeleteChunk(store::Seq through);
+  Task<> DeleteAll(store::Seq through, const bool& stopping);
   Task<> Trim(std::int64_t now);
   Task<> WatchSize(const bool& stopping);
-  Task<std::int64_t> Bytes();
+  Task<store::LogSize> DeleteHistory(const bool& stopping);
+  Task<store::LogSize> Size();
 
   store::Store& store_;
   runtime::Log& log_;
   const runtime::Clock& clock_;
-  std::function<store::Seq()> unneeded_;
-  std::int64_t keep_ns_ = 0;
-  std::uint64_t max_bytes_ = 0;
+  const Cursors cursors_;
+  std::int64_t keep_ns_ = 0, max_bytes_ = 0;
+  store::Seq marked_ = 0;  // what the newest mark says
+  std::int64_t marked_at_ = 0;
   config::OnFull on_full_ = config::OnFull::kExpire;
   bool alarmed_ = false;
   std::atomic<bool> full_ = false;

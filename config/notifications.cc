@@ -94,6 +94,8 @@ void ReadPolicy(Section& section, Endpoint& endpoint) {
   section.Read("concurrency", 1, 1024, endpoint.concurrency);
   section.Read("maxparked", 1, 1'000'000, endpoint.max_parked);
   section.Read("batch", 1, 1000, endpoint.batch);
+  if (endpoint.batch > 1)
+    section.Error("batch", "requests of several events are not made yet: leave it out, or write 1");
   if (const Value* rate = section.Get("ratelimit")) {
     double value = 0;
     auto end = rate->text.data() + rate->text.size();

@@ -34,7 +34,7 @@ Task<http::Response> Get(Call& call) {
   const std::string& reference = call.route.reference;
   const Result<StoredManifestPtr> loaded = co_await LoadManifest(call, reference);
   if (!loaded) co_return FailWith(loaded.error());
-  const StoredManifestPtr stored = *loaded;
+  const StoredManifestPtr& stored = *loaded;
   if (!stored) co_return Unknown(call);
   http::Response response;
   response.fields.Add("Docker-Content-Digest", stored->digest);

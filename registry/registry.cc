@@ -161,6 +161,8 @@ class Registry::Impl {
     }
     response.handler = HandlerName(route.place);
     AddLogFields(route, response);
+    std::string client = ClientAddress(request, settings->proxies);
+    if (client != request.peer) response.log.emplace_back("http.request.remoteaddr", std::move(client));
     co_return response;
   }
 

@@ -28,6 +28,8 @@ struct Outcome {
   std::string status_text;  // "200 OK", for the metric; empty: no answer
   std::string error;        // one line, no secrets; empty when delivered
   std::string answer;       // capped body of a refusal, for the dead letter
+  // False: no byte of the request left, so a repetition cannot do harm (no such host, refused, TLS).
+  bool maybe_received = true;
   std::optional<std::chrono::milliseconds> retry_after;
   std::chrono::nanoseconds latency{};
 };

@@ -135,11 +135,12 @@ Task<Outcome> Webhook::Deliver(Batch batch) {
   const runtime::Clock& clock = runtime::SystemClock();
   const auto started = clock.Ticks();
   const std::string body = format_(batch.events);
-  const http::Outgoing request{head_, body, resend_on_stale_};
-  Result<http::Incoming> answer = co_await client_->Send(request, timeout_);
   Outcome outcome;
+  outcome.maybe_received = false;
+  const http::Outgoing request{head_, body, resend_on_stale_, &outcome.maybe_received};
+  Result<http::Incoming> answer = co_await client_->Send(request, timeout_);
   if (answer) {
-    outcome = Judge(std::move(*answer));
+    outcome = Judge(std::move(*answer));  // maybe_received again: there is an answer
   } else {
     outcome.error = std::move(answer).error().detail;
   }

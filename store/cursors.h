@@ -39,7 +39,9 @@ struct DeadLetter {
   std::int64_t id = 0;
   std::int64_t cursor = 0;
   std::string endpoint;
-  Event event;  // its own copy
+  Event event;              // its own copy; of a range, the first seq alone
+  Seq through = 0;          // the last event of an expired range, 0: one event
+  std::int64_t events = 1;  // how many it stands for
   int attempts = 0;
   std::int64_t died_at = 0;
   std::string reason;  // maxretries, maxage, rejected, outcome unknown, …
@@ -57,7 +59,8 @@ struct AttemptRow {
   std::string error;  // empty when delivered
 };
 
-// What one flush changes, in one transaction.
+// What one flush changes, in one transaction. A range of `dead` that begins where the cursor's last expired range ends
+// is added to that one.
 struct Settlement {
   std::int64_t cursor = 0;
   Seq settled_through = 0, through = 0;

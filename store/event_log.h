@@ -32,9 +32,14 @@ Seq FirstSince(Snapshot& s, std::int64_t unix_nanos);
 struct LogSize {
   std::int64_t events = 0;
   std::int64_t bytes = 0;  // of rows, about
+  Seq first = 0;           // the lowest that is kept, 0: none
 };
 LogSize SizeOf(Snapshot& s);
 // Deletes events with seq <= through and recorded_at < before, at most `limit`; how many went.
 std::size_t DeleteEvents(Tx& tx, Seq through, std::int64_t recorded_before, std::size_t limit);
+// What every cursor had passed at a time, so that history is kept from then on. A newer mark may not say less.
+void PutMark(Tx& tx, std::int64_t at, Seq passed_through);
+// The newest mark at or before the time, 0: none. Marks older than that one are forgotten.
+Seq TakeMark(Tx& tx, std::int64_t at);
 
 }  // namespace portcall::store

@@ -52,16 +52,16 @@ void Checkpointer::Force() {
     next_force_ = std::chrono::steady_clock::now() + milliseconds(500);
     return;
   }
+  struct Reopening {
+    ~Reopening() {
+      sqlite3_busy_timeout(db, kBusyMillis);
+      readers.Reopen();
+    }
+    sqlite3* db;
+    Readers& readers;
+  } const afterwards{connection_.handle(), readers_};
   sqlite3_busy_timeout(connection_.handle(), 0);
-  try {
-    const bool all = Checkpoint(SQLITE_CHECKPOINT_RESTART);
-    if (!all) next_force_ = std::chrono::steady_clock::now() + milliseconds(500);
-  } catch (...) {
-    readers_.Reopen();
-    throw;
-  }
-  sqlite3_busy_timeout(connection_.handle(), kBusyMillis);
-  readers_.Reopen();
+  if (!Checkpoint(SQLITE_CHECKPOINT_RESTART)) next_force_ = std::chrono::steady_clock::now() + milliseconds(500);
 }
 
 void Checkpointer::Final() { Checkpoint(SQLITE_CHECKPOINT_TRUNCATE); }

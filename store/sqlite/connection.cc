@@ -120,6 +120,8 @@ sqlite3_stmt* Connection::Prepared(const Sql& sql) {
   return statement;
 }
 
+void Connection::LeaveLog() { sqlite3_db_config(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr); }
+
 bool Connection::in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
 std::int64_t Connection::last_insert_id() const { return sqlite3_last_insert_rowid(db_); }
 std::int64_t Connection::changes() const { return sqlite3_changes64(db_); }

@@ -57,6 +57,10 @@ class Connection {
   std::string Text(const std::string& sql);     // likewise
   sqlite3_stmt* Prepared(const Sql& sql);
 
+  // Closing will not move the write-ahead log into the file, nor remove it: what the log holds stays evidence, and the
+  // next start sees that this end was no clean one.
+  void LeaveLog();
+
   bool in_transaction() const;  // false also after the engine rolled back by itself
   std::int64_t last_insert_id() const;
   std::int64_t changes() const;

@@ -16,7 +16,11 @@ const Sql kPark(
 const Sql kUnpark("DELETE FROM parked WHERE cursor=? AND lane=?");
 const Sql kBury(
     "INSERT INTO dead (cursor,attempts,died_at,bytes,endpoint,seq,recorded_at,action,kind,size,source,repository,tag,"
-    "event_id,digest,media_type,actor,details,reason,answer) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+    "event_id,digest,media_type,actor,details,reason,answer,through,events)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+const Sql kExtendRange(
+    "UPDATE dead SET through=?,events=events+? WHERE id=(SELECT max(id) FROM dead WHERE cursor=? AND through<>0)"
+    " AND through+1=? AND endpoint=? AND reason=?");
 const Sql kGrowDead("UPDATE dead_size SET bytes=bytes+? WHERE id=1");
 const Sql kDeadSize("SELECT bytes FROM dead_size WHERE id=1");
 const Sql kAttempt(
@@ -37,7 +41,7 @@ const Sql kDropLanes("DELETE FROM parked WHERE cursor=?");
 const Sql kCountDead("SELECT count(*) FROM dead WHERE endpoint=?");
 const Sql kDead(
     "SELECT id,cursor,endpoint,attempts,died_at,reason,answer,seq,recorded_at,action,kind,size,source,repository,tag,"
-    "event_id,digest,media_type,actor,details FROM dead WHERE endpoint=? AND id>? ORDER BY id LIMIT ?");
+    "event_id,digest,media_type,actor,details,through,events FROM dead WHERE endpoint=? AND id>? ORDER BY id LIMIT ?");
 const Sql kOldestDead("SELECT id,bytes,died_at FROM dead ORDER BY id LIMIT 1");
 const Sql kDropDead("DELETE FROM dead WHERE id=? RETURNING bytes");
 const Sql kAttempts(
@@ -61,9 +65,14 @@ void Bury(Connection& connection, std::int64_t cursor, const DeadLetter& dead) {
   const std::int64_t owner = dead.cursor != 0 ? dead.cursor : cursor;
   Query(connection, kBury, owner, dead.attempts, dead.died_at, bytes, dead.endpoint, e.seq, e.recorded_at, e.action,
         e.kind, e.size, e.source, e.repository, e.tag, e.id, e.digest, e.media_type, e.actor, e.details, dead.reason,
-        dead.answer)
+        dead.answer, dead.through, dead.events)
       .Run();
   Query(connection, kGrowDead, bytes).Run();
+}
+
+bool ExtendRange(Connection& connection, std::int64_t cursor, const DeadLetter& dead) {
+  Query(connection, kExtendRange, dead.through, dead.events, cursor, dead.event.seq, dead.endpoint, dead.reason).Run();
+  return connection.changes() != 0;
 }
 
 std::optional<std::int64_t> DropOneDead(Connection& connection, std::int64_t id) {
@@ -124,7 +133,9 @@ void Apply(Tx& tx, const Settlement& s) {
         .Run();
   }
   for (const std::string& lane : s.unpark) Query(connection, kUnpark, s.cursor, lane).Run();
-  for (const DeadLetter& dead : s.dead) Bury(connection, s.cursor, dead);
+  for (const DeadLetter& dead : s.dead) {
+    if (dead.through == 0 || !ExtendRange(connection, s.cursor, dead)) Bury(connection, s.cursor, dead);
+  }
   for (const AttemptRow& a : s.attempts) {
     Query(connection, kAttempt, s.cursor, a.seq, a.at, a.events, a.attempt, a.delivered, a.status, a.latency_us,
           a.error)
@@ -204,6 +215,8 @@ std::vector<DeadLetter> ListDead(Snapshot& s, std::string_view endpoint, std::in
     dead.reason = query.Text(5);
     dead.answer = query.Text(6);
     ReadEvent(query, 7, dead.event);
+    dead.through = query.Int(20);
+    dead.events = query.Int(21);
   }
   return letters;
 }

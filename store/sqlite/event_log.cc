@@ -1,6 +1,7 @@
 #include "store/event_log.h"
 
 #include <algorithm>
+#include <limits>
 
 #include "runtime/bytes.h"
 #include "store/sqlite/event_row.h"
@@ -29,9 +30,15 @@ const Sql kRowBytes(
 const Sql kDelete(
     "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE seq<=? AND recorded_at<? ORDER BY seq LIMIT ?)");
 
+const Sql kPutMark("INSERT OR REPLACE INTO marks (at,passed_through) VALUES (?,?)");
+const Sql kTakeMark("SELECT at,passed_through FROM marks WHERE at<=? ORDER BY at DESC LIMIT 1");
+const Sql kForgetMarks("DELETE FROM marks WHERE at<?");
+
 #undef EVENT_COLUMNS
 
 constexpr std::int64_t kSecond = 1'000'000'000;
+// How far an event's id and its record may lie apart for the quick search: clocks differ, and the writer has a queue.
+constexpr std::int64_t kMadeAfter = 2 * kSecond, kMadeBefore = 10 * kSecond;
 constexpr std::int64_t kFixedRowBytes = 320;  // id, digest, numbers, the lane's index, page overhead
 
 EventPtr Read(const Query& row) {
@@ -79,12 +86,14 @@ EventPtr FindIn(Connection& connection, std::string_view id, Seq from, Seq befor
   return query.Step() ? Read(query) : nullptr;
 }
 
-// The time in a UUIDv7 (RFC 9562 §5.7), ns; 0 for other ids.
+// The time in a UUIDv7 (RFC 9562 §5.7), ns; 0 for other ids, and for times beyond this clock.
 std::int64_t TimeOf(std::string_view id) {
   if (!runtime::IsUuid(id) || id[14] != '7') return 0;
   std::string hex(id.substr(0, 8));
   hex += id.substr(9, 4);
-  return std::stoll(hex, nullptr, 16) * 1'000'000;
+  const std::int64_t millis = std::stoll(hex, nullptr, 16);
+  constexpr std::int64_t kLast = (std::numeric_limits<std::int64_t>::max() - kMadeBefore) / 1'000'000;
+  return millis > kLast ? 0 : millis * 1'000'000;
 }
 
 }  // namespace
@@ -128,8 +137,8 @@ EventPtr FindEvent(Snapshot& s, std::string_view id) {
   // An id carries the time it was made, and most are recorded at once: the log needs no index of ids. Those that were
   // made elsewhere, long before or by another scheme, are looked for everywhere.
   if (const std::int64_t made = TimeOf(id); made > 0) {
-    const Seq from = FirstRecorded(connection, made - 2 * kSecond);
-    const Seq before = FirstRecorded(connection, made + 10 * kSecond);
+    const Seq from = FirstRecorded(connection, made - kMadeAfter);
+    const Seq before = FirstRecorded(connection, made + kMadeBefore);
     if (EventPtr event = FindIn(connection, id, from, before)) return event;
   }
   return FindIn(connection, id, 0, HeadOf(connection) + 1);
@@ -150,12 +159,29 @@ LogSize SizeOf(Snapshot& s) {
     bytes += row.Int(0) + kFixedRowBytes;
     ++sampled;
   }
-  return {events, sampled == 0 ? 0 : bytes / sampled * events};
+  return {events, sampled == 0 ? 0 : bytes / sampled * events, tail};
 }
 
 std::size_t DeleteEvents(Tx& tx, Seq through, std::int64_t recorded_before, std::size_t limit) {
   Query(tx.connection(), kDelete, through, recorded_before, limit).Run();
   return static_cast<std::size_t>(tx.connection().changes());
+}
+
+void PutMark(Tx& tx, std::int64_t at, Seq passed_through) {
+  Query(tx.connection(), kPutMark, at, passed_through).Run();
+}
+
+Seq TakeMark(Tx& tx, std::int64_t at) {
+  std::int64_t marked_at = 0;
+  Seq through = 0;
+  {
+    Query mark(tx.connection(), kTakeMark, at);
+    if (!mark.Step()) return 0;
+    marked_at = mark.Int(0);
+    through = mark.Int(1);
+  }
+  Query(tx.connection(), kForgetMarks, marked_at).Run();
+  return through;
 }
 
 }  // namespace portcall::store

@@ -11,12 +11,10 @@ const Sql kEnd("COMMIT");
 
 }  // namespace
 
-// A connection out of the pool, inside a read transaction; both end with it.
+// A connection out of the pool, which goes back there, and the read transaction on it, which ends, whatever happens.
 class Readers::Lease {
  public:
-  explicit Lease(Readers& readers) : readers_(readers), connection_(readers.Take()) {
-    if (connection_) connection_->Run(kBegin);
-  }
+  explicit Lease(Readers& readers) : readers_(readers), connection_(readers.Take()) {}
   ~Lease() {
     if (!connection_) return;
     try {
@@ -46,6 +44,7 @@ Result<void> Readers::Read(const std::function<void(Snapshot&)>& query) {
   try {
     Lease lease(*this);
     if (lease.get() == nullptr) return Error(Errc::kUnavailable, "the store is closing");
+    lease.get()->Run(kBegin);
     Snapshot snapshot(*lease.get());
     query(snapshot);
     return {};

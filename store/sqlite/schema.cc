@@ -20,6 +20,9 @@ CREATE TABLE events (
   digest TEXT NOT NULL, media_type TEXT NOT NULL, actor TEXT NOT NULL, details TEXT NOT NULL) STRICT;
 CREATE INDEX events_lane ON events (source, repository, seq);
 
+-- What every cursor had passed, a row for each minute in which that grew.
+CREATE TABLE marks (at INTEGER PRIMARY KEY, passed_through INTEGER NOT NULL) STRICT;
+
 -- place: the name with '/' before every other byte.
 CREATE TABLE repositories (
   id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, place TEXT NOT NULL UNIQUE) STRICT;
@@ -56,9 +59,10 @@ CREATE TABLE dead (
   bytes INTEGER NOT NULL, endpoint TEXT NOT NULL, seq INTEGER NOT NULL, recorded_at INTEGER NOT NULL,
   action INTEGER NOT NULL, kind INTEGER NOT NULL, size INTEGER NOT NULL, source TEXT NOT NULL,
   repository TEXT NOT NULL, tag TEXT NOT NULL, event_id TEXT NOT NULL, digest TEXT NOT NULL,
-  media_type TEXT NOT NULL, actor TEXT NOT NULL, details TEXT NOT NULL, reason TEXT NOT NULL, answer TEXT NOT NULL)
-  STRICT;
+  media_type TEXT NOT NULL, actor TEXT NOT NULL, details TEXT NOT NULL, reason TEXT NOT NULL, answer TEXT NOT NULL,
+  through INTEGER NOT NULL, events INTEGER NOT NULL) STRICT;
 CREATE INDEX dead_endpoint ON dead (endpoint, id);
+CREATE INDEX dead_ranges ON dead (cursor, id) WHERE through <> 0;
 -- One row: what all dead letters take, so that keeping the bound needs no scan.
 CREATE TABLE dead_size (id INTEGER PRIMARY KEY CHECK (id = 1), bytes INTEGER NOT NULL) STRICT;
 INSERT INTO dead_size VALUES (1, 0);
@@ -70,8 +74,9 @@ CREATE INDEX attempts_seq ON attempts (cursor, seq);
 )sql";
 
 constexpr std::array kMigrations{Migration{kVersion1}};
-constexpr std::array kTables{"meta",    "events",    "repositories", "manifests", "tags", "blobs",     "blob_links",
-                             "uploads", "endpoints", "cursors",      "parked",    "dead", "dead_size", "attempts"};
+constexpr std::array kTables{"meta",    "events", "marks",      "repositories", "manifests",
+                             "tags",    "blobs",  "blob_links", "uploads",      "endpoints",
+                             "cursors", "parked", "dead",       "dead_size",    "attempts"};
 
 void Upgrade(Connection& connection, const Migration& migration, std::int64_t version) {
   connection.Exec("BEGIN IMMEDIATE");

@@ -65,6 +65,8 @@ void Writer::Close() {
   thread_.join();
   readers_.Close();
   if (!trust_.lost()) Checkpoint(&Checkpointer::Final);
+  // Asked again, because the checkpoint may have been what failed.
+  if (trust_.lost()) connection_->LeaveLog();
   connection_.reset();
 }
 

@@ -59,8 +59,8 @@ class BlobsTest : public ::testing::Test {
   }
 
   testing::TempDir dir_;
+  LoopRunner runner_;  // outlives the pool, which wakes callers on it
   asio::thread_pool pool_{2};
-  LoopRunner runner_;
   std::unique_ptr<BlobStore> blobs_;
   std::uint64_t committed_size_ = 0;
 };

@@ -122,6 +122,17 @@ TEST_F(BrokerTest, ARemovedEndpointIsAnOrphanAndComesBackAtLatest) {
   EXPECT_EQ(world_.receiver("hook").accepted(), std::vector<store::Seq>{8});
 }
 
+TEST_F(BrokerTest, WhatTheRingNoLongerHasIsCountedFromTheLog) {
+  world_.receiver("hook").Hold(true);
+  ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
+  world_.details = std::string(2'000, 'x');
+  world_.Append("repo", 12'000);  // at once more than the ring holds
+  EXPECT_TRUE(world_.Eventually([&] {
+    const EndpointStatus status = world_.StatusOf("hook");
+    return status.pending == 12'000 && !status.pending_is_estimate;
+  }));
+}
+
 TEST_F(BrokerTest, AChangedFilterIsCountedAnew) {
   world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(); });
   auto entry = world_.Entry("hook");

@@ -89,12 +89,12 @@ std::vector<std::string> Receiver::ids() const {
 
 void Receiver::Hold(bool held) { held_.store(held); }
 
-World::World() : log_({runtime::Level::kFatal, "text", {}}) {
+World::World(runtime::Level level) : log_({level, "text", {}}) {
   store::StoreOptions options;
   options.database = folder_.File("portcall.db");
   options.reserve_bytes = 0;
-  options.on_appended = [this](const std::vector<store::EventPtr>& events) {
-    if (broker_) broker_->OnAppended(events);
+  options.on_appended = [this](const std::vector<store::EventPtr>& appended) {
+    if (broker_) broker_->OnAppended(appended);
   };
   auto opened = store::Store::Open(std::move(options), pool_);
   if (!opened) throw std::runtime_error(opened.error().detail);
@@ -118,6 +118,7 @@ config::Endpoint World::Entry(const std::string& name) {
 
 config::ConfigPtr World::Config(std::vector<config::Endpoint> endpoints) {
   auto config = std::make_shared<config::Config>();
+  config->events = events;
   config->endpoints = std::move(endpoints);
   config->storage.root_directory = folder_.path().string();
   return config;
@@ -125,7 +126,8 @@ config::ConfigPtr World::Config(std::vector<config::Endpoint> endpoints) {
 
 Result<void> World::Start(std::vector<config::Endpoint> endpoints) {
   loop_ = std::make_unique<runtime::Loop>("broker");
-  BrokerDeps deps{*store_, *loop_, pool_, log_, metrics_, runtime::SystemClock()};
+  BrokerDeps deps{*store_, *loop_, pool_, log_, metrics_, clock_};
+  deps.sweep_interval = std::chrono::milliseconds(500);
   deps.make_sink = [this](const config::Endpoint& entry) -> Result<std::unique_ptr<sinks::Sink>> {
     if (entry.url == "bad") return Error(Errc::kInvalid, "bad url");
     return std::unique_ptr<sinks::Sink>(std::make_unique<ScriptedSink>(receivers_[entry.name], loop_->executor(),
@@ -155,6 +157,7 @@ void World::Append(const std::string& repository, int count, store::Action actio
       event.kind = store::Kind::kManifest;
       event.repository = repository;
       event.media_type = "application/vnd.oci.image.manifest.v1+json";
+      event.details = details;
       store::Append(tx, std::move(event));
     }
     return true;
@@ -172,6 +175,10 @@ EndpointStatus World::StatusOf(const std::string& name) const {
 std::vector<store::Cursor> World::Cursors() {
   return *store_->ReadNow(
       [](store::Snapshot& s) -> Result<std::vector<store::Cursor>> { return store::LoadCursors(s); });
+}
+
+store::LogSize World::Size() {
+  return *store_->ReadNow([](store::Snapshot& s) -> Result<store::LogSize> { return store::SizeOf(s); });
 }
 
 std::vector<store::DeadLetter> World::Dead(const std::string& name) {

@@ -42,10 +42,21 @@ class Receiver {
   std::atomic<bool> held_ = false;
 };
 
+// The system's clock, further ahead by what a test adds.
+class ShiftedClock final : public runtime::Clock {
+ public:
+  runtime::WallTime Now() const override { return runtime::SystemClock().Now() + runtime::Nanos(shift_.load()); }
+  runtime::SteadyTime Ticks() const override { return runtime::SystemClock().Ticks() + runtime::Nanos(shift_.load()); }
+  void Advance(runtime::Nanos by) { shift_ += by.count(); }
+
+ private:
+  std::atomic<std::int64_t> shift_ = 0;
+};
+
 // A real store in a folder of its own, and a broker over it whose sinks are scripted.
 class World {
  public:
-  World();
+  explicit World(runtime::Level level = runtime::Level::kFatal);
   ~World();
 
   config::Endpoint Entry(const std::string& name);
@@ -57,6 +68,10 @@ class World {
   EndpointStatus StatusOf(const std::string& name) const;
   std::vector<store::Cursor> Cursors();
   std::vector<store::DeadLetter> Dead(const std::string& name);
+  store::LogSize Size();
+  ShiftedClock& clock() { return clock_; }
+  config::EventsConfig events;  // of the files that follow
+  std::string details;          // of the events that follow
   store::Store& store() { return *store_; }
   Broker& broker() { return *broker_; }
   std::string Metrics() const { return metrics_.Text(); }
@@ -67,6 +82,7 @@ class World {
   config::ConfigPtr Config(std::vector<config::Endpoint> endpoints);
   testing::TempDir folder_;
   runtime::Log log_;
+  ShiftedClock clock_;
   runtime::Metrics metrics_;
   asio::thread_pool pool_{4};
   std::unique_ptr<store::Store> store_;

@@ -296,6 +296,40 @@ TEST(EndpointCore, WhatIsNotIdempotentIsNeverRepeatedAfterSilence) {
   EXPECT_TRUE(world.violations.empty()) << world.violations.front();
 }
 
+TEST(EndpointCore, WhatNeverLeftMayBeRepeated) {
+  auto endpoint = Entry();
+  endpoint.retry_on_timeout = false;
+  Simulation world(endpoint, 20);
+  int failures = 5;
+  world.receiver = [&](const store::Event&, Moment) {
+    if (failures-- <= 0) return Answer(200);
+    Outcome refused;
+    refused.maybe_received = false;
+    return refused;
+  };
+  for (int i = 0; i < 10; ++i) world.Append("r");
+  ASSERT_TRUE(world.RunUntilIdle(600 * kSecond));
+  EXPECT_TRUE(world.dead.empty());
+  EXPECT_EQ(world.accepted.size(), 10u);
+  EXPECT_TRUE(world.violations.empty()) << world.violations.front();
+}
+
+TEST(EndpointCore, TheLookAheadIsBoundedInBytes) {
+  auto endpoint = Entry();
+  endpoint.concurrency = 2;
+  Simulation world(endpoint, 21);
+  world.details = std::string(64 << 10, 'x');
+  world.latency = 3'600 * kSecond;
+  for (int i = 0; i < 1'000; ++i) world.Append("r" + std::to_string(i % 50));
+  world.RunFor(kSecond);
+  EXPECT_GE(world.core().bytes(), EndpointCore::kMaxBytes);
+  EXPECT_LE(world.core().bytes(), EndpointCore::kMaxBytes + (128 << 10));
+  EXPECT_LT(world.core().slots(), 70u);
+  world.latency = kMillisecond;
+  EXPECT_TRUE(world.RunUntilIdle(7'300 * kSecond));
+  EXPECT_EQ(world.core().bytes(), 0u);
+}
+
 TEST(EndpointCore, SuccessesOfABatchAreOneRowAndFailuresAreSingle) {
   Simulation world(Entry(), 19);
   int failures = 3;

@@ -25,7 +25,11 @@ class MoodyReceiver {
     if (well) return Ended(200);
     if (poison_ && event.seq % 97 == 13) return Ended(422);
     if (mood_ == 1 && luck < 0.5) return Ended(503);
-    if (mood_ == 2) return luck < 0.9 ? Outcome{} : Ended(500);
+    if (mood_ == 2) {
+      Outcome silent;
+      silent.maybe_received = luck < 0.6;
+      return luck < 0.9 ? silent : Ended(500);
+    }
     if (mood_ == 3 && luck < 0.2) {
       Outcome outcome = Ended(luck < 0.1 ? 429 : 400);
       outcome.retry_after = std::chrono::milliseconds(500);
@@ -80,9 +84,12 @@ void Happen(Simulation& world, Chance& chance, std::uint64_t repositories) {
   world.latency = chance.Next() % 5 == 0 ? 200 * kMillisecond : static_cast<Ticks>(chance.Next() % (20 * kMillisecond));
   world.flush_latency = chance.Next() % 6 == 0 ? 300 * kMillisecond : 3 * kMillisecond;
   world.RunFor(static_cast<Ticks>(chance.Next() % (500 * kMillisecond)));
-  const std::uint64_t fate = chance.Next() % 12;
+  const std::uint64_t fate = chance.Next() % 13;
   if (fate == 0) world.Crash();
   if (fate == 1) world.Restart();
+  if (fate == 2 && !world.log.empty()) {
+    world.Expire(static_cast<store::Seq>(1 + chance.Next() % world.log.size()));
+  }
 }
 
 void Check(std::uint64_t seed) {
@@ -98,9 +105,13 @@ void Check(std::uint64_t seed) {
       << "seed " << seed << ": cursor " << world.cursor.settled_through << " of " << world.log.size() << ", rows "
       << world.rows.size() << ", matched " << world.cursor.matched << ", settled " << world.cursor.settled;
   ASSERT_TRUE(world.violations.empty()) << "seed " << seed << ": " << world.violations.front();
+  std::int64_t expired = 0;
+  for (const store::DeadLetter& range : world.ranges) expired += range.events;
+  ASSERT_EQ(expired, static_cast<std::int64_t>(world.expired.size())) << "seed " << seed;
   for (const auto& event : world.log) {
     if (!world.core().filter().Wants(*event)) continue;
-    ASSERT_TRUE(world.accepted.contains(event->seq) || world.dead.contains(event->seq))
+    ASSERT_TRUE(world.accepted.contains(event->seq) || world.dead.contains(event->seq) ||
+                world.expired.contains(event->seq))
         << "seed " << seed << ": lost " << event->seq;
   }
 }

@@ -39,5 +39,21 @@ TEST(Filter, TheFingerprintDoesNotDependOnTheOrderOfTheLists) {
   EXPECT_NE(Filter(a).fingerprint(), Filter(c).fingerprint());
 }
 
+TEST(Filter, ItsFingerprintMakesItAgain) {
+  config::Endpoint entry;
+  entry.ignore_actions = {"pull", "mount"};
+  entry.ignore_media_types = {"a/b", "c/d"};
+  const Filter filter(entry), again(filter.fingerprint());
+  EXPECT_EQ(again.fingerprint(), filter.fingerprint());
+  for (const store::Action action : {store::Action::kPush, store::Action::kPull, store::Action::kMount}) {
+    for (const char* type : {"a/b", "c/d", "e/f"}) {
+      store::Event event;
+      event.action = action;
+      event.media_type = type;
+      EXPECT_EQ(again.Wants(event), filter.Wants(event));
+    }
+  }
+}
+
 }  // namespace
 }  // namespace portcall::broker

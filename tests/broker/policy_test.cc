@@ -36,6 +36,7 @@ TEST(Policy, SilenceIsFinalOnlyWhereRepetitionDoesHarm) {
   endpoint.retry_on_timeout = false;
   EXPECT_EQ(ReasonToDie(Policy(endpoint), {Verdict::kFailed, false, 1, 0, 0}), "outcome unknown");
   EXPECT_FALSE(ReasonToDie(Policy(endpoint), {Verdict::kFailed, true, 1, 0, 0}));
+  EXPECT_FALSE(ReasonToDie(Policy(endpoint), {Verdict::kFailed, false, 1, 0, 0, /*maybe_received=*/false}));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "tests/broker/broker_world.h"
+#include "tests/support/fake_clock.h"
 #include "tests/support/loop_runner.h"
 
 namespace portcall::broker {
@@ -10,41 +11,95 @@ namespace {
 
 class RetentionTest : public ::testing::Test {
  protected:
-  store::LogSize Size() {
-    return *world_.store().ReadNow([](store::Snapshot& s) -> Result<store::LogSize> { return store::SizeOf(s); });
-  }
+  store::LogSize Size() { return world_.Size(); }
   void Sweep(config::EventsConfig events, store::Seq unneeded) {
-    Retention retention(world_.store(), log_, runtime::SystemClock(), [unneeded] { return unneeded; });
+    unneeded_ = unneeded;
+    Retention retention(world_.store(), log_, clock_,
+                        {[this] { return unneeded_; }, [this](store::Seq through) { return Expire(through); }});
     config::Config config;
     config.events = events;
     retention.Configure(config);
     runner_.Run(retention.Sweep(never_));
     full_ = retention.full();
   }
+  Task<> Expire(store::Seq through) {
+    expired_through_ = unneeded_ = through;
+    co_return;
+  }
+
   World world_;
   runtime::Log log_{{runtime::Level::kFatal, "text", {}}};
+  testing::FakeClock clock_;
   bool never_ = false, full_ = false;
+  store::Seq unneeded_ = 0, expired_through_ = 0;
   testing::LoopRunner runner_;
 };
 
-TEST_F(RetentionTest, KeepsWhatIsYoungAndWhatIsNeeded) {
+TEST_F(RetentionTest, KeepsEventsForAWhileAfterTheLastCursorPassedThem) {
+  world_.Append("repo", 1'200);
+  config::EventsConfig events;
+  events.keep = std::chrono::hours(1);
+  events.max_bytes = 1ull << 40;
+  Sweep(events, 700);
+  clock_.Advance(std::chrono::minutes(50));
+  Sweep(events, 1'100);
+  clock_.Advance(std::chrono::minutes(9));
+  Sweep(events, 1'100);
+  EXPECT_EQ(Size().events, 1'200);
+  clock_.Advance(std::chrono::minutes(2));
+  Sweep(events, 1'100);
+  EXPECT_EQ(Size().first, 701);  // the log is old by now, but the others were passed ten minutes ago
+  clock_.Advance(std::chrono::hours(1));
+  Sweep(events, 1'100);
+  EXPECT_EQ(Size().first, 1'101);
+}
+
+TEST_F(RetentionTest, ACursorThatBeganEarlierKeepsWhatOthersPassedLongAgo) {
+  world_.Append("repo", 100);
+  config::EventsConfig events;
+  events.max_bytes = 1ull << 40;
+  Sweep(events, 100);
+  clock_.Advance(std::chrono::hours(100));
+  Sweep(events, 40);
+  EXPECT_EQ(Size().first, 41);
+}
+
+TEST_F(RetentionTest, KeepOfZeroDeletesWhatEverybodyHasPassed) {
   world_.Append("repo", 1'200);
   config::EventsConfig events;
   events.max_bytes = 1ull << 40;
-  Sweep(events, 1'200);
-  EXPECT_EQ(Size().events, 1'200);
-  events.keep = std::chrono::seconds(-1);
+  events.keep = std::chrono::seconds(0);
   Sweep(events, 1'100);
   EXPECT_EQ(Size().events, 100);
+}
+
+TEST_F(RetentionTest, TheOldestExpireWhenHistoryDoesNotSuffice) {
+  world_.Append("repo", 2'000);
+  config::EventsConfig events;
+  events.max_bytes = static_cast<std::uint64_t>(Size().bytes / 2);
+  Sweep(events, 200);
+  EXPECT_GE(expired_through_, 1'000);
+  EXPECT_LT(expired_through_, 1'200);
+  EXPECT_LE(Size().bytes, static_cast<std::int64_t>(events.max_bytes));
+  expired_through_ = 0;
+  Sweep(events, unneeded_);
+  EXPECT_EQ(expired_through_, 0);
+}
+
+TEST_F(RetentionTest, ThePercentageIsOfTheDatabasesVolume) {
+  world_.Append("repo", 10);
+  config::EventsConfig events;
+  events.max_percent = 1;
+  events.on_full = config::OnFull::kRefuse;
+  Sweep(events, 0);
+  EXPECT_FALSE(full_);  // ten events are less than a hundredth of any disk
+  EXPECT_EQ(Size().events, 10);
 }
 
 TEST_F(RetentionTest, AFullLogRefusesOnlyWhereItShould) {
   world_.Append("repo", 2'000);
   config::EventsConfig events;
   events.max_bytes = 1'000;
-  Sweep(events, 0);
-  EXPECT_FALSE(full_);
-  EXPECT_EQ(Size().events, 2'000);
   events.on_full = config::OnFull::kRefuse;
   Sweep(events, 0);
   EXPECT_TRUE(full_);

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "broker/expiry.h"
+
 namespace portcall::broker {
 
 Simulation::Simulation(config::Endpoint endpoint, std::uint64_t seed) : endpoint_(std::move(endpoint)), chance_(seed) {
@@ -39,6 +41,7 @@ void Simulation::Append(const std::string& repository, store::Action action) {
   event->recorded_at = now().wall;
   event->action = action;
   event->repository = repository;
+  event->details = details;
   log.push_back(event);
   if (core_->filter().Wants(*event)) lanes_[LaneOf(*event, endpoint_.order)].push_back(event->seq);
   core_->Counted(core_->filter().Wants(*event) ? 1 : 0, event->seq, now());
@@ -78,6 +81,7 @@ void Simulation::Drive() {
     notes.push_back(std::move(note));
   }
   if (core_->slots() > EndpointCore::kLookAhead) Violate("look-ahead beyond its bound");
+  if (core_->slots() == 0 && core_->held() == 0 && core_->bytes() != 0) Violate("bytes of nothing");
   if (core_->held() > EndpointCore::kMaxHeld + core_->parked()) Violate("held events beyond their bound");
   in_flight_peak = std::max(in_flight_peak, core_->in_flight());
 }
@@ -113,7 +117,7 @@ void Simulation::Send(Attempt attempt) {
   At(delay, [this, attempt = std::move(attempt)] {
     sinks::Outcome outcome = receiver(*attempt.event, now());
     if (outcome.verdict == sinks::Verdict::kDelivered) ++accepted[attempt.event->seq];
-    if (outcome.status == 0) unanswered.insert(attempt.event->seq);
+    if (outcome.status == 0 && outcome.maybe_received) unanswered.insert(attempt.event->seq);
     in_flight_.erase(attempt.id);
     core_->OnOutcome(attempt, outcome, now());
   });
@@ -141,6 +145,10 @@ void Simulation::Commit(const store::Settlement& s) {
   for (const auto& row : s.park) rows[row.lane] = row;
   for (const auto& lane : s.unpark) rows.erase(lane);
   for (const auto& letter : s.dead) {
+    if (letter.through != 0) {
+      ranges.push_back(letter);
+      continue;
+    }
     if (dead.contains(letter.event.seq)) Violate("died twice: " + letter.event.id);
     dead[letter.event.seq] = letter;
   }
@@ -194,6 +202,34 @@ void Simulation::Restart() {
     }
   }
   Start();
+}
+
+void Simulation::Expire(store::Seq through) {
+  core_->Stop(true);
+  for (int i = 0; i < 10'000 && !core_->quiet(); ++i) RunFor(kMillisecond);
+  for (int i = 0; i < 8; ++i) {
+    if (auto settlement = core_->TakeSettlement(now(), true)) {
+      Commit(*settlement);
+      core_->Flushed();
+    }
+  }
+  if (!core_->quiet()) Violate("something is under way after the end of everything");
+  std::vector<store::ParkedLane> stored;
+  for (const auto& [key, row] : rows) stored.push_back(row);
+  Expiry expiry(cursor, std::move(stored), core_->filter(), through);
+  for (store::Seq seq = expiry.first(); seq <= through; ++seq) {
+    const store::Event& event = *log[static_cast<std::size_t>(seq - 1)];
+    if (!expiry.Take(event)) continue;
+    if (!expired.insert(seq).second) Violate("expired twice: " + event.id);
+    if (dead.contains(seq)) Violate("expired after its death: " + event.id);
+    if (accepted.contains(seq) && !accepted_before_.contains(seq)) Violate("expired after its delivery: " + event.id);
+    died_.insert(seq);
+  }
+  const store::Settlement settlement = expiry.Finish(now().wall);
+  Commit(settlement);
+  core_->Reload(cursor, expiry.RowsAfter(settlement), now());
+  if (core_->UnneededThrough() < through) Violate("something still needs what has expired");
+  core_->Stop(false);
 }
 
 void Simulation::Reload(config::Endpoint endpoint) {

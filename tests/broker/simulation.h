@@ -27,11 +27,13 @@ class Simulation {
   void Crash();                    // loses what was not flushed; attempts in flight may or may not have arrived
   void Restart();                  // stops in order, then starts again
   void Reload(config::Endpoint endpoint);
+  void Expire(store::Seq through);  // of what is unsettled; without a restart
 
   EndpointCore& core() { return *core_; }
   Moment now() const { return {now_, now_ + kEpoch}; }
   const config::Endpoint& endpoint() const { return endpoint_; }
 
+  std::string details;               // of events that follow
   Receiver receiver;                 // how an attempt ends
   Ticks latency = 2 * kMillisecond;  // of an attempt, before jitter
   Ticks flush_latency = 3 * kMillisecond, read_latency = kMillisecond;
@@ -42,6 +44,8 @@ class Simulation {
   std::map<store::Seq, store::DeadLetter> dead;  // as stored
   store::Cursor cursor;                          // as stored
   std::map<std::string, store::ParkedLane> rows;
+  std::vector<store::DeadLetter> ranges;  // the expired ones, as stored
+  std::set<store::Seq> expired;
   std::vector<store::AttemptRow> attempts;
   std::vector<Note> notes;
   std::vector<std::pair<Ticks, store::Seq>> sent_at;

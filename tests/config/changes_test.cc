@@ -53,7 +53,6 @@ TEST(Fingerprint, ChangesWithEveryKeyAndOnlyThen) {
                           "maxage: 1h",
                           "concurrency: 1",
                           "maxparked: 1",
-                          "batch: 2",
                           "ratelimit: 1",
                           "order: none",
                           "retryontimeout: false",

@@ -62,7 +62,7 @@ TEST(Notifications, EveryKeyArrives) {
   endpoints:
     - {name: a, was: old, url: "http://h:81/e?x=1", type: webhook, format: docker-v2, disabled: yes,
        headers: {X-One: [1, two], X-Two: scalar}, timeout: 3s, threshold: 4, backoff: 2s, maxbackoff: 1m,
-       maxretryafter: 10m, maxretries: 7, maxage: 48h, concurrency: 3, maxparked: 9, batch: 5, ratelimit: 2.5,
+       maxretryafter: 10m, maxretries: 7, maxage: 48h, concurrency: 3, maxparked: 9, batch: 1, ratelimit: 2.5,
        order: strict, retryontimeout: false, ignoredmediatypes: [a/b], from: earliest,
        ignore: {mediatypes: [c/d, a/b], actions: [pull, mount]}, tls: {insecureskipverify: true}}
 )"));
@@ -86,7 +86,7 @@ TEST(Notifications, EveryKeyArrives) {
   EXPECT_EQ(e.max_age, std::chrono::hours(48));
   EXPECT_EQ(e.concurrency, 3);
   EXPECT_EQ(e.max_parked, 9);
-  EXPECT_EQ(e.batch, 5);
+  EXPECT_EQ(e.batch, 1);
   EXPECT_DOUBLE_EQ(e.rate_limit, 2.5);
   EXPECT_EQ(e.order, Order::kStrict);
   EXPECT_FALSE(e.retry_on_timeout);

@@ -1,3 +1,5 @@
+#include <gmock/gmock.h>
+
 #include "tests/registry/service_fixture.h"
 
 namespace portcall::registry {
@@ -49,6 +51,8 @@ TEST_F(EventsTest, BehindAProxyTheClientIsNamed) {
            {"X-Forwarded-Proto", "https"}});
   After(ask, 200);
   const store::Details details = store::DecodeDetails(Last()->details);
+  EXPECT_THAT(Send(ask).log,
+              ::testing::Contains(std::pair<std::string, std::string>("http.request.remoteaddr", "198.51.100.7")));
   EXPECT_EQ(details.request_addr, "198.51.100.7");
   EXPECT_EQ(details.url, "https://reg.example.com/v2/a/blobs/" + Sha256("x"));
 }

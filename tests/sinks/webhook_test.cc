@@ -223,6 +223,21 @@ TEST_F(WebhookTest, NoAnswerIsAFailureWithoutAStatus) {
   EXPECT_THAT(outcome.error, Not(HasSubstr("hidden-word")));
 }
 
+TEST_F(WebhookTest, KnowsWhetherARequestCanHaveArrived) {
+  config::Endpoint endpoint = To(receiver_.Url("/"));
+  endpoint.retry_on_timeout = false;
+  ASSERT_TRUE(Make(endpoint));
+  EXPECT_TRUE(Answered(503).maybe_received);
+  endpoint.url = "http://127.0.0.1:1/";  // nobody listens
+  ASSERT_TRUE(Make(endpoint));
+  EXPECT_FALSE(Deliver().maybe_received);
+  endpoint.url = "https://" + receiver_.Host() + "/";  // no TLS there
+  ASSERT_TRUE(Make(endpoint));
+  const Outcome no_tls = Deliver();
+  EXPECT_EQ(no_tls.verdict, Verdict::kFailed);
+  EXPECT_FALSE(no_tls.maybe_received);
+}
+
 TEST_F(WebhookTest, RefusesWhatCannotBeSent) {
   EXPECT_FALSE(Make(To("ftp://host/")));
   config::Endpoint endpoint = To(receiver_.Url("/"));

@@ -196,6 +196,36 @@ TEST_F(CursorsTest, TrimsHistoryByAgeAndSize) {
   EXPECT_TRUE(Dead().empty());
 }
 
+TEST_F(CursorsTest, AnExpiredRangeGrowsWhereItGoesOn) {
+  const auto expire = [this](Seq from, Seq through, std::int64_t events) {
+    DeadLetter range;
+    range.endpoint = "ci";
+    range.event.seq = from;
+    range.through = through;
+    range.events = events;
+    range.reason = "expired";
+    Settlement s = Of(id_);
+    s.dead = {range};
+    Settle(s);
+  };
+  Settlement other = Of(id_);
+  other.dead = {Letter(10)};
+  Settle(other);
+  expire(5, 10, 3);
+  Settle(other);
+  expire(11, 20, 7);
+  expire(30, 40, 1);  // what lies between was delivered
+  const auto dead = Dead();
+  ASSERT_EQ(dead.size(), 4u);
+  EXPECT_EQ(dead[0].through, 0);
+  EXPECT_EQ(dead[0].events, 1);
+  EXPECT_EQ(dead[1].event.seq, 5);
+  EXPECT_EQ(dead[1].through, 20);
+  EXPECT_EQ(dead[1].events, 10);
+  EXPECT_EQ(dead[3].event.seq, 30);
+  EXPECT_EQ(dead[3].through, 40);
+}
+
 TEST_F(CursorsTest, RemembersAnEndpoint) {
   EXPECT_FALSE(Read([](Snapshot& s) { return FindEndpoint(s, "ci"); }));
   Write([](Tx& tx) { PutEndpoint(tx, {"ci", true, "410 Gone", "f1"}); });

@@ -114,6 +114,21 @@ TEST_F(EventLogTest, FindsTheFirstSinceATime) {
   EXPECT_EQ(first(times[19] + 1), 21);
 }
 
+TEST_F(EventLogTest, AMarkTellsWhatHadBeenPassedAtATime) {
+  Write([](Tx& tx) {
+    PutMark(tx, 100, 5);
+    PutMark(tx, 200, 9);
+    PutMark(tx, 300, 12);
+  });
+  const auto take = [&](std::int64_t at) { return Write([&](Tx& tx) { return TakeMark(tx, at); }); };
+  EXPECT_EQ(take(99), 0);
+  EXPECT_EQ(take(199), 5);
+  EXPECT_EQ(take(200), 9);
+  EXPECT_EQ(take(199), 0);  // older ones are forgotten
+  EXPECT_EQ(take(1'000), 12);
+  EXPECT_EQ(take(1'000), 12);
+}
+
 TEST_F(EventLogTest, FindsAnEventByItsId) {
   clock_.SetWall(runtime::SystemClock().Now());
   for (int i = 0; i < 5; ++i) AppendOne();
@@ -129,6 +144,7 @@ TEST_F(EventLogTest, FindsAnEventByItsId) {
     EXPECT_EQ(same->seq, seq);
   }
   EXPECT_FALSE(Read([](Snapshot& s) { return FindEvent(s, runtime::UuidV7()); }));
+  EXPECT_FALSE(Read([](Snapshot& s) { return FindEvent(s, "ffffffff-ffff-7fff-bfff-ffffffffffff"); }));
   EXPECT_FALSE(Read([](Snapshot& s) { return FindEvent(s, Seq{99}); }));
 }
 

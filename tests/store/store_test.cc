@@ -128,6 +128,19 @@ TEST_F(OpenTest, DamageWhileRunningStopsEverythingOnce) {
   EXPECT_EQ(fatal_, 1);
 }
 
+TEST_F(OpenTest, ALostDatabaseLeavesItsLogAsItIs) {
+  Make(400);
+  Open();
+  AppendOne();
+  Overwrite(4096, std::string(static_cast<std::size_t>(fs::file_size(File())) - 4096, '\xee'));
+  const auto read = [](Snapshot& s) -> Result<std::size_t> { return ReadEvents(s, 0, 1000, 1000).size(); };
+  EXPECT_FALSE(store_->ReadNow(read));
+  EXPECT_EQ(fatal_, 1);
+  const auto logged = fs::file_size(WriteAheadLogOf(File()));
+  store_.reset();
+  EXPECT_EQ(fs::file_size(WriteAheadLogOf(File())), logged);
+}
+
 TEST_F(OpenTest, TheFullCheckFindsWhatTheOpeningDoesNotLookAt) {
   Make(2000);
   Overwrite(static_cast<std::streamoff>(fs::file_size(File()) / 2 / 4096 * 4096), std::string(4096, '\xee'));

@@ -1,0 +1,105 @@
+#include <gtest/gtest.h>
+
+#include <thread>
+
+#include "tests/broker/broker_world.h"
+
+namespace portcall::broker {
+namespace {
+
+// What an operator reads while an endpoint is in trouble.
+class BrokerLogTest : public ::testing::Test {
+ protected:
+  BrokerLogTest() { ::testing::internal::CaptureStderr(); }
+  ~BrokerLogTest() override {
+    if (!read_) (void)::testing::internal::GetCapturedStderr();
+  }
+  // Everything that was logged; stops the broker.
+  std::string Lines() {
+    world_.Stop();
+    read_ = true;
+    return ::testing::internal::GetCapturedStderr();
+  }
+  static int Count(const std::string& text, const std::string& part) {
+    int count = 0;
+    for (auto at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++count;
+    return count;
+  }
+  World world_{runtime::Level::kInfo};
+  bool read_ = false;
+};
+
+TEST_F(BrokerLogTest, AnOutageIsToldFromItsStartToItsEnd) {
+  world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(); });
+  auto entry = world_.Entry("hook");
+  entry.ignore_actions = {"pull"};
+  // Timers do not follow a shifted clock; whatever is appended wakes the endpoint.
+  const auto until = [this](const std::function<bool()>& condition) {
+    return world_.Eventually([&] {
+      world_.Append("repo", 1, store::Action::kPull);
+      return condition();
+    });
+  };
+  ASSERT_TRUE(world_.Start({entry}));
+  world_.Append("repo", 50);
+  ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").breaker == BreakerState::kOpen; }));
+  world_.clock().Advance(std::chrono::seconds(65));
+  ASSERT_TRUE(until([&] { return world_.StatusOf("hook").failures >= 12; }));
+  std::this_thread::sleep_for(std::chrono::milliseconds(700));  // the half second between two looks
+  world_.receiver("hook").Set(nullptr);
+  ASSERT_TRUE(until([&] { return world_.receiver("hook").accepted().size() == 50; }));
+  const std::string lines = Lines();
+  EXPECT_EQ(Count(lines, "endpoint started failing"), 1) << lines;
+  EXPECT_EQ(Count(lines, "endpoint is down, probing it from time to time"), 1) << lines;
+  EXPECT_EQ(Count(lines, "endpoint keeps failing"), 1) << lines;
+  EXPECT_EQ(Count(lines, "endpoint recovered"), 1) << lines;
+  EXPECT_EQ(Count(lines, "pending=50"), 2) << lines;  // when it opened, and in the summary
+  EXPECT_EQ(Count(lines, "pending=49"), 1) << lines;  // at the first success
+  EXPECT_NE(lines.find("error=\"answered 503\""), std::string::npos) << lines;
+  EXPECT_NE(lines.find("after=6"), std::string::npos) << lines;  // 65 s and a little
+  EXPECT_EQ(lines.find("secret"), std::string::npos);
+}
+
+TEST_F(BrokerLogTest, DeadLettersAreNamedUpToABound) {
+  auto entry = world_.Entry("hook");
+  entry.max_retries = 0;
+  entry.threshold = 1'000;
+  world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(); });
+  ASSERT_TRUE(world_.Start({entry}));
+  for (int i = 0; i < 30; ++i) world_.Append("repo" + std::to_string(i));
+  ASSERT_TRUE(world_.Eventually([&] { return world_.Dead("hook").size() == 30; }));
+  world_.clock().Advance(std::chrono::seconds(61));
+  std::this_thread::sleep_for(std::chrono::milliseconds(700));
+  const std::string lines = Lines();
+  EXPECT_EQ(Count(lines, "event dead-lettered"), 20) << lines;
+  EXPECT_EQ(Count(lines, "reason=maxretries"), 20) << lines;
+  EXPECT_EQ(Count(lines, "dead_untold=10"), 1) << lines;
+}
+
+TEST_F(BrokerLogTest, APauseSaysHowToEndIt) {
+  world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(410); });
+  ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
+  world_.Append("repo", 3);
+  ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").paused; }));
+  const std::string lines = Lines();
+  EXPECT_EQ(Count(lines, "endpoint paused: it answered that it is gone; change its entry to resume it"), 1) << lines;
+}
+
+TEST_F(BrokerLogTest, ExpiryNamesTheRange) {
+  world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(410); });
+  ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
+  world_.Append("repo", 1'000);
+  ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").paused; }));
+  world_.events.max_bytes = static_cast<std::uint64_t>(world_.Size().bytes / 2);
+  ASSERT_TRUE(world_.Apply({world_.Entry("hook")}));
+  ASSERT_TRUE(world_.Eventually([&] { return !world_.Dead("hook").empty(); }));
+  const auto dead = world_.Dead("hook");
+  const std::string lines = Lines();
+  const std::string to = std::to_string(dead[0].through);
+  EXPECT_EQ(Count(lines, "events expired undelivered: the event log has reached events.maxsize"), 1) << lines;
+  EXPECT_NE(lines.find("from=1"), std::string::npos) << lines;
+  EXPECT_NE(lines.find("to=" + to), std::string::npos) << lines;
+}
+
+}  // namespace
+}  // namespace portcall::broker

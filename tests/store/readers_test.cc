@@ -1,0 +1,29 @@
+#include "store/sqlite/readers.h"
+
+#include <sqlite3.h>
+
+#include "store/sqlite/tx.h"
+#include "tests/store/fixture.h"
+
+namespace portcall::store {
+namespace {
+
+using std::chrono::milliseconds;
+
+int Deny(void*, int, const char*, const char*, const char*, const char*) { return SQLITE_DENY; }
+
+// A connection on which no transaction can end or begin any more.
+TEST_F(StoreTest, AReadThatCannotBeginGivesItsConnectionBack) {
+  Open();
+  Trust trust({});
+  Readers readers(File(), 1, trust);
+  const auto breaking = [](Snapshot& s) { sqlite3_set_authorizer(s.connection().handle(), &Deny, nullptr); };
+  EXPECT_TRUE(readers.Read(breaking));
+  EXPECT_FALSE(readers.Read([](Snapshot&) { FAIL(); }));
+  EXPECT_FALSE(readers.Read([](Snapshot&) { FAIL(); })) << "it did not wait for a connection that is gone";
+  EXPECT_TRUE(readers.Shut(milliseconds(0))) << "nobody is inside";
+  readers.Close();
+}
+
+}  // namespace
+}  // namespace portcall::store
