@@ -11,6 +11,7 @@
 #include "cli/version.h"
 #include "config/load.h"
 #include "runtime/bytes.h"
+#include "runtime/http/url.h"
 #include "store/catalog.h"
 
 namespace portcall::cli {
@@ -121,6 +122,14 @@ Result<void> App::OpenData() {
                                      ": repositories of another registry lie beside an empty catalog; "
                                      "run `portcall import` first");
   }
+  std::error_code none;
+  const std::filesystem::path content =
+      std::filesystem::path(storage.root_directory) / "docker/registry/v2/blobs/sha256";
+  if (*empty && !std::filesystem::is_empty(content, none) && !none) {
+    log_.Error("the catalog is empty, but " + content.string() +
+               " holds content: if a database was lost, stop and restore it from a backup; else each blob is taken "
+               "up when its digest is pushed");
+  }
   return {};
 }
 
@@ -130,9 +139,15 @@ Result<void> App::StartWings() {
   if (!broker) return Error(broker.error());
   broker_ = std::move(*broker);
   tail_.store(broker_.get(), std::memory_order_release);
-  registry::RegistryDeps deps{
-      *store_,  *blobs_, loops_.pool(), log_, metrics_, runtime::SystemClock(), SourceAddress(config_->http.addr),
-      instance_};
+  registry::RegistryDeps deps{*store_,
+                              *blobs_,
+                              loops_.pool(),
+                              log_,
+                              metrics_,
+                              runtime::SystemClock(),
+                              SourceAddress(config_->http.addr),
+                              instance_,
+                              [this] { return broker_->LogIsFull(); }};
   registry_ = std::make_unique<registry::Registry>(std::move(deps), config_);
   return {};
 }
@@ -166,6 +181,7 @@ Result<void> App::Listen() {
     log_.Error("a request ended in a bug of this program", {{"error", std::string(what)}});
   };
   std::vector<runtime::Loop*> loops;
+  loops.reserve(loops_.servers());
   for (std::size_t i = 0; i < loops_.servers(); ++i) loops.push_back(&loops_.server(i));
   auto server = http::Server::Listen(std::move(options), std::move(loops));
   if (!server) return Error(Errc::kUnavailable, "http.addr: " + server.error().detail);
@@ -177,6 +193,7 @@ void App::StartHousekeeping() {
   health_checks_ = std::make_unique<HealthChecks>(
       HealthCheckDeps{health_, loops_.server(0), loops_.pool(), log_, config_->storage.root_directory},
       config_->health);
+  CheckAfterUncleanEnd();
   const config::StorageConfig& storage = config_->storage;
   if (!storage.upload_purging || storage.read_only) return;
   // Somewhere in the first hour, so that registries that start together do not sweep together.
@@ -187,8 +204,24 @@ void App::StartHousekeeping() {
   periodic_.Every(first, storage.upload_purge_interval, [this] { return PurgeUploads(); });
 }
 
+// Takes as long as the database is large, so it runs beside the service; damage ends the process by on_fatal.
+void App::CheckAfterUncleanEnd() {
+  if (!store_->ended_uncleanly()) return;
+  log_.Warn("the last run did not end orderly: checking the whole database in the background");
+  integrity_ = std::jthread([this](const std::stop_token& stop) {
+    const auto checked = store_->CheckIntegrity([&stop] { return stop.stop_requested(); });
+    if (stop.stop_requested()) return;
+    if (checked) log_.Info("the database is whole");
+  });
+}
+
 void App::Announce() const {
   const std::string version(kVersion);
+  for (const config::Endpoint& endpoint : config_->endpoints) {
+    const auto url = http::ParseUrl(endpoint.url);
+    log_.Info("configuring endpoint " + endpoint.name + " (" + (url ? url->Shown() : "?") +
+              "), timeout=" + GoDuration(endpoint.timeout) + (endpoint.disabled ? ", disabled" : ""));
+  }
   if (debug_server_) {
     for (const std::string& address : debug_server_->addresses()) log_.Info("debug server listening " + address);
     if (config_->http.debug.prometheus) {
@@ -201,9 +234,9 @@ void App::Announce() const {
         "several instances behind one address do not understand each other. Set http.secret, or "
         "REGISTRY_HTTP_SECRET");
   }
-  log_.Warn(
-      "THE REGISTRY IS OPEN: no authentication is configured, so everybody who reaches it may pull, push and "
-      "delete");
+  const bool certified = !config_->http.tls.client_cas.empty();
+  log_.Warn(std::string("THE REGISTRY IS OPEN: no authentication is configured, so everybody who ") +
+            (certified ? "has a client certificate" : "reaches it") + " may pull, push and delete");
   for (const std::string& address : server_->addresses()) {
     log_.Info("listening on " + address + (config_->http.tls.enabled() ? ", tls" : ""),
               {{"instance.id", instance_}, {"version", version}});
@@ -275,10 +308,12 @@ void App::Close(std::chrono::steady_clock::time_point until) {
   };
   ready_ = false;
   if (server_) server_->Drain(left());
-  debug_server_.reset();  // it shows everything that goes now
+  debug_server_.reset();        // it shows everything that goes now
+  integrity_ = std::jthread();  // asks it to stop, and waits
   server_.reset();
   periodic_.Stop();
   health_checks_.reset();
+  registry_.reset();  // writes the pulls and uploads that it still holds
   if (broker_) {
     std::chrono::milliseconds longest(0);
     for (const config::Endpoint& endpoint : config_->endpoints) longest = std::max(longest, endpoint.timeout);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <mutex>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "broker/broker.h"
@@ -52,6 +53,7 @@ class App {
   Result<void> Listen();
   Result<void> ListenDebug();
   void StartHousekeeping();
+  void CheckAfterUncleanEnd();
   void Announce() const;
 
   Task<http::Response> Serve(http::Request& request);
@@ -85,6 +87,7 @@ class App {
   Health health_;
   std::unique_ptr<HealthChecks> health_checks_;
   Periodic periodic_;
+  std::jthread integrity_;
   std::unique_ptr<DebugServer> debug_server_;
   std::unique_ptr<http::Server> server_;
 };

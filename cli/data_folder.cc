@@ -18,7 +18,10 @@ Result<void> PrepareDataFolder(const fs::path& root, const fs::path& database) {
                                      "storage.filesystem.rootdirectory");
   }
   fs::create_directories(root, ec);
-  if (ec) return Error(Errc::kUnavailable, root.string() + ": " + ec.message());
+  if (ec) {
+    return Error(Errc::kInvalid,
+                 "storage.filesystem.rootdirectory: " + root.string() + " cannot be made: " + ec.message());
+  }
   return {};
 }
 

@@ -27,11 +27,14 @@ std::string_view NameOf(BreakerState state) {
   return "unknown";
 }
 
+// Null where there is nothing, and in the order of the names, as Distribution has it.
 Json Headers(const config::HeaderList& headers) {
-  Json object = Json::object();
+  nlohmann::json object;
   for (const auto& header : headers) object[header.first].push_back("***");
   return object;
 }
+
+Json ListOrNull(const std::vector<std::string>& words) { return words.empty() ? Json() : Json(words); }
 
 std::int64_t Nanos(config::Millis duration) { return std::chrono::nanoseconds(duration).count(); }
 
@@ -51,8 +54,9 @@ Json Endpoint(const config::Config& config, const EndpointStatus& status) {
     object["Timeout"] = Nanos(entry->timeout);
     object["Threshold"] = entry->threshold;
     object["Backoff"] = Nanos(entry->backoff);
-    object["IgnoredMediaTypes"] = entry->ignore_media_types;
-    object["Ignore"] = Json{{"MediaTypes", entry->ignore_media_types}, {"Actions", entry->ignore_actions}};
+    object["IgnoredMediaTypes"] = ListOrNull(entry->ignore_media_types);
+    object["Ignore"] =
+        Json{{"MediaTypes", ListOrNull(entry->ignore_media_types)}, {"Actions", ListOrNull(entry->ignore_actions)}};
   }
   object["Metrics"] = Metrics(status);
   return object;

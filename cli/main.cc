@@ -1,3 +1,4 @@
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -6,9 +7,22 @@
 
 #include "cli/command_line.h"
 
+namespace {
+
+// Ten thousand connections do not fit into the soft limit that shells and service managers give.
+void RaiseOpenFiles() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   // sendfile and writes to a closed peer must fail, not kill.
   std::signal(SIGPIPE, SIG_IGN);
+  RaiseOpenFiles();
   try {
     return portcall::cli::Run(argc, argv, portcall::cli::ReadEnvironment(environ), std::cout, std::cerr);
   } catch (const std::exception& e) {

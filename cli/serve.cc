@@ -18,6 +18,8 @@ namespace {
 constexpr int kFailed = 1, kUnfit = 2;
 // How long a drain may pass its own limit before the process is ended without one.
 constexpr std::chrono::seconds kOverrun(10);
+// A terminal, `timeout` and some supervisors signal the process and its group, so that one wish to stop comes twice.
+constexpr std::chrono::seconds kSameWish(1);
 
 int ExitCodeOf(const Error& error) { return error.code == Errc::kInvalid ? kUnfit : kFailed; }
 
@@ -48,9 +50,11 @@ void Reload(const ServeOptions& options, App& app, runtime::Log& log) {
 // Ends the process when a second signal comes or the drain hangs.
 std::jthread StartWatchdog(const Signals& signals, std::chrono::milliseconds patience, runtime::Log& log) {
   return std::jthread([&signals, patience, &log](const std::stop_token& stop) {
-    const auto until = std::chrono::steady_clock::now() + patience;
+    const auto begun = std::chrono::steady_clock::now();
+    const auto until = begun + patience;
     while (!stop.stop_requested()) {
-      const auto signal = signals.Wait(std::chrono::milliseconds(50));
+      auto signal = signals.Wait(std::chrono::milliseconds(50));
+      if (std::chrono::steady_clock::now() - begun < kSameWish) signal.reset();
       if (signal == SIGHUP) continue;
       const bool late = std::chrono::steady_clock::now() >= until;
       if (!signal && !late) continue;

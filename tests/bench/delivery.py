@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from harness import wait
 from harness.receiver import Receiver
 from report import Line, Report
 from tools import REPOSITORIES, BenchReceiver, Target, patient, until_count, wrk
@@ -30,6 +31,8 @@ def drain(target: Target, receiver: BenchReceiver, events: int, mode: str) -> fl
     receiver.tell("reset")
     receiver.tell("hold")
     target.get(events)
+    if not target.peer:
+        wait.until(lambda: target.pending() >= events, "the backlog stands", 60)
     begun = time.monotonic()
     receiver.tell(mode)
     if target.peer:

@@ -34,6 +34,15 @@ TEST(DataFolder, IsMadeWhereItIsMissing) {
   EXPECT_TRUE(fs::is_directory(root));
 }
 
+TEST(DataFolder, WhereNoneCanBeTheKeyIsNamed) {
+  const portcall::testing::TempDir folder;
+  std::ofstream(folder.File("file")) << "x";
+  const auto prepared = PrepareDataFolder(folder.path() / "file", folder.path() / "file/portcall.db");
+  ASSERT_FALSE(prepared);
+  EXPECT_EQ(prepared.error().code, Errc::kInvalid);
+  EXPECT_THAT(prepared.error().detail, HasSubstr("storage.filesystem.rootdirectory"));
+}
+
 TEST(DataFolder, AnotherRegistrysTreeIsRefusedUntouched) {
   const portcall::testing::TempDir folder;
   AddForeignImage(folder.path());

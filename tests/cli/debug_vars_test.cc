@@ -51,6 +51,16 @@ TEST(DebugVars, HasDistributionsShape) {
   EXPECT_EQ(shown["Metrics"]["Statuses"], json::parse(R"({"200 OK":7,"503 Service Unavailable":1})"));
 }
 
+TEST(DebugVars, WhatAnEndpointDoesNotHaveIsNull) {
+  config::Config config;
+  config.endpoints.emplace_back().name = "bare";
+  const json page = json::parse(DebugVars(config, {Healthy("bare")}, {}, {}));
+  const json& shown = page.at("registry").at("notifications").at("endpoints").at(0);
+  EXPECT_TRUE(shown.at("Headers").is_null());
+  EXPECT_TRUE(shown.at("IgnoredMediaTypes").is_null());
+  EXPECT_EQ(shown.at("Ignore"), json::parse(R"({"MediaTypes":null,"Actions":null})"));
+}
+
 TEST(DebugVars, WithoutEndpointsTheListIsNull) {
   EXPECT_TRUE(json::parse(DebugVars({}, {}, {}, {}))["registry"]["notifications"]["endpoints"].is_null());
 }

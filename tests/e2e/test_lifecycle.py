@@ -101,6 +101,18 @@ def test_sigterm_lets_requests_finish(serve: Serve) -> None:
     assert done == [201]
 
 
+def test_a_stop_that_is_signalled_twice_at_once_still_drains(serve: Serve) -> None:
+    """As by `timeout`, a terminal, and supervisors that signal the process and its group."""
+    with Receiver(lambda number, event: Reply(delay=0.5)) as receiver:
+        server = serve([endpoint("main", receiver.url)])
+        expect(server.client().push_blob("acme/app", b"data"), 201)
+        assert server.process
+        server.process.send_signal(signal.SIGTERM)
+        server.wait_log("stopping, draining")
+        assert server.stop() == 0
+        assert len(receiver.accepted()) == 1
+
+
 def test_sigterm_waits_for_attempts_in_flight(serve: Serve) -> None:
     with Receiver(lambda number, event: Reply(delay=0.5)) as receiver:
         server = serve([endpoint("main", receiver.url)])
