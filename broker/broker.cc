@@ -56,6 +56,7 @@ class Broker::Impl {
   Task<> Expire(store::Seq through);
   Task<> ExpireOrphans(store::Seq through);
   Task<> HoldSweeps();
+  void Show();
   void ShowOrphans();
   store::Seq UnneededThrough() const;
 
@@ -67,6 +68,7 @@ class Broker::Impl {
   Surroundings around_;
   Retention retention_;
   std::vector<std::unique_ptr<EndpointRunner>> runners_;
+  std::vector<std::int64_t> failing_;  // cursors whose runners failed when a reload stopped them
   std::vector<Orphan> orphans_;
   OrphanMetrics orphan_metrics_;
   runtime::Gate gate_;
@@ -166,6 +168,7 @@ void Broker::Impl::Adopt(Endpoints endpoints, Sinks& sinks) {
   for (Opened& opened : endpoints.open) {
     const auto sink = sinks.find(opened.endpoint.name);
     if (sink == sinks.end()) continue;
+    if (std::ranges::find(failing_, opened.cursor.id) != failing_.end()) opened.was_failing = true;
     runners_.push_back(std::make_unique<EndpointRunner>(around_, std::move(opened), std::move(sink->second)));
   }
   for (const std::string& name : endpoints.returned) {
@@ -178,14 +181,18 @@ void Broker::Impl::Adopt(Endpoints endpoints, Sinks& sinks) {
                    {{"endpoint", orphan.name()}, {"pending", std::to_string(orphan.pending())}});
   }
   orphans_ = std::move(endpoints.orphans);
+  failing_.clear();
   sinks.clear();
   DriveAll();
+  Show();  // the first look at the gauges may come before the first tick
 }
 
 Task<> Broker::Impl::StopRunners(const config::Config* keep, std::chrono::milliseconds grace) {
   std::vector<std::unique_ptr<EndpointRunner>> going;
   for (auto& runner : runners_) {
-    if (keep == nullptr || !Keeps(*runner, *keep)) going.push_back(std::move(runner));
+    if (keep != nullptr && Keeps(*runner, *keep)) continue;
+    if (runner->failing()) failing_.push_back(runner->cursor());
+    going.push_back(std::move(runner));
   }
   std::erase(runners_, nullptr);
   runtime::Gate stops;
@@ -235,6 +242,7 @@ Task<> Broker::Impl::HoldSweeps() {
 std::vector<EndpointStatus> Broker::Impl::Status() const {
   return OnLoop([this] {
     std::vector<EndpointStatus> all;
+    all.reserve(runners_.size() + orphans_.size());
     for (const auto& runner : runners_) all.push_back(runner->Status());
     const std::int64_t now = Read(deps_.clock).wall;
     for (const Orphan& orphan : orphans_) all.push_back(orphan.Status(now));
@@ -270,8 +278,14 @@ Task<> Broker::Impl::Sweep() {
   for (Resume<bool>& waiting : std::exchange(swept_, {})) waiting(true);
 }
 
+void Broker::Impl::Show() {
+  for (const auto& runner : runners_) runner->Show();
+  ShowOrphans();
+}
+
 void Broker::Impl::ShowOrphans() {
   std::vector<std::string> live;
+  live.reserve(runners_.size());
   for (const auto& runner : runners_) live.push_back(runner->endpoint().name);
   orphan_metrics_.Show(orphans_, live, Read(deps_.clock).wall);
 }

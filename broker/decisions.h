@@ -10,9 +10,10 @@ namespace portcall::broker {
 // Something that an operator should hear of.
 struct Note {
   enum class Kind { kFailing, kOpened, kRecovered, kDead, kPaused } kind;
-  std::string text;   // the last error, or the reason of a death
-  std::string event;  // of a death: the id
-  Ticks lasted = 0;   // of a recovery
+  std::string text;            // the last error, or the reason of a death
+  store::EventPtr event = {};  // of a death
+  int attempts = 0;            // of a death
+  Ticks lasted = 0;            // of a recovery
 };
 
 struct Attempt {

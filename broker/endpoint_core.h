@@ -21,9 +21,8 @@
 
 namespace portcall::broker {
 
-// Decides what one endpoint does next (DELIVERY.md §2–§4). Pure: events, outcomes and time go in, attempts, reads and
-// settlements come out. It holds at most kLookAhead slots and kMaxHeld events of parked lanes,
-// and reads no further while its events take kMaxBytes. One thread.
+// Decides what one endpoint does next (DELIVERY.md §2–§4). Pure: events, outcomes and time go in, decisions come out.
+// It holds at most kLookAhead slots and kMaxHeld events of parked lanes, and reads no further at kMaxBytes. One thread.
 class EndpointCore {
  public:
   static constexpr std::size_t kLookAhead = 2'048;
@@ -79,6 +78,7 @@ class EndpointCore {
   store::Seq counted() const { return counted_; }
   store::Seq settled_through() const { return slots_.empty() ? scan_ : slots_.front().seq - 1; }
   std::int64_t OldestRecorded() const;  // wall time of the oldest unsettled event that is known, 0: none
+  bool failing() const { return failing_; }
   const std::string& last_error() const { return last_error_; }
   const Filter& filter() const { return filter_; }
   std::size_t held() const { return held_; }
@@ -142,8 +142,7 @@ class EndpointCore {
   AttemptId next_id_ = 1;
   int in_flight_ = 0, loading_ = 0, rejected_in_a_row_ = 0;
   std::size_t parked_ = 0, held_ = 0, bytes_ = 0;
-  Ticks floor_ = 0;  // of Retry-After
-  Ticks closed_for_ = 0, closed_since_ = 0;
+  Ticks closed_for_ = 0, closed_since_ = 0, floor_ = 0;  // the floor is what Retry-After asks for
   bool stopped_ = false, failing_ = false, opened_by_rejections_ = false, strict_waits_ = false;
   std::string paused_, last_error_;
 };

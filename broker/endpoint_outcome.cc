@@ -35,7 +35,7 @@ void EndpointCore::Delivered(const Attempt& attempt, const Outcome& outcome, Mom
     window_.Succeeded();
   }
   if (std::exchange(failing_, false)) {
-    notes_.push_back({Note::Kind::kRecovered, {}, {}, closed ? now.ticks - opened : 0});
+    notes_.push_back({.kind = Note::Kind::kRecovered, .text = {}, .lasted = closed ? now.ticks - opened : 0});
     last_error_.clear();
   }
   Settle(lane, !policy_.retry_on_timeout, now);
@@ -50,7 +50,7 @@ void EndpointCore::FailedAttempt(const Attempt& attempt, const Outcome& outcome,
   lane.recorded_at = attempt.event->recorded_at;
   last_error_ = outcome.error.empty() ? outcome.status_text : outcome.error;
   Record(attempt, outcome, now);
-  if (!std::exchange(failing_, true)) notes_.push_back({Note::Kind::kFailing, last_error_, {}, 0});
+  if (!std::exchange(failing_, true)) notes_.push_back({Note::Kind::kFailing, last_error_});
   if (outcome.retry_after) {
     floor_ = std::max(floor_, now.ticks + std::clamp<Ticks>(TicksOf(*outcome.retry_after), 0, policy_.max_retry_after));
   }
@@ -80,7 +80,7 @@ bool EndpointCore::JudgeEndpoint(const Attempt& attempt, const Outcome& outcome,
   if (outcome.verdict == Verdict::kGone) {
     if (paused_.empty()) {
       paused_ = last_error_.empty() ? "the endpoint answered 410 Gone" : last_error_;
-      notes_.push_back({Note::Kind::kPaused, paused_, {}, 0});
+      notes_.push_back({Note::Kind::kPaused, paused_});
     }
     breaker_.Neutral(attempt.id, now.ticks);
     return true;
@@ -88,7 +88,7 @@ bool EndpointCore::JudgeEndpoint(const Attempt& attempt, const Outcome& outcome,
   if (outcome.verdict == Verdict::kRejected && !opened_by_rejections_) {
     if (last_rejection && ++rejected_in_a_row_ >= policy_.breaker.threshold) {
       opened_by_rejections_ = true;
-      if (breaker_.Open(now.ticks) == Change::kOpened) notes_.push_back({Note::Kind::kOpened, last_error_, {}, 0});
+      if (breaker_.Open(now.ticks) == Change::kOpened) notes_.push_back({Note::Kind::kOpened, last_error_});
       return true;
     }
     breaker_.Neutral(attempt.id, now.ticks);
@@ -96,7 +96,7 @@ bool EndpointCore::JudgeEndpoint(const Attempt& attempt, const Outcome& outcome,
   }
   const Change change = breaker_.Failed(attempt.id, next_id_, now.ticks);
   if (change == Change::kCounted || change == Change::kOpened) window_.Failed();
-  if (change == Change::kOpened) notes_.push_back({Note::Kind::kOpened, last_error_, {}, 0});
+  if (change == Change::kOpened) notes_.push_back({Note::Kind::kOpened, last_error_});
   return outcome.verdict == Verdict::kRejected;
 }
 
@@ -121,7 +121,7 @@ void EndpointCore::Die(Lane& lane, std::string_view reason, const std::string& a
   dead.died_at = now.wall;
   dead.reason = reason;
   dead.answer = answer;
-  notes_.push_back({Note::Kind::kDead, dead.reason, dead.event.id, 0});
+  notes_.push_back({Note::Kind::kDead, dead.reason, lane.front().event, lane.attempts});
   ledger_.Died(std::move(dead));
   Settle(lane, true, now);
 }

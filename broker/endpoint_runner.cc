@@ -29,7 +29,11 @@ EndpointRunner::EndpointRunner(const Surroundings& around, Opened opened, std::u
                                          std::max<std::size_t>(1, sink_->capacity().window))),
       timer_(around.executor),
       recounting_(cursor_.fingerprint != core_.filter().fingerprint()),
-      dead_letters_(opened.dead_letters) {
+      dead_letters_(opened.dead_letters),
+      oldest_for_(opened.oldest_recorded == 0 ? -1 : core_.scan()),
+      oldest_recorded_(opened.oldest_recorded),
+      was_failing_(opened.was_failing) {
+  if (!core_.paused().empty()) TellStillPaused();
   if (recounting_) runtime::Spawn(around_.executor, tasks_, Recount());
 }
 
@@ -171,6 +175,7 @@ Task<> EndpointRunner::Work(Attempt attempt) {
                                            {"error", outcome.error}});
     }
     core_.OnOutcome(attempt, outcome, now);
+    if (std::exchange(was_failing_, false)) TellRestarted(outcome.verdict == sinks::Verdict::kDelivered);
     Attempt next;
     const bool claimed = core_.Claim(now, next);
     Drive();

@@ -36,6 +36,8 @@ struct Opened {
   std::vector<store::ParkedLane> parked;
   std::string paused;  // the reason, empty: not paused
   std::int64_t dead_letters = 0;
+  std::int64_t oldest_recorded = 0;  // of the first wanted event after the cursor, 0: not known
+  bool was_failing = false;          // when its entry was another
 };
 
 // Runs one endpoint's core: makes its attempts, reads and flushes what it decides. Lives on the broker's loop; Stop
@@ -47,6 +49,7 @@ class EndpointRunner {
 
   void Drive();  // the log has grown, or something else changed: does whatever can be done now
   void Tick();   // every half second: gauges, and a line a minute while it fails
+  void Show();   // the gauges as they are now
   // Claims no more, lets attempts end until `grace` has passed, aborts the rest, flushes.
   Task<> Stop(std::chrono::milliseconds grace);
 
@@ -57,6 +60,7 @@ class EndpointRunner {
   const config::Endpoint& endpoint() const { return endpoint_; }
   std::int64_t cursor() const { return cursor_.id; }
   store::Seq UnneededThrough() const { return core_.UnneededThrough(); }
+  bool failing() const { return was_failing_ || core_.failing() || !core_.paused().empty(); }
 
  private:
   void Feed(Moment now);
@@ -69,6 +73,9 @@ class EndpointRunner {
   void Arm(Moment now);
   void Tell(Moment now);
   void TellRecovered(const Note& note);
+  void TellDead(const Note& note);
+  void TellStillPaused();
+  void TellRestarted(bool delivered);
   std::chrono::nanoseconds OldestPending() const;
 
   Task<> Work(Attempt attempt);
@@ -114,9 +121,10 @@ class EndpointRunner {
   Ticks read_after_ = 0;    // a failed read is not repeated before
 
   std::int64_t dead_letters_;
-  store::Seq oldest_for_ = -1;  // where `oldest_recorded_` was looked up
-  std::int64_t oldest_recorded_ = 0;
+  store::Seq oldest_for_;  // where `oldest_recorded_` was looked up
+  std::int64_t oldest_recorded_;
   bool finding_oldest_ = false;
+  bool was_failing_;  // before it was started anew; until its first attempt has ended
   Ticks next_summary_ = 0;
   std::int64_t deaths_told_ = 0, deaths_untold_ = 0;
 };

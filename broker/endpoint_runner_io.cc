@@ -93,6 +93,7 @@ Task<> EndpointRunner::CountBack() {
   }
   counting_ = false;
   Drive();
+  Show();
 }
 
 // The filter was changed: what is pending is counted anew, with the lanes that the cursor passed.
@@ -126,6 +127,7 @@ Task<> EndpointRunner::Recount() {
     fingerprint_due_ = true;
   }
   Drive();
+  Show();
 }
 
 Task<bool> EndpointRunner::WriteOnce(const store::Settlement& settlement) {

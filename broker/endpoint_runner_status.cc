@@ -31,6 +31,36 @@ void EndpointRunner::TellRecovered(const Note& note) {
       {{"endpoint", endpoint_.name}, {"after", Seconds(note.lasted)}, {"pending", std::to_string(core_.pending())}});
 }
 
+// Its failures were told by the runner before this one; if it fails again, that is told as a new trouble.
+void EndpointRunner::TellRestarted(bool delivered) {
+  if (!delivered) return;
+  around_.log.Info("endpoint recovered with its changed entry",
+                   {{"endpoint", endpoint_.name}, {"pending", std::to_string(core_.pending())}});
+}
+
+void EndpointRunner::TellStillPaused() {
+  around_.log.Error(
+      "endpoint is still paused: it answered that it is gone; change its entry to resume it",
+      {{"endpoint", endpoint_.name}, {"reason", core_.paused()}, {"pending", std::to_string(core_.pending())}});
+}
+
+void EndpointRunner::TellDead(const Note& note) {
+  const store::Event& event = *note.event;
+  std::vector<runtime::LogField> fields = {{"endpoint", endpoint_.name},
+                                           {"event", event.id},
+                                           {"reason", note.text},
+                                           {"attempts", std::to_string(note.attempts)},
+                                           {"action", std::string(store::NameOf(event.action))},
+                                           {"kind", std::string(store::NameOf(event.kind))},
+                                           {"repository", event.repository}};
+  if (!event.tag.empty()) {
+    fields.push_back({"tag", event.tag});
+  } else if (!event.digest.empty()) {
+    fields.push_back({"digest", event.digest});
+  }
+  around_.log.Write(runtime::Level::kWarn, "event dead-lettered", fields);
+}
+
 void EndpointRunner::Tell(Moment now) {
   for (Note& note : core_.TakeNotes()) {
     const std::string pending = std::to_string(core_.pending());
@@ -54,8 +84,7 @@ void EndpointRunner::Tell(Moment now) {
           ++deaths_untold_;
           break;
         }
-        around_.log.Warn("event dead-lettered",
-                         {{"endpoint", endpoint_.name}, {"event", note.event}, {"reason", note.text}});
+        TellDead(note);
         break;
       case Note::Kind::kPaused:
         around_.log.Error("endpoint paused: it answered that it is gone; change its entry to resume it",
@@ -80,6 +109,22 @@ void EndpointRunner::Tick() {
   }
   // A page that waits for an endpoint that does not go on is shared by nobody: it is read again when wanted.
   if (!std::exchange(page_used_, false)) page_ = {};
+  Show();
+
+  const Ticks now = Now().ticks;
+  if (next_summary_ == 0 || now < next_summary_) return;
+  next_summary_ = now + kSummaryInterval;
+  deaths_told_ = 0;
+  const auto oldest = std::chrono::duration_cast<std::chrono::seconds>(OldestPending());
+  around_.log.Warn("endpoint keeps failing", {{"endpoint", endpoint_.name},
+                                              {"error", core_.last_error()},
+                                              {"pending", std::to_string(core_.pending())},
+                                              {"oldest", std::to_string(oldest.count()) + "s"},
+                                              {"waiting", std::to_string(core_.parked())},
+                                              {"dead_untold", std::to_string(std::exchange(deaths_untold_, 0))}});
+}
+
+void EndpointRunner::Show() {
   EndpointMetrics::Levels levels;
   levels.pending = core_.pending();
   levels.dead_letters = dead_letters_;
@@ -89,18 +134,6 @@ void EndpointRunner::Tick() {
   levels.oldest_pending_seconds = std::chrono::duration<double>(OldestPending()).count();
   levels.breaker = core_.breaker().state();
   metrics_.Show(levels);
-
-  const Ticks now = Now().ticks;
-  if (next_summary_ == 0 || now < next_summary_) return;
-  next_summary_ = now + kSummaryInterval;
-  deaths_told_ = 0;
-  around_.log.Warn("endpoint keeps failing",
-                   {{"endpoint", endpoint_.name},
-                    {"error", core_.last_error()},
-                    {"pending", std::to_string(levels.pending)},
-                    {"oldest", std::to_string(static_cast<std::int64_t>(levels.oldest_pending_seconds)) + "s"},
-                    {"waiting", std::to_string(levels.parked)},
-                    {"dead_untold", std::to_string(std::exchange(deaths_untold_, 0))}});
 }
 
 EndpointStatus EndpointRunner::Status() const {

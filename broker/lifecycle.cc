@@ -107,15 +107,28 @@ Result<void> Store(store::Store& store, const Stored& stored, std::vector<Opened
   return done ? Result<void>() : Result<void>(done.error());
 }
 
+// A filter that wants none of the next events leaves it unknown: the start does not search the log.
+std::int64_t OldestWanted(store::Snapshot& s, const Opened& opened) {
+  constexpr std::size_t kPage = 256;
+  const Filter filter(opened.endpoint);
+  const store::Seq after = opened.cursor.settled_through;
+  for (const store::EventPtr& event : store::ReadEvents(s, after, store::Head(s), kPage)) {
+    if (filter.Wants(*event)) return event->recorded_at;
+  }
+  return 0;
+}
+
 Result<bool> LoadRows(store::Snapshot& s, Endpoints& endpoints) {
   for (Opened& opened : endpoints.open) {
     opened.parked = store::LoadParked(s, opened.cursor.id);
     opened.dead_letters = store::CountDead(s, opened.endpoint.name);
+    opened.oldest_recorded = OldestWanted(s, opened);
     const auto state = store::FindEndpoint(s, opened.endpoint.name);
     if (!state || !state->paused) continue;
     if (state->fingerprint == opened.endpoint.fingerprint()) {
       opened.paused = state->reason.empty() ? "paused" : state->reason;
     } else {
+      opened.was_failing = true;
       endpoints.resumed.push_back(opened.endpoint.name);
     }
   }

@@ -66,6 +66,7 @@ TEST_F(BrokerLogTest, DeadLettersAreNamedUpToABound) {
   entry.threshold = 1'000;
   world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(); });
   ASSERT_TRUE(world_.Start({entry}));
+  world_.tag = "v1";
   for (int i = 0; i < 30; ++i) world_.Append("repo" + std::to_string(i));
   ASSERT_TRUE(world_.Eventually([&] { return world_.Dead("hook").size() == 30; }));
   world_.clock().Advance(std::chrono::seconds(61));
@@ -73,6 +74,11 @@ TEST_F(BrokerLogTest, DeadLettersAreNamedUpToABound) {
   const std::string lines = Lines();
   EXPECT_EQ(Count(lines, "event dead-lettered"), 20) << lines;
   EXPECT_EQ(Count(lines, "reason=maxretries"), 20) << lines;
+  EXPECT_EQ(Count(lines, "attempts=1"), 20) << lines;
+  EXPECT_EQ(Count(lines, "action=push"), 20) << lines;
+  EXPECT_EQ(Count(lines, "kind=manifest"), 20) << lines;
+  EXPECT_EQ(Count(lines, "repository=repo"), 20) << lines;
+  EXPECT_EQ(Count(lines, "tag=v1"), 20) << lines;
   EXPECT_EQ(Count(lines, "dead_untold=10"), 1) << lines;
 }
 
@@ -83,6 +89,70 @@ TEST_F(BrokerLogTest, APauseSaysHowToEndIt) {
   ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").paused; }));
   const std::string lines = Lines();
   EXPECT_EQ(Count(lines, "endpoint paused: it answered that it is gone; change its entry to resume it"), 1) << lines;
+}
+
+TEST_F(BrokerLogTest, ADeadLetterWithoutATagIsNamedByItsDigest) {
+  auto entry = world_.Entry("hook");
+  entry.max_retries = 0;
+  world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(); });
+  ASSERT_TRUE(world_.Start({entry}));
+  world_.digest = "sha256:abc";
+  world_.Append("repo");
+  ASSERT_TRUE(world_.Eventually([&] { return world_.Dead("hook").size() == 1; }));
+  const std::string lines = Lines();
+  EXPECT_EQ(Count(lines, "digest=\"sha256:abc\""), 1) << lines;
+  EXPECT_EQ(Count(lines, "tag="), 0) << lines;
+}
+
+TEST_F(BrokerLogTest, AStoredPauseIsToldAtEachStart) {
+  world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(410); });
+  ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
+  world_.Append("repo", 3);
+  ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").paused; }));
+  world_.Stop();
+  ASSERT_TRUE(world_.Start({world_.Entry("hook"), world_.Entry("other")}));
+  const std::string lines = Lines();
+  EXPECT_EQ(Count(lines, "still paused: it answered that it is gone; change its entry to resume it\" endpoint=hook"), 1)
+      << lines;
+  EXPECT_EQ(Count(lines, "still paused"), 1) << lines;
+  EXPECT_EQ(Count(lines, "reason=\"answered 410\""), 2) << lines;  // when it was paused, and at the start
+}
+
+TEST_F(BrokerLogTest, AChangedEntryThatDeliversEndsTheOutage) {
+  world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(); });
+  auto entry = world_.Entry("hook"), well = world_.Entry("well");
+  ASSERT_TRUE(world_.Start({entry, well}));
+  world_.Append("repo", 50);
+  ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").breaker == BreakerState::kOpen; }));
+  ASSERT_TRUE(world_.receiver("well").Await(50));
+  world_.receiver("hook").Set(nullptr);
+  entry.url = "http://elsewhere";
+  well.url = "http://elsewhere";
+  ASSERT_TRUE(world_.Apply({entry, well}));
+  ASSERT_TRUE(world_.receiver("hook").Await(50));
+  world_.Append("repo");
+  ASSERT_TRUE(world_.receiver("well").Await(51));
+  const std::string lines = Lines();
+  EXPECT_EQ(Count(lines, "endpoint recovered with its changed entry\" endpoint=hook pending="), 1) << lines;
+  EXPECT_EQ(Count(lines, "recovered"), 1) << lines;
+}
+
+TEST_F(BrokerLogTest, AChangedEntryThatFailsAsWellIsTrouble) {
+  world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(); });
+  auto entry = world_.Entry("hook");
+  ASSERT_TRUE(world_.Start({entry}));
+  world_.Append("repo", 3);
+  ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").failures > 0; }));
+  world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(502); });
+  entry.url = "http://elsewhere";
+  ASSERT_TRUE(world_.Apply({entry}));
+  ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").reason == "answered 502"; }));
+  world_.receiver("hook").Set(nullptr);
+  ASSERT_TRUE(world_.receiver("hook").Await(3));
+  const std::string lines = Lines();
+  EXPECT_EQ(Count(lines, "endpoint started failing"), 2) << lines;
+  EXPECT_EQ(Count(lines, "recovered"), 1) << lines;
+  EXPECT_EQ(Count(lines, "with its changed entry"), 0) << lines;
 }
 
 TEST_F(BrokerLogTest, ExpiryNamesTheRange) {

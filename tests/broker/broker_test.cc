@@ -92,6 +92,32 @@ TEST_F(BrokerTest, GoneIsRememberedUntilTheEntryChanges) {
   EXPECT_FALSE(world_.StatusOf("hook").paused);
 }
 
+TEST_F(BrokerTest, GaugesAreTrueAsSoonAsItHasStarted) {
+  const auto gauge = [this](const std::string& name) {
+    const std::string text = world_.Metrics(), series = "\n" + name + "{endpoint=\"hook\"} ";
+    const auto at = text.find(series);
+    return at == std::string::npos ? -1.0 : std::stod(text.substr(at + series.size()));
+  };
+  world_.receiver("hook").Set(
+      [](const store::Event& e) { return e.seq == 1 ? Receiver::Fail(400) : Receiver::Fail(503); });
+  auto entry = world_.Entry("hook");
+  ASSERT_TRUE(world_.Start({entry}));
+  world_.Append("repo", 3);
+  ASSERT_TRUE(world_.Eventually([&] { return world_.Dead("hook").size() == 1; }));
+  world_.Stop();
+  world_.receiver("hook").Hold(true);
+  world_.ForgetMetrics();
+  ASSERT_TRUE(world_.Start({entry}));
+  EXPECT_EQ(gauge("registry_notifications_pending"), 2);
+  EXPECT_EQ(gauge("portcall_notifications_dead_letters"), 1);
+  EXPECT_GT(gauge("portcall_notifications_oldest_pending_seconds"), 0);
+  world_.Stop();
+  world_.ForgetMetrics();
+  ASSERT_TRUE(world_.Start({}));
+  ASSERT_TRUE(world_.Apply({world_.Entry("late"), world_.Entry("hook")}));
+  EXPECT_EQ(gauge("portcall_notifications_dead_letters"), 1);
+}
+
 TEST_F(BrokerTest, AddressesAreShownWithoutSecrets) {
   ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
   EXPECT_EQ(world_.StatusOf("hook").url, "http://receiver/hook");

@@ -126,7 +126,7 @@ config::ConfigPtr World::Config(std::vector<config::Endpoint> endpoints) {
 
 Result<void> World::Start(std::vector<config::Endpoint> endpoints) {
   loop_ = std::make_unique<runtime::Loop>("broker");
-  BrokerDeps deps{*store_, *loop_, pool_, log_, metrics_, clock_};
+  BrokerDeps deps{*store_, *loop_, pool_, log_, *metrics_, clock_};
   deps.sweep_interval = std::chrono::milliseconds(500);
   deps.make_sink = [this](const config::Endpoint& entry) -> Result<std::unique_ptr<sinks::Sink>> {
     if (entry.url == "bad") return Error(Errc::kInvalid, "bad url");
@@ -158,6 +158,8 @@ void World::Append(const std::string& repository, int count, store::Action actio
       event.repository = repository;
       event.media_type = "application/vnd.oci.image.manifest.v1+json";
       event.details = details;
+      event.tag = tag;
+      event.digest = digest;
       store::Append(tx, std::move(event));
     }
     return true;

@@ -70,11 +70,12 @@ class World {
   std::vector<store::DeadLetter> Dead(const std::string& name);
   store::LogSize Size();
   ShiftedClock& clock() { return clock_; }
-  config::EventsConfig events;  // of the files that follow
-  std::string details;          // of the events that follow
+  config::EventsConfig events;       // of the files that follow
+  std::string details, tag, digest;  // of the events that follow
   store::Store& store() { return *store_; }
   Broker& broker() { return *broker_; }
-  std::string Metrics() const { return metrics_.Text(); }
+  std::string Metrics() const { return metrics_->Text(); }
+  void ForgetMetrics() { metrics_ = std::make_unique<runtime::Metrics>(); }  // as a new process; while it is stopped
   // Asks until it is so.
   bool Eventually(const std::function<bool()>& condition, std::chrono::seconds patience = std::chrono::seconds(20));
 
@@ -83,7 +84,7 @@ class World {
   testing::TempDir folder_;
   runtime::Log log_;
   ShiftedClock clock_;
-  runtime::Metrics metrics_;
+  std::unique_ptr<runtime::Metrics> metrics_ = std::make_unique<runtime::Metrics>();
   asio::thread_pool pool_{4};
   std::unique_ptr<store::Store> store_;
   std::map<std::string, Receiver> receivers_;

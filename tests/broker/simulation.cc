@@ -77,7 +77,7 @@ void Simulation::Drive() {
     });
   }
   for (Note& note : core_->TakeNotes()) {
-    if (note.kind == Note::Kind::kDead) died_.insert(std::stoll(note.event.substr(3)));
+    if (note.kind == Note::Kind::kDead) died_.insert(note.event->seq);
     notes.push_back(std::move(note));
   }
   if (core_->slots() > EndpointCore::kLookAhead) Violate("look-ahead beyond its bound");
@@ -101,7 +101,7 @@ void Simulation::Send(Attempt attempt) {
   sent_at.emplace_back(now_, event.seq);
   // Deaths that were decided in this turn count before what follows them.
   for (Note& note : core_->TakeNotes()) {
-    if (note.kind == Note::Kind::kDead) died_.insert(std::stoll(note.event.substr(3)));
+    if (note.kind == Note::Kind::kDead) died_.insert(note.event->seq);
     notes.push_back(std::move(note));
   }
   if (sends[event.seq]++ == 0) CheckOrder(event);
