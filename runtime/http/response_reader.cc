@@ -129,8 +129,9 @@ ResponseReader::Head ResponseReader::ParseUsualHead() {
   line.remove_prefix(kVersion.size());
   if (line.size() < 4 || line[3] != ' ' || line[0] < '2' || line[0] > '5') return Head::kUnusual;
   int status = 0;
-  const auto [digits_end, ec] = std::from_chars(line.data(), line.data() + 3, status);
-  if (ec != std::errc() || digits_end != line.data() + 3) return Head::kUnusual;
+  const std::string_view digits = line.substr(0, 3);
+  const auto [digits_end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), status);
+  if (ec != std::errc() || digits_end != digits.data() + digits.size()) return Head::kUnusual;
   if (std::any_of(line.begin(), line.end(), IsControl)) return Head::kUnusual;
 
   reusable_ = true;

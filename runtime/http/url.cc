@@ -77,7 +77,7 @@ std::string Url::Shown() const { return scheme + "://" + host_header() + target.
 Result<Url> ParseUrl(std::string_view text) {
   const auto parsed = boost::urls::parse_uri(text);
   if (!parsed) return Wrong("not an absolute URL (http://HOST[:PORT]/PATH): " + parsed.error().message());
-  const boost::urls::url_view view = *parsed;
+  const boost::urls::url_view& view = *parsed;
 
   Url url;
   url.scheme = LowerCase(view.scheme());

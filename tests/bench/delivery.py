@@ -64,7 +64,7 @@ def fast_receiver(report: Report, folder: Path, quick: bool) -> None:
 
 
 def slow_receiver(report: Report, folder: Path, quick: bool) -> None:
-    ours_events, peer_events = (2_000, 100) if quick else (10_000, 300)
+    ours_events, peer_events = (2_000, 250) if quick else (10_000, 300)
     ours, theirs = [], []
     with BenchReceiver() as receiver, BenchReceiver() as other, \
             Target(folder / "ours", False, [patient("bench", receiver.url)]) as portcall, \
