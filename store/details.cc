@@ -1,6 +1,7 @@
 #include <array>
 #include <charconv>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "store/event.h"
 
@@ -16,7 +17,7 @@ struct Field {
   Member member;
 };
 
-constexpr std::array<Field, 10> kFields{{{"url", &Details::url},
+constexpr std::array<Field, 18> kFields{{{"url", &Details::url},
                                          {"from_repository", &Details::from_repository},
                                          {"previous_digest", &Details::previous_digest},
                                          {"request_id", &Details::request_id},
@@ -25,7 +26,21 @@ constexpr std::array<Field, 10> kFields{{{"url", &Details::url},
                                          {"request_method", &Details::request_method},
                                          {"request_useragent", &Details::request_useragent},
                                          {"source_addr", &Details::source_addr},
-                                         {"source_instance", &Details::source_instance}}};
+                                         {"source_instance", &Details::source_instance},
+                                         {"subject", &Details::subject},
+                                         {"artifact_type", &Details::artifact_type},
+                                         {"peer", &Details::peer},
+                                         {"forwarded", &Details::forwarded},
+                                         {"tls_subject", &Details::tls_subject},
+                                         {"request_uri", &Details::request_uri},
+                                         {"error_code", &Details::error_code},
+                                         {"note", &Details::note}}};
+constexpr std::string_view kStatus = "status";
+constexpr std::string_view kCount = "count";
+constexpr std::string_view kActorVerified = "actor_verified";
+constexpr std::string_view kReferences = "references";
+
+int StatusOf(std::int64_t number) { return std::in_range<int>(number) ? static_cast<int>(number) : 0; }
 
 // How much of a text stands for itself inside a JSON string.
 enum class Spelling { kPlain, kQuoted, kOther };  // all of it; all but quotes and backslashes; anything else
@@ -62,13 +77,22 @@ void AppendText(std::string& out, std::string_view text) {
   out += '"';
 }
 
-void AppendMember(std::string& out, std::string_view key, std::string_view text) {
-  if (text.empty()) return;
+void AppendKey(std::string& out, std::string_view key) {
   if (out.back() != '{') out += ',';
   out += '"';
   out += key;
   out += "\":";
+}
+
+void AppendMember(std::string& out, std::string_view key, std::string_view text) {
+  if (text.empty()) return;
+  AppendKey(out, key);
   AppendText(out, text);
+}
+
+void AppendNumber(std::string& out, std::string_view key, std::int64_t number) {
+  AppendKey(out, key);
+  out += std::to_string(number);
 }
 
 void AppendReference(std::string& out, const Descriptor& reference) {
@@ -76,9 +100,7 @@ void AppendReference(std::string& out, const Descriptor& reference) {
   AppendMember(out, "media_type", reference.media_type);
   AppendMember(out, "digest", reference.digest);
   AppendMember(out, "platform", reference.platform);
-  if (out.back() != '{') out += ',';
-  out += "\"size\":";
-  out += std::to_string(reference.size);
+  AppendNumber(out, "size", reference.size);
   out += '}';
 }
 
@@ -90,19 +112,26 @@ class Scanner {
 
   bool Read(Details& details) {
     const bool read = Object([&](std::string_view key) {
-      if (key == "references") return References(details.references);
+      if (const Field* field = FieldOf(key)) return Text(details.*field->member);
+      if (key == kReferences) return References(details.references);
+      if (key == kStatus) return Status(details.status);
+      if (key == kCount) return Number(details.count);
+      if (key == kActorVerified) return Bool(details.actor_verified);
       std::string ignored;
-      return Text(MemberOf(details, key, ignored));
+      return Text(ignored);
     });
     return read && at_ == end_;
   }
 
  private:
-  static std::string& MemberOf(Details& details, std::string_view key, std::string& other) {
-    for (const Field& field : kFields) {
-      if (field.key == key) return details.*field.member;
+  // Members come in the order of the fields: the next one is seldom far behind the last.
+  const Field* FieldOf(std::string_view key) {
+    for (std::size_t tried = 0; tried < kFields.size(); ++tried) {
+      const Field& field = kFields[next_field_];
+      next_field_ = next_field_ + 1 == kFields.size() ? 0 : next_field_ + 1;
+      if (field.key == key) return &field;
     }
-    return other;
+    return nullptr;
   }
 
   bool Accept(char c) {
@@ -174,6 +203,21 @@ class Scanner {
     return error == std::errc() && !padded;
   }
 
+  bool Status(int& status) {
+    std::int64_t number = 0;
+    if (!Number(number)) return false;
+    status = StatusOf(number);
+    return true;
+  }
+
+  bool Bool(bool& value) {
+    const std::string_view rest(at_, end_);
+    value = rest.starts_with("true");
+    if (!value && !rest.starts_with("false")) return false;
+    at_ += value ? 4 : 5;
+    return true;
+  }
+
   template <class F>
   bool Object(F member) {
     if (!Accept('{')) return false;
@@ -203,6 +247,7 @@ class Scanner {
 
   const char* at_;
   const char* end_;
+  std::size_t next_field_ = 0;
 };
 
 std::string TextAt(const Json& object, std::string_view key) {
@@ -210,12 +255,24 @@ std::string TextAt(const Json& object, std::string_view key) {
   return found != object.end() && found->is_string() ? found->get<std::string>() : std::string();
 }
 
+// 0 for what is no integer, or one that no 64 bits hold.
+std::int64_t NumberAt(const Json& object, std::string_view key) {
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_number_integer()) return 0;
+  if (found->is_number_unsigned() && !std::in_range<std::int64_t>(found->get<std::uint64_t>())) return 0;
+  return found->get<std::int64_t>();
+}
+
 Details DecodeAny(std::string_view text) {
   Details details;
   const Json json = Json::parse(text, nullptr, false);
   if (!json.is_object()) return details;
   for (const Field& field : kFields) details.*field.member = TextAt(json, field.key);
-  const auto references = json.find("references");
+  details.status = StatusOf(NumberAt(json, kStatus));
+  details.count = NumberAt(json, kCount);
+  const auto verified = json.find(kActorVerified);
+  details.actor_verified = verified != json.end() && verified->is_boolean() && verified->get<bool>();
+  const auto references = json.find(kReferences);
   if (references == json.end() || !references->is_array()) return details;
   for (const Json& reference : *references) {
     if (!reference.is_object()) continue;
@@ -223,8 +280,7 @@ Details DecodeAny(std::string_view text) {
     descriptor.media_type = TextAt(reference, "media_type");
     descriptor.digest = TextAt(reference, "digest");
     descriptor.platform = TextAt(reference, "platform");
-    const auto size = reference.find("size");
-    if (size != reference.end() && size->is_number_integer()) descriptor.size = size->get<std::int64_t>();
+    descriptor.size = NumberAt(reference, "size");
   }
   return details;
 }
@@ -236,8 +292,15 @@ std::string EncodeDetails(const Details& details) {
   out.reserve(512);
   out += '{';
   for (const Field& field : kFields) AppendMember(out, field.key, details.*field.member);
+  if (details.status != 0) AppendNumber(out, kStatus, details.status);
+  if (details.count != 0) AppendNumber(out, kCount, details.count);
+  if (details.actor_verified) {
+    AppendKey(out, kActorVerified);
+    out += "true";
+  }
   if (!details.references.empty()) {
-    out += out.back() == '{' ? "\"references\":[" : ",\"references\":[";
+    AppendKey(out, kReferences);
+    out += '[';
     for (const Descriptor& reference : details.references) {
       if (out.back() != '[') out += ',';
       AppendReference(out, reference);

@@ -6,11 +6,12 @@ namespace portcall::store {
 
 namespace {
 
-constexpr std::array<std::string_view, 4> kActions{"push", "pull", "mount", "delete"};
-constexpr std::array<std::string_view, 4> kKinds{"blob", "manifest", "tag", "repository"};
+constexpr std::array<std::string_view, kActions> kActionNames{"push",   "pull",     "mount",      "delete", "refused",
+                                                              "reload", "endpoint", "checkpoint", "drop",   "replay"};
+constexpr std::array<std::string_view, 5> kKindNames{"blob", "manifest", "tag", "repository", "system"};
 
-template <class T>
-std::optional<T> Find(const std::array<std::string_view, 4>& names, std::string_view name) {
+template <class T, std::size_t N>
+std::optional<T> Find(const std::array<std::string_view, N>& names, std::string_view name) {
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (names[i] == name) return static_cast<T>(i);
   }
@@ -19,9 +20,9 @@ std::optional<T> Find(const std::array<std::string_view, 4>& names, std::string_
 
 }  // namespace
 
-std::string_view NameOf(Action action) { return kActions.at(static_cast<std::size_t>(action)); }
-std::string_view NameOf(Kind kind) { return kKinds.at(static_cast<std::size_t>(kind)); }
-std::optional<Action> ActionOf(std::string_view name) { return Find<Action>(kActions, name); }
-std::optional<Kind> KindOf(std::string_view name) { return Find<Kind>(kKinds, name); }
+std::string_view NameOf(Action action) { return kActionNames.at(static_cast<std::size_t>(action)); }
+std::string_view NameOf(Kind kind) { return kKindNames.at(static_cast<std::size_t>(kind)); }
+std::optional<Action> ActionOf(std::string_view name) { return Find<Action>(kActionNames, name); }
+std::optional<Kind> KindOf(std::string_view name) { return Find<Kind>(kKindNames, name); }
 
 }  // namespace portcall::store

@@ -11,11 +11,28 @@ namespace portcall::store {
 
 using Seq = std::int64_t;  // place in the log: from 1, never reused, no smaller one appears after a larger was seen
 
-enum class Action : std::uint8_t { kPush = 0, kPull = 1, kMount = 2, kDelete = 3 };
-enum class Kind : std::uint8_t { kBlob = 0, kManifest = 1, kTag = 2, kRepository = 3 };  // kTag: a tag is named
+// The first four change or read the registry. The others are recorded for the audit log, and go to endpoints that ask
+// for them alone: a request that was refused, a configuration that was loaded anew, an endpoint that came, went or
+// changed, a signed audit checkpoint, dead letters that were dropped, a replay that was asked for.
+enum class Action : std::uint8_t {
+  kPush = 0,
+  kPull = 1,
+  kMount = 2,
+  kDelete = 3,
+  kRefused = 4,
+  kReload = 5,
+  kEndpoint = 6,
+  kCheckpoint = 7,
+  kDrop = 8,
+  kReplay = 9,
+};
+inline constexpr std::size_t kActions = 10;
+// kTag: a tag is named. kSystem: no part of a repository.
+enum class Kind : std::uint8_t { kBlob = 0, kManifest = 1, kTag = 2, kRepository = 3, kSystem = 4 };
 
-std::string_view NameOf(Action action);  // push, pull, mount, delete
-std::string_view NameOf(Kind kind);      // blob, manifest, tag, repository
+// As the log and the configuration file spell them: push, pull, …; blob, manifest, ….
+std::string_view NameOf(Action action);
+std::string_view NameOf(Kind kind);
 std::optional<Action> ActionOf(std::string_view name);
 std::optional<Kind> KindOf(std::string_view name);
 
@@ -33,6 +50,18 @@ struct Details {
   std::vector<Descriptor> references;  // of a manifest, where events.includereferences is on
   std::string request_id, request_addr, request_host, request_method, request_useragent;
   std::string source_addr, source_instance;
+  std::string subject;        // digest that a pushed manifest refers to (a signature's image), or empty
+  std::string artifact_type;  // of a pushed manifest: its artifactType, else its config's media type, or empty
+  // For the audit log. The socket's own address, where request_addr is what a trusted proxy said; empty: the same.
+  std::string peer;
+  std::string forwarded;        // what trusted proxies said, as they said it
+  std::string tls_subject;      // of a verified client certificate
+  std::string request_uri;      // of a refused request: path without query
+  std::string error_code;       // of a refused request: the registry's code, such as DENIED
+  std::string note;             // of a system event: what happened, in a line; of a checkpoint its whole text
+  int status = 0;               // of a refused request
+  std::int64_t count = 0;       // of refused requests that this event stands for, 0: one
+  bool actor_verified = false;  // the actor is an authenticated subject, not a claimed name
 };
 std::string EncodeDetails(const Details& details);
 Details DecodeDetails(std::string_view json);  // unknown members are ignored; what is missing stays empty

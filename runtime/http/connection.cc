@@ -78,6 +78,7 @@ Task<> Connection::Serve() {
   stream_->ExpiresAfter(options_.limits.head_timeout);
   const IoResult shaken = co_await stream_->Handshake();
   if (shaken.ec) co_return;
+  request_.tls_subject = stream_->PeerSubject();
   while (co_await ReadHead()) {
     if (!co_await Exchange()) break;
   }

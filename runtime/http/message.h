@@ -60,7 +60,8 @@ struct Request {
   std::string peer;     // "ip:port" of the TCP peer, v6 in brackets
   std::string peer_ip;  // without the port; v4-mapped addresses as v4
   bool tls = false;
-  std::string id;  // UUID made by the server for this request
+  std::string tls_subject;  // of the client's verified certificate, RFC 2253; empty: it showed none
+  std::string id;           // UUID made by the server for this request
   runtime::WallTime received{};
   Body* body = nullptr;  // lives as long as the request; never null in a handler
 

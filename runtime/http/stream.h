@@ -22,6 +22,8 @@ class ByteStream {
   virtual ~ByteStream() = default;
   // What must happen before the first byte, under the deadline set before; nothing on plain streams.
   virtual Task<IoResult> Handshake();
+  // The subject of the peer's verified certificate, as RFC 2253 writes it; empty: there is none. After the handshake.
+  virtual std::string PeerSubject() const { return {}; }
   virtual Task<IoResult> Read(asio::mutable_buffer into) = 0;                     // some bytes; eof as error
   virtual Task<IoResult> Write(std::span<const asio::const_buffer> buffers) = 0;  // all bytes or an error
   // Sends `length` bytes of `fd` from `offset` without copying; only where CanSendFile().

@@ -7,6 +7,7 @@
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ssl/stream.hpp>
 #include <boost/asio/write.hpp>
+#include <memory>
 #include <new>
 #include <string_view>
 
@@ -42,6 +43,7 @@ class TlsStream final : public SocketStream {
 
   void Expect(const std::string& host);
   Task<IoResult> Handshake() override;
+  std::string PeerSubject() const override;
   Task<IoResult> Read(asio::mutable_buffer into) override;
   Task<IoResult> Write(std::span<const asio::const_buffer> buffers) override;
   Task<> Shutdown() override;
@@ -51,7 +53,7 @@ class TlsStream final : public SocketStream {
   Task<> AnswerPlainHttp();
 
   TlsContext tls_;
-  asio::ssl::stream<TcpSocket&> ssl_;
+  mutable asio::ssl::stream<TcpSocket&> ssl_;  // its native handle is to be had from a mutable one alone
   stream_base::handshake_type side_;
 };
 
@@ -105,6 +107,19 @@ Task<IoResult> TlsStream::Handshake() {
     co_return IoResult{error_code(static_cast<int>(verdict), Verification()), 0};
   }
   co_return IoResult{Explain(ec), 0};
+}
+
+std::string TlsStream::PeerSubject() const {
+  SSL* const ssl = ssl_.native_handle();
+  if (SSL_get_verify_result(ssl) != X509_V_OK) return {};
+  const std::unique_ptr<X509, decltype(&X509_free)> certificate(SSL_get1_peer_certificate(ssl), &X509_free);
+  if (!certificate) return {};
+  const std::unique_ptr<BIO, decltype(&BIO_free)> text(BIO_new(BIO_s_mem()), &BIO_free);
+  if (!text || X509_NAME_print_ex(text.get(), X509_get_subject_name(certificate.get()), 0, XN_FLAG_RFC2253) < 0)
+    return {};
+  char* bytes = nullptr;
+  const long length = BIO_get_mem_data(text.get(), &bytes);
+  return {bytes, static_cast<std::size_t>(length)};
 }
 
 Task<IoResult> TlsStream::Read(asio::mutable_buffer into) {

@@ -133,7 +133,9 @@ Task<Response> TestServer::State::Handle(Request& request) {
     response.body = std::string("ignored");
   } else {
     response.fields.Add("X-Peer", request.peer_ip);
-    response.body = request.method + " " + request.target + (request.tls ? " tls" : "");
+    std::string told = request.method + " " + request.target + (request.tls ? " tls" : "");
+    if (!request.tls_subject.empty()) told += " " + request.tls_subject;
+    response.body = std::move(told);
   }
   co_return response;
 }

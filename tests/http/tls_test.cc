@@ -124,7 +124,8 @@ TEST(Tls, AsksForClientCertificates) {
   EXPECT_EQ(StatusOf(Fetched(server.port(), *MakeClientTls(client), "/x")), 0);
   client.certificate = known.certificate;
   client.key = known.key;
-  EXPECT_EQ(StatusOf(Fetched(server.port(), *MakeClientTls(client), "/x")), 200);
+  EXPECT_THAT(Fetched(server.port(), *MakeClientTls(client), "/x"),
+              AllOf(StartsWith("HTTP/1.1 200"), HasSubstr("GET /x tls CN=leaf ")));
 }
 
 TEST(Tls, TellsPlainClientsThatThePortIsNotPlain) {

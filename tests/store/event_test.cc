@@ -24,20 +24,44 @@ Details Full() {
   d.request_useragent = "docker/27 \"quoted\" back\\slash\ttab";
   d.source_addr = "h:5000";
   d.source_instance = "i1";
+  d.subject = "sha256:4";
+  d.artifact_type = "application/vnd.example.sbom";
+  d.peer = "10.0.0.1:40000";
+  d.forwarded = "198.51.100.7, 10.0.0.9";
+  d.tls_subject = "CN=robot,O=Example";
+  d.request_uri = "/v2/a/manifests/v1";
+  d.error_code = "UNSUPPORTED";
+  d.note = "a line";
+  d.status = 405;
+  d.count = 5'000'000'000;
+  d.actor_verified = true;
   return d;
 }
 
+constexpr std::string Details::* kTexts[] = {&Details::url,
+                                             &Details::from_repository,
+                                             &Details::previous_digest,
+                                             &Details::request_id,
+                                             &Details::request_addr,
+                                             &Details::request_host,
+                                             &Details::request_method,
+                                             &Details::request_useragent,
+                                             &Details::source_addr,
+                                             &Details::source_instance,
+                                             &Details::subject,
+                                             &Details::artifact_type,
+                                             &Details::peer,
+                                             &Details::forwarded,
+                                             &Details::tls_subject,
+                                             &Details::request_uri,
+                                             &Details::error_code,
+                                             &Details::note};
+
 void ExpectSame(const Details& a, const Details& b) {
-  EXPECT_EQ(a.url, b.url);
-  EXPECT_EQ(a.from_repository, b.from_repository);
-  EXPECT_EQ(a.previous_digest, b.previous_digest);
-  EXPECT_EQ(a.request_id, b.request_id);
-  EXPECT_EQ(a.request_addr, b.request_addr);
-  EXPECT_EQ(a.request_host, b.request_host);
-  EXPECT_EQ(a.request_method, b.request_method);
-  EXPECT_EQ(a.request_useragent, b.request_useragent);
-  EXPECT_EQ(a.source_addr, b.source_addr);
-  EXPECT_EQ(a.source_instance, b.source_instance);
+  for (std::size_t i = 0; i < std::size(kTexts); ++i) EXPECT_EQ(a.*kTexts[i], b.*kTexts[i]) << i;
+  EXPECT_EQ(a.status, b.status);
+  EXPECT_EQ(a.count, b.count);
+  EXPECT_EQ(a.actor_verified, b.actor_verified);
   ASSERT_EQ(a.references.size(), b.references.size());
   for (std::size_t i = 0; i < a.references.size(); ++i) {
     EXPECT_EQ(a.references[i].media_type, b.references[i].media_type);
@@ -66,6 +90,34 @@ TEST(DetailsTest, AreOneCompactJsonObject) {
   EXPECT_EQ(json.at("request_useragent"), Full().request_useragent);
   EXPECT_EQ(json.at("references").size(), 2u);
   EXPECT_EQ(EncodeDetails({}), "{}");
+  EXPECT_EQ(json.at("status"), 405);
+  EXPECT_EQ(json.at("count"), 5'000'000'000);
+  EXPECT_EQ(json.at("actor_verified"), true);
+}
+
+TEST(DetailsTest, LeaveOutWhatSaysNothing) {
+  Details d;
+  d.status = 403;
+  EXPECT_EQ(EncodeDetails(d), R"({"status":403})");
+  d = {};
+  d.count = 1;
+  EXPECT_EQ(EncodeDetails(d), R"({"count":1})");
+  d = {};
+  d.actor_verified = true;
+  d.references.resize(1);
+  EXPECT_EQ(EncodeDetails(d), R"({"actor_verified":true,"references":[{"size":0}]})");
+}
+
+TEST(DetailsTest, TakeNumbersOnlyWhereTheyFit) {
+  EXPECT_EQ(DecodeDetails(R"({"status":405})").status, 405);
+  EXPECT_EQ(DecodeDetails(R"({"status":4294967701})").status, 0);
+  EXPECT_EQ(DecodeDetails(R"({"status":4294967701} )").status, 0);
+  EXPECT_EQ(DecodeDetails(R"({"count":9223372036854775807})").count, INT64_MAX);
+  EXPECT_EQ(DecodeDetails(R"({"count":9223372036854775808})").count, 0);
+  EXPECT_EQ(DecodeDetails(R"({"count":"7"})").count, 0);
+  EXPECT_FALSE(DecodeDetails(R"({"actor_verified":1})").actor_verified);
+  EXPECT_FALSE(DecodeDetails(R"({"actor_verified":"true"})").actor_verified);
+  EXPECT_TRUE(DecodeDetails(R"({ "actor_verified": true })").actor_verified);
 }
 
 TEST(DetailsTest, AreUtf8WhateverAClientSends) {
@@ -128,11 +180,10 @@ class Dice {
 
   Details Some() {
     Details d;
-    for (std::string* member :
-         {&d.url, &d.from_repository, &d.previous_digest, &d.request_id, &d.request_addr, &d.request_host,
-          &d.request_method, &d.request_useragent, &d.source_addr, &d.source_instance}) {
-      *member = Text();
-    }
+    for (const auto text : kTexts) d.*text = Text();
+    if (Rarely()) d.status = static_cast<int>(engine_()) >> Throw(32);
+    if (Rarely()) d.count = static_cast<std::int64_t>(engine_()) >> Throw(64);
+    d.actor_verified = Rarely();
     for (std::size_t left = Throw(4); left > 0; --left) {
       d.references.push_back({Text(), Text(), static_cast<std::int64_t>(engine_()) >> Throw(64),
                               Rarely() ? R"({"os":"linux","architecture":"amd64"})" : Text()});
@@ -188,6 +239,21 @@ TEST(DetailsTest, OfUnusualTextAreTheSameFromBothDecoders) {
                            R"({"url":"a\"})",
                            R"({"url":"a\\"})",
                            R"({"url":"a\\\"})",
+                           R"({"status":405,"count":-1,"actor_verified":false})",
+                           R"({"status":"405","count":null,"actor_verified":0})",
+                           R"({"status":1,"status":2})",
+                           R"({"status":1,"status":"x"})",
+                           R"({"status":4294967701})",
+                           R"({"status":-4294967701})",
+                           R"({"status":405.0})",
+                           R"({"count":1e2,"url":"a"})",
+                           R"({"count":9223372036854775808,"url":"a"})",
+                           R"({"count":18446744073709551616,"url":"a"})",
+                           R"({"count":00})",
+                           R"({"actor_verified":truex})",
+                           R"({"actor_verified":tru})",
+                           R"({"actor_verified":true,"actor_verified":false})",
+                           R"({"actor_verified":True})",
                            R"({"references":[]})",
                            R"({"references":[{}]})",
                            R"({"references":[{"size":-0}]})",
@@ -221,10 +287,12 @@ TEST(DetailsTest, OfDockersUserAgentComeBack) {
 }
 
 TEST(EventNamesTest, GoBothWays) {
-  for (int i = 0; i < 4; ++i) {
+  for (std::size_t i = 0; i < kActions; ++i) {
     EXPECT_EQ(ActionOf(NameOf(static_cast<Action>(i))), static_cast<Action>(i));
-    EXPECT_EQ(KindOf(NameOf(static_cast<Kind>(i))), static_cast<Kind>(i));
   }
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(KindOf(NameOf(static_cast<Kind>(i))), static_cast<Kind>(i));
+  EXPECT_EQ(NameOf(Action::kRefused), "refused");
+  EXPECT_EQ(NameOf(Kind::kSystem), "system");
   EXPECT_EQ(NameOf(Action::kMount), "mount");
   EXPECT_EQ(NameOf(Kind::kTag), "tag");
   EXPECT_FALSE(ActionOf("Push"));
