@@ -46,6 +46,9 @@ class Broker::Impl {
   auto OnLoop(F f) const;
   void RunOnLoop(Task<> task);
   void DriveAll();
+  Result<void> SeeOwnEvents();
+  void Publish(store::Event event);
+  Task<> AppendEvent(store::Event event);
   Result<void> MakeSinks(const config::Config& config, Sinks& sinks);
   bool Keeps(const EndpointRunner& runner, const config::Config& config) const;
   void Adopt(Endpoints endpoints, Sinks& sinks);
@@ -117,12 +120,38 @@ Result<void> Broker::Impl::Begin() {
   if (!made) return made;
   auto endpoints = OpenEndpoints(deps_.store, *config_);
   if (!endpoints) return endpoints.error();
+  if (auto seen = SeeOwnEvents(); !seen) return seen;
   OnLoop([&] {
     retention_.Configure(*config_);
     Adopt(std::move(*endpoints), sinks);
     runtime::Spawn(deps_.loop.executor(), gate_, Tend());
   });
   return {};
+}
+
+// What opening the endpoints appended came before anybody called OnAppended.
+Result<void> Broker::Impl::SeeOwnEvents() {
+  auto query = [after = ring_.head()](store::Snapshot& s) -> Result<std::vector<store::EventPtr>> {
+    return store::ReadEvents(s, after, store::Head(s), SIZE_MAX / 2);
+  };
+  const auto events = deps_.store.ReadNow(query);
+  if (!events) return events.error();
+  (void)ring_.Append(*events);
+  ring_.Awake();
+  return {};
+}
+
+// A sink's own event. Lost only with the process, or where the store refuses it, which is told.
+void Broker::Impl::Publish(store::Event event) {
+  runtime::Spawn(deps_.loop.executor(), gate_, AppendEvent(std::move(event)));
+}
+
+Task<> Broker::Impl::AppendEvent(store::Event event) {
+  auto job = [&event](store::Tx& tx) -> Result<store::Seq> { return store::Append(tx, event); };
+  const Result<store::Seq> appended = co_await deps_.store.Write(job, store::Priority::kSettlement);
+  if (appended) co_return;
+  deps_.log.Error("an event could not be recorded",
+                  {{"action", std::string(store::NameOf(event.action))}, {"error", appended.error().detail}});
 }
 
 void Broker::Impl::OnAppended(const std::vector<store::EventPtr>& events) {
@@ -153,7 +182,8 @@ Result<void> Broker::Impl::MakeSinks(const config::Config& config, Sinks& sinks)
     };
     if (std::ranges::any_of(runners_, same)) continue;
     auto sink = deps_.make_sink ? deps_.make_sink(entry)
-                                : sinks::MakeSink(entry, {deps_.loop.executor(), resolver_, deps_.log});
+                                : sinks::MakeSink(entry, {deps_.loop.executor(), resolver_, deps_.log, deps_.pool,
+                                                          [this](store::Event event) { Publish(std::move(event)); }});
     if (!sink) {
       sinks.clear();
       return sink.error();
@@ -321,8 +351,8 @@ Task<> Broker::Impl::ExpireOrphans(store::Seq through) {
 Task<> Broker::Impl::StopAll(std::chrono::milliseconds grace) {
   stopping_ = sweep_ends_ = true;
   ticker_.cancel();
+  co_await StopRunners(nullptr, grace);  // sinks may still publish meanwhile
   gate_.Close();
-  co_await StopRunners(nullptr, grace);
   co_await gate_.Drained();
   co_await reader_.Stop();
 }

@@ -9,21 +9,23 @@ namespace portcall::broker {
 namespace {
 
 constexpr std::size_t kRefill = 256;       // events are taken in portions, so that reading does not cost a turn each
+constexpr std::size_t kGathered = 16;      // events of a lane that may take part of the look-ahead to be superseded
 constexpr std::size_t kIdleLanes = 4'096;  // kept to spare their making; more are forgotten when they run empty
 
 }  // namespace
 
-EndpointCore::EndpointCore(const config::Endpoint& endpoint, const store::Cursor& cursor,
-                           std::vector<store::ParkedLane> parked, std::string paused, Moment now, std::uint64_t seed)
+EndpointCore::EndpointCore(const config::Endpoint& endpoint, const sinks::Capacity& capacity,
+                           const store::Cursor& cursor, std::vector<store::ParkedLane> parked, std::string paused,
+                           Moment now, std::uint64_t seed)
     : name_(endpoint.name),
-      policy_(endpoint),
+      policy_(endpoint, capacity),
       filter_(endpoint),
       cursor_(cursor.id),
       chance_(seed),
       breaker_(policy_.breaker, chance_),
-      window_(policy_.concurrency),
+      window_(policy_.window, policy_.pipelines),
       rate_(policy_.rate_limit),
-      lanes_(policy_.order),
+      lanes_(policy_.laning),
       scan_(cursor.settled_through),
       counted_(std::max(cursor.through, cursor.settled_through)),
       written_through_(cursor.settled_through),
@@ -31,16 +33,17 @@ EndpointCore::EndpointCore(const config::Endpoint& endpoint, const store::Cursor
       settled_(cursor.settled),
       paused_(std::move(paused)) {
   for (store::ParkedLane& row : parked) LoadLane(std::move(row), cursor.settled_through, now);
-  WatchClosed(now.ticks);
+  WatchClosed(now);
 }
 
 void EndpointCore::Reload(const store::Cursor& cursor, std::vector<store::ParkedLane> parked, Moment now) {
   ready_.clear();
   load_queue_.clear();
+  early_failures_.clear();
   waiting_.clear();
   dirty_.clear();
   slots_ = {};
-  lanes_ = Lanes(policy_.order);
+  lanes_ = Lanes(policy_.laning);
   parked_ = held_ = bytes_ = 0;
   strict_waits_ = false;
   scan_ = written_through_ = cursor.settled_through;
@@ -63,7 +66,7 @@ void EndpointCore::Release(Lane& lane, std::size_t kept) {
 void EndpointCore::LoadLane(store::ParkedLane row, store::Seq settled_through, Moment now) {
   Lane& lane = lanes_.Named(row.lane);
   lane.has_row = true;
-  if (lane.kind == Lane::Kind::kStrict && policy_.order != config::Order::kStrict) {
+  if (lane.kind == LaneKey::Kind::kStrict && policy_.laning != Laning::kStrict) {
     MarkDirty(lane, now.ticks);  // the order was changed: the row goes
     return;
   }
@@ -73,10 +76,10 @@ void EndpointCore::LoadLane(store::ParkedLane row, store::Seq settled_through, M
   lane.attempts = row.attempts;
   lane.reason = std::move(row.reason);
   lane.recorded_at = row.first_attempt;
-  if (row.attempts > 0) lane.first_attempt = Active(now.ticks) - std::max<Ticks>(0, now.wall - row.first_attempt);
+  if (row.attempts > 0) lane.first_attempt = active_.At(now.ticks) - std::max<Ticks>(0, now.wall - row.first_attempt);
   // A clock that jumped must not hold a lane for longer than its delay can be.
-  lane.due = now.ticks + std::clamp<Ticks>(row.due - now.wall, 0, policy_.breaker.max_backoff);
-  if (lane.kind == Lane::Kind::kStrict) {
+  lane.due = now.ticks + std::clamp<Ticks>(row.due - now.wall, 0, policy_.longest_wait());
+  if (lane.kind == LaneKey::Kind::kStrict) {
     lane.done_through = 0;
     strict_waits_ = true;
   } else {
@@ -87,14 +90,16 @@ void EndpointCore::LoadLane(store::ParkedLane row, store::Seq settled_through, M
 }
 
 bool EndpointCore::MayScan() const {
-  if (stopped_ || !paused_.empty() || strict_waits_ || parked_ >= policy_.max_parked) return false;
-  if (breaker_closed()) return true;
+  if (stopped_ || strict_waits_ || parked_ >= policy_.max_parked) return false;
+  // Where later events supersede those that wait, they are read in any case.
+  if (!closed() || policy_.collapses) return true;
+  if (!paused_.empty()) return false;
   // A closed endpoint reads on only to have something to probe with.
   return ready_.empty() && waiting_.empty() && load_queue_.empty() && loading_ == 0 && in_flight_ == 0;
 }
 
 bool EndpointCore::WantsEvents() const {
-  return slots_.size() + kRefill <= kLookAhead && bytes_ < kMaxBytes && MayScan();
+  return slots_.size() + kRefill <= policy_.look_ahead && bytes_ < policy_.max_bytes && MayScan();
 }
 
 std::size_t EndpointCore::Scan(std::span<const store::EventPtr> events, store::Seq through, Moment now) {
@@ -103,7 +108,8 @@ std::size_t EndpointCore::Scan(std::span<const store::EventPtr> events, store::S
   for (const store::EventPtr& event : events) {
     if (event->seq > scan_) {
       if (filter_.Wants(*event)) {
-        if (slots_.size() >= kLookAhead || bytes_ >= kMaxBytes || !MayScan()) break;
+        if (policy_.collapses && slots_.size() >= policy_.look_ahead / 2) PassObstacles(now, false);
+        if (slots_.size() >= policy_.look_ahead || bytes_ >= policy_.max_bytes || !MayScan()) break;
         Admit(event, now);
       }
       scan_ = event->seq;
@@ -129,21 +135,29 @@ void EndpointCore::Admit(const store::EventPtr& event, Moment now) {
     return;
   }
   Hold(lane, event, slots_.Push(event->seq, &lane));
-  if (lane.state == Lane::State::kIdle) MakeReady(lane);
+  if (lane.state == Lane::State::kIdle || lane.state == Lane::State::kInFlight) Continue(lane, now);
+  if (policy_.collapses && lane.size() > kGathered) PassLane(lane, kInFlight, now);
 }
 
 void EndpointCore::MakeReady(Lane& lane) {
+  if (lane.state == Lane::State::kReady) return;
   lane.state = Lane::State::kReady;
   ready_.push_back(&lane);
 }
 
-// The lane's next step after its front event was settled, or after it was read.
+// The lane's next step after an event came or was settled, or after it was read.
 void EndpointCore::Continue(Lane& lane, Moment now) {
   if (lane.parked && lane.complete() && (lane.empty() || lane.front().slot != kNoSlot)) {
     SetParked(lane, false);
     MarkDirty(lane, now.ticks);
   }
-  if (!lane.empty()) return MakeReady(lane);
+  if (lane.sent > 0) {
+    const bool more = policy_.pipelines && lane.sent < lane.size() && !lane.halted;
+    if (more) return MakeReady(lane);
+    lane.state = Lane::State::kInFlight;
+    return;
+  }
+  if (!lane.empty()) return MustWait(lane, now) ? LetWait(lane, now) : MakeReady(lane);
   lane.state = Lane::State::kIdle;
   if (lane.parked) {
     lane.state = Lane::State::kWantsLoad;
@@ -156,104 +170,7 @@ void EndpointCore::Continue(Lane& lane, Moment now) {
 void EndpointCore::MaybeDrop(Lane& lane) {
   const bool forgettable = lane.state == Lane::State::kIdle && lane.empty() && !lane.parked && !lane.dirty &&
                            !lane.has_row && lane.done_through <= settled_through();
-  if (forgettable && (lane.kind == Lane::Kind::kSingle || lanes_.size() > kIdleLanes)) lanes_.Drop(lane);
-}
-
-bool EndpointCore::MayPromote(Moment now) const {
-  if (stopped_ || !paused_.empty() || now.ticks < floor_) return false;
-  const auto loads = load_queue_.size() + static_cast<std::size_t>(loading_);
-  if (!breaker_closed()) return breaker_.MayStart(now.ticks) && ready_.empty() && loads == 0;
-  return loads < 2 * static_cast<std::size_t>(window_.size());
-}
-
-void EndpointCore::Promote(Moment now) {
-  while (!waiting_.empty() && waiting_.begin()->first <= now.ticks && MayPromote(now)) {
-    Lane& lane = *waiting_.begin()->second;
-    waiting_.erase(waiting_.begin());
-    if (lane.kind == Lane::Kind::kStrict) strict_waits_ = false;
-    Continue(lane, now);
-  }
-}
-
-std::optional<LaneRead> EndpointCore::NextLaneRead(Moment now) {
-  Promote(now);
-  const std::size_t after = held_ + kLanePage * (static_cast<std::size_t>(loading_) + 1);
-  if (load_queue_.empty() || stopped_ || !paused_.empty()) return std::nullopt;
-  if (after > kMaxHeld || bytes_ >= kMaxBytes) return std::nullopt;
-  Lane& lane = *load_queue_.front();
-  load_queue_.pop_front();
-  lane.state = Lane::State::kLoading;
-  ++loading_;
-  return LaneRead{std::string(lane.key), lane.loaded_through, lane.passed_through, kLanePage};
-}
-
-void EndpointCore::OnLane(const LaneRead& read, std::span<const store::EventPtr> events, Moment now) {
-  Lane& lane = lanes_.Named(read.lane);
-  --loading_;
-  for (const store::EventPtr& event : events) {
-    if (event->seq <= lane.loaded_through || !filter_.Wants(*event)) continue;
-    Hold(lane, event, kNoSlot);
-    ++held_;
-  }
-  lane.loaded_through = events.size() < read.limit ? read.through : events.back()->seq;
-  if (lane.empty()) lane.next_seq = lane.loaded_through + 1;
-  Continue(lane, now);
-}
-
-void EndpointCore::OnLaneFailed(const LaneRead& read) {
-  Lane& lane = lanes_.Named(read.lane);
-  --loading_;
-  lane.state = Lane::State::kWantsLoad;
-  load_queue_.push_back(&lane);
-}
-
-bool EndpointCore::MayBegin(Moment now) {
-  return !ready_.empty() && in_flight_ < window_.size() && now.ticks >= floor_ && breaker_.MayStart(now.ticks) &&
-         ledger_.exposed() + in_flight_ < kMaxExposed + policy_.concurrency && rate_.Allows(now.ticks);
-}
-
-bool EndpointCore::Claim(Moment now, Attempt& attempt) {
-  if (stopped_ || !paused_.empty()) return false;
-  if (!started_.empty()) {
-    attempt = std::move(started_.front());
-    started_.pop_front();
-    attempt.lane->state = Lane::State::kInFlight;
-    attempt.lane->claimed_at = now.ticks;
-    return true;
-  }
-  while (MayBegin(now)) {
-    Lane& lane = *ready_.front();
-    ready_.pop_front();
-    if (lane.failing == lane.front().event->seq && lane.reason == kStarted) {
-      Die(lane, "outcome unknown", {}, now);
-      Continue(lane, now);
-      continue;
-    }
-    attempt = Begin(lane, now);
-    if (policy_.retry_on_timeout) return true;
-    lane.state = Lane::State::kStarting;
-    starting_.push_back(std::move(attempt));
-    MarkDirty(lane, now.ticks);
-    ledger_.Hurry();
-  }
-  return false;
-}
-
-Attempt EndpointCore::Begin(Lane& lane, Moment now) {
-  const store::EventPtr& event = lane.front().event;
-  if (lane.failing != event->seq) {
-    lane.failing = event->seq;
-    lane.attempts = lane.rejections = 0;
-    lane.reason.clear();
-  }
-  if (lane.attempts == 0) lane.first_attempt = Active(now.ticks);
-  lane.state = Lane::State::kInFlight;
-  lane.claimed_at = now.ticks;
-  lane.attempt = next_id_++;
-  ++in_flight_;
-  rate_.Take();
-  breaker_.Started(lane.attempt);
-  return {lane.attempt, &lane, event, lane.attempts + 1};
+  if (forgettable && (lane.kind == LaneKey::Kind::kSingle || lanes_.size() > kIdleLanes)) lanes_.Drop(lane);
 }
 
 Ticks EndpointCore::Wake(Moment now) const {

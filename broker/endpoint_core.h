@@ -5,16 +5,15 @@
 #include <set>
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
-#include "broker/breaker.h"
+#include "broker/active_time.h"
 #include "broker/decisions.h"
 #include "broker/filter.h"
-#include "broker/lane.h"
 #include "broker/ledger.h"
 #include "broker/policy.h"
 #include "broker/rate_limit.h"
-#include "broker/slots.h"
 #include "broker/window.h"
 #include "sinks/sink.h"
 #include "store/cursors.h"
@@ -22,37 +21,32 @@
 namespace portcall::broker {
 
 // Decides what one endpoint does next (DELIVERY.md §2–§4). Pure: events, outcomes and time go in, decisions come out.
-// It holds at most kLookAhead slots and kMaxHeld events of parked lanes, and reads no further at kMaxBytes. One thread.
+// What it holds of the log, in events and bytes, is bounded by its policy. One thread.
 class EndpointCore {
  public:
-  static constexpr std::size_t kLookAhead = 2'048;
-  static constexpr std::size_t kMaxHeld = 8'192;
-  static constexpr std::size_t kLanePage = 128;
-  static constexpr std::size_t kMaxBytes = 4 << 20;
-
   // What was stored: the cursor and its rows. `paused`: the reason, where the endpoint is paused.
-  EndpointCore(const config::Endpoint& endpoint, const store::Cursor& cursor, std::vector<store::ParkedLane> parked,
-               std::string paused, Moment now, std::uint64_t seed);
+  EndpointCore(const config::Endpoint& endpoint, const sinks::Capacity& capacity, const store::Cursor& cursor,
+               std::vector<store::ParkedLane> parked, std::string paused, Moment now, std::uint64_t seed);
   EndpointCore(const EndpointCore&) = delete;
-  EndpointCore& operator=(const EndpointCore&) = delete;
 
   // The log. WantsEvents: room for a useful number of events after scan(). Scan takes them in order, as many as it can
   // (the number is returned); `through`: nothing but these lies between scan() and there.
   bool WantsEvents() const;
   store::Seq scan() const { return scan_; }
   std::size_t Scan(std::span<const store::EventPtr> events, store::Seq through, Moment now);
+  void Grown(store::Seq head) { head_ = std::max(head_, head); }  // how far there are events to scan
   // `matched` counts wanted events up to `through`.
   void Counted(std::int64_t matched, store::Seq through, Moment now);
   void Recounted(std::int64_t pending, store::Seq through, Moment now);
 
   // Parked lanes whose turn has come are read by index; answered by OnLane or OnLaneFailed.
   std::optional<LaneRead> NextLaneRead(Moment now);
-  void OnLane(const LaneRead& read, std::span<const store::EventPtr> events, Moment now);
+  void OnLane(const LaneRead& read, const LanePage& page, Moment now);
   void OnLaneFailed(const LaneRead& read);
 
+  // Attempts of a lane start in the order in which they were claimed.
   bool Claim(Moment now, Attempt& attempt);
   void OnOutcome(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
-
   // What is to be written now, if anything. Flushed once it is on disk; until then there is no other.
   std::optional<store::Settlement> TakeSettlement(Moment now, bool everything = false);
   void Flushed();
@@ -64,11 +58,10 @@ class EndpointCore {
   void Reload(const store::Cursor& cursor, std::vector<store::ParkedLane> parked, Moment now);
   Ticks Wake(Moment now) const;  // when to ask again if nothing else happens
   std::vector<Note> TakeNotes() { return std::exchange(notes_, {}); }
-
+  const Policy& policy() const { return policy_; }
   const Breaker& breaker() const { return breaker_; }
   const std::string& paused() const { return paused_; }
   bool idle() const { return slots_.empty() && parked_ == 0 && in_flight_ == 0; }
-  bool scan_is_held() const { return held_by_parking() || !paused_.empty() || !breaker_closed(); }
   bool held_by_parking() const { return parked_ >= policy_.max_parked; }
   int in_flight() const { return in_flight_; }
   int window() const { return window_.size(); }
@@ -89,7 +82,7 @@ class EndpointCore {
 
  private:
   void LoadLane(store::ParkedLane row, store::Seq settled_through, Moment now);
-  bool breaker_closed() const { return breaker_.state() == BreakerState::kClosed; }
+  bool closed() const { return !paused_.empty() || breaker_.state() != BreakerState::kClosed; }
   bool MayScan() const;
   void Admit(const store::EventPtr& event, Moment now);
   void MakeReady(Lane& lane);
@@ -98,28 +91,33 @@ class EndpointCore {
   void Promote(Moment now);
   bool MayPromote(Moment now) const;
   Attempt Begin(Lane& lane, Moment now);
-
-  void Delivered(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
-  void FailedAttempt(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
-  bool JudgeEndpoint(const Attempt& attempt, const sinks::Outcome& outcome, bool last_rejection, Moment now);
-  void Record(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
-  void Die(Lane& lane, std::string_view reason, const std::string& answer, Moment now);
+  void BeginTrial(Lane& lane, Ticks at);
+  void JudgeSuccess(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
+  void JudgeFailure(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
+  bool JudgeEndpoint(const Attempt& attempt, const sinks::Outcome& outcome, bool fault_of_event, Moment now);
+  void Die(Lane& lane, std::string reason, const std::string& answer, Moment now);
   void Settle(Lane& lane, bool remember, Moment now);
   void Park(Lane& lane, Ticks due, std::string reason, Moment now);
-
+  void WatchClosed(Moment now);
+  void Remember(Lane& lane, AttemptId attempt, const sinks::Outcome& outcome);
+  void Halt(Lane& lane);
+  void Advance(Lane& lane, Moment now);
+  void Recall(Lane& lane);
+  bool caught_up() const { return scan_ >= head_ || !WantsEvents(); }
+  bool MustWait(const Lane& lane, Moment now) const;
+  void LetWait(Lane& lane, Moment now);
+  bool Collapse(Lane& lane, Moment now);
+  void Supersede(Lane& lane, const store::Event& by, Moment now);
   void PassObstacles(Moment now, bool all);
   void PassLane(Lane& lane, std::string_view reason, Moment now);
   void SetParked(Lane& lane, bool parked);
   void MarkDirty(Lane& lane, Ticks now);
-  bool AsksOutcome(const Lane& lane) const;
   void GiveBackStarts(Moment now);
   void WriteRows(store::Settlement& settlement, Moment now);
   store::ParkedLane RowOf(const Lane& lane, Moment now) const;
   void MaybeDrop(Lane& lane);
   void Hold(Lane& lane, const store::EventPtr& event, SlotId slot);
   void Release(Lane& lane, std::size_t kept);  // all but its first entries
-  Ticks Active(Ticks now) const { return now - closed_for_ - (closed_since_ == 0 ? 0 : now - closed_since_); }
-  void WatchClosed(Ticks now);
 
   const std::string name_;
   const Policy policy_;
@@ -132,17 +130,19 @@ class EndpointCore {
   Ledger ledger_;
   Lanes lanes_;
   Slots slots_;
-  store::Seq scan_, counted_, written_through_;
+  ActiveTime active_;
+  store::Seq scan_, counted_, written_through_, head_ = 0;
   std::int64_t matched_, settled_;
   std::deque<Lane*> ready_, load_queue_;
   std::deque<Attempt> starting_, flushing_starts_, started_;
   std::set<std::pair<Ticks, Lane*>> waiting_;
+  std::unordered_map<AttemptId, sinks::Outcome> early_failures_;
   std::vector<Lane*> dirty_;
   std::vector<Note> notes_;
   AttemptId next_id_ = 1;
-  int in_flight_ = 0, loading_ = 0, rejected_in_a_row_ = 0;
+  int in_flight_ = 0, loading_ = 0, rejected_in_a_row_ = 0, early_ = 0;  // early: ended, but not yet settled or judged
   std::size_t parked_ = 0, held_ = 0, bytes_ = 0;
-  Ticks closed_for_ = 0, closed_since_ = 0, floor_ = 0;  // the floor is what Retry-After asks for
+  Ticks floor_ = 0;  // what Retry-After asks for
   bool stopped_ = false, failing_ = false, opened_by_rejections_ = false, strict_waits_ = false;
   std::string paused_, last_error_;
 };

@@ -38,6 +38,8 @@ EndpointMetrics::EndpointMetrics(runtime::Metrics& m, const std::string& endpoin
                          {{"endpoint", endpoint}, {"delivery_type", "delivered"}})),
       lost_(m.Count(Notifications("delivery_total"), "The number of events delivered or lost",
                     {{"endpoint", endpoint}, {"delivery_type", "lost"}})),
+      superseded_(m.Count(Ours("superseded_total"), "The number of events that a later push of their tag replaced",
+                          {{"endpoint", endpoint}})),
       pending_(Pending(m, endpoint)),
       pending_alias_(PendingAlias(m, endpoint)),
       oldest_(OldestPending(m, endpoint)),
@@ -98,6 +100,8 @@ void EndpointMetrics::Ended(const store::Event& event, int attempt, const sinks:
 }
 
 void EndpointMetrics::Lost(std::int64_t events) { lost_.Increment(static_cast<double>(events)); }
+
+void EndpointMetrics::Superseded() { superseded_.Increment(); }
 
 void EndpointMetrics::Show(const Levels& levels) {
   pending_.Set(static_cast<double>(levels.pending));

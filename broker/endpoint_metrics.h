@@ -25,6 +25,7 @@ class EndpointMetrics {
   void Recorded(const store::Event& event);  // the endpoint wants it
   void Ended(const store::Event& event, int attempt, const sinks::Outcome& outcome, std::int64_t wall_now);
   void Lost(std::int64_t events = 1);
+  void Superseded();
   void Show(const Levels& levels);
   void Describe(EndpointStatus& status) const;
   // What is pending, in the same series, for a name that no endpoint has any more.
@@ -43,9 +44,10 @@ class EndpointMetrics {
 
   runtime::Metrics& metrics_;
   const std::string endpoint_;
-  std::array<std::array<std::array<prometheus::Counter*, 4>, 4>, 3> events_{};  // type, action, kind
+  using Kinds = std::array<prometheus::Counter*, 5>;
+  std::array<std::array<Kinds, store::kActions>, 3> events_{};  // type, action, kind
   std::map<int, Status> statuses_;
-  prometheus::Counter &errors_, &delivered_, &lost_;
+  prometheus::Counter &errors_, &delivered_, &lost_, &superseded_;
   prometheus::Gauge &pending_, &pending_alias_, &oldest_, &breaker_, &dead_, &parked_, &in_flight_, &window_;
   prometheus::Histogram &retries_, &http_latency_, &total_latency_;
   std::array<std::uint64_t, 3> counts_{};

@@ -11,45 +11,66 @@ namespace portcall::broker {
 using sinks::Outcome;
 using sinks::Verdict;
 
-void EndpointCore::OnOutcome(const Attempt& attempt, const Outcome& outcome, Moment now) {
-  --in_flight_;
-  attempt.lane->state = Lane::State::kIdle;
-  if (outcome.verdict == Verdict::kDelivered) {
-    Delivered(attempt, outcome, now);
-  } else {
-    FailedAttempt(attempt, outcome, now);
-  }
+namespace {
+
+store::AttemptRow FailureRow(const Attempt& attempt, const Outcome& outcome, const std::string& error, Moment now) {
+  store::AttemptRow row;
+  row.seq = attempt.event->seq;
+  row.at = now.wall;
+  row.attempt = attempt.number;
+  row.status = outcome.status;
+  row.latency_us = outcome.latency.count() / 1'000;
+  row.error = error;
+  return row;
 }
 
-void EndpointCore::Delivered(const Attempt& attempt, const Outcome& outcome, Moment now) {
+}  // namespace
+
+void EndpointCore::OnOutcome(const Attempt& attempt, const Outcome& outcome, Moment now) {
   Lane& lane = *attempt.lane;
+  --in_flight_;
+  --lane.flying;
+  const bool delivered = outcome.verdict == Verdict::kDelivered;
+  if (delivered) JudgeSuccess(attempt, outcome, now);
+  if (lane.front().attempt != attempt.id) {
+    Remember(lane, attempt.id, outcome);
+  } else if (delivered) {
+    Settle(lane, !policy_.retry_on_timeout, now);
+  } else {
+    JudgeFailure(attempt, outcome, now);
+  }
+  Advance(lane, now);
+}
+
+// What a delivery says of the endpoint, whenever its event's turn comes.
+void EndpointCore::JudgeSuccess(const Attempt& attempt, const Outcome& outcome, Moment now) {
   rejected_in_a_row_ = 0;
   opened_by_rejections_ = false;
   ledger_.Delivered(*attempt.event, now.wall, outcome.status, outcome.latency.count() / 1'000);
   const Ticks opened = breaker_.since();
-  const bool closed = breaker_.Succeeded() == Breaker::Change::kClosed;
-  if (closed) {
+  const bool reopened = breaker_.Succeeded() == Breaker::Change::kClosed;
+  if (reopened) {
     window_.Reopened();
-    WatchClosed(now.ticks);
+    WatchClosed(now);
   } else {
     window_.Succeeded();
   }
   if (std::exchange(failing_, false)) {
-    notes_.push_back({.kind = Note::Kind::kRecovered, .text = {}, .lasted = closed ? now.ticks - opened : 0});
+    notes_.push_back({.kind = Note::Kind::kRecovered, .text = {}, .lasted = reopened ? now.ticks - opened : 0});
     last_error_.clear();
   }
-  Settle(lane, !policy_.retry_on_timeout, now);
-  Continue(lane, now);
 }
 
-void EndpointCore::FailedAttempt(const Attempt& attempt, const Outcome& outcome, Moment now) {
+// The lane's front event has failed: it dies, or its lane waits for another attempt.
+void EndpointCore::JudgeFailure(const Attempt& attempt, const Outcome& outcome, Moment now) {
   Lane& lane = *attempt.lane;
-  const bool rejected = outcome.verdict == Verdict::kRejected;
+  BeginTrial(lane, lane.front().claimed_at);
   ++lane.attempts;
-  if (rejected) ++lane.rejections;
+  if (outcome.verdict == Verdict::kRejected) ++lane.rejections;
   lane.recorded_at = attempt.event->recorded_at;
   last_error_ = outcome.error.empty() ? outcome.status_text : outcome.error;
-  Record(attempt, outcome, now);
+  ledger_.Failed(FailureRow(attempt, outcome, last_error_, now));
+  ledger_.Touch(now.ticks);
   if (!std::exchange(failing_, true)) notes_.push_back({Note::Kind::kFailing, last_error_});
   if (outcome.retry_after) {
     floor_ = std::max(floor_, now.ticks + std::clamp<Ticks>(TicksOf(*outcome.retry_after), 0, policy_.max_retry_after));
@@ -59,23 +80,28 @@ void EndpointCore::FailedAttempt(const Attempt& attempt, const Outcome& outcome,
                     outcome.status != 0,
                     lane.attempts,
                     lane.rejections,
-                    Active(now.ticks) - lane.first_attempt,
+                    active_.At(now.ticks) - lane.first_attempt,
                     outcome.maybe_received};
   auto reason = ReasonToDie(policy_, trial);
-  if (JudgeEndpoint(attempt, outcome, reason == "rejected", now)) reason.reset();
-  WatchClosed(now.ticks);
+  const bool fault_of_event = reason == "rejected" || reason == "undeliverable";
+  if (JudgeEndpoint(attempt, outcome, fault_of_event, now)) reason.reset();
+  WatchClosed(now);
   if (reason) {
-    Die(lane, *reason, outcome.answer.empty() ? last_error_ : outcome.answer, now);
-    Continue(lane, now);
-  } else if (outcome.verdict == Verdict::kGone) {
-    Park(lane, now.ticks, last_error_, now);
-  } else {
-    Park(lane, now.ticks + EventDelay(lane.attempts, policy_.breaker.max_backoff, chance_), last_error_, now);
+    std::string text(*reason);
+    if (outcome.verdict == Verdict::kUndeliverable && !last_error_.empty()) text += ": " + last_error_;
+    Die(lane, std::move(text), outcome.answer.empty() ? last_error_ : outcome.answer, now);
+    lane.halted = false;
+    return;
   }
+  const bool gone = outcome.verdict == Verdict::kGone;
+  lane.due = now.ticks + (gone ? 0 : EventDelay(lane.attempts, policy_.breaker.max_backoff, chance_));
+  lane.reason = last_error_;
+  lane.draining = true;
+  Halt(lane);
 }
 
 // What the outcome says of the endpoint. True: the endpoint is to blame, so the event stays pending.
-bool EndpointCore::JudgeEndpoint(const Attempt& attempt, const Outcome& outcome, bool last_rejection, Moment now) {
+bool EndpointCore::JudgeEndpoint(const Attempt& attempt, const Outcome& outcome, bool fault_of_event, Moment now) {
   using Change = Breaker::Change;
   if (outcome.verdict == Verdict::kGone) {
     if (paused_.empty()) {
@@ -85,8 +111,9 @@ bool EndpointCore::JudgeEndpoint(const Attempt& attempt, const Outcome& outcome,
     breaker_.Neutral(attempt.id, now.ticks);
     return true;
   }
-  if (outcome.verdict == Verdict::kRejected && !opened_by_rejections_) {
-    if (last_rejection && ++rejected_in_a_row_ >= policy_.breaker.threshold) {
+  const bool refused = outcome.verdict == Verdict::kRejected || outcome.verdict == Verdict::kUndeliverable;
+  if (refused && !opened_by_rejections_) {
+    if (fault_of_event && ++rejected_in_a_row_ >= policy_.breaker.threshold) {
       opened_by_rejections_ = true;
       if (breaker_.Open(now.ticks) == Change::kOpened) notes_.push_back({Note::Kind::kOpened, last_error_});
       return true;
@@ -97,29 +124,17 @@ bool EndpointCore::JudgeEndpoint(const Attempt& attempt, const Outcome& outcome,
   const Change change = breaker_.Failed(attempt.id, next_id_, now.ticks);
   if (change == Change::kCounted || change == Change::kOpened) window_.Failed();
   if (change == Change::kOpened) notes_.push_back({Note::Kind::kOpened, last_error_});
-  return outcome.verdict == Verdict::kRejected;
+  return refused;
 }
 
-void EndpointCore::Record(const Attempt& attempt, const Outcome& outcome, Moment now) {
-  store::AttemptRow row;
-  row.seq = attempt.event->seq;
-  row.at = now.wall;
-  row.attempt = attempt.number;
-  row.status = outcome.status;
-  row.latency_us = outcome.latency.count() / 1'000;
-  row.error = last_error_;
-  ledger_.Failed(std::move(row));
-  ledger_.Touch(now.ticks);
-}
-
-void EndpointCore::Die(Lane& lane, std::string_view reason, const std::string& answer, Moment now) {
+void EndpointCore::Die(Lane& lane, std::string reason, const std::string& answer, Moment now) {
   store::DeadLetter dead;
   dead.cursor = cursor_;
   dead.endpoint = name_;
   dead.event = *lane.front().event;
   dead.attempts = lane.attempts;
   dead.died_at = now.wall;
-  dead.reason = reason;
+  dead.reason = std::move(reason);
   dead.answer = answer;
   notes_.push_back({Note::Kind::kDead, dead.reason, lane.front().event, lane.attempts});
   ledger_.Died(std::move(dead));
@@ -156,10 +171,11 @@ void EndpointCore::Settle(Lane& lane, bool remember, Moment now) {
 
 // Lets the lane wait. Its events leave memory: the cursor passes them, and they are read again when it is due.
 void EndpointCore::Park(Lane& lane, Ticks due, std::string reason, Moment now) {
+  Recall(lane);
   lane.due = due;
   lane.reason = std::move(reason);
   lane.next_seq = lane.front().event->seq;
-  if (lane.kind == Lane::Kind::kStrict) {
+  if (lane.kind == LaneKey::Kind::kStrict) {
     strict_waits_ = true;  // one line: nothing may pass, so nothing leaves the window
   } else {
     PassLane(lane, lane.reason, now);
@@ -170,12 +186,6 @@ void EndpointCore::Park(Lane& lane, Ticks due, std::string reason, Moment now) {
   MarkDirty(lane, now.ticks);
   lane.state = Lane::State::kWaiting;
   waiting_.emplace(due, &lane);
-}
-
-void EndpointCore::WatchClosed(Ticks now) {
-  const bool closed = !paused_.empty() || !breaker_closed();
-  if (closed && closed_since_ == 0) closed_since_ = now;
-  if (!closed && closed_since_ != 0) closed_for_ += now - std::exchange(closed_since_, 0);
 }
 
 }  // namespace portcall::broker

@@ -24,9 +24,8 @@ EndpointRunner::EndpointRunner(const Surroundings& around, Opened opened, std::u
       cursor_(std::move(opened.cursor)),
       sink_(std::move(sink)),
       metrics_(around.metrics, endpoint_.name),
-      core_(endpoint_, cursor_, std::move(opened.parked), std::move(opened.paused), Now(), Seed()),
-      max_workers_(std::min<std::size_t>(static_cast<std::size_t>(std::max(1, endpoint_.concurrency)),
-                                         std::max<std::size_t>(1, sink_->capacity().window))),
+      core_(endpoint_, sink_->capacity(), cursor_, std::move(opened.parked), std::move(opened.paused), Now(), Seed()),
+      max_workers_(static_cast<std::size_t>(core_.policy().window)),
       timer_(around.executor),
       recounting_(cursor_.fingerprint != core_.filter().fingerprint()),
       dead_letters_(opened.dead_letters),
@@ -49,6 +48,7 @@ void EndpointRunner::Drive() {
   do {
     again_ = false;
     const Moment now = Now();
+    core_.Grown(around_.ring.head());
     if (expiring_ == Expiring::kNo) {
       Count(now);
       Feed(now);
@@ -128,15 +128,36 @@ void EndpointRunner::StartReads(Moment now) {
 void EndpointRunner::StartAttempts(Moment now) {
   Attempt attempt;
   while ((!resting_.empty() || workers_ < max_workers_) && core_.Claim(now, attempt)) {
+    claimed_.push_back(std::move(attempt));
     if (!resting_.empty()) {
-      Resume<Attempt> worker = std::move(resting_.back());
+      Resume<bool> worker = std::move(resting_.back());
       resting_.pop_back();
-      worker(std::move(attempt));
+      worker(true);
     } else {
       ++workers_;
-      runtime::Spawn(around_.executor, attempts_, Work(std::move(attempt)));
+      runtime::Spawn(around_.executor, attempts_, Work());
     }
   }
+}
+
+// In the order of the claims, whichever worker comes first.
+bool EndpointRunner::NextAttempt(Attempt& attempt) {
+  if (claimed_.empty()) return core_.Claim(Now(), attempt);
+  attempt = std::move(claimed_.front());
+  claimed_.pop_front();
+  return true;
+}
+
+// Once for all that ends in one turn of the loop.
+void EndpointRunner::DriveSoon() {
+  if (drives_soon_) return;
+  runtime::Gate::Pass pass = tasks_.Enter();
+  if (!pass) return;
+  drives_soon_ = true;
+  asio::post(around_.executor, [this, pass = std::move(pass)] {
+    drives_soon_ = false;
+    Drive();
+  });
 }
 
 void EndpointRunner::StartFlush(Moment now) {
@@ -163,28 +184,31 @@ void EndpointRunner::Arm(Moment now) {
 }
 
 // One of the endpoint's attempts at a time, for as long as there is something to do.
-Task<> EndpointRunner::Work(Attempt attempt) {
-  while (attempt.lane != nullptr) {
-    const sinks::Outcome outcome = co_await Try(attempt);
-    const Moment now = Now();
-    metrics_.Ended(*attempt.event, attempt.number, outcome, now.wall);
-    if (outcome.verdict != sinks::Verdict::kDelivered && around_.log.Enabled(runtime::Level::kDebug)) {
-      around_.log.Debug("attempt failed", {{"endpoint", endpoint_.name},
-                                           {"event", attempt.event->id},
-                                           {"attempt", std::to_string(attempt.number)},
-                                           {"error", outcome.error}});
+Task<> EndpointRunner::Work() {
+  Attempt attempt;
+  for (;;) {
+    while (NextAttempt(attempt)) {
+      const sinks::Outcome outcome = co_await Try(attempt);
+      End(attempt, outcome);
     }
-    core_.OnOutcome(attempt, outcome, now);
-    if (std::exchange(was_failing_, false)) TellRestarted(outcome.verdict == sinks::Verdict::kDelivered);
-    Attempt next;
-    const bool claimed = core_.Claim(now, next);
-    Drive();
-    if (!claimed && !stopping_) {
-      next = co_await Suspend<Attempt>([this](Resume<Attempt> resume) { resting_.push_back(std::move(resume)); });
-    }
-    attempt = std::move(next);
+    if (stopping_) break;
+    co_await Suspend<bool>([this](Resume<bool> resume) { resting_.push_back(std::move(resume)); });
   }
   --workers_;
+}
+
+void EndpointRunner::End(const Attempt& attempt, const sinks::Outcome& outcome) {
+  const Moment now = Now();
+  metrics_.Ended(*attempt.event, attempt.number, outcome, now.wall);
+  if (outcome.verdict != sinks::Verdict::kDelivered && around_.log.Enabled(runtime::Level::kDebug)) {
+    around_.log.Debug("attempt failed", {{"endpoint", endpoint_.name},
+                                         {"event", attempt.event->id},
+                                         {"attempt", std::to_string(attempt.number)},
+                                         {"error", outcome.error}});
+  }
+  core_.OnOutcome(attempt, outcome, now);
+  if (std::exchange(was_failing_, false)) TellRestarted(outcome.verdict == sinks::Verdict::kDelivered);
+  DriveSoon();
 }
 
 Task<sinks::Outcome> EndpointRunner::Try(const Attempt& attempt) {
@@ -201,12 +225,13 @@ Task<> EndpointRunner::Stop(std::chrono::milliseconds grace) {
   stopping_ = true;
   core_.Stop(true);
   WakeQuiet();
-  for (Resume<Attempt>& worker : std::exchange(resting_, {})) worker(Attempt{});
+  for (Resume<bool>& worker : std::exchange(resting_, {})) worker(true);
   attempts_.Close();
   Timer deadline(around_.executor);
   if (attempts_.inside() > 0) {
     runtime::Gate::Pass pass = tasks_.Enter();
-    deadline.expires_after(grace);
+    // Where the destination is known to be away, waiting for it helps nobody.
+    deadline.expires_after(sink_->Trouble().empty() ? grace : std::chrono::milliseconds(0));
     deadline.async_wait([this, pass = std::move(pass)](error_code ec) {
       if (!ec) sink_->Abort();
     });
@@ -216,6 +241,7 @@ Task<> EndpointRunner::Stop(std::chrono::milliseconds grace) {
   timer_.cancel();
   tasks_.Close();
   co_await tasks_.Drained();
+  co_await sink_->Close();
   co_await FlushEverything();
   Tell(Now());
 }

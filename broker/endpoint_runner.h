@@ -1,6 +1,7 @@
 #pragma once
 
 #include <boost/asio/basic_waitable_timer.hpp>
+#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -48,7 +49,7 @@ class EndpointRunner {
   ~EndpointRunner();
 
   void Drive();  // the log has grown, or something else changed: does whatever can be done now
-  void Tick();   // every half second: gauges, and a line a minute while it fails
+  void Tick();   // every half second: gauges, the sink's trouble, and a line a minute while it fails
   void Show();   // the gauges as they are now
   // Claims no more, lets attempts end until `grace` has passed, aborts the rest, flushes.
   Task<> Stop(std::chrono::milliseconds grace);
@@ -60,7 +61,7 @@ class EndpointRunner {
   const config::Endpoint& endpoint() const { return endpoint_; }
   std::int64_t cursor() const { return cursor_.id; }
   store::Seq UnneededThrough() const { return core_.UnneededThrough(); }
-  bool failing() const { return was_failing_ || core_.failing() || !core_.paused().empty(); }
+  bool failing() const { return was_failing_ || core_.failing() || !core_.paused().empty() || !trouble_.empty(); }
 
  private:
   void Feed(Moment now);
@@ -69,6 +70,8 @@ class EndpointRunner {
   void StartTask(bool& running, Task<> task);
   void StartReads(Moment now);
   void StartAttempts(Moment now);
+  bool NextAttempt(Attempt& attempt);
+  void DriveSoon();
   void StartFlush(Moment now);
   void Arm(Moment now);
   void Tell(Moment now);
@@ -76,9 +79,12 @@ class EndpointRunner {
   void TellDead(const Note& note);
   void TellStillPaused();
   void TellRestarted(bool delivered);
+  void TellTrouble();
+  void TellSuperseded(const Note& note);
   std::chrono::nanoseconds OldestPending() const;
 
-  Task<> Work(Attempt attempt);
+  Task<> Work();
+  void End(const Attempt& attempt, const sinks::Outcome& outcome);
   Task<sinks::Outcome> Try(const Attempt& attempt);
   Task<> ReadPage();
   Task<> ReadLane(LaneRead read);
@@ -108,13 +114,14 @@ class EndpointRunner {
   Timer timer_;
   Ticks armed_ = kNever;
   std::size_t workers_ = 0;
-  std::vector<Resume<Attempt>> resting_;
+  std::vector<Resume<bool>> resting_;
+  std::deque<Attempt> claimed_;  // each has a worker on its way, which takes the first
 
   CatchUpReader::Chunk page_;
   std::size_t page_at_ = 0;
   std::vector<store::EventPtr> buffer_;
   bool reading_ = false, counting_ = false, recounting_ = false, fingerprint_due_ = false;
-  bool driving_ = false, again_ = false, stopping_ = false;
+  bool driving_ = false, again_ = false, drives_soon_ = false, stopping_ = false;
   enum class Expiring : std::uint8_t { kNo, kEnding, kQuiet } expiring_ = Expiring::kNo;
   Resume<bool> quiet_;      // who waits until nothing is under way
   bool page_used_ = false;  // since the last tick
@@ -124,7 +131,8 @@ class EndpointRunner {
   store::Seq oldest_for_;  // where `oldest_recorded_` was looked up
   std::int64_t oldest_recorded_;
   bool finding_oldest_ = false;
-  bool was_failing_;  // before it was started anew; until its first attempt has ended
+  bool was_failing_;     // before it was started anew; until its first attempt has ended
+  std::string trouble_;  // of the sink, as told
   Ticks next_summary_ = 0;
   std::int64_t deaths_told_ = 0, deaths_untold_ = 0;
 };

@@ -12,18 +12,29 @@ namespace {
 
 constexpr Ticks kRetryStore = kSecond;
 
-Result<std::vector<store::EventPtr>> ReadLaneFrom(store::Snapshot& snapshot, const LaneRead& read) {
-  const std::size_t at = read.lane.rfind('\n');
-  if (at != std::string::npos) {
-    const std::string_view lane = read.lane;
-    return store::ReadLane(snapshot, lane.substr(0, at), lane.substr(at + 1), read.after, read.through, read.limit);
+constexpr std::size_t kMaxScanned = 8'192;  // events of a repository that one query looks at for a tag's
+
+Result<LanePage> ReadLaneFrom(store::Snapshot& snapshot, const LaneRead& read) {
+  LanePage page{{}, read.through};
+  const LaneKey lane = LaneKey::Parse(read.lane);
+  if (lane.kind == LaneKey::Kind::kSingle && lane.seq > read.after) {
+    if (auto event = store::FindEvent(snapshot, lane.seq)) page.events.push_back(std::move(event));
   }
-  std::vector<store::EventPtr> events;
-  const store::Seq seq = read.lane.starts_with('#') ? std::stoll(read.lane.substr(1)) : 0;
-  if (seq > read.after) {
-    if (auto event = store::FindEvent(snapshot, seq)) events.push_back(std::move(event));
+  if (lane.kind == LaneKey::Kind::kSingle || lane.kind == LaneKey::Kind::kStrict) return page;
+  store::Seq after = read.after;
+  for (std::size_t scanned = 0; page.events.size() < read.limit; scanned += read.limit) {
+    auto events = store::ReadLane(snapshot, lane.source, lane.repository, after, read.through, read.limit);
+    if (events.empty()) return page;
+    after = events.back()->seq;
+    const bool last = events.size() < read.limit;
+    for (store::EventPtr& event : events) {
+      if (lane.Holds(*event)) page.events.push_back(std::move(event));
+    }
+    if (last) return page;
+    if (scanned >= kMaxScanned) break;
   }
-  return events;
+  page.through = after;
+  return page;
 }
 
 }  // namespace
@@ -51,18 +62,18 @@ Task<> EndpointRunner::ReadPage() {
 }
 
 Task<> EndpointRunner::ReadLane(LaneRead read) {
-  Result<std::vector<store::EventPtr>> events = Error(Errc::kUnavailable, "no answer");
+  Result<LanePage> page = Error(Errc::kUnavailable, "no answer");
   try {
     auto query = [&read](store::Snapshot& snapshot) { return ReadLaneFrom(snapshot, read); };
-    events = co_await around_.store.Read(query);
+    page = co_await around_.store.Read(query);
   } catch (const std::exception& e) {
-    events = Error(Errc::kUnavailable, e.what());
+    page = Error(Errc::kUnavailable, e.what());
   }
-  if (events) {
-    core_.OnLane(read, *events, Now());
+  if (page) {
+    core_.OnLane(read, *page, Now());
   } else {
     around_.log.Error("a parked repository could not be read",
-                      {{"endpoint", endpoint_.name}, {"error", events.error().detail}});
+                      {{"endpoint", endpoint_.name}, {"error", page.error().detail}});
     read_after_ = Now().ticks + kRetryStore;
     core_.OnLaneFailed(read);
   }
@@ -107,13 +118,13 @@ Task<> EndpointRunner::Recount() {
     };
     if (auto loaded = co_await around_.store.Read(load)) lanes = std::move(*loaded);
     for (const store::ParkedLane& lane : lanes) {
-      LaneRead read{lane.lane, lane.next_seq - 1, from, EndpointCore::kLanePage};
+      LaneRead read{lane.lane, lane.next_seq - 1, from, core_.policy().lane_page};
       while (!stopping_ && read.after < read.through) {
         auto query = [&read](store::Snapshot& s) { return ReadLaneFrom(s, read); };
-        auto events = co_await around_.store.Read(query);
-        if (!events) break;
-        for (const auto& event : *events) pending += core_.filter().Wants(*event) ? 1 : 0;
-        read.after = events->size() < read.limit ? read.through : events->back()->seq;
+        auto page = co_await around_.store.Read(query);
+        if (!page) break;
+        for (const auto& event : page->events) pending += core_.filter().Wants(*event) ? 1 : 0;
+        read.after = page->through;
       }
     }
   } catch (const std::exception& e) {

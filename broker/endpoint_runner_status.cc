@@ -61,6 +61,27 @@ void EndpointRunner::TellDead(const Note& note) {
   around_.log.Write(runtime::Level::kWarn, "event dead-lettered", fields);
 }
 
+// Deliveries that wait inside the sink fail nothing: this is how operators learn of it.
+void EndpointRunner::TellTrouble() {
+  const bool told = !trouble_.empty();
+  trouble_ = stopping_ ? std::string() : sink_->Trouble();
+  const std::string pending = std::to_string(core_.pending());
+  if (!told && !trouble_.empty()) {
+    around_.log.Warn("endpoint is in trouble, its deliveries wait",
+                     {{"endpoint", endpoint_.name}, {"error", trouble_}, {"pending", pending}});
+    if (next_summary_ == 0) next_summary_ = Now().ticks + kSummaryInterval;
+  } else if (told && trouble_.empty() && !stopping_) {
+    around_.log.Info("endpoint is out of trouble", {{"endpoint", endpoint_.name}, {"pending", pending}});
+    if (!core_.failing()) next_summary_ = 0;
+  }
+}
+
+void EndpointRunner::TellSuperseded(const Note& note) {
+  metrics_.Superseded();
+  if (!around_.log.Enabled(runtime::Level::kDebug)) return;
+  around_.log.Debug("event superseded", {{"endpoint", endpoint_.name}, {"event", note.event->id}, {"by", note.text}});
+}
+
 void EndpointRunner::Tell(Moment now) {
   for (Note& note : core_.TakeNotes()) {
     const std::string pending = std::to_string(core_.pending());
@@ -75,7 +96,7 @@ void EndpointRunner::Tell(Moment now) {
         break;
       case Note::Kind::kRecovered:
         TellRecovered(note);
-        next_summary_ = 0;
+        if (trouble_.empty()) next_summary_ = 0;
         break;
       case Note::Kind::kDead:
         ++dead_letters_;
@@ -90,6 +111,9 @@ void EndpointRunner::Tell(Moment now) {
         around_.log.Error("endpoint paused: it answered that it is gone; change its entry to resume it",
                           {{"endpoint", endpoint_.name}, {"reason", note.text}, {"pending", pending}});
         runtime::Spawn(around_.executor, tasks_, StorePause(note.text));
+        break;
+      case Note::Kind::kSuperseded:
+        TellSuperseded(note);
         break;
     }
   }
@@ -109,6 +133,7 @@ void EndpointRunner::Tick() {
   }
   // A page that waits for an endpoint that does not go on is shared by nobody: it is read again when wanted.
   if (!std::exchange(page_used_, false)) page_ = {};
+  TellTrouble();
   Show();
 
   const Ticks now = Now().ticks;
@@ -117,7 +142,7 @@ void EndpointRunner::Tick() {
   deaths_told_ = 0;
   const auto oldest = std::chrono::duration_cast<std::chrono::seconds>(OldestPending());
   around_.log.Warn("endpoint keeps failing", {{"endpoint", endpoint_.name},
-                                              {"error", core_.last_error()},
+                                              {"error", core_.last_error().empty() ? trouble_ : core_.last_error()},
                                               {"pending", std::to_string(core_.pending())},
                                               {"oldest", std::to_string(oldest.count()) + "s"},
                                               {"waiting", std::to_string(core_.parked())},
@@ -143,9 +168,10 @@ EndpointStatus EndpointRunner::Status() const {
   status.url = Shown(endpoint_.url);
   status.breaker = core_.breaker().state();
   status.paused = !core_.paused().empty();
-  status.reason = core_.last_error();
+  status.reason = core_.last_error().empty() ? trouble_ : core_.last_error();
   if (core_.held_by_parking()) {
-    status.reason = "maxparked reached: " + std::to_string(core_.parked()) + " repositories wait for another attempt";
+    status.reason = "maxparked reached: " + std::to_string(core_.parked()) +
+                    (core_.policy().collapses ? " tags" : " repositories") + " wait for another attempt";
   }
   if (status.paused) status.reason = core_.paused();
   status.pending = core_.pending();

@@ -7,8 +7,9 @@
 namespace portcall::broker {
 namespace {
 
-constexpr std::int64_t kMaxHeldBack = 256;  // settled events behind one that holds the cursor
-constexpr std::string_view kInFlight = "in flight";
+bool AsksOutcome(const Policy& policy, const Lane& lane) {
+  return !policy.retry_on_timeout && (lane.state == Lane::State::kStarting || lane.state == Lane::State::kInFlight);
+}
 
 }  // namespace
 
@@ -36,9 +37,10 @@ void EndpointCore::MarkDirty(Lane& lane, Ticks now) {
   dirty_.push_back(&lane);
 }
 
-// Moves the lane's events behind the cursor. A few stay in memory for its next turns, the front one always.
+// Moves the lane's events behind the cursor. A few stay in memory for its next turns; those in
+// flight and the front one always.
 void EndpointCore::PassLane(Lane& lane, std::string_view reason, Moment now) {
-  if (lane.attempts == 0 || lane.reason.empty()) lane.reason = reason;
+  if (!lane.was_started() && (lane.attempts == 0 || lane.reason.empty())) lane.reason = reason;
   lane.next_seq = lane.front().event->seq;
   lane.recorded_at = lane.front().event->recorded_at;
   if (!lane.parked) lane.loaded_through = lane.passed_through = lane.next_seq;
@@ -52,7 +54,8 @@ void EndpointCore::PassLane(Lane& lane, std::string_view reason, Moment now) {
       ++held_;
       lane.passed_through = std::max(lane.passed_through, entry.event->seq);
     }
-    if (i == 0 || (i < kLanePage && held_ < kMaxHeld)) kept = i + 1;
+    const bool spare = !policy_.collapses && i < policy_.lane_page && held_ < policy_.max_held;
+    if (i == 0 || i < lane.sent || spare) kept = i + 1;
   }
   if (whole || kept < lane.size()) lane.loaded_through = lane.at(kept - 1).event->seq;
   held_ -= lane.size() - kept;
@@ -63,14 +66,18 @@ void EndpointCore::PassLane(Lane& lane, std::string_view reason, Moment now) {
 // An event that holds back settled ones for too long, or too many of them, is passed: its lane remembers it. At the end
 // every such event is, or what was delivered behind it would be sent again.
 void EndpointCore::PassObstacles(Moment now, bool all) {
-  while (!slots_.empty() && slots_.done_beyond() > 0) {
+  // What is parked behind an attempt takes part of the look-ahead too, and all has to be read where it may collapse.
+  const std::size_t most = policy_.collapses ? policy_.look_ahead / 8 : policy_.look_ahead;
+  while (!slots_.empty() && (slots_.done_beyond() > 0 || slots_.size() > most)) {
     Slots::Slot& front = slots_.front();
     Lane& lane = *front.lane;
-    if (lane.kind == Lane::Kind::kStrict) return;
+    if (lane.kind == LaneKey::Kind::kStrict) return;
     if (front.front_since == 0) front.front_since = now.ticks;
-    const bool slow = lane.state == Lane::State::kInFlight && now.ticks - lane.claimed_at >= kFlushInterval;
-    const bool long_ago = now.ticks - front.front_since >= kFlushInterval;
-    if (!all && !slow && !long_ago && slots_.done_beyond() <= kMaxHeldBack) return;
+    const bool in_flight = lane.sent > 0 && lane.state != Lane::State::kStarting;
+    const bool slow = in_flight && now.ticks - lane.front().claimed_at >= policy_.max_hold;
+    const bool long_ago = now.ticks - front.front_since >= policy_.max_hold;
+    const bool many = slots_.done_beyond() > policy_.max_held_back || slots_.size() > most;
+    if (!all && !slow && !long_ago && !many) return;
     PassLane(lane, kInFlight, now);
   }
 }
@@ -105,28 +112,13 @@ void EndpointCore::Stop(bool stopped) {
   if (stopped_ && !started_.empty()) ledger_.Hurry();
 }
 
-// Attempts that were announced but never left must not be found as `started`.
-void EndpointCore::GiveBackStarts(Moment now) {
-  for (std::deque<Attempt>* line : {&starting_, &started_}) {
-    for (const Attempt& attempt : std::exchange(*line, {})) {
-      --in_flight_;
-      MarkDirty(*attempt.lane, now.ticks);
-      MakeReady(*attempt.lane);
-    }
-  }
-}
-
-bool EndpointCore::AsksOutcome(const Lane& lane) const {
-  return !policy_.retry_on_timeout && (lane.state == Lane::State::kStarting || lane.state == Lane::State::kInFlight);
-}
-
 void EndpointCore::WriteRows(store::Settlement& settlement, Moment now) {
   std::vector<Lane*> later;
   for (Lane* lane : std::exchange(dirty_, {})) {
     lane->dirty = false;
     const bool ahead = lane->done_through > settlement.settled_through;
     const bool failing = lane->attempts > 0 || lane->reason == kStarted;
-    if (lane->parked || ahead || failing || AsksOutcome(*lane)) {
+    if (lane->parked || ahead || failing || AsksOutcome(policy_, *lane)) {
       settlement.park.push_back(RowOf(*lane, now));
       lane->has_row = true;
       if (ahead && !lane->parked) later.push_back(lane);
@@ -142,12 +134,12 @@ void EndpointCore::WriteRows(store::Settlement& settlement, Moment now) {
 store::ParkedLane EndpointCore::RowOf(const Lane& lane, Moment now) const {
   store::ParkedLane row;
   row.lane = lane.key;
-  const bool front = AsksOutcome(lane) || lane.kind == Lane::Kind::kStrict;
+  const bool front = AsksOutcome(policy_, lane) || lane.kind == LaneKey::Kind::kStrict;
   row.next_seq = front && !lane.empty() ? lane.front().event->seq : lane.next_seq;
   row.attempts = lane.attempts;
   row.due = now.wall + std::max<Ticks>(0, lane.state == Lane::State::kWaiting ? lane.due - now.ticks : 0);
-  row.first_attempt = now.wall - (lane.attempts > 0 ? Active(now.ticks) - lane.first_attempt : 0);
-  row.reason = AsksOutcome(lane) ? kStarted : lane.reason.empty() ? kInFlight : std::string_view(lane.reason);
+  row.first_attempt = now.wall - (lane.attempts > 0 ? active_.At(now.ticks) - lane.first_attempt : 0);
+  row.reason = AsksOutcome(policy_, lane) ? kStarted : lane.reason.empty() ? kInFlight : std::string_view(lane.reason);
   return row;
 }
 

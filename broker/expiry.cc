@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "broker/lane.h"
+#include "broker/lane_key.h"
 
 namespace portcall::broker {
 
@@ -19,24 +19,25 @@ Expiry::Expiry(const store::Cursor& cursor, std::vector<store::ParkedLane> rows,
   }
 }
 
-const store::ParkedLane* Expiry::RowOf(const store::Event& event) const {
-  if (rows_.empty()) return nullptr;
-  for (const config::Order order : {config::Order::kRepository, config::Order::kNone}) {
-    if (const auto found = by_lane_.find(LaneOf(event, order)); found != by_lane_.end()) return found->second;
+// Before the cursor that is what no row speaks of; ahead of it, what a row has left behind.
+bool Expiry::IsSettled(const store::Event& event) const {
+  const bool ahead = event.seq > cursor_.settled_through;
+  if (rows_.empty()) return !ahead;
+  for (const Laning laning : {Laning::kRepository, Laning::kTag, Laning::kNone}) {
+    const auto found = by_lane_.find(LaneOf(event, laning));
+    if (found != by_lane_.end() && (event.seq < found->second->next_seq) == ahead) return ahead;
   }
-  return nullptr;
+  return !ahead;
 }
 
 bool Expiry::Take(const store::Event& event) {
   if (event.seq < first_ || event.seq > through_ || !filter_.Wants(event)) return false;
-  const store::ParkedLane* row = RowOf(event);
   const bool ahead = event.seq > cursor_.settled_through;
   if (ahead && event.seq > cursor_.through) ++uncounted_;
-  if (ahead && row != nullptr && event.seq < row->next_seq) {
-    ++settled_before_;
+  if (IsSettled(event)) {
+    if (ahead) ++settled_before_;
     return false;
   }
-  if (!ahead && (row == nullptr || event.seq < row->next_seq)) return false;
   ++expired_;
   return true;
 }

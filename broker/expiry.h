@@ -33,7 +33,7 @@ class Expiry {
   std::vector<store::ParkedLane> RowsAfter(const store::Settlement& settlement) const;
 
  private:
-  const store::ParkedLane* RowOf(const store::Event& event) const;
+  bool IsSettled(const store::Event& event) const;
   store::Cursor cursor_;
   std::vector<store::ParkedLane> rows_;
   std::unordered_map<std::string, const store::ParkedLane*> by_lane_;

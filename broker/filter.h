@@ -2,35 +2,54 @@
 
 #include <bitset>
 #include <string>
+#include <string_view>
 #include <unordered_set>
+#include <vector>
 
 #include "config/config.h"
 #include "store/event.h"
 
 namespace portcall::broker {
 
-// Which events an endpoint wants: `ignore.actions` or `ignore.mediatypes` keep one out. Compiled once; looks at columns
-// only, so that an event's body need not be decoded to be passed over.
+// Which events an endpoint wants: what `only` names and `ignore` does not, and of CI systems what a route fits. Without
+// `only.actions` the actions that are recorded for the audit log alone go to no other endpoint. Compiled once; looks at
+// columns first, so that an event's body need not be decoded to be passed over. Immutable: any thread may ask.
+//
+// Rules on repositories, tags and media types keep out no event of the system, which has none of them; those on media
+// types no delete and no refused request.
 class Filter {
  public:
-  Filter() = default;
+  Filter() = default;  // wants everything
   explicit Filter(const config::Endpoint& endpoint);
-  // The filter that has this fingerprint.
+  // The filter that has this fingerprint; also one that an earlier version wrote.
   explicit Filter(std::string fingerprint);
 
   bool Wants(const store::Event& event) const {
     if (ignored_actions_[static_cast<std::size_t>(event.action)]) return false;
-    // A delete names no media type, so that rule cannot keep it out.
-    return ignored_types_.empty() || event.action == store::Action::kDelete || !IgnoresType(event.media_type);
+    if (ignored_kinds_[static_cast<std::size_t>(event.kind)]) return false;
+    return simple_ || WantsRest(event);
   }
 
   // Equal for filters that want the same events.
   const std::string& fingerprint() const { return fingerprint_; }
 
  private:
-  bool IgnoresType(const std::string& media_type) const { return ignored_types_.contains(media_type); }
-  std::bitset<8> ignored_actions_;
-  std::unordered_set<std::string> ignored_types_;
+  using Globs = std::vector<std::string>;
+  using Names = std::unordered_set<std::string>;
+
+  void ReadRule(std::string_view rule);
+  void Compile();
+  void Write();
+  bool WantsRest(const store::Event& event) const;
+  bool WantsType(const store::Event& event) const;
+
+  std::bitset<store::kActions> ignored_actions_;
+  std::bitset<5> ignored_kinds_;
+  bool simple_ = true;  // action and kind say it all
+  bool images_only_ = false;
+  Names only_types_, ignored_types_;
+  Globs only_repositories_, ignored_repositories_, routes_;
+  Globs only_tags_, ignored_tags_, only_actors_, ignored_actors_;
   std::string fingerprint_;
 };
 

@@ -1,17 +1,13 @@
 #include "broker/lane.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace portcall::broker {
 
-std::string LaneOf(const store::Event& event, config::Order order) {
-  if (order == config::Order::kStrict) return "*";
-  if (order == config::Order::kNone) return '#' + std::to_string(event.seq);
-  return event.source + '\n' + event.repository;
-}
-
 Lane::Entry Lane::Pop() {
   Entry entry = std::move(queue_[head_++]);
+  if (sent > 0) --sent;
   if (head_ == queue_.size()) {
     queue_.clear();
     head_ = 0;
@@ -22,27 +18,33 @@ Lane::Entry Lane::Pop() {
   return entry;
 }
 
-Lanes::Name Lanes::Split(std::string_view key) {
-  const std::size_t at = key.rfind('\n');
-  if (at == std::string_view::npos) return {key, {}};
-  return {key.substr(0, at), key.substr(at + 1)};
+Lane::Entry& Lane::Sent(AttemptId attempt) {
+  const auto first = queue_.begin() + static_cast<std::ptrdiff_t>(head_);
+  return *std::lower_bound(first, first + static_cast<std::ptrdiff_t>(sent), attempt,
+                           [](const Entry& entry, AttemptId id) { return entry.attempt < id; });
 }
 
-std::size_t Lanes::Hash::operator()(const Name& n) const {
+std::size_t Lanes::Hash::operator()(const LaneKey& key) const {
   const std::hash<std::string_view> hash;
-  const std::size_t repository = hash(n.repository);
-  return n.source.empty() ? repository : repository ^ (hash(n.source) * 0x9e3779b97f4a7c15ull);
+  std::size_t sum = hash(key.repository) + static_cast<std::size_t>(key.seq);
+  if (!key.source.empty()) sum ^= hash(key.source) * 0x9e3779b97f4a7c15ull;
+  if (!key.tag.empty()) sum ^= hash(key.tag) * 0xc2b2ae3d27d4eb4full;
+  return sum;
 }
 
-bool Lanes::Equal::operator()(const Name& n, std::string_view key) const {
-  return key.size() == n.source.size() + n.repository.size() + 1 && key[n.source.size()] == '\n' &&
-         key.ends_with(n.repository) && key.starts_with(n.source);
-}
-
+// Where a row speaks of a whole repository, its lane takes that repository's events until it has run empty: otherwise a
+// tag's later event could go before an earlier one.
 Lane& Lanes::Of(const store::Event& event) {
-  if (order_ != config::Order::kRepository) return Named(LaneOf(event, order_));
-  const auto found = lanes_.find(Name{event.source, event.repository});
-  return found != lanes_.end() ? found->second : Insert(LaneOf(event, order_));
+  if (laning_ == Laning::kStrict || laning_ == Laning::kNone) return Named(LaneOf(event, laning_));
+  if (laning_ == Laning::kRepository || mixed_) {
+    const auto found = lanes_.find(LaneKey{LaneKey::Kind::kRepository, event.source, event.repository, {}, 0});
+    if (found != lanes_.end() && (!mixed_ || !found->second.unused())) return found->second;
+  }
+  if (laning_ == Laning::kTag) {
+    const auto found = lanes_.find(LaneKey{LaneKey::Kind::kTag, event.source, event.repository, event.tag, 0});
+    if (found != lanes_.end()) return found->second;
+  }
+  return Insert(LaneOf(event, laning_));
 }
 
 Lane& Lanes::Named(std::string_view key) {
@@ -59,8 +61,8 @@ Lane& Lanes::Insert(std::string key) {
   const auto [at, inserted] = lanes_.try_emplace(std::move(key));
   Lane& lane = at->second;
   lane.key = at->first;
-  if (lane.key == "*") lane.kind = Lane::Kind::kStrict;
-  if (lane.key.starts_with('#') && lane.key.find('\n') == std::string_view::npos) lane.kind = Lane::Kind::kSingle;
+  lane.kind = LaneKey::Parse(lane.key).kind;
+  if (laning_ == Laning::kTag && lane.kind == LaneKey::Kind::kRepository) mixed_ = true;
   return lane;
 }
 

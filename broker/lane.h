@@ -7,16 +7,14 @@
 #include <vector>
 
 #include "broker/breaker.h"
+#include "broker/lane_key.h"
 #include "broker/slots.h"
-#include "config/config.h"
 #include "store/event.h"
 
 namespace portcall::broker {
 
-// The lane of an event (DELIVERY.md §3), as it is stored: `source \n repository`, "*" for strict, "#seq" where every
-// event is its own.
-std::string LaneOf(const store::Event& event, config::Order order);
-
+// The reason of a row whose lane the cursor had to pass.
+inline constexpr std::string_view kInFlight = "in flight";
 // The reason of a row that was written before its attempt left, where a repetition would do harm.
 inline constexpr std::string_view kStarted = "started";
 
@@ -25,30 +23,40 @@ inline constexpr std::string_view kStarted = "started";
 struct Lane {
   enum class State : std::uint8_t {
     kIdle,
-    kReady,     // in the ready line
+    kReady,     // in the ready line; where lanes are pipelined, its first events may be in flight
     kStarting,  // waits until its `started` row is durable
     kInFlight,
     kWaiting,    // for its due time
     kWantsLoad,  // in the line of lanes to be read
     kLoading,
   };
-  enum class Kind : std::uint8_t { kRepository, kStrict, kSingle };
+  enum class Ended : std::uint8_t { kNo, kDelivered, kFailed };
   struct Entry {
     store::EventPtr event;
     SlotId slot = kNoSlot;  // none: behind the cursor, held for this lane alone
+    AttemptId attempt = 0;  // of those in flight; grows along the queue
+    Ticks claimed_at = 0;
+    Ended ended = Ended::kNo;  // before the events in front of it did
   };
 
   std::string_view key;  // of the table's node
-  Kind kind = Kind::kRepository;
+  LaneKey::Kind kind = LaneKey::Kind::kRepository;
   State state = State::kIdle;
-  bool parked = false;   // has unsettled events that the cursor passed
-  bool dirty = false;    // its row must be looked at by the next settlement
-  bool has_row = false;  // as of the last settlement
+  bool parked = false;    // has unsettled events that the cursor passed
+  bool dirty = false;     // its row must be looked at by the next settlement
+  bool has_row = false;   // as of the last settlement
+  bool halted = false;    // one in flight has failed: no more are claimed until all have ended
+  bool draining = false;  // that one is the front, and waits for them
+
+  std::size_t sent = 0;    // the first entries of the queue: in flight, or ended before their turn
+  std::size_t flying = 0;  // those of them that have not ended
 
   store::Seq next_seq = 0;        // of the row
   store::Seq loaded_through = 0;  // parked: everything up to here was in the queue
   store::Seq passed_through = 0;  // parked: the last event of this lane that the cursor passed
   store::Seq done_through = 0;    // settled here, though the cursor may stand before it
+  store::Seq due_through = 0;     // collapsing: the last event that came before its turn
+  int late_reads = 0;             // collapsing: reads of what came while its turn had come already
 
   store::Seq failing = 0;  // the event that the next four lines speak of
   int attempts = 0, rejections = 0;
@@ -57,18 +65,20 @@ struct Lane {
   std::string reason;
 
   Ticks due = 0;
-  Ticks claimed_at = 0;
-  AttemptId attempt = 0;
 
   bool empty() const { return head_ == queue_.size(); }
   std::size_t size() const { return queue_.size() - head_; }
   Entry& front() { return queue_[head_]; }
   const Entry& front() const { return queue_[head_]; }
   Entry& at(std::size_t i) { return queue_[head_ + i]; }
+  const Entry& at(std::size_t i) const { return queue_[head_ + i]; }
   void Push(Entry entry) { queue_.push_back(std::move(entry)); }
   Entry Pop();
   void Truncate(std::size_t size) { queue_.resize(head_ + size); }
+  Entry& Sent(AttemptId attempt);  // of those in flight, which it must be one of
   bool complete() const { return loaded_through >= passed_through; }
+  bool was_started() const { return reason == kStarted && failing == front().event->seq; }
+  bool unused() const { return state == State::kIdle && empty() && !parked; }
 
  private:
   std::vector<Entry> queue_;
@@ -78,7 +88,7 @@ struct Lane {
 // An endpoint's lanes by name. Lanes never move. Finding an event's lane allocates nothing once the lane is known.
 class Lanes {
  public:
-  explicit Lanes(config::Order order) : order_(order) {}
+  explicit Lanes(Laning laning) : laning_(laning) {}
 
   Lane& Of(const store::Event& event);
   Lane& Named(std::string_view key);
@@ -91,23 +101,20 @@ class Lanes {
   auto end() const { return lanes_.end(); }
 
  private:
-  struct Name {
-    std::string_view source, repository;
-  };
-  static Name Split(std::string_view key);
   struct Hash {
     using is_transparent = void;
-    std::size_t operator()(const Name& n) const;
-    std::size_t operator()(std::string_view key) const { return (*this)(Split(key)); }
+    std::size_t operator()(const LaneKey& key) const;
+    std::size_t operator()(std::string_view key) const { return (*this)(LaneKey::Parse(key)); }
   };
   struct Equal {
     using is_transparent = void;
     bool operator()(std::string_view a, std::string_view b) const { return a == b; }
-    bool operator()(const Name& n, std::string_view key) const;
-    bool operator()(std::string_view key, const Name& n) const { return (*this)(n, key); }
+    bool operator()(const LaneKey& a, std::string_view b) const { return a == LaneKey::Parse(b); }
+    bool operator()(std::string_view a, const LaneKey& b) const { return b == LaneKey::Parse(a); }
   };
   Lane& Insert(std::string key);
-  config::Order order_;
+  Laning laning_;
+  bool mixed_ = false;  // lanes of tags and of whole repositories
   std::unordered_map<std::string, Lane, Hash, Equal> lanes_;
 };
 

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "broker/system_events.h"
+#include "runtime/http/url.h"
 #include "store/event_log.h"
 
 namespace portcall::broker {
@@ -14,6 +16,12 @@ struct Stored {
   std::vector<store::Cursor> cursors;
   store::Seq head = 0, tail = 0;
 };
+
+// What a message may show of an entry's place: without user, password and query.
+std::string PlaceOf(const config::Endpoint& entry) {
+  const auto url = http::ParseUrl(entry.url);
+  return url ? url->Shown() : entry.type == "kafka" || entry.type == "audit" ? entry.url : "?";
+}
 
 Result<Stored> Load(store::Snapshot& s) { return Stored{store::LoadCursors(s), store::Head(s), store::Tail(s)}; }
 
@@ -82,10 +90,48 @@ bool IsStoredAs(const Stored& stored, const store::Cursor& cursor) {
   });
 }
 
+// What happened to the endpoints since they were last started, for the audit log.
+std::vector<std::string> ChangesOf(store::Tx& tx, const Stored& stored, const std::vector<Opened>& wanted) {
+  std::vector<std::string> changes;
+  for (const Opened& opened : wanted) {
+    const config::Endpoint& entry = opened.endpoint;
+    const auto state = store::FindEndpoint(tx, entry.name);
+    const bool known = std::ranges::any_of(
+        stored.cursors, [&](const store::Cursor& c) { return c.id == opened.cursor.id && opened.cursor.id != 0; });
+    const std::string what = "endpoint " + entry.name + " (" + entry.type + ", " + PlaceOf(entry) + ")";
+    if (!known) {
+      changes.push_back(what + " added");
+    } else if (!IsStoredAs(stored, opened.cursor)) {
+      changes.push_back(what + " took over from " + entry.was);
+    } else if (state && !state->fingerprint.empty() && state->fingerprint != entry.fingerprint()) {
+      changes.push_back(what + " changed" + (state->paused ? " and resumed" : ""));
+    }
+  }
+  for (const store::Cursor& cursor : stored.cursors) {
+    const bool kept = std::ranges::any_of(wanted, [&](const Opened& o) { return o.cursor.id == cursor.id; });
+    if (cursor.kind == store::CursorKind::kLive && !kept) {
+      changes.push_back("endpoint " + cursor.endpoint + " removed or disabled, with " +
+                        std::to_string(cursor.matched - cursor.settled) + " events pending");
+    }
+  }
+  return changes;
+}
+
+// Remembers each entry as it is started, so that a later change of it can be told.
+void RememberEntries(store::Tx& tx, const std::vector<Opened>& wanted) {
+  for (const Opened& opened : wanted) {
+    const std::string fingerprint = opened.endpoint.fingerprint();
+    const auto state = store::FindEndpoint(tx, opened.endpoint.name);
+    if (state && (state->paused || state->fingerprint == fingerprint)) continue;
+    store::PutEndpoint(tx, {opened.endpoint.name, false, {}, fingerprint});
+  }
+}
+
 // Writes what changed. A new cursor at `latest` begins at the head as it is inside the transaction.
-Result<void> Store(store::Store& store, const Stored& stored, std::vector<Opened>& wanted) {
+Result<void> Store(store::Store& store, const Stored& stored, bool audited, std::vector<Opened>& wanted) {
   auto job = [&](store::Tx& tx) -> Result<bool> {
     const store::Seq head = store::Head(tx);
+    const std::vector<std::string> changes = audited ? ChangesOf(tx, stored, wanted) : std::vector<std::string>();
     for (Opened& opened : wanted) {
       store::Cursor& cursor = opened.cursor;
       if (IsStoredAs(stored, cursor)) continue;  // it may be moving
@@ -101,6 +147,8 @@ Result<void> Store(store::Store& store, const Stored& stored, std::vector<Opened
       cursor.through = head;
       store::PutCursor(tx, cursor);
     }
+    for (const std::string& change : changes) store::Append(tx, SystemEvent(store::Action::kEndpoint, change));
+    RememberEntries(tx, wanted);
     return true;
   };
   const Result<bool> done = store.WriteNow(job, store::Priority::kSettlement);
@@ -149,12 +197,16 @@ Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& confi
   auto wanted = Assign(store, config, *stored, endpoints.returned);
   if (!wanted) return wanted.error();
   endpoints.open = std::move(*wanted);
-  if (auto stored_now = Store(store, *stored, endpoints.open); !stored_now) return stored_now.error();
+  if (auto stored_now = Store(store, *stored, config.audits(), endpoints.open); !stored_now) return stored_now.error();
   auto rows = store.ReadNow([&](store::Snapshot& s) { return LoadRows(s, endpoints); });
   if (!rows) return rows.error();
   if (endpoints.resumed.empty()) return endpoints;
   auto resume = [&](store::Tx& tx) -> Result<bool> {
-    for (const std::string& name : endpoints.resumed) store::PutEndpoint(tx, {name, false, {}, {}});
+    for (const Opened& opened : endpoints.open) {
+      const std::string& name = opened.endpoint.name;
+      if (std::ranges::find(endpoints.resumed, name) == endpoints.resumed.end()) continue;
+      store::PutEndpoint(tx, {name, false, {}, opened.endpoint.fingerprint()});
+    }
     return true;
   };
   const Result<bool> resumed = store.WriteNow(resume, store::Priority::kSettlement);

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <algorithm>
 #include <optional>
 #include <string_view>
 
 #include "broker/breaker.h"
+#include "broker/lane_key.h"
 #include "config/config.h"
 #include "sinks/sink.h"
 
@@ -11,19 +13,30 @@ namespace portcall::broker {
 
 inline constexpr int kRejectionsUntilDead = 3;
 
-// An endpoint's settings in the units of the decision core.
+// An endpoint's settings, and what its sink can take, in the units of the decision core.
 struct Policy {
   Policy() = default;
-  explicit Policy(const config::Endpoint& endpoint);
+  explicit Policy(const config::Endpoint& endpoint, const sinks::Capacity& capacity = {});
 
-  config::Order order = config::Order::kRepository;
+  Laning laning = Laning::kRepository;
   Breaker::Options breaker;
-  Ticks max_age = 0, max_retry_after = 0;
+  Ticks max_age = 0, max_retry_after = 0, debounce = 0;
   std::optional<int> max_retries;
-  int concurrency = 32;
-  std::size_t max_parked = 10'000;
-  double rate_limit = 0;
+  int window = 32;  // attempts in flight
   bool retry_on_timeout = true;
+  bool pipelines = false;  // several of a lane
+  bool collapses = false;  // a later push of a tag supersedes one that waits
+  double rate_limit = 0;
+
+  std::size_t max_parked = 10'000;
+  std::size_t look_ahead = 2'048, max_bytes = 4 << 20;  // what is held of the log
+  std::size_t max_held = 8'192;                         // events of parked lanes
+  std::size_t lane_page = 128;                          // read of a parked lane at a time
+  std::int64_t max_held_back = 256;                     // settled events behind one that holds the cursor
+  Ticks max_hold = 50 * kMillisecond;                   // how long it may
+
+  // How long a lane's stored due time can lie ahead.
+  Ticks longest_wait() const { return std::max(breaker.max_backoff, debounce); }
 };
 
 // What an event has been through, this attempt included.

@@ -7,7 +7,9 @@
 #include <filesystem>
 
 #include "broker/moment.h"
+#include "broker/system_events.h"
 #include "store/cursors.h"
+#include "store/event_log.h"
 
 namespace portcall::broker {
 namespace {
@@ -21,6 +23,7 @@ constexpr std::int64_t kDeadBytes = 1ll << 30;
 }  // namespace
 
 void Retention::Configure(const config::Config& config) {
+  audited_ = config.audits();
   keep_ns_ = std::chrono::nanoseconds(config.events.keep).count();
   on_full_ = config.events.on_full;
   max_bytes_ = static_cast<std::int64_t>(config.events.max_bytes);
@@ -74,8 +77,15 @@ Task<> Retention::DeleteAll(store::Seq through, const bool& stopping) {
 }
 
 Task<> Retention::Trim(std::int64_t now) {
-  auto job = [now](store::Tx& tx) -> Result<std::size_t> {
-    return store::TrimHistory(tx, now - 7 * kDay, kAttemptRows, now - 30 * kDay, kDeadBytes, kChunk);
+  auto job = [now, audited = audited_](store::Tx& tx) -> Result<bool> {
+    const store::Trimmed gone =
+        store::TrimHistory(tx, now - 7 * kDay, kAttemptRows, now - 30 * kDay, kDeadBytes, kChunk);
+    if (audited && gone.dead > 0) {
+      store::Append(tx, SystemEvent(store::Action::kDrop, std::to_string(gone.dead) +
+                                                              " dead letters dropped: older than 30 days, or the "
+                                                              "oldest beyond 1 GiB"));
+    }
+    return true;
   };
   (void)co_await store_.Write(job, store::Priority::kBackground);
 }

@@ -42,6 +42,7 @@ class Retention {
   runtime::Log& log_;
   const runtime::Clock& clock_;
   const Cursors cursors_;
+  bool audited_ = false;
   std::int64_t keep_ns_ = 0, max_bytes_ = 0;
   store::Seq marked_ = 0;  // what the newest mark says
   std::int64_t marked_at_ = 0;

@@ -6,6 +6,7 @@
 #include <random>
 #include <thread>
 
+#include "broker/system_events.h"
 #include "cli/access_log.h"
 #include "cli/request_log.h"
 #include "cli/version.h"
@@ -13,6 +14,7 @@
 #include "runtime/bytes.h"
 #include "runtime/http/url.h"
 #include "store/catalog.h"
+#include "store/event_log.h"
 
 namespace portcall::cli {
 namespace {
@@ -219,7 +221,9 @@ void App::Announce() const {
   const std::string version(kVersion);
   for (const config::Endpoint& endpoint : config_->endpoints) {
     const auto url = http::ParseUrl(endpoint.url);
-    log_.Info("configuring endpoint " + endpoint.name + " (" + (url ? url->Shown() : "?") +
+    const bool shown_as_is = endpoint.type == "kafka" || endpoint.type == "audit";
+    log_.Info("configuring endpoint " + endpoint.name + " (" +
+              (url ? url->Shown() : shown_as_is ? endpoint.url : "?") +
               "), timeout=" + GoDuration(endpoint.timeout) + (endpoint.disabled ? ", disabled" : ""));
   }
   if (debug_server_) {
@@ -293,6 +297,14 @@ Result<void> App::Apply(config::ConfigPtr loaded) {
   health_checks_ = std::make_unique<HealthChecks>(
       HealthCheckDeps{health_, loops_.server(0), loops_.pool(), log_, next->storage.root_directory}, next->health);
   return {};
+}
+
+void App::RecordReload(const std::string& what) {
+  if (!config_->audits()) return;
+  const store::Event event = broker::SystemEvent(store::Action::kReload, what);
+  auto job = [&event](store::Tx& tx) -> Result<store::Seq> { return store::Append(tx, event); };
+  const auto recorded = store_->WriteNow(job, store::Priority::kSettlement);
+  if (!recorded) log_.Error("the reload could not be recorded", {{"error", recorded.error().detail}});
 }
 
 void App::Stop() {

@@ -40,6 +40,9 @@ class App {
   // Another file's content, as a whole or not at all. kConflict names the keys that need a restart.
   Result<void> Apply(config::ConfigPtr loaded);
 
+  // For the audit log, where there is one: what came of a wish to reload.
+  void RecordReload(const std::string& what);
+
   // Lets exchanges and attempts under way end, at most http.draintimeout, then closes everything.
   void Stop();
 

@@ -54,9 +54,9 @@ Json Endpoint(const config::Config& config, const EndpointStatus& status) {
     object["Timeout"] = Nanos(entry->timeout);
     object["Threshold"] = entry->threshold;
     object["Backoff"] = Nanos(entry->backoff);
-    object["IgnoredMediaTypes"] = ListOrNull(entry->ignore_media_types);
+    object["IgnoredMediaTypes"] = ListOrNull(entry->ignore.media_types);
     object["Ignore"] =
-        Json{{"MediaTypes", ListOrNull(entry->ignore_media_types)}, {"Actions", ListOrNull(entry->ignore_actions)}};
+        Json{{"MediaTypes", ListOrNull(entry->ignore.media_types)}, {"Actions", ListOrNull(entry->ignore.actions)}};
   }
   object["Metrics"] = Metrics(status);
   return object;
@@ -64,7 +64,7 @@ Json Endpoint(const config::Config& config, const EndpointStatus& status) {
 
 bool IsLate(const EndpointStatus& s) {
   return s.breaker != BreakerState::kClosed || s.paused || (s.orphaned && s.pending > 0) || s.dead_letters > 0 ||
-         s.oldest_pending > kLate;
+         s.oldest_pending > kLate || !s.reason.empty();
 }
 
 }  // namespace

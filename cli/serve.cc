@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "cli/app.h"
+#include "cli/check.h"
 #include "cli/data_folder.h"
 #include "cli/data_lock.h"
 #include "cli/signals.h"
@@ -38,13 +39,16 @@ void Reload(const ServeOptions& options, App& app, runtime::Log& log) {
   LogProblems(log, loaded);
   if (!loaded.config) {
     log.Error("configuration not reloaded, the old one stays: the file has errors");
+    app.RecordReload("configuration " + options.config_path + " refused: the file has errors");
     return;
   }
   if (auto applied = app.Apply(loaded.config); !applied) {
     log.Error("configuration not reloaded, the old one stays: " + applied.error().detail);
+    app.RecordReload("configuration " + options.config_path + " refused: " + applied.error().detail);
     return;
   }
   log.Info("configuration reloaded", {{"file", options.config_path}});
+  app.RecordReload("configuration " + options.config_path + " loaded");
 }
 
 // Ends the process when a second signal comes or the drain hangs.
@@ -88,6 +92,9 @@ int Serve(const ServeOptions& options, std::ostream& err) {
     for (const config::Problem& problem : loaded.problems) err << problem.Text() << '\n';
     return kUnfit;
   }
+  const std::vector<std::string> problems = SinkProblems(*loaded.config);
+  for (const std::string& problem : problems) err << problem << '\n';
+  if (!problems.empty()) return kUnfit;
   runtime::Log log(LogOptionsOf(loaded.config->log));
   LogProblems(log, loaded);
 

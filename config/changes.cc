@@ -1,7 +1,10 @@
 #include <algorithm>
+#include <concepts>
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include "config/load.h"
 #include "runtime/bytes.h"
@@ -17,17 +20,37 @@ class Digest {
     bytes_ += text;
     return *this;
   }
-  Digest& operator<<(std::int64_t number) { return *this << std::string_view(std::to_string(number)); }
-  Digest& operator<<(Millis value) { return *this << std::int64_t{value.count()}; }
-  Digest& operator<<(const std::vector<std::string>& texts) {
-    *this << static_cast<std::int64_t>(texts.size());
-    for (const std::string& text : texts) *this << std::string_view(text);
+  Digest& operator<<(std::integral auto number) { return *this << std::string_view(std::to_string(number)); }
+  Digest& operator<<(Millis value) { return *this << value.count(); }
+  template <class Item>
+  Digest& operator<<(const std::vector<Item>& items) {
+    *this << items.size();
+    for (const Item& item : items) *this << item;
     return *this;
   }
-  Digest& operator<<(const HeaderList& headers) {
-    *this << static_cast<std::int64_t>(headers.size());
-    for (const auto& [name, value] : headers) *this << std::string_view(name) << std::string_view(value);
+  template <class A, class B>
+  Digest& operator<<(const std::pair<A, B>& pair) {
+    return *this << pair.first << pair.second;
+  }
+  Digest& operator<<(const Words& words) {
+    *this << words.size();
+    for (const auto& word : words) *this << word;
     return *this;
+  }
+  Digest& operator<<(const Selection& s) {
+    return *this << s.actions << s.kinds << s.repositories << s.tags << s.media_types << s.actors;
+  }
+  Digest& operator<<(const KafkaConfig& k) {
+    return *this << k.brokers << k.topic << k.key << k.dead_letter_topic << k.compression << k.tls << k.sasl_mechanism
+                 << k.username << k.password << k.properties;
+  }
+  Digest& operator<<(const CiRoute& route) { return *this << route.repositories << route.words; }
+  Digest& operator<<(const CiConfig& c) {
+    return *this << c.preset << c.preset_hash << c.words << c.variables << c.routes;
+  }
+  Digest& operator<<(const AuditConfig& a) {
+    return *this << a.directory << a.format << a.key << a.origin << a.checkpoint_records << a.checkpoint_interval
+                 << a.rotate_bytes << a.rotate_interval << a.compress << a.keep << a.publish;
   }
   std::string Hex() const { return runtime::HashHex("sha256", bytes_); }
 
@@ -47,19 +70,22 @@ bool SameHealth(const Config& a, const Config& b) {
 
 }  // namespace
 
+// A member that is added to Endpoint, or to what it holds, is added here.
 std::string Endpoint::fingerprint() const {
-  // A member that is added to Endpoint is added here.
   Digest digest;
-  digest << std::string_view(name) << std::string_view(type) << std::string_view(url) << std::string_view(format);
-  digest << std::int64_t{disabled} << headers << timeout << std::int64_t{threshold} << backoff << max_backoff;
-  digest << max_retry_after << std::int64_t{max_retries.has_value()} << std::int64_t{max_retries.value_or(0)}
-         << max_age;
-  digest << std::int64_t{concurrency} << std::int64_t{max_parked} << std::int64_t{batch};
-  digest << std::string_view(std::to_string(rate_limit)) << static_cast<std::int64_t>(order);
-  digest << std::int64_t{retry_on_timeout} << ignore_media_types << ignore_actions << std::string_view(from);
-  digest << std::string_view(was) << std::string_view(ca) << std::string_view(certificate) << std::string_view(key);
-  digest << std::int64_t{insecure_skip_verify};
+  digest << name << type << url << format << source << disabled << headers << timeout << threshold << backoff
+         << max_backoff << max_retry_after << max_retries.has_value() << max_retries.value_or(0) << max_age;
+  digest << concurrency << max_parked << batch << std::to_string(rate_limit) << static_cast<int>(order);
+  digest << retry_on_timeout << only << ignore << images_only << collapse << debounce << hmac_secret << hmac_header;
+  digest << from << was << ca << certificate << key << insecure_skip_verify;
+  if (kafka) digest << *kafka;
+  if (ci) digest << *ci;
+  if (audit) digest << *audit;
   return digest.Hex();
+}
+
+bool Config::audits() const {
+  return std::ranges::any_of(endpoints, [](const Endpoint& e) { return e.type == "audit" && !e.disabled; });
 }
 
 std::vector<std::string> NeedsRestart(const Config& before, const Config& after) {

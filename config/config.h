@@ -9,9 +9,10 @@
 #include <utility>
 #include <vector>
 
+#include "config/destinations.h"
+
 namespace portcall::config {
 
-using Millis = std::chrono::milliseconds;
 using HeaderList = std::vector<std::pair<std::string, std::string>>;  // repeated names for several values
 
 // What the operator asked for: validated, immutable, with every default filled in.
@@ -70,7 +71,8 @@ struct EventsConfig {
 enum class Order { kRepository, kStrict, kNone };
 
 struct Endpoint {
-  std::string name, type = "webhook", url, format = "docker-v1";
+  std::string name, type = "webhook", url, format = "docker-v1";  // url: of other types what may be shown of the place
+  std::string source;  // notifications.source, else the host of http.host; empty: neither is set
   bool disabled = false;
   HeaderList headers;
   Millis timeout{10'000};
@@ -82,13 +84,29 @@ struct Endpoint {
   double rate_limit = 0;  // requests a second, 0: none
   Order order = Order::kRepository;
   bool retry_on_timeout = true;
-  std::vector<std::string> ignore_media_types, ignore_actions;
+  Selection only, ignore;
+  // Only pushes of images and indexes that change what a tag points to: no signatures, attestations, SBOMs, caches, no
+  // push of what the tag names already. The default of CI systems and of the formats that image updaters read.
+  bool images_only = false;
+  // Later pushes of a tag replace one that waits (DELIVERY.md §4); debounce: how long the first one waits for them.
+  bool collapse = false;
+  Millis debounce{0};
+  std::string hmac_secret, hmac_header = "X-Signature";  // sha256=<hex HMAC of the body>; secret empty: none
+  std::shared_ptr<const KafkaConfig> kafka;              // of that type, else null
+  std::shared_ptr<const CiConfig> ci;
+  std::shared_ptr<const AuditConfig> audit;
   std::string from = "latest";       // latest, earliest, or an RFC 3339 time
   std::string was;                   // the name it had
   std::string ca, certificate, key;  // TLS of the receiver
   bool insecure_skip_verify = false;
   // What identifies the entry's content; changes when any key does.
   std::string fingerprint() const;
+};
+
+// What is recorded for the audit log beyond pushes, pulls, mounts and deletes.
+struct AuditPolicy {
+  bool strict = false;   // no request succeeds whose event is not on disk: pulls wait for theirs
+  bool refused = false;  // 401, 403, 405 and 429 become events
 };
 
 struct HealthCheck {
@@ -107,6 +125,9 @@ struct Config {
   HttpConfig http;
   EventsConfig events;
   std::vector<Endpoint> endpoints;
+  std::string source;  // notifications.source, else the host of http.host
+  AuditPolicy audit;
+  bool audits() const;  // an endpoint of type audit is there and not disabled
   std::vector<HealthCheck> health;
   std::size_t catalog_max_entries = 1000, tags_max = 1000;
   bool manifest_urls_allowed = false;  // validation.manifests.urls with an allow list or validation.disabled

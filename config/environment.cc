@@ -15,10 +15,10 @@ namespace portcall::config {
 namespace {
 
 constexpr std::string_view kPrefix = "REGISTRY_";
-constexpr std::array<std::string_view, 20> kTopLevel{
+constexpr std::array<std::string_view, 21> kTopLevel{
     "log",           "loglevel", "storage",  "auth",      "middleware", "http",       "notifications",
     "redis",         "health",   "catalog",  "proxy",     "tags",       "validation", "reporting",
-    "compatibility", "policy",   "database", "profiling", "gc",         "store"};
+    "compatibility", "policy",   "database", "profiling", "gc",         "store",      "audit"};
 
 std::string Lower(std::string_view text) {
   std::string lower(text);

@@ -67,7 +67,8 @@ Loaded Parse(const std::string& text, const std::string& name, const std::map<st
   ReadLog(sections, config->log);
   ReadStorage(sections, config->storage);
   ReadHttp(sections, config->http);
-  ReadNotifications(sections, config->events, config->endpoints);
+  ReadNotifications(sections, *config);
+  ReadAuditPolicy(sections, *config);
   ReadHealth(sections, config->health);
   ReadOthers(sections, *config);
   sections.Finish();

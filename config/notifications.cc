@@ -1,11 +1,12 @@
 #include <algorithm>
-#include <array>
-#include <charconv>
+#include <memory>
 #include <set>
 
 #include "config/address.h"
+#include "config/endpoint.h"
 #include "config/sections.h"
 #include "config/values.h"
+#include "runtime/http/url.h"
 
 namespace portcall::config {
 namespace {
@@ -47,120 +48,6 @@ void ReadEvents(Section& notifications, EventsConfig& events) {
   section.Finish();
 }
 
-void ReadFilters(Section& section, Endpoint& endpoint) {
-  section.Read("ignoredmediatypes", endpoint.ignore_media_types);
-  Section ignore = section.Sub("ignore");
-  std::vector<std::string> more;
-  ignore.Read("mediatypes", more);
-  for (std::string& type : more) {
-    auto& types = endpoint.ignore_media_types;
-    if (std::find(types.begin(), types.end(), type) == types.end()) types.push_back(std::move(type));
-  }
-  ignore.Read("actions", endpoint.ignore_actions);
-  constexpr std::array<std::string_view, 4> kActions{"pull", "push", "mount", "delete"};
-  for (const std::string& action : endpoint.ignore_actions) {
-    if (std::find(kActions.begin(), kActions.end(), action) != kActions.end()) continue;
-    std::string_view near = Nearest(action, kActions);
-    ignore.Error("actions", Quoted(action) + " is no action: pull, push, mount, delete" +
-                                (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
-  }
-  ignore.Finish();
-}
-
-void ReadMaxRetries(Section& section, Endpoint& endpoint) {
-  if (!section.Has("maxretries")) return;
-  std::int64_t retries = -1;
-  section.ReadWhole("maxretries", -1'000'000'000, 1'000'000'000, retries);
-  if (retries == 0) section.Warn("maxretries", "0 means the default here as in GitLab's registry: no limit but maxage");
-  if (retries > 0) endpoint.max_retries = static_cast<int>(retries);
-}
-
-void ReadPolicy(Section& section, Endpoint& endpoint) {
-  section.Read("timeout", endpoint.timeout);
-  std::int64_t threshold = endpoint.threshold;
-  section.ReadWhole("threshold", -1'000'000'000, 1'000'000'000, threshold);
-  if (threshold > 0) endpoint.threshold = static_cast<int>(threshold);
-  section.Read("backoff", endpoint.backoff);
-  section.Read("maxbackoff", endpoint.max_backoff);
-  if (endpoint.max_backoff < endpoint.backoff) {
-    if (section.Has("maxbackoff")) {
-      section.Error("maxbackoff", "is shorter than backoff (" + ShowDuration(endpoint.backoff) + ")");
-    }
-    endpoint.max_backoff = endpoint.backoff;
-  }
-  ReadMaxRetries(section, endpoint);
-  section.Read("maxage", endpoint.max_age);
-  section.Read("maxretryafter", endpoint.max_retry_after);
-  section.Read("concurrency", 1, 1024, endpoint.concurrency);
-  section.Read("maxparked", 1, 1'000'000, endpoint.max_parked);
-  section.Read("batch", 1, 1000, endpoint.batch);
-  if (endpoint.batch > 1)
-    section.Error("batch", "requests of several events are not made yet: leave it out, or write 1");
-  if (const Value* rate = section.Get("ratelimit")) {
-    double value = 0;
-    auto end = rate->text.data() + rate->text.size();
-    auto [stop, failure] = std::from_chars(rate->text.data(), end, value, std::chars_format::fixed);
-    bool number = rate->kind == Value::Kind::kScalar && !rate->quoted && failure == std::errc() && stop == end;
-    if (!number || !(value >= 0 && value <= 1e6)) {
-      section.Error("ratelimit", "is a number of requests a second, 0 for no limit");
-    } else {
-      endpoint.rate_limit = value;
-    }
-  }
-  std::string order = "repository";
-  section.ReadChoice("order", {"repository", "strict", "none"}, order);
-  endpoint.order = order == "strict" ? Order::kStrict : order == "none" ? Order::kNone : Order::kRepository;
-  section.Read("retryontimeout", endpoint.retry_on_timeout);
-  constexpr std::string_view kNothingDropped = "events wait on disk, and none is dropped to make room";
-  section.Ignore("queuesizelimit", kNothingDropped);
-  section.Ignore("queuepurgetimeout", "what is pending at shutdown stays on disk and is sent after the restart");
-}
-
-void ReadUrl(Section& section, Endpoint& endpoint) {
-  section.Read("url", endpoint.url);
-  const Value* node = section.Get("url");
-  if (node == nullptr) return section.Error("url", "is missing: write url: https://host/path");
-  if (node->kind != Value::Kind::kScalar) return;
-  if (std::string why = WhyBadUrl(endpoint.url); !why.empty()) section.Error("url", why);
-}
-
-void ReadTls(Section& section, Endpoint& endpoint) {
-  Section tls = section.Sub("tls");
-  tls.ReadFile("ca", endpoint.ca);
-  tls.ReadFile("certificate", endpoint.certificate);
-  tls.ReadFile("key", endpoint.key);
-  if (endpoint.certificate.empty() != endpoint.key.empty()) {
-    tls.Error(endpoint.key.empty() ? "certificate" : "key",
-              "certificate and key belong together: " + std::string(endpoint.key.empty() ? "key" : "certificate") +
-                  " is missing");
-  }
-  tls.Read("insecureskipverify", endpoint.insecure_skip_verify);
-  if (endpoint.insecure_skip_verify) {
-    tls.Warn("insecureskipverify",
-             "anybody between here and the receiver can read and change what is sent; name its CA in ca");
-  }
-  tls.Finish();
-}
-
-Endpoint ReadEndpoint(Section& section) {
-  Endpoint endpoint;
-  section.Read("name", endpoint.name);
-  section.Read("disabled", endpoint.disabled);
-  section.ReadChoice("type", {"webhook"}, endpoint.type);
-  section.ReadChoice("format", {"docker-v1", "docker-v2"}, endpoint.format);
-  ReadUrl(section, endpoint);
-  section.ReadHeaders("headers", endpoint.headers);
-  ReadPolicy(section, endpoint);
-  ReadFilters(section, endpoint);
-  section.Read("from", endpoint.from);
-  if (endpoint.from != "latest" && endpoint.from != "earliest" && !IsRfc3339(endpoint.from)) {
-    section.Error("from", Quoted(endpoint.from) + "; it may be latest, earliest or a time like 2026-01-31T08:00:00Z");
-  }
-  section.Read("was", endpoint.was);
-  ReadTls(section, endpoint);
-  return endpoint;
-}
-
 // The name is an endpoint's identity: cursor, dead letters and metrics hang on it.
 void CheckName(Section& section, const Endpoint& endpoint, std::set<std::string>& names) {
   const std::string& name = endpoint.name;
@@ -191,25 +78,106 @@ void CheckFormerNames(Section& section, const std::vector<Endpoint>& endpoints, 
   }
 }
 
+// The name under which this registry is known: what is published carries it, never that of a host or a pod.
+void ReadSource(Section& section, Config& config) {
+  if (const auto host = http::ParseUrl(config.http.host)) config.source = host->host_header();
+  section.Read("source", config.source);
+  if (!section.Has("source")) return;
+  const std::string& source = config.source;
+  const bool plain = std::ranges::all_of(source, [](char c) { return c > 0x20 && c < 0x7f && c != '"' && c != '\\'; });
+  if (source.find("://") != std::string::npos) {
+    section.Error("source", "is a URL: write the name alone, like registry.example.com");
+  } else if (source.find_first_of("/?#@") != std::string::npos) {
+    section.Error("source", Quoted(source) + " is more than a name: write it like registry.example.com");
+  } else if (source.empty() || source.size() > 255 || !plain) {
+    section.Error("source", Quoted(source) + " is no name: write it like registry.example.com");
+  }
+}
+
+// Two writers of one chain of records would break it.
+void CheckAudits(Section& section, std::vector<Endpoint>& endpoints) {
+  std::set<std::string> directories;
+  const bool anchored = std::ranges::any_of(
+      endpoints, [](const Endpoint& e) { return e.type != "audit" && !e.disabled && AsksFor(e, "checkpoint"); });
+  for (Endpoint& endpoint : endpoints) {
+    if (endpoint.audit == nullptr) continue;
+    const std::string& directory = endpoint.audit->directory;
+    if (!directory.empty() && !directories.insert(directory).second) {
+      section.Error("endpoints", "directory: " + Quoted(directory) + " stands at two endpoints; each needs its own");
+    }
+    if (anchored) {
+      auto publishing = std::make_shared<AuditConfig>(*endpoint.audit);
+      publishing->publish = true;
+      endpoint.audit = std::move(publishing);
+    } else if (!endpoint.disabled && section.report().strictness() == Strictness::kCheck) {
+      section.Warn("endpoints", "nobody outside holds the checkpoints of " + Quoted(endpoint.name) +
+                                    ", so whoever can write its folder can cut its end unseen: let another endpoint "
+                                    "take only: {actions: [checkpoint]}, with format: cloudevents");
+    }
+  }
+}
+
+void CheckSources(Section& section, const Config& config) {
+  if (!config.source.empty() || section.report().strictness() != Strictness::kCheck) return;
+  std::string names;
+  for (const Endpoint& endpoint : config.endpoints) {
+    if (NeedsSource(endpoint)) names += (names.empty() ? "" : ", ") + Quoted(endpoint.name);
+  }
+  if (names.empty()) return;
+  section.Warn("source", "is missing, and so is http.host: what " + names +
+                             " gets does not say which registry it is from; write source: registry.example.com");
+}
+
 }  // namespace
 
-void ReadNotifications(Section& root, EventsConfig& events, std::vector<Endpoint>& endpoints) {
+void ReadNotifications(Section& root, Config& config) {
   Section section = root.Sub("notifications", UnknownKeys::kRefused);
-  ReadEvents(section, events);
+  ReadEvents(section, config.events);
+  ReadSource(section, config);
+  std::vector<Endpoint>& endpoints = config.endpoints;
   std::set<std::string> names;
   bool other_order = false;
   section.ForEach("endpoints", [&](Section& entry) {
-    endpoints.push_back(ReadEndpoint(entry));
+    endpoints.push_back(ReadEndpoint(entry, config.source));
     CheckName(entry, endpoints.back(), names);
-    other_order = other_order || (!entry.Has("order") && !entry.Has("concurrency"));
+    const bool webhook = endpoints.back().type == "webhook";
+    other_order = other_order || (webhook && !entry.Has("order") && !entry.Has("concurrency"));
   });
   CheckFormerNames(section, endpoints, names);
+  CheckAudits(section, endpoints);
+  CheckSources(section, config);
   section.Ignore("fanouttimeout", "an event is on disk before the push is answered, and survives a stop");
   section.Finish();
   if (other_order && root.report().strictness() == Strictness::kCheck) {
     section.Warn("endpoints",
                  "events of one repository go in order, repositories side by side (order: repository, "
                  "concurrency: 32); Distribution sent one at a time (order: strict, concurrency: 1)");
+  }
+}
+
+// `audit: strict`, or a map.
+void ReadAuditPolicy(Section& root, Config& config) {
+  AuditPolicy& audit = config.audit;
+  const Value* node = root.Get("audit");
+  if (node == nullptr) return;
+  if (node->kind == Value::Kind::kScalar) {
+    std::string word;
+    root.ReadChoice("audit", {"strict"}, word);
+    audit.strict = word == "strict";
+  } else {
+    Section section = root.Sub("audit", UnknownKeys::kRefused);
+    section.Read("strict", audit.strict);
+    section.Read("refused", audit.refused);
+    section.Finish();
+  }
+  if (audit.strict && config.events.pull == PullEvents::kOff) {
+    root.Error("audit", "strict records every request, and notifications.events.pull: off records no pull");
+  }
+  const bool taken = config.audits() || std::ranges::any_of(config.endpoints, [](const Endpoint& endpoint) {
+                       return !endpoint.disabled && AsksFor(endpoint, "refused");
+                     });
+  if (audit.refused && !taken && root.report().strictness() == Strictness::kCheck) {
+    root.Warn("audit", "refused requests are recorded, and no endpoint takes them: add one with type: audit");
   }
 }
 

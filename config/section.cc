@@ -47,7 +47,15 @@ std::string Listed(std::initializer_list<std::string_view> words) {
   return text;
 }
 
+constexpr std::string_view kHeaderNames =
+    "a header's name may hold letters, digits and dashes, without blanks or colons";
+
 }  // namespace
+
+std::string WhyBadHeaderName(std::string_view name) {
+  if (!IsToken(name)) return std::string(kHeaderNames);
+  return IsFraming(name) ? "every request says this for itself: choose another header" : "";
+}
 
 Section::Section(Report& report, const Value& root) : Section(report, &root, root.place, "", UnknownKeys::kDoubted) {}
 
@@ -177,8 +185,7 @@ void Section::ReadHeaders(std::string_view key, HeaderList& out) {
 void Section::ReadHeader(const std::string& path, const Member& member, HeaderList& out) {
   if (!IsToken(member.key)) {
     // The name is not shown: it may be a value whose name was forgotten.
-    return report_.Error(member.place, path,
-                         "a header's name may hold letters, digits and dashes, without blanks or colons");
+    return report_.Error(member.place, path, std::string(kHeaderNames));
   }
   std::string name = path + "." + member.key.substr(0, 60);
   if (IsFraming(member.key)) {

@@ -15,6 +15,9 @@ namespace portcall::config {
 
 enum class UnknownKeys { kRefused, kDoubted };  // kRefused inside notifications and our own sections
 
+// What keeps a name from being that of a header of ours; empty: nothing.
+std::string WhyBadHeaderName(std::string_view name);
+
 // One map of the file while it is read: the typed readers leave `out` alone when the key is absent or null, and report
 // what does not fit. Finish() reports the keys that nobody asked for. Lives no longer than the nodes and the report.
 class Section {

@@ -9,7 +9,8 @@ namespace portcall::config {
 void ReadLog(Section& root, LogConfig& log);
 void ReadStorage(Section& root, StorageConfig& storage);
 void ReadHttp(Section& root, HttpConfig& http);
-void ReadNotifications(Section& root, EventsConfig& events, std::vector<Endpoint>& endpoints);
+void ReadNotifications(Section& root, Config& config);  // http was read
+void ReadAuditPolicy(Section& root, Config& config);    // notifications were read
 void ReadHealth(Section& root, std::vector<HealthCheck>& health);
 // version, catalog, tags, validation, and what other registries have: auth, proxy, middleware, redis, database, …
 void ReadOthers(Section& root, Config& config);

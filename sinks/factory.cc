@@ -9,4 +9,9 @@ Result<std::unique_ptr<Sink>> MakeSink(const config::Endpoint& endpoint, const S
   return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": unknown type '" + endpoint.type + "'");
 }
 
+Result<void> CheckSink(const config::Endpoint& endpoint, const Surroundings& around) {
+  const auto made = MakeSink(endpoint, around);
+  return made ? Result<void>() : Result<void>(made.error());
+}
+
 }  // namespace portcall::sinks

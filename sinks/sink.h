@@ -16,10 +16,11 @@ namespace portcall::sinks {
 
 // How one attempt ended (DELIVERY.md §4). The policy on it lives in the broker.
 enum class Verdict {
-  kDelivered,  // settled: 2xx, or the delivery report
-  kFailed,     // the endpoint's failure: anything else, no answer in time
-  kRejected,   // the event's fault: 400, 413, 415, 422
-  kGone,       // 410: pause the endpoint
+  kDelivered,      // settled: 2xx, or the delivery report
+  kFailed,         // the endpoint's failure: anything else, no answer in time
+  kRejected,       // the event's fault: 400, 413, 415, 422
+  kUndeliverable,  // no repetition can help: dead letter at once, `error` says why
+  kGone,           // 410: pause the endpoint
 };
 
 struct Outcome {
@@ -42,13 +43,17 @@ struct Batch {
 
 // What a sink can take at a time.
 struct Capacity {
-  std::size_t window = 32;       // attempts in flight
-  std::size_t batch = 1;         // events in an attempt
-  bool pipelines_lanes = false;  // several events of one lane in flight, order kept by the sink itself
+  std::size_t window = 32;             // attempts in flight
+  std::size_t window_bytes = 4 << 20;  // of events in flight and waiting for it, about
+  std::size_t batch = 1;               // events in an attempt
+  // Several events of one lane in flight. The sink itself keeps their order: where it reports one as failed, later ones
+  // of its lane that it delivers nevertheless may be sent again, but none was accepted without those before it.
+  bool pipelines_lanes = false;
 };
 
 // One destination. It makes one attempt and says how it ended: never retries, never sleeps, never throws, never touches
-// the store. It lives on one loop and must outlive its attempts. Every attempt ends within the endpoint's timeout.
+// the store. It lives on one loop and must outlive its attempts. Every attempt ends within the endpoint's timeout,
+// except where the sink's own queue keeps it until the destination is back (Kafka), which Trouble() then tells.
 class Sink {
  public:
   virtual ~Sink() = default;
@@ -56,6 +61,12 @@ class Sink {
   virtual Task<Outcome> Deliver(Batch batch) = 0;
   // Shutdown: attempts under way end now, as failed.
   virtual void Abort() = 0;
+  // The last call, once no attempt is under way, before the sink is destroyed: what it ends in an orderly way, such as a
+  // closing checkpoint or a library's threads. Takes a few seconds at most.
+  virtual Task<> Close() { co_return; }
+  // What is wrong with the destination while attempts wait for it instead of failing; one line, no secrets; empty:
+  // nothing is known to be wrong.
+  virtual std::string Trouble() const { return {}; }
 };
 
 }  // namespace portcall::sinks

@@ -4,14 +4,11 @@
 
 #include "runtime/bytes.h"
 #include "runtime/clock.h"
-#include "sinks/formats/docker.h"
+#include "sinks/http_answer.h"
 #include "sinks/retry_after.h"
 
 namespace portcall::sinks {
 namespace {
-
-constexpr std::string_view kUserAgent = "Portcall/0.1.0";
-constexpr std::size_t kKeepAnswer = 4096;
 
 bool IsToken(std::string_view name) {
   constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
@@ -48,7 +45,29 @@ Result<void> CheckHeaders(const config::Endpoint& endpoint, runtime::Log& log) {
     if (IsOurs(name))
       log.Warn("header has no effect: it belongs to the connection", {{"endpoint", endpoint.name}, {"header", name}});
   }
+  if (endpoint.hmac_secret.empty()) return {};
+  const std::string& name = endpoint.hmac_header;
+  if (!IsToken(name) || IsOurs(name) || http::EqualsIgnoreCase(name, "Content-Type")) {
+    return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": '" + name + "' cannot carry the body's HMAC");
+  }
+  if (Configured(endpoint.headers, name)) {
+    return Error(Errc::kInvalid,
+                 "endpoint " + endpoint.name + ": header " + name + " carries the body's HMAC, and is configured too");
+  }
   return {};
+}
+
+// What the redactor must know: a receiver that has the HMAC's secret may show it in its answer.
+config::HeaderList SecretsOf(const config::Endpoint& endpoint) {
+  config::HeaderList secrets = endpoint.headers;
+  secrets.emplace_back("hmac-secret", endpoint.hmac_secret);
+  return secrets;
+}
+
+// The form of GitHub's X-Hub-Signature-256 and of Flux's X-Signature.
+std::string SignatureOf(std::string_view secret, std::string_view body) {
+  const std::string mac = runtime::HmacSha256(secret, body);
+  return "sha256=" + runtime::Hex({reinterpret_cast<const unsigned char*>(mac.data()), mac.size()});
 }
 
 // Request line and fields. Configured fields come on top of Content-Type, as Distribution appends them.
@@ -70,32 +89,15 @@ std::string MakeHead(const config::Endpoint& endpoint, const http::Url& url, std
   return head;
 }
 
-Verdict VerdictOf(int status) {
-  if (status >= 200 && status < 300) return Verdict::kDelivered;
-  switch (status) {
-    case 400:
-    case 413:
-    case 415:
-    case 422:
-      return Verdict::kRejected;
-    case 410:
-      return Verdict::kGone;
-    default:
-      return Verdict::kFailed;
-  }
-}
-
-// From the number alone: a receiver's own phrase would be a metric's label without bound.
-std::string StatusText(int status) {
-  std::string text = std::to_string(status);
-  if (const std::string_view reason = http::ReasonOf(status); !reason.empty()) text.append(" ").append(reason);
-  return text;
-}
-
 }  // namespace
 
 Webhook::Webhook(const config::Endpoint& endpoint, const http::Url& url)
-    : timeout_(endpoint.timeout), resend_on_stale_(endpoint.retry_on_timeout), redactor_(endpoint.headers, url) {
+    : timeout_(endpoint.timeout),
+      resend_on_stale_(endpoint.retry_on_timeout),
+      source_(endpoint.source),
+      hmac_secret_(endpoint.hmac_secret),
+      hmac_header_(endpoint.hmac_header),
+      redactor_(SecretsOf(endpoint), url) {
   capacity_.window = static_cast<std::size_t>(std::max(1, endpoint.concurrency));
   capacity_.batch = static_cast<std::size_t>(std::max(1, endpoint.batch));
 }
@@ -106,15 +108,11 @@ Result<std::unique_ptr<Sink>> Webhook::Make(const config::Endpoint& endpoint, co
   if (auto checked = CheckHeaders(endpoint, around.log); !checked) return Error(checked.error());
 
   std::unique_ptr<Webhook> sink(new Webhook(endpoint, *url));
-  if (endpoint.format == "docker-v1") {
-    sink->format_ = &DockerEnvelopeV1;
-    sink->head_ = MakeHead(endpoint, *url, kDockerV1);
-  } else if (endpoint.format == "docker-v2") {
-    sink->format_ = &DockerEnvelopeV2;
-    sink->head_ = MakeHead(endpoint, *url, kDockerV2);
-  } else {
+  sink->format_ = FindFormat(endpoint.format);
+  if (sink->format_ == nullptr) {
     return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": unknown format '" + endpoint.format + "'");
   }
+  sink->head_ = MakeHead(endpoint, *url, sink->format_->content_type);
 
   http::ClientOptions options;
   if (url->tls()) {
@@ -134,10 +132,14 @@ Capacity Webhook::capacity() const { return capacity_; }
 Task<Outcome> Webhook::Deliver(Batch batch) {
   const runtime::Clock& clock = runtime::SystemClock();
   const auto started = clock.Ticks();
-  const std::string body = format_(batch.events);
+  const Encoded encoded = format_->encode(batch.events, source_);
+  std::string head = head_ + encoded.fields;
+  if (!hmac_secret_.empty()) {
+    head.append(hmac_header_).append(": ").append(SignatureOf(hmac_secret_, encoded.body)).append("\r\n");
+  }
   Outcome outcome;
   outcome.maybe_received = false;
-  const http::Outgoing request{head_, body, resend_on_stale_, &outcome.maybe_received};
+  const http::Outgoing request{head, encoded.body, resend_on_stale_, &outcome.maybe_received};
   Result<http::Incoming> answer = co_await client_->Send(request, timeout_);
   if (answer) {
     outcome = Judge(std::move(*answer));  // maybe_received again: there is an answer

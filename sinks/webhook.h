@@ -5,12 +5,14 @@
 #include "config/config.h"
 #include "runtime/http/client.h"
 #include "sinks/factory.h"
+#include "sinks/formats/format.h"
 #include "sinks/redactor.h"
 #include "sinks/sink.h"
 
 namespace portcall::sinks {
 
-// POSTs an envelope to a URL, one attempt per request. The head is the same for all attempts and made once.
+// POSTs an event in its endpoint's format to a URL, one attempt per request. What is the same in every head is made
+// once; an event's own header lines and the body's HMAC come after it.
 class Webhook final : public Sink {
  public:
   // kInvalid: the URL, a header or the TLS files; says which, never the value of a header.
@@ -21,15 +23,14 @@ class Webhook final : public Sink {
   void Abort() override { client_->Abort(); }
 
  private:
-  using Format = std::string (*)(std::span<const store::EventPtr>);
   Webhook(const config::Endpoint& endpoint, const http::Url& url);
   Outcome Judge(http::Incoming answer) const;
 
   Capacity capacity_;
   std::chrono::milliseconds timeout_;
   bool resend_on_stale_;
-  Format format_ = nullptr;
-  std::string head_;
+  const Format* format_ = nullptr;
+  std::string source_, head_, hmac_secret_, hmac_header_;
   Redactor redactor_;
   std::unique_ptr<http::Client> client_;
 };

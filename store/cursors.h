@@ -82,17 +82,21 @@ bool DropDead(Tx& tx, std::int64_t id);  // one dead letter; false: there is non
 // The attempts recorded under exactly this seq, oldest first.
 std::vector<AttemptRow> ListAttempts(Snapshot& s, std::int64_t cursor, Seq seq, std::size_t limit);
 // Keeps attempts younger than `before` and at most `rows`; dead letters younger than `dead_before` and `dead_bytes`.
-std::size_t TrimHistory(Tx& tx, std::int64_t attempts_before, std::int64_t rows, std::int64_t dead_before,
-                        std::int64_t dead_bytes, std::size_t limit);
+struct Trimmed {
+  std::size_t attempts = 0, dead = 0;  // rows that went
+};
+Trimmed TrimHistory(Tx& tx, std::int64_t attempts_before, std::int64_t rows, std::int64_t dead_before,
+                    std::int64_t dead_bytes, std::size_t limit);
 
 // What is remembered of an endpoint beyond its cursors.
 struct EndpointState {
   std::string name;
   bool paused = false;
   std::string reason;       // why it is paused
-  std::string fingerprint;  // of the entry that was paused: a changed entry resumes
+  std::string fingerprint;  // of its entry as it was last started, or paused: a changed entry resumes
 };
 std::optional<EndpointState> FindEndpoint(Snapshot& s, std::string_view name);
+std::optional<EndpointState> FindEndpoint(Tx& tx, std::string_view name);
 void PutEndpoint(Tx& tx, const EndpointState& state);
 
 }  // namespace portcall::store

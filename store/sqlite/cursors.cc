@@ -240,17 +240,29 @@ std::vector<AttemptRow> ListAttempts(Snapshot& s, std::int64_t cursor, Seq seq, 
   return rows;
 }
 
-std::size_t TrimHistory(Tx& tx, std::int64_t attempts_before, std::int64_t rows, std::int64_t dead_before,
-                        std::int64_t dead_bytes, std::size_t limit) {
-  const std::size_t gone = TrimAttempts(tx.connection(), attempts_before, rows, limit);
-  return gone + TrimDead(tx.connection(), dead_before, dead_bytes, limit - gone);
+Trimmed TrimHistory(Tx& tx, std::int64_t attempts_before, std::int64_t rows, std::int64_t dead_before,
+                    std::int64_t dead_bytes, std::size_t limit) {
+  Trimmed gone;
+  gone.attempts = TrimAttempts(tx.connection(), attempts_before, rows, limit);
+  gone.dead = TrimDead(tx.connection(), dead_before, dead_bytes, limit - gone.attempts);
+  return gone;
 }
 
-std::optional<EndpointState> FindEndpoint(Snapshot& s, std::string_view name) {
-  Query query(s.connection(), kEndpoint, name);
+namespace {
+
+std::optional<EndpointState> ReadEndpoint(Connection& connection, std::string_view name) {
+  Query query(connection, kEndpoint, name);
   if (!query.Step()) return std::nullopt;
   return EndpointState{query.String(0), query.Int(1) != 0, query.String(2), query.String(3)};
 }
+
+}  // namespace
+
+std::optional<EndpointState> FindEndpoint(Snapshot& s, std::string_view name) {
+  return ReadEndpoint(s.connection(), name);
+}
+
+std::optional<EndpointState> FindEndpoint(Tx& tx, std::string_view name) { return ReadEndpoint(tx.connection(), name); }
 
 void PutEndpoint(Tx& tx, const EndpointState& state) {
   Query(tx.connection(), kPutEndpoint, state.name, state.paused, state.reason, state.fingerprint).Run();

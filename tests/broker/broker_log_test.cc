@@ -32,7 +32,7 @@ class BrokerLogTest : public ::testing::Test {
 TEST_F(BrokerLogTest, AnOutageIsToldFromItsStartToItsEnd) {
   world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(); });
   auto entry = world_.Entry("hook");
-  entry.ignore_actions = {"pull"};
+  entry.ignore.actions = {"pull"};
   // Timers do not follow a shifted clock; whatever is appended wakes the endpoint.
   const auto until = [this](const std::function<bool()>& condition) {
     return world_.Eventually([&] {

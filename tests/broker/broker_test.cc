@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <set>
 
@@ -166,7 +167,7 @@ TEST_F(BrokerTest, AChangedFilterIsCountedAnew) {
   world_.Append("a", 40);
   world_.Append("b", 60, store::Action::kPull);
   ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").pending == 100; }));
-  entry.ignore_actions = {"pull"};
+  entry.ignore.actions = {"pull"};
   ASSERT_TRUE(world_.Apply({entry}));
   EXPECT_TRUE(world_.Eventually([&] {
     const EndpointStatus status = world_.StatusOf("hook");
@@ -174,22 +175,111 @@ TEST_F(BrokerTest, AChangedFilterIsCountedAnew) {
   }));
 }
 
-// Prints how fast a backlog drains into a sink that answers at once; PORTCALL_EVENTS sets its size.
-TEST_F(BrokerTest, DrainsABacklog) {
-  const char* wanted = std::getenv("PORTCALL_EVENTS");
-  const int events = wanted == nullptr ? 20'000 : std::atoi(wanted);
-  world_.receiver("hook").Hold(true);
-  auto entry = world_.Entry("hook");
-  ASSERT_TRUE(world_.Start({entry}));
-  for (int i = 0; i < events; i += 100) world_.Append("repo" + std::to_string(i / 100 % 100), 100);
-  const auto begin = std::chrono::steady_clock::now();
-  world_.receiver("hook").Hold(false);
-  ASSERT_TRUE(world_.receiver("hook").Await(static_cast<std::size_t>(events), std::chrono::seconds(60)));
-  ASSERT_TRUE(world_.Eventually([&] { return world_.Cursors().front().settled_through == events; }));
-  const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
-  RecordProperty("events_per_second", static_cast<int>(events / took.count()));
-  std::printf("%d events in %.3f s: %.0f/s\n", events, took.count(), events / took.count());
+TEST_F(BrokerTest, APipelinedSinkGetsALaneInOrderAndAtOnce) {
+  ASSERT_TRUE(world_.Start({world_.Pipelined("stream")}));
+  world_.Append("repo", 3'000);
+  ASSERT_TRUE(world_.receiver("stream").Await(3'000));
+  EXPECT_TRUE(std::ranges::is_sorted(world_.receiver("stream").accepted()));
+  world_.receiver("stream").Hold(true);
+  world_.Append("repo", 3'000);
+  EXPECT_TRUE(world_.Eventually([&] { return world_.StatusOf("stream").in_flight == 3'000; }));
+  world_.receiver("stream").Hold(false);
+  EXPECT_TRUE(world_.Eventually([&] { return world_.Cursors().front().settled_through == 6'000; }));
 }
+
+TEST_F(BrokerTest, WhatNoRepetitionCanHelpIsADeadLetterAtOnce) {
+  world_.receiver("stream").Set([](const store::Event& e) {
+    if (e.seq != 2) return Receiver::Accept();
+    sinks::Outcome outcome;
+    outcome.verdict = sinks::Verdict::kUndeliverable;
+    outcome.error = "message too large";
+    return outcome;
+  });
+  ASSERT_TRUE(world_.Start({world_.Pipelined("stream")}));
+  world_.Append("repo", 3);
+  ASSERT_TRUE(world_.Eventually([&] { return world_.Dead("stream").size() == 1; }));
+  EXPECT_EQ(world_.Dead("stream").front().reason, "undeliverable: message too large");
+  EXPECT_TRUE(world_.Eventually([&] { return world_.Cursors().front().settled_through == 3; }));
+}
+
+TEST_F(BrokerTest, TroubleOfASinkIsShown) {
+  world_.receiver("stream").Hold(true);
+  world_.receiver("stream").SetTrouble("no broker answers");
+  ASSERT_TRUE(world_.Start({world_.Pipelined("stream")}));
+  world_.Append("repo");
+  EXPECT_TRUE(world_.Eventually([&] { return world_.StatusOf("stream").reason == "no broker answers"; }));
+  world_.receiver("stream").SetTrouble("");
+  EXPECT_TRUE(world_.Eventually([&] { return world_.StatusOf("stream").reason.empty(); }));
+  world_.receiver("stream").Hold(false);
+}
+
+TEST_F(BrokerTest, OnlyTheNewestPushOfATagStartsAPipeline) {
+  auto entry = world_.Entry("ci");
+  entry.collapse = true;
+  entry.debounce = std::chrono::seconds(5);
+  ASSERT_TRUE(world_.Start({entry}));
+  for (int i = 0; i < 20; ++i) {
+    for (const char* tag : {"v1", "v2"}) {
+      world_.tag = tag;
+      world_.Append("app");
+    }
+  }
+  ASSERT_TRUE(world_.Eventually([&] { return world_.Cursors().front().settled_through == 40; }));
+  world_.Stop();  // what waits is stored with its due time
+  EXPECT_TRUE(world_.receiver("ci").accepted().empty());
+  ASSERT_TRUE(world_.Start({entry}));
+  ASSERT_TRUE(world_.receiver("ci").Await(2));
+  EXPECT_TRUE(world_.Eventually([&] { return world_.StatusOf("ci").pending == 0; }));
+  auto accepted = world_.receiver("ci").accepted();
+  std::ranges::sort(accepted);
+  EXPECT_EQ(accepted, (std::vector<store::Seq>{39, 40}));
+  EXPECT_NE(world_.Metrics().find("portcall_notifications_superseded_total{endpoint=\"ci\"} 38"), std::string::npos);
+}
+
+TEST_F(BrokerTest, AfterAnOutageTheNewestOfEachTagIsSentOnce) {
+  world_.receiver("ci").Set([](const store::Event&) { return Receiver::Fail(); });
+  auto entry = world_.Entry("ci");
+  entry.collapse = true;
+  entry.threshold = 1;
+  entry.backoff = entry.max_backoff = std::chrono::seconds(2);
+  ASSERT_TRUE(world_.Start({entry}));
+  world_.tag = "v1";
+  world_.Append("app");
+  ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("ci").breaker == BreakerState::kOpen; }));
+  world_.receiver("ci").Set(nullptr);
+  for (int i = 0; i < 30; ++i) {
+    world_.tag = "v" + std::to_string(i % 3);
+    world_.Append("app", 100);
+  }
+  ASSERT_TRUE(world_.receiver("ci").Await(3));
+  EXPECT_TRUE(world_.Eventually([&] { return world_.StatusOf("ci").pending == 0; }));
+  auto accepted = world_.receiver("ci").accepted();
+  std::ranges::sort(accepted);
+  EXPECT_EQ(accepted, (std::vector<store::Seq>{2'801, 2'901, 3'001}));
+}
+
+// Prints how fast a backlog drains into a sink that answers at once; PORTCALL_EVENTS sets its size.
+class BrokerSpeedTest : public BrokerTest {
+ protected:
+  void Drain(const config::Endpoint& entry) {
+    const char* wanted = std::getenv("PORTCALL_EVENTS");
+    const int events = wanted == nullptr ? 20'000 : std::atoi(wanted);
+    Receiver& receiver = world_.receiver(entry.name);
+    receiver.Hold(true);
+    ASSERT_TRUE(world_.Start({entry}));
+    for (int i = 0; i < events; i += 100) world_.Append("repo" + std::to_string(i / 100 % 100), 100);
+    const auto begin = std::chrono::steady_clock::now();
+    receiver.Hold(false);
+    ASSERT_TRUE(receiver.Await(static_cast<std::size_t>(events), std::chrono::seconds(60)));
+    ASSERT_TRUE(world_.Eventually([&] { return world_.Cursors().front().settled_through == events; }));
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - begin;
+    RecordProperty("events_per_second", static_cast<int>(events / took.count()));
+    std::printf("%d events in %.3f s: %.0f/s\n", events, took.count(), events / took.count());
+  }
+};
+
+TEST_F(BrokerSpeedTest, DrainsABacklog) { Drain(world_.Entry("hook")); }
+TEST_F(BrokerSpeedTest, DrainsABacklogInPipelines) { Drain(world_.Pipelined("stream")); }
 
 }  // namespace
 }  // namespace portcall::broker

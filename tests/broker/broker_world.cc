@@ -12,10 +12,13 @@ using Timer =
 
 class ScriptedSink final : public sinks::Sink {
  public:
-  ScriptedSink(Receiver& receiver, Executor executor, std::size_t window)
-      : receiver_(receiver), executor_(executor), window_(window) {}
+  ScriptedSink(Receiver& receiver, Executor executor, const config::Endpoint& entry)
+      : receiver_(receiver), executor_(executor) {
+    capacity_.pipelines_lanes = entry.type == "kafka";
+    capacity_.window = capacity_.pipelines_lanes ? 5'000 : static_cast<std::size_t>(entry.concurrency);
+  }
 
-  sinks::Capacity capacity() const override { return {window_, 1, false}; }
+  sinks::Capacity capacity() const override { return capacity_; }
 
   Task<sinks::Outcome> Deliver(sinks::Batch batch) override {
     co_await asio::post(executor_, use_task);
@@ -27,11 +30,12 @@ class ScriptedSink final : public sinks::Sink {
     co_return receiver_.Take(*batch.events.front());
   }
   void Abort() override { aborted_ = true; }
+  std::string Trouble() const override { return receiver_.trouble(); }
 
  private:
   Receiver& receiver_;
   Executor executor_;
-  std::size_t window_;
+  sinks::Capacity capacity_;
   bool aborted_ = false;
 };
 
@@ -89,6 +93,16 @@ std::vector<std::string> Receiver::ids() const {
 
 void Receiver::Hold(bool held) { held_.store(held); }
 
+void Receiver::SetTrouble(const std::string& text) {
+  const std::lock_guard lock(mutex_);
+  trouble_ = text;
+}
+
+std::string Receiver::trouble() const {
+  const std::lock_guard lock(mutex_);
+  return trouble_;
+}
+
 World::World(runtime::Level level) : log_({level, "text", {}}) {
   store::StoreOptions options;
   options.database = folder_.File("portcall.db");
@@ -116,6 +130,12 @@ config::Endpoint World::Entry(const std::string& name) {
   return endpoint;
 }
 
+config::Endpoint World::Pipelined(const std::string& name) {
+  config::Endpoint endpoint = Entry(name);
+  endpoint.type = "kafka";
+  return endpoint;
+}
+
 config::ConfigPtr World::Config(std::vector<config::Endpoint> endpoints) {
   auto config = std::make_shared<config::Config>();
   config->events = events;
@@ -130,8 +150,8 @@ Result<void> World::Start(std::vector<config::Endpoint> endpoints) {
   deps.sweep_interval = std::chrono::milliseconds(500);
   deps.make_sink = [this](const config::Endpoint& entry) -> Result<std::unique_ptr<sinks::Sink>> {
     if (entry.url == "bad") return Error(Errc::kInvalid, "bad url");
-    return std::unique_ptr<sinks::Sink>(std::make_unique<ScriptedSink>(receivers_[entry.name], loop_->executor(),
-                                                                       static_cast<std::size_t>(entry.concurrency)));
+    return std::unique_ptr<sinks::Sink>(
+        std::make_unique<ScriptedSink>(receivers_[entry.name], loop_->executor(), entry));
   };
   auto started = Broker::Start(std::move(deps), Config(std::move(endpoints)));
   if (!started) return started.error();

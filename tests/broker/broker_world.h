@@ -32,6 +32,8 @@ class Receiver {
   std::vector<std::string> ids() const;
   void Hold(bool held);  // attempts do not end meanwhile
   bool held() const { return held_.load(); }
+  void SetTrouble(const std::string& text);
+  std::string trouble() const;
 
  private:
   mutable std::mutex mutex_;
@@ -39,6 +41,7 @@ class Receiver {
   Answer answer_;
   std::vector<store::Seq> accepted_;
   std::vector<std::string> ids_;
+  std::string trouble_;
   std::atomic<bool> held_ = false;
 };
 
@@ -60,6 +63,7 @@ class World {
   ~World();
 
   config::Endpoint Entry(const std::string& name);
+  config::Endpoint Pipelined(const std::string& name);  // its sink takes 5,000 events at a time
   Result<void> Start(std::vector<config::Endpoint> endpoints);
   Result<void> Apply(std::vector<config::Endpoint> endpoints);
   void Stop();  // the broker

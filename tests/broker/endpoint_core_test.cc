@@ -234,7 +234,7 @@ TEST(EndpointCore, MaxParkedStopsTheCursor) {
   world.receiver = [&](const store::Event&, Moment) { return Answer(up ? 200 : 500); };
   for (int i = 0; i < 10'000; ++i) world.Append("r" + std::to_string(i));
   world.RunFor(60 * kSecond);
-  EXPECT_LE(world.core().scan(), 20 + static_cast<store::Seq>(EndpointCore::kLookAhead));
+  EXPECT_LE(world.core().scan(), 20 + 2'048);
   EXPECT_TRUE(world.core().held_by_parking());
   up = true;
   EXPECT_TRUE(world.RunUntilIdle(3'600 * kSecond));
@@ -265,7 +265,7 @@ TEST(EndpointCore, RateLimitCountsRequests) {
 
 TEST(EndpointCore, FilteredEventsAreFlushedAtMostOnceASecond) {
   auto endpoint = Entry();
-  endpoint.ignore_actions = {"pull"};
+  endpoint.ignore.actions = {"pull"};
   Simulation world(endpoint, 17);
   for (int i = 0; i < 100; ++i) world.Append("r", store::Action::kPull);
   world.RunFor(900 * kMillisecond);
@@ -314,6 +314,27 @@ TEST(EndpointCore, WhatNeverLeftMayBeRepeated) {
   EXPECT_TRUE(world.violations.empty()) << world.violations.front();
 }
 
+TEST(EndpointCore, AProbeThatNeverLeftIsFollowedByAnother) {
+  auto endpoint = Entry();
+  endpoint.retry_on_timeout = false;
+  endpoint.threshold = 1;
+  Simulation world(endpoint, 22);
+  bool up = false;
+  world.receiver = [&](const store::Event&, Moment) { return Answer(up ? 200 : 503); };
+  world.Append("a");
+  world.Append("b");
+  world.RunFor(200 * kMillisecond);
+  ASSERT_EQ(world.core().breaker().state(), BreakerState::kOpen);
+  world.flush_latency = 2 * kSecond;  // of what announces the probe
+  for (int i = 0; i < 100 && world.core().breaker().state() == BreakerState::kOpen; ++i)
+    world.RunFor(100 * kMillisecond);
+  ASSERT_EQ(world.core().breaker().state(), BreakerState::kHalfOpen);
+  world.Expire(1);
+  world.flush_latency = kMillisecond;
+  up = true;
+  EXPECT_TRUE(world.RunUntilIdle(60 * kSecond));
+}
+
 TEST(EndpointCore, TheLookAheadIsBoundedInBytes) {
   auto endpoint = Entry();
   endpoint.concurrency = 2;
@@ -322,8 +343,8 @@ TEST(EndpointCore, TheLookAheadIsBoundedInBytes) {
   world.latency = 3'600 * kSecond;
   for (int i = 0; i < 1'000; ++i) world.Append("r" + std::to_string(i % 50));
   world.RunFor(kSecond);
-  EXPECT_GE(world.core().bytes(), EndpointCore::kMaxBytes);
-  EXPECT_LE(world.core().bytes(), EndpointCore::kMaxBytes + (128 << 10));
+  EXPECT_GE(world.core().bytes(), (4u << 20));
+  EXPECT_LE(world.core().bytes(), (4u << 20) + (128 << 10));
   EXPECT_LT(world.core().slots(), 70u);
   world.latency = kMillisecond;
   EXPECT_TRUE(world.RunUntilIdle(7'300 * kSecond));

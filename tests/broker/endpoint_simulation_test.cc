@@ -24,6 +24,7 @@ class MoodyReceiver {
     const double luck = chance_.Unit();
     if (well) return Ended(200);
     if (poison_ && event.seq % 97 == 13) return Ended(422);
+    if (poison_ && event.seq % 97 == 14) return Hopeless();
     if (mood_ == 1 && luck < 0.5) return Ended(503);
     if (mood_ == 2) {
       Outcome silent;
@@ -49,6 +50,13 @@ class MoodyReceiver {
     outcome.error = status == 200 ? "" : std::to_string(status);
     return outcome;
   }
+  static Outcome Hopeless() {
+    Outcome outcome;
+    outcome.verdict = Verdict::kUndeliverable;
+    outcome.error = "too large";
+    outcome.maybe_received = false;
+    return outcome;
+  }
   Chance chance_;
   Ticks next_mood_ = 0;
   int mood_ = 0;
@@ -68,19 +76,29 @@ config::Endpoint Draw(Chance& chance) {
   if (chance.Next() % 4 == 0) endpoint.max_retries = static_cast<int>(chance.Next() % 6);
   if (chance.Next() % 5 == 0) endpoint.max_age = std::chrono::seconds(5);
   if (chance.Next() % 5 == 0) endpoint.retry_on_timeout = false;
-  if (chance.Next() % 4 == 0) endpoint.ignore_actions = {"pull"};
+  if (chance.Next() % 4 == 0) endpoint.ignore.actions = {"pull"};
   if (chance.Next() % 6 == 0) endpoint.rate_limit = 400;
   return endpoint;
 }
 
-void Happen(Simulation& world, Chance& chance, std::uint64_t repositories) {
+struct Happenings {
+  std::uint64_t repositories = 1;
+  std::uint64_t tags = 0;  // of a repository; 0: none are pushed
+};
+
+void Append(Simulation& world, Chance& chance, const Happenings& what) {
+  // One repository is busier than the others.
+  const std::string repository = "r" + std::to_string(chance.Next() % 3 == 0 ? 0 : chance.Next() % what.repositories);
+  auto action = chance.Next() % 4 == 0 ? store::Action::kPull : store::Action::kPush;
+  if (what.tags == 0) return world.Append(repository, action);
+  if (chance.Next() % 8 == 0) action = store::Action::kDelete;
+  const std::uint64_t tag = chance.Next() % (what.tags + 1);
+  world.Append(repository, action, tag == 0 ? "" : "v" + std::to_string(tag));
+}
+
+void Happen(Simulation& world, Chance& chance, const Happenings& what) {
   const std::uint64_t burst = chance.Next() % 8 == 0 ? 3'000 : chance.Next() % 60;
-  for (std::uint64_t i = 0; i < burst; ++i) {
-    // One repository is busier than the others.
-    const std::uint64_t repository = chance.Next() % 3 == 0 ? 0 : chance.Next() % repositories;
-    world.Append("r" + std::to_string(repository),
-                 chance.Next() % 4 == 0 ? store::Action::kPull : store::Action::kPush);
-  }
+  for (std::uint64_t i = 0; i < burst; ++i) Append(world, chance, what);
   world.latency = chance.Next() % 5 == 0 ? 200 * kMillisecond : static_cast<Ticks>(chance.Next() % (20 * kMillisecond));
   world.flush_latency = chance.Next() % 6 == 0 ? 300 * kMillisecond : 3 * kMillisecond;
   world.RunFor(static_cast<Ticks>(chance.Next() % (500 * kMillisecond)));
@@ -92,15 +110,7 @@ void Happen(Simulation& world, Chance& chance, std::uint64_t repositories) {
   }
 }
 
-void Check(std::uint64_t seed) {
-  Chance chance(seed);
-  Simulation world(Draw(chance), seed);
-  auto receiver = std::make_shared<MoodyReceiver>(seed);
-  world.receiver = [receiver](const store::Event& event, Moment now) { return (*receiver)(event, now); };
-  const std::uint64_t repositories = 1 + chance.Next() % 120;
-  for (int round = 0; round < 25; ++round) Happen(world, chance, repositories);
-  receiver->well = true;
-  world.latency = world.flush_latency = kMillisecond;
+void CheckEnd(Simulation& world, std::uint64_t seed) {
   ASSERT_TRUE(world.RunUntilIdle(4 * 3'600 * kSecond))
       << "seed " << seed << ": cursor " << world.cursor.settled_through << " of " << world.log.size() << ", rows "
       << world.rows.size() << ", matched " << world.cursor.matched << ", settled " << world.cursor.settled;
@@ -110,19 +120,60 @@ void Check(std::uint64_t seed) {
   ASSERT_EQ(expired, static_cast<std::int64_t>(world.expired.size())) << "seed " << seed;
   for (const auto& event : world.log) {
     if (!world.core().filter().Wants(*event)) continue;
-    ASSERT_TRUE(world.accepted.contains(event->seq) || world.dead.contains(event->seq) ||
-                world.expired.contains(event->seq))
+    store::Seq seq = event->seq;  // what was superseded is as good as what did it
+    for (auto by = world.superseded.find(seq); by != world.superseded.end(); by = world.superseded.find(seq)) {
+      seq = by->second;
+    }
+    ASSERT_TRUE(world.accepted.contains(seq) || world.dead.contains(seq) || world.expired.contains(seq))
         << "seed " << seed << ": lost " << event->seq;
   }
 }
 
-// PORTCALL_SEEDS widens the search; PORTCALL_SEED repeats one.
-TEST(EndpointSimulation, NothingIsLostAndNothingOvertakes) {
-  if (const char* seed = std::getenv("PORTCALL_SEED")) return Check(std::strtoull(seed, nullptr, 10));
-  const char* seeds = std::getenv("PORTCALL_SEEDS");
-  const std::uint64_t last = seeds == nullptr ? 60 : std::strtoull(seeds, nullptr, 10);
-  for (std::uint64_t seed = 1; seed <= last && !HasFatalFailure(); ++seed) Check(seed);
+void Run(Simulation& world, Chance& chance, std::uint64_t seed, const Happenings& what) {
+  auto receiver = std::make_shared<MoodyReceiver>(seed);
+  world.receiver = [receiver](const store::Event& event, Moment now) { return (*receiver)(event, now); };
+  for (int round = 0; round < 25; ++round) Happen(world, chance, what);
+  receiver->well = true;
+  world.latency = world.flush_latency = kMillisecond;
+  CheckEnd(world, seed);
 }
+
+void Check(std::uint64_t seed) {
+  Chance chance(seed);
+  Simulation world(Draw(chance), seed);
+  Run(world, chance, seed, {.repositories = 1 + chance.Next() % 120});
+}
+
+void CheckPipelined(std::uint64_t seed) {
+  Chance chance(seed);
+  config::Endpoint endpoint = Draw(chance);
+  sinks::Capacity capacity;
+  capacity.pipelines_lanes = true;
+  capacity.window = std::array<std::size_t, 3>{5, 300, 5'000}[chance.Next() % 3];
+  Simulation world(endpoint, seed, capacity);
+  Run(world, chance, seed, {.repositories = 1 + chance.Next() % 120});
+}
+
+void CheckCollapsing(std::uint64_t seed) {
+  Chance chance(seed);
+  config::Endpoint endpoint = Draw(chance);
+  endpoint.collapse = true;
+  endpoint.debounce = std::chrono::milliseconds(chance.Next() % 3 == 0 ? 0 : chance.Next() % 5'000);
+  Simulation world(endpoint, seed);
+  Run(world, chance, seed, {.repositories = 1 + chance.Next() % 20, .tags = 1 + chance.Next() % 6});
+}
+
+// PORTCALL_SEEDS widens the search; PORTCALL_SEED repeats one.
+void Search(void (*check)(std::uint64_t), std::uint64_t by_default) {
+  if (const char* seed = std::getenv("PORTCALL_SEED")) return check(std::strtoull(seed, nullptr, 10));
+  const char* seeds = std::getenv("PORTCALL_SEEDS");
+  const std::uint64_t last = seeds == nullptr ? by_default : std::strtoull(seeds, nullptr, 10);
+  for (std::uint64_t seed = 1; seed <= last && !::testing::Test::HasFatalFailure(); ++seed) check(seed);
+}
+
+TEST(EndpointSimulation, NothingIsLostAndNothingOvertakes) { Search(Check, 60); }
+TEST(EndpointSimulation, NothingIsLostAndNothingOvertakesInAPipeline) { Search(CheckPipelined, 20); }
+TEST(EndpointSimulation, NothingIsLostWhereNewerPushesSupersede) { Search(CheckCollapsing, 20); }
 
 }  // namespace
 }  // namespace portcall::broker

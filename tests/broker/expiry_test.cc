@@ -29,7 +29,7 @@ store::Cursor CursorAt(store::Seq settled_through, store::Seq counted) {
 
 TEST(Expiry, TakesWhatTheCursorHasNotReachedAndItsParkedLanes) {
   config::Endpoint entry;
-  entry.ignore_actions = {"pull"};
+  entry.ignore.actions = {"pull"};
   Expiry expiry(CursorAt(5, 8), {{"\na", 3, 2, 0, 0, "503"}}, Filter(entry), 9);
   EXPECT_EQ(expiry.first(), 3);
   EXPECT_FALSE(expiry.Take(EventOf(2, "a")));

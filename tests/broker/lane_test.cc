@@ -15,13 +15,13 @@ store::Event Make(const std::string& source, const std::string& repository, stor
 
 TEST(Lane, IsNamedByTheOrder) {
   const store::Event event = Make("relay", "team/app", 7);
-  EXPECT_EQ(LaneOf(event, config::Order::kRepository), "relay\nteam/app");
-  EXPECT_EQ(LaneOf(event, config::Order::kStrict), "*");
-  EXPECT_EQ(LaneOf(event, config::Order::kNone), "#7");
+  EXPECT_EQ(LaneOf(event, Laning::kRepository), "relay\nteam/app");
+  EXPECT_EQ(LaneOf(event, Laning::kStrict), "*");
+  EXPECT_EQ(LaneOf(event, Laning::kNone), "#7");
 }
 
 TEST(Lanes, TheSameRepositoryOfTwoSourcesIsTwoLanes) {
-  Lanes lanes(config::Order::kRepository);
+  Lanes lanes(Laning::kRepository);
   Lane& ours = lanes.Of(Make("", "app"));
   EXPECT_EQ(&lanes.Of(Make("", "app")), &ours);
   EXPECT_NE(&lanes.Of(Make("relay", "app")), &ours);
@@ -31,10 +31,10 @@ TEST(Lanes, TheSameRepositoryOfTwoSourcesIsTwoLanes) {
 }
 
 TEST(Lanes, StoredNamesTellWhatTheyAre) {
-  Lanes lanes(config::Order::kRepository);
-  EXPECT_EQ(lanes.Named("*").kind, Lane::Kind::kStrict);
-  EXPECT_EQ(lanes.Named("#12").kind, Lane::Kind::kSingle);
-  EXPECT_EQ(lanes.Named("\n#12").kind, Lane::Kind::kRepository);
+  Lanes lanes(Laning::kRepository);
+  EXPECT_EQ(lanes.Named("*").kind, LaneKey::Kind::kStrict);
+  EXPECT_EQ(lanes.Named("#12").kind, LaneKey::Kind::kSingle);
+  EXPECT_EQ(lanes.Named("\n#12").kind, LaneKey::Kind::kRepository);
 }
 
 TEST(Lane, GivesItsEventsInOrder) {
@@ -42,7 +42,7 @@ TEST(Lane, GivesItsEventsInOrder) {
   for (store::Seq seq = 1; seq <= 300; ++seq) {
     auto event = std::make_shared<store::Event>();
     event->seq = seq;
-    lane.Push({event, kNoSlot});
+    lane.Push({.event = event});
   }
   for (store::Seq seq = 1; seq <= 300; ++seq) {
     ASSERT_EQ(lane.front().event->seq, seq);

@@ -6,7 +6,8 @@
 
 namespace portcall::broker {
 
-Simulation::Simulation(config::Endpoint endpoint, std::uint64_t seed) : endpoint_(std::move(endpoint)), chance_(seed) {
+Simulation::Simulation(config::Endpoint endpoint, std::uint64_t seed, std::optional<sinks::Capacity> capacity)
+    : endpoint_(std::move(endpoint)), capacity_(capacity), chance_(seed) {
   receiver = [](const store::Event&, Moment) {
     sinks::Outcome outcome;
     outcome.verdict = sinks::Verdict::kDelivered;
@@ -20,31 +21,37 @@ Simulation::Simulation(config::Endpoint endpoint, std::uint64_t seed) : endpoint
 void Simulation::Start() {
   std::vector<store::ParkedLane> parked;
   for (const auto& [key, row] : rows) parked.push_back(row);
-  core_ = std::make_unique<EndpointCore>(endpoint_, cursor, std::move(parked), "", now(), chance_.Next());
+  const sinks::Capacity capacity =
+      capacity_.value_or(sinks::Capacity{.window = static_cast<std::size_t>(endpoint_.concurrency)});
+  core_ = std::make_unique<EndpointCore>(endpoint_, capacity, cursor, std::move(parked), "", now(), chance_.Next());
   happenings_ = {};
   in_flight_.clear();
+  pipes_.clear();
   accepted_before_.clear();
   for (const auto& [seq, times] : accepted) accepted_before_.insert(seq);
-  duplicates_in_this_life_ = 0;
+  duplicates_in_this_life_.clear();
   ++life_;
   std::int64_t matched = 0;
   for (std::size_t i = static_cast<std::size_t>(cursor.through); i < log.size(); ++i) {
     matched += core_->filter().Wants(*log[i]) ? 1 : 0;
   }
   core_->Counted(matched, static_cast<store::Seq>(log.size()), now());
+  core_->Grown(static_cast<store::Seq>(log.size()));
 }
 
-void Simulation::Append(const std::string& repository, store::Action action) {
+void Simulation::Append(const std::string& repository, store::Action action, const std::string& tag) {
   auto event = std::make_shared<store::Event>();
   event->seq = static_cast<store::Seq>(log.size()) + 1;
   event->id = "id-" + std::to_string(event->seq);
   event->recorded_at = now().wall;
   event->action = action;
   event->repository = repository;
+  event->tag = tag;
   event->details = details;
   log.push_back(event);
-  if (core_->filter().Wants(*event)) lanes_[LaneOf(*event, endpoint_.order)].push_back(event->seq);
+  if (core_->filter().Wants(*event)) lanes_[LaneOf(*event, LaningOf(endpoint_))].push_back(event->seq);
   core_->Counted(core_->filter().Wants(*event) ? 1 : 0, event->seq, now());
+  core_->Grown(event->seq);
 }
 
 void Simulation::At(Ticks delay, std::function<void()> run) {
@@ -64,11 +71,11 @@ void Simulation::Feed() {
 }
 
 void Simulation::Drive() {
-  if (core_->paused().empty()) Feed();
+  Feed();
   Attempt attempt;
   while (core_->Claim(now(), attempt)) Send(attempt);
   while (auto read = core_->NextLaneRead(now())) ReadLane(*read);
-  if (core_->paused().empty()) Feed();
+  Feed();
   while (core_->Claim(now(), attempt)) Send(attempt);
   if (auto settlement = core_->TakeSettlement(now())) {
     At(static_cast<Ticks>(chance_.Unit() * 2 * static_cast<double>(flush_latency)), [this, s = std::move(*settlement)] {
@@ -76,18 +83,41 @@ void Simulation::Drive() {
       core_->Flushed();
     });
   }
-  for (Note& note : core_->TakeNotes()) {
-    if (note.kind == Note::Kind::kDead) died_.insert(note.event->seq);
-    notes.push_back(std::move(note));
-  }
-  if (core_->slots() > EndpointCore::kLookAhead) Violate("look-ahead beyond its bound");
+  TakeNotes();
+  const Policy& policy = core_->policy();
+  if (core_->slots() > policy.look_ahead) Violate("look-ahead beyond its bound");
   if (core_->slots() == 0 && core_->held() == 0 && core_->bytes() != 0) Violate("bytes of nothing");
-  if (core_->held() > EndpointCore::kMaxHeld + core_->parked()) Violate("held events beyond their bound");
+  if (core_->held() > policy.max_held + core_->parked() + static_cast<std::size_t>(policy.window))
+    Violate("held events beyond their bound");
   in_flight_peak = std::max(in_flight_peak, core_->in_flight());
 }
 
+void Simulation::TakeNotes() {
+  for (Note& note : core_->TakeNotes()) {
+    if (note.kind == Note::Kind::kDead) died_.insert(note.event->seq);
+    if (note.kind == Note::Kind::kSuperseded) CheckSuperseded(note);
+    notes.push_back(std::move(note));
+  }
+}
+
+// Only a later push of the same tag supersedes, with nothing but pushes of it between; nothing that is in flight does.
+void Simulation::CheckSuperseded(const Note& note) {
+  const store::Event& old = *note.event;
+  const store::Event& by = *log[static_cast<std::size_t>(std::stoll(note.text.substr(3)) - 1)];
+  superseded[old.seq] = by.seq;
+  if (by.seq <= old.seq || by.repository != old.repository || by.tag != old.tag) Violate("superseded by a stranger");
+  for (store::Seq seq = old.seq; seq <= by.seq; ++seq) {
+    const store::Event& event = *log[static_cast<std::size_t>(seq - 1)];
+    const bool same = event.repository == old.repository && event.tag == old.tag && core_->filter().Wants(event);
+    if (same && event.action != store::Action::kPush) Violate("collapsed over a delete: " + old.id);
+  }
+  for (const auto& [id, event] : in_flight_) {
+    if (event->seq == old.seq) Violate("superseded in flight: " + old.id);
+  }
+}
+
 void Simulation::CheckOrder(const store::Event& event) {
-  const std::string key = LaneOf(event, endpoint_.order);
+  const std::string key = LaneOf(event, LaningOf(endpoint_));
   const auto& lane = lanes_[key];
   std::size_t& prefix = ended_prefix_[key];
   while (prefix < lane.size() && Ended(lane[prefix])) ++prefix;
@@ -96,41 +126,99 @@ void Simulation::CheckOrder(const store::Event& event) {
   }
 }
 
+// No push goes out while a later one of its tag is in the log, unless something else of the tag lies between them.
+void Simulation::CheckNewest(const store::Event& event) {
+  if (event.action != store::Action::kPush || event.tag.empty()) return;
+  if (!endpoint_.retry_on_timeout || endpoint_.max_parked < 100) return;  // announced before, or unread
+  for (auto i = static_cast<std::size_t>(event.seq); i < log.size(); ++i) {
+    const store::Event& later = *log[i];
+    if (later.repository != event.repository || later.tag != event.tag || !core_->filter().Wants(later)) continue;
+    if (later.action == store::Action::kPush) {
+      Violate("event " + std::to_string(event.seq) + " went though " + std::to_string(later.seq) + " was there");
+    }
+    return;
+  }
+}
+
 void Simulation::Send(Attempt attempt) {
   const store::Event& event = *attempt.event;
   sent_at.emplace_back(now_, event.seq);
-  // Deaths that were decided in this turn count before what follows them.
-  for (Note& note : core_->TakeNotes()) {
-    if (note.kind == Note::Kind::kDead) died_.insert(note.event->seq);
-    notes.push_back(std::move(note));
-  }
-  if (sends[event.seq]++ == 0) CheckOrder(event);
+  TakeNotes();  // deaths that were decided in this turn count before what follows them
+  if (sends[event.seq]++ == 0 && !capacity_) CheckOrder(event);
+  if (endpoint_.collapse) CheckNewest(event);
   if (accepted.contains(event.seq)) {
-    if (!accepted_before_.contains(event.seq)) Violate("sent again without a crash: " + std::to_string(event.seq));
-    if (++duplicates_in_this_life_ > endpoint_.concurrency + 1'024) Violate("too many duplicates after a crash");
+    const bool behind = behind_.contains(event.seq);
+    if (!behind && !accepted_before_.contains(event.seq)) {
+      Violate("sent again without a crash: " + std::to_string(event.seq));
+    }
+    if (!behind) duplicates_in_this_life_.insert(event.seq);
+    if (duplicates_in_this_life_.size() > static_cast<std::size_t>(core_->policy().window) + 1'024) {
+      Violate("too many duplicates after a crash");
+    }
   }
-  if (!endpoint_.retry_on_timeout && (accepted.contains(event.seq) || unanswered.contains(event.seq))) {
+  if (!capacity_ && !endpoint_.retry_on_timeout && (accepted.contains(event.seq) || unanswered.contains(event.seq))) {
     Violate("not idempotent, yet sent again: " + std::to_string(event.seq));
   }
   in_flight_[attempt.id] = attempt.event;
   const auto delay = static_cast<Ticks>((0.5 + chance_.Unit()) * static_cast<double>(latency));
-  At(delay, [this, attempt = std::move(attempt)] {
-    sinks::Outcome outcome = receiver(*attempt.event, now());
-    if (outcome.verdict == sinks::Verdict::kDelivered) ++accepted[attempt.event->seq];
-    if (outcome.status == 0 && outcome.maybe_received) unanswered.insert(attempt.event->seq);
-    in_flight_.erase(attempt.id);
-    core_->OnOutcome(attempt, outcome, now());
+  if (!capacity_) {
+    At(delay, [this, attempt = std::move(attempt)] { Answer(attempt, receiver(*attempt.event, now())); });
+    return;
+  }
+  Pipe& pipe = pipes_[std::string(attempt.lane->key)];
+  ++pipe.flying;
+  pipe.last = std::max(pipe.last, now_ + delay);
+  At(pipe.last - now_, [this, attempt = std::move(attempt)] { Arrive(attempt); });
+}
+
+// Inside a sink that pipelines: in the lane's order; what follows a failure fails too. Its report takes its own time.
+void Simulation::Arrive(const Attempt& attempt) {
+  Pipe& pipe = pipes_[std::string(attempt.lane->key)];
+  sinks::Outcome outcome;
+  outcome.error = "behind a failed one";
+  if (!pipe.broken) outcome = receiver(*attempt.event, now());
+  const store::Seq seq = attempt.event->seq;
+  if (outcome.verdict == sinks::Verdict::kDelivered) {
+    if (!accepted.contains(seq)) CheckOrder(*attempt.event);
+    ++accepted[seq];
+    const auto waits = [&](store::Seq other) {
+      return other < seq && !died_.contains(other) &&
+             attempt.lane->key == LaneOf(*log[static_cast<std::size_t>(other - 1)], LaningOf(endpoint_));
+    };
+    if (std::ranges::any_of(hopeless_, waits)) behind_.insert(seq);
+  } else if (outcome.verdict == sinks::Verdict::kUndeliverable) {
+    hopeless_.insert(seq);
+  } else {
+    pipe.broken = true;
+  }
+  const auto delay = static_cast<Ticks>(chance_.Unit() * static_cast<double>(latency));
+  At(delay, [this, attempt, outcome] {
+    Pipe& lane = pipes_[std::string(attempt.lane->key)];
+    if (--lane.flying == 0) lane.broken = false;
+    Answer(attempt, outcome);
   });
+}
+
+void Simulation::Answer(const Attempt& attempt, const sinks::Outcome& outcome) {
+  if (outcome.verdict == sinks::Verdict::kDelivered && !capacity_) ++accepted[attempt.event->seq];
+  if (outcome.status == 0 && outcome.maybe_received) unanswered.insert(attempt.event->seq);
+  in_flight_.erase(attempt.id);
+  core_->OnOutcome(attempt, outcome, now());
 }
 
 void Simulation::ReadLane(const LaneRead& read) {
   At(read_latency, [this, read] {
     if (chance_.Unit() < 0.02) return core_->OnLaneFailed(read);
-    std::vector<store::EventPtr> events;
+    LanePage page{{}, read.through};
+    const LaneKey lane = LaneKey::Parse(read.lane);
     for (auto i = static_cast<std::size_t>(read.after); i < static_cast<std::size_t>(read.through); ++i) {
-      if (events.size() < read.limit && LaneOf(*log[i], endpoint_.order) == read.lane) events.push_back(log[i]);
+      if (!lane.Holds(*log[i])) continue;
+      page.events.push_back(log[i]);
+      if (page.events.size() < read.limit) continue;
+      page.through = log[i]->seq;
+      break;
     }
-    core_->OnLane(read, events, now());
+    core_->OnLane(read, page, now());
   });
 }
 
@@ -186,7 +274,7 @@ bool Simulation::RunUntilIdle(Ticks limit) {
 void Simulation::Crash() {
   for (const auto& [id, event] : in_flight_) {
     unanswered.insert(event->seq);
-    if (chance_.Unit() < 0.5) ++accepted[event->seq];
+    if (!capacity_ && chance_.Unit() < 0.5) ++accepted[event->seq];
   }
   // What was decided but not stored is undone; what followed it may have been sent.
   Start();
@@ -213,6 +301,7 @@ void Simulation::Expire(store::Seq through) {
       core_->Flushed();
     }
   }
+  TakeNotes();
   if (!core_->quiet()) Violate("something is under way after the end of everything");
   std::vector<store::ParkedLane> stored;
   for (const auto& [key, row] : rows) stored.push_back(row);
@@ -222,7 +311,8 @@ void Simulation::Expire(store::Seq through) {
     if (!expiry.Take(event)) continue;
     if (!expired.insert(seq).second) Violate("expired twice: " + event.id);
     if (dead.contains(seq)) Violate("expired after its death: " + event.id);
-    if (accepted.contains(seq) && !accepted_before_.contains(seq)) Violate("expired after its delivery: " + event.id);
+    const bool delivered = accepted.contains(seq) && !accepted_before_.contains(seq) && !behind_.contains(seq);
+    if (delivered) Violate("expired after its delivery: " + event.id);
     died_.insert(seq);
   }
   const store::Settlement settlement = expiry.Finish(now().wall);

@@ -19,9 +19,10 @@ class Simulation {
  public:
   using Receiver = std::function<sinks::Outcome(const store::Event&, Moment)>;
 
-  Simulation(config::Endpoint endpoint, std::uint64_t seed);
+  // `capacity`: of a sink that pipelines lanes; it keeps their order and reports as it likes. Its window counts then.
+  Simulation(config::Endpoint endpoint, std::uint64_t seed, std::optional<sinks::Capacity> capacity = {});
 
-  void Append(const std::string& repository, store::Action action = store::Action::kPush);
+  void Append(const std::string& repository, store::Action action = store::Action::kPush, const std::string& tag = "");
   void RunFor(Ticks duration);
   bool RunUntilIdle(Ticks limit);  // everything wanted is settled and on disk
   void Crash();                    // loses what was not flushed; attempts in flight may or may not have arrived
@@ -48,6 +49,7 @@ class Simulation {
   std::set<store::Seq> expired;
   std::vector<store::AttemptRow> attempts;
   std::vector<Note> notes;
+  std::map<store::Seq, store::Seq> superseded;  // by which
   std::vector<std::pair<Ticks, store::Seq>> sent_at;
   std::vector<std::string> violations;
   int in_flight_peak = 0;
@@ -65,25 +67,40 @@ class Simulation {
   void Drive();
   void Feed();
   void Send(Attempt attempt);
+  void Arrive(const Attempt& attempt);
+  void Answer(const Attempt& attempt, const sinks::Outcome& outcome);
+  void TakeNotes();
+  void CheckSuperseded(const Note& note);
+  void CheckNewest(const store::Event& event);
   void ReadLane(const LaneRead& read);
   void Commit(const store::Settlement& settlement);
   void CheckOrder(const store::Event& event);
-  bool Ended(store::Seq seq) const { return accepted.contains(seq) || died_.contains(seq); }
+  bool Ended(store::Seq seq) const {
+    return accepted.contains(seq) || died_.contains(seq) || superseded.contains(seq) || hopeless_.contains(seq);
+  }
   void Violate(const std::string& what);
   bool Settled();
 
+  struct Pipe {  // of one lane, inside a sink that pipelines
+    Ticks last = 0;
+    int flying = 0;
+    bool broken = false;
+  };
+
   config::Endpoint endpoint_;
+  const std::optional<sinks::Capacity> capacity_;
   Chance chance_;
   std::unique_ptr<EndpointCore> core_;
   std::priority_queue<Happening> happenings_;
   std::map<std::string, std::vector<store::Seq>> lanes_;
   std::map<std::string, std::size_t> ended_prefix_;
-  std::set<store::Seq> died_;  // as decided
-  std::set<store::Seq> sent_in_this_life_;
+  std::map<std::string, Pipe> pipes_;
+  std::set<store::Seq> died_;             // as decided
+  std::set<store::Seq> hopeless_;         // as the sink said
+  std::set<store::Seq> behind_;           // accepted behind such a one: may be sent again
   std::set<store::Seq> accepted_before_;  // this life
-  std::optional<Attempt> in_flight_dummy_;
   std::map<AttemptId, store::EventPtr> in_flight_;
-  std::int64_t duplicates_in_this_life_ = 0;
+  std::set<store::Seq> duplicates_in_this_life_;
   Ticks now_ = kSecond;
   std::uint64_t order_ = 0, life_ = 0;
 };

@@ -25,7 +25,7 @@ TEST(DebugVars, HasDistributionsShape) {
   endpoint.name = "alistener";
   endpoint.headers = {{"Authorization", "Bearer research-token"}, {"X-Two", "one"}, {"X-Two", "two"}};
   endpoint.timeout = std::chrono::milliseconds(500);
-  endpoint.ignore_media_types = {"application/octet-stream"};
+  endpoint.ignore.media_types = {"application/octet-stream"};
   config.endpoints = {endpoint};
   broker::EndpointStatus status = Healthy("alistener");
   status.pending = 3;

@@ -66,13 +66,56 @@ TEST(Fingerprint, ChangesWithEveryKeyAndOnlyThen) {
                           "was: old",
                           "tls: {ca: /dev/null}",
                           "tls: {certificate: /dev/null, key: /dev/zero}",
-                          "tls: {insecureskipverify: true}"};
+                          "tls: {insecureskipverify: true}",
+                          "format: cloudevents",
+                          "images: true",
+                          "collapse: true",
+                          "collapse: true\ndebounce: 1s",
+                          "hmac: {secret: a}",
+                          "hmac: {secret: b}",
+                          "hmac: {secret: b, header: X-B}",
+                          "only: {actions: [pull]}",
+                          "only: {kinds: [tag]}",
+                          "ignore: {kinds: [tag]}",
+                          "only: {repositories: [a]}",
+                          "ignore: {repositories: [a]}",
+                          "only: {tags: [a]}",
+                          "ignore: {tags: [a]}",
+                          "only: {mediatypes: [a/b]}",
+                          "only: {actors: [a]}",
+                          "ignore: {actors: [a]}"};
   for (const char* lines : kLines) {
     EXPECT_TRUE(seen.insert(fingerprint(lines)).second) << lines;
     EXPECT_EQ(fingerprint(lines), fingerprint(lines));
   }
   EXPECT_EQ(fingerprint("timeout: 10s"), fingerprint(""));
   EXPECT_EQ(fingerprint("ignoredmediatypes: [ab, c]") == fingerprint("ignoredmediatypes: [a, bc]"), false);
+}
+
+TEST(Fingerprint, ChangesWithEveryKeyOfAType) {
+  std::set<std::string> seen;
+  const auto differ = [&](const std::string& base, std::initializer_list<const char*> lines) {
+    for (const char* more : lines) {
+      const Config config = Good(Serve(WithEntry(base + more)));
+      ASSERT_EQ(config.endpoints.size(), 1u);
+      EXPECT_TRUE(seen.insert(config.endpoints[0].fingerprint()).second) << base << more;
+    }
+  };
+  differ("type: kafka\n", {"brokers: h:1\ntopic: t", "brokers: h:2\ntopic: t", "brokers: h:1\ntopic: u"});
+  differ("type: kafka\nbrokers: h:1\ntopic: t\n",
+         {"key: a", "deadlettertopic: d", "compression: lz4", "tls: {}",
+          "sasl: {mechanism: SCRAM-SHA-256, username: u, password: p}",
+          "sasl: {mechanism: SCRAM-SHA-512, username: u, password: p}",
+          "sasl: {mechanism: SCRAM-SHA-512, username: v, password: p}",
+          "sasl: {mechanism: SCRAM-SHA-512, username: v, password: q}", "properties: {linger.ms: 5}",
+          "properties: {linger.ms: 6}", "properties: {linger.ms: 6, client.id: a}"});
+  differ("type: ci\npreset: gitlab\nurl: http://h\nproject: 4\n",
+         {"token: a", "token: b", "token: b\nref: c", "token: b\nvariables: {A: a}", "token: b\nvariables: {A: b}",
+          "token: b\nroutes: [{repositories: a}]", "token: b\nroutes: [{repositories: a, ref: b}]"});
+  differ("type: audit\n", {"directory: /x", "directory: /y"});
+  differ("type: audit\ndirectory: /x\n",
+         {"format: ecs", "key: /dev/null", "origin: o", "checkpoint: {records: 5}", "checkpoint: {interval: 5s}",
+          "rotate: {size: 1M}", "rotate: {interval: 5s}", "compress: false", "keep: 5h"});
 }
 
 }  // namespace

@@ -1,19 +1,34 @@
 #include <filesystem>
+#include <set>
 
 #include "tests/config/helpers.h"
 
 namespace portcall::config {
 namespace {
 
+// Configurations stand beside each other, and as config.yml in a folder of their own.
+bool IsConfiguration(const std::filesystem::directory_entry& entry, int depth) {
+  return entry.path().extension() == ".yml" && (depth == 0 || entry.path().filename() == "config.yml");
+}
+
 TEST(Examples, LoadWithoutAnErrorOrAnUnknownKey) {
   int files = 0;
-  for (const auto& entry : std::filesystem::directory_iterator(CONFIG_EXAMPLES)) {
-    if (entry.path().extension() != ".yml") continue;
+  for (auto at = std::filesystem::recursive_directory_iterator(CONFIG_EXAMPLES);
+       at != std::filesystem::recursive_directory_iterator(); ++at) {
+    if (!IsConfiguration(*at, at.depth())) continue;
     ++files;
-    Loaded loaded = Load(entry.path(), {}, Strictness::kCheck);
-    EXPECT_TRUE(loaded.config) << Texts(loaded);
+    const Loaded loaded = Load(at->path(), {}, Strictness::kCheck);
+    EXPECT_TRUE(loaded.config) << at->path() << "\n" << Texts(loaded);
   }
-  EXPECT_GE(files, 2);
+  EXPECT_GE(files, 3);
+}
+
+TEST(Examples, TheFullOneHasAnEndpointOfEveryType) {
+  const Loaded loaded = Load(std::filesystem::path(CONFIG_EXAMPLES) / "full.yml", {}, Strictness::kCheck);
+  std::set<std::string> types;
+  for (const Endpoint& endpoint : Good(loaded).endpoints) types.insert(endpoint.type);
+  EXPECT_EQ(types, (std::set<std::string>{"audit", "ci", "kafka", "webhook"}));
+  EXPECT_TRUE(Good(loaded).audits());
 }
 
 }  // namespace

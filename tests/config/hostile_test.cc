@@ -56,11 +56,19 @@ TEST(Hostile, CutsAndMutationsNeverCrash) {
   const std::string text =
       WithEndpoint(
           "timeout: 500\nheaders: {Authorization: [\"Bearer x\"], B: c}\nignore: {actions: [pull]}\ntls: {ca: /x}") +
-      "health: {http: [{uri: 'http://h/'}]}\nx: &a [1]\ny: *a\nz: |\n  text\n";
+      "    - {name: b, type: kafka, brokers: 'h:1,i:2', topic: 'x.{{action}}', key: '{{image}}', tls: {}, properties: "
+      "{a: b}}\n"
+      "    - {name: c, type: ci, preset: gitlab, token: t, variables: {A: '{{tag}}'}, routes: [{repositories: '**/a?', "
+      "project: 4}]}\n"
+      "    - {name: d, type: audit, directory: /x, rotate: {size: 1M}, checkpoint: {records: 5}}\n"
+      "    - {name: e, url: 'http://h/', format: cloudevents, hmac: {secret: s}, only: {actions: [checkpoint], actors: "
+      "['*']}}\n"
+      "audit: {strict: true}\nhealth: {http: [{uri: 'http://h/'}]}\nx: &a [1]\ny: *a\nz: |\n  text\n";
   for (std::size_t cut = 0; cut <= text.size(); ++cut) {
     Loaded loaded = Check(text.substr(0, cut));
     EXPECT_TRUE(loaded.config || !loaded.problems.empty());
   }
+  EXPECT_TRUE(Serve(text).config || Texts(Serve(text)).find("/x") != std::string::npos) << Texts(Serve(text));
   std::mt19937 random(20261121);
   const std::string alphabet = "[]{}:,&*!|>'\"%@`#-? \t\n~<\\0a\x80\xff\x01";
   for (int round = 0; round < 1500; ++round) {

@@ -90,8 +90,8 @@ TEST(Notifications, EveryKeyArrives) {
   EXPECT_DOUBLE_EQ(e.rate_limit, 2.5);
   EXPECT_EQ(e.order, Order::kStrict);
   EXPECT_FALSE(e.retry_on_timeout);
-  EXPECT_EQ(e.ignore_media_types, (std::vector<std::string>{"a/b", "c/d"}));
-  EXPECT_EQ(e.ignore_actions, (std::vector<std::string>{"pull", "mount"}));
+  EXPECT_EQ(e.ignore.media_types, (std::vector<std::string>{"a/b", "c/d"}));
+  EXPECT_EQ(e.ignore.actions, (std::vector<std::string>{"pull", "mount"}));
   EXPECT_EQ(e.from, "earliest");
   EXPECT_TRUE(e.insecure_skip_verify);
 }
@@ -116,10 +116,6 @@ TEST(Notifications, PullMayBeWrittenAsYamlsOff) {
   }
 }
 
-struct Finding {
-  const char *lines, *text;
-};
-
 TEST(Notifications, ErrorsNameLineKeyAndWhatWasMeant) {
   const Finding kFindings[] = {
       {"timout: 5s", "f.yml:8:7: error: notifications.endpoints[0].timout: unknown key; did you mean timeout?"},
@@ -129,11 +125,12 @@ TEST(Notifications, ErrorsNameLineKeyAndWhatWasMeant) {
       {"timeout: [5s]",
        "f.yml:8:16: error: notifications.endpoints[0].timeout: is a list where a duration (10s, 500ms) is wanted"},
       {"type: webhok",
-       "f.yml:8:13: error: notifications.endpoints[0].type: is \"webhok\"; it may be webhook; did you mean webhook?"},
-      {"type: kafka", "f.yml:8:13: error: notifications.endpoints[0].type: is \"kafka\"; it may be webhook"},
+       "f.yml:8:13: error: notifications.endpoints[0].type: is \"webhok\"; it may be webhook, kafka, ci, audit; did "
+       "you mean "
+       "webhook?"},
       {"format: docker",
-       "f.yml:8:15: error: notifications.endpoints[0].format: is \"docker\"; it may be docker-v1, docker-v2; did you "
-       "mean docker-v1?"},
+       "f.yml:8:15: error: notifications.endpoints[0].format: is \"docker\"; it may be docker-v1, docker-v2, "
+       "cloudevents, cloudevents-structured, harbor, dockerhub, quay, acr, keel; did you mean docker-v1?"},
       {"order: strikt",
        "f.yml:8:14: error: notifications.endpoints[0].order: is \"strikt\"; it may be repository, strict, none; did "
        "you mean strict?"},
@@ -148,8 +145,8 @@ TEST(Notifications, ErrorsNameLineKeyAndWhatWasMeant) {
       {"ratelimit: fast",
        "f.yml:8:18: error: notifications.endpoints[0].ratelimit: is a number of requests a second, 0 for no limit"},
       {"ignore: {actions: [pul]}",
-       "f.yml:8:25: error: notifications.endpoints[0].ignore.actions: \"pul\" is no action: pull, push, mount, delete; "
-       "did you mean pull?"},
+       "f.yml:8:25: error: notifications.endpoints[0].ignore.actions: \"pul\" is no action: push, pull, mount, delete, "
+       "refused, reload, endpoint, checkpoint, drop, replay; did you mean pull?"},
       {"ignoredmediatypes: a/b",
        "f.yml:8:26: error: notifications.endpoints[0].ignoredmediatypes: is a single value where a list is wanted: "
        "write [value, value]"},
@@ -179,8 +176,32 @@ TEST(Notifications, ErrorsNameLineKeyAndWhatWasMeant) {
   for (const Finding& finding : kFindings) {
     Loaded loaded = Serve(WithEndpoint(finding.lines));
     EXPECT_FALSE(loaded.config) << finding.lines;
-    EXPECT_EQ(Texts(loaded), std::string(finding.text) + "\n");
+    EXPECT_EQ(Texts(loaded), finding.text + "\n");
   }
+}
+
+TEST(Notifications, Signatures) {
+  const auto read = [](const std::string& lines) { return Good(Serve(WithEndpoint(lines))).endpoints.at(0); };
+  EXPECT_TRUE(read("").hmac_secret.empty());
+  EXPECT_EQ(read("hmac: {secret: hunter2}").hmac_secret, "hunter2");
+  EXPECT_EQ(read("hmac: {secret: hunter2}").hmac_header, "X-Signature");
+  EXPECT_EQ(read("hmac: {secret: hunter2, header: X-Hub-Signature-256}").hmac_header, "X-Hub-Signature-256");
+  const Finding kFindings[] = {
+      {"hmac: {header: X-A}", ".hmac.secret: is missing"},
+      {"hmac: {}", ".hmac.secret: is missing"},
+      {"hmac: hunter2", ".hmac: is a single value where a map (name: value) is wanted"},
+      {"hmac: {secret: [hunter2]}", ".hmac.secret: is a list where text is wanted"},
+      {"hmac: {secret: hunter2, header: 'X A'}",
+       ".hmac.header: a header's name may hold letters, digits and dashes, without blanks or colons"},
+      {"hmac: {secret: hunter2, header: Content-Length}",
+       ".hmac.header: every request says this for itself: choose another header"},
+      {"hmac: {secret: hunter2}\nheaders: {x-signature: hunter2}",
+       ".hmac.header: \"X-Signature\" stands in headers too"},
+      {"hmac: {secret: hunter2, key: x}", ".hmac.key: unknown key"},
+      {"brokers: [h:1]", ".brokers: means nothing for type: webhook; it belongs to kafka"},
+      {"key: x", ".key: means nothing for type: webhook; it belongs to kafka or audit"},
+  };
+  for (const Finding& finding : kFindings) ExpectRefused("url: http://h/e", finding);
 }
 
 TEST(Notifications, KeysWithoutEffectOnlyWarn) {

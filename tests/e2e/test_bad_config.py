@@ -50,6 +50,8 @@ def test_a_good_file_passes(file: Path) -> None:
     assert f"{file}: ok" in done.stdout
 
 
+URL = "      url: http://127.0.0.1:1/events\n"
+
 # What to replace, by what, and what must be said: line:column: error: key: message.
 CASES = {
     "broken YAML": ("addr: {addr}", "addr: [127.0.0.1", r"config\.yml:\d+:\d+: error: "),
@@ -64,10 +66,28 @@ CASES = {
     "unknown unit": ("timeout: 2s", "timeout: 2d", r":11:\d+: error: notifications\.endpoints\[0\]\.timeout: "),
     "unknown key": ("timeout: 2s", "treshold: 5", r"endpoints\[0\]\.treshold: .*threshold"),
     "unknown action": ("timeout: 2s", "ignore: {{actions: [pusch]}}", r"'?pusch'?.* is no action.*push"),
-    "endpoint without url": ("      url: http://127.0.0.1:1/events\n", "", r"notifications\.endpoints\[0\]\.url: is missing"),
+    "endpoint without url": (URL, "", r"notifications\.endpoints\[0\]\.url: is missing"),
     "endpoint without name": ("- name: main\n      url", "- url", r"notifications\.endpoints\[0\]\.name: is missing.*127\.0\.0\.1"),
     "impossible url": ("http://127.0.0.1:1/events", "ftp://host/", r"endpoints\[0\]\.url: .*http or https"),
     "url without scheme": ("http://127.0.0.1:1/events", "host/path", r"endpoints\[0\]\.url: has no scheme"),
+    "unknown type": ("timeout: 2s", "type: kafca", r"endpoints\[0\]\.type: .*did you mean kafka"),
+    "unknown format": ("timeout: 2s", "format: harbour", r"endpoints\[0\]\.format: .*did you mean harbor"),
+    "a glob that nothing fits": ("timeout: 2s", "only: {{repositories: [Team/*]}}", r"only\.repositories: .*fits nothing"),
+    "a checkpoint as docker-v1": ("timeout: 2s", "only: {{actions: [checkpoint]}}", r"only\.actions: .*format: cloudevents"),
+    "hmac without a secret": ("timeout: 2s", "hmac: {{header: X-A}}", r"endpoints\[0\]\.hmac\.secret: is missing"),
+    "debounce without collapse": ("timeout: 2s", "debounce: 5s", r"endpoints\[0\]\.debounce: .*collapse"),
+    "kafka without brokers": (URL, "      type: kafka\n      topic: t\n", r"endpoints\[0\]\.brokers: is missing"),
+    "kafka with a url": ("timeout: 2s", "type: kafka\n      brokers: [h:1]\n      topic: t", r"\[0\]\.url: means nothing for type: kafka"),
+    "a topic of a pushed name": (URL, "      type: kafka\n      brokers: h:1\n      topic: '{{{{tag}}}}'\n", r"\[0\]\.topic: .*no pushed name"),
+    "a property that has a key": (URL, "      type: kafka\n      brokers: h:1\n      topic: t\n      properties: {{sasl.password: x}}\n",
+                                  r"properties\.sasl\.password: .*below sasl"),
+    "unknown preset": ("timeout: 2s", "type: ci\n      preset: gitlap", r"endpoints\[0\]\.preset: .*gitlab"),
+    "ci without its words": ("timeout: 2s", "type: ci\n      preset: gitlab", r"endpoints\[0\].*project is missing"),
+    "unknown word of ci": ("timeout: 2s", "type: ci\n      preset: gitlab\n      projekt: 4", r"\[0\]\.projekt: .*project"),
+    "audit without a folder": (URL, "      type: audit\n", r"endpoints\[0\]\.directory: is missing"),
+    "audit in a relative folder": (URL, "      type: audit\n      directory: logs\n", r"\[0\]\.directory: .*absolute"),
+    "a source with a scheme": ("  endpoints:", "  source: https://r.example\n  endpoints:", r"notifications\.source: is a URL"),
+    "strict without pulls": ("notifications:", "audit: strict\nnotifications:\n  events: {{pull: off}}", r"error: audit: .*pull: off"),
     "port too large": ("addr: {addr}", "addr: 127.0.0.1:99999", r":6:\d+: error: http\.addr: .*65535"),
     "no port": ("addr: {addr}", "addr: 127.0.0.1", r"http\.addr: .*has no port"),
     "impossible address": ("addr: {addr}", "addr: 300.1.1.1:5000", r"http\.addr: 300\.1\.1\.1 is no IPv4 address"),
@@ -106,6 +126,29 @@ def test_a_certificate_that_is_none(file: Path, tmp_path: Path) -> None:
     file.write_text(file.read_text().replace("http:\n", f"http:\n  tls: {{certificate: {certificate}, key: {key}}}\n", 1))
     done = run_command("serve", str(file))
     assert done.returncode == 2 and str(certificate) in done.stdout + done.stderr
+
+
+def test_secrets_are_never_shown(file: Path) -> None:
+    """Whatever is wrong around them."""
+    file.write_text(file.read_text() + """\
+    - {name: a, url: "ftp://u:hunter2@h/", hmac: hunter2}
+    - {name: b, type: kafka, brokers: "https://u:hunter2@h", topic: t, sasl: {password: [hunter2]}, properties: {acks: hunter2}}
+    - {name: c, type: ci, preset: gitlab, token: {a: hunter2}, routes: [{token: hunter2}]}
+    - {name: d, type: kafca, sasl: {password: hunter2}}
+""")
+    both_refuse(file, r"endpoints\[1\]\.hmac: ", r"endpoints\[2\]\.sasl", r"endpoints\[3\]\.token: ", r"endpoints\[4\]\.type: ")
+    for command in ("check", "serve"):
+        done = run_command(command, str(file))
+        assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_check_asks_for_an_anchor_and_a_source(file: Path) -> None:
+    audit = f"    - {{name: log, type: audit, directory: {file.parent / 'audit'}}}\n"
+    file.write_text(file.read_text() + audit + "    - {name: k, type: kafka, brokers: h:1, topic: t}\n")
+    done = run_command("check", str(file))
+    assert done.returncode == 0, done.stdout
+    assert re.search(r'warning: notifications\.endpoints: .*"log".*checkpoint', done.stdout), done.stdout
+    assert re.search(r'warning: notifications\.source: .*"k"', done.stdout), done.stdout
 
 
 def test_a_missing_file() -> None:

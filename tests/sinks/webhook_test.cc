@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/bytes.h"
 #include "runtime/http/server.h"
 #include "sinks/formats/docker.h"
 #include "tests/support/loop_runner.h"
@@ -74,7 +75,7 @@ class WebhookTest : public ::testing::Test {
   Result<void> Make(config::Endpoint endpoint) {
     endpoint.name = "hook";
     return runner_.Call([&]() -> Result<void> {
-      auto made = MakeSink(endpoint, {runner_.executor(), resolver_, log_});
+      auto made = MakeSink(endpoint, {runner_.executor(), resolver_, log_, pool_});
       if (!made) return Error(made.error());
       sink_ = std::move(*made);
       return {};
@@ -140,6 +141,74 @@ TEST_F(WebhookTest, SendsDistribution3sFormatWhereItIsWanted) {
   const Seen seen = receiver_.seen().at(0);
   EXPECT_EQ(seen.fields.Get("Content-Type"), kDockerV2);
   EXPECT_EQ(seen.body, DockerEnvelopeV2(batch_.events));
+}
+
+TEST_F(WebhookTest, AnEventsOwnHeaderLinesComeWithIt) {
+  config::Endpoint endpoint = To(receiver_.Url("/"));
+  endpoint.format = "cloudevents";
+  endpoint.source = "registry.example.com";
+  endpoint.headers = {{"X-Mine", "1"}};
+  ASSERT_TRUE(Make(endpoint));
+  EXPECT_EQ(Deliver().verdict, Verdict::kDelivered);
+  const Seen seen = receiver_.seen().at(0);
+  EXPECT_THAT(seen.fields.All("ce-id"), ElementsAre("id-1"));
+  EXPECT_THAT(seen.fields.All("ce-specversion"), ElementsAre("1.0"));
+  EXPECT_THAT(seen.fields.All("Content-Type"), ElementsAre("application/json"));
+  EXPECT_THAT(seen.fields.All("X-Mine"), ElementsAre("1"));
+}
+
+TEST_F(WebhookTest, FormatsKnowTheConfiguredSource) {
+  config::Endpoint endpoint = To(receiver_.Url("/"));
+  endpoint.format = "keel";
+  endpoint.source = "registry.example.com";
+  ASSERT_TRUE(Make(endpoint));
+  Deliver();
+  EXPECT_EQ(receiver_.seen().at(0).body, R"({"name":"registry.example.com/a/b","tag":""})");
+}
+
+TEST_F(WebhookTest, SignsTheBodyThatItSends) {
+  config::Endpoint endpoint = To(receiver_.Url("/"));
+  endpoint.format = "keel";
+  endpoint.hmac_secret = "It's a Secret to Everybody";
+  ASSERT_TRUE(Make(endpoint));
+  Deliver();
+  const Seen seen = receiver_.seen().at(0);
+  ASSERT_EQ(seen.body, R"({"name":"a/b","tag":""})");
+  // As `openssl dgst -sha256 -hmac` computes it.
+  EXPECT_THAT(seen.fields.All("X-Signature"),
+              ElementsAre("sha256=76543b05e65c51199a16da9df07b5efbd75b724fd1f0e7d4745280c3f9db4ec2"));
+
+  endpoint.hmac_header = "X-Hub-Signature-256";
+  endpoint.format = "cloudevents";
+  ASSERT_TRUE(Make(endpoint));
+  Deliver();
+  const Seen other = receiver_.seen().at(1);
+  EXPECT_THAT(other.fields.All("X-Signature"), IsEmpty());
+  EXPECT_THAT(other.fields.All("ce-id"), ElementsAre("id-1"));
+  const std::string mac = runtime::HmacSha256(endpoint.hmac_secret, other.body);
+  EXPECT_THAT(other.fields.All("X-Hub-Signature-256"),
+              ElementsAre("sha256=" + runtime::Hex({reinterpret_cast<const unsigned char*>(mac.data()), mac.size()})));
+}
+
+TEST_F(WebhookTest, AnUnsignedEndpointSendsNoSignature) {
+  ASSERT_TRUE(Make(To(receiver_.Url("/"))));
+  Deliver();
+  EXPECT_THAT(receiver_.seen().at(0).fields.All("X-Signature"), IsEmpty());
+}
+
+TEST_F(WebhookTest, TheHmacSecretIsShownNowhere) {
+  config::Endpoint endpoint = To(receiver_.Url("/"));
+  endpoint.hmac_secret = "hidden-word";
+  ASSERT_TRUE(Make(endpoint));
+  EXPECT_EQ(Answered(400, "", "expected the HMAC of hidden-word").answer, "expected the HMAC of ***");
+  for (const char* bad : {"", "Bad Name", "Content-Length", "content-type", "X-Mine"}) {
+    endpoint.hmac_header = bad;
+    endpoint.headers = {{"x-mine", "1"}};
+    auto made = Make(endpoint);
+    ASSERT_FALSE(made) << bad;
+    EXPECT_THAT(made.error().detail, HasSubstr("HMAC")) << bad;
+    EXPECT_THAT(made.error().detail, Not(HasSubstr("hidden-word")));
+  }
 }
 
 TEST_F(WebhookTest, UserinfoBecomesBasicUnlessAuthorizationIsConfigured) {

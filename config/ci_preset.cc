@@ -1,0 +1,66 @@
+#include "config/ci_preset.h"
+
+#include <algorithm>
+#include <array>
+#include <fstream>
+
+#include "config/address.h"
+#include "config/glob.h"
+#include "config/presets/presets.h"
+#include "config/values.h"
+
+namespace portcall::config {
+namespace {
+
+constexpr std::size_t kMaxFile = 256 * 1024;
+
+bool IsPath(std::string_view name) {
+  return name.find('/') != std::string_view::npos || name.ends_with(".yml") || name.ends_with(".yaml");
+}
+
+Result<std::shared_ptr<const CiPreset>> LoadFile(const std::string& path) {
+  if (std::string why = WhyUnreadable(path); !why.empty()) return Error(Errc::kInvalid, path + ": " + why);
+  std::ifstream file(path, std::ios::binary);
+  std::string text(kMaxFile + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad()) return Error(Errc::kInvalid, path + ": cannot be read");
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > kMaxFile) return Error(Errc::kInvalid, path + ": is larger than 256 KiB, which no preset is");
+  return ParseCiPreset(text, path);
+}
+
+}  // namespace
+
+const CiWord* CiPreset::FindWord(std::string_view word) const {
+  const auto at = std::ranges::find(words, word, &CiWord::name);
+  return at == words.end() ? nullptr : &*at;
+}
+
+Result<std::shared_ptr<const CiPreset>> LoadCiPreset(std::string_view name_or_path) {
+  if (IsPath(name_or_path)) return LoadFile(std::string(name_or_path));
+  for (const PresetFile& file : PresetFiles()) {
+    if (file.name == name_or_path) return ParseCiPreset(std::string(file.text), std::string(file.name) + ".yml");
+  }
+  const std::vector<std::string_view> names = CiPresetNames();
+  const std::string_view near = Nearest(name_or_path, names);
+  std::string listed;
+  for (const std::string_view name : names) listed += (listed.empty() ? "" : ", ") + std::string(name);
+  return Error(Errc::kInvalid, "there is no preset " + Quoted(name_or_path) + "; it may be " + listed +
+                                   ", or the path of a file" +
+                                   (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
+}
+
+std::vector<std::string_view> CiPresetNames() {
+  std::vector<std::string_view> names;
+  for (const PresetFile& file : PresetFiles()) names.push_back(file.name);
+  std::ranges::sort(names);  // files have github-workflow.yml before github.yml
+  return names;
+}
+
+const CiRoute* FindRoute(const CiConfig& config, std::string_view repository) {
+  const auto at = std::ranges::find_if(
+      config.routes, [repository](const CiRoute& route) { return GlobMatches(route.repositories, repository); });
+  return at == config.routes.end() ? nullptr : &*at;
+}
+
+}  // namespace portcall::config

@@ -1,0 +1,140 @@
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "config/address.h"
+#include "config/ci_preset.h"
+#include "config/endpoint.h"
+#include "config/values.h"
+#include "runtime/bytes.h"
+
+namespace portcall::config {
+namespace {
+
+// A user's own preset may change while its name stays.
+std::string HashOfFile(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+  return text.empty() ? "" : runtime::HashHex("sha256", text);
+}
+
+// False: there is none, and what else the entry says cannot be judged.
+bool ReadPreset(Section& section, CiConfig& ci) {
+  section.Read("preset", ci.preset);
+  if (ci.preset.empty()) {
+    std::string known;
+    for (std::string_view name : CiPresetNames()) known += (known.empty() ? "" : ", ") + std::string(name);
+    section.Error("preset", "is missing: write one of " + known + ", or the path of your own file");
+    return false;
+  }
+  auto preset = LoadCiPreset(ci.preset);
+  if (!preset) {
+    std::string_view rest = preset.error().detail;
+    while (!rest.empty()) {
+      const std::string_view line = rest.substr(0, rest.find('\n'));
+      if (!line.empty()) section.Error("preset", std::string(line));
+      rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    }
+    return false;
+  }
+  ci.definition = std::move(*preset);
+  if (ci.preset.find('/') != std::string::npos || std::filesystem::path(ci.preset).has_extension()) {
+    ci.preset_hash = HashOfFile(ci.preset);
+  }
+  return true;
+}
+
+void ReadWords(Section& section, const CiPreset& preset, Words& words) {
+  const auto read = [&](std::string_view word) {
+    if (!section.Has(word)) return;
+    std::string value;
+    section.Read(word, value);
+    words.emplace(word, std::move(value));
+  };
+  for (const CiWord& word : preset.words) read(word.name);
+  if (preset.FindWord(kEventIdWord) == nullptr) read(kEventIdWord);
+}
+
+void ReadVariables(Section& section, CiConfig& ci) {
+  Section variables = section.Sub("variables");
+  if (variables.node() == nullptr) return;
+  for (const Member& member : variables.node()->members) {
+    std::string text;
+    variables.Accept(member.key);
+    if (member.value.kind != Value::Kind::kNull) variables.Read(member.key, text);
+    ci.variables.emplace_back(member.key, std::move(text));
+  }
+}
+
+void ReadRoutes(Section& section, CiConfig& ci) {
+  section.ForEach("routes", [&](Section& entry) {
+    CiRoute route;
+    entry.Read("repositories", route.repositories);
+    if (!entry.Has("repositories")) {
+      entry.Error("repositories", "is missing: write repositories: team/** (the first route that fits counts)");
+    } else if (const std::string why = WhyBadRepositoryGlob(route.repositories); !why.empty()) {
+      entry.Error("repositories", why);
+    }
+    ReadWords(entry, *ci.definition, route.words);
+    ci.routes.push_back(std::move(route));
+  });
+}
+
+void AcceptAll(Section& section) {
+  for (const Member& member : section.node()->members) section.Accept(member.key);
+}
+
+bool HoldsSource(std::string_view text) {
+  const auto parsed = Template::Parse(text, EventWords());
+  if (!parsed) return false;
+  return std::ranges::any_of(parsed->words(),
+                             [](std::string_view word) { return word == "source" || word == "image"; });
+}
+
+bool AnyHoldsSource(const auto& named) {
+  return std::ranges::any_of(named, [](const auto& entry) { return HoldsSource(entry.second); });
+}
+
+bool CiNeedsSource(const CiConfig& ci) {
+  if (AnyHoldsSource(ci.words)) return true;
+  if (ci.definition == nullptr) return false;
+  if (AnyHoldsSource(ci.variables.empty() ? ci.definition->variables.defaults : ci.variables)) return true;
+  return std::ranges::any_of(ci.definition->words, [&](const CiWord& word) {
+    return !ci.words.contains(word.name) && HoldsSource(word.fallback);
+  });
+}
+
+}  // namespace
+
+void ReadCi(Section& section, Endpoint& endpoint) {
+  endpoint.timeout = Millis(30'000);
+  endpoint.max_age = std::chrono::hours(6);
+  endpoint.collapse = true;
+  auto ci = std::make_shared<CiConfig>();
+  section.Read("url", endpoint.url);
+  if (section.Has("url")) {
+    if (const std::string why = WhyBadUrl(endpoint.url); !why.empty()) section.Error("url", why);
+  }
+  if (ReadPreset(section, *ci)) {
+    ReadWords(section, *ci->definition, ci->words);
+    ReadVariables(section, *ci);
+    ReadRoutes(section, *ci);
+    for (std::string& fault : CheckCi(*ci->definition, *ci, section.Has("url"))) section.Error("", std::move(fault));
+    if (endpoint.url.empty()) endpoint.url = ci->definition->url;
+  } else {
+    AcceptAll(section);
+  }
+  endpoint.ci = std::move(ci);
+}
+
+bool NeedsSource(const Endpoint& endpoint) {
+  if (endpoint.type == "kafka") return true;
+  if (endpoint.type == "ci") return endpoint.ci != nullptr && CiNeedsSource(*endpoint.ci);
+  return endpoint.type == "webhook" && !endpoint.format.starts_with("docker-");
+}
+
+}  // namespace portcall::config

@@ -1,0 +1,155 @@
+#include <algorithm>
+#include <array>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/endpoint.h"
+#include "config/glob.h"
+#include "config/values.h"
+
+namespace portcall::config {
+namespace {
+
+// The first four change or read the registry; the others are recorded for the audit log.
+constexpr std::array<std::string_view, 10> kActions{"push",   "pull",     "mount",      "delete", "refused",
+                                                    "reload", "endpoint", "checkpoint", "drop",   "replay"};
+constexpr std::size_t kRegistryActions = 4;
+constexpr std::array<std::string_view, 5> kKinds{"blob", "manifest", "tag", "repository", "system"};
+constexpr std::array<std::string_view, 5> kImageFormats{"harbor", "dockerhub", "quay", "acr", "keel"};
+
+bool Holds(std::span<const std::string> list, std::string_view word) {
+  return std::ranges::find(list, word) != list.end();
+}
+
+std::string Listed(std::span<const std::string_view> words) {
+  std::string text;
+  for (std::string_view word : words) text += (text.empty() ? "" : ", ") + std::string(word);
+  return text;
+}
+
+void ReadNames(Section& rules, std::string_view key, std::string_view what, std::span<const std::string_view> known,
+               std::vector<std::string>& out) {
+  rules.Read(key, out);
+  for (const std::string& name : out) {
+    if (std::ranges::find(known, name) != known.end()) continue;
+    const std::string_view near = Nearest(name, known);
+    rules.Error(key, Quoted(name) + " is no " + std::string(what) + ": " + Listed(known) +
+                         (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
+  }
+}
+
+// The first character that `allowed` and the globs' own do not hold.
+std::string WhyNever(std::string_view pattern, std::string_view allowed, std::string_view what) {
+  const std::size_t at = pattern.find_first_not_of(allowed);
+  if (at == std::string_view::npos) return "";
+  return Quoted(pattern) + " fits nothing: no " + std::string(what) + " holds " + Quoted(pattern.substr(at, 1)) +
+         " (* fits within a path segment, ** across them, ? one character)";
+}
+
+std::string WhyBadTagGlob(std::string_view pattern) {
+  if (std::string why = WhyBadGlob(pattern); !why.empty()) return why;
+  return WhyNever(pattern, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-*?", "tag");
+}
+
+using WhyBad = std::string (*)(std::string_view);
+
+void ReadGlobs(Section& rules, std::string_view key, WhyBad why_bad, std::vector<std::string>& out) {
+  rules.Read(key, out);
+  for (const std::string& pattern : out) {
+    if (const std::string why = why_bad(pattern); !why.empty()) rules.Error(key, why);
+  }
+}
+
+std::string WhyBadMediaType(std::string_view type) {
+  const bool printable = std::ranges::all_of(type, [](char c) { return c > 0x20 && c < 0x7f; });
+  return printable && !type.empty() ? "" : Quoted(type) + " is no media type";
+}
+
+void ReadRules(Section& rules, Selection& selection) {
+  ReadNames(rules, "actions", "action", kActions, selection.actions);
+  ReadNames(rules, "kinds", "kind", kKinds, selection.kinds);
+  ReadGlobs(rules, "repositories", WhyBadRepositoryGlob, selection.repositories);
+  ReadGlobs(rules, "tags", WhyBadTagGlob, selection.tags);
+  ReadGlobs(rules, "mediatypes", WhyBadMediaType, selection.media_types);
+  ReadGlobs(rules, "actors", WhyBadGlob, selection.actors);
+  rules.Finish();
+}
+
+bool SomeSystemAction(const Selection& selection) {
+  return std::ranges::any_of(std::span(kActions).subspan(kRegistryActions),
+                             [&](std::string_view action) { return Holds(selection.actions, action); });
+}
+
+// What the type or the format of an endpoint cannot say.
+void CheckActions(Section& only, const Endpoint& endpoint) {
+  if (endpoint.type == "audit") {
+    if (AsksFor(endpoint, "checkpoint")) {
+      only.Error("actions", "checkpoint: an audit log does not record checkpoints; let another endpoint take them");
+    }
+    return;
+  }
+  if (endpoint.format.starts_with("cloudevents") && endpoint.type != "ci") return;
+  for (std::string_view action : std::span(kActions).subspan(kRegistryActions)) {
+    if (!AsksFor(endpoint, action)) continue;
+    only.Error("actions",
+               std::string(action) + ": " +
+                   (endpoint.type == "ci" ? "is nothing to build"
+                                          : endpoint.format + " has no form for it: write format: cloudevents"));
+  }
+}
+
+void ReadImages(Section& section, Endpoint& endpoint) {
+  if (endpoint.type == "audit") return;
+  endpoint.images_only =
+      endpoint.type == "ci" ||
+      (endpoint.type == "webhook" && std::ranges::find(kImageFormats, endpoint.format) != kImageFormats.end());
+  section.Read("images", endpoint.images_only);
+  if (!endpoint.images_only) return;
+  const Selection &only = endpoint.only, &ignore = endpoint.ignore;
+  const bool pushes = (only.actions.empty() || Holds(only.actions, "push")) && !Holds(ignore.actions, "push");
+  const bool tags = (only.kinds.empty() || Holds(only.kinds, "tag")) && !Holds(ignore.kinds, "tag");
+  if (!pushes || !tags) {
+    section.Error("images", "true takes pushes of tags alone, which only or ignore keeps out: write images: false");
+  }
+}
+
+}  // namespace
+
+bool AsksFor(const Endpoint& endpoint, std::string_view action) { return Holds(endpoint.only.actions, action); }
+
+std::string WhyBadRepositoryGlob(std::string_view pattern) {
+  if (std::string why = WhyBadGlob(pattern); !why.empty()) return why;
+  if (pattern.starts_with('/') || pattern.ends_with('/')) {
+    return Quoted(pattern) + " fits nothing: a repository's name begins and ends without a slash";
+  }
+  return WhyNever(pattern, "abcdefghijklmnopqrstuvwxyz0123456789._-/*?", "repository's name");
+}
+
+void ReadSelections(Section& section, Endpoint& endpoint) {
+  std::vector<std::string> types;
+  ReadGlobs(section, "ignoredmediatypes", WhyBadMediaType, types);
+  Section only = section.Sub("only"), ignore = section.Sub("ignore");
+  ReadRules(only, endpoint.only);
+  ReadRules(ignore, endpoint.ignore);
+  for (std::string& type : endpoint.ignore.media_types) {
+    if (!Holds(types, type)) types.push_back(std::move(type));
+  }
+  endpoint.ignore.media_types = std::move(types);
+
+  const Selection& rules = endpoint.only;
+  const bool nothing = !rules.actions.empty() && std::ranges::all_of(rules.actions, [&](const std::string& action) {
+    return Holds(endpoint.ignore.actions, action);
+  });
+  if (nothing) ignore.Error("actions", "keeps out all that only.actions lets in");
+  CheckActions(only, endpoint);
+  // A refused request may be about anything.
+  if (endpoint.type == "kafka" && rules.kinds.empty() && !AsksFor(endpoint, "refused")) {
+    endpoint.only.kinds = {"tag", "manifest"};
+    if (SomeSystemAction(rules)) endpoint.only.kinds.emplace_back("system");
+  }
+  ReadImages(section, endpoint);
+}
+
+}  // namespace portcall::config

@@ -1,0 +1,71 @@
+#include "sinks/formats/format.h"
+
+#include <algorithm>
+#include <array>
+
+#include "sinks/formats/cloudevents.h"
+#include "sinks/formats/docker.h"
+#include "sinks/formats/image_updaters.h"
+
+namespace portcall::sinks {
+namespace {
+
+using Events = std::span<const store::EventPtr>;
+
+constexpr std::string_view kJson = "application/json";
+
+Encoded V1(Events events, std::string_view) { return {DockerEnvelopeV1(events), {}}; }
+Encoded V2(Events events, std::string_view) { return {DockerEnvelopeV2(events), {}}; }
+
+// Shapes that hold one event.
+template <std::string (*kBody)(const store::Event&, std::string_view)>
+Encoded One(Events events, std::string_view source) {
+  return {kBody(*events.front(), source), {}};
+}
+
+// As the HTTP binding wants a header's value (CloudEvents 1.0, §3.1.3.2): so it is safe to send, whatever is in it.
+void AppendPercentEncoded(std::string& out, std::string_view value) {
+  constexpr std::string_view kHex = "0123456789ABCDEF";
+  for (const char c : value) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte > 0x20 && byte < 0x7f && c != '"' && c != '%') {
+      out += c;
+    } else {
+      out += {'%', kHex[byte >> 4], kHex[byte & 15]};
+    }
+  }
+}
+
+// Binary mode: attributes are header lines, the body is the data alone.
+Encoded BinaryCloudEvent(Events events, std::string_view source) {
+  CloudEvent event = ToCloudEvent(*events.front(), source);
+  Encoded encoded{std::move(event.data), {}};
+  for (const auto& [name, value] : event.attributes) {
+    if (name == "datacontenttype") continue;  // is Content-Type, and must not come twice
+    encoded.fields.append("ce-").append(name).append(": ");
+    AppendPercentEncoded(encoded.fields, value);
+    encoded.fields.append("\r\n");
+  }
+  return encoded;
+}
+
+constexpr std::array kFormats{
+    Format{"docker-v1", kDockerV1, &V1},
+    Format{"docker-v2", kDockerV2, &V2},
+    Format{"cloudevents", kJson, &BinaryCloudEvent},
+    Format{"cloudevents-structured", kCloudEventsJson, &One<&StructuredCloudEvent>},
+    Format{"harbor", kJson, &One<&Harbor>},
+    Format{"dockerhub", kJson, &One<&DockerHub>},
+    Format{"quay", kJson, &One<&Quay>},
+    Format{"acr", kJson, &One<&Acr>},
+    Format{"keel", kJson, &One<&Keel>},
+};
+
+}  // namespace
+
+const Format* FindFormat(std::string_view name) {
+  const auto at = std::ranges::find(kFormats, name, &Format::name);
+  return at == kFormats.end() ? nullptr : &*at;
+}
+
+}  // namespace portcall::sinks

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+#include "sinks/sink.h"
+
+namespace portcall::sinks {
+
+// What every sink that speaks HTTP says and thinks.
+inline constexpr std::string_view kUserAgent = "Portcall/0.1.0";
+inline constexpr std::size_t kKeepAnswer = 4096;  // bytes of a refusal's body
+
+// What a status other than 2xx means (DELIVERY.md §4); 2xx is kDelivered.
+Verdict VerdictOf(int status);
+// "404 Not Found", from the number alone: a receiver's own phrase would be a metric's label without bound.
+std::string StatusText(int status);
+
+}  // namespace portcall::sinks

@@ -1,0 +1,220 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "tests/broker/simulation.h"
+
+namespace portcall::broker {
+namespace {
+
+using sinks::Outcome;
+using sinks::Verdict;
+
+config::Endpoint Entry() {
+  config::Endpoint endpoint;
+  endpoint.name = "stream";
+  return endpoint;
+}
+
+sinks::Capacity Pipeline(std::size_t window = 5'000) {
+  sinks::Capacity capacity;
+  capacity.window = window;
+  capacity.window_bytes = 16 << 20;
+  capacity.pipelines_lanes = true;
+  return capacity;
+}
+
+Outcome Answer(Verdict verdict, const std::string& error = "") {
+  Outcome outcome;
+  outcome.verdict = verdict;
+  outcome.error = error;
+  return outcome;
+}
+
+// A core whose attempts the test ends itself, in the order it likes.
+class Pipe {
+ public:
+  explicit Pipe(config::Endpoint endpoint = Entry(), std::size_t window = 5'000)
+      : core_(endpoint, Pipeline(window), {}, {}, "", Now(), 1) {}
+
+  void Append(const std::string& repository, int count) {
+    std::vector<store::EventPtr> events;
+    for (int i = 0; i < count; ++i) {
+      auto event = std::make_shared<store::Event>();
+      event->seq = ++head_;
+      event->id = "id-" + std::to_string(head_);
+      event->repository = repository;
+      events.push_back(std::move(event));
+    }
+    core_.Counted(count, head_, Now());
+    core_.Grown(head_);
+    core_.Scan(events, head_, Now());
+    Claim();
+  }
+  void Claim() {
+    Attempt attempt;
+    while (core_.Claim(Now(), attempt)) flying_[attempt.event->seq] = attempt;
+  }
+  void End(store::Seq seq, Outcome outcome = Answer(Verdict::kDelivered)) {
+    core_.OnOutcome(flying_.extract(seq).mapped(), outcome, Now());
+  }
+  std::vector<store::Seq> flying() const {
+    std::vector<store::Seq> seqs;
+    for (const auto& [seq, attempt] : flying_) seqs.push_back(seq);
+    return seqs;
+  }
+  store::Settlement Flush() {
+    now_ += kSecond;
+    auto settlement = core_.TakeSettlement(Now());
+    if (settlement) core_.Flushed();
+    return settlement.value_or(store::Settlement{});
+  }
+  Moment Now() const { return {now_, now_}; }
+  EndpointCore& core() { return core_; }
+
+ private:
+  Ticks now_ = kSecond;
+  store::Seq head_ = 0;
+  EndpointCore core_;
+  std::map<store::Seq, Attempt> flying_;
+};
+
+TEST(EndpointPipeline, SendsManyEventsOfALaneWithoutWaiting) {
+  Pipe pipe;
+  pipe.Append("app", 100);
+  EXPECT_EQ(pipe.flying().size(), 100u);
+  pipe.Append("app", 1);
+  EXPECT_EQ(pipe.flying().size(), 101u);
+  EXPECT_EQ(pipe.core().window(), 5'000);
+}
+
+TEST(EndpointPipeline, SettlesInTheOrderOfTheLane) {
+  Pipe pipe;
+  pipe.Append("app", 4);
+  pipe.End(2);
+  pipe.End(3);
+  EXPECT_EQ(pipe.core().settled_through(), 0);
+  pipe.End(1);
+  EXPECT_EQ(pipe.core().settled_through(), 3);
+  pipe.End(4);
+  EXPECT_EQ(pipe.Flush().settled_through, 4);
+  EXPECT_TRUE(pipe.core().idle());
+}
+
+TEST(EndpointPipeline, AFailedFrontWaitsForWhatIsInFlightAndThenParks) {
+  Pipe pipe;
+  pipe.Append("app", 3);
+  pipe.Append("other", 1);
+  pipe.End(1, Answer(Verdict::kFailed, "fatal"));
+  pipe.Append("app", 5);
+  EXPECT_EQ(pipe.flying(), (std::vector<store::Seq>{2, 3, 4}));  // no more of that lane
+  pipe.End(2);
+  pipe.End(4);
+  const store::Settlement before = pipe.Flush();
+  EXPECT_EQ(before.settled_through, 9);  // the lane holds back nobody
+  EXPECT_EQ(pipe.core().pending(), 8);
+  pipe.End(3);
+  const store::Settlement parked = pipe.Flush();
+  ASSERT_EQ(parked.park.size(), 1u);
+  EXPECT_EQ(parked.park.front().next_seq, 1);
+  EXPECT_EQ(parked.park.front().attempts, 1);
+  EXPECT_EQ(parked.park.front().reason, "fatal");
+  EXPECT_EQ(pipe.core().held(), 0u);
+  EXPECT_EQ(pipe.core().bytes(), 0u);
+}
+
+TEST(EndpointPipeline, AnEarlyFailureIsJudgedWhenItsTurnComes) {
+  Pipe pipe;
+  pipe.Append("app", 4);
+  pipe.End(3, Answer(Verdict::kFailed, "late"));
+  EXPECT_FALSE(pipe.core().failing());
+  pipe.Append("app", 1);
+  EXPECT_EQ(pipe.flying(), (std::vector<store::Seq>{1, 2, 4}));
+  pipe.End(1);
+  pipe.End(2);
+  EXPECT_TRUE(pipe.core().failing());
+  pipe.End(4);
+  const store::Settlement settlement = pipe.Flush();
+  ASSERT_EQ(settlement.park.size(), 1u);
+  EXPECT_EQ(settlement.park.front().next_seq, 3);
+}
+
+TEST(EndpointPipeline, WhatNoRepetitionCanHelpDiesAtOnceAndHoldsNothing) {
+  Pipe pipe;
+  pipe.Append("app", 4);
+  pipe.End(2, Answer(Verdict::kUndeliverable, "message too large"));
+  pipe.End(1);
+  pipe.End(3);
+  pipe.Append("app", 1);
+  EXPECT_EQ(pipe.flying(), (std::vector<store::Seq>{4, 5}));
+  const store::Settlement settlement = pipe.Flush();
+  ASSERT_EQ(settlement.dead.size(), 1u);
+  EXPECT_EQ(settlement.dead.front().event.seq, 2);
+  EXPECT_EQ(settlement.dead.front().reason, "undeliverable: message too large");
+  EXPECT_EQ(settlement.dead.front().attempts, 1);
+  EXPECT_EQ(settlement.settled_through, 3);
+}
+
+TEST(EndpointPipeline, AnEndpointThatTakesNothingIsToBlameItself) {
+  auto endpoint = Entry();
+  endpoint.threshold = 4;
+  Simulation world(endpoint, 7, Pipeline());
+  bool fixed = false;
+  world.receiver = [&](const store::Event&, Moment) {
+    return fixed ? Answer(Verdict::kDelivered) : Answer(Verdict::kUndeliverable, "unknown topic");
+  };
+  for (int i = 0; i < 200; ++i) world.Append("r" + std::to_string(i));
+  world.RunFor(120 * kSecond);
+  EXPECT_EQ(world.core().breaker().state(), BreakerState::kOpen);
+  EXPECT_EQ(world.dead.size(), 3u);
+  fixed = true;
+  ASSERT_TRUE(world.RunUntilIdle(3'600 * kSecond));
+  EXPECT_EQ(world.dead.size(), 3u);
+  EXPECT_EQ(world.accepted.size(), 197u);
+}
+
+TEST(EndpointPipeline, FailuresLeaveTheWindowAlone) {
+  Simulation world(Entry(), 8, Pipeline(100));
+  int failures = 5;
+  world.receiver = [&](const store::Event&, Moment) {
+    return failures-- > 0 ? Answer(Verdict::kFailed, "no") : Answer(Verdict::kDelivered);
+  };
+  for (int i = 0; i < 50; ++i) world.Append("r" + std::to_string(i));
+  world.RunFor(50 * kMillisecond);
+  EXPECT_EQ(world.core().window(), 100);
+  ASSERT_TRUE(world.RunUntilIdle(60 * kSecond));
+}
+
+TEST(EndpointPipeline, AnOpenBreakerProbesWithOneEvent) {
+  auto endpoint = Entry();
+  endpoint.threshold = 1;
+  Simulation world(endpoint, 9, Pipeline());
+  bool up = false;
+  world.receiver = [&](const store::Event&, Moment) { return Answer(up ? Verdict::kDelivered : Verdict::kFailed); };
+  for (int i = 0; i < 500; ++i) world.Append("r" + std::to_string(i % 3));
+  world.RunFor(10 * kSecond);
+  ASSERT_EQ(world.core().breaker().state(), BreakerState::kOpen);
+  const std::size_t before = world.sent_at.size();
+  world.RunFor(600 * kSecond);
+  EXPECT_LE(world.sent_at.size() - before, 12u);
+  up = true;
+  ASSERT_TRUE(world.RunUntilIdle(3'600 * kSecond));
+  EXPECT_TRUE(world.violations.empty()) << world.violations.front();
+}
+
+TEST(EndpointPipeline, StrictOrderIsOnePipeline) {
+  auto endpoint = Entry();
+  endpoint.order = config::Order::kStrict;
+  Simulation world(endpoint, 10, Pipeline());
+  int failures = 3;
+  world.receiver = [&](const store::Event& e, Moment) {
+    return e.seq == 30 && failures-- > 0 ? Answer(Verdict::kFailed, "disk full") : Answer(Verdict::kDelivered);
+  };
+  for (int i = 0; i < 3'000; ++i) world.Append("r" + std::to_string(i % 70));
+  ASSERT_TRUE(world.RunUntilIdle(60 * kSecond));
+  EXPECT_GT(world.in_flight_peak, 2'000);
+  EXPECT_TRUE(world.violations.empty()) << world.violations.front();
+}
+
+}  // namespace
+}  // namespace portcall::broker
