@@ -64,7 +64,7 @@ Task<http::Response> Get(Call& call, const store::Digest& digest) {
   }
   const RangeAnswer range = AskedRange(call.request, digest.text(), file->size);
   if (range.kind == RangeKind::kUnsatisfiable) co_return Unsatisfiable(digest.text(), file->size);
-  const config::PullEvents mode = call.config().events.pull;
+  const config::PullEvents mode = call.pulls();
   if (mode != config::PullEvents::kOff) {
     Draft draft = BlobEvent(call, store::Action::kPull, digest.text(), file->size);
     const Result<void> recorded = co_await call.core.pulls.Record(std::move(draft), mode);

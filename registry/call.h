@@ -37,6 +37,10 @@ struct Call {
   Core& core;
 
   const config::Config& config() const { return *settings.config; }
+  // How pulls are recorded. With audit.strict no answer goes out before its event is on disk.
+  config::PullEvents pulls() const {
+    return config().audit.strict ? config::PullEvents::kDurable : config().events.pull;
+  }
   bool head() const { return request.method == "HEAD"; }
   Urls MakeUrls() const { return Urls(config().http, request, settings.proxies); }
 };

@@ -17,6 +17,7 @@ constexpr std::string_view kDockerList = "application/vnd.docker.distribution.ma
 constexpr std::string_view kOciManifest = "application/vnd.oci.image.manifest.v1+json";
 constexpr std::string_view kOciIndex = "application/vnd.oci.image.index.v1+json";
 constexpr std::string_view kSchema1 = "application/vnd.docker.distribution.manifest.v1+";
+constexpr std::string_view kBuildCache = "application/vnd.buildkit.cacheconfig.v0";
 constexpr int kMaxDepth = 64;
 
 Error Invalid(std::string why) { return Error(Errc::kInvalid, std::move(why)); }
@@ -162,6 +163,13 @@ Result<void> ReadExtras(const Json& json, bool index, Manifest& manifest) {
 }
 
 }  // namespace
+
+std::string_view ArtifactTypeForEvents(const Manifest& manifest) {
+  const bool cache =
+      !manifest.children.empty() &&
+      std::ranges::find(manifest.references, kBuildCache, &store::Descriptor::media_type) != manifest.references.end();
+  return cache ? kBuildCache : std::string_view(manifest.artifact_type);
+}
 
 std::string MediaTypeOf(std::string_view content_type) {
   std::string type(content_type.substr(0, content_type.find(';')));

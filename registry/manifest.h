@@ -25,6 +25,9 @@ struct ManifestRules {
   bool urls_allowed = false;  // descriptors may say where else their content is
 };
 
+// What receivers of events are told that a manifest is: its artifact_type, but an index that BuildKit made of a build
+// cache says so in its configuration alone, which stands among its children.
+std::string_view ArtifactTypeForEvents(const Manifest& manifest);
 // The media type in a Content-Type header: lower case, without parameters.
 std::string MediaTypeOf(std::string_view content_type);
 // kInvalid says in a sentence for the pusher what is wrong.

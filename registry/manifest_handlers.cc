@@ -43,7 +43,7 @@ Task<http::Response> Get(Call& call) {
     response.status = 304;
     co_return response;
   }
-  const config::PullEvents mode = call.config().events.pull;
+  const config::PullEvents mode = call.pulls();
   if (mode != config::PullEvents::kOff) {
     const ManifestFacts facts{stored->digest, stored->media_type, stored->bytes.size(), stored->references};
     const bool by_tag = !LooksLikeDigest(reference);

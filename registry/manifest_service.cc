@@ -79,7 +79,9 @@ Task<Result<std::vector<std::string>>> PushManifest(Call& call, const ManifestPu
                                push.manifest.subject,
                                push.manifest.artifact_type,
                                push.manifest.annotations};
-  const ManifestFacts facts{push.digest, push.media_type, push.bytes.size(), push.manifest.references};
+  const ManifestFacts facts{push.digest,           push.media_type,
+                            push.bytes.size(),     push.manifest.references,
+                            push.manifest.subject, ArtifactTypeForEvents(push.manifest)};
   const Draft draft = ManifestEvent(call, store::Action::kPush, facts, push.tags.empty() ? "" : push.tags.front());
   const store::Event event = Seal(draft);
 
@@ -93,7 +95,8 @@ Task<Result<std::vector<std::string>>> PushManifest(Call& call, const ManifestPu
     store::PutManifest(tx, repository, row);
     if (push.tags.empty()) store::Append(tx, event);
     for (const std::string& tag : push.tags) {
-      auto previous = store::PutTag(tx, repository, tag, push.digest);
+      auto previous = store::FindTag(tx, repository, tag);
+      if (previous != push.digest) store::PutTag(tx, repository, tag, push.digest);
       if (!previous && tag == event.tag) {
         store::Append(tx, event);
         continue;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
 #include <span>
 #include <utility>
 
@@ -22,8 +23,10 @@ constexpr std::chrono::milliseconds kGather{5};
 PullRecorder::PullRecorder(store::Store& store, runtime::Log& log, runtime::Metrics& metrics)
     : store_(store),
       log_(log),
-      lost_(metrics.Count("portcall_pull_events_lost_total",
-                          "Pull events that the store refused, with events.pull: relaxed")),
+      lost_pulls_(metrics.Count("portcall_pull_events_lost_total",
+                                "Pull events that the store refused, with events.pull: relaxed")),
+      lost_refusals_(metrics.Count("portcall_refusal_events_lost_total",
+                                   "Events of refused requests that the store refused, with audit.refused")),
       thread_([this] { Run(); }) {}
 
 PullRecorder::~PullRecorder() {
@@ -54,6 +57,15 @@ Task<Result<void>> PullRecorder::Record(Draft draft, config::PullEvents mode) {
   };
   co_await Suspend<bool>(wait);
   co_return Result<void>();
+}
+
+void PullRecorder::Add(std::vector<Draft> drafts) {
+  if (drafts.empty()) return;
+  {
+    const std::lock_guard lock(mutex_);
+    std::ranges::move(drafts, std::back_inserter(queue_));
+  }
+  wake_.notify_one();
 }
 
 bool PullRecorder::TryQueue(Draft& draft) {
@@ -108,9 +120,17 @@ void PullRecorder::Commit(std::vector<Draft>& batch) {
       for (const store::Event& event : events) store::Append(tx, event);
       return {};
     });
-    if (done) continue;
-    lost_.Increment(static_cast<double>(events.size()));
-    log_.Error("pull events lost", {{"count", std::to_string(events.size())}, {"err.detail", done.error().detail}});
+    if (!done) CountLost(events, done.error());
+  }
+}
+
+void PullRecorder::CountLost(std::span<const store::Event> events, const Error& error) {
+  const auto refusals = std::ranges::count(events, store::Action::kRefused, &store::Event::action);
+  const auto pulls = std::ssize(events) - refusals;
+  lost_pulls_.Increment(static_cast<double>(pulls));
+  lost_refusals_.Increment(static_cast<double>(refusals));
+  for (const auto& [what, count] : {std::pair("pull events lost", pulls), std::pair("refusal events lost", refusals)}) {
+    if (count > 0) log_.Error(what, {{"count", std::to_string(count)}, {"err.detail", error.detail}});
   }
 }
 

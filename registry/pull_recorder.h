@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <deque>
 #include <mutex>
+#include <span>
 #include <thread>
 #include <utility>
 #include <vector>
@@ -16,9 +17,10 @@
 
 namespace portcall::registry {
 
-// Puts pull events into the log as events.pull says. Durable ones wait for their commit. Relaxed ones go through a
-// queue that a thread of its own empties, many to a transaction; when the queue is full the response waits for room, so
-// nothing is dropped. What the store refuses (a full disk) is lost, counted and logged. Callable from any loop.
+// Puts pull events into the log as events.pull says, and refused requests as if they were relaxed pulls. Durable ones
+// wait for their commit. Relaxed ones go through a queue that a thread of its own empties, many to a transaction; when
+// the queue is full the response waits for room, so nothing is dropped. What the store refuses (a full disk) is lost,
+// counted and logged. Callable from any loop.
 class PullRecorder {
  public:
   static constexpr std::size_t kQueue = 4096;
@@ -28,6 +30,8 @@ class PullRecorder {
 
   // Fails for durable events only. `draft` is moved from.
   Task<Result<void>> Record(Draft draft, config::PullEvents mode);
+  // Into the queue, past its bound: for few, from who bounds them. Any thread, without waiting.
+  void Add(std::vector<Draft> drafts);
 
  private:
   struct Waiting {
@@ -39,10 +43,12 @@ class PullRecorder {
   // Takes what is queued and lets waiting requests follow; false when there is nothing left and the end has come.
   bool Take(std::vector<Draft>& batch);
   void Commit(std::vector<Draft>& batch);
+  void CountLost(std::span<const store::Event> events, const Error& error);
 
   store::Store& store_;
   runtime::Log& log_;
-  prometheus::Counter& lost_;
+  prometheus::Counter& lost_pulls_;
+  prometheus::Counter& lost_refusals_;
   std::mutex mutex_;
   std::condition_variable wake_;
   std::vector<Draft> queue_;

@@ -11,6 +11,7 @@
 #include "registry/handlers.h"
 #include "registry/pull_recorder.h"
 #include "registry/reference.h"
+#include "registry/refusals.h"
 #include "registry/replies.h"
 #include "registry/upload_notes.h"
 #include "registry/upload_service.h"
@@ -127,6 +128,7 @@ class Registry::Impl {
         own_secret_(runtime::UuidV4() + runtime::UuidV4()),
         cache_(kCacheBytes),
         pulls_(deps_.store, deps_.log, deps_.metrics),
+        refusals_(pulls_, deps_.clock),
         uploads_(deps_.store, deps_.log) {
     Apply(std::move(config));
   }
@@ -158,6 +160,9 @@ class Registry::Impl {
     response.fields.Add("Docker-Distribution-Api-Version", "registry/2.0");
     if (route.place != Place::kNone && route.place != Place::kAlive) {
       for (const auto& [name, value] : config.http.headers) response.fields.Add(name, value);
+      if (config.audit.refused && IsRefusal(request, response.status)) {
+        co_await RecordRefusal({request, *settings, route, core_}, response.status);
+      }
     }
     response.handler = HandlerName(route.place);
     AddLogFields(route, response);
@@ -198,6 +203,12 @@ class Registry::Impl {
     return settings_;
   }
 
+  Task<void> RecordRefusal(Call call, int status) {
+    Draft draft = RefusedEvent(call, status);
+    const std::string address = draft.details.peer.empty() ? call.request.peer_ip : draft.details.request_addr;
+    co_await refusals_.Record(std::move(draft), address);
+  }
+
   // Places that belong to no repository.
   Task<http::Response> AnswerPlain(http::Request& request, const Settings& settings, const Route& route) {
     switch (route.place) {
@@ -231,6 +242,7 @@ class Registry::Impl {
   const std::string own_secret_;
   ManifestCache cache_;
   PullRecorder pulls_;
+  Refusals refusals_;
   BusyUploads busy_;
   UploadNotes uploads_;
   Core core_{deps_, cache_, pulls_, busy_, uploads_};

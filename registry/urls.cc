@@ -149,4 +149,17 @@ std::string ClientAddress(const http::Request& request, const TrustedProxies& pr
   return ec ? request.peer : std::string(Trim(real));
 }
 
+std::string ForwardedText(const http::Request& request, const TrustedProxies& proxies) {
+  std::string text;
+  for (const std::string_view name : {"X-Forwarded-For", "Forwarded", "X-Real-Ip"}) {
+    for (const std::string_view value : request.fields.All(name)) {
+      if (!text.empty()) text += ", ";
+      text += value;
+    }
+  }
+  if (text.empty() || !proxies.Contains(request.peer_ip)) return {};
+  if (text.size() > kMaxForwarded) text.resize(kMaxForwarded);
+  return text;
+}
+
 }  // namespace portcall::registry

@@ -41,5 +41,9 @@ class Urls {
 
 // The client's address for events: the first valid one of X-Forwarded-For, or X-Real-Ip, else the peer with its port.
 std::string ClientAddress(const http::Request& request, const TrustedProxies& proxies);
+// What a trusted peer says of whom it speaks for, word by word: the fields X-Forwarded-For, Forwarded and X-Real-Ip, as
+// far as they are there, joined by ", ". Cut at kMaxForwarded bytes. Empty when the peer is not trusted.
+inline constexpr std::size_t kMaxForwarded = 1024;
+std::string ForwardedText(const http::Request& request, const TrustedProxies& proxies);
 
 }  // namespace portcall::registry

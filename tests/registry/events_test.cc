@@ -57,6 +57,38 @@ TEST_F(EventsTest, BehindAProxyTheClientIsNamed) {
   EXPECT_EQ(details.url, "https://reg.example.com/v2/a/blobs/" + Sha256("x"));
 }
 
+TEST_F(EventsTest, TheSocketsAddressStandsBesideWhatAProxySays) {
+  const std::string path = "/v2/a/blobs/" + PushBlob("a", "x");
+  struct Row {
+    const char* peer;
+    std::vector<std::pair<std::string, std::string>> fields;
+    const char *addr, *peer_said, *forwarded;
+  };
+  for (const Row& row :
+       {Row{"127.0.0.1", {}, "127.0.0.1:4711", "", ""},
+        Row{"127.0.0.1", {{"X-Forwarded-For", "198.51.100.7"}}, "198.51.100.7", "127.0.0.1:4711", "198.51.100.7"},
+        Row{"127.0.0.1",
+            {{"X-Forwarded-For", "unknown, 198.51.100.7"}, {"x-forwarded-for", "10.0.0.2"}, {"X-Real-Ip", "10.0.0.2"}},
+            "198.51.100.7",
+            "127.0.0.1:4711",
+            "unknown, 198.51.100.7, 10.0.0.2, 10.0.0.2"},
+        Row{"127.0.0.1", {{"X-Real-Ip", " 198.51.100.7"}}, "198.51.100.7", "127.0.0.1:4711", " 198.51.100.7"},
+        Row{"127.0.0.1", {{"Forwarded", "for=192.0.2.1"}}, "127.0.0.1:4711", "", "for=192.0.2.1"},
+        Row{"192.0.2.66", {{"X-Forwarded-For", "198.51.100.7"}}, "192.0.2.66:4711", "", ""},
+        Row{"192.0.2.66", {{"Forwarded", "for=192.0.2.1"}, {"X-Real-Ip", "10.0.0.2"}}, "192.0.2.66:4711", "", ""}}) {
+    Ask ask("GET", path, "", row.fields);
+    ask.peer_ip = row.peer;
+    EXPECT_EQ(After(ask, 200), Lines{"pull blob"});
+    const store::Details details = store::DecodeDetails(Last()->details);
+    EXPECT_EQ(details.request_addr, row.addr);
+    EXPECT_EQ(details.peer, row.peer_said);
+    EXPECT_EQ(details.forwarded, row.forwarded);
+    EXPECT_FALSE(details.actor_verified);
+  }
+  After({"GET", path, "", {{"X-Forwarded-For", "198.51.100.7" + std::string(5'000, ' ')}}}, 200);
+  EXPECT_EQ(store::DecodeDetails(Last()->details).forwarded.size(), 1024u);
+}
+
 TEST_F(EventsTest, AMountNamesItsOrigin) {
   const std::string digest = PushBlob("a", "x");
   EXPECT_EQ(After({"POST", "/v2/b/blobs/uploads/?mount=" + digest + "&from=a"}, 201), Lines{"mount blob"});
@@ -107,6 +139,61 @@ TEST_F(EventsTest, OnePushOfAManifestIsOneEvent) {
   const Ask tags("PUT", "/v2/a/manifests/" + Sha256(first) + "?tag=x&tag=v1", first, {{"Content-Type", kOciManifest}});
   EXPECT_EQ(After(tags, 201), (Lines{"push tag x", "push tag v1"}));
   EXPECT_EQ(store::DecodeDetails(Last()->details).previous_digest, Sha256(second));
+}
+
+TEST_F(EventsTest, APushOfWhatTheTagNamesAlreadySaysSo) {
+  const std::string image = PushImage("a", "v1");
+  EXPECT_EQ(store::DecodeDetails(Last()->details).previous_digest, "");
+  PutManifest("a", "v1", image);
+  EXPECT_EQ(Said(*Last()), "push tag v1");
+  EXPECT_EQ(store::DecodeDetails(Last()->details).previous_digest, Sha256(image));
+  const Ask tags("PUT", "/v2/a/manifests/v1?tag=v2", image, {{"Content-Type", kOciManifest}});
+  EXPECT_EQ(After(tags, 201), (Lines{"push tag v1", "push tag v2"}));
+  const auto events = Events();
+  EXPECT_EQ(store::DecodeDetails(events[events.size() - 2]->details).previous_digest, Sha256(image));
+  EXPECT_EQ(store::DecodeDetails(Last()->details).previous_digest, "");
+}
+
+TEST_F(EventsTest, APushedManifestSaysWhatItIsAndWhatItRefersTo) {
+  const std::string image = PushImage("a", "v1");
+  const auto pushed = [this](const std::string& bytes, const char* type) {
+    EXPECT_EQ(PutManifest("a", Sha256(bytes), bytes, type).status, 201);
+    return store::DecodeDetails(Last()->details);
+  };
+  EXPECT_EQ(store::DecodeDetails(Last()->details).artifact_type, "application/vnd.oci.image.config.v1+json");
+  EXPECT_EQ(store::DecodeDetails(Last()->details).subject, "");
+
+  const std::string subject = R"("subject":{"mediaType":"application/vnd.oci.image.manifest.v1+json","size":)" +
+                              std::to_string(image.size()) + R"(,"digest":")" + Sha256(image) + "\"}";
+  store::Details details =
+      pushed(ImageOf("{}", {"layer"}, R"(,"artifactType":"application/sbom",)" + subject), kOciManifest);
+  EXPECT_EQ(details.artifact_type, "application/sbom");
+  EXPECT_EQ(details.subject, Sha256(image));
+
+  details = pushed(R"({"schemaVersion":2,"manifests":[],)" + subject + "}", kOciIndex);
+  EXPECT_EQ(details.artifact_type, "");
+  EXPECT_EQ(details.subject, Sha256(image));
+  details = pushed(R"({"schemaVersion":2,"artifactType":"application/set","manifests":[]})", kOciIndex);
+  EXPECT_EQ(details.artifact_type, "application/set");
+}
+
+TEST_F(EventsTest, ABuildCacheSaysThatItIsOne) {
+  PushBlob("a", "{}");
+  PushBlob("a", "layer");
+  // As BuildKit exports caches: an index whose children are blobs, the last of them its configuration.
+  const std::string config =
+      R"({"mediaType":"application/vnd.buildkit.cacheconfig.v0","size":2,"digest":")" + Sha256("{}") + "\"}";
+  const std::string layer =
+      R"({"mediaType":"application/vnd.oci.image.layer.v1.tar","size":5,"digest":")" + Sha256("layer") + "\"}";
+  EXPECT_EQ(
+      PutManifest("a", "cache", R"({"schemaVersion":2,"manifests":[)" + layer + "," + config + "]}", kOciIndex).status,
+      201);
+  EXPECT_EQ(store::DecodeDetails(Last()->details).artifact_type, "application/vnd.buildkit.cacheconfig.v0");
+  // And with image-manifest=true.
+  EXPECT_EQ(
+      PutManifest("a", "cache", R"({"schemaVersion":2,"config":)" + config + R"(,"layers":[)" + layer + "]}").status,
+      201);
+  EXPECT_EQ(store::DecodeDetails(Last()->details).artifact_type, "application/vnd.buildkit.cacheconfig.v0");
 }
 
 TEST_F(EventsTest, ReferencesOnlyWhereTheyAreWanted) {

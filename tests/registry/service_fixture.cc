@@ -55,8 +55,8 @@ http::Response ServiceTest::Send(Ask ask) {
   http::Request request;
   request.method = std::move(ask.method);
   request.target = std::move(ask.target);
-  request.peer_ip = "127.0.0.1";
-  request.peer = "127.0.0.1:4711";
+  request.peer = ask.peer_ip + ":" + ask.port;
+  request.peer_ip = std::move(ask.peer_ip);
   request.id = runtime::UuidV4();
   request.body = &body;
   for (auto& [name, value] : ask.fields) request.fields.Add(name, value);

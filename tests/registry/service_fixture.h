@@ -52,11 +52,13 @@ class FakeBody final : public http::Body {
 };
 
 struct Ask {
-  Ask(std::string m, std::string t, std::string b = {}, std::vector<std::pair<std::string, std::string>> f = {})
+  using Fields = std::vector<std::pair<std::string, std::string>>;
+  Ask(std::string m, std::string t, std::string b = {}, Fields f = {})
       : method(std::move(m)), target(std::move(t)), body(std::move(b)), fields(std::move(f)) {}
   std::string method, target, body;
-  std::vector<std::pair<std::string, std::string>> fields;
+  Fields fields;
   bool chunked = false, cut = false;
+  std::string peer_ip = "127.0.0.1", port = "4711";
 };
 
 inline std::string Sha256(std::string_view bytes) { return "sha256:" + runtime::HashHex("sha256", bytes); }

@@ -1,0 +1,135 @@
+#include "registry/refusals.h"
+
+#include <array>
+#include <utility>
+
+namespace portcall::registry {
+namespace {
+
+// How often the clock is asked whether the minute is over.
+constexpr std::chrono::seconds kLook{1};
+
+constexpr std::array kEventTexts{&store::Event::repository, &store::Event::tag, &store::Event::digest,
+                                 &store::Event::actor};
+constexpr std::array kDetailTexts{
+    &store::Details::request_id,     &store::Details::request_addr,      &store::Details::request_host,
+    &store::Details::request_method, &store::Details::request_useragent, &store::Details::request_uri,
+    &store::Details::peer,           &store::Details::forwarded,         &store::Details::tls_subject,
+    &store::Details::error_code};
+
+// Leaves of `all` what holds for `one` too.
+void KeepCommon(Draft& all, const Draft& one) {
+  for (const auto text : kEventTexts) {
+    if (all.event.*text != one.event.*text) (all.event.*text).clear();
+  }
+  for (const auto text : kDetailTexts) {
+    if (all.details.*text != one.details.*text) (all.details.*text).clear();
+  }
+  if (all.details.status != one.details.status) all.details.status = 0;
+  all.details.actor_verified = all.details.actor_verified && one.details.actor_verified;
+  if (all.event.repository.empty()) {
+    all.event.kind = store::Kind::kSystem;
+  } else if (all.event.kind != one.event.kind) {
+    all.event.kind = store::Kind::kRepository;
+  }
+}
+
+void Fold(std::optional<Draft>& all, Draft one, std::string_view address) {
+  one.details.request_addr = address;
+  if (all) {
+    KeepCommon(*all, one);
+  } else {
+    all = std::move(one);
+  }
+  ++all->details.count;
+}
+
+}  // namespace
+
+bool IsRefusal(const http::Request& request, int status) {
+  return status == 403 || status == 405 || status == 429 || (status == 401 && request.fields.Has("Authorization"));
+}
+
+Refusals::Refusals(PullRecorder& recorder, const runtime::Clock& clock)
+    : recorder_(recorder), clock_(clock), thread_([this] { Run(); }) {}
+
+Refusals::~Refusals() {
+  {
+    const std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_one();
+  thread_.join();
+  recorder_.Add(TakeFolded());
+}
+
+Task<void> Refusals::Record(Draft draft, std::string_view address) {
+  EndMinute();
+  if (!IsSingle(draft, address)) co_return;
+  // Waits for room in the queue where there is none; what is relaxed does not fail.
+  [[maybe_unused]] const Result<void> queued =
+      co_await recorder_.Record(std::move(draft), config::PullEvents::kRelaxed);
+}
+
+bool Refusals::IsSingle(Draft& draft, std::string_view address) {
+  std::string key = draft.event.actor;
+  key.append(1, '\0').append(address);
+  bool begins = false;
+  {
+    const std::lock_guard lock(mutex_);
+    begins = !end_;
+    if (begins) end_ = clock_.Ticks() + kMinute;
+    auto found = tallies_.find(key);
+    if (found == tallies_.end() && tallies_.size() < kKeys) found = tallies_.try_emplace(std::move(key)).first;
+    if (found == tallies_.end()) {
+      Fold(others_, std::move(draft), address);
+      return false;
+    }
+    Tally& tally = found->second;
+    if (tally.singly == kSingly) {
+      Fold(tally.folded, std::move(draft), address);
+      return false;
+    }
+    ++tally.singly;
+  }
+  if (begins) wake_.notify_one();
+  return true;
+}
+
+void Refusals::EndMinute() {
+  std::vector<Draft> folded;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!end_ || clock_.Ticks() < *end_) return;
+    folded = TakeFolded();
+  }
+  recorder_.Add(std::move(folded));
+}
+
+std::vector<Draft> Refusals::TakeFolded() {
+  std::vector<Draft> folded;
+  for (auto& [key, tally] : tallies_) {
+    if (tally.folded) folded.push_back(std::move(*tally.folded));
+  }
+  if (others_) {
+    others_->details.note = "refused to more clients than are told apart";
+    folded.push_back(std::move(*others_));
+  }
+  tallies_.clear();
+  others_.reset();
+  end_.reset();
+  return folded;
+}
+
+void Refusals::Run() {
+  std::unique_lock lock(mutex_);
+  while (!stopping_) {
+    wake_.wait(lock, [this] { return stopping_ || end_; });
+    wake_.wait_for(lock, kLook, [this] { return stopping_; });
+    lock.unlock();
+    EndMinute();
+    lock.lock();
+  }
+}
+
+}  // namespace portcall::registry

@@ -1,0 +1,66 @@
+#pragma once
+
+#include <chrono>
+#include <condition_variable>
+#include <cstddef>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "registry/events.h"
+#include "registry/pull_recorder.h"
+#include "runtime/clock.h"
+#include "runtime/http/message.h"
+#include "runtime/task.h"
+
+namespace portcall::registry {
+
+// Whether an answer refuses: 401, 403, 405 or 429. A 401 to a request without credentials is none: it tells the client
+// to bring some.
+bool IsRefusal(const http::Request& request, int status);
+
+// Puts refused requests into the log, so that a scanner cannot fill the disk with them. Of each actor at one address
+// the first ten of a minute are events of their own. The further ones are counted, and one event for all of them
+// follows when the minute ends: it says how many they were and whatever they have in common. One minute runs for all,
+// from the first refusal after the last minute. All go through the recorder's queue. Callable from any loop.
+class Refusals {
+ public:
+  static constexpr std::size_t kSingly = 10;
+  // How many (actor, address) are told apart in a minute. Beyond that one event counts what all others were refused.
+  static constexpr std::size_t kKeys = 1024;
+  static constexpr std::chrono::seconds kMinute{60};
+
+  Refusals(PullRecorder& recorder, const runtime::Clock& clock);
+  ~Refusals();  // queues what is counted; Record must not be called any more
+
+  // `address` is the client's without a port: each new connection has another.
+  Task<void> Record(Draft draft, std::string_view address);
+  // Queues what is counted when the minute is over. A thread of its own calls this while a minute runs.
+  void EndMinute();
+
+ private:
+  struct Tally {
+    std::size_t singly = 0;
+    std::optional<Draft> folded;
+  };
+  // False: it was counted instead, and the draft is moved from.
+  bool IsSingle(Draft& draft, std::string_view address);
+  std::vector<Draft> TakeFolded();  // ends the minute; the mutex is held, or nobody else is left
+  void Run();
+
+  PullRecorder& recorder_;
+  const runtime::Clock& clock_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::unordered_map<std::string, Tally> tallies_;
+  std::optional<Draft> others_;             // what found no place in the table
+  std::optional<runtime::SteadyTime> end_;  // of the minute that runs
+  bool stopping_ = false;
+  std::jthread thread_;
+};
+
+}  // namespace portcall::registry

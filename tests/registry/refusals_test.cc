@@ -1,0 +1,229 @@
+#include "registry/refusals.h"
+
+#include <gmock/gmock.h>
+#include <prometheus/counter.h>
+
+#include <thread>
+
+#include "registry/pull_recorder.h"
+#include "tests/registry/service_fixture.h"
+
+namespace portcall::registry {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::AllOf;
+using ::testing::Each;
+using ::testing::SizeIs;
+
+class RefusalsTest : public ServiceTest {
+ protected:
+  RefusalsTest() { Begin(); }
+  ~RefusalsTest() override { End(); }
+
+  void Begin() {
+    recorder_ = std::make_unique<PullRecorder>(*store_, log_, metrics_);
+    refusals_ = std::make_unique<Refusals>(*recorder_, clock_);
+  }
+  // Everything refused is in the log afterwards.
+  void End() {
+    refusals_.reset();
+    recorder_.reset();
+  }
+
+  static Draft Some(const std::string& actor, const std::string& repository = "a") {
+    Draft draft;
+    draft.event.action = store::Action::kRefused;
+    draft.event.kind = store::Kind::kTag;
+    draft.event.repository = repository;
+    draft.event.tag = "v1";
+    draft.event.actor = actor;
+    draft.details.request_id = runtime::UuidV4();
+    draft.details.request_addr = "192.0.2.1:" + std::to_string(draft.details.request_id.front());
+    draft.details.request_method = "PUT";
+    draft.details.status = 405;
+    draft.details.error_code = "UNSUPPORTED";
+    return draft;
+  }
+  void Refuse(int times, const std::string& actor = "eve", const std::string& address = "192.0.2.1") {
+    for (int i = 0; i < times; ++i) runner_->Run(refusals_->Record(Some(actor), address));
+  }
+  void RefuseOne(Draft draft) { runner_->Run(refusals_->Record(std::move(draft), "192.0.2.1")); }
+
+  struct Line {
+    std::string actor;
+    std::int64_t count;
+    bool operator==(const Line&) const = default;
+    friend void PrintTo(const Line& line, std::ostream* out) { *out << line.actor << " " << line.count; }
+  };
+  // What is in the log, each event with its count.
+  std::vector<Line> Logged() {
+    std::vector<Line> lines;
+    for (const auto& event : Events()) {
+      lines.push_back({event->actor, store::DecodeDetails(event->details).count});
+    }
+    return lines;
+  }
+  // The last event, which stands for many.
+  struct Folded {
+    store::Event event;
+    store::Details details;
+  };
+  Folded Last() {
+    const auto events = Events();
+    return {*events.back(), store::DecodeDetails(events.back()->details)};
+  }
+
+  std::unique_ptr<PullRecorder> recorder_;
+  std::unique_ptr<Refusals> refusals_;
+};
+
+TEST_F(RefusalsTest, TenAreEventsAndTheRestIsCounted) {
+  Refuse(10);
+  End();
+  EXPECT_THAT(Logged(), AllOf(SizeIs(10), Each(Line{"eve", 0})));
+  Begin();
+  Refuse(37);
+  clock_.Advance(60s);
+  refusals_->EndMinute();
+  End();
+  const auto lines = Logged();
+  ASSERT_EQ(lines.size(), 21u);
+  EXPECT_EQ(lines.back(), (Line{"eve", 27}));
+}
+
+TEST_F(RefusalsTest, NothingIsSaidBeforeTheMinuteEnds) {
+  Refuse(12);
+  clock_.Advance(59s);
+  refusals_->EndMinute();
+  Refuse(1);
+  // Still the same minute: the thirteenth was counted with the others.
+  clock_.Advance(1s);
+  refusals_->EndMinute();
+  End();
+  EXPECT_THAT(Logged(), SizeIs(11));
+  EXPECT_EQ(Logged().back(), (Line{"eve", 3}));
+}
+
+TEST_F(RefusalsTest, EachMinuteBeginsAnew) {
+  Refuse(11);
+  clock_.Advance(61s);
+  Refuse(2);  // notices by itself that the minute is over
+  End();
+  const auto lines = Logged();
+  ASSERT_EQ(lines.size(), 13u);
+  EXPECT_EQ(lines[10], (Line{"eve", 1}));
+  EXPECT_EQ(lines[11], (Line{"eve", 0}));
+  EXPECT_EQ(lines[12], (Line{"eve", 0}));
+}
+
+TEST_F(RefusalsTest, TheMinuteEndsWithoutFurtherRequests) {
+  Refuse(11);
+  clock_.Advance(60s);
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  while (Head() < 11 && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(5ms);
+  ASSERT_EQ(Head(), 11);
+  EXPECT_EQ(Logged().back(), (Line{"eve", 1}));
+}
+
+TEST_F(RefusalsTest, ShutdownWritesWhatIsCounted) {
+  Refuse(14);
+  End();
+  EXPECT_EQ(Logged().back(), (Line{"eve", 4}));
+}
+
+TEST_F(RefusalsTest, ActorsAndAddressesAreToldApart) {
+  Refuse(11, "eve");
+  Refuse(11, "mallory");
+  Refuse(11, "eve", "192.0.2.2");
+  Refuse(10, "");
+  End();
+  EXPECT_EQ(Head(), 3 * 11 + 10);
+}
+
+TEST_F(RefusalsTest, TheWallClockDoesNotMatter) {
+  Refuse(11);
+  clock_.SetWall(clock_.Now() + std::chrono::hours(5));
+  refusals_->EndMinute();
+  Refuse(1);
+  End();
+  EXPECT_EQ(Logged().back(), (Line{"eve", 2}));
+}
+
+TEST_F(RefusalsTest, TheCountSaysWhatAllHaveInCommon) {
+  Refuse(13);
+  End();
+  Folded last = Last();
+  EXPECT_EQ(last.event.repository, "a");
+  EXPECT_EQ(last.event.tag, "v1");
+  EXPECT_EQ(last.event.kind, store::Kind::kTag);
+  EXPECT_EQ(last.details.request_addr, "192.0.2.1") << "ports differ";
+  EXPECT_EQ(last.details.request_id, "") << "each had its own";
+  EXPECT_EQ(last.details.request_method, "PUT");
+  EXPECT_EQ(last.details.status, 405);
+  EXPECT_EQ(last.details.error_code, "UNSUPPORTED");
+
+  Begin();
+  Refuse(11);
+  Draft other = Some("eve");
+  other.event.kind = store::Kind::kManifest;
+  other.event.tag.clear();
+  other.event.digest = "sha256:1";
+  other.details.status = 403;
+  other.details.error_code = "DENIED";
+  RefuseOne(other);
+  End();
+  last = Last();
+  EXPECT_EQ(last.details.count, 2);
+  EXPECT_EQ(last.event.kind, store::Kind::kRepository);
+  EXPECT_EQ(last.event.repository, "a");
+  EXPECT_EQ(last.event.tag, "");
+  EXPECT_EQ(last.event.digest, "");
+  EXPECT_EQ(last.details.status, 0);
+  EXPECT_EQ(last.details.error_code, "");
+
+  Begin();
+  Refuse(11);
+  RefuseOne(Some("eve", "b"));
+  End();
+  last = Last();
+  EXPECT_EQ(last.event.kind, store::Kind::kSystem);
+  EXPECT_EQ(last.event.repository, "");
+}
+
+TEST_F(RefusalsTest, AScannerWithManyNamesFillsNothing) {
+  const int clients = static_cast<int>(Refusals::kKeys);
+  for (int i = 0; i < clients + 500; ++i) Refuse(1, "name" + std::to_string(i));
+  Refuse(2, "name0");
+  End();
+  EXPECT_EQ(Head(), clients + 2 + 1);
+  const Folded last = Last();
+  EXPECT_EQ(last.details.count, 500);
+  EXPECT_EQ(last.event.actor, "");
+  EXPECT_EQ(last.details.request_addr, "192.0.2.1") << "one address stands behind all";
+  EXPECT_EQ(last.details.note, "refused to more clients than are told apart");
+}
+
+TEST_F(RefusalsTest, WhatTheStoreRefusesIsCountedAsLost) {
+  End();
+  Reopen(UINT64_MAX / 2);
+  Begin();
+  Refuse(12);
+  End();
+  EXPECT_EQ(Head(), 0);
+  EXPECT_EQ(metrics_.Count("portcall_refusal_events_lost_total", "").Value(), 11);
+  EXPECT_EQ(metrics_.Count("portcall_pull_events_lost_total", "").Value(), 0);
+}
+
+TEST(IsRefusalTest, AChallengeIsNone) {
+  http::Request request;
+  for (const int status : {403, 405, 429}) EXPECT_TRUE(IsRefusal(request, status)) << status;
+  for (const int status : {200, 201, 202, 301, 304, 400, 401, 404, 413, 416, 500, 503}) {
+    EXPECT_FALSE(IsRefusal(request, status)) << status;
+  }
+  request.fields.Add("Authorization", "Basic eve");
+  EXPECT_TRUE(IsRefusal(request, 401));
+}
+
+}  // namespace
+}  // namespace portcall::registry
