@@ -1,15 +1,18 @@
 #include "sinks/factory.h"
 
+#include "sinks/kafka/kafka_sink.h"
 #include "sinks/webhook.h"
 
 namespace portcall::sinks {
 
 Result<std::unique_ptr<Sink>> MakeSink(const config::Endpoint& endpoint, const Surroundings& around) {
+  if (endpoint.type == "kafka") return MakeKafka(endpoint, around);
   if (endpoint.type == "webhook") return Webhook::Make(endpoint, around);
   return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": unknown type '" + endpoint.type + "'");
 }
 
 Result<void> CheckSink(const config::Endpoint& endpoint, const Surroundings& around) {
+  if (endpoint.type == "kafka") return CheckKafka(endpoint);
   const auto made = MakeSink(endpoint, around);
   return made ? Result<void>() : Result<void>(made.error());
 }

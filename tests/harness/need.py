@@ -1,15 +1,18 @@
-"""Parts that a machine may lack: a skip for a developer, a failure in CI."""
+"""Parts that a machine may lack: a skip for a developer, a failure in CI; the end of a program that is no test."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import sys
 from typing import NoReturn
-
-import pytest
 
 
 def unavailable(why: str) -> NoReturn:
+    if "pytest" not in sys.modules:
+        raise SystemExit(why)
+    import pytest
+
     if os.environ.get("CI"):
         pytest.fail(f"not available in CI: {why}", pytrace=False)
     pytest.skip(why)

@@ -1,0 +1,73 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "runtime/result.h"
+#include "sinks/kafka/message.h"
+#include "sinks/kafka/report.h"
+#include "sinks/kafka/settings.h"
+
+struct rd_kafka_s;
+struct rd_kafka_queue_s;
+struct rd_kafka_topic_s;
+
+namespace portcall::sinks {
+
+// What happened in a client; called from within Serve() alone.
+class KafkaListener {
+ public:
+  virtual ~KafkaListener() = default;
+  virtual void OnReport(void* opaque, KafkaReport report) = 0;  // once for each produced message
+  virtual void OnError(int error, std::string_view text) = 0;
+  virtual void OnFatal(int error, std::string_view text) = 0;
+  virtual void OnLog(int level, std::string_view facility, std::string_view text) = 0;  // level as in syslog
+};
+
+// One producer of librdkafka in event mode: what it has to say wakes a file descriptor, and Serve() fetches it. Used by
+// one thread, except Partitions(). librdkafka's header stays behind it.
+class KafkaClient {
+ public:
+  using PartitionCounts = std::map<std::string, int>;  // 0: there is no such topic
+
+  // Does not connect. `topics` are those that messages name by place; kInvalid: a property, named, without its value
+  // where that is a secret.
+  // What Make would say of single settings.
+  static Result<void> Check(const KafkaSettings& settings);
+  static Result<std::shared_ptr<KafkaClient>> Make(const KafkaSettings& settings, std::vector<std::string> topics);
+  // Waits for librdkafka's threads; what was not reported is forgotten.
+  ~KafkaClient();
+  KafkaClient(const KafkaClient&) = delete;
+  KafkaClient& operator=(const KafkaClient&) = delete;
+
+  int wakeup_fd() const { return wakeup_fd_; }
+  // Copies the message. An error code (OutcomeOf knows them), 0: it will be reported with `opaque`.
+  int Produce(const KafkaMessage& message, void* opaque);
+  static bool IsFull(int error);  // Produce: not now
+  // Fetches what there is, without waiting. False: nothing is left, and the descriptor wakes for what comes.
+  bool Serve(KafkaListener& listener);
+  void Purge();    // all messages under way are reported now, as failed
+  void Silence();  // the descriptor wakes no more
+
+  // Asks the brokers for these topics, given by place. Blocks for `patience` at most; any thread.
+  Result<PartitionCounts> Partitions(std::span<const std::size_t> topics, std::chrono::milliseconds patience);
+  rd_kafka_s* handle() const { return handle_; }  // for tests: what only a broken cluster causes
+
+ private:
+  KafkaClient(rd_kafka_s* handle, std::vector<std::string> topics);
+  rd_kafka_topic_s* TopicAt(std::size_t place);
+
+  rd_kafka_s* handle_;
+  rd_kafka_queue_s* queue_;
+  int wakeup_fd_ = -1;
+  const std::vector<std::string> names_;
+  std::vector<rd_kafka_topic_s*> topics_;  // made when first used
+};
+
+}  // namespace portcall::sinks

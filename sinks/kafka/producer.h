@@ -1,0 +1,112 @@
+#pragma once
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/intrusive/list.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "runtime/clock.h"
+#include "runtime/task.h"
+#include "sinks/factory.h"
+#include "sinks/kafka/client.h"
+#include "sinks/kafka/log_filter.h"
+
+namespace portcall::sinks {
+
+// Whose order counts; the texts outlive the flight.
+struct KafkaLane {
+  std::string_view source, repository;
+  bool operator==(const KafkaLane&) const = default;
+  std::string text() const { return std::string(source).append("\n").append(repository); }
+};
+
+// A message on its way, in the coroutine that waits for its report.
+struct KafkaFlight : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+  KafkaMessage message;  // emptied once librdkafka holds its copy
+  KafkaLane lane;
+  std::size_t topic = 0;
+  std::size_t bytes = 0;
+  runtime::SteadyTime since{};
+  Resume<KafkaReport> resume;
+};
+
+// Hands messages to librdkafka and wakes who waits for their reports, all on one loop and without a thread of its own.
+// A full queue of librdkafka keeps messages here, in order. After a fatal error what is under way fails, and a new
+// client takes the place of the old one, which ends on the pool.
+//
+// Order: once a message of a lane has failed, none of those that were handed in before its sender learned of it is
+// accepted by the brokers, within one topic. Not thread-safe; must outlive its flights.
+class KafkaProducer final : private KafkaListener {
+ public:
+  struct Options {
+    std::string endpoint;   // its name, for the log
+    std::string mechanism;  // of SASL
+    KafkaSettings settings;
+    std::vector<std::string> topics;
+    std::chrono::milliseconds patience{10'000};  // without a report, until trouble() says so
+  };
+  // kInvalid as KafkaClient::Make says it.
+  static Result<std::unique_ptr<KafkaProducer>> Make(Options options, const Surroundings& around);
+  ~KafkaProducer() override;
+
+  Task<KafkaReport> Send(KafkaFlight& flight);
+  // Everything under way ends now, as failed, and so does what is still sent.
+  void Abort();
+  std::string trouble() const;
+  // The client of now, for what the pool asks of it; null while there is none.
+  std::shared_ptr<KafkaClient> client() const { return client_; }
+
+ private:
+  using Flights = boost::intrusive::list<KafkaFlight, boost::intrusive::constant_time_size<false>>;
+  using Anchor = std::shared_ptr<KafkaProducer*>;  // what handlers hold weakly, so that none comes after the end
+
+  KafkaProducer(Options options, const Surroundings& around);
+  void OnReport(void* opaque, KafkaReport report) override;
+  void OnError(int error, std::string_view text) override;
+  void OnFatal(int error, std::string_view text) override;
+  void OnLog(int level, std::string_view facility, std::string_view text) override;
+
+  Result<void> Build();
+  void Listen();
+  void Serve();
+  void Take(KafkaFlight& flight);
+  void SendWaiting();
+  bool Produce(KafkaFlight& flight);  // false: there is no room
+  void End(KafkaFlight& flight, KafkaReport report);
+  void FailLane(const KafkaLane& lane);
+  bool Forbidden(std::size_t topic) const;
+  void Shrink(KafkaFlight& flight, KafkaReport& report);
+  void Condemn(std::string_view reason);
+  void Retire();
+  void Dismiss();
+  void Worry(int error, std::string text);
+  void Relax();
+
+  const Options options_;
+  Executor executor_;
+  runtime::Log& log_;
+  asio::thread_pool& pool_;
+  const Anchor anchor_;
+
+  std::shared_ptr<KafkaClient> client_;
+  std::optional<asio::posix::basic_stream_descriptor<Executor>> wakeup_;
+  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor> timer_;
+  std::size_t generation_ = 0;  // of the client: what was started for an older one does nothing
+
+  Flights in_flight_, waiting_;                                     // each in the order in which they came
+  std::unordered_map<std::string, int> failed_lanes_;               // whose senders do not know it yet
+  std::unordered_map<std::size_t, runtime::SteadyTime> forbidden_;  // topics, until when
+  std::size_t batch_limit_;
+  bool shrink_ = false, aborted_ = false;
+  std::string condemned_;  // why this client is given up; empty: it is not
+
+  int trouble_code_ = 0;
+  std::string trouble_;
+  KafkaLogFilter log_filter_;
+};
+
+}  // namespace portcall::sinks

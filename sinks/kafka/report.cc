@@ -1,0 +1,89 @@
+#include "sinks/kafka/report.h"
+
+#include <librdkafka/rdkafka.h>
+
+namespace portcall::sinks {
+namespace {
+
+constexpr int kScramWithKafka4 = 0x02060100;  // the first librdkafka whose SCRAM a broker of 4.0 or later accepts
+
+bool IsPermanent(int error) {
+  switch (error) {
+    case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG:
+    case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
+    case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
+    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
+    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+    case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT:
+    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+    case RD_KAFKA_RESP_ERR__BAD_MSG:
+    case RD_KAFKA_RESP_ERR__INVALID_ARG:
+      return true;
+    default:
+      return false;
+  }
+}
+
+std::string TextOf(int error) { return rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(error)); }
+
+std::string ErrorOf(const KafkaReport& report, std::string_view topic) {
+  if (!report.reason.empty()) return report.reason;
+  const std::string name = "topic " + std::string(topic);
+  if (IsUnknownTopic(report.error)) return name + " does not exist: create it, or correct the endpoint's topic";
+  if (IsTopicForbidden(report.error)) return name + ": not authorized to write: grant WRITE and DESCRIBE on it";
+  if (report.error == 0) return name + ": the broker may not have stored the message";
+  return name + ": " + TextOf(report.error);
+}
+
+}  // namespace
+
+Outcome OutcomeOf(const KafkaReport& report, std::string_view topic) {
+  Outcome outcome;
+  outcome.maybe_received = report.stored != KafkaReport::Stored::kNo;
+  if (report.error == 0 && report.stored == KafkaReport::Stored::kYes) {
+    outcome.verdict = Verdict::kDelivered;
+    return outcome;
+  }
+  outcome.verdict = IsPermanent(report.error) ? Verdict::kUndeliverable : Verdict::kFailed;
+  outcome.error = ErrorOf(report, topic);
+  return outcome;
+}
+
+bool IsTooLarge(int error) {
+  return error == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE || error == RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE ||
+         error == RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE;
+}
+
+bool IsTopicForbidden(int error) { return error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; }
+
+bool IsUnknownTopic(int error) {
+  return error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+}
+
+bool IsAllBrokersDown(int error) { return error == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN; }
+
+bool IsAuthentication(int error) {
+  return error == RD_KAFKA_RESP_ERR__AUTHENTICATION || error == RD_KAFKA_RESP_ERR_SASL_AUTHENTICATION_FAILED;
+}
+
+bool IsProducerFailure(int error) {
+  return error == RD_KAFKA_RESP_ERR__FATAL || error == RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE;
+}
+
+std::string TroubleOf(int error, std::string_view text, std::string_view mechanism, int version) {
+  std::string trouble(text.substr(0, text.find(" (after ")));
+  if (trouble.empty()) trouble = TextOf(error);
+  // Such a broker takes them for wrong credentials, so nothing but the version tells the two apart.
+  const bool refused = text.find("invalid credentials") != std::string_view::npos;
+  if (IsAuthentication(error) && refused && mechanism.starts_with("SCRAM") && version < kScramWithKafka4) {
+    trouble +=
+        "; this librdkafka (" + std::string(rd_kafka_version_str()) +
+        ") cannot do SCRAM with Kafka 4.0 and later: use Kafka 3.9, PLAIN over TLS, or librdkafka 2.6.1 or later";
+  }
+  return trouble;
+}
+
+}  // namespace portcall::sinks

@@ -1,0 +1,124 @@
+#include "sinks/kafka/topic_watch.h"
+
+#include <algorithm>
+#include <boost/asio/post.hpp>
+#include <chrono>
+
+namespace portcall::sinks {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto kPatience = 1s;        // of the pool's thread
+constexpr auto kFirstRetry = 5s;      // doubled until the brokers answer
+constexpr auto kInterval = 5min;      // and between answers
+constexpr auto kWhileMissing = 1min;  // so that a topic that was made since is seen
+
+std::string Joined(const std::vector<std::string>& parts) {
+  std::string joined;
+  for (const std::string& part : parts) joined.append(joined.empty() ? "" : ", ").append(part);
+  return joined;
+}
+
+}  // namespace
+
+struct KafkaTopicWatch::State : std::enable_shared_from_this<State> {
+  State(std::string name, const KafkaMessages& messages, Current client, const Surroundings& around)
+      : endpoint(std::move(name)),
+        topics(messages.expected()),
+        current(std::move(client)),
+        executor(around.executor),
+        log(around.log),
+        pool(around.pool),
+        timer(around.executor) {}
+
+  void Ask();
+  void Answered(Result<KafkaClient::PartitionCounts> counts);
+  void Again(std::chrono::steady_clock::duration after);
+
+  const std::string endpoint;
+  const std::vector<std::size_t> topics;
+  Current current;
+  Executor executor;
+  runtime::Log& log;
+  asio::thread_pool& pool;
+  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor> timer;
+  KafkaClient::PartitionCounts known;
+  std::vector<std::string> missing;
+  std::chrono::steady_clock::duration retry = kFirstRetry;
+  bool ended = false;
+};
+
+void KafkaTopicWatch::State::Ask() {
+  std::shared_ptr<KafkaClient> client = current();
+  if (client == nullptr) return Again(retry);
+  // The client goes back to the loop only by way of the pool: the last one to hold it waits for its threads.
+  asio::post(pool, [self = weak_from_this(), client = std::move(client), places = topics, to = executor,
+                    work = asio::make_work_guard(executor)]() mutable {
+    auto counts = client->Partitions(places, kPatience);
+    client.reset();
+    asio::post(to, [self = std::move(self), counts = std::move(counts), w = std::move(work)]() mutable {
+      const auto state = self.lock();
+      if (state && !state->ended) state->Answered(std::move(counts));
+    });
+  });
+}
+
+void KafkaTopicWatch::State::Answered(Result<KafkaClient::PartitionCounts> counts) {
+  if (!counts) {
+    Again(retry);
+    retry = std::min<std::chrono::steady_clock::duration>(2 * retry, kInterval);
+    return;
+  }
+  retry = kFirstRetry;
+  const Finding finding = Compare(known, *counts);
+  if (finding.missing != missing && !finding.missing.empty()) {
+    log.Error("Kafka topics do not exist: create them, or correct the endpoint's topic",
+              {{"endpoint", endpoint}, {"topics", Joined(finding.missing)}});
+  }
+  missing = finding.missing;
+  for (const std::string& change : finding.changed) {
+    log.Warn(
+        "the number of partitions changed: events of a repository from now on may be in another partition than "
+        "those before",
+        {{"endpoint", endpoint}, {"topic", change}});
+  }
+  Again(missing.empty() ? std::chrono::steady_clock::duration(kInterval) : kWhileMissing);
+}
+
+void KafkaTopicWatch::State::Again(std::chrono::steady_clock::duration after) {
+  timer.expires_after(after);
+  timer.async_wait([weak = weak_from_this()](error_code ec) {
+    const auto state = weak.lock();
+    if (!ec && state && !state->ended) state->Ask();
+  });
+}
+
+KafkaTopicWatch::KafkaTopicWatch(std::string endpoint, const KafkaMessages& messages, Current current,
+                                 const Surroundings& around)
+    : state_(std::make_shared<State>(std::move(endpoint), messages, std::move(current), around)) {
+  state_->Ask();
+}
+
+KafkaTopicWatch::~KafkaTopicWatch() {
+  state_->ended = true;
+  state_->timer.cancel();
+}
+
+KafkaTopicWatch::Finding KafkaTopicWatch::Compare(KafkaClient::PartitionCounts& known,
+                                                  const KafkaClient::PartitionCounts& now) {
+  Finding finding;
+  for (const auto& [topic, count] : now) {
+    if (count == 0) {
+      finding.missing.push_back(topic);
+      continue;
+    }
+    int& before = known.try_emplace(topic, count).first->second;
+    if (before == count) continue;
+    finding.changed.push_back(topic + ": " + std::to_string(before) + ", now " + std::to_string(count));
+    before = count;
+  }
+  return finding;
+}
+
+}  // namespace portcall::sinks
