@@ -1,11 +1,13 @@
 #include "sinks/factory.h"
 
+#include "sinks/ci/ci_sink.h"
 #include "sinks/kafka/kafka_sink.h"
 #include "sinks/webhook.h"
 
 namespace portcall::sinks {
 
 Result<std::unique_ptr<Sink>> MakeSink(const config::Endpoint& endpoint, const Surroundings& around) {
+  if (endpoint.type == "ci") return MakeCi(endpoint, around);
   if (endpoint.type == "kafka") return MakeKafka(endpoint, around);
   if (endpoint.type == "webhook") return Webhook::Make(endpoint, around);
   return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": unknown type '" + endpoint.type + "'");

@@ -1,0 +1,67 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "config/ci_preset.h"
+#include "config/config.h"
+#include "runtime/http/url.h"
+#include "runtime/result.h"
+#include "store/event.h"
+
+namespace portcall::sinks {
+
+// A request as the HTTP client takes it: request line and fields, each ended by CRLF, and the body.
+struct CiCall {
+  std::string head, body;
+};
+
+// Makes a preset's requests for events. Whatever an event's names hold, each value arrives as that value: escaped for
+// the path, the query, the form or the JSON it goes into, or refused. Pure; immutable.
+class CiRequests {
+ public:
+  // kInvalid: a template in the words or variables; says which.
+  static Result<CiRequests> Make(const config::Endpoint& endpoint, const http::Url& url);
+
+  // The words that count for a repository: those of the first route that fits, over the endpoint's. None: the endpoint
+  // has routes, and none fits.
+  using Route = std::size_t;
+  std::optional<Route> RouteOf(std::string_view repository) const;
+
+  // What has to be asked before the request can be made, as its word's value; empty: nothing.
+  std::string Unresolved(const store::Event& event, Route route) const;
+  // kInvalid: no repetition can help, because of what stands in the event.
+  Result<CiCall> Lookup(const store::Event& event, Route route) const;
+  // `looked_up` stands for the word that the preset looks up; empty: the word's own value.
+  Result<CiCall> Request(const store::Event& event, Route route, const std::string& looked_up) const;
+
+  // Everything that must not be shown, in the forms in which requests carry it.
+  std::vector<std::string> Secrets() const;
+
+ private:
+  struct Word {
+    bool literal = false;  // a secret: taken as it stands
+    std::string text;
+    config::Template value;
+  };
+  using WordTable = std::map<std::string, Word, std::less<>>;
+  class Facts;  // the values of words for one event
+  class Draft;  // one request in the making
+
+  Result<void> AddRoute(const config::Words& words);
+  Result<void> AddVariables(const config::CiConfig& config);
+
+  std::shared_ptr<const config::CiPreset> preset_;
+  std::shared_ptr<const config::CiConfig> config_;
+  std::string source_, host_, base_path_, base_query_, userinfo_;
+  config::HeaderList headers_;
+  std::vector<WordTable> routes_;
+  std::vector<std::pair<std::string, config::Template>> variables_;
+};
+
+}  // namespace portcall::sinks

@@ -1,0 +1,182 @@
+#include "sinks/ci/ci_sink.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+#include <utility>
+
+#include "runtime/clock.h"
+#include "runtime/http/client.h"
+#include "sinks/ci/ci_answer.h"
+#include "sinks/ci/ci_request.h"
+#include "sinks/http_answer.h"
+#include "sinks/redactor.h"
+#include "sinks/retry_after.h"
+
+namespace portcall::sinks {
+namespace {
+
+constexpr std::size_t kReadAnswer = 64 * 1024;  // where the answer itself is read
+constexpr std::size_t kKeepLookups = 1024;      // full: all are asked for again
+
+class CiSink final : public Sink {
+ public:
+  CiSink(const config::Endpoint& endpoint, CiRequests requests, Redactor redactor)
+      : preset_(endpoint.ci->definition),
+        requests_(std::move(requests)),
+        redactor_(std::move(redactor)),
+        timeout_(endpoint.timeout),
+        resend_on_stale_(endpoint.retry_on_timeout) {
+    capacity_.window = static_cast<std::size_t>(std::max(1, endpoint.concurrency));
+  }
+  void Connect(const Surroundings& around, http::ClientOptions options) {
+    const bool reads = !preset_->answer.at.empty() || !preset_->lookup.word.empty();
+    options.keep_body = reads ? kReadAnswer : kKeepAnswer;
+    options.max_idle = capacity_.window;
+    client_ = std::make_unique<http::Client>(around.executor, around.resolver, std::move(options));
+  }
+
+  Capacity capacity() const override { return capacity_; }
+  Task<Outcome> Deliver(Batch batch) override;
+  void Abort() override { client_->Abort(); }
+
+ private:
+  using Key = std::pair<CiRequests::Route, std::string>;
+  struct Found {
+    std::string value;
+    Outcome failed;  // where value is empty
+  };
+
+  Task<Outcome> Start(store::EventPtr event);
+  Task<Found> LookUp(store::EventPtr event, Key key, runtime::SteadyTime deadline);
+  void Keep(const http::Incoming& answer, Outcome& outcome) const;
+
+  const std::shared_ptr<const config::CiPreset> preset_;
+  const CiRequests requests_;
+  const Redactor redactor_;
+  const std::chrono::milliseconds timeout_;
+  const bool resend_on_stale_;
+  Capacity capacity_;
+  std::unique_ptr<http::Client> client_;
+  std::map<Key, std::string> looked_up_;
+};
+
+Outcome Undeliverable(std::string why) {
+  Outcome outcome;
+  outcome.verdict = Verdict::kUndeliverable;
+  outcome.error = std::move(why);
+  outcome.maybe_received = false;
+  return outcome;
+}
+
+std::chrono::milliseconds Until(runtime::SteadyTime deadline) {
+  const auto left = deadline - runtime::SystemClock().Ticks();
+  return std::max(std::chrono::milliseconds(1), std::chrono::duration_cast<std::chrono::milliseconds>(left));
+}
+
+Task<Outcome> CiSink::Deliver(Batch batch) {
+  const auto started = runtime::SystemClock().Ticks();
+  Outcome outcome = co_await Start(batch.events.front());
+  outcome.latency = runtime::SystemClock().Ticks() - started;
+  co_return outcome;
+}
+
+Task<Outcome> CiSink::Start(store::EventPtr event) {
+  const runtime::SteadyTime deadline = runtime::SystemClock().Ticks() + timeout_;
+  const auto route = requests_.RouteOf(event->repository);
+  if (!route) co_return Undeliverable("no route of this endpoint fits the repository");
+
+  Found found;
+  const Key key(*route, requests_.Unresolved(*event, *route));
+  if (!key.second.empty()) {
+    found = co_await LookUp(event, key, deadline);
+    if (found.value.empty()) co_return std::move(found.failed);
+  }
+  auto call = requests_.Request(*event, *route, found.value);
+  if (!call) co_return Undeliverable(call.error().detail);
+
+  Outcome outcome;
+  outcome.maybe_received = false;
+  const http::Outgoing request{call->head, call->body, resend_on_stale_, &outcome.maybe_received};
+  auto answer = co_await client_->Send(request, Until(deadline));
+  if (!answer) {
+    outcome.error = std::move(answer).error().detail;
+    co_return outcome;
+  }
+  outcome = JudgeCi(*preset_, answer->status, answer->body);  // maybe_received again: there is an answer
+  if (outcome.verdict != Verdict::kDelivered) {
+    Keep(*answer, outcome);
+    looked_up_.erase(key);  // it may have been deleted and made anew
+  }
+  co_return outcome;
+}
+
+Task<CiSink::Found> CiSink::LookUp(store::EventPtr event, Key key, runtime::SteadyTime deadline) {
+  Found found;
+  if (const auto kept = looked_up_.find(key); kept != looked_up_.end()) {
+    found.value = kept->second;
+    co_return found;
+  }
+  auto call = requests_.Lookup(*event, key.first);
+  if (!call) {
+    found.failed = Undeliverable(call.error().detail);
+    co_return found;
+  }
+  const http::Outgoing request{call->head, {}, /*resend_on_stale=*/true, nullptr};
+  auto answer = co_await client_->Send(request, Until(deadline));
+  if (!answer) {
+    found.failed.error = std::move(answer).error().detail;
+  } else if (answer->status != 200) {
+    found.failed = JudgeCi(*preset_, answer->status, {});
+    if (found.failed.verdict == Verdict::kDelivered) found.failed.verdict = Verdict::kFailed;
+    found.failed.error = "looking up " + preset_->lookup.word + ": answered " + found.failed.error;
+    Keep(*answer, found.failed);
+  } else if (const auto values = ValuesAt(answer->body, preset_->lookup.take); values.empty()) {
+    found.failed.status = answer->status;
+    found.failed.error = "looking up " + preset_->lookup.word + ": the answer holds none";
+    Keep(*answer, found.failed);
+  } else {
+    if (looked_up_.size() >= kKeepLookups) looked_up_.clear();
+    found.value = looked_up_[key] = values.front();
+  }
+  found.failed.maybe_received = false;  // nothing was started
+  co_return found;
+}
+
+void CiSink::Keep(const http::Incoming& answer, Outcome& outcome) const {
+  outcome.retry_after = ParseRetryAfter(answer.retry_after, runtime::SystemClock().Now());
+  outcome.answer = redactor_.Redact(answer.body.substr(0, kKeepAnswer), answer.body.size() >= kKeepAnswer);
+}
+
+Redactor MakeRedactor(const config::Endpoint& endpoint, const http::Url& url, const CiRequests& requests) {
+  config::HeaderList secrets = endpoint.headers;
+  for (std::string& secret : requests.Secrets()) secrets.emplace_back("secret", std::move(secret));
+  return {secrets, url};
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Sink>> MakeCi(const config::Endpoint& endpoint, const Surroundings& around) {
+  const auto wrong = [&endpoint](const std::string& why) {
+    return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": " + why);
+  };
+  if (endpoint.ci == nullptr || endpoint.ci->definition == nullptr) return wrong("a preset is wanted");
+  auto url = http::ParseUrl(endpoint.url.empty() ? endpoint.ci->definition->url : endpoint.url);
+  if (!url) return wrong(url.error().detail);
+  auto requests = CiRequests::Make(endpoint, *url);
+  if (!requests) return wrong(requests.error().detail);
+
+  http::ClientOptions options;
+  if (url->tls()) {
+    auto tls = http::MakeClientTls({endpoint.ca, endpoint.certificate, endpoint.key, endpoint.insecure_skip_verify});
+    if (!tls) return wrong(tls.error().detail);
+    options.tls = std::move(*tls);
+  }
+  Redactor redactor = MakeRedactor(endpoint, *url, *requests);
+  options.url = std::move(*url);
+  auto sink = std::make_unique<CiSink>(endpoint, *std::move(requests), std::move(redactor));
+  sink->Connect(around, std::move(options));
+  return std::unique_ptr<Sink>(std::move(sink));
+}
+
+}  // namespace portcall::sinks

@@ -1,0 +1,260 @@
+"""CI systems as their callers see them: each checks path, credentials, content type, body and limits as the real one
+does, refuses with its statuses, and keeps what builds it would have started."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from harness.ci_receivers import Answer, CiReceiver, Refused, Request, bracketed, texts
+
+
+class GitLab(CiReceiver):
+    def check(self, project: str, ref: str, token: str) -> None:
+        # A wrong token and a foreign project look alike; a missing ref is the pipeline's fault.
+        if project != self.project or token != self.token:
+            raise Refused(404, "404 Not Found")
+        if ref != self.ref:
+            raise Refused(400, "Reference not found")
+
+    def accept(self, request: Request) -> Answer:
+        (project,) = self.post(request, "/api/v4/projects/*/trigger/pipeline")
+        form = request.form()
+        self.check(project, form.get("ref", ""), form.get("token", ""))
+        return Answer(201, {"id": self.start(project, form["ref"], bracketed(form)), "status": "created"})
+
+
+class GitLabWebhook(GitLab):
+    def accept(self, request: Request) -> Answer:
+        project, ref = self.post(request, "/api/v4/projects/*/ref/*/trigger/pipeline")
+        self.check(project, ref, request.query.get("token", ""))
+        payload = request.json()
+        return Answer(201, {"id": self.start(project, ref, bracketed(request.query), payload=payload)})
+
+
+class GitLabPipeline(GitLab):
+    def accept(self, request: Request) -> Answer:
+        (project,) = self.post(request, "/api/v4/projects/*/pipeline")
+        if request.header("PRIVATE-TOKEN") != self.token:
+            raise Refused(401, "401 Unauthorized")
+        body = request.json()
+        self.check(project, body.get("ref", ""), self.token)
+        if not all(set(v) == {"key", "value"} for v in body["variables"]):
+            raise Refused(400, "variables are invalid")
+        variables = texts({v["key"]: v["value"] for v in body["variables"]})
+        return Answer(201, {"id": self.start(project, body["ref"], variables)})
+
+
+class GitHub(CiReceiver):
+    def check(self, request: Request, owner: str, name: str) -> None:
+        self.bearer(request)
+        if not request.header("User-Agent"):
+            raise Refused(403, "Request forbidden by administrative rules")
+        if request.header("Accept") != "application/vnd.github+json":
+            raise Refused(415, "Accept")
+        if request.header("X-GitHub-Api-Version") != "2022-11-28":
+            raise Refused(400, "X-GitHub-Api-Version")
+        if f"{owner}/{name}" != self.project:
+            raise Refused(404, "Not Found")
+
+    def accept(self, request: Request) -> Answer:
+        self.check(request, *self.post(request, "/repos/*/*/dispatches"))
+        body = request.json()
+        if set(body) - {"event_type", "client_payload"}:
+            raise Refused(422, f"Invalid request: {sorted(body)}")
+        if not 1 <= len(body.get("event_type", "")) <= 100 or len(body.get("client_payload", {})) > 10:
+            raise Refused(422, "event_type or client_payload")
+        self.start(self.project, "default", texts(body["client_payload"], 422), event_type=body["event_type"])
+        return Answer(204)
+
+
+class GitHubWorkflow(GitHub):
+    workflow = "deploy.yml"
+    declared = ("REGISTRY_REPOSITORY", "REGISTRY_TAG", "REGISTRY_DIGEST", "REGISTRY_IMAGE", "REGISTRY_ACTOR",
+                "REGISTRY_EVENT_ID")
+
+    def accept(self, request: Request) -> Answer:
+        owner, name, workflow = self.post(request, "/repos/*/*/actions/workflows/*/dispatches")
+        self.check(request, owner, name)
+        if workflow != self.workflow:
+            raise Refused(404, "Not Found")
+        body = request.json()
+        inputs = texts(body.get("inputs", {}), 422)
+        if body.get("ref") != self.ref:
+            raise Refused(422, f"No ref found for: {body.get('ref')}")
+        if len(inputs) > 25 or set(inputs) - set(self.declared):
+            raise Refused(422, f"Unexpected inputs provided: {sorted(set(inputs) - set(self.declared))}")
+        self.start(self.project, body["ref"], inputs)
+        return Answer(204)
+
+
+class Jenkins(CiReceiver):
+    user = "robot"
+    declared = GitHubWorkflow.declared
+
+    def accept(self, request: Request) -> Answer:
+        self.post(request, "/job/*" * len(self.project.split("/")) + "/buildWithParameters")
+        if not request.header("Authorization"):
+            raise Refused(403, "No valid crumb was included in the request")
+        if request.basic() != (self.user, self.token):
+            raise Refused(401, "Unauthorized")
+        if request.segments[1:-1:2] != self.project.split("/"):
+            raise Refused(404, "Not Found")
+        # Parameters that the job does not declare are dropped without a word.
+        given = {name: value for name, value in request.query.items() if name in self.declared}
+        number = self.start(self.project, "", given)
+        return Answer(201, headers={"Location": f"{self.url}/queue/item/{number}/"})
+
+
+class JenkinsGwt(CiReceiver):
+    filtered = False
+
+    def accept(self, request: Request) -> Answer:
+        self.post(request, "/generic-webhook-trigger/invoke")
+        if self.token not in (request.header("token"), request.query.get("token")):
+            raise Refused(404, "Did not find any jobs with GenericTrigger configured!")
+        body = request.json()
+        if not self.filtered:
+            self.start("", "", texts(body))
+        job = {"app": {"id": len(self.builds), "triggered": not self.filtered, "url": "queue/item/1/"}}
+        return Answer(200, {"jobs": job, "message": "Triggered jobs."})
+
+
+class Gitea(CiReceiver):
+    workflow = "deploy.yaml"
+
+    def accept(self, request: Request) -> Answer:
+        owner, name, workflow = self.post(request, "/api/v1/repos/*/*/actions/workflows/*/dispatches")
+        self.bearer(request, "token")
+        body = request.json(422)
+        if f"{owner}/{name}" != self.project or workflow != self.workflow or body.get("ref") != self.ref:
+            raise Refused(404, "workflow or ref not found")
+        self.start(self.project, body["ref"], texts(body.get("inputs", {}), 422))
+        return Answer(204)
+
+
+class Woodpecker(CiReceiver):
+    number = 42
+
+    def accept(self, request: Request) -> Answer:
+        self.bearer(request)
+        if request.method == "GET":
+            if "/".join(request.segments) != f"api/repos/lookup/{self.project}":
+                raise Refused(404, "not found")
+            return Answer(200, {"id": self.number, "full_name": self.project})
+        (number,) = self.post(request, "/api/repos/*/pipelines")
+        if not number.isdigit():
+            raise Refused(400, "strconv.ParseInt")
+        body = request.json()
+        if int(number) != self.number or body.get("branch") != self.ref:
+            raise Refused(404, "not found")
+        return Answer(200, {"number": self.start(self.project, body["branch"], texts(body["variables"]))})
+
+
+class Drone(CiReceiver):
+    def accept(self, request: Request) -> Answer:
+        self.bearer(request)
+        owner, name = self.post(request, "/api/repos/*/*/builds")
+        query = request.query
+        if f"{owner}/{name}" != self.project or query.pop("branch", self.ref) != self.ref:
+            raise Refused(404, "Not Found")
+        query.pop("commit", None)
+        return Answer(200, {"number": self.start(self.project, self.ref, query)})
+
+
+class Tekton(CiReceiver):
+    """With the github interceptor: what is not signed is accepted, and starts nothing."""
+
+    def accept(self, request: Request) -> Answer:
+        self.post(request, "/")
+        body = request.json()
+        mac = "sha256=" + hmac.new(self.token.encode(), request.body, hashlib.sha256).hexdigest()
+        if hmac.compare_digest(mac, request.header("X-Hub-Signature-256")):
+            self.start(body["repository"], "", texts(body["variables"]), event=request.header("X-GitHub-Event"))
+        return Answer(202, {"eventListener": "images", "namespace": "ci", "eventID": "1"})
+
+
+class CircleCi(CiReceiver):
+    declared = ("registry_repository", "registry_tag", "registry_digest", "registry_image", "registry_actor",
+                "registry_event_id")
+
+    def accept(self, request: Request) -> Answer:
+        if request.header("Circle-Token") != self.token:
+            raise Refused(401, "You must log in first.")
+        kind, owner, name, *run = self.post(request, "/api/v2/project/*/*/*/pipeline" +
+                                            ("/run" if request.segments[-1] == "run" else ""))
+        body = request.json()
+        parameters = texts(body.pop("parameters", {}))
+        wanted: dict[str, Any] = {"branch": self.ref}
+        if kind == "circleci":
+            wanted = {"definition_id": "def-1", "config": {"branch": self.ref}, "checkout": {"branch": self.ref}}
+        if f"{owner}/{name}" != self.project or (kind == "circleci") != request.target.endswith("/run"):
+            raise Refused(404, "Project not found")
+        if body != wanted or set(parameters) - set(self.declared):
+            raise Refused(400, "Unexpected argument(s)")
+        return Answer(201, {"number": self.start(self.project, self.ref, parameters), "state": "pending"})
+
+
+class Buildkite(CiReceiver):
+    def accept(self, request: Request) -> Answer:
+        self.bearer(request)
+        organization, pipeline = self.post(request, "/v2/organizations/*/pipelines/*/builds")
+        if f"{organization}/{pipeline}" != self.project:
+            raise Refused(404, "Not Found")
+        body = request.json()
+        if not body.get("commit") or not body.get("branch"):
+            raise Refused(422, "Validation Failed")
+        number = self.start(self.project, body["branch"], texts(body["env"], 422), message=body["message"])
+        return Answer(201, {"number": number})
+
+
+class Buildbot(CiReceiver):
+    user = "robot"
+
+    def accept(self, request: Request) -> Answer:
+        if request.basic() != (self.user, self.token):
+            raise Refused(401, "Unauthorized")
+        if self.post(request, "/change_hook/*") != ["base"]:
+            raise Refused(400, "The dialect specified wasn't whitelisted")
+        form = request.form()
+        if set(form) - {"author", "comments", "branch", "project", "category", "properties", "repository", "revision"}:
+            raise Refused(400, f"unexpected: {sorted(form)}")
+        variables = texts(json.loads(form["properties"]))
+        self.start(form.get("project", ""), form.get("branch", ""), variables, comments=form["comments"])
+        return Answer(200)
+
+
+class Watchtower(CiReceiver):
+    def accept(self, request: Request) -> Answer:
+        self.bearer(request)
+        self.post(request, "/v1/update")
+        query = request.query
+        self.start(query.pop("image"), "", query)
+        return Answer(200)
+
+
+def _all_words() -> Iterator[tuple[str, type[CiReceiver], dict[str, str]]]:
+    """Every preset with its system and the words that it needs."""
+    token, project = {"token": CiReceiver.token}, {"project": CiReceiver.project}
+    yield "gitlab", GitLab, project | token
+    yield "gitlab-webhook", GitLabWebhook, project | token
+    yield "gitlab-pipeline", GitLabPipeline, project | token
+    yield "github", GitHub, project | token
+    yield "github-workflow", GitHubWorkflow, project | token | {"workflow": GitHubWorkflow.workflow}
+    yield "jenkins", Jenkins, project | token | {"user": Jenkins.user}
+    yield "jenkins-gwt", JenkinsGwt, token
+    yield "gitea", Gitea, project | token | {"workflow": Gitea.workflow}
+    yield "forgejo", Gitea, project | token | {"workflow": Gitea.workflow}
+    yield "woodpecker", Woodpecker, project | token
+    yield "drone", Drone, project | token
+    yield "tekton", Tekton, {"hmac_secret": Tekton.token}
+    yield "circleci", CircleCi, {"project": "gh/group/app"} | token
+    yield "buildkite", Buildkite, {"organization": "group", "pipeline": "app"} | token
+    yield "buildbot", Buildbot, {"project": "images", "user": Buildbot.user, "password": Buildbot.token}
+    yield "watchtower", Watchtower, token
+
+
+SYSTEMS = {preset: (system, words) for preset, system, words in _all_words()}

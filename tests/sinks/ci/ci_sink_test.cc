@@ -1,0 +1,215 @@
+#include "sinks/ci/ci_sink.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "tests/sinks/ci/ci_world.h"
+#include "tests/support/loop_runner.h"
+#include "tests/support/scripted_server.h"
+
+namespace portcall::sinks {
+namespace {
+
+using namespace std::chrono_literals;
+using portcall::testing::Reply;
+using portcall::testing::ScriptedServer;
+using portcall::testing::SeenRequest;
+using testing::Endpoint;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using testing::PushOf;
+using ::testing::StartsWith;
+
+class CiSinkTest : public ::testing::Test {
+ protected:
+  CiSinkTest() : pool_(1), resolver_(pool_), log_({runtime::Level::kFatal, "text", {}}) {}
+  ~CiSinkTest() override {
+    runner_.Call([this] { sink_.reset(); });
+  }
+  void Make(config::Endpoint endpoint) {
+    endpoint.url = server_.url("");
+    runner_.Call([&] {
+      auto made = MakeCi(endpoint, {runner_.executor(), resolver_, log_, pool_});
+      if (!made) throw std::runtime_error(made.error().detail);
+      sink_ = std::move(*made);
+    });
+  }
+  void MakeGitea(config::Endpoint endpoint = Gitea()) { Make(std::move(endpoint)); }
+  static config::Endpoint Gitea() {
+    return Endpoint("gitea", {{"project", "o/r"}, {"workflow", "w.yml"}, {"token", "s3cret-token"}});
+  }
+  Outcome Deliver(const store::Event& event = PushOf("team/app", "v1")) {
+    return runner_.Run(sink_->Deliver({{std::make_shared<const store::Event>(event)}, 1}));
+  }
+  Outcome Answered(Reply reply) {
+    server_.Enqueue(std::move(reply));
+    return Deliver();
+  }
+
+  ScriptedServer server_;
+  asio::thread_pool pool_;
+  http::Resolver resolver_;
+  runtime::Log log_;
+  std::unique_ptr<Sink> sink_;
+  portcall::testing::LoopRunner runner_;
+};
+
+TEST_F(CiSinkTest, ASuccessOfThePresetIsDelivered) {
+  MakeGitea();
+  const Outcome outcome = Answered(Reply(204));
+  EXPECT_EQ(outcome.verdict, Verdict::kDelivered);
+  EXPECT_EQ(outcome.status_text, "204 No Content");
+  EXPECT_THAT(outcome.error, IsEmpty());
+  EXPECT_GT(outcome.latency, 0ns);
+  const SeenRequest seen = server_.requests().at(0);
+  EXPECT_EQ(seen.target, "/api/v1/repos/o/r/actions/workflows/w.yml/dispatches");
+  EXPECT_EQ(seen.Field("Content-Length"), std::to_string(seen.body.size()));
+}
+
+TEST_F(CiSinkTest, AnotherSuccessIsNone) {
+  MakeGitea();
+  const Outcome outcome = Answered(Reply(202));
+  EXPECT_EQ(outcome.verdict, Verdict::kFailed);
+  EXPECT_EQ(outcome.error, "answered 202 Accepted, which is no success for gitea");
+}
+
+TEST_F(CiSinkTest, RefusalsAreJudgedByStatusAndExplained) {
+  MakeGitea();
+  EXPECT_EQ(Answered(Reply(404)).error,
+            "404 Not Found: repository, workflow or ref not found, or the token may not see them");
+  EXPECT_EQ(Answered(Reply(404)).verdict, Verdict::kFailed);
+  EXPECT_EQ(Answered(Reply(422)).verdict, Verdict::kRejected);
+  EXPECT_EQ(Answered(Reply(400)).verdict, Verdict::kRejected);
+  EXPECT_EQ(Answered(Reply(410)).verdict, Verdict::kGone);
+  EXPECT_EQ(Answered(Reply(500)).error, "500 Internal Server Error");
+  const Outcome moved = Answered(Reply(302, "", {{"Location", server_.url("/evil")}}));
+  EXPECT_EQ(moved.verdict, Verdict::kFailed);
+  EXPECT_THAT(moved.error, HasSubstr("redirect not followed"));
+  for (const SeenRequest& seen : server_.requests()) EXPECT_THAT(seen.target, Not(HasSubstr("evil")));
+}
+
+TEST_F(CiSinkTest, WaitsAsLongAsItIsTold) {
+  MakeGitea();
+  EXPECT_EQ(Answered(Reply(429, "", {{"Retry-After", "7"}})).retry_after, 7s);
+  EXPECT_EQ(Answered(Reply(503)).retry_after, std::nullopt);
+}
+
+TEST_F(CiSinkTest, SecretsAreCutOutOfAnswers) {
+  Make(Endpoint("jenkins", {{"project", "a"}, {"user", "admin"}, {"token", "s3cret token"}}));
+  const Outcome outcome = Answered(Reply(403, "s3cret token, s3cret%20token, YWRtaW46czNjcmV0IHRva2Vu, rest"));
+  EXPECT_EQ(outcome.answer, "***, ***, ***, rest");
+  EXPECT_THAT(outcome.error, Not(HasSubstr("s3cret")));
+}
+
+TEST_F(CiSinkTest, KnowsWhetherARequestMayHaveArrived) {
+  config::Endpoint endpoint = Gitea();
+  endpoint.timeout = 200ms;
+  MakeGitea(endpoint);
+  server_.Enqueue(Reply(204).Held());
+  const Outcome late = Deliver();
+  EXPECT_EQ(late.status, 0);
+  EXPECT_TRUE(late.maybe_received);
+  EXPECT_THAT(late.error, Not(IsEmpty()));
+  server_.Release();
+
+  endpoint.url = "http://127.0.0.1:1";
+  runner_.Call([&] { sink_ = *MakeCi(endpoint, {runner_.executor(), resolver_, log_, pool_}); });
+  const Outcome refused = Deliver();
+  EXPECT_EQ(refused.verdict, Verdict::kFailed);
+  EXPECT_FALSE(refused.maybe_received);
+}
+
+TEST_F(CiSinkTest, WhatMustNotBeSentTwiceIsNot) {
+  config::Endpoint endpoint = Gitea();
+  endpoint.retry_on_timeout = false;
+  MakeGitea(endpoint);
+  EXPECT_EQ(Answered(Reply(204)).verdict, Verdict::kDelivered);
+  const Outcome cut = Answered(Reply::Raw(""));
+  EXPECT_EQ(cut.verdict, Verdict::kFailed);
+  EXPECT_TRUE(cut.maybe_received);
+  EXPECT_EQ(server_.requests().size(), 2u);
+}
+
+TEST_F(CiSinkTest, AnAnswerThatStartedNothingIsARefusal) {
+  Make(Endpoint("jenkins-gwt", {{"token", "t"}}));
+  EXPECT_EQ(Answered(Reply(200, R"({"jobs":{"a":{"triggered":false},"b":{"triggered":true}}})")).verdict,
+            Verdict::kDelivered);
+  const Outcome none = Answered(Reply(200, R"({"jobs":{"a":{"triggered":false}}})"));
+  EXPECT_EQ(none.verdict, Verdict::kRejected);
+  EXPECT_THAT(none.error, HasSubstr("no job was triggered"));
+  EXPECT_THAT(none.answer, HasSubstr("triggered"));
+  EXPECT_EQ(Answered(Reply(200, "<html>")).verdict, Verdict::kRejected);
+  EXPECT_EQ(Answered(Reply(404)).verdict, Verdict::kFailed);
+}
+
+TEST_F(CiSinkTest, ANumberIsLookedUpOnceAndAgainAfterAFailure) {
+  Make(Endpoint("woodpecker", {{"project", "o/r"}, {"token", "t"}}));
+  server_.Enqueue(Reply(200, R"({"id": 42, "full_name": "o/r"})"));
+  EXPECT_EQ(Answered(Reply(200)).verdict, Verdict::kDelivered);
+  EXPECT_EQ(Answered(Reply(404)).verdict, Verdict::kFailed);
+  server_.Enqueue(Reply(200, R"({"id": 43})"));
+  EXPECT_EQ(Answered(Reply(204)).verdict, Verdict::kDelivered);
+  std::vector<std::string> lines;
+  for (const SeenRequest& seen : server_.requests()) lines.push_back(seen.method + " " + seen.target);
+  EXPECT_THAT(lines, ::testing::ElementsAre("GET /api/repos/lookup/o/r", "POST /api/repos/42/pipelines",
+                                            "POST /api/repos/42/pipelines", "GET /api/repos/lookup/o/r",
+                                            "POST /api/repos/43/pipelines"));
+}
+
+TEST_F(CiSinkTest, ALookupThatFailsStartsNothing) {
+  Make(Endpoint("woodpecker", {{"project", "o/r"}, {"token", "t"}}));
+  const Outcome denied = Answered(Reply(401));
+  EXPECT_EQ(denied.verdict, Verdict::kFailed);
+  EXPECT_EQ(denied.error, "looking up project: answered 401 Unauthorized: the token is wrong");
+  EXPECT_FALSE(denied.maybe_received);
+  EXPECT_THAT(Answered(Reply(200, "{}")).error, HasSubstr("the answer holds none"));
+  EXPECT_EQ(Answered(Reply(204)).verdict, Verdict::kFailed);
+  EXPECT_EQ(server_.requests().size(), 3u);
+}
+
+TEST_F(CiSinkTest, WhatCannotBeAskedIsADeadLetterAtOnce) {
+  config::Endpoint endpoint = Gitea();
+  endpoint.ci = testing::WithRoutes(*endpoint.ci, {{"team/*", {{"project", "o/{{tag}}"}}}});
+  MakeGitea(endpoint);
+  const Outcome nowhere = Deliver(PushOf("other/app", "v1"));
+  EXPECT_EQ(nowhere.verdict, Verdict::kUndeliverable);
+  EXPECT_THAT(nowhere.error, HasSubstr("no route"));
+  const Outcome upwards = Deliver(PushOf("team/app", ".."));
+  EXPECT_EQ(upwards.verdict, Verdict::kUndeliverable);
+  EXPECT_FALSE(upwards.maybe_received);
+  EXPECT_THAT(server_.requests(), IsEmpty());
+}
+
+TEST_F(CiSinkTest, TakesAsMuchAsItsConcurrency) {
+  config::Endpoint endpoint = Gitea();
+  endpoint.concurrency = 3;
+  MakeGitea(endpoint);
+  EXPECT_EQ(sink_->capacity().window, 3u);
+  EXPECT_EQ(sink_->capacity().batch, 1u);
+  EXPECT_FALSE(sink_->capacity().pipelines_lanes);
+}
+
+TEST_F(CiSinkTest, WhatIsWrongIsToldWhenItIsMade) {
+  const auto fault = [this](config::Endpoint endpoint) {
+    return runner_.Call([&] {
+      auto made = MakeCi(endpoint, {runner_.executor(), resolver_, log_, pool_});
+      return made ? std::string() : made.error().detail;
+    });
+  };
+  config::Endpoint endpoint = Gitea();
+  endpoint.url = "ftp://x";
+  EXPECT_THAT(fault(endpoint), HasSubstr("endpoint builds: the scheme is"));
+  endpoint = Gitea();
+  endpoint.ca = "/nowhere/ca.pem";
+  EXPECT_THAT(fault(endpoint), StartsWith("endpoint builds: "));
+  endpoint.ci = nullptr;
+  EXPECT_THAT(fault(endpoint), HasSubstr("a preset is wanted"));
+}
+
+}  // namespace
+}  // namespace portcall::sinks
