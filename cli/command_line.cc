@@ -5,6 +5,7 @@
 #include <ostream>
 #include <string_view>
 
+#include "cli/audit_command.h"
 #include "cli/check.h"
 #include "cli/serve.h"
 #include "cli/version.h"
@@ -22,6 +23,41 @@ struct Arguments {
 
 void AddConfig(CLI::App& command, Arguments& arguments) {
   command.add_option("CONFIG", arguments.config, std::string("the configuration file; default: $") + kPathVariable);
+}
+
+struct AuditCommands {
+  CLI::App *verify = nullptr, *export_records = nullptr;
+  AuditVerifyOptions verifying;
+  AuditExportOptions exporting;
+};
+
+void AddAudit(CLI::App& app, AuditCommands& commands) {
+  CLI::App* audit = app.add_subcommand("audit", "read an audit log");
+  audit->require_subcommand(1);
+  AuditVerifyOptions& verifying = commands.verifying;
+  CLI::App* verify = audit->add_subcommand("verify", "find whatever was changed in an audit log");
+  verify->add_option("DIR", verifying.folder, "the folder of the log")->required();
+  verify->add_option("--key", verifying.key, "file of the verifier key; default: the one in the folder");
+  verify->add_option("--against,--anchor", verifying.outside,
+                     "file with checkpoints that were kept elsewhere, as notes or in events");
+  CLI::Option* database = verify->add_option("--database", verifying.database, "the registry's database");
+  verify->add_option("--endpoint", verifying.endpoint, "the audit endpoint's name there")->needs(database);
+  verify->add_flag("--json", verifying.json, "print the result as JSON");
+  verify->add_flag("--progress", verifying.progress, "tell how far it is; a terminal is always told");
+  AuditExportOptions& exporting = commands.exporting;
+  CLI::App* records = audit->add_subcommand("export", "print records of an audit log");
+  records->add_option("DIR", exporting.folder, "the folder of the log")->required();
+  records->add_option("--format", exporting.format, "jsonl (default), ecs or csv")
+      ->check(CLI::IsMember({"jsonl", "ecs", "csv"}));
+  records->add_option("--since", exporting.since, "records from this time on (RFC 3339)");
+  records->add_option("--until", exporting.until, "records before this time");
+  records->add_option("--repository", exporting.repository, "a glob: * within a path segment, ** across them");
+  records->add_option("--actor", exporting.actor, "who did it");
+  records->add_option("--action", exporting.action, "push, pull, mount, delete, refused, ...");
+  records->add_option("--output", exporting.output, "file to write; default: standard output");
+  records->add_flag("--progress", exporting.progress, "tell how far it is; a terminal is always told");
+  commands.verify = verify;
+  commands.export_records = records;
 }
 
 // The file to read, or nothing after having said what is missing.
@@ -58,6 +94,8 @@ int Run(int argc, const char* const* argv, const Environment& environment, std::
       ->transform(CLI::AsNumberWithUnit(units, CLI::AsNumberWithUnit::UNIT_REQUIRED, "DURATION"));
   CLI::App* check = app.add_subcommand("check", "say everything that is wrong with a configuration file");
   AddConfig(*check, arguments);
+  AuditCommands audit;
+  AddAudit(app, audit);
   CLI::App* version = app.add_subcommand("version", "print the version");
 
   try {
@@ -69,6 +107,8 @@ int Run(int argc, const char* const* argv, const Environment& environment, std::
     out << "portcall " << kVersion << '\n';
     return 0;
   }
+  if (audit.verify->parsed()) return AuditVerify(audit.verifying, out, err);
+  if (audit.export_records->parsed()) return AuditExport(audit.exporting, out, err);
   if (!FindConfig(arguments, environment, err)) return kUsage;
   if (check->parsed()) return Check(arguments.config, environment, out);
   ServeOptions options;

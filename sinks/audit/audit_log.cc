@@ -1,0 +1,234 @@
+#include "sinks/audit/audit_log.h"
+
+#include <fcntl.h>
+
+#include <utility>
+
+#include "runtime/failpoint.h"
+#include "sinks/audit/recovery.h"
+#include "sinks/audit/segments.h"
+#include "sinks/facts.h"
+
+namespace portcall::sinks::audit {
+
+AuditLog::AuditLog(LogOptions options, std::shared_ptr<const SigningKey> key, runtime::Log& log)
+    : options_(std::move(options)), key_(std::move(key)), log_(log), checkpointed_at_(options_.clock->Ticks()) {}
+
+Result<std::unique_ptr<AuditLog>> AuditLog::Open(LogOptions options, std::shared_ptr<const SigningKey> key,
+                                                 runtime::Log& log) {
+  if (auto made = MakeFolders(options.folder); !made) return made.error();
+  Result<Fd> lock = LockFolder(options.folder);
+  if (!lock) return lock.error();
+  std::unique_ptr<AuditLog> opened(new AuditLog(std::move(options), std::move(key), log));
+  if (auto begun = opened->Begin(std::move(*lock)); !begun) return begun.error();
+  return opened;
+}
+
+AuditLog::~AuditLog() = default;
+
+Result<void> AuditLog::End() {
+  if (!file_ || position_.size() == checkpointed_) return {};
+  return MakeCheckpoint();
+}
+
+Result<void> AuditLog::Begin(Fd lock) {
+  Result<Recovered> recovered = Recover(options_.folder, key_->verifier(), log_);
+  if (!recovered) return recovered.error();
+  lock_ = std::move(lock);
+  position_ = std::move(recovered->position);
+  checkpointed_ = recovered->checkpointed;
+  checkpoints_bytes_ = recovered->checkpoints_bytes;
+  news_ = position_.size() - checkpointed_;
+  // It was made as the last thing before an end, clean or not, and may not have gone out.
+  if (!recovered->last_note.empty()) notes_.push_back(std::move(recovered->last_note));
+  if (position_.begun == 0) position_.begun = options_.clock->Now().time_since_epoch().count();
+  const std::string verifier = key_->verifier().Text() + '\n';
+  const std::filesystem::path beside = options_.folder / kPublicKey;
+  if (const Result<std::string> old = ReadWhole(beside); !old || *old != verifier) {
+    if (auto written = ReplaceFile(beside, verifier, 0644); !written) return written;
+  }
+  if (recovered->resumed) return Heal();
+  position_.segment = position_.size();
+  position_.offset = 0;
+  return OpenSegment();
+}
+
+std::filesystem::path AuditLog::Path() const { return options_.folder / SegmentName(position_.segment); }
+
+Result<void> AuditLog::OpenSegment() {
+  Result<Fd> file = OpenFile(Path(), O_RDWR | O_CREAT, 0640);
+  if (!file) return file.error();
+  if (auto cut = Truncate(*file, position_.offset, Path()); !cut) return cut;
+  if (auto synced = SyncFolder(options_.folder); !synced) return synced;
+  file_ = std::move(*file);
+  return {};
+}
+
+// After a failure nothing that was written is believed but what was on disk before: the rest is cut, through a new
+// descriptor, and the last line that counts is read again.
+Result<void> AuditLog::Heal() {
+  Result<Fd> file = OpenFile(Path(), O_RDWR);
+  if (!file) return file.error();
+  const Result<std::uint64_t> size = SizeOf(*file, Path());
+  if (!size) return size.error();
+  if (*size > position_.offset) {
+    if (auto cut = Truncate(*file, position_.offset, Path()); !cut) return cut;
+  }
+  if (position_.offset > 0) {
+    const Result<Hash> hash = HashOfLineBefore(Path(), position_.offset);
+    if (!hash) return hash.error();
+    if (*hash != position_.prev) {
+      return Error(Errc::kInvalid, Path().string() + " is not what was written to it: run 'portcall audit verify'");
+    }
+  }
+  if (auto synced = Sync(*file, Path()); !synced) return synced;
+  file_ = std::move(*file);
+  return {};
+}
+
+// Ready to be written: the end is known, it is the file that others see, and it is not too long or old.
+Result<void> AuditLog::Prepare() {
+  if (file_ && !IsNamed(file_, Path())) {
+    file_ = Fd();
+    return Error(Errc::kInvalid, Path().string() + " was removed or replaced while it was written");
+  }
+  if (!file_) {
+    if (auto healed = Heal(); !healed) return healed;
+  }
+  return RotationDue() ? Rotate() : Result<void>();
+}
+
+Result<void> AuditLog::Append(std::span<const store::EventPtr> events) {
+  if (auto prepared = Prepare(); !prepared) return prepared;
+  Position next = position_;
+  std::uint64_t news = 0;
+  std::string bytes;
+  for (const store::EventPtr& event : events) {
+    const std::string recorded = TimeOf(event->recorded_at);
+    if (next.Holds(event->seq, recorded)) continue;
+    if (event->seq <= next.seq) {
+      log_.Warn("audit log: the registry's log was begun anew; the chain goes on",
+                {{"seq", std::to_string(event->seq)}, {"before", std::to_string(next.seq)}});
+    }
+    Record record = RecordOf(*event, options_.source);
+    record.n = next.size();
+    record.prev = HexOf(next.prev);
+    const std::string line = LineOf(record, options_.format);
+    next.prev = hashing_.Leaf(line);
+    next.tree.Append(hashing_, next.prev);
+    next.seq = event->seq;
+    next.recorded = recorded;
+    if (event->action != store::Action::kCheckpoint) ++news;
+    bytes += line;
+    bytes += '\n';
+  }
+  if (bytes.empty()) return {};
+  if (auto written = Write(bytes); !written) return written;
+  next.offset += bytes.size();
+  position_ = std::move(next);
+  news_ += news;
+  runtime::Failpoint("audit_after_write");
+  return {};
+}
+
+Result<void> AuditLog::Write(std::string_view bytes) {
+  Result<void> written = WriteAt(file_, bytes, position_.offset, Path());
+  const bool whole = static_cast<bool>(written);
+  if (whole) written = Sync(file_, Path());
+  if (written) return {};
+  // What is there now is not known after a failed sync; otherwise it can be cut at once, so that the room is free.
+  if (whole || !Truncate(file_, position_.offset, Path())) file_ = Fd();
+  return written;
+}
+
+bool AuditLog::RotationDue() const {
+  if (position_.offset == 0) return false;
+  const auto age = options_.clock->Now().time_since_epoch() - std::chrono::nanoseconds(position_.begun);
+  return position_.offset >= options_.rotate_bytes || age >= options_.rotate_interval;
+}
+
+bool AuditLog::CheckpointDue() const {
+  if (news_ == 0) return false;
+  if (position_.size() - checkpointed_ >= options_.checkpoint_records) return true;
+  return options_.clock->Ticks() - checkpointed_at_ >= options_.checkpoint_interval;
+}
+
+Result<void> AuditLog::Tick() {
+  if (auto prepared = Prepare(); !prepared) return prepared;
+  return CheckpointDue() ? MakeCheckpoint() : Result<void>();
+}
+
+// A closed segment is covered by a checkpoint to its last record.
+Result<void> AuditLog::Rotate() {
+  if (position_.size() != checkpointed_) {
+    if (auto made = MakeCheckpoint(); !made) return made;
+  }
+  Position old = position_;
+  position_.segment = position_.size();
+  position_.offset = 0;
+  position_.begun = options_.clock->Now().time_since_epoch().count();
+  if (auto opened = OpenSegment(); !opened) {
+    position_ = std::move(old);
+    return opened;
+  }
+  if (auto saved = SaveState(options_.folder, position_); !saved) {
+    log_.Warn("audit log: its state was not saved; the next start reads more", {{"error", saved.error().detail}});
+  }
+  return {};
+}
+
+Result<void> AuditLog::MakeCheckpoint() {
+  const Checkpoint checkpoint{key_->verifier().name(), position_.size(), position_.tree.Root(hashing_)};
+  std::string note = key_->Sign(checkpoint.Text());
+  if (auto appended = AppendNote(note); !appended) return appended;
+  checkpointed_ = position_.size();
+  checkpointed_at_ = options_.clock->Ticks();
+  news_ = 0;
+  notes_.push_back(std::move(note));
+  runtime::Failpoint("audit_after_checkpoint");
+  if (auto saved = SaveState(options_.folder, position_); !saved) {
+    log_.Warn("audit log: its state was not saved; the next start reads more", {{"error", saved.error().detail}});
+  }
+  return TrimCheckpoints();
+}
+
+Result<void> AuditLog::AppendNote(const std::string& note) {
+  const std::filesystem::path path = options_.folder / kCheckpoints;
+  Result<Fd> file = OpenFile(path, O_RDWR | O_CREAT, 0640);
+  if (!file) return file.error();
+  // Behind it lies at most what an earlier call did not finish.
+  if (auto cut = Truncate(*file, checkpoints_bytes_, path); !cut) return cut;
+  const std::string text = checkpoints_bytes_ == 0 ? note : '\n' + note;
+  if (auto written = WriteAt(*file, text, checkpoints_bytes_, path); !written) return written;
+  if (auto synced = Sync(*file, path); !synced) return synced;
+  if (checkpoints_bytes_ == 0) {
+    if (auto synced = SyncFolder(options_.folder); !synced) return synced;
+  }
+  checkpoints_bytes_ += text.size();
+  return {};
+}
+
+// Checkpoints of what was removed by retention can no longer be compared with anything.
+Result<void> AuditLog::TrimCheckpoints() {
+  const Result<Position> retained = LoadRetained(options_.folder, key_->verifier());
+  if (!retained || retained->size() <= trimmed_) return {};
+  const std::filesystem::path path = options_.folder / kCheckpoints;
+  Result<std::string> text = ReadWhole(path);
+  if (!text) return text.error();
+  std::size_t from = 0;
+  while (const std::optional<NoteSpan> span = NextNote(*text, from)) {
+    const auto checkpoint = Checkpoint::Parse(std::string_view(*text).substr(span->begin, span->end - span->begin));
+    if (checkpoint && checkpoint->size >= retained->size()) {
+      if (auto replaced = ReplaceFile(path, std::string_view(*text).substr(span->begin), 0640); !replaced) {
+        return replaced;
+      }
+      checkpoints_bytes_ = text->size() - span->begin;
+      break;
+    }
+    from = span->end;
+  }
+  trimmed_ = retained->size();
+  return {};
+}
+
+}  // namespace portcall::sinks::audit

@@ -1,0 +1,95 @@
+#include "sinks/audit/audit_sink.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/clock.h"
+#include "sinks/audit/files.h"
+#include "sinks/audit/segments.h"
+#include "sinks/audit/writer.h"
+
+namespace portcall::sinks {
+namespace {
+
+class AuditSink final : public Sink {
+ public:
+  explicit AuditSink(std::shared_ptr<audit::Writer> writer) : writer_(std::move(writer)) { writer_->Start(); }
+  ~AuditSink() override { writer_->Leave(); }
+  AuditSink(const AuditSink&) = delete;
+  AuditSink& operator=(const AuditSink&) = delete;
+
+  Capacity capacity() const override {
+    Capacity capacity;
+    capacity.window = audit::Writer::kWindow;
+    capacity.pipelines_lanes = true;
+    return capacity;
+  }
+
+  Task<Outcome> Deliver(Batch batch) override {
+    const auto started = runtime::SystemClock().Ticks();
+    Outcome outcome = co_await audit::Writer::Take(writer_, std::move(batch.events));
+    outcome.latency = runtime::SystemClock().Ticks() - started;
+    co_return outcome;
+  }
+
+  Task<> Close() override { return audit::Writer::Close(writer_); }
+  void Abort() override { writer_->Abort(); }
+  std::string Trouble() const override { return writer_->trouble(); }
+
+ private:
+  std::shared_ptr<audit::Writer> writer_;
+};
+
+// A configured origin is wanted as it stands; what stands in for one is made to fit.
+Result<std::string> OriginOf(const config::Endpoint& endpoint) {
+  if (!endpoint.audit->origin.empty()) {
+    if (audit::IsKeyName(endpoint.audit->origin)) return endpoint.audit->origin;
+    return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": origin: blanks and '+' are not allowed");
+  }
+  std::string origin = endpoint.source.empty() ? endpoint.name : endpoint.source;
+  for (char& c : origin) {
+    if (!audit::IsKeyName(std::string_view(&c, 1))) c = '-';
+  }
+  return origin;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Sink>> MakeAudit(const config::Endpoint& endpoint, const Surroundings& around) {
+  const std::string where = "endpoint " + endpoint.name + ": ";
+  if (!endpoint.audit || endpoint.audit->directory.empty()) {
+    return Error(Errc::kInvalid, where + "an audit log needs a directory");
+  }
+  const config::AuditConfig& config = *endpoint.audit;
+  const std::optional<audit::Format> format = audit::FormatOf(config.format);
+  if (!format) return Error(Errc::kInvalid, where + "unknown format '" + config.format + "'");
+  Result<std::string> origin = OriginOf(endpoint);
+  if (!origin) return origin.error();
+
+  audit::WriterOptions options;
+  options.log.folder = config.directory;
+  options.log.format = *format;
+  options.log.source = endpoint.source;
+  options.log.checkpoint_records = static_cast<std::uint64_t>(std::max(1, config.checkpoint_records));
+  options.log.checkpoint_interval = config.checkpoint_interval;
+  options.log.rotate_bytes = config.rotate_bytes;
+  options.log.rotate_interval = config.rotate_interval;
+  options.tidy.folder = config.directory;
+  options.tidy.compress = config.compress;
+  options.tidy.keep = config.keep;
+  options.endpoint = endpoint.name;
+  options.timeout = endpoint.timeout;
+  options.publish = config.publish;
+  if (auto made = audit::MakeFolders(options.log.folder); !made) {
+    return Error(Errc::kInvalid, where + made.error().detail);
+  }
+  const bool own = config.key.empty();
+  const std::filesystem::path file = own ? options.log.folder / audit::kPrivateKey : std::filesystem::path(config.key);
+  Result<audit::SigningKey> key = audit::SigningKey::Load(file, std::move(*origin), own);
+  if (!key) return Error(Errc::kInvalid, where + key.error().detail);
+  options.key = std::make_shared<const audit::SigningKey>(std::move(*key));
+  return std::unique_ptr<Sink>(
+      std::make_unique<AuditSink>(std::make_shared<audit::Writer>(std::move(options), around)));
+}
+
+}  // namespace portcall::sinks

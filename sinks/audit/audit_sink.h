@@ -1,0 +1,13 @@
+#pragma once
+
+#include <memory>
+
+#include "sinks/factory.h"
+
+namespace portcall::sinks {
+
+// Appends each event as a line to a hash-chained log in a folder (DELIVERY.md §8).
+// kInvalid: what only shows when it is built; never the value of a secret.
+Result<std::unique_ptr<Sink>> MakeAudit(const config::Endpoint& endpoint, const Surroundings& around);
+
+}  // namespace portcall::sinks

@@ -1,0 +1,139 @@
+#include "sinks/audit/files.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <system_error>
+
+namespace portcall::sinks::audit {
+namespace {
+
+constexpr const char* kLock = "lock";
+
+}  // namespace
+
+Fd::~Fd() {
+  if (fd_ >= 0) ::close(fd_);
+}
+
+Error FileError(int error, std::string_view what, const std::filesystem::path& path) {
+  Errc code = Errc::kUnavailable;
+  if (error == ENOENT) code = Errc::kNotFound;
+  if (error == ENOSPC || error == EDQUOT || error == EFBIG) code = Errc::kNoSpace;
+  return Error(code, std::string(what) + " " + path.string() + ": " + std::generic_category().message(error));
+}
+
+Result<Fd> OpenFile(const std::filesystem::path& path, int flags, mode_t mode) {
+  const int fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
+  if (fd < 0) return FileError(errno, "opening", path);
+  return Fd(fd);
+}
+
+Result<std::uint64_t> SizeOf(const Fd& file, const std::filesystem::path& path) {
+  struct stat status{};
+  if (::fstat(file.get(), &status) != 0) return FileError(errno, "looking at", path);
+  return static_cast<std::uint64_t>(status.st_size);
+}
+
+Result<void> WriteAt(const Fd& file, std::string_view bytes, std::uint64_t offset, const std::filesystem::path& path) {
+  while (!bytes.empty()) {
+    const ssize_t n = ::pwrite(file.get(), bytes.data(), bytes.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n <= 0) return FileError(n == 0 ? ENOSPC : errno, "writing", path);
+    bytes.remove_prefix(static_cast<std::size_t>(n));
+    offset += static_cast<std::uint64_t>(n);
+  }
+  return {};
+}
+
+Result<std::size_t> ReadAt(const Fd& file, std::span<char> into, std::uint64_t offset,
+                           const std::filesystem::path& path) {
+  for (;;) {
+    const ssize_t n = ::pread(file.get(), into.data(), into.size(), static_cast<off_t>(offset));
+    if (n >= 0) return static_cast<std::size_t>(n);
+    if (errno != EINTR) return FileError(errno, "reading", path);
+  }
+}
+
+Result<void> Sync(const Fd& file, const std::filesystem::path& path) {
+  if (::fdatasync(file.get()) != 0) return FileError(errno, "syncing", path);
+  return {};
+}
+
+Result<void> Truncate(const Fd& file, std::uint64_t size, const std::filesystem::path& path) {
+  if (::ftruncate(file.get(), static_cast<off_t>(size)) != 0) return FileError(errno, "cutting", path);
+  return {};
+}
+
+bool IsNamed(const Fd& file, const std::filesystem::path& path) {
+  struct stat open{};
+  struct stat named{};
+  return ::fstat(file.get(), &open) == 0 && ::stat(path.c_str(), &named) == 0 && open.st_ino == named.st_ino &&
+         open.st_dev == named.st_dev;
+}
+
+Result<void> SyncFolder(const std::filesystem::path& folder) {
+  Result<Fd> fd = OpenFile(folder, O_RDONLY | O_DIRECTORY);
+  if (!fd) return fd.error();
+  if (::fsync(fd->get()) != 0) return FileError(errno, "syncing", folder);
+  return {};
+}
+
+Result<void> MakeFolders(const std::filesystem::path& folder) {
+  const std::filesystem::path parent = folder.has_parent_path() ? folder.parent_path() : ".";
+  if (::mkdir(folder.c_str(), 0750) == 0) return SyncFolder(parent);
+  if (errno == EEXIST) return {};
+  if (errno != ENOENT || parent == folder) return FileError(errno, "making", folder);
+  if (Result<void> made = MakeFolders(parent); !made) return made;
+  if (::mkdir(folder.c_str(), 0750) != 0 && errno != EEXIST) return FileError(errno, "making", folder);
+  return SyncFolder(parent);
+}
+
+Result<std::string> ReadWhole(const std::filesystem::path& path) {
+  Result<Fd> file = OpenFile(path, O_RDONLY);
+  if (!file) return file.error();
+  std::string text;
+  std::array<char, 65536> buffer;
+  for (;;) {
+    Result<std::size_t> n = ReadAt(*file, buffer, text.size(), path);
+    if (!n) return n.error();
+    if (*n == 0) return text;
+    text.append(buffer.data(), *n);
+  }
+}
+
+Result<void> ReplaceFile(const std::filesystem::path& path, std::string_view text, mode_t mode) {
+  const std::filesystem::path fresh = path.string() + ".tmp";
+  ::unlink(fresh.c_str());
+  Result<Fd> file = OpenFile(fresh, O_WRONLY | O_CREAT | O_EXCL, mode);
+  if (!file) return file.error();
+  Result<void> done = WriteAt(*file, text, 0, fresh);
+  if (done) done = Sync(*file, fresh);
+  if (done && ::rename(fresh.c_str(), path.c_str()) != 0) done = FileError(errno, "renaming", fresh);
+  if (!done) {
+    ::unlink(fresh.c_str());
+    return done;
+  }
+  return SyncFolder(path.has_parent_path() ? path.parent_path() : ".");
+}
+
+Result<Fd> LockFolder(const std::filesystem::path& folder) {
+  const std::filesystem::path path = folder / kLock;
+  Result<Fd> file = OpenFile(path, O_RDWR | O_CREAT, 0640);
+  if (!file) return file;
+  if (::flock(file->get(), LOCK_EX | LOCK_NB) == 0) return file;
+  if (errno != EWOULDBLOCK) return FileError(errno, "locking", path);
+  return Error(Errc::kConflict, folder.string() + ": another process, or another endpoint, writes its audit log there");
+}
+
+bool IsLocked(const std::filesystem::path& folder) {
+  const Result<Fd> file = OpenFile(folder / kLock, O_RDONLY);
+  return file && ::flock(file->get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+}
+
+}  // namespace portcall::sinks::audit

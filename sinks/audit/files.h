@@ -1,0 +1,57 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+#include <filesystem>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "runtime/result.h"
+
+namespace portcall::sinks::audit {
+
+// A file descriptor that closes itself.
+class Fd {
+ public:
+  Fd() = default;
+  explicit Fd(int fd) : fd_(fd) {}
+  Fd(Fd&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
+  Fd& operator=(Fd&& other) noexcept {
+    std::swap(fd_, other.fd_);
+    return *this;
+  }
+  ~Fd();
+  int get() const { return fd_; }
+  explicit operator bool() const { return fd_ >= 0; }
+
+ private:
+  int fd_ = -1;
+};
+
+// errno as an error: ENOENT is kNotFound, what a full disk, quota or size limit says kNoSpace, the rest kUnavailable;
+// the detail names what was tried and the path.
+Error FileError(int error, std::string_view what, const std::filesystem::path& path);
+
+Result<Fd> OpenFile(const std::filesystem::path& path, int flags, mode_t mode = 0644);
+Result<std::uint64_t> SizeOf(const Fd& file, const std::filesystem::path& path);
+// All of `bytes` or an error; then some of them may be there.
+Result<void> WriteAt(const Fd& file, std::string_view bytes, std::uint64_t offset, const std::filesystem::path& path);
+// Up to the size of `into`; 0: the end.
+Result<std::size_t> ReadAt(const Fd& file, std::span<char> into, std::uint64_t offset,
+                           const std::filesystem::path& path);
+Result<void> Sync(const Fd& file, const std::filesystem::path& path);  // the data and what is needed to find it
+Result<void> Truncate(const Fd& file, std::uint64_t size, const std::filesystem::path& path);
+bool IsNamed(const Fd& file, const std::filesystem::path& path);  // the path leads to this very file
+Result<void> SyncFolder(const std::filesystem::path& folder);     // its names
+Result<void> MakeFolders(const std::filesystem::path& folder);
+Result<std::string> ReadWhole(const std::filesystem::path& path);
+// The file holds `text` or what it held, whatever happens meanwhile; durable on return.
+Result<void> ReplaceFile(const std::filesystem::path& path, std::string_view text, mode_t mode = 0644);
+// The right of one process to write in a folder; kConflict: another has it. Gone with the descriptor.
+Result<Fd> LockFolder(const std::filesystem::path& folder);
+bool IsLocked(const std::filesystem::path& folder);  // somebody writes there now
+
+}  // namespace portcall::sinks::audit

@@ -1,0 +1,89 @@
+#pragma once
+
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "sinks/audit/audit_log.h"
+#include "sinks/audit/housekeeping.h"
+#include "sinks/factory.h"
+
+namespace portcall::sinks::audit {
+
+struct WriterOptions {
+  LogOptions log;
+  Housekeeping tidy;
+  std::shared_ptr<const SigningKey> key;
+  std::string endpoint;
+  std::chrono::milliseconds timeout{10'000};
+  bool publish = false;
+};
+
+// Gathers events on a loop and has them appended on the pool: what came while one write was under way goes with the
+// next, so that many events share one sync. Order is kept across failures: after one, nothing is taken until everybody
+// whose event failed has heard of it. It holds itself while work of its own is on the pool.
+class Writer : public std::enable_shared_from_this<Writer> {
+ public:
+  // Events that wait or are being written; the broker hands over no more.
+  static constexpr std::size_t kWindow = 1024;
+
+  Writer(WriterOptions options, const Surroundings& around);
+
+  void Start();  // opens the log; failing is told and tried again
+  // Ends when the events are on disk, or with what went wrong, within the timeout.
+  static Task<Outcome> Take(std::shared_ptr<Writer> self, std::vector<store::EventPtr> events);
+  void Abort();  // who waits is told that it failed; what is being written may be there nevertheless
+  // The log ends, with a checkpoint, which is published if the sink still can. Waits for it, though not for ever.
+  static Task<> Close(std::shared_ptr<Writer> self);
+  void Leave();  // the same without waiting
+  const std::string& trouble() const { return trouble_; }
+
+ private:
+  using Timer =
+      asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
+  struct Waiting {
+    std::vector<store::EventPtr> events;
+    Resume<Outcome> resume;
+  };
+  struct Done {
+    Result<void> written;  // the events
+    Result<void> kept;     // checkpoints and rotation
+    std::vector<std::string> notes;
+    std::uint64_t segment = 0;
+    bool open = false;
+  };
+
+  void Write();
+  Done Work(const std::vector<store::EventPtr>& events);  // on the pool, one at a time
+  Result<void> OpenLog(bool wanted);
+  void Finish(Done done);
+  void FailAll(const std::string& why);
+  void Tell(const Done& done);
+  void Publish(std::string note);
+  void TidyUp(std::uint64_t segment);
+  void ArmTick();
+  void ArmDeadline();
+  void End();
+  std::vector<std::string> EndLog();  // on the pool
+
+  const WriterOptions options_;
+  const Executor executor_;
+  runtime::Log& logger_;
+  asio::thread_pool& pool_;
+  const std::function<void(store::Event)> publish_;
+  std::unique_ptr<AuditLog> log_;  // touched by the pool alone
+
+  std::deque<Waiting> queue_;
+  std::vector<Waiting> writing_;
+  std::size_t unheard_ = 0;  // attempts that failed and whose callers have not gone on yet
+  bool busy_ = false, due_ = false, late_ = false, tidying_ = false, closed_ = false, ended_ = false;
+  Resume<bool> closing_;
+  std::uint64_t tidied_ = 0;  // the segment that was active when closed ones were last looked at
+  std::string trouble_;
+  Timer tick_, deadline_;
+};
+
+}  // namespace portcall::sinks::audit

@@ -1,0 +1,307 @@
+#include "sinks/audit/audit_log.h"
+
+#include <gmock/gmock.h>
+#include <sys/resource.h>
+
+#include <csignal>
+#include <nlohmann/json.hpp>
+
+#include "sinks/audit/housekeeping.h"
+#include "tests/sinks/audit/fixture.h"
+
+namespace portcall::sinks::audit {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+class AuditLogTest : public AuditFolder {
+ protected:
+  std::filesystem::path First() const { return folder() / SegmentName(0); }
+  void Cut(const std::filesystem::path& file, std::uintmax_t from_end) {
+    std::filesystem::resize_file(file, std::filesystem::file_size(file) - from_end);
+  }
+};
+
+TEST_F(AuditLogTest, ChainsEachLineToTheOneBefore) {
+  Fill(1, 7);
+  const auto lines = Lines(First());
+  ASSERT_THAT(lines, SizeIs(7));
+  std::string expected(64, '0');
+  for (std::size_t n = 0; n < lines.size(); ++n) {
+    const auto json = nlohmann::json::parse(lines[n]);
+    EXPECT_EQ(json["n"], n);
+    EXPECT_EQ(json["seq"], n + 1);
+    EXPECT_EQ(json["prev"], expected);
+    expected = runtime::HashHex("sha256", std::string(1, '\0') + lines[n]);
+  }
+}
+
+TEST_F(AuditLogTest, GoesOnWhereItEnded) {
+  Fill(1, 23);
+  Fill(24, 30);
+  EXPECT_EQ(Seqs(), Range(1, 30));
+}
+
+TEST_F(AuditLogTest, GoesOnWithoutItsState) {
+  Fill(1, 23);
+  std::filesystem::remove(folder() / kState);
+  Fill(24, 30);
+  EXPECT_EQ(Seqs(), Range(1, 30));
+}
+
+TEST_F(AuditLogTest, DoesNotBelieveDamagedState) {
+  Fill(1, 23);
+  std::string state = ReadText(folder() / kState);
+  state[5] = state[5] == '9' ? '8' : '9';
+  WriteText(folder() / kState, state);
+  Fill(24, 30);
+  EXPECT_EQ(Seqs(), Range(1, 30));
+}
+
+TEST_F(AuditLogTest, SkipsWhatItHolds) {
+  Fill(1, 20);
+  auto log = Open();
+  ASSERT_TRUE(log->Append(MakeEvents(8, 25)));
+  EXPECT_EQ(log->size(), 25U);
+  EXPECT_EQ(Seqs(), Range(1, 25));
+}
+
+TEST_F(AuditLogTest, TakesSmallNumbersOfALogThatWasBegunAnew) {
+  Fill(1, 20);
+  auto log = Open();
+  ASSERT_TRUE(log->Append(std::vector{MakeEvent(3, 1'795'000'000'000'000'000)}));
+  EXPECT_EQ(Seqs().back(), 3);
+  EXPECT_EQ(log->size(), 21U);
+}
+
+TEST_F(AuditLogTest, CutsATornLine) {
+  Fill(1, 12);
+  auto log = Open();
+  ASSERT_TRUE(log->Append(MakeEvents(13, 15)));
+  const std::string crashed = ReadText(First());
+  const std::string notes = ReadText(folder() / kCheckpoints);
+  const std::string state = ReadText(folder() / kState);
+  log.reset();
+  WriteText(First(), crashed.substr(0, crashed.size() - 100));
+  WriteText(folder() / kCheckpoints, notes);
+  WriteText(folder() / kState, state);
+  Fill(15, 18);
+  EXPECT_EQ(Seqs(), Range(1, 18));
+}
+
+TEST_F(AuditLogTest, CutsATornCheckpoint) {
+  Fill(1, 20);
+  Cut(folder() / kCheckpoints, 20);
+  std::filesystem::remove(folder() / kState);
+  Fill(21, 22);
+  EXPECT_EQ(Seqs(), Range(1, 22));
+  EXPECT_THAT(ReadText(folder() / kCheckpoints), HasSubstr("registry.example.com\n22\n"));
+  Fill(23, 23);
+}
+
+TEST_F(AuditLogTest, KeepsAsideWhatIsNoTornLine) {
+  auto log = Open();
+  ASSERT_TRUE(log->Append(MakeEvents(1, 5)));
+  std::string text = ReadText(First());
+  log.reset();
+  std::filesystem::remove(folder() / kCheckpoints);
+  std::filesystem::remove(folder() / kState);
+  WriteText(First(), text + std::string(500, '\0') + "\nmore\n");
+  Fill(6, 7);
+  EXPECT_EQ(Seqs(), Range(1, 7));
+  bool aside = false;
+  for (const auto& entry : std::filesystem::directory_iterator(folder())) {
+    if (entry.path().filename().string().starts_with("damaged-5-")) aside = ReadText(entry.path()).ends_with("more\n");
+  }
+  EXPECT_TRUE(aside);
+}
+
+TEST_F(AuditLogTest, RefusesATruncatedFolder) {
+  Fill(1, 20);
+  const auto lines = Lines(First());
+  std::string less;
+  for (int i = 0; i < 15; ++i) less += lines[static_cast<std::size_t>(i)] + '\n';
+  WriteText(First(), less);
+  const auto opened = TryOpen();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Errc::kInvalid);
+  EXPECT_THAT(opened.error().detail, HasSubstr("15 records"));
+}
+
+TEST_F(AuditLogTest, RefusesAnotherKey) {
+  Fill(1, 20);
+  std::filesystem::remove(folder() / kPrivateKey);
+  key_ = MakeKey(folder() / kPrivateKey);
+  const auto opened = TryOpen();
+  ASSERT_FALSE(opened);
+  EXPECT_THAT(opened.error().detail, HasSubstr("another key"));
+}
+
+TEST_F(AuditLogTest, RefusesLostCheckpoints) {
+  Fill(1, 20);
+  std::filesystem::remove(folder() / kCheckpoints);
+  const auto opened = TryOpen();
+  ASSERT_FALSE(opened);
+  EXPECT_THAT(opened.error().detail, HasSubstr("checkpoints"));
+}
+
+TEST_F(AuditLogTest, RefusesASecondWriter) {
+  auto log = Open();
+  const auto second = TryOpen();
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Errc::kConflict);
+}
+
+TEST_F(AuditLogTest, MakesACheckpointAfterSoManyRecords) {
+  auto log = Open();
+  ASSERT_TRUE(log->Append(MakeEvents(1, 9)));
+  ASSERT_TRUE(log->Tick());
+  EXPECT_THAT(log->TakeNotes(), SizeIs(0));
+  ASSERT_TRUE(log->Append(MakeEvents(10, 10)));
+  ASSERT_TRUE(log->Tick());
+  const auto notes = log->TakeNotes();
+  ASSERT_THAT(notes, SizeIs(1));
+  const auto text = key_->verifier().Open(notes[0]);
+  ASSERT_TRUE(text);
+  EXPECT_EQ(Checkpoint::Parse(*text)->size, 10U);
+  EXPECT_EQ(ReadText(folder() / kCheckpoints), notes[0]);
+}
+
+TEST_F(AuditLogTest, MakesACheckpointAfterATimeIfSomethingWasAdded) {
+  auto log = Open();
+  clock_.Advance(2h);
+  ASSERT_TRUE(log->Tick());
+  EXPECT_THAT(log->TakeNotes(), SizeIs(0));
+  ASSERT_TRUE(log->Append(MakeEvents(1, 1)));
+  ASSERT_TRUE(log->Tick());
+  EXPECT_THAT(log->TakeNotes(), SizeIs(1));
+  clock_.Advance(2h);
+  ASSERT_TRUE(log->Tick());
+  EXPECT_THAT(log->TakeNotes(), SizeIs(0));
+}
+
+TEST_F(AuditLogTest, ItsOwnCheckpointsAreNoReasonForAnother) {
+  auto log = Open();
+  store::Event checkpoint = *MakeEvent(1);
+  checkpoint.action = store::Action::kCheckpoint;
+  ASSERT_TRUE(log->Append(std::vector<store::EventPtr>{std::make_shared<const store::Event>(checkpoint)}));
+  clock_.Advance(2h);
+  ASSERT_TRUE(log->Tick());
+  EXPECT_THAT(log->TakeNotes(), SizeIs(0));
+}
+
+TEST_F(AuditLogTest, MakesACheckpointAtACleanEnd) {
+  Fill(1, 3);
+  EXPECT_THAT(ReadText(folder() / kCheckpoints), HasSubstr("registry.example.com\n3\n"));
+}
+
+TEST_F(AuditLogTest, RotatesBySizeAndCarriesTheHashOver) {
+  options_.rotate_bytes = 4'000;
+  Fill(1, 50);
+  const auto segments = Segments();
+  ASSERT_GE(segments.size(), 3U);
+  std::uint64_t n = 0;
+  for (const Segment& segment : segments) {
+    EXPECT_EQ(segment.first, n);
+    EXPECT_EQ(segment.file.filename(), SegmentName(n));
+    n += Lines(segment.file).size();
+  }
+  const auto before = Lines(segments[0].file).back();
+  const auto next = Lines(segments[1].file);
+  const auto after = LinkOf(next.front());
+  EXPECT_EQ(after->prev, runtime::HashHex("sha256", std::string(1, '\0') + before));
+  Fill(51, 60);
+  EXPECT_EQ(Seqs(), Range(1, 60));
+}
+
+TEST_F(AuditLogTest, RotatesByTime) {
+  options_.rotate_interval = 1h;
+  Fill(1, 3);
+  clock_.Advance(30min);
+  Fill(4, 6);
+  EXPECT_THAT(Segments(), SizeIs(1));
+  clock_.Advance(31min);
+  Fill(7, 9);
+  EXPECT_THAT(Segments(), SizeIs(2));
+  EXPECT_EQ(Segments()[1].first, 6U);
+}
+
+TEST_F(AuditLogTest, CompressesClosedSegments) {
+  options_.rotate_bytes = 4'000;
+  Fill(1, 50);
+  const std::uint64_t active = Segments().back().first;
+  Tidy({.folder = folder(), .clock = &clock_}, active, *key_, log_);
+  const auto segments = Segments();
+  for (const Segment& segment : segments) EXPECT_EQ(segment.compressed, segment.first != active);
+  Fill(51, 60);
+  std::filesystem::remove(folder() / kState);
+  Fill(61, 62);
+  EXPECT_EQ(Seqs(), Range(1, 62));
+}
+
+TEST_F(AuditLogTest, RetentionRemovesOldSegmentsAndGoesOn) {
+  options_.rotate_bytes = 4'000;
+  Fill(1, 50);
+  const auto segments = Segments();
+  const Segment& last = segments.back();
+  // As old as the test needs them to be.
+  const auto old = std::filesystem::file_time_type::clock::now() - 48h;
+  std::filesystem::last_write_time(segments[0].file, old);
+  std::filesystem::last_write_time(segments[1].file, old);
+  Housekeeping task{.folder = folder()};
+  task.keep = 24h;
+  Tidy(task, last.first, *key_, log_);
+  EXPECT_EQ(Segments().front().first, segments[2].first);
+  EXPECT_EQ(LoadRetained(folder(), key_->verifier())->size(), segments[2].first);
+  std::filesystem::remove(folder() / kState);
+  Fill(51, 70);
+  EXPECT_EQ(Seqs(), Range(static_cast<std::int64_t>(segments[2].first) + 1, 70));
+  // Checkpoints of what is gone are gone.
+  const auto first = Checkpoint::Parse(ReadText(folder() / kCheckpoints));
+  EXPECT_GE(first->size, segments[2].first);
+}
+
+TEST_F(AuditLogTest, RetentionKeepsWhatWasTamperedWith) {
+  options_.rotate_bytes = 4'000;
+  Fill(1, 50);
+  const auto segments = Segments();
+  std::string text = ReadText(segments[0].file);
+  text.replace(text.find("alice"), 5, "mally");
+  WriteText(segments[0].file, text);
+  std::filesystem::last_write_time(segments[0].file, std::filesystem::file_time_type::clock::now() - 48h);
+  Housekeeping task{.folder = folder()};
+  task.keep = 24h;
+  Tidy(task, segments.back().first, *key_, log_);
+  EXPECT_EQ(Segments().front().first, 0U);
+}
+
+TEST_F(AuditLogTest, AWriteThatDoesNotFitLeavesNothingBehind) {
+  auto log = Open();
+  ASSERT_TRUE(log->Append(MakeEvents(1, 5)));
+  const auto size = std::filesystem::file_size(First());
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit small{size + 1'000, before.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &small);
+  const auto full = log->Append(MakeEvents(6, 50));
+  setrlimit(RLIMIT_FSIZE, &before);
+  ASSERT_FALSE(full);
+  EXPECT_EQ(full.error().code, Errc::kNoSpace);
+  EXPECT_EQ(std::filesystem::file_size(First()), size);
+  ASSERT_TRUE(log->Append(MakeEvents(6, 50)));
+  EXPECT_EQ(Seqs(), Range(1, 50));
+}
+
+TEST_F(AuditLogTest, NoticesThatItsFileIsGone) {
+  auto log = Open();
+  ASSERT_TRUE(log->Append(MakeEvents(1, 5)));
+  std::filesystem::remove(First());
+  EXPECT_FALSE(log->Append(MakeEvents(6, 6)));
+  EXPECT_FALSE(log->Append(MakeEvents(6, 6)));
+}
+
+}  // namespace
+}  // namespace portcall::sinks::audit

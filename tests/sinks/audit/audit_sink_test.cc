@@ -1,0 +1,214 @@
+#include "sinks/audit/audit_sink.h"
+
+#include <gmock/gmock.h>
+#include <sys/resource.h>
+
+#include <csignal>
+
+#include "tests/sinks/audit/fixture.h"
+#include "tests/support/loop_runner.h"
+
+namespace portcall::sinks {
+namespace {
+
+using namespace std::chrono_literals;
+using audit::AuditFolder;
+using audit::MakeEvent;
+using audit::Range;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::SizeIs;
+
+class AuditSinkTest : public AuditFolder {
+ protected:
+  AuditSinkTest() : pool_(2), resolver_(pool_), runner_(std::make_unique<portcall::testing::LoopRunner>()) {
+    config_.directory = folder();
+    endpoint_.name = "audit";
+    endpoint_.type = "audit";
+    endpoint_.source = "registry.example.com";
+  }
+  ~AuditSinkTest() override {
+    Close();
+    pool_.join();
+  }
+  Result<void> Make() {
+    endpoint_.audit = std::make_shared<const config::AuditConfig>(config_);
+    return runner_->Call([&]() -> Result<void> {
+      auto made = MakeSink(endpoint_, {runner_->executor(), resolver_, log_, pool_,
+                                       [this](store::Event event) { published_.push_back(std::move(event)); }});
+      if (!made) return Error(made.error());
+      sink_ = std::move(*made);
+      return {};
+    });
+  }
+  void Close() {
+    runner_->Call([this] { sink_.reset(); });
+  }
+  static Task<Outcome> One(Sink& sink, store::EventPtr event) {
+    Batch batch;
+    batch.events.push_back(std::move(event));
+    co_return co_await sink.Deliver(std::move(batch));
+  }
+  Outcome Deliver(std::int64_t seq) { return runner_->Run(One(*sink_, MakeEvent(seq))); }
+  std::vector<std::future<Outcome>> DeliverAll(std::int64_t first, std::int64_t last) {
+    std::vector<std::future<Outcome>> futures;
+    for (std::int64_t seq = first; seq <= last; ++seq) futures.push_back(runner_->Start(One(*sink_, MakeEvent(seq))));
+    return futures;
+  }
+  static int Count(std::vector<std::future<Outcome>> futures, Verdict verdict) {
+    int count = 0;
+    for (auto& future : futures) count += portcall::testing::LoopRunner::Await(std::move(future)).verdict == verdict;
+    return count;
+  }
+  void WaitUntilClosed() {
+    for (int i = 0; i < 1000; ++i) {
+      if (!audit::IsLocked(folder())) return;
+      std::this_thread::sleep_for(5ms);
+    }
+    FAIL() << "the folder is still locked";
+  }
+
+  asio::thread_pool pool_;
+  http::Resolver resolver_;
+  config::AuditConfig config_;
+  config::Endpoint endpoint_;
+  std::vector<store::Event> published_;
+  std::unique_ptr<Sink> sink_;
+  std::unique_ptr<portcall::testing::LoopRunner> runner_;
+};
+
+TEST_F(AuditSinkTest, AnEventIsDeliveredWhenItIsOnDisk) {
+  ASSERT_TRUE(Make());
+  EXPECT_TRUE(sink_->capacity().pipelines_lanes);
+  const Outcome outcome = Deliver(1);
+  EXPECT_EQ(outcome.verdict, Verdict::kDelivered) << outcome.error;
+  EXPECT_EQ(Seqs(), Range(1, 1));
+}
+
+TEST_F(AuditSinkTest, ManyAtOnceKeepTheirOrder) {
+  ASSERT_TRUE(Make());
+  EXPECT_EQ(Count(DeliverAll(1, 1'000), Verdict::kDelivered), 1'000);
+  EXPECT_EQ(Seqs(), Range(1, 1'000));
+}
+
+TEST_F(AuditSinkTest, WhatItHoldsIsDeliveredButNotWritten) {
+  ASSERT_TRUE(Make());
+  EXPECT_EQ(Count(DeliverAll(1, 20), Verdict::kDelivered), 20);
+  EXPECT_EQ(Count(DeliverAll(10, 30), Verdict::kDelivered), 21);
+  EXPECT_EQ(Seqs(), Range(1, 30));
+}
+
+TEST_F(AuditSinkTest, AFullDiskFailsEveryEventBehindTheFirst) {
+  ASSERT_TRUE(Make());
+  EXPECT_EQ(Deliver(1).verdict, Verdict::kDelivered);
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit small{2'000, before.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &small);
+  auto futures = DeliverAll(2, 200);
+  std::vector<bool> delivered;
+  for (auto& future : futures) {
+    const Outcome outcome = portcall::testing::LoopRunner::Await(std::move(future));
+    delivered.push_back(outcome.verdict == Verdict::kDelivered);
+    if (!delivered.back()) EXPECT_THAT(outcome.error, HasSubstr("audit-"));
+  }
+  setrlimit(RLIMIT_FSIZE, &before);
+  EXPECT_TRUE(std::ranges::is_sorted(delivered, std::greater<>())) << "one was taken without those before it";
+  EXPECT_FALSE(delivered.back());
+  EXPECT_THAT(runner_->Call([&] { return sink_->Trouble(); }), HasSubstr("writing"));
+  EXPECT_EQ(Count(DeliverAll(2, 200), Verdict::kDelivered), 199);
+  EXPECT_THAT(runner_->Call([&] { return sink_->Trouble(); }), IsEmpty());
+  EXPECT_EQ(Seqs(), Range(1, 200));
+}
+
+TEST_F(AuditSinkTest, CheckpointsBecomeEventsWhereAnEndpointTakesThem) {
+  config_.checkpoint_records = 5;
+  config_.publish = true;
+  ASSERT_TRUE(Make());
+  EXPECT_EQ(Count(DeliverAll(1, 5), Verdict::kDelivered), 5);
+  std::vector<store::Event> published = runner_->Call([&] { return published_; });
+  for (int i = 0; published.empty() && i < 400; ++i) {
+    std::this_thread::sleep_for(5ms);
+    published = runner_->Call([&] { return published_; });
+  }
+  ASSERT_THAT(published, SizeIs(1));
+  EXPECT_EQ(published[0].action, store::Action::kCheckpoint);
+  EXPECT_EQ(published[0].kind, store::Kind::kSystem);
+  const auto text = key_->verifier().Open(store::DecodeDetails(published[0].details).note);
+  ASSERT_TRUE(text);
+  EXPECT_EQ(audit::Checkpoint::Parse(*text)->size, 5U);
+}
+
+TEST_F(AuditSinkTest, ACleanEndLeavesACheckpoint) {
+  ASSERT_TRUE(Make());
+  EXPECT_EQ(Count(DeliverAll(1, 3), Verdict::kDelivered), 3);
+  Close();
+  WaitUntilClosed();
+  EXPECT_THAT(audit::ReadText(folder() / audit::kCheckpoints), HasSubstr("\n3\n"));
+}
+
+TEST_F(AuditSinkTest, ClosingItPublishesTheLastCheckpoint) {
+  config_.publish = true;
+  ASSERT_TRUE(Make());
+  EXPECT_EQ(Count(DeliverAll(1, 3), Verdict::kDelivered), 3);
+  runner_->Run(sink_->Close());
+  EXPECT_THAT(published_, SizeIs(1));
+  EXPECT_FALSE(audit::IsLocked(folder()));
+  EXPECT_EQ(Deliver(4).verdict, Verdict::kFailed);
+}
+
+TEST_F(AuditSinkTest, AChangedEntryTakesTheFolderOver) {
+  ASSERT_TRUE(Make());
+  EXPECT_EQ(Deliver(1).verdict, Verdict::kDelivered);
+  std::unique_ptr<Sink> old = std::move(sink_);
+  ASSERT_TRUE(Make());  // as a reload does: the new one is made before the old one ends
+  runner_->Call([&] { old.reset(); });
+  EXPECT_EQ(Deliver(2).verdict, Verdict::kDelivered);
+  EXPECT_EQ(Seqs(), Range(1, 2));
+}
+
+TEST_F(AuditSinkTest, AnotherWriterIsAFailureThatEnds) {
+  auto other = Open();
+  ASSERT_TRUE(Make());
+  const Outcome outcome = Deliver(1);
+  EXPECT_EQ(outcome.verdict, Verdict::kFailed);
+  EXPECT_THAT(outcome.error, HasSubstr("another process"));
+  other.reset();
+  EXPECT_EQ(Deliver(1).verdict, Verdict::kDelivered);
+}
+
+TEST_F(AuditSinkTest, ATruncatedFolderIsRefused) {
+  Fill(1, 20);
+  const auto file = folder() / audit::SegmentName(0);
+  std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
+  ASSERT_TRUE(Make());
+  EXPECT_THAT(Deliver(21).error, HasSubstr("truncated"));
+}
+
+TEST_F(AuditSinkTest, AnUnreadableKeyIsRefusedAtTheStart) {
+  config_.key = folder() / "nothing.pem";
+  const auto missing = Make();
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, Errc::kInvalid);
+  audit::WriteText(config_.key, "no key\n");
+  const auto wrong = Make();
+  ASSERT_FALSE(wrong);
+  EXPECT_THAT(wrong.error().detail, HasSubstr("Ed25519"));
+}
+
+TEST_F(AuditSinkTest, MakesAKeyForTheOwnerAlone) {
+  std::filesystem::remove(folder() / audit::kPrivateKey);
+  ASSERT_TRUE(Make());
+  EXPECT_EQ(std::filesystem::status(folder() / audit::kPrivateKey).permissions(), std::filesystem::perms(0600));
+  EXPECT_EQ(Deliver(1).verdict, Verdict::kDelivered);
+  EXPECT_TRUE(audit::VerifierKey::FromFile(folder() / audit::kPublicKey));
+}
+
+TEST_F(AuditSinkTest, AnOriginThatNoKeyMayHaveIsRefused) {
+  config_.origin = "two words";
+  EXPECT_FALSE(Make());
+}
+
+}  // namespace
+}  // namespace portcall::sinks

@@ -1,0 +1,134 @@
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "runtime/bytes.h"
+#include "sinks/audit/audit_log.h"
+#include "sinks/audit/segments.h"
+#include "tests/support/fake_clock.h"
+#include "tests/support/temp_dir.h"
+
+namespace portcall::sinks::audit {
+
+inline std::string ReadText(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  std::ostringstream text;
+  text << in.rdbuf();
+  return text.str();
+}
+
+inline void WriteText(const std::filesystem::path& file, const std::string& text) {
+  std::ofstream(file, std::ios::binary | std::ios::trunc) << text;
+}
+
+inline store::EventPtr MakeEvent(std::int64_t seq, std::int64_t recorded_at = 0) {
+  store::Event event;
+  event.seq = seq;
+  event.id = runtime::UuidV7();
+  event.recorded_at = recorded_at != 0 ? recorded_at : 1'790'000'000'000'000'000 + seq;
+  event.action = store::Action::kPush;
+  event.kind = store::Kind::kTag;
+  event.repository = "acme/app-" + std::to_string(seq % 7);
+  event.tag = "v" + std::to_string(seq);
+  event.digest = "sha256:" + std::string(64, 'a');
+  event.media_type = "application/vnd.oci.image.manifest.v1+json";
+  event.size = 1234;
+  event.actor = seq % 2 == 0 ? "alice" : "bob";
+  store::Details details;
+  details.request_addr = "10.1.2.3:54321";
+  details.request_method = "PUT";
+  details.request_host = "registry.example.com";
+  details.request_id = event.id;
+  details.request_useragent = "skopeo/1.9";
+  event.details = store::EncodeDetails(details);
+  return std::make_shared<const store::Event>(std::move(event));
+}
+
+inline std::vector<store::EventPtr> MakeEvents(std::int64_t first, std::int64_t last) {
+  std::vector<store::EventPtr> events;
+  for (std::int64_t seq = first; seq <= last; ++seq) events.push_back(MakeEvent(seq));
+  return events;
+}
+
+// A folder with a key, and logs that are opened in it one after another.
+class AuditFolder : public ::testing::Test {
+ protected:
+  AuditFolder() : log_({runtime::Level::kFatal, "text", {}}), key_(MakeKey(folder() / kPrivateKey)) {
+    options_.folder = folder();
+    options_.source = "registry.example.com";
+    options_.checkpoint_records = 10;
+    options_.checkpoint_interval = std::chrono::hours(1);
+    options_.clock = &clock_;
+  }
+
+  std::filesystem::path folder() const { return dir_.path(); }
+  static std::shared_ptr<const SigningKey> MakeKey(const std::filesystem::path& file) {
+    auto key = SigningKey::Load(file, "registry.example.com", true);
+    if (!key) throw std::runtime_error(key.error().detail);
+    return std::make_shared<const SigningKey>(std::move(*key));
+  }
+  Result<std::unique_ptr<AuditLog>> TryOpen() { return AuditLog::Open(options_, key_, log_); }
+  std::unique_ptr<AuditLog> Open() {
+    auto opened = TryOpen();
+    if (!opened) throw std::runtime_error(opened.error().detail);
+    return std::move(*opened);
+  }
+  // Appends events in small writes, with what is due after each, and closes.
+  void Fill(std::int64_t first, std::int64_t last, std::int64_t at_a_time = 5) {
+    auto log = Open();
+    for (std::int64_t from = first; from <= last; from += at_a_time) {
+      const auto appended = log->Append(MakeEvents(from, std::min(last, from + at_a_time - 1)));
+      ASSERT_TRUE(appended) << appended.error().detail;
+      const auto ticked = log->Tick();
+      ASSERT_TRUE(ticked) << ticked.error().detail;
+    }
+    ASSERT_TRUE(log->End());
+  }
+  std::vector<Segment> Segments() const {
+    auto segments = ListSegments(folder());
+    if (!segments) throw std::runtime_error(segments.error().detail);
+    return std::move(*segments);
+  }
+  std::vector<std::string> Lines(const std::filesystem::path& file) const {
+    std::istringstream text(ReadText(file));
+    std::vector<std::string> lines;
+    for (std::string line; std::getline(text, line);) lines.push_back(line);
+    return lines;
+  }
+  // Of all segments, compressed or not.
+  std::vector<std::string> AllLines() const {
+    std::vector<std::string> lines;
+    for (const Segment& segment : Segments()) {
+      auto reader = LineReader::Open(segment);
+      std::string_view line;
+      while (reader && reader->Next(line) == LineReader::Got::kLine) lines.emplace_back(line);
+    }
+    return lines;
+  }
+  std::vector<std::int64_t> Seqs() const {
+    std::vector<std::int64_t> seqs;
+    for (const std::string& line : AllLines()) seqs.push_back(LinkOf(line)->SeqNumber());
+    return seqs;
+  }
+
+  portcall::testing::TempDir dir_;
+  portcall::testing::FakeClock clock_;
+  runtime::Log log_;
+  std::shared_ptr<const SigningKey> key_;
+  LogOptions options_;
+};
+
+inline std::vector<std::int64_t> Range(std::int64_t first, std::int64_t last) {
+  std::vector<std::int64_t> numbers;
+  for (std::int64_t n = first; n <= last; ++n) numbers.push_back(n);
+  return numbers;
+}
+
+}  // namespace portcall::sinks::audit

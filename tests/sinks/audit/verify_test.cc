@@ -1,0 +1,390 @@
+#include "sinks/audit/verify.h"
+
+#include <gmock/gmock.h>
+
+#include <nlohmann/json.hpp>
+
+#include "sinks/audit/housekeeping.h"
+#include "sinks/audit/position.h"
+#include "tests/sinks/audit/fixture.h"
+
+namespace portcall::sinks::audit {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::Contains;
+using ::testing::HasSubstr;
+using ::testing::SizeIs;
+
+// A log of 45 records in one segment, with checkpoints at 10, 20, 30, 40 and 45, until a test changes it.
+class VerifyTest : public AuditFolder {
+ protected:
+  VerifyTest() { Fill(1, 45); }
+
+  std::filesystem::path File() const { return folder() / SegmentName(0); }
+  std::filesystem::path Notes() const { return folder() / kCheckpoints; }
+  void Save(const std::vector<std::string>& lines) { Save(File(), lines); }
+  static void Save(const std::filesystem::path& file, const std::vector<std::string>& lines) {
+    std::string text;
+    for (const std::string& line : lines) text.append(line).append("\n");
+    WriteText(file, text);
+  }
+  // What somebody with write access would do who knows how the chain is made.
+  static void Rechain(std::vector<std::string>& lines, std::size_t from) {
+    for (std::size_t i = std::max<std::size_t>(from, 1); i < lines.size(); ++i) {
+      const Link link = *LinkOf(lines[i]);
+      const std::string prev = HexOf(Hashing().Leaf(lines[i - 1]));
+      const std::string rest = lines[i].substr(link.prev_at + 64);
+      lines[i] = "{\"n\":" + std::to_string(i) + ",\"prev\":\"" + prev + rest;
+    }
+  }
+  static void Edit(std::string& line, const std::string& from, const std::string& to) {
+    line.replace(line.find(from), from.size(), to);
+  }
+  std::vector<std::string> NoteTexts() const {
+    const std::string text = ReadText(Notes());
+    std::vector<std::string> notes;
+    std::size_t from = 0;
+    while (const auto span = NextNote(text, from)) {
+      notes.push_back(text.substr(span->begin, span->end - span->begin));
+      from = span->end;
+    }
+    return notes;
+  }
+  void SaveNotes(const std::vector<std::string>& notes) {
+    std::string text;
+    for (const std::string& note : notes) text += (text.empty() ? "" : "\n") + note;
+    WriteText(Notes(), text);
+  }
+  // A file outside of the folder with the checkpoint that covers so many records.
+  std::filesystem::path Anchor(std::uint64_t size) {
+    for (const std::string& note : NoteTexts()) {
+      if (Checkpoint::Parse(note)->size == size) WriteText(elsewhere_.File("anchor"), note);
+    }
+    return elsewhere_.File("anchor");
+  }
+  VerifyReport Check(VerifyOptions options = {}) {
+    options.folder = folder();
+    auto report = Verify(options);
+    if (!report) throw std::runtime_error(report.error().detail);
+    return std::move(*report);
+  }
+  VerifyReport CheckAgainst(const std::filesystem::path& anchor) {
+    VerifyOptions options;
+    options.key = key_->verifier();
+    options.outside = {anchor};
+    return Check(std::move(options));
+  }
+  static std::string First(const VerifyReport& report) { return report.sound() ? "" : report.findings[0].Text(); }
+  std::string At(std::uint64_t line) const { return File().string() + ':' + std::to_string(line) + ' '; }
+
+  portcall::testing::TempDir elsewhere_;
+};
+
+TEST_F(VerifyTest, ASoundLogIsSound) {
+  const VerifyReport report = Check();
+  EXPECT_EQ(First(report), "");
+  EXPECT_EQ(report.records(), 45U);
+  EXPECT_EQ(report.checkpoints, 5U);
+  EXPECT_EQ(report.covered, 45U);
+  EXPECT_EQ(report.covered_outside, 0U);
+  EXPECT_TRUE(report.own_key);
+  EXPECT_EQ(First(CheckAgainst(Anchor(30))), "");
+}
+
+TEST_F(VerifyTest, FindsAnEditedByte) {
+  auto lines = Lines(File());
+  Edit(lines[16], "bob", "eve");
+  Save(lines);
+  const VerifyReport report = Check();
+  EXPECT_THAT(First(report), HasSubstr(At(17) + "(record 16): record 16 was edited"));
+  EXPECT_THAT(report.findings, SizeIs(1));
+}
+
+TEST_F(VerifyTest, FindsAnEditOfTheLastLine) {
+  auto lines = Lines(File());
+  Edit(lines[44], "bob", "eve");
+  Save(lines);
+  EXPECT_THAT(First(Check()), HasSubstr("records 40 to 44 are not what was signed"));
+}
+
+TEST_F(VerifyTest, FindsAnEditedHash) {
+  auto lines = Lines(File());
+  const std::size_t at = LinkOf(lines[16])->prev_at;
+  lines[16][at] = lines[16][at] == 'a' ? 'b' : 'a';
+  Save(lines);
+  EXPECT_THAT(First(Check()), HasSubstr("record 16 carries another hash"));
+}
+
+TEST_F(VerifyTest, FindsALineThatIsNoRecord) {
+  auto lines = Lines(File());
+  lines[3] = "{}";
+  Save(lines);
+  EXPECT_THAT(First(Check()), HasSubstr(At(4) + "(record 3)"));
+}
+
+TEST_F(VerifyTest, FindsADeletedLine) {
+  auto lines = Lines(File());
+  lines.erase(lines.begin() + 5);
+  Save(lines);
+  EXPECT_THAT(First(Check()), HasSubstr(At(6) + "(record 5): record 5 is missing before this line"));
+}
+
+TEST_F(VerifyTest, FindsTheFirstLinesDeleted) {
+  auto lines = Lines(File());
+  lines.erase(lines.begin(), lines.begin() + 5);
+  Save(lines);
+  EXPECT_THAT(First(Check()), HasSubstr("records 0 to 4 are missing"));
+}
+
+TEST_F(VerifyTest, FindsTheFirstLinesDeletedAndTheRestRenumbered) {
+  auto lines = Lines(File());
+  lines.erase(lines.begin(), lines.begin() + 5);
+  Edit(lines[0], std::string(LinkOf(lines[0])->prev), std::string(64, '0'));
+  Edit(lines[0], "{\"n\":5", "{\"n\":0");
+  Rechain(lines, 1);
+  Save(lines);
+  EXPECT_FALSE(Check().sound());
+}
+
+TEST_F(VerifyTest, FindsSwappedLines) {
+  auto lines = Lines(File());
+  std::swap(lines[7], lines[8]);
+  Save(lines);
+  const VerifyReport report = Check();
+  EXPECT_THAT(First(report), HasSubstr(At(8) + "(record 7): record 7 is missing before this line: deleted or moved"));
+  EXPECT_THAT(report.findings[1].Text(), HasSubstr(At(9) + "(record 7): record 7 stands behind record 8"));
+}
+
+TEST_F(VerifyTest, FindsARepeatedLine) {
+  auto lines = Lines(File());
+  lines.insert(lines.begin() + 20, lines[12]);
+  Save(lines);
+  EXPECT_THAT(First(Check()), HasSubstr(At(21) + "(record 12): record 12 stands behind record 19"));
+}
+
+TEST_F(VerifyTest, FindsAForgedLineWithTheChainComputedAnew) {
+  auto lines = Lines(File());
+  std::string forged = lines[24];
+  Edit(forged, "bob", "eve");
+  lines.insert(lines.begin() + 25, forged);
+  Rechain(lines, 25);
+  Save(lines);
+  const VerifyReport report = Check();
+  EXPECT_THAT(First(report), HasSubstr("checkpoints:"));
+  EXPECT_THAT(First(report), HasSubstr("records 20 to 29 are not what was signed"));
+}
+
+TEST_F(VerifyTest, FindsAnEditWithTheChainComputedAnew) {
+  auto lines = Lines(File());
+  Edit(lines[2], "bob", "eve");
+  Rechain(lines, 3);
+  Save(lines);
+  EXPECT_THAT(First(Check()), HasSubstr("records 0 to 9 are not what was signed"));
+}
+
+TEST_F(VerifyTest, FindsTruncationUpToTheLastCheckpoint) {
+  auto lines = Lines(File());
+  lines.resize(38);
+  Save(lines);
+  const VerifyReport report = Check();
+  EXPECT_THAT(First(report), HasSubstr("records 38 to 44 are missing: truncated"));
+}
+
+TEST_F(VerifyTest, FindsTruncationToACheckpoint) {
+  auto lines = Lines(File());
+  lines.resize(40);
+  Save(lines);
+  EXPECT_THAT(First(Check()), HasSubstr("records 40 to 44 are missing: truncated"));
+}
+
+TEST_F(VerifyTest, TruncationOfRecordsAndCheckpointsNeedsAnAnchor) {
+  const auto anchor = Anchor(45);
+  auto lines = Lines(File());
+  lines.resize(20);
+  Save(lines);
+  auto notes = NoteTexts();
+  notes.resize(2);
+  SaveNotes(notes);
+  EXPECT_THAT(First(Check()), HasSubstr("state")) << "the writer's own state gives it away";
+  std::filesystem::remove(folder() / kState);
+  const VerifyReport alone = Check();
+  EXPECT_TRUE(alone.sound());
+  EXPECT_EQ(alone.covered_outside, 0U);
+  EXPECT_THAT(First(CheckAgainst(anchor)), HasSubstr("records 20 to 44 are missing: truncated"));
+  VerifyOptions database;
+  database.database = DatabaseFacts{45};
+  EXPECT_THAT(First(Check(database)), HasSubstr("45 events were recorded"));
+}
+
+TEST_F(VerifyTest, FindsARemovedLog) {
+  const auto anchor = Anchor(45);
+  std::filesystem::remove(File());
+  EXPECT_FALSE(Check().sound());
+  std::filesystem::remove(Notes());
+  std::filesystem::remove(folder() / kState);
+  EXPECT_TRUE(Check().sound());
+  EXPECT_FALSE(CheckAgainst(anchor).sound());
+}
+
+TEST_F(VerifyTest, ARecordBehindTheLastCheckpointMayBeTornAndIsToldOf) {
+  auto log = Open();
+  ASSERT_TRUE(log->Append(MakeEvents(46, 47)));
+  const std::string text = ReadText(File());
+  WriteText(File(), text.substr(0, text.size() - 10));
+  const VerifyReport report = Check();
+  EXPECT_EQ(First(report), "");
+  EXPECT_THAT(report.notes, Contains(HasSubstr("unfinished line")));
+  EXPECT_EQ(report.covered, 45U);
+  EXPECT_EQ(report.records(), 46U);
+  WriteText(File(), text);
+}
+
+TEST_F(VerifyTest, FindsAReplacedKey) {
+  const auto trusted = key_->verifier();
+  const auto notes = NoteTexts();
+  std::filesystem::remove(folder() / kPrivateKey);
+  const auto other = MakeKey(folder() / kPrivateKey);
+  WriteText(folder() / kPublicKey, other->verifier().Text() + '\n');
+  EXPECT_THAT(First(Check()), HasSubstr("another key signed it"));
+  // Even where everything was signed anew with it.
+  std::vector<std::string> resigned;
+  resigned.reserve(notes.size());
+  for (const std::string& note : notes) resigned.push_back(other->Sign(Checkpoint::Parse(note)->Text()));
+  SaveNotes(resigned);
+  EXPECT_TRUE(Check().sound());
+  VerifyOptions options;
+  options.key = trusted;
+  EXPECT_THAT(First(Check(options)), HasSubstr("another key signed it"));
+}
+
+TEST_F(VerifyTest, FindsAForgedCheckpoint) {
+  auto notes = NoteTexts();
+  Edit(notes[1], "\n20\n", "\n19\n");
+  SaveNotes(notes);
+  const VerifyReport report = Check();
+  EXPECT_THAT(First(report), HasSubstr("this checkpoint was changed"));
+  EXPECT_EQ(report.findings[0].line, 7U);
+}
+
+TEST_F(VerifyTest, FindsASignedCheckpointOfAnotherHistory) {
+  const Checkpoint other{key_->verifier().name(), 30, Hash{}};
+  WriteText(elsewhere_.File("anchor"), key_->Sign(other.Text()));
+  EXPECT_THAT(First(CheckAgainst(elsewhere_.File("anchor"))), HasSubstr("anchor"));
+}
+
+TEST_F(VerifyTest, ReadsCheckpointsOutOfEvents) {
+  const std::string note = NoteTexts().back();
+  const nlohmann::json event = {{"specversion", "1.0"}, {"data", {{"note", note}}}};
+  WriteText(elsewhere_.File("events"), event.dump() + '\n' + event.dump() + '\n');
+  const VerifyReport report = CheckAgainst(elsewhere_.File("events"));
+  EXPECT_EQ(First(report), "");
+  EXPECT_EQ(report.covered_outside, 45U);
+}
+
+TEST_F(VerifyTest, AnAnchorWithoutACheckpointIsAMistake) {
+  VerifyOptions options;
+  options.folder = folder();
+  WriteText(elsewhere_.File("anchor"), "nothing\n");
+  options.outside = {elsewhere_.File("anchor")};
+  EXPECT_FALSE(Verify(options));
+}
+
+class VerifySegmentsTest : public VerifyTest {
+ protected:
+  VerifySegmentsTest() {
+    options_.rotate_bytes = 4'000;
+    Fill(46, 120);
+    segments_ = Segments();
+  }
+  void Pack() {
+    Tidy({.folder = folder()}, segments_.back().first, *key_, log_);
+    segments_ = Segments();
+  }
+  std::vector<Segment> segments_;
+};
+
+TEST_F(VerifySegmentsTest, SegmentsAreReadWhetherCompressedOrNot) {
+  ASSERT_GE(segments_.size(), 5U);
+  EXPECT_EQ(First(Check()), "");
+  Pack();
+  EXPECT_TRUE(segments_[0].compressed);
+  const VerifyReport report = Check();
+  EXPECT_EQ(First(report), "");
+  EXPECT_EQ(report.records(), 120U);
+  EXPECT_EQ(report.segments, segments_.size());
+}
+
+TEST_F(VerifySegmentsTest, FindsADeletedSegment) {
+  std::filesystem::remove(segments_[2].file);
+  const VerifyReport report = Check();
+  EXPECT_THAT(First(report), HasSubstr("records " + std::to_string(segments_[2].first) + " to " +
+                                       std::to_string(segments_[3].first - 1) + " are missing"));
+  EXPECT_THAT(report.findings, SizeIs(1));
+}
+
+TEST_F(VerifySegmentsTest, FindsTheOldestSegmentDeleted) {
+  std::filesystem::remove(segments_[0].file);
+  EXPECT_THAT(First(Check()), HasSubstr("records 0 to"));
+}
+
+TEST_F(VerifySegmentsTest, FindsTheNewestSegmentDeleted) {
+  std::filesystem::remove(segments_.back().file);
+  EXPECT_THAT(First(Check()), HasSubstr("truncated"));
+}
+
+TEST_F(VerifySegmentsTest, FindsATruncatedSegmentInTheMiddle) {
+  auto lines = Lines(segments_[2].file);
+  lines.pop_back();
+  Save(segments_[2].file, lines);
+  EXPECT_THAT(First(Check()), HasSubstr(segments_[3].file.string()));
+}
+
+TEST_F(VerifySegmentsTest, FindsAnEditInsideACompressedSegment) {
+  Pack();
+  std::string bytes = ReadText(segments_[1].file);
+  bytes[bytes.size() / 2] = static_cast<char>(bytes[bytes.size() / 2] ^ 0x10);
+  WriteText(segments_[1].file, bytes);
+  const VerifyReport report = Check();
+  ASSERT_FALSE(report.sound());
+  EXPECT_EQ(report.findings[0].file, segments_[1].file.string());
+  EXPECT_GE(report.findings[0].record.value_or(0), segments_[1].first - 1);
+}
+
+TEST_F(VerifySegmentsTest, FindsBytesBehindACompressedSegment) {
+  Pack();
+  WriteText(segments_[1].file, ReadText(segments_[1].file) + "x");
+  EXPECT_THAT(First(Check()), HasSubstr("bytes follow"));
+}
+
+TEST_F(VerifySegmentsTest, FindsAShortenedCompressedSegment) {
+  Pack();
+  const std::string bytes = ReadText(segments_[1].file);
+  WriteText(segments_[1].file, bytes.substr(0, bytes.size() - 30));
+  EXPECT_FALSE(Check().sound());
+}
+
+TEST_F(VerifySegmentsTest, KnowsWhereTheChainBeginsAfterRetention) {
+  const auto old = std::filesystem::file_time_type::clock::now() - 48h;
+  std::filesystem::last_write_time(segments_[0].file, old);
+  std::filesystem::last_write_time(segments_[1].file, old);
+  Housekeeping task{.folder = folder()};
+  task.keep = 24h;
+  Tidy(task, segments_.back().first, *key_, log_);
+  const VerifyReport report = Check();
+  EXPECT_EQ(First(report), "");
+  EXPECT_EQ(report.first, segments_[2].first);
+  EXPECT_THAT(report.notes, Contains(HasSubstr("removed by retention")));
+  // One more than was signed away.
+  std::filesystem::remove(Segments()[0].file);
+  EXPECT_FALSE(Check().sound());
+}
+
+TEST_F(VerifySegmentsTest, FindsForgedRetention) {
+  Position position = *LoadState(folder());
+  WriteText(folder() / kRetained, MakeKey(elsewhere_.File("other.key"))->Sign(EncodePosition(position)));
+  EXPECT_THAT(First(Check()), HasSubstr("retained"));
+}
+
+}  // namespace
+}  // namespace portcall::sinks::audit
