@@ -7,7 +7,9 @@ import tempfile
 import time
 from pathlib import Path
 
+import audit
 import delivery
+import kafka
 import registry
 import scale
 from report import Report
@@ -22,6 +24,8 @@ MEASUREMENTS = {
     "blob-get": registry.blob_get,
     "blob-push": registry.blob_push,
     "append": registry.append,
+    "audit": audit.verify,
+    "kafka": kafka.full_log,
     "scale": scale.dead_backlog,
 }
 
