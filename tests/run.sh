@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 usage() {
   cat <<'EOF'
 usage: tests/run.sh [--preset dev|release|asan|tsan] [--list] [--no-build] [SUITE[/TEST] ...]
-  SUITE   a C++ suite (runtime http config store blobs sinks registry broker cli fuzz) or lint, e2e, crash; default: all
+  SUITE   a C++ suite (runtime http config store blobs sinks kafka ci audit registry broker cli fuzz) or lint, e2e, examples, crash; default: all
   TEST    a part of a test's name: store/Writer, e2e/skopeo
 EOF
 }
@@ -26,7 +26,7 @@ while (($#)); do
 done
 [[ "$preset" =~ ^(dev|release|asan|tsan)$ ]] || { usage >&2; exit 2; }
 
-python_suites=(lint e2e crash)
+python_suites=(lint e2e examples crash)
 ((${#wanted[@]})) || wanted=(cpp "${python_suites[@]}")
 build="build/$preset"
 passed=0 failed=0 skipped=0 status=0
@@ -90,7 +90,7 @@ for entry in "${wanted[@]}"; do
   [[ "$entry" == */* ]] && test="${entry#*/}"
   case "$suite" in
     cpp) run_cpp '.' ;;
-    lint | e2e | crash) run_python "$suite" "$test" ;;
+    lint | e2e | examples | crash) run_python "$suite" "$test" ;;
     *) run_cpp "^$suite/.*$test" ;;
   esac
 done

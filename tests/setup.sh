@@ -1,14 +1,17 @@
 #!/usr/bin/env bash
-# Installs what is missing on Debian 12, and nothing else: setup.sh [build] [quickstart] [test] [bench]
+# Installs what is missing on Debian 12, and nothing else: setup.sh [build] [quickstart] [kafka] [ci] [test] [bench]
 set -euo pipefail
 
 build=(clang-19 lld-19 llvm-19 libclang-rt-19-dev libboost1.81-dev libboost-url1.81-dev libsqlite3-dev
   prometheus-cpp-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev libgtest-dev libgmock-dev
-  libssl-dev ccache cmake ninja-build)
+  libssl-dev librdkafka-dev zlib1g-dev pkg-config ccache cmake ninja-build)
 quickstart=(skopeo umoci python3 curl)
+kafka=(maven openjdk-17-jre-headless kcat openssl)  # a real broker, its jars by Maven, and a consumer
+ci=(gcc git python3-venv webhook)                  # Gitea and its runner are built, Buildbot is installed, once
+command -v go >/dev/null || ci+=(golang-go)
 tests=(clang-tidy-19 clang-format-19 python3 python3-pytest python3-pytest-xdist skopeo umoci podman buildah containerd
-  docker.io prometheus docker-registry curl jq openssl)
-bench=(docker-registry nginx wrk python3 openssl)
+  docker.io prometheus docker-registry curl jq openssl "${kafka[@]}" "${ci[@]}")
+bench=(docker-registry nginx wrk python3 "${kafka[@]}")
 
 wanted=()
 for part in "${@:-build}"; do
@@ -16,8 +19,10 @@ for part in "${@:-build}"; do
     build) wanted+=("${build[@]}") ;;
     quickstart) wanted+=("${build[@]}" "${quickstart[@]}") ;;
     test) wanted+=("${build[@]}" "${tests[@]}") ;;
+    kafka) wanted+=("${kafka[@]}") ;;
+    ci) wanted+=("${ci[@]}") ;;
     bench) wanted+=("${build[@]}" "${bench[@]}") ;;
-    *) echo "setup.sh: unknown part '$part' (build, quickstart, test, bench)" >&2; exit 2 ;;
+    *) echo "setup.sh: unknown part '$part' (build, quickstart, kafka, ci, test, bench)" >&2; exit 2 ;;
   esac
 done
 
