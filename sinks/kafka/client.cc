@@ -162,15 +162,16 @@ int KafkaClient::Produce(const KafkaMessage& message, void* opaque) {
 
 bool KafkaClient::IsFull(int error) { return error == RD_KAFKA_RESP_ERR__QUEUE_FULL; }
 
-bool KafkaClient::Serve(KafkaListener& listener) {
+bool KafkaClient::Serve(KafkaListener& listener, Spent& spent) {
   std::uint64_t wakeups = 0;
   [[maybe_unused]] const ssize_t none = ::read(wakeup_fd_, &wakeups, sizeof wakeups);  // before the queue is looked at
   for (int served = 0; served < kServeAtOnce; ++served) {
-    const Event event(rd_kafka_queue_poll(queue_, 0));
+    Event event(rd_kafka_queue_poll(queue_, 0));
     if (!event) return false;
     switch (rd_kafka_event_type(event.get())) {
       case RD_KAFKA_EVENT_DR:
         TellReports(event.get(), listener);
+        spent.emplace_back(std::move(event));
         break;
       case RD_KAFKA_EVENT_ERROR:
         TellError(handle_, event.get(), listener);

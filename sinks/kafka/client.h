@@ -36,10 +36,10 @@ class KafkaClient {
  public:
   using PartitionCounts = std::map<std::string, int>;  // 0: there is no such topic
 
-  // Does not connect. `topics` are those that messages name by place; kInvalid: a property, named, without its value
-  // where that is a secret.
   // What Make would say of single settings.
   static Result<void> Check(const KafkaSettings& settings);
+  // Does not connect. `topics` are those that messages name by place; kInvalid: a property, named, without its value
+  // where that is a secret.
   static Result<std::shared_ptr<KafkaClient>> Make(const KafkaSettings& settings, std::vector<std::string> topics);
   // Waits for librdkafka's threads; what was not reported is forgotten.
   ~KafkaClient();
@@ -50,8 +50,10 @@ class KafkaClient {
   // Copies the message. An error code (OutcomeOf knows them), 0: it will be reported with `opaque`.
   int Produce(const KafkaMessage& message, void* opaque);
   static bool IsFull(int error);  // Produce: not now
-  // Fetches what there is, without waiting. False: nothing is left, and the descriptor wakes for what comes.
-  bool Serve(KafkaListener& listener);
+  // Fetches what there is, without waiting. False: nothing is left, and the descriptor wakes for what comes. `spent`
+  // takes the reported messages, which are dear to free: on any thread, before the client goes.
+  using Spent = std::vector<std::shared_ptr<void>>;
+  bool Serve(KafkaListener& listener, Spent& spent);
   void Purge();    // all messages under way are reported now, as failed
   void Silence();  // the descriptor wakes no more
 

@@ -212,7 +212,10 @@ void KafkaProducer::Listen() {
 }
 
 void KafkaProducer::Serve() {
-  const bool more = client_->Serve(*this);
+  const std::shared_ptr<KafkaClient> client = client_;  // a fatal error may put another one in its place
+  KafkaClient::Spent spent;
+  const bool more = client->Serve(*this, spent);
+  if (!spent.empty()) Free(client, std::move(spent));
   const std::size_t generation = generation_;
   if (!condemned_.empty() && in_flight_.empty()) Retire();
   SendWaiting();
@@ -221,6 +224,18 @@ void KafkaProducer::Serve() {
   asio::post(executor_, [weak = std::weak_ptr(anchor_), generation] {
     const Anchor alive = weak.lock();
     if (alive && (*alive)->generation_ == generation) (*alive)->Serve();
+  });
+}
+
+// On the pool, because it costs as much as sending. Only then has librdkafka's queue room again.
+void KafkaProducer::Free(std::shared_ptr<KafkaClient> client, KafkaClient::Spent spent) {
+  asio::post(pool_, [client = std::move(client), spent = std::move(spent), executor = executor_,
+                     weak = std::weak_ptr(anchor_)]() mutable {
+    spent.clear();
+    asio::post(executor, [weak = std::move(weak)] {
+      const Anchor alive = weak.lock();
+      if (alive && !(*alive)->waiting_.empty()) (*alive)->SendWaiting();
+    });
   });
 }
 

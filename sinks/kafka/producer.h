@@ -73,6 +73,7 @@ class KafkaProducer final : private KafkaListener {
   Result<void> Build();
   void Listen();
   void Serve();
+  void Free(std::shared_ptr<KafkaClient> client, KafkaClient::Spent spent);
   void Take(KafkaFlight& flight);
   void SendWaiting();
   bool Produce(KafkaFlight& flight);  // false: there is no room

@@ -65,7 +65,7 @@ def perf_test(broker: Broker, topic: str, records: int, size: int, **more: int) 
 
 
 def full_log(report: Report, folder: Path, quick: bool) -> None:
-    rounds, events = (2, 20_000) if quick else (3, 200_000)
+    rounds, events = (2, 20_000) if quick else (5, 400_000)
     rates: dict[str, list[float]] = {"ours": [], "default": [], "tuned": []}
     with Broker(folder / "broker", options=SERVER) as broker, Target(folder / "ours", False, []) as target:
         target.get(events - REPOSITORIES)  # and the tag that each repository has

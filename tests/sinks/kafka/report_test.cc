@@ -58,8 +58,9 @@ TEST(KafkaReportTest, TroubleDropsWhatChangesFromOneTimeToTheNext) {
             "a:9092/1: Connect to ipv4#10.0.0.1:9092 failed: Connection refused");
 }
 
+constexpr std::string_view kRefused = "SASL authentication error: invalid credentials";
+
 TEST(KafkaReportTest, ExplainsScramWithKafka4) {
-  constexpr std::string_view kRefused = "SASL authentication error: invalid credentials";
   const auto trouble = [](std::string_view mechanism, int version, std::string_view text = kRefused) {
     return TroubleOf(RD_KAFKA_RESP_ERR__AUTHENTICATION, text, mechanism, version);
   };
