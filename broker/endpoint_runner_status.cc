@@ -87,6 +87,7 @@ void EndpointRunner::Tell(Moment now) {
     const std::string pending = std::to_string(core_.pending());
     switch (note.kind) {
       case Note::Kind::kFailing:
+        if (stopping_) break;  // what a stop cuts short is no failure of the endpoint's
         around_.log.Warn("endpoint started failing", {{"endpoint", endpoint_.name}, {"error", note.text}});
         next_summary_ = now.ticks + kSummaryInterval;
         break;

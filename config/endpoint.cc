@@ -236,6 +236,11 @@ Endpoint ReadEndpoint(Section& section, const std::string& source) {
   if (endpoint.type == "webhook") ReadHmac(section, endpoint);
   ReadPolicy(section, endpoint);
   ReadSelections(section, endpoint);
+  if (endpoint.collapse && section.Has("order") && endpoint.order != Order::kRepository) {
+    section.Error("order",
+                  "pushes of a tag that wait replace each other, so the order is that of each tag: leave it out, "
+                  "or write collapse: false");
+  }
   RefuseForeign(section, endpoint);
   return endpoint;
 }

@@ -73,6 +73,9 @@ TEST(CiEndpoint, ErrorsSayWhatWasMeant) {
       {kGitLab + "hmac: {secret: hunter2}", ".hmac: means nothing for type: ci; it belongs to webhook"},
       {kGitLab + "debounce: 1s\ncollapse: false",
        ".debounce: waits for later pushes of a tag, which collapse: true lets replace the first"},
+      {kGitLab + "order: strict",
+       ".order: pushes of a tag that wait replace each other, so the order is that of each tag: leave it out, or write "
+       "collapse: false"},
       {"preset: buildbot\nurl: ftp://u:hunter2@h/", ".url: has the scheme \"ftp\", where http or https is wanted"},
   };
   for (const Finding& finding : kFindings) ExpectRefused(kType, finding);
