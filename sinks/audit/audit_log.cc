@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "runtime/failpoint.h"
+#include "sinks/audit/folder_lock.h"
 #include "sinks/audit/recovery.h"
 #include "sinks/audit/segments.h"
 #include "sinks/facts.h"
@@ -16,8 +17,8 @@ AuditLog::AuditLog(LogOptions options, std::shared_ptr<const SigningKey> key, ru
 
 Result<std::unique_ptr<AuditLog>> AuditLog::Open(LogOptions options, std::shared_ptr<const SigningKey> key,
                                                  runtime::Log& log) {
-  if (auto made = MakeFolders(options.folder); !made) return made.error();
-  Result<Fd> lock = LockFolder(options.folder);
+  if (auto made = runtime::MakeFolders(options.folder, 0750); !made) return made.error();
+  Result<runtime::Fd> lock = LockFolder(options.folder);
   if (!lock) return lock.error();
   std::unique_ptr<AuditLog> opened(new AuditLog(std::move(options), std::move(key), log));
   if (auto begun = opened->Begin(std::move(*lock)); !begun) return begun.error();
@@ -31,7 +32,7 @@ Result<void> AuditLog::End() {
   return MakeCheckpoint();
 }
 
-Result<void> AuditLog::Begin(Fd lock) {
+Result<void> AuditLog::Begin(runtime::Fd lock) {
   Result<Recovered> recovered = Recover(options_.folder, key_->verifier(), log_);
   if (!recovered) return recovered.error();
   lock_ = std::move(lock);
@@ -44,8 +45,8 @@ Result<void> AuditLog::Begin(Fd lock) {
   if (position_.begun == 0) position_.begun = options_.clock->Now().time_since_epoch().count();
   const std::string verifier = key_->verifier().Text() + '\n';
   const std::filesystem::path beside = options_.folder / kPublicKey;
-  if (const Result<std::string> old = ReadWhole(beside); !old || *old != verifier) {
-    if (auto written = ReplaceFile(beside, verifier, 0644); !written) return written;
+  if (const Result<std::string> old = runtime::ReadWhole(beside); !old || *old != verifier) {
+    if (auto written = runtime::ReplaceFile(beside, verifier, 0644); !written) return written;
   }
   if (recovered->resumed) return Heal();
   position_.segment = position_.size();
@@ -56,10 +57,10 @@ Result<void> AuditLog::Begin(Fd lock) {
 std::filesystem::path AuditLog::Path() const { return options_.folder / SegmentName(position_.segment); }
 
 Result<void> AuditLog::OpenSegment() {
-  Result<Fd> file = OpenFile(Path(), O_RDWR | O_CREAT, 0640);
+  Result<runtime::Fd> file = runtime::OpenFile(Path(), O_RDWR | O_CREAT, 0640);
   if (!file) return file.error();
   if (auto cut = Truncate(*file, position_.offset, Path()); !cut) return cut;
-  if (auto synced = SyncFolder(options_.folder); !synced) return synced;
+  if (auto synced = runtime::SyncFolder(options_.folder); !synced) return synced;
   file_ = std::move(*file);
   return {};
 }
@@ -67,9 +68,9 @@ Result<void> AuditLog::OpenSegment() {
 // After a failure nothing that was written is believed but what was on disk before: the rest is cut, through a new
 // descriptor, and the last line that counts is read again.
 Result<void> AuditLog::Heal() {
-  Result<Fd> file = OpenFile(Path(), O_RDWR);
+  Result<runtime::Fd> file = runtime::OpenFile(Path(), O_RDWR);
   if (!file) return file.error();
-  const Result<std::uint64_t> size = SizeOf(*file, Path());
+  const Result<std::uint64_t> size = SizeOfFile(*file, Path());
   if (!size) return size.error();
   if (*size > position_.offset) {
     if (auto cut = Truncate(*file, position_.offset, Path()); !cut) return cut;
@@ -81,15 +82,15 @@ Result<void> AuditLog::Heal() {
       return Error(Errc::kInvalid, Path().string() + " is not what was written to it: run 'portcall audit verify'");
     }
   }
-  if (auto synced = Sync(*file, Path()); !synced) return synced;
+  if (auto synced = SyncData(*file, Path()); !synced) return synced;
   file_ = std::move(*file);
   return {};
 }
 
 // Ready to be written: the end is known, it is the file that others see, and it is not too long or old.
 Result<void> AuditLog::Prepare() {
-  if (file_ && !IsNamed(file_, Path())) {
-    file_ = Fd();
+  if (file_ && !runtime::IsNamed(file_, Path())) {
+    file_ = runtime::Fd();
     return Error(Errc::kInvalid, Path().string() + " was removed or replaced while it was written");
   }
   if (!file_) {
@@ -134,10 +135,10 @@ Result<void> AuditLog::Append(std::span<const store::EventPtr> events) {
 Result<void> AuditLog::Write(std::string_view bytes) {
   Result<void> written = WriteAt(file_, bytes, position_.offset, Path());
   const bool whole = static_cast<bool>(written);
-  if (whole) written = Sync(file_, Path());
+  if (whole) written = SyncData(file_, Path());
   if (written) return {};
   // What is there now is not known after a failed sync; otherwise it can be cut at once, so that the room is free.
-  if (whole || !Truncate(file_, position_.offset, Path())) file_ = Fd();
+  if (whole || !Truncate(file_, position_.offset, Path())) file_ = runtime::Fd();
   return written;
 }
 
@@ -194,15 +195,15 @@ Result<void> AuditLog::MakeCheckpoint() {
 
 Result<void> AuditLog::AppendNote(const std::string& note) {
   const std::filesystem::path path = options_.folder / kCheckpoints;
-  Result<Fd> file = OpenFile(path, O_RDWR | O_CREAT, 0640);
+  Result<runtime::Fd> file = runtime::OpenFile(path, O_RDWR | O_CREAT, 0640);
   if (!file) return file.error();
   // Behind it lies at most what an earlier call did not finish.
   if (auto cut = Truncate(*file, checkpoints_bytes_, path); !cut) return cut;
   const std::string text = checkpoints_bytes_ == 0 ? note : '\n' + note;
   if (auto written = WriteAt(*file, text, checkpoints_bytes_, path); !written) return written;
-  if (auto synced = Sync(*file, path); !synced) return synced;
+  if (auto synced = SyncData(*file, path); !synced) return synced;
   if (checkpoints_bytes_ == 0) {
-    if (auto synced = SyncFolder(options_.folder); !synced) return synced;
+    if (auto synced = runtime::SyncFolder(options_.folder); !synced) return synced;
   }
   checkpoints_bytes_ += text.size();
   return {};
@@ -213,13 +214,13 @@ Result<void> AuditLog::TrimCheckpoints() {
   const Result<Position> retained = LoadRetained(options_.folder, key_->verifier());
   if (!retained || retained->size() <= trimmed_) return {};
   const std::filesystem::path path = options_.folder / kCheckpoints;
-  Result<std::string> text = ReadWhole(path);
+  Result<std::string> text = runtime::ReadWhole(path);
   if (!text) return text.error();
   std::size_t from = 0;
   while (const std::optional<NoteSpan> span = NextNote(*text, from)) {
     const auto checkpoint = Checkpoint::Parse(std::string_view(*text).substr(span->begin, span->end - span->begin));
     if (checkpoint && checkpoint->size >= retained->size()) {
-      if (auto replaced = ReplaceFile(path, std::string_view(*text).substr(span->begin), 0640); !replaced) {
+      if (auto replaced = runtime::ReplaceFile(path, std::string_view(*text).substr(span->begin), 0640); !replaced) {
         return replaced;
       }
       checkpoints_bytes_ = text->size() - span->begin;

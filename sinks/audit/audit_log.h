@@ -9,9 +9,9 @@
 #include <vector>
 
 #include "runtime/clock.h"
+#include "runtime/files.h"
 #include "runtime/log.h"
 #include "runtime/result.h"
-#include "sinks/audit/files.h"
 #include "sinks/audit/note.h"
 #include "sinks/audit/position.h"
 #include "sinks/audit/record.h"
@@ -55,7 +55,7 @@ class AuditLog {
 
  private:
   AuditLog(LogOptions options, std::shared_ptr<const SigningKey> key, runtime::Log& log);
-  Result<void> Begin(Fd lock);
+  Result<void> Begin(runtime::Fd lock);
   Result<void> Heal();
   Result<void> Prepare();
   Result<void> Write(std::string_view bytes);
@@ -72,7 +72,7 @@ class AuditLog {
   std::shared_ptr<const SigningKey> key_;
   runtime::Log& log_;
   Hashing hashing_;
-  Fd lock_, file_;  // file_ is closed while its end is not known
+  runtime::Fd lock_, file_;  // file_ is closed while its end is not known
   Position position_;
   std::uint64_t checkpointed_ = 0;  // size of the last checkpoint
   std::uint64_t checkpoints_bytes_ = 0;

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "runtime/clock.h"
-#include "sinks/audit/files.h"
+#include "runtime/files.h"
 #include "sinks/audit/segments.h"
 #include "sinks/audit/writer.h"
 
@@ -80,7 +80,7 @@ Result<std::unique_ptr<Sink>> MakeAudit(const config::Endpoint& endpoint, const 
   options.endpoint = endpoint.name;
   options.timeout = endpoint.timeout;
   options.publish = config.publish;
-  if (auto made = audit::MakeFolders(options.log.folder); !made) {
+  if (auto made = runtime::MakeFolders(options.log.folder, 0750); !made) {
     return Error(Errc::kInvalid, where + made.error().detail);
   }
   const bool own = config.key.empty();

@@ -5,7 +5,7 @@
 
 #include <cerrno>
 
-#include "sinks/audit/files.h"
+#include "runtime/files.h"
 #include "sinks/audit/segments.h"
 
 namespace portcall::sinks::audit {
@@ -27,7 +27,7 @@ class Deflater {
   Deflater& operator=(const Deflater&) = delete;
 
   // Writes what comes of `bytes` at `offset` and moves it on.
-  Result<void> Feed(std::span<char> bytes, bool last, const Fd& file, std::uint64_t& offset,
+  Result<void> Feed(std::span<char> bytes, bool last, const runtime::Fd& file, std::uint64_t& offset,
                     const std::filesystem::path& path) {
     stream_.next_in = reinterpret_cast<Bytef*>(bytes.data());
     stream_.avail_in = static_cast<uInt>(bytes.size());
@@ -47,7 +47,8 @@ class Deflater {
   std::vector<char> out_ = std::vector<char>(kBuffer);
 };
 
-Result<void> Copy(const Fd& from, const Segment& segment, const Fd& to, const std::filesystem::path& path) {
+Result<void> Copy(const runtime::Fd& from, const Segment& segment, const runtime::Fd& to,
+                  const std::filesystem::path& path) {
   Deflater deflater;
   std::vector<char> buffer(kBuffer);
   std::uint64_t read = 0;
@@ -66,24 +67,24 @@ Result<void> Compress(const Segment& segment) {
   const std::filesystem::path packed = segment.file.string() + ".gz";
   const std::filesystem::path fresh = packed.string() + ".tmp";
   ::unlink(fresh.c_str());
-  Result<Fd> from = OpenFile(segment.file, O_RDONLY);
+  Result<runtime::Fd> from = runtime::OpenFile(segment.file, O_RDONLY);
   if (!from) return from.error();
   struct stat status{};
-  if (::fstat(from->get(), &status) != 0) return FileError(errno, "looking at", segment.file);
-  Result<Fd> to = OpenFile(fresh, O_WRONLY | O_CREAT | O_EXCL, status.st_mode & 0777);
+  if (::fstat(from->get(), &status) != 0) return runtime::FileError(errno, "looking at", segment.file);
+  Result<runtime::Fd> to = runtime::OpenFile(fresh, O_WRONLY | O_CREAT | O_EXCL, status.st_mode & 0777);
   if (!to) return to.error();
   Result<void> done = Copy(*from, segment, *to, fresh);
   // Retention goes by when the last record was written.
   const timespec times[2] = {status.st_atim, status.st_mtim};
-  if (done && ::futimens(to->get(), times) != 0) done = FileError(errno, "dating", fresh);
-  if (done && ::fsync(to->get()) != 0) done = FileError(errno, "syncing", fresh);
-  if (done && ::rename(fresh.c_str(), packed.c_str()) != 0) done = FileError(errno, "renaming", fresh);
+  if (done && ::futimens(to->get(), times) != 0) done = runtime::FileError(errno, "dating", fresh);
+  if (done && ::fsync(to->get()) != 0) done = runtime::FileError(errno, "syncing", fresh);
+  if (done && ::rename(fresh.c_str(), packed.c_str()) != 0) done = runtime::FileError(errno, "renaming", fresh);
   if (!done) {
     ::unlink(fresh.c_str());
     return done;
   }
-  if (auto synced = SyncFolder(segment.file.parent_path()); !synced) return synced;
-  if (::unlink(segment.file.c_str()) != 0) return FileError(errno, "removing", segment.file);
+  if (auto synced = runtime::SyncFolder(segment.file.parent_path()); !synced) return synced;
+  if (::unlink(segment.file.c_str()) != 0) return runtime::FileError(errno, "removing", segment.file);
   return {};
 }
 

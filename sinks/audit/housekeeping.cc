@@ -6,7 +6,7 @@
 #include <cerrno>
 #include <vector>
 
-#include "sinks/audit/files.h"
+#include "runtime/files.h"
 #include "sinks/audit/position.h"
 #include "sinks/audit/segments.h"
 
@@ -16,13 +16,13 @@ namespace {
 // When the last record was written; compression keeps it.
 Result<std::chrono::nanoseconds> AgeOf(const std::filesystem::path& file, const runtime::Clock& clock) {
   struct stat status{};
-  if (::stat(file.c_str(), &status) != 0) return FileError(errno, "looking at", file);
+  if (::stat(file.c_str(), &status) != 0) return runtime::FileError(errno, "looking at", file);
   const auto written = std::chrono::seconds(status.st_mtim.tv_sec) + std::chrono::nanoseconds(status.st_mtim.tv_nsec);
   return clock.Now().time_since_epoch() - written;
 }
 
 Result<void> Remove(const std::filesystem::path& file) {
-  if (::unlink(file.c_str()) != 0) return FileError(errno, "removing", file);
+  if (::unlink(file.c_str()) != 0) return runtime::FileError(errno, "removing", file);
   return {};
 }
 

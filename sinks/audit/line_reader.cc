@@ -3,7 +3,7 @@
 
 #include <cstring>
 
-#include "sinks/audit/files.h"
+#include "runtime/files.h"
 #include "sinks/audit/segments.h"
 
 namespace portcall::sinks::audit {
@@ -18,7 +18,7 @@ constexpr int kGzip = 16 + MAX_WBITS;
 
 // Bytes before compression, from the file's beginning or an offset.
 struct LineReader::Source {
-  Source(Fd opened, const Segment& segment, std::uint64_t from)
+  Source(runtime::Fd opened, const Segment& segment, std::uint64_t from)
       : file(std::move(opened)), path(segment.file), compressed(segment.compressed), offset(from) {
     if (!compressed) return;
     packed.resize(kCompressedBuffer);
@@ -69,7 +69,7 @@ struct LineReader::Source {
     return size - stream.avail_out;
   }
 
-  Fd file;
+  runtime::Fd file;
   std::filesystem::path path;
   bool compressed, complete = false;
   std::uint64_t offset;  // in the file
@@ -84,7 +84,7 @@ LineReader& LineReader::operator=(LineReader&&) noexcept = default;
 LineReader::~LineReader() = default;
 
 Result<LineReader> LineReader::Open(const Segment& segment, std::uint64_t offset) {
-  Result<Fd> file = OpenFile(segment.file, O_RDONLY);
+  Result<runtime::Fd> file = runtime::OpenFile(segment.file, O_RDONLY);
   if (!file && file.error().code == Errc::kNotFound && !segment.compressed && offset == 0) {
     const Segment packed{segment.first, true, segment.file.string() + ".gz"};
     if (Result<LineReader> lines = Open(packed)) return lines;

@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "runtime/bytes.h"
-#include "sinks/audit/files.h"
+#include "runtime/files.h"
 
 namespace portcall::sinks::audit {
 namespace {
@@ -73,7 +73,7 @@ Result<VerifierKey> VerifierKey::Parse(std::string_view text) {
 }
 
 Result<VerifierKey> VerifierKey::FromFile(const std::filesystem::path& file) {
-  Result<std::string> text = ReadWhole(file);
+  Result<std::string> text = runtime::ReadWhole(file);
   if (!text) return text.error();
   Result<VerifierKey> key = Parse(*text);
   if (!key) return Error(Errc::kInvalid, file.string() + ": " + key.error().detail);

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <vector>
 
-#include "sinks/audit/files.h"
+#include "runtime/files.h"
 #include "sinks/audit/segments.h"
 
 namespace portcall::sinks::audit {
@@ -85,11 +85,11 @@ std::optional<Position> DecodePosition(std::string_view text) {
 Result<void> SaveState(const std::filesystem::path& folder, const Position& position) {
   std::string text = EncodePosition(position);
   text += std::string(kSum) + HexOf(Hashing().Plain(text)) + '\n';
-  return ReplaceFile(folder / kState, text, 0640);
+  return runtime::ReplaceFile(folder / kState, text, 0640);
 }
 
 std::optional<Position> LoadState(const std::filesystem::path& folder) {
-  const Result<std::string> text = ReadWhole(folder / kState);
+  const Result<std::string> text = runtime::ReadWhole(folder / kState);
   if (!text) return std::nullopt;
   const std::size_t at = text->rfind("\n" + std::string(kSum));
   if (at == std::string::npos) return std::nullopt;
@@ -101,12 +101,13 @@ std::optional<Position> LoadState(const std::filesystem::path& folder) {
 }
 
 Result<void> SaveRetained(const std::filesystem::path& folder, const Position& position, const SigningKey& key) {
-  return ReplaceFile(folder / kRetained, key.Sign(std::string(kRetainedHead) + EncodePosition(position)), 0640);
+  return runtime::ReplaceFile(folder / kRetained, key.Sign(std::string(kRetainedHead) + EncodePosition(position)),
+                              0640);
 }
 
 Result<Position> LoadRetained(const std::filesystem::path& folder, const VerifierKey& key) {
   const std::filesystem::path file = folder / kRetained;
-  const Result<std::string> note = ReadWhole(file);
+  const Result<std::string> note = runtime::ReadWhole(file);
   if (!note) return note.error();
   const std::optional<std::string> text = key.Open(*note);
   if (!text || !text->starts_with(kRetainedHead)) {

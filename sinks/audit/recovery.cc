@@ -6,7 +6,7 @@
 #include <chrono>
 #include <vector>
 
-#include "sinks/audit/files.h"
+#include "runtime/files.h"
 #include "sinks/audit/segments.h"
 
 namespace portcall::sinks::audit {
@@ -16,7 +16,7 @@ constexpr std::uint64_t kNotesTail = 64 << 10;
 constexpr std::uint64_t kLinesTail = 1 << 20;
 constexpr std::string_view kSignature = "\n\n\xE2\x80\x94 ";
 
-Result<std::string> ReadRange(const Fd& file, std::uint64_t begin, std::uint64_t end,
+Result<std::string> ReadRange(const runtime::Fd& file, std::uint64_t begin, std::uint64_t end,
                               const std::filesystem::path& path) {
   std::string text(end - begin, '\0');
   std::size_t filled = 0;
@@ -36,10 +36,10 @@ struct LastNote {
 };
 
 Result<LastNote> FindLastNote(const std::filesystem::path& path) {
-  Result<Fd> file = OpenFile(path, O_RDONLY);
+  Result<runtime::Fd> file = runtime::OpenFile(path, O_RDONLY);
   if (!file && file.error().code == Errc::kNotFound) return LastNote{};
   if (!file) return file.error();
-  const Result<std::uint64_t> size = SizeOf(*file, path);
+  const Result<std::uint64_t> size = SizeOfFile(*file, path);
   if (!size) return size.error();
   const std::uint64_t begin = *size > kNotesTail ? *size - kNotesTail : 0;
   const Result<std::string> text = ReadRange(*file, begin, *size, path);
@@ -167,9 +167,9 @@ class Reader {
   // What no checkpoint covers and is no record any more: a write that a crash cut short. Beyond one torn line it is
   // kept aside, because it might be something else.
   Result<void> CutTail(const Segment& segment, bool torn) {
-    Result<Fd> file = OpenFile(segment.file, O_RDWR);
+    Result<runtime::Fd> file = runtime::OpenFile(segment.file, O_RDWR);
     if (!file) return file.error();
-    const Result<std::uint64_t> size = SizeOf(*file, segment.file);
+    const Result<std::uint64_t> size = SizeOfFile(*file, segment.file);
     if (!size) return size.error();
     if (!torn) {
       const Result<std::string> rest = ReadRange(*file, position_.offset, *size, segment.file);
@@ -177,14 +177,14 @@ class Reader {
       const auto now = std::chrono::system_clock::now().time_since_epoch() / std::chrono::seconds(1);
       const std::string aside =
           (folder_ / ("damaged-" + std::to_string(position_.size()) + '-' + std::to_string(now))).string();
-      if (auto kept = ReplaceFile(aside, *rest, 0640); !kept) return kept;
+      if (auto kept = runtime::ReplaceFile(aside, *rest, 0640); !kept) return kept;
       log_.Error("audit log: what follows its last good record is kept aside",
                  {{"record", std::to_string(position_.size())}, {"file", aside}});
     }
     log_.Warn("audit log: cutting an unfinished write",
               {{"file", segment.file.string()}, {"bytes", std::to_string(*size - position_.offset)}});
     if (auto cut = Truncate(*file, position_.offset, segment.file); !cut) return cut;
-    return Sync(*file, segment.file);
+    return SyncData(*file, segment.file);
   }
 
   Result<void> CompareRoot() {
@@ -220,7 +220,7 @@ class Reader {
 }  // namespace
 
 Result<Hash> HashOfLineBefore(const std::filesystem::path& path, std::uint64_t offset) {
-  Result<Fd> file = OpenFile(path, O_RDONLY);
+  Result<runtime::Fd> file = runtime::OpenFile(path, O_RDONLY);
   if (!file) return file.error();
   const std::uint64_t begin = offset > kLinesTail ? offset - kLinesTail : 0;
   const Result<std::string> text = ReadRange(*file, begin, offset, path);

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
-#include "sinks/audit/files.h"
+#include "runtime/files.h"
 #include "sinks/audit/segments.h"
 
 namespace portcall::sinks::audit {
@@ -70,7 +70,7 @@ std::string NotesInJson(const std::string& text) {
 Result<std::vector<SignedCheckpoint>> LoadOwn(const std::filesystem::path& folder, const VerifierKey& key,
                                               VerifyReport& report) {
   const std::string file = (folder / kCheckpoints).string();
-  const Result<std::string> text = ReadWhole(file);
+  const Result<std::string> text = runtime::ReadWhole(file);
   std::vector<SignedCheckpoint> found;
   if (!text && text.error().code == Errc::kNotFound) return found;
   if (!text) return text.error();
@@ -86,7 +86,7 @@ Result<std::vector<SignedCheckpoint>> LoadOwn(const std::filesystem::path& folde
 
 Result<std::vector<SignedCheckpoint>> LoadOutside(const std::filesystem::path& file, const VerifierKey& key,
                                                   VerifyReport& report) {
-  Result<std::string> text = ReadWhole(file);
+  Result<std::string> text = runtime::ReadWhole(file);
   if (!text) return text.error();
   const bool json = text->starts_with('{') || text->starts_with('[');
   const std::string notes = json ? NotesInJson(*text) : *text;

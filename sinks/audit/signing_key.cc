@@ -6,7 +6,7 @@
 #include <array>
 #include <string>
 
-#include "sinks/audit/files.h"
+#include "runtime/files.h"
 #include "sinks/audit/note.h"
 
 namespace portcall::sinks::audit {
@@ -29,14 +29,14 @@ Result<std::string> Generate(const std::filesystem::path& file) {
   char* data = nullptr;
   const auto size = BIO_get_mem_data(bio.get(), &data);
   std::string pem(data, static_cast<std::size_t>(size));
-  if (auto written = ReplaceFile(file, pem, 0600); !written) return written.error();
+  if (auto written = runtime::ReplaceFile(file, pem, 0600); !written) return written.error();
   return pem;
 }
 
 }  // namespace
 
 Result<SigningKey> SigningKey::Load(const std::filesystem::path& file, std::string name, bool make) {
-  Result<std::string> pem = ReadWhole(file);
+  Result<std::string> pem = runtime::ReadWhole(file);
   if (!pem && pem.error().code == Errc::kNotFound && make) pem = Generate(file);
   if (!pem) return Error(Errc::kInvalid, "the key of the audit log: " + pem.error().detail);
   const Bio bio(BIO_new_mem_buf(pem->data(), static_cast<int>(pem->size())));

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <utility>
 
-#include "sinks/audit/files.h"
+#include "runtime/files.h"
 #include "sinks/audit/position.h"
 #include "sinks/audit/segments.h"
 #include "sinks/audit/signed_checkpoints.h"

@@ -51,7 +51,7 @@ bool BlobStore::HasRepositories(const fs::path& root) {
 
 Result<void> FsBlobStore::Prepare() {
   for (const fs::path& folder : {tree_ / "blobs", tree_ / "repositories", temporary_}) {
-    if (Result<void> made = MakeFolders(folder); !made) return Error(Errc::kUnavailable, made.error().detail);
+    if (Result<void> made = runtime::MakeFolders(folder); !made) return Error(Errc::kUnavailable, made.error().detail);
   }
   std::error_code ec;
   for (const fs::directory_entry& entry : fs::directory_iterator(temporary_, ec)) fs::remove(entry.path(), ec);
@@ -87,11 +87,11 @@ Result<void> FsBlobStore::CheckRoom() {
 Task<Result<BlobFile>> FsBlobStore::OpenBlob(Digest digest) {
   const fs::path path = BlobPath(digest);
   auto open = [&path]() -> Result<BlobFile> {
-    Result<Fd> fd = OpenFile(path, O_RDONLY);
+    Result<runtime::Fd> fd = runtime::OpenFile(path, O_RDONLY);
     if (!fd) return std::move(fd).error();
     const Result<std::uint64_t> size = SizeOfFile(*fd, path);
     if (!size) return size.error();
-    auto keep = std::make_shared<const Fd>(*std::move(fd));
+    auto keep = std::make_shared<const runtime::Fd>(*std::move(fd));
     const int raw = keep->get();
     return BlobFile{std::move(keep), raw, *size};
   };
@@ -104,11 +104,11 @@ Task<Result<void>> FsBlobStore::StartUpload(std::string repository, std::string 
     if (Result<void> room = CheckRoom(); !room) return room;
     std::error_code ec;
     fs::create_directories(folder, ec);
-    if (ec) return FileError(ec.value(), "making", folder);
-    Result<Fd> data = OpenFile(folder / "data", O_RDWR | O_CREAT | O_EXCL);
+    if (ec) return runtime::FileError(ec.value(), "making", folder);
+    Result<runtime::Fd> data = runtime::OpenFile(folder / "data", O_RDWR | O_CREAT | O_EXCL);
     if (!data) return data.error();
     // Distribution's purge of old uploads reads this file; an unsynced one costs at most a purge.
-    const Result<Fd> started = OpenFile(folder / "startedat", O_WRONLY | O_CREAT | O_TRUNC);
+    const Result<runtime::Fd> started = runtime::OpenFile(folder / "startedat", O_WRONLY | O_CREAT | O_TRUNC);
     if (!started) return started.error();
     const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
     const std::string text = runtime::Rfc3339Nano(std::chrono::nanoseconds(now.time_since_epoch()).count());
@@ -123,7 +123,7 @@ Task<Result<void>> FsBlobStore::StartUpload(std::string repository, std::string 
 
 Result<void> FsBlobStore::Know(Uploads::Turn& turn, const fs::path& path) {
   if (turn.state != nullptr) return {};
-  Result<Fd> file = OpenFile(path, O_RDWR);
+  Result<runtime::Fd> file = runtime::OpenFile(path, O_RDWR);
   if (!file) return std::move(file).error();
   const Result<std::uint64_t> size = SizeOfFile(*file, path);
   if (!size) return size.error();
@@ -161,7 +161,8 @@ Task<Result<std::uint64_t>> FsBlobStore::Append(std::string repository, std::str
     if (Result<void> room = CheckRoom(); !room) return room.error();
     if (Result<void> known = Know(*turn, path); !known) return known.error();
     Upload& upload = *turn->state;
-    if (Result<void> written = WriteAt(upload.file, bytes, upload.size, path); !written) {
+    if (Result<void> written = WriteAt(upload.file, std::string_view(bytes.data(), bytes.size()), upload.size, path);
+        !written) {
       [[maybe_unused]] const int cut = ::ftruncate(upload.file.get(), static_cast<off_t>(upload.size));
       return written.error();
     }
@@ -186,7 +187,8 @@ Task<Result<void>> FsBlobStore::Truncate(std::string repository, std::string uui
     if (Result<void> known = Know(*turn, path); !known) return known;
     Upload& upload = *turn->state;
     if (size >= upload.size) return {};
-    if (::ftruncate(upload.file.get(), static_cast<off_t>(size)) != 0) return FileError(errno, "truncating", path);
+    if (::ftruncate(upload.file.get(), static_cast<off_t>(size)) != 0)
+      return runtime::FileError(errno, "truncating", path);
     upload.size = size;
     upload.hash.reset();
     if (size == 0) upload.hash.emplace("sha256");
@@ -208,7 +210,7 @@ Result<std::uint64_t> FsBlobStore::Settle(Uploads::Turn& turn, const fs::path& u
   } else {
     runtime::Hasher hasher(digest.algorithm());
     auto feed = [&hasher](std::string_view piece) { hasher.Update(piece); };
-    if (Result<void> read = ReadThrough(state.file, upload, feed); !read) return read.error();
+    if (Result<void> read = runtime::ReadThrough(state.file, upload, feed); !read) return read.error();
     hex = hasher.HexDigest();
   }
   if (hex != digest.hex()) {
@@ -221,11 +223,11 @@ Result<std::uint64_t> FsBlobStore::Settle(Uploads::Turn& turn, const fs::path& u
 
 Result<void> FsBlobStore::MoveInto(const fs::path& from, const Digest& digest) {
   const fs::path path = BlobPath(digest);
-  if (Result<void> made = MakeFolders(path.parent_path()); !made) return made;
+  if (Result<void> made = runtime::MakeFolders(path.parent_path()); !made) return made;
   runtime::Failpoint("before-rename");
-  if (::rename(from.c_str(), path.c_str()) != 0) return FileError(errno, "moving into place", path);
+  if (::rename(from.c_str(), path.c_str()) != 0) return runtime::FileError(errno, "moving into place", path);
   runtime::Failpoint("after-rename");
-  return SyncFolder(path.parent_path());
+  return runtime::SyncFolder(path.parent_path());
 }
 
 void FsBlobStore::RemoveUpload(const fs::path& folder) {
@@ -265,7 +267,7 @@ Task<Result<void>> FsBlobStore::Put(Digest digest, std::string bytes) {
   auto put = [this, &digest, &bytes]() -> Result<void> {
     if (Result<void> room = CheckRoom(); !room) return room;
     const fs::path temporary = temporary_ / runtime::UuidV4();
-    const Result<Fd> file = OpenFile(temporary, O_WRONLY | O_CREAT | O_EXCL);
+    const Result<runtime::Fd> file = runtime::OpenFile(temporary, O_WRONLY | O_CREAT | O_EXCL);
     if (!file) return file.error();
     Result<void> done = WriteAt(*file, bytes, 0, temporary);
     if (done) done = SyncFile(*file, temporary);
@@ -280,7 +282,7 @@ Task<Result<void>> FsBlobStore::Remove(Digest digest) {
   const DigestLocks::Held held = co_await locks_.Acquire(digest.text());
   const fs::path path = BlobPath(digest);
   auto remove = [&path]() -> Result<void> {
-    if (::unlink(path.c_str()) != 0 && errno != ENOENT) return FileError(errno, "removing", path);
+    if (::unlink(path.c_str()) != 0 && errno != ENOENT) return runtime::FileError(errno, "removing", path);
     ::rmdir(path.parent_path().c_str());
     return {};
   };

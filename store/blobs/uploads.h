@@ -8,17 +8,17 @@
 #include <unordered_map>
 
 #include "runtime/bytes.h"
-#include "store/blobs/files.h"
+#include "runtime/files.h"
 
 namespace portcall::store {
 
 // What is known of an upload in memory: the open file, how long it is, and a SHA-256 that covers all of it while bytes
 // come in order. Only a shortcut: the file is the truth, and what is forgotten is made anew from it.
 struct Upload {
-  explicit Upload(Fd f, std::uint64_t bytes) : file(std::move(f)), size(bytes) {
+  explicit Upload(runtime::Fd f, std::uint64_t bytes) : file(std::move(f)), size(bytes) {
     if (bytes == 0) hash.emplace("sha256");
   }
-  Fd file;
+  runtime::Fd file;
   std::uint64_t size;
   std::uint64_t synced_up_to = 0;  // writeback was started up to here
   std::optional<runtime::Hasher> hash;

@@ -5,6 +5,7 @@
 
 #include <csignal>
 
+#include "sinks/audit/folder_lock.h"
 #include "tests/sinks/audit/fixture.h"
 #include "tests/support/loop_runner.h"
 

@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "sinks/audit/files.h"
+#include "runtime/files.h"
 #include "tests/sinks/audit/fixture.h"
 
 namespace portcall::sinks::audit {

@@ -1,7 +1,6 @@
-#include "sinks/audit/files.h"
+#include "runtime/files.h"
 
 #include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,14 +8,9 @@
 #include <array>
 #include <cerrno>
 #include <system_error>
+#include <vector>
 
-namespace portcall::sinks::audit {
-namespace {
-
-constexpr const char* kLock = "lock";
-
-}  // namespace
-
+namespace portcall::runtime {
 Fd::~Fd() {
   if (fd_ >= 0) ::close(fd_);
 }
@@ -34,7 +28,7 @@ Result<Fd> OpenFile(const std::filesystem::path& path, int flags, mode_t mode) {
   return Fd(fd);
 }
 
-Result<std::uint64_t> SizeOf(const Fd& file, const std::filesystem::path& path) {
+Result<std::uint64_t> SizeOfFile(const Fd& file, const std::filesystem::path& path) {
   struct stat status{};
   if (::fstat(file.get(), &status) != 0) return FileError(errno, "looking at", path);
   return static_cast<std::uint64_t>(status.st_size);
@@ -60,7 +54,12 @@ Result<std::size_t> ReadAt(const Fd& file, std::span<char> into, std::uint64_t o
   }
 }
 
-Result<void> Sync(const Fd& file, const std::filesystem::path& path) {
+Result<void> SyncFile(const Fd& file, const std::filesystem::path& path) {
+  if (::fsync(file.get()) != 0) return FileError(errno, "syncing", path);
+  return {};
+}
+
+Result<void> SyncData(const Fd& file, const std::filesystem::path& path) {
   if (::fdatasync(file.get()) != 0) return FileError(errno, "syncing", path);
   return {};
 }
@@ -80,17 +79,16 @@ bool IsNamed(const Fd& file, const std::filesystem::path& path) {
 Result<void> SyncFolder(const std::filesystem::path& folder) {
   Result<Fd> fd = OpenFile(folder, O_RDONLY | O_DIRECTORY);
   if (!fd) return fd.error();
-  if (::fsync(fd->get()) != 0) return FileError(errno, "syncing", folder);
-  return {};
+  return SyncFile(*fd, folder);
 }
 
-Result<void> MakeFolders(const std::filesystem::path& folder) {
+Result<void> MakeFolders(const std::filesystem::path& folder, mode_t mode) {
   const std::filesystem::path parent = folder.has_parent_path() ? folder.parent_path() : ".";
-  if (::mkdir(folder.c_str(), 0750) == 0) return SyncFolder(parent);
+  if (::mkdir(folder.c_str(), mode) == 0) return SyncFolder(parent);
   if (errno == EEXIST) return {};
   if (errno != ENOENT || parent == folder) return FileError(errno, "making", folder);
-  if (Result<void> made = MakeFolders(parent); !made) return made;
-  if (::mkdir(folder.c_str(), 0750) != 0 && errno != EEXIST) return FileError(errno, "making", folder);
+  if (Result<void> made = MakeFolders(parent, mode); !made) return made;
+  if (::mkdir(folder.c_str(), mode) != 0 && errno != EEXIST) return FileError(errno, "making", folder);
   return SyncFolder(parent);
 }
 
@@ -113,7 +111,7 @@ Result<void> ReplaceFile(const std::filesystem::path& path, std::string_view tex
   Result<Fd> file = OpenFile(fresh, O_WRONLY | O_CREAT | O_EXCL, mode);
   if (!file) return file.error();
   Result<void> done = WriteAt(*file, text, 0, fresh);
-  if (done) done = Sync(*file, fresh);
+  if (done) done = SyncData(*file, fresh);
   if (done && ::rename(fresh.c_str(), path.c_str()) != 0) done = FileError(errno, "renaming", fresh);
   if (!done) {
     ::unlink(fresh.c_str());
@@ -122,18 +120,18 @@ Result<void> ReplaceFile(const std::filesystem::path& path, std::string_view tex
   return SyncFolder(path.has_parent_path() ? path.parent_path() : ".");
 }
 
-Result<Fd> LockFolder(const std::filesystem::path& folder) {
-  const std::filesystem::path path = folder / kLock;
-  Result<Fd> file = OpenFile(path, O_RDWR | O_CREAT, 0640);
-  if (!file) return file;
-  if (::flock(file->get(), LOCK_EX | LOCK_NB) == 0) return file;
-  if (errno != EWOULDBLOCK) return FileError(errno, "locking", path);
-  return Error(Errc::kConflict, folder.string() + ": another process, or another endpoint, writes its audit log there");
+Result<void> ReadThrough(const Fd& file, const std::filesystem::path& path,
+                         const std::function<void(std::string_view)>& feed) {
+  std::vector<char> buffer(1 << 20);
+  std::uint64_t offset = 0;
+  while (true) {
+    const ssize_t n = ::pread(file.get(), buffer.data(), buffer.size(), static_cast<off_t>(offset));
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return FileError(errno, "reading", path);
+    if (n == 0) return {};
+    feed(std::string_view(buffer.data(), static_cast<std::size_t>(n)));
+    offset += static_cast<std::uint64_t>(n);
+  }
 }
 
-bool IsLocked(const std::filesystem::path& folder) {
-  const Result<Fd> file = OpenFile(folder / kLock, O_RDONLY);
-  return file && ::flock(file->get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
-}
-
-}  // namespace portcall::sinks::audit
+}  // namespace portcall::runtime

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,7 +12,7 @@
 
 #include "runtime/result.h"
 
-namespace portcall::sinks::audit {
+namespace portcall::runtime {
 
 // A file descriptor that closes itself.
 class Fd {
@@ -36,22 +37,25 @@ class Fd {
 Error FileError(int error, std::string_view what, const std::filesystem::path& path);
 
 Result<Fd> OpenFile(const std::filesystem::path& path, int flags, mode_t mode = 0644);
-Result<std::uint64_t> SizeOf(const Fd& file, const std::filesystem::path& path);
+Result<std::uint64_t> SizeOfFile(const Fd& file, const std::filesystem::path& path);
 // All of `bytes` or an error; then some of them may be there.
 Result<void> WriteAt(const Fd& file, std::string_view bytes, std::uint64_t offset, const std::filesystem::path& path);
 // Up to the size of `into`; 0: the end.
 Result<std::size_t> ReadAt(const Fd& file, std::span<char> into, std::uint64_t offset,
                            const std::filesystem::path& path);
-Result<void> Sync(const Fd& file, const std::filesystem::path& path);  // the data and what is needed to find it
+Result<void> SyncFile(const Fd& file, const std::filesystem::path& path);
+Result<void> SyncData(const Fd& file, const std::filesystem::path& path);  // and what is needed to find it
 Result<void> Truncate(const Fd& file, std::uint64_t size, const std::filesystem::path& path);
 bool IsNamed(const Fd& file, const std::filesystem::path& path);  // the path leads to this very file
-Result<void> SyncFolder(const std::filesystem::path& folder);     // its names
-Result<void> MakeFolders(const std::filesystem::path& folder);
+// Makes the names in a folder durable.
+Result<void> SyncFolder(const std::filesystem::path& folder);
+// Creates what is missing of `folder` and makes the new names durable.
+Result<void> MakeFolders(const std::filesystem::path& folder, mode_t mode = 0755);
 Result<std::string> ReadWhole(const std::filesystem::path& path);
 // The file holds `text` or what it held, whatever happens meanwhile; durable on return.
 Result<void> ReplaceFile(const std::filesystem::path& path, std::string_view text, mode_t mode = 0644);
-// The right of one process to write in a folder; kConflict: another has it. Gone with the descriptor.
-Result<Fd> LockFolder(const std::filesystem::path& folder);
-bool IsLocked(const std::filesystem::path& folder);  // somebody writes there now
+// Feeds the file from the start, in pieces.
+Result<void> ReadThrough(const Fd& file, const std::filesystem::path& path,
+                         const std::function<void(std::string_view)>& feed);
 
-}  // namespace portcall::sinks::audit
+}  // namespace portcall::runtime

@@ -1,0 +1,13 @@
+#pragma once
+
+#include <filesystem>
+
+#include "runtime/files.h"
+
+namespace portcall::sinks::audit {
+
+// The right of one process to write in a folder; kConflict: another has it. Gone with the descriptor.
+Result<runtime::Fd> LockFolder(const std::filesystem::path& folder);
+bool IsLocked(const std::filesystem::path& folder);  // somebody writes there now
+
+}  // namespace portcall::sinks::audit
