@@ -223,7 +223,9 @@ void App::Announce() const {
     const auto url = http::ParseUrl(endpoint.url);
     const bool shown_as_is = endpoint.type == "kafka" || endpoint.type == "audit";
     log_.Info("configuring endpoint " + endpoint.name + " (" +
-              (url ? url->Shown() : shown_as_is ? endpoint.url : "?") +
+              (url           ? url->Shown()
+               : shown_as_is ? endpoint.url
+                             : "?") +
               "), timeout=" + GoDuration(endpoint.timeout) + (endpoint.disabled ? ", disabled" : ""));
   }
   if (debug_server_) {

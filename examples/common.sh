@@ -54,8 +54,8 @@ start_portcall() {
   server=$!
   pids+=("$server")
   for _ in $(seq 200); do
-    curl -fso /dev/null "http://$registry/v2/" && return
     kill -0 "$server" 2>/dev/null || { cat "$home/portcall.log" >&2; exit 1; }
+    grep -q 'listening on' "$home/portcall.log" && curl -fso /dev/null "http://$registry/v2/" && return
     sleep 0.1
   done
   echo "$name: Portcall does not answer; see $home/portcall.log" >&2

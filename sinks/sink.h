@@ -61,8 +61,8 @@ class Sink {
   virtual Task<Outcome> Deliver(Batch batch) = 0;
   // Shutdown: attempts under way end now, as failed.
   virtual void Abort() = 0;
-  // The last call, once no attempt is under way, before the sink is destroyed: what it ends in an orderly way, such as a
-  // closing checkpoint or a library's threads. Takes a few seconds at most.
+  // The last call, once no attempt is under way, before the sink is destroyed: what it ends in an orderly way, such as
+  // a closing checkpoint or a library's threads. Takes a few seconds at most.
   virtual Task<> Close() { co_return; }
   // What is wrong with the destination while attempts wait for it instead of failing; one line, no secrets; empty:
   // nothing is known to be wrong.

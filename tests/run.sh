@@ -73,7 +73,7 @@ run_cpp() {  # $1: a regular expression over the tests' names
 
 run_python() {  # $1: folder, $2: a part of the name
   local report="$PWD/$build/$1.xml" workers=2
-  [[ "$1" == crash ]] && workers=0
+  [[ "$1" == crash || "$1" == examples ]] && workers=0  # examples take the usual ports
   local arguments=(-q -p no:cacheprovider "tests/$1" -k "${2:-}")
   [[ "$1" == crash ]] && arguments+=(-s)  # its ledger's counts are worth reading
   if ((list)); then

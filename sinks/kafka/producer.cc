@@ -92,7 +92,7 @@ bool KafkaProducer::Produce(KafkaFlight& flight) {
     return true;
   }
   if (KafkaClient::IsFull(error)) {
-    if (!in_flight_.empty()) return false;  // its reports will make room
+    if (!in_flight_.empty() || freeing_ > 0) return false;  // its reports, or the end of those told, will make room
     End(flight, {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, Stored::kNo, -1,
                  "the message is larger than librdkafka's queue: raise queue.buffering.max.kbytes"});
     return true;
@@ -229,12 +229,15 @@ void KafkaProducer::Serve() {
 
 // On the pool, because it costs as much as sending. Only then has librdkafka's queue room again.
 void KafkaProducer::Free(std::shared_ptr<KafkaClient> client, KafkaClient::Spent spent) {
+  ++freeing_;
   asio::post(pool_, [client = std::move(client), spent = std::move(spent), executor = executor_,
                      weak = std::weak_ptr(anchor_)]() mutable {
     spent.clear();
     asio::post(executor, [weak = std::move(weak)] {
       const Anchor alive = weak.lock();
-      if (alive && !(*alive)->waiting_.empty()) (*alive)->SendWaiting();
+      if (!alive) return;
+      --(*alive)->freeing_;
+      (*alive)->SendWaiting();
     });
   });
 }

@@ -105,6 +105,7 @@ class KafkaProducer final : private KafkaListener {
   bool shrink_ = false, aborted_ = false;
   std::string condemned_;  // why this client is given up; empty: it is not
 
+  int freeing_ = 0;  // batches of reported messages that still take room in librdkafka's queue
   int trouble_code_ = 0;
   std::string trouble_;
   KafkaLogFilter log_filter_;

@@ -274,9 +274,17 @@ class Broker:
     def records(self, topic: str, most: int = 0) -> list[Record]:
         """The topic's, each partition's in its order; all of them, or no more than `most`."""
         limit = ("-c", str(most)) if most else ()
-        lines = self._kcat("-C", "-t", topic, "-o", "beginning", "-e", "-q", "-J", "-X", "fetch.wait.max.ms=20", *limit)
-        found = [_record(json.loads(line)) for line in lines.splitlines()]
-        return sorted(found, key=lambda one: (one.partition, one.offset))
+
+        def read() -> list[Record]:
+            lines = self._kcat("-C", "-t", topic, "-o", "beginning", "-e", "-q", "-J", "-X", "fetch.wait.max.ms=20", *limit)
+            found = [_record(json.loads(line)) for line in lines.splitlines()]
+            return sorted(found, key=lambda one: (one.partition, one.offset))
+
+        found = read()
+        # kcat may take a partition for read to its end before it has fetched from it; the broker knows where that is.
+        while not most and len(found) < self.count(topic):
+            found = read()
+        return found
 
     def wait_records(self, topic: str, count: int, seconds: float = PATIENCE) -> list[Record]:
         """At least `count` different events by their ce_id."""
