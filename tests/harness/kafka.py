@@ -280,10 +280,16 @@ class Broker:
             found = [_record(json.loads(line)) for line in lines.splitlines()]
             return sorted(found, key=lambda one: (one.partition, one.offset))
 
-        found = read()
+        if most:
+            return read()
+        found: list[Record] = []
+
         # kcat may take a partition for read to its end before it has fetched from it; the broker knows where that is.
-        while not most and len(found) < self.count(topic):
-            found = read()
+        def complete() -> bool:
+            found[:] = read()
+            return len(found) >= self.count(topic)
+
+        wait.until(complete, f"{topic} is read to its end", PATIENCE, pause=0.1)
         return found
 
     def wait_records(self, topic: str, count: int, seconds: float = PATIENCE) -> list[Record]:
