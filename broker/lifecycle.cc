@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdio>
 
-#include "broker/system_events.h"
 #include "runtime/http/url.h"
 #include "store/event_log.h"
 
@@ -16,12 +15,6 @@ struct Stored {
   std::vector<store::Cursor> cursors;
   store::Seq head = 0, tail = 0;
 };
-
-// What a message may show of an entry's place: without user, password and query.
-std::string PlaceOf(const config::Endpoint& entry) {
-  const auto url = http::ParseUrl(entry.url);
-  return url ? url->Shown() : entry.type == "kafka" || entry.type == "audit" ? entry.url : "?";
-}
 
 Result<Stored> Load(store::Snapshot& s) { return Stored{store::LoadCursors(s), store::Head(s), store::Tail(s)}; }
 
@@ -147,7 +140,7 @@ Result<void> Store(store::Store& store, const Stored& stored, bool audited, std:
       cursor.through = head;
       store::PutCursor(tx, cursor);
     }
-    for (const std::string& change : changes) store::Append(tx, SystemEvent(store::Action::kEndpoint, change));
+    for (const std::string& change : changes) store::Append(tx, store::SystemEvent(store::Action::kEndpoint, change));
     RememberEntries(tx, wanted);
     return true;
   };
@@ -188,6 +181,11 @@ Result<bool> LoadRows(store::Snapshot& s, Endpoints& endpoints) {
 }
 
 }  // namespace
+
+std::string PlaceOf(const config::Endpoint& entry) {
+  const auto url = http::ParseUrl(entry.url);
+  return url ? url->Shown() : entry.type == "kafka" || entry.type == "audit" ? entry.url : "?";
+}
 
 Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& config) {
   Result<Stored> stored = store.ReadNow(Load);

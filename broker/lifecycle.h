@@ -23,6 +23,9 @@ struct Endpoints {
 // stands beyond the log's head, or `from` is no time.
 Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& config);
 
+// What a message may show of an endpoint's place: without user, password and query.
+std::string PlaceOf(const config::Endpoint& entry);
+
 // RFC 3339, as ns since 1970.
 std::optional<std::int64_t> ParseTime(const std::string& text);
 

@@ -7,7 +7,6 @@
 #include <filesystem>
 
 #include "broker/moment.h"
-#include "broker/system_events.h"
 #include "store/cursors.h"
 #include "store/event_log.h"
 
@@ -81,9 +80,10 @@ Task<> Retention::Trim(std::int64_t now) {
     const store::Trimmed gone =
         store::TrimHistory(tx, now - 7 * kDay, kAttemptRows, now - 30 * kDay, kDeadBytes, kChunk);
     if (audited && gone.dead > 0) {
-      store::Append(tx, SystemEvent(store::Action::kDrop, std::to_string(gone.dead) +
-                                                              " dead letters dropped: older than 30 days, or the "
-                                                              "oldest beyond 1 GiB"));
+      store::Append(tx,
+                    store::SystemEvent(store::Action::kDrop, std::to_string(gone.dead) +
+                                                                 " dead letters dropped: older than 30 days, or the "
+                                                                 "oldest beyond 1 GiB"));
     }
     return true;
   };

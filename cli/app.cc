@@ -6,13 +6,12 @@
 #include <random>
 #include <thread>
 
-#include "broker/system_events.h"
+#include "broker/lifecycle.h"
 #include "cli/access_log.h"
 #include "cli/request_log.h"
 #include "cli/version.h"
 #include "config/load.h"
 #include "runtime/bytes.h"
-#include "runtime/http/url.h"
 #include "store/catalog.h"
 #include "store/event_log.h"
 
@@ -220,12 +219,7 @@ void App::CheckAfterUncleanEnd() {
 void App::Announce() const {
   const std::string version(kVersion);
   for (const config::Endpoint& endpoint : config_->endpoints) {
-    const auto url = http::ParseUrl(endpoint.url);
-    const bool shown_as_is = endpoint.type == "kafka" || endpoint.type == "audit";
-    log_.Info("configuring endpoint " + endpoint.name + " (" +
-              (url           ? url->Shown()
-               : shown_as_is ? endpoint.url
-                             : "?") +
+    log_.Info("configuring endpoint " + endpoint.name + " (" + broker::PlaceOf(endpoint) +
               "), timeout=" + GoDuration(endpoint.timeout) + (endpoint.disabled ? ", disabled" : ""));
   }
   if (debug_server_) {
@@ -303,7 +297,7 @@ Result<void> App::Apply(config::ConfigPtr loaded) {
 
 void App::RecordReload(const std::string& what) {
   if (!config_->audits()) return;
-  const store::Event event = broker::SystemEvent(store::Action::kReload, what);
+  const store::Event event = store::SystemEvent(store::Action::kReload, what);
   auto job = [&event](store::Tx& tx) -> Result<store::Seq> { return store::Append(tx, event); };
   const auto recorded = store_->WriteNow(job, store::Priority::kSettlement);
   if (!recorded) log_.Error("the reload could not be recorded", {{"error", recorded.error().detail}});

@@ -163,7 +163,7 @@ std::string HashHex(std::string_view algorithm, std::string_view bytes) {
   return hasher.HexDigest();
 }
 
-std::string Rfc3339Nano(std::int64_t unix_nanos) {
+std::string Rfc3339Fixed(std::int64_t unix_nanos) {
   using std::chrono::floor;
   const std::chrono::sys_time<std::chrono::nanoseconds> time{std::chrono::nanoseconds(unix_nanos)};
   const auto day = floor<std::chrono::days>(time);
@@ -171,18 +171,22 @@ std::string Rfc3339Nano(std::int64_t unix_nanos) {
   const std::chrono::hh_mm_ss clock(time - day);
   std::string out;
   out.reserve(sizeof "0000-00-00T00:00:00.000000000Z" - 1);
-  out = "0000-00-00T00:00:00";
+  out = "0000-00-00T00:00:00.000000000Z";
   PutDigits(out, 0, 4, static_cast<int>(date.year()));
   PutDigits(out, 5, 2, static_cast<unsigned>(date.month()));
   PutDigits(out, 8, 2, static_cast<unsigned>(date.day()));
   PutDigits(out, 11, 2, clock.hours().count());
   PutDigits(out, 14, 2, clock.minutes().count());
   PutDigits(out, 17, 2, clock.seconds().count());
-  if (const auto nanos = clock.subseconds().count(); nanos != 0) {
-    out += ".000000000";
-    PutDigits(out, 20, 9, nanos);
-    out.erase(out.find_last_not_of('0') + 1);
-  }
+  PutDigits(out, 20, 9, clock.subseconds().count());
+  return out;
+}
+
+std::string Rfc3339Nano(std::int64_t unix_nanos) {
+  std::string out = Rfc3339Fixed(unix_nanos);
+  out.pop_back();
+  out.erase(out.find_last_not_of('0') + 1);
+  if (out.back() == '.') out.pop_back();
   out.push_back('Z');
   return out;
 }

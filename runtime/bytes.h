@@ -39,5 +39,7 @@ std::string HashHex(std::string_view algorithm, std::string_view bytes);
 
 // RFC 3339 in UTC with up to nine fractional digits, trailing zeros cut, as Go's RFC3339Nano prints it.
 std::string Rfc3339Nano(std::int64_t unix_nanos);
+// The same with all nine digits, so that texts sort as their times do.
+std::string Rfc3339Fixed(std::int64_t unix_nanos);
 
 }  // namespace portcall::runtime

@@ -1,20 +1,10 @@
 #include "sinks/facts.h"
 
-#include <cstdio>
-#include <ctime>
+#include "runtime/bytes.h"
 
 namespace portcall::sinks {
 
-std::string TimeOf(std::int64_t recorded_at) {
-  constexpr std::int64_t kSecond = 1'000'000'000;
-  const time_t seconds = recorded_at / kSecond;
-  std::tm parts{};
-  ::gmtime_r(&seconds, &parts);
-  char text[40];
-  const std::size_t length = std::strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%S", &parts);
-  std::snprintf(text + length, sizeof text - length, ".%09dZ", static_cast<int>(recorded_at % kSecond));
-  return text;
-}
+std::string TimeOf(std::int64_t recorded_at) { return runtime::Rfc3339Fixed(recorded_at); }
 
 std::string ImageOf(const store::Event& event, std::string_view source) {
   std::string image(event.source.empty() ? source : std::string_view(event.source));

@@ -1,6 +1,7 @@
 #include "store/event.h"
 
 #include <array>
+#include <utility>
 
 namespace portcall::store {
 
@@ -24,5 +25,15 @@ std::string_view NameOf(Action action) { return kActionNames.at(static_cast<std:
 std::string_view NameOf(Kind kind) { return kKindNames.at(static_cast<std::size_t>(kind)); }
 std::optional<Action> ActionOf(std::string_view name) { return Find<Action>(kActionNames, name); }
 std::optional<Kind> KindOf(std::string_view name) { return Find<Kind>(kKindNames, name); }
+
+Event SystemEvent(Action action, std::string note) {
+  Details details;
+  details.note = std::move(note);
+  Event event;
+  event.action = action;
+  event.kind = Kind::kSystem;
+  event.details = EncodeDetails(details);
+  return event;
+}
 
 }  // namespace portcall::store

@@ -79,6 +79,8 @@ struct Event {
   std::string actor;    // the name as authenticated or claimed; empty: anonymous
   std::string details;  // EncodeDetails
 };
+// What happens to the service itself: no repository; `note` says what in one line (of a checkpoint: its whole text).
+Event SystemEvent(Action action, std::string note);
 using EventPtr = std::shared_ptr<const Event>;
 
 }  // namespace portcall::store

@@ -172,10 +172,15 @@ Result<void> AuditLog::Rotate() {
     position_ = std::move(old);
     return opened;
   }
+  KeepState();
+  return {};
+}
+
+// Only spares the next start some reading, so that failing at it is no more than a word.
+void AuditLog::KeepState() {
   if (auto saved = SaveState(options_.folder, position_); !saved) {
     log_.Warn("audit log: its state was not saved; the next start reads more", {{"error", saved.error().detail}});
   }
-  return {};
 }
 
 Result<void> AuditLog::MakeCheckpoint() {
@@ -187,9 +192,7 @@ Result<void> AuditLog::MakeCheckpoint() {
   news_ = 0;
   notes_.push_back(std::move(note));
   runtime::Failpoint("audit_after_checkpoint");
-  if (auto saved = SaveState(options_.folder, position_); !saved) {
-    log_.Warn("audit log: its state was not saved; the next start reads more", {{"error", saved.error().detail}});
-  }
+  KeepState();
   return TrimCheckpoints();
 }
 

@@ -61,6 +61,7 @@ class AuditLog {
   Result<void> Write(std::string_view bytes);
   Result<void> OpenSegment();
   Result<void> Rotate();
+  void KeepState();
   Result<void> MakeCheckpoint();
   Result<void> AppendNote(const std::string& note);
   Result<void> TrimCheckpoints();

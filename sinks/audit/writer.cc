@@ -4,8 +4,6 @@
 #include <thread>
 #include <utility>
 
-#include "runtime/bytes.h"
-
 namespace portcall::sinks::audit {
 namespace {
 
@@ -172,14 +170,7 @@ void Writer::FailAll(const std::string& why) {
 
 void Writer::Publish(std::string note) {
   if (!options_.publish || !publish_) return;
-  store::Event event;
-  event.id = runtime::UuidV7();
-  event.action = store::Action::kCheckpoint;
-  event.kind = store::Kind::kSystem;
-  store::Details details;
-  details.note = std::move(note);
-  event.details = store::EncodeDetails(details);
-  publish_(std::move(event));
+  publish_(store::SystemEvent(store::Action::kCheckpoint, std::move(note)));
 }
 
 void Writer::TidyUp(std::uint64_t segment) {

@@ -119,7 +119,7 @@ KafkaClient::KafkaClient(rd_kafka_s* handle, std::vector<std::string> topics)
 
 KafkaClient::~KafkaClient() {
   Silence();
-  rd_kafka_purge(handle_, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT | RD_KAFKA_PURGE_F_NON_BLOCKING);
+  Purge();
   for (rd_kafka_topic_t* topic : topics_) {
     if (topic != nullptr) rd_kafka_topic_destroy(topic);
   }

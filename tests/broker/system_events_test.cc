@@ -1,5 +1,3 @@
-#include "broker/system_events.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 

@@ -26,11 +26,6 @@ _number = itertools.count()
 
 
 @pytest.fixture
-def broker(pytestconfig: pytest.Config) -> Broker:
-    return kafka.shared(pytestconfig).start()
-
-
-@pytest.fixture
 def topic() -> str:
     """A name of the test's own, on the broker of them all."""
     return f"events-{next(_number)}"

@@ -32,11 +32,6 @@ _number = itertools.count()
 
 
 @pytest.fixture
-def broker(pytestconfig: pytest.Config) -> Broker:
-    return kafka.shared(pytestconfig).start()
-
-
-@pytest.fixture
 def topic(broker: Broker) -> str:
     name = f"kills-{next(_number)}"
     broker.create(name)

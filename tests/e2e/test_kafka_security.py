@@ -24,11 +24,6 @@ _number = itertools.count()
 
 
 @pytest.fixture
-def broker(pytestconfig: pytest.Config) -> Broker:
-    return kafka.shared(pytestconfig).start()
-
-
-@pytest.fixture
 def topic(broker: Broker) -> str:
     name = f"secure-{next(_number)}"
     broker.create(name)
