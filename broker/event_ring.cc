@@ -17,7 +17,7 @@ store::Seq SeqOf(const store::EventPtr& event) { return event->seq; }
 }  // namespace
 
 bool EventRing::Append(const std::vector<store::EventPtr>& events) {
-  const std::lock_guard lock(mutex_);
+  const runtime::MutexLock lock(mutex_);
   for (const store::EventPtr& event : events) {
     if (event->seq <= head_) continue;
     if (event->seq != head_ + 1) {  // something was appended that we were not told of: the log has it
@@ -38,19 +38,19 @@ bool EventRing::Append(const std::vector<store::EventPtr>& events) {
 }
 
 void EventRing::Awake() {
-  const std::lock_guard lock(mutex_);
+  const runtime::MutexLock lock(mutex_);
   told_ = false;
 }
 
 store::Seq EventRing::head() const {
-  const std::lock_guard lock(mutex_);
+  const runtime::MutexLock lock(mutex_);
   return head_;
 }
 
 bool EventRing::ReadAfter(store::Seq after, std::size_t limit, std::vector<store::EventPtr>& events,
                           store::Seq& through) const {
   events.clear();
-  const std::lock_guard lock(mutex_);
+  const runtime::MutexLock lock(mutex_);
   if (after < floor_) return false;
   auto at = std::ranges::upper_bound(events_, after, {}, SeqOf);
   for (; at != events_.end() && events.size() < limit; ++at) events.push_back(*at);

@@ -2,9 +2,9 @@
 
 #include <cstddef>
 #include <deque>
-#include <mutex>
 #include <vector>
 
+#include "runtime/mutex.h"
 #include "store/event.h"
 
 namespace portcall::broker {
@@ -32,11 +32,13 @@ class EventRing {
 
  private:
   const std::size_t max_bytes_;
-  mutable std::mutex mutex_;
-  std::deque<store::EventPtr> events_;
-  store::Seq floor_, head_;  // it holds every event in (floor, head]
-  std::size_t bytes_ = 0;
-  bool told_ = false;
+  mutable runtime::Mutex mutex_;
+  std::deque<store::EventPtr> events_ GUARDED_BY(mutex_);
+  // It holds every event in (floor, head].
+  store::Seq floor_ GUARDED_BY(mutex_);
+  store::Seq head_ GUARDED_BY(mutex_);
+  std::size_t bytes_ GUARDED_BY(mutex_) = 0;
+  bool told_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace portcall::broker

@@ -96,7 +96,8 @@ Result<std::unique_ptr<App>> App::Start(config::ConfigPtr loaded, std::vector<st
 App::~App() { Close(std::chrono::steady_clock::now()); }
 
 Result<void> App::OpenData() {
-  const config::StorageConfig& storage = config_->storage;
+  const config::ConfigPtr current = config();
+  const config::StorageConfig& storage = current->storage;
   store::StoreOptions options;
   options.database = DatabaseOf(storage);
   options.reserve_bytes = storage.reserve_bytes;
@@ -135,8 +136,9 @@ Result<void> App::OpenData() {
 }
 
 Result<void> App::StartWings() {
+  const config::ConfigPtr current = config();
   auto broker =
-      broker::Broker::Start({*store_, loops_.broker(), loops_.pool(), log_, metrics_, runtime::SystemClock()}, config_);
+      broker::Broker::Start({*store_, loops_.broker(), loops_.pool(), log_, metrics_, runtime::SystemClock()}, current);
   if (!broker) return Error(broker.error());
   broker_ = std::move(*broker);
   tail_.store(broker_.get(), std::memory_order_release);
@@ -146,15 +148,16 @@ Result<void> App::StartWings() {
                               log_,
                               metrics_,
                               runtime::SystemClock(),
-                              SourceAddress(config_->http.addr),
+                              SourceAddress(current->http.addr),
                               instance_,
                               [this] { return broker_->LogIsFull(); }};
-  registry_ = std::make_unique<registry::Registry>(std::move(deps), config_);
+  registry_ = std::make_unique<registry::Registry>(std::move(deps), current);
   return {};
 }
 
 Result<void> App::ListenDebug() {
-  const config::DebugConfig& debug = config_->http.debug;
+  const config::ConfigPtr current = config();
+  const config::DebugConfig& debug = current->http.debug;
   if (debug.addr.empty()) return {};
   DebugSources sources{health_,
                        metrics_,
@@ -171,10 +174,11 @@ Result<void> App::ListenDebug() {
 }
 
 Result<void> App::Listen() {
-  auto tls = TlsOf(config_->http.tls);
+  const config::ConfigPtr current = config();
+  auto tls = TlsOf(current->http.tls);
   if (!tls) return Error(tls.error());
   http::ServerOptions options;
-  options.addr = config_->http.addr;
+  options.addr = current->http.addr;
   options.tls = std::move(*tls);
   options.handler = [this](http::Request& request) { return Serve(request); };
   options.on_exchange = [this](const http::Exchange& exchange) { Finished(exchange); };
@@ -191,11 +195,12 @@ Result<void> App::Listen() {
 }
 
 void App::StartHousekeeping() {
+  const config::ConfigPtr current = config();
   health_checks_ = std::make_unique<HealthChecks>(
-      HealthCheckDeps{health_, loops_.server(0), loops_.pool(), log_, config_->storage.root_directory},
-      config_->health);
+      HealthCheckDeps{health_, loops_.server(0), loops_.pool(), log_, current->storage.root_directory},
+      current->health);
   CheckAfterUncleanEnd();
-  const config::StorageConfig& storage = config_->storage;
+  const config::StorageConfig& storage = current->storage;
   if (!storage.upload_purging || storage.read_only) return;
   // Somewhere in the first hour, so that registries that start together do not sweep together.
   std::mt19937 random(std::random_device{}());
@@ -217,15 +222,16 @@ void App::CheckAfterUncleanEnd() {
 }
 
 void App::Announce() const {
+  const config::ConfigPtr current = config();
   const std::string version(kVersion);
-  for (const config::Endpoint& endpoint : config_->endpoints) {
+  for (const config::Endpoint& endpoint : current->endpoints) {
     log_.Info("configuring endpoint " + endpoint.name + " (" + broker::PlaceOf(endpoint) +
               "), timeout=" + GoDuration(endpoint.timeout) + (endpoint.disabled ? ", disabled" : ""));
   }
   if (debug_server_) {
     for (const std::string& address : debug_server_->addresses()) log_.Info("debug server listening " + address);
-    if (config_->http.debug.prometheus) {
-      log_.Info("providing prometheus metrics on " + config_->http.debug.prometheus_path);
+    if (current->http.debug.prometheus) {
+      log_.Info("providing prometheus metrics on " + current->http.debug.prometheus_path);
     }
   }
   if (loaded_->http.secret.empty()) {
@@ -234,11 +240,11 @@ void App::Announce() const {
         "several instances behind one address do not understand each other. Set http.secret, or "
         "REGISTRY_HTTP_SECRET");
   }
-  const bool certified = !config_->http.tls.client_cas.empty();
+  const bool certified = !current->http.tls.client_cas.empty();
   log_.Warn(std::string("THE REGISTRY IS OPEN: no authentication is configured, so everybody who ") +
             (certified ? "has a client certificate" : "reaches it") + " may pull, push and delete");
   for (const std::string& address : server_->addresses()) {
-    log_.Info("listening on " + address + (config_->http.tls.enabled() ? ", tls" : ""),
+    log_.Info("listening on " + address + (current->http.tls.enabled() ? ", tls" : ""),
               {{"instance.id", instance_}, {"version", version}});
   }
 }
@@ -267,7 +273,7 @@ Task<> App::PurgeUploads() {
 void App::RefreshMetrics() { process_metrics_.Refresh(store_->stats(), server_->connections(), ReadProcessStats()); }
 
 config::ConfigPtr App::config() const {
-  const std::lock_guard lock(config_mutex_);
+  const runtime::MutexLock lock(config_mutex_);
   return config_;
 }
 
@@ -275,7 +281,7 @@ Result<void> App::Apply(config::ConfigPtr loaded) {
   if (const auto keys = config::NeedsRestart(*loaded_, *loaded); !keys.empty()) {
     return Error(Errc::kConflict, "needs a restart: " + Joined(keys));
   }
-  const config::ConfigPtr next = WithSecret(loaded, config_->http.secret);
+  const config::ConfigPtr next = WithSecret(loaded, config()->http.secret);
   auto tls = TlsOf(next->http.tls);
   if (!tls) return Error(tls.error());
   // The last step that can fail; it changes nothing when it does.
@@ -286,7 +292,7 @@ Result<void> App::Apply(config::ConfigPtr loaded) {
   access_log_on_ = next->log.access_log;
   loaded_ = std::move(loaded);
   {
-    const std::lock_guard lock(config_mutex_);
+    const runtime::MutexLock lock(config_mutex_);
     config_ = next;
   }
   health_checks_.reset();
@@ -296,7 +302,7 @@ Result<void> App::Apply(config::ConfigPtr loaded) {
 }
 
 void App::RecordReload(const std::string& what) {
-  if (!config_->audits()) return;
+  if (!config()->audits()) return;
   const store::Event event = store::SystemEvent(store::Action::kReload, what);
   auto job = [&event](store::Tx& tx) -> Result<store::Seq> { return store::Append(tx, event); };
   const auto recorded = store_->WriteNow(job, store::Priority::kSettlement);
@@ -304,8 +310,8 @@ void App::RecordReload(const std::string& what) {
 }
 
 void App::Stop() {
-  log_.Info("stopping, draining connections for at most " + GoDuration(config_->http.drain_timeout));
-  Close(std::chrono::steady_clock::now() + config_->http.drain_timeout);
+  log_.Info("stopping, draining connections for at most " + GoDuration(drain_timeout()));
+  Close(std::chrono::steady_clock::now() + drain_timeout());
 }
 
 void App::Close(std::chrono::steady_clock::time_point until) {
@@ -324,7 +330,8 @@ void App::Close(std::chrono::steady_clock::time_point until) {
   registry_.reset();  // writes the pulls and uploads that it still holds
   if (broker_) {
     std::chrono::milliseconds longest(0);
-    for (const config::Endpoint& endpoint : config_->endpoints) longest = std::max(longest, endpoint.timeout);
+    const config::ConfigPtr current = config();
+    for (const config::Endpoint& endpoint : current->endpoints) longest = std::max(longest, endpoint.timeout);
     broker_->Stop(std::min(longest, left()));
   }
   if (store_) store_->Close();

@@ -4,7 +4,6 @@
 #include <chrono>
 #include <filesystem>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <thread>
 #include <vector>
@@ -22,6 +21,7 @@
 #include "runtime/log.h"
 #include "runtime/loops.h"
 #include "runtime/metrics.h"
+#include "runtime/mutex.h"
 #include "store/blobs/blob_store.h"
 #include "store/store.h"
 
@@ -47,7 +47,7 @@ class App {
   void Stop();
 
   std::vector<std::string> addresses() const { return server_->addresses(); }
-  std::chrono::milliseconds drain_timeout() const { return config_->http.drain_timeout; }
+  std::chrono::milliseconds drain_timeout() const { return config()->http.drain_timeout; }
 
  private:
   App(config::ConfigPtr loaded, std::vector<std::string> command_line, runtime::Log& log);
@@ -70,8 +70,8 @@ class App {
   const std::vector<std::string> command_line_;
   const std::string instance_;
   config::ConfigPtr loaded_;  // as the file says, for comparing
-  mutable std::mutex config_mutex_;
-  config::ConfigPtr config_;  // with what was generated
+  mutable runtime::Mutex config_mutex_;
+  config::ConfigPtr config_ GUARDED_BY(config_mutex_);  // with what was generated
   std::atomic<bool> ready_ = false;
   std::atomic<bool> access_log_on_;
   bool closed_ = false;

@@ -69,7 +69,7 @@ Task<http::Response> DebugServer::Serve(http::Request& request) {
   }
   if (!metrics_path_.empty() && path == metrics_path_) {
     auto make = [this] {
-      const std::lock_guard lock(one_page_);
+      const runtime::MutexLock lock(one_page_);
       sources_.refresh();
       return sources_.metrics.Text();
     };

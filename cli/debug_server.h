@@ -2,7 +2,6 @@
 
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <vector>
 
@@ -12,6 +11,7 @@
 #include "runtime/http/server.h"
 #include "runtime/loops.h"
 #include "runtime/metrics.h"
+#include "runtime/mutex.h"
 
 namespace portcall::cli {
 
@@ -45,7 +45,7 @@ class DebugServer {
 
   const std::string metrics_path_;  // empty: off
   DebugSources sources_;
-  std::mutex one_page_;  // gauges are refreshed by one page at a time
+  runtime::Mutex one_page_;  // gauges are refreshed by one page at a time
   std::unique_ptr<http::Server> server_;
 };
 

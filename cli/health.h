@@ -2,9 +2,10 @@
 
 #include <functional>
 #include <map>
-#include <mutex>
 #include <optional>
 #include <string>
+
+#include "runtime/mutex.h"
 
 namespace portcall::cli {
 
@@ -22,8 +23,8 @@ class Health {
 
  private:
   const OnTurn on_turn_;
-  mutable std::mutex mutex_;
-  std::map<std::string, std::string> failing_;
+  mutable runtime::Mutex mutex_;
+  std::map<std::string, std::string> failing_ GUARDED_BY(mutex_);
 };
 
 }  // namespace portcall::cli

@@ -1,9 +1,10 @@
 #pragma once
 
-#include <mutex>
 #include <string>
 #include <unordered_set>
 #include <utility>
+
+#include "runtime/mutex.h"
 
 namespace portcall::registry {
 
@@ -34,18 +35,18 @@ class BusyUploads {
 
   // Empty when another request holds the upload.
   [[nodiscard]] Hold TryHold(const std::string& uuid) {
-    const std::lock_guard lock(mutex_);
+    const runtime::MutexLock lock(mutex_);
     return busy_.insert(uuid).second ? Hold(this, uuid) : Hold();
   }
 
  private:
   void Release(const std::string& uuid) {
-    const std::lock_guard lock(mutex_);
+    const runtime::MutexLock lock(mutex_);
     busy_.erase(uuid);
   }
 
-  std::mutex mutex_;
-  std::unordered_set<std::string> busy_;
+  runtime::Mutex mutex_;
+  std::unordered_set<std::string> busy_ GUARDED_BY(mutex_);
 };
 
 }  // namespace portcall::registry

@@ -30,7 +30,7 @@ ManifestCache::ManifestCache(std::size_t max_bytes) : max_shard_bytes_(max_bytes
 StoredManifestPtr ManifestCache::Find(std::string_view repository, std::string_view reference, Ticket& ticket) {
   const KeyView key{repository, reference};
   Shard& shard = ShardOf(key);
-  const std::lock_guard lock(shard.mutex);
+  const runtime::MutexLock lock(shard.mutex);
   ticket = shard.generation;
   const auto found = shard.index.find(key);
   if (found == shard.index.end()) return nullptr;
@@ -45,7 +45,7 @@ void ManifestCache::Put(std::string_view repository, std::string_view reference,
   const std::size_t cost = entry.cost();
   if (cost > max_shard_bytes_) return;
   Shard& shard = ShardOf(key);
-  const std::lock_guard lock(shard.mutex);
+  const runtime::MutexLock lock(shard.mutex);
   const bool changing =
       std::ranges::any_of(shard.changing, [&](const auto& other) { return KeyView{other.first, other.second} == key; });
   if (changing || ticket != shard.generation) return;
@@ -64,7 +64,7 @@ void ManifestCache::Change::Covers(std::string_view repository, std::string_view
   const KeyView key{repository, reference};
   covered_.emplace_back(repository, reference);
   Shard& shard = cache_.ShardOf(key);
-  const std::lock_guard lock(shard.mutex);
+  const runtime::MutexLock lock(shard.mutex);
   shard.changing.push_back(covered_.back());
   ++shard.generation;
   shard.Erase(key);
@@ -73,7 +73,7 @@ void ManifestCache::Change::Covers(std::string_view repository, std::string_view
 ManifestCache::Change::~Change() {
   for (const auto& covered : covered_) {
     Shard& shard = cache_.ShardOf(KeyView{covered.first, covered.second});
-    const std::lock_guard lock(shard.mutex);
+    const runtime::MutexLock lock(shard.mutex);
     // One of the equal entries: several changes of one reference may be under way.
     shard.changing.erase(std::ranges::find(shard.changing, covered));
     ++shard.generation;

@@ -4,7 +4,6 @@
 #include <cstdint>
 #include <list>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/mutex.h"
 #include "store/event.h"
 
 namespace portcall::registry {
@@ -65,13 +65,13 @@ class ManifestCache {
   };
   // The views in the index point into the list's own strings, which do not move.
   struct Shard {
-    std::mutex mutex;
-    std::list<Entry> entries;  // most recently used first
-    std::unordered_map<KeyView, std::list<Entry>::iterator, Hash> index;
-    std::vector<std::pair<std::string, std::string>> changing;
-    Ticket generation = 0;
-    std::size_t bytes = 0;
-    void Erase(const KeyView& key);
+    runtime::Mutex mutex;
+    std::list<Entry> entries GUARDED_BY(mutex);  // most recently used first
+    std::unordered_map<KeyView, std::list<Entry>::iterator, Hash> index GUARDED_BY(mutex);
+    std::vector<std::pair<std::string, std::string>> changing GUARDED_BY(mutex);
+    Ticket generation GUARDED_BY(mutex) = 0;
+    std::size_t bytes GUARDED_BY(mutex) = 0;
+    void Erase(const KeyView& key) REQUIRES(mutex);
   };
   static constexpr std::size_t kShards = 16;
   Shard& ShardOf(const KeyView& key) { return shards_[Hash()(key) % kShards]; }

@@ -31,10 +31,10 @@ PullRecorder::PullRecorder(store::Store& store, runtime::Log& log, runtime::Metr
 
 PullRecorder::~PullRecorder() {
   {
-    const std::lock_guard lock(mutex_);
+    const runtime::MutexLock lock(mutex_);
     stopping_ = true;
   }
-  wake_.notify_one();
+  wake_.NotifyOne();
 }
 
 Task<Result<void>> PullRecorder::Record(Draft draft, config::PullEvents mode) {
@@ -50,10 +50,10 @@ Task<Result<void>> PullRecorder::Record(Draft draft, config::PullEvents mode) {
   if (TryQueue(draft)) co_return Result<void>();
   auto wait = [this, &draft](Resume<bool> resume) {
     {
-      const std::lock_guard lock(mutex_);
+      const runtime::MutexLock lock(mutex_);
       waiting_.push_back({std::move(draft), std::move(resume)});
     }
-    wake_.notify_one();
+    wake_.NotifyOne();
   };
   co_await Suspend<bool>(wait);
   co_return Result<void>();
@@ -62,30 +62,32 @@ Task<Result<void>> PullRecorder::Record(Draft draft, config::PullEvents mode) {
 void PullRecorder::Add(std::vector<Draft> drafts) {
   if (drafts.empty()) return;
   {
-    const std::lock_guard lock(mutex_);
+    const runtime::MutexLock lock(mutex_);
     std::ranges::move(drafts, std::back_inserter(queue_));
   }
-  wake_.notify_one();
+  wake_.NotifyOne();
 }
 
 bool PullRecorder::TryQueue(Draft& draft) {
   std::size_t queued = 0;
   {
-    const std::lock_guard lock(mutex_);
+    const runtime::MutexLock lock(mutex_);
     if (queue_.size() >= kQueue) return false;
     queue_.push_back(std::move(draft));
     queued = queue_.size();
   }
-  if (queued == 1 || queued == kPerTransaction) wake_.notify_one();
+  if (queued == 1 || queued == kPerTransaction) wake_.NotifyOne();
   return true;
 }
 
 bool PullRecorder::Take(std::vector<Draft>& batch) {
   std::vector<Resume<bool>> admitted;
   {
-    std::unique_lock lock(mutex_);
-    wake_.wait(lock, [this] { return stopping_ || !queue_.empty() || !waiting_.empty(); });
-    wake_.wait_for(lock, kGather, [this] { return stopping_ || queue_.size() >= kPerTransaction; });
+    const runtime::MutexLock lock(mutex_);
+    while (!stopping_ && queue_.empty() && waiting_.empty()) wake_.Wait(mutex_);
+    const auto until = std::chrono::steady_clock::now() + kGather;
+    while (!stopping_ && queue_.size() < kPerTransaction && wake_.WaitUntil(mutex_, until)) {
+    }
     batch.swap(queue_);
     while (!waiting_.empty() && queue_.size() < kQueue) {
       queue_.push_back(std::move(waiting_.front().draft));
@@ -105,7 +107,7 @@ void PullRecorder::Run() {
       batch.clear();
       continue;
     }
-    const std::lock_guard lock(mutex_);
+    const runtime::MutexLock lock(mutex_);
     if (stopping_ && queue_.empty() && waiting_.empty()) return;
   }
 }

@@ -1,9 +1,7 @@
 #pragma once
 
-#include <condition_variable>
 #include <cstddef>
 #include <deque>
-#include <mutex>
 #include <span>
 #include <thread>
 #include <utility>
@@ -13,6 +11,7 @@
 #include "registry/events.h"
 #include "runtime/log.h"
 #include "runtime/metrics.h"
+#include "runtime/mutex.h"
 #include "store/store.h"
 
 namespace portcall::registry {
@@ -49,11 +48,11 @@ class PullRecorder {
   runtime::Log& log_;
   prometheus::Counter& lost_pulls_;
   prometheus::Counter& lost_refusals_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::vector<Draft> queue_;
-  std::deque<Waiting> waiting_;  // at most one for each connection
-  bool stopping_ = false;
+  runtime::Mutex mutex_;
+  runtime::CondVar wake_;
+  std::vector<Draft> queue_ GUARDED_BY(mutex_);
+  std::deque<Waiting> waiting_ GUARDED_BY(mutex_);  // at most one for each connection
+  bool stopping_ GUARDED_BY(mutex_) = false;
   std::jthread thread_;
 };
 

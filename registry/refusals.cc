@@ -55,10 +55,10 @@ Refusals::Refusals(PullRecorder& recorder, const runtime::Clock& clock)
 
 Refusals::~Refusals() {
   {
-    const std::lock_guard lock(mutex_);
+    const runtime::MutexLock lock(mutex_);
     stopping_ = true;
   }
-  wake_.notify_one();
+  wake_.NotifyOne();
   thread_.join();
   recorder_.Add(TakeFolded());
 }
@@ -76,7 +76,7 @@ bool Refusals::IsSingle(Draft& draft, std::string_view address) {
   key.append(1, '\0').append(address);
   bool begins = false;
   {
-    const std::lock_guard lock(mutex_);
+    const runtime::MutexLock lock(mutex_);
     begins = !end_;
     if (begins) end_ = clock_.Ticks() + kMinute;
     auto found = tallies_.find(key);
@@ -92,14 +92,14 @@ bool Refusals::IsSingle(Draft& draft, std::string_view address) {
     }
     ++tally.singly;
   }
-  if (begins) wake_.notify_one();
+  if (begins) wake_.NotifyOne();
   return true;
 }
 
 void Refusals::EndMinute() {
   std::vector<Draft> folded;
   {
-    const std::lock_guard lock(mutex_);
+    const runtime::MutexLock lock(mutex_);
     if (!end_ || clock_.Ticks() < *end_) return;
     folded = TakeFolded();
   }
@@ -122,13 +122,17 @@ std::vector<Draft> Refusals::TakeFolded() {
 }
 
 void Refusals::Run() {
-  std::unique_lock lock(mutex_);
-  while (!stopping_) {
-    wake_.wait(lock, [this] { return stopping_ || end_; });
-    wake_.wait_for(lock, kLook, [this] { return stopping_; });
-    lock.unlock();
+  bool last = false;
+  while (!last) {
+    {
+      const runtime::MutexLock lock(mutex_);
+      while (!stopping_ && !end_) wake_.Wait(mutex_);
+      const auto until = std::chrono::steady_clock::now() + kLook;
+      while (!stopping_ && wake_.WaitUntil(mutex_, until)) {
+      }
+      last = stopping_;
+    }
     EndMinute();
-    lock.lock();
   }
 }
 

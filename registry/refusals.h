@@ -1,9 +1,7 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +13,7 @@
 #include "registry/pull_recorder.h"
 #include "runtime/clock.h"
 #include "runtime/http/message.h"
+#include "runtime/mutex.h"
 #include "runtime/task.h"
 
 namespace portcall::registry {
@@ -49,17 +48,17 @@ class Refusals {
   };
   // False: it was counted instead, and the draft is moved from.
   bool IsSingle(Draft& draft, std::string_view address);
-  std::vector<Draft> TakeFolded();  // ends the minute; the mutex is held, or nobody else is left
+  std::vector<Draft> TakeFolded() REQUIRES(mutex_);  // ends the minute
   void Run();
 
   PullRecorder& recorder_;
   const runtime::Clock& clock_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::unordered_map<std::string, Tally> tallies_;
-  std::optional<Draft> others_;             // what found no place in the table
-  std::optional<runtime::SteadyTime> end_;  // of the minute that runs
-  bool stopping_ = false;
+  runtime::Mutex mutex_;
+  runtime::CondVar wake_;
+  std::unordered_map<std::string, Tally> tallies_ GUARDED_BY(mutex_);
+  std::optional<Draft> others_ GUARDED_BY(mutex_);             // what found no place in the table
+  std::optional<runtime::SteadyTime> end_ GUARDED_BY(mutex_);  // of the minute that runs
+  bool stopping_ GUARDED_BY(mutex_) = false;
   std::jthread thread_;
 };
 

@@ -3,7 +3,6 @@
 #include <atomic>
 #include <cstdint>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <utility>
 
@@ -16,6 +15,7 @@
 #include "registry/upload_notes.h"
 #include "registry/upload_service.h"
 #include "runtime/bytes.h"
+#include "runtime/mutex.h"
 #include "store/catalog.h"
 
 namespace portcall::registry {
@@ -138,7 +138,7 @@ class Registry::Impl {
     settings->proxies = TrustedProxies(config->http.trusted_proxies);
     settings->secret = config->http.secret.empty() ? own_secret_ : config->http.secret;
     settings->config = std::move(config);
-    const std::lock_guard lock(mutex_);
+    const runtime::MutexLock lock(mutex_);
     settings_ = std::move(settings);
   }
 
@@ -199,7 +199,7 @@ class Registry::Impl {
 
  private:
   std::shared_ptr<const Settings> CurrentSettings() {
-    const std::lock_guard lock(mutex_);
+    const runtime::MutexLock lock(mutex_);
     return settings_;
   }
 
@@ -247,8 +247,8 @@ class Registry::Impl {
   UploadNotes uploads_;
   Core core_{deps_, cache_, pulls_, busy_, uploads_};
   std::atomic<bool> unhealthy_ = false;
-  std::mutex mutex_;
-  std::shared_ptr<const Settings> settings_;
+  runtime::Mutex mutex_;
+  std::shared_ptr<const Settings> settings_ GUARDED_BY(mutex_);
 };
 
 Registry::Registry(RegistryDeps deps, config::ConfigPtr config)

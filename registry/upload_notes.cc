@@ -15,28 +15,28 @@ UploadNotes::UploadNotes(store::Store& store, runtime::Log& log, std::chrono::mi
 
 UploadNotes::~UploadNotes() {
   {
-    const std::lock_guard lock(mutex_);
+    const runtime::MutexLock lock(mutex_);
     stopping_ = true;
   }
-  wake_.notify_one();
+  wake_.NotifyOne();
 }
 
 bool UploadNotes::Add(store::UploadRow row) {
   const auto due = std::chrono::steady_clock::now() + delay_;
   bool first = false;
   {
-    const std::lock_guard lock(mutex_);
+    const runtime::MutexLock lock(mutex_);
     if (notes_.size() >= kMost) return false;
     first = notes_.empty();
     std::string uuid = row.uuid;
     notes_.emplace(std::move(uuid), Note{std::move(row), due, false});
   }
-  if (first) wake_.notify_one();
+  if (first) wake_.NotifyOne();
   return true;
 }
 
 bool UploadNotes::Cancel(const std::string& uuid) {
-  const std::lock_guard lock(mutex_);
+  const runtime::MutexLock lock(mutex_);
   const auto found = notes_.find(uuid);
   if (found == notes_.end() || found->second.writing) return false;
   notes_.erase(found);
@@ -44,7 +44,7 @@ bool UploadNotes::Cancel(const std::string& uuid) {
 }
 
 std::optional<store::UploadRow> UploadNotes::Find(const std::string& uuid) {
-  const std::lock_guard lock(mutex_);
+  const runtime::MutexLock lock(mutex_);
   const auto found = notes_.find(uuid);
   return found == notes_.end() ? std::nullopt : std::optional(found->second.row);
 }
@@ -53,7 +53,7 @@ Result<void> UploadNotes::Put(store::Tx& tx, bool all, std::vector<std::string>&
   const auto now = std::chrono::steady_clock::now();
   std::vector<store::UploadRow> rows;
   {
-    const std::lock_guard lock(mutex_);
+    const runtime::MutexLock lock(mutex_);
     for (auto& [uuid, note] : notes_) {
       if (rows.size() == kPerTransaction) break;
       if (note.due > now && !all) continue;
@@ -69,26 +69,33 @@ Result<void> UploadNotes::Put(store::Tx& tx, bool all, std::vector<std::string>&
 }
 
 void UploadNotes::Run() {
-  std::unique_lock lock(mutex_);
-  while (true) {
-    wake_.wait(lock, [this] { return stopping_ || !notes_.empty(); });
-    wake_.wait_for(lock, delay_, [this] { return stopping_; });
-    const bool last = stopping_;
-    for (bool more = !notes_.empty(); more;) {
-      lock.unlock();
-      std::vector<std::string> put;
-      const auto put_due = [&](store::Tx& tx) { return Put(tx, last, put); };
-      const Result<void> done = store_.WriteNow(put_due, store::Priority::kSettlement);
-      // The files stay, and their clients may go on: only purging does not know of them.
-      if (!done && done.error().code != Errc::kNotFound) {
-        log_.Warn("uploads not noted for purging", {{"err.detail", done.error().detail}});
+  bool last = false;
+  while (!last) {
+    bool more = false;
+    {
+      const runtime::MutexLock lock(mutex_);
+      while (!stopping_ && notes_.empty()) wake_.Wait(mutex_);
+      const auto until = std::chrono::steady_clock::now() + delay_;
+      while (!stopping_ && wake_.WaitUntil(mutex_, until)) {
       }
-      lock.lock();
-      for (const std::string& uuid : put) notes_.erase(uuid);
-      more = put.size() == kPerTransaction;
+      last = stopping_;
+      more = !notes_.empty();
     }
-    if (last) return;
+    while (more) more = Commit(last);
   }
+}
+
+bool UploadNotes::Commit(bool all) {
+  std::vector<std::string> put;
+  const auto put_due = [&](store::Tx& tx) { return Put(tx, all, put); };
+  const Result<void> done = store_.WriteNow(put_due, store::Priority::kSettlement);
+  // The files stay, and their clients may go on: only purging does not know of them.
+  if (!done && done.error().code != Errc::kNotFound) {
+    log_.Warn("uploads not noted for purging", {{"err.detail", done.error().detail}});
+  }
+  const runtime::MutexLock lock(mutex_);
+  for (const std::string& uuid : put) notes_.erase(uuid);
+  return put.size() == kPerTransaction;
 }
 
 }  // namespace portcall::registry

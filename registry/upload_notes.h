@@ -1,10 +1,8 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
 #include <cstdint>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <thread>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "runtime/log.h"
+#include "runtime/mutex.h"
 #include "store/catalog.h"
 #include "store/store.h"
 
@@ -42,16 +41,17 @@ class UploadNotes {
     bool writing = false;
   };
   void Run();
+  bool Commit(bool all);  // one transaction; false: nothing more is due
   // Puts the rows of what is due. On the writer's thread, so that what Cancel says is true for every later transaction.
   Result<void> Put(store::Tx& tx, bool all, std::vector<std::string>& put);
 
   store::Store& store_;
   runtime::Log& log_;
   const std::chrono::milliseconds delay_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::unordered_map<std::string, Note> notes_;
-  bool stopping_ = false;
+  runtime::Mutex mutex_;
+  runtime::CondVar wake_;
+  std::unordered_map<std::string, Note> notes_ GUARDED_BY(mutex_);
+  bool stopping_ GUARDED_BY(mutex_) = false;
   std::jthread thread_;
 };
 

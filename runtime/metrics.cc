@@ -9,8 +9,9 @@
 #include <prometheus/text_serializer.h>
 
 #include <map>
-#include <mutex>
 #include <vector>
+
+#include "runtime/mutex.h"
 
 namespace portcall::runtime {
 namespace {
@@ -35,29 +36,29 @@ void MakeUntyped(prometheus::MetricFamily& family) {
 }  // namespace
 
 struct Metrics::Impl {
-  std::mutex mutex;
+  Mutex mutex;
   prometheus::Registry registry;
-  std::map<std::string, prometheus::Family<prometheus::Counter>*> counters;
-  std::map<std::string, prometheus::Family<prometheus::Gauge>*> gauges;
-  std::map<std::string, prometheus::Family<prometheus::Histogram>*> histograms;
+  std::map<std::string, prometheus::Family<prometheus::Counter>*> counters GUARDED_BY(mutex);
+  std::map<std::string, prometheus::Family<prometheus::Gauge>*> gauges GUARDED_BY(mutex);
+  std::map<std::string, prometheus::Family<prometheus::Histogram>*> histograms GUARDED_BY(mutex);
 };
 
 Metrics::Metrics() : impl_(std::make_unique<Impl>()) {}
 Metrics::~Metrics() = default;
 
 prometheus::Counter& Metrics::Count(const std::string& name, const std::string& help, const Labels& labels) {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   return Find(impl_->counters, prometheus::BuildCounter(), impl_->registry, name, help).Add(ToMap(labels));
 }
 
 prometheus::Gauge& Metrics::Level(const std::string& name, const std::string& help, const Labels& labels) {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   return Find(impl_->gauges, prometheus::BuildGauge(), impl_->registry, name, help).Add(ToMap(labels));
 }
 
 prometheus::Histogram& Metrics::Spread(const std::string& name, const std::string& help,
                                        const std::vector<double>& buckets, const Labels& labels) {
-  const std::lock_guard lock(impl_->mutex);
+  const MutexLock lock(impl_->mutex);
   return Find(impl_->histograms, prometheus::BuildHistogram(), impl_->registry, name, help)
       .Add(ToMap(labels), prometheus::Histogram::BucketBoundaries(buckets));
 }

@@ -5,11 +5,11 @@
 #include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/use_future.hpp>
 #include <future>
-#include <mutex>
 #include <utility>
 
 #include "runtime/http/connection.h"
 #include "runtime/http/listener.h"
+#include "runtime/mutex.h"
 
 namespace portcall::http {
 namespace {
@@ -66,7 +66,8 @@ class Server::Impl {
   ServerOptions options_;
   std::vector<std::string> addresses_;
   std::uint16_t port_ = 0;
-  std::mutex tls_mutex_;  // guards options_.tls after the start
+  runtime::Mutex tls_mutex_;
+  TlsContext tls_ GUARDED_BY(tls_mutex_);
   std::atomic<std::uint32_t> open_ = 0;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::unique_ptr<Door>> doors_;
@@ -76,7 +77,7 @@ class Server::Impl {
 };
 
 Server::Impl::Impl(ServerOptions options, const std::vector<runtime::Loop*>& loops, std::vector<Acceptor> acceptors)
-    : options_(std::move(options)) {
+    : options_(std::move(options)), tls_(std::move(options_.tls)) {
   for (runtime::Loop* loop : loops) workers_.push_back(std::make_unique<Worker>(*loop));
   for (Acceptor& acceptor : acceptors) {
     addresses_.push_back(Shown(acceptor.local_endpoint()));
@@ -129,13 +130,13 @@ void Server::Impl::Hand(TcpSocket socket, Worker& worker) {
 }
 
 TlsContext Server::Impl::Tls() {
-  const std::lock_guard lock(tls_mutex_);
-  return options_.tls;
+  const runtime::MutexLock lock(tls_mutex_);
+  return tls_;
 }
 
 void Server::Impl::SetTls(TlsContext tls) {
-  const std::lock_guard lock(tls_mutex_);
-  options_.tls = std::move(tls);
+  const runtime::MutexLock lock(tls_mutex_);
+  tls_ = std::move(tls);
 }
 
 void Server::Impl::Drain(std::chrono::milliseconds patience) {

@@ -5,18 +5,19 @@ namespace portcall::store {
 Task<DigestLocks::Held> DigestLocks::Acquire(std::string digest) {
   bool mine = false;
   {
-    const std::lock_guard lock(mutex_);
+    const runtime::MutexLock lock(mutex_);
     mine = held_.try_emplace(digest).second;
   }
   if (!mine) {
     auto wait = [this, &digest](Resume<bool> resume) {
-      std::unique_lock lock(mutex_);
-      const auto [place, free] = held_.try_emplace(digest);
-      if (!free) {
-        place->second.push_back(std::move(resume));
-        return;
+      {
+        const runtime::MutexLock lock(mutex_);
+        const auto [place, free] = held_.try_emplace(digest);
+        if (!free) {
+          place->second.push_back(std::move(resume));
+          return;
+        }
       }
-      lock.unlock();
       resume(true);
     };
     co_await Suspend<bool>(wait);
@@ -27,7 +28,7 @@ Task<DigestLocks::Held> DigestLocks::Acquire(std::string digest) {
 void DigestLocks::Release(const std::string& digest) {
   Resume<bool> next;
   {
-    const std::lock_guard lock(mutex_);
+    const runtime::MutexLock lock(mutex_);
     const auto place = held_.find(digest);
     if (place->second.empty()) {
       held_.erase(place);

@@ -1,10 +1,10 @@
 #pragma once
 
 #include <deque>
-#include <mutex>
 #include <string>
 #include <unordered_map>
 
+#include "runtime/mutex.h"
 #include "runtime/task.h"
 
 namespace portcall::store {
@@ -30,8 +30,8 @@ class DigestLocks {
 
  private:
   void Release(const std::string& digest);
-  std::mutex mutex_;
-  std::unordered_map<std::string, std::deque<Resume<bool>>> held_;
+  runtime::Mutex mutex_;
+  std::unordered_map<std::string, std::deque<Resume<bool>>> held_ GUARDED_BY(mutex_);
 };
 
 }  // namespace portcall::store

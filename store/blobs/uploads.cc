@@ -3,7 +3,7 @@
 namespace portcall::store {
 
 std::optional<Uploads::Turn> Uploads::Take(const std::string& uuid) {
-  const std::lock_guard lock(mutex_);
+  const runtime::MutexLock lock(mutex_);
   const auto [place, added] = entries_.try_emplace(uuid);
   Entry& entry = place->second;
   if (entry.taken) return std::nullopt;
@@ -13,7 +13,7 @@ std::optional<Uploads::Turn> Uploads::Take(const std::string& uuid) {
 }
 
 void Uploads::GiveBack(const std::string& uuid, std::unique_ptr<Upload> state) {
-  const std::lock_guard lock(mutex_);
+  const runtime::MutexLock lock(mutex_);
   const auto place = entries_.find(uuid);
   if (state == nullptr) {
     entries_.erase(place);

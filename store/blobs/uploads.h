@@ -2,13 +2,13 @@
 
 #include <list>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <unordered_map>
 
 #include "runtime/bytes.h"
 #include "runtime/files.h"
+#include "runtime/mutex.h"
 
 namespace portcall::store {
 
@@ -59,9 +59,9 @@ class Uploads {
     std::list<std::string>::iterator age;
   };
   void GiveBack(const std::string& uuid, std::unique_ptr<Upload> state);
-  std::mutex mutex_;
-  std::unordered_map<std::string, Entry> entries_;
-  std::list<std::string> ages_;  // of what is idle; front: longest ago
+  runtime::Mutex mutex_;
+  std::unordered_map<std::string, Entry> entries_ GUARDED_BY(mutex_);
+  std::list<std::string> ages_ GUARDED_BY(mutex_);  // of what is idle; front: longest ago
 };
 
 }  // namespace portcall::store

@@ -22,57 +22,58 @@ WriteJob* JobQueue::List::Pop() {
 bool JobQueue::Push(WriteJob& job, Priority priority) {
   bool wake = false;
   {
-    const std::lock_guard lock(mutex_);
+    const runtime::MutexLock lock(mutex_);
     if (closed_) return false;
     job.priority_ = priority;
     (priority == Priority::kBackground ? background_ : waiting_).Push(job);
     wake = std::exchange(asleep_, false);
   }
-  if (wake) arrived_.notify_one();
+  if (wake) arrived_.NotifyOne();
   return true;
 }
 
 void JobQueue::Close() {
-  const std::lock_guard lock(mutex_);
+  const runtime::MutexLock lock(mutex_);
   closed_ = true;
-  arrived_.notify_one();
+  arrived_.NotifyOne();
 }
 
 bool JobQueue::Await(std::chrono::milliseconds patience) {
   if (taken_.size > 0) return true;
-  std::unique_lock lock(mutex_);
-  const auto some = [this] { return waiting_.size > 0 || background_.size > 0; };
+  const auto until = std::chrono::steady_clock::now() + patience;
+  const runtime::MutexLock lock(mutex_);
   asleep_ = !some();
-  arrived_.wait_for(lock, patience, [&] { return some() || closed_; });
+  while (!some() && !closed_ && arrived_.WaitUntil(mutex_, until)) {
+  }
   asleep_ = false;
   return some();
 }
 
 bool JobQueue::finished() {
-  const std::lock_guard lock(mutex_);
+  const runtime::MutexLock lock(mutex_);
   return closed_ && taken_.size == 0 && waiting_.size == 0 && background_.size == 0;
 }
 
 WriteJob* JobQueue::Take() {
   if (taken_.size == 0) {
-    const std::lock_guard lock(mutex_);
+    const runtime::MutexLock lock(mutex_);
     taken_ = std::exchange(waiting_, List());
   }
   return taken_.Pop();
 }
 
 WriteJob* JobQueue::TakeBackground() {
-  const std::lock_guard lock(mutex_);
+  const runtime::MutexLock lock(mutex_);
   return background_.Pop();
 }
 
 bool JobQueue::has_background() {
-  const std::lock_guard lock(mutex_);
+  const runtime::MutexLock lock(mutex_);
   return background_.size > 0;
 }
 
 std::size_t JobQueue::depth() {
-  const std::lock_guard lock(mutex_);
+  const runtime::MutexLock lock(mutex_);
   return waiting_.size + background_.size;
 }
 

@@ -1,10 +1,9 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <cstddef>
-#include <mutex>
 
+#include "runtime/mutex.h"
 #include "store/write_job.h"
 
 namespace portcall::store {
@@ -27,6 +26,8 @@ class JobQueue {
   std::size_t depth();
 
  private:
+  bool some() const REQUIRES(mutex_) { return waiting_.size > 0 || background_.size > 0; }
+
   struct List {
     WriteJob* first = nullptr;
     WriteJob* last = nullptr;
@@ -36,10 +37,12 @@ class JobQueue {
   };
 
   List taken_;  // of the taker alone: a lock for many jobs, not for each
-  std::mutex mutex_;
-  std::condition_variable arrived_;
-  List waiting_, background_;
-  bool asleep_ = false, closed_ = false;
+  runtime::Mutex mutex_;
+  runtime::CondVar arrived_;
+  List waiting_ GUARDED_BY(mutex_);
+  List background_ GUARDED_BY(mutex_);
+  bool asleep_ GUARDED_BY(mutex_) = false;
+  bool closed_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace portcall::store

@@ -55,8 +55,8 @@ Result<void> Readers::Read(const std::function<void(Snapshot&)>& query) {
 }
 
 std::unique_ptr<Connection> Readers::Take() {
-  std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return closed_ || (!shut_ && !idle_.empty()); });
+  const runtime::MutexLock lock(mutex_);
+  while (!closed_ && (shut_ || idle_.empty())) changed_.Wait(mutex_);
   if (closed_) return nullptr;
   auto connection = std::move(idle_.back());
   idle_.pop_back();
@@ -65,32 +65,35 @@ std::unique_ptr<Connection> Readers::Take() {
 }
 
 void Readers::Return(std::unique_ptr<Connection> connection) {
-  const std::lock_guard lock(mutex_);
+  const runtime::MutexLock lock(mutex_);
   idle_.push_back(std::move(connection));
   --inside_;
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 bool Readers::Shut(std::chrono::milliseconds patience) {
-  std::unique_lock lock(mutex_);
+  const auto until = std::chrono::steady_clock::now() + patience;
+  const runtime::MutexLock lock(mutex_);
   shut_ = true;
-  if (changed_.wait_for(lock, patience, [this] { return inside_ == 0; })) return true;
+  while (inside_ > 0 && changed_.WaitUntil(mutex_, until)) {
+  }
+  if (inside_ == 0) return true;
   shut_ = false;
-  changed_.notify_all();
+  changed_.NotifyAll();
   return false;
 }
 
 void Readers::Reopen() {
-  const std::lock_guard lock(mutex_);
+  const runtime::MutexLock lock(mutex_);
   shut_ = false;
-  changed_.notify_all();
+  changed_.NotifyAll();
 }
 
 void Readers::Close() {
-  std::unique_lock lock(mutex_);
+  const runtime::MutexLock lock(mutex_);
   closed_ = true;
-  changed_.notify_all();
-  changed_.wait(lock, [this] { return inside_ == 0; });
+  changed_.NotifyAll();
+  while (inside_ > 0) changed_.Wait(mutex_);
   idle_.clear();
 }
 

@@ -1,13 +1,12 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
 #include <filesystem>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <vector>
 
+#include "runtime/mutex.h"
 #include "runtime/result.h"
 #include "store/sqlite/connection.h"
 #include "store/sqlite/trust.h"
@@ -34,11 +33,12 @@ class Readers {
   void Return(std::unique_ptr<Connection> connection);
 
   Trust& trust_;
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::vector<std::unique_ptr<Connection>> idle_;
-  std::size_t inside_ = 0;
-  bool shut_ = false, closed_ = false;
+  runtime::Mutex mutex_;
+  runtime::CondVar changed_;
+  std::vector<std::unique_ptr<Connection>> idle_ GUARDED_BY(mutex_);
+  std::size_t inside_ GUARDED_BY(mutex_) = 0;
+  bool shut_ GUARDED_BY(mutex_) = false;
+  bool closed_ GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace portcall::store

@@ -1,7 +1,6 @@
 #include "store/store.h"
 
-#include <mutex>
-
+#include "runtime/mutex.h"
 #include "store/sqlite/check.h"
 #include "store/sqlite/readers.h"
 #include "store/sqlite/schema.h"
@@ -33,7 +32,7 @@ class Store::Impl {
   }
   Result<void> CheckIntegrity(const std::function<bool()>& stop);
   void Close() {
-    const std::lock_guard lock(closing_);
+    const runtime::MutexLock lock(closing_);
     writer_->Close();
   }
 
@@ -47,7 +46,7 @@ class Store::Impl {
   const bool clean_;
   Trust trust_;
   Readers readers_;
-  std::mutex closing_;
+  runtime::Mutex closing_;
   std::unique_ptr<Writer> writer_;
 };
 

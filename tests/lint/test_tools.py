@@ -43,6 +43,20 @@ def test_header_compiles_alone(header: Path, tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr[-3000:]
 
 
+@pytest.mark.parametrize("line, accepted", [
+    ("const portcall::runtime::MutexLock lock(all.mutex);", True),
+    ("", False),
+], ids=["locked", "forgotten"])
+def test_the_compiler_checks_locks(line: str, accepted: bool, tmp_path: Path) -> None:
+    unit = tmp_path / "unit.cc"
+    unit.write_text('#include "runtime/mutex.h"\n'
+                    "struct All { portcall::runtime::Mutex mutex; int some GUARDED_BY(mutex) = 0; };\n"
+                    f"int Read(All& all);\nint Read(All& all) {{ {line} return all.some; }}\n")
+    done = run("clang++-19", *compile_flags(), f"-I{ROOT}", "-fsyntax-only", str(unit))
+    assert (done.returncode == 0) == accepted, done.stderr
+    assert accepted or "requires holding mutex" in done.stderr
+
+
 def test_formatting() -> None:
     done = run("clang-format-19", "--dry-run", "-Werror", *names(FORMATTED))
     wrong = sorted({line.split(":")[0] for line in done.stderr.splitlines() if "error:" in line})
