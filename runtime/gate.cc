@@ -1,9 +1,10 @@
 #include "runtime/gate.h"
 
 #include <cassert>
-#include <cstdio>
-#include <cstdlib>
 #include <exception>
+#include <string>
+
+#include "runtime/log.h"
 
 namespace portcall::runtime {
 
@@ -70,11 +71,10 @@ void DieOf(std::exception_ptr error) {
   try {
     std::rethrow_exception(error);
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "level=fatal msg=\"a task ended with an exception: %s\"\n", e.what());
+    Die(std::string("a task ended with an exception: ") + e.what());
   } catch (...) {
-    std::fprintf(stderr, "level=fatal msg=\"a task ended with an unknown exception\"\n");
+    Die("a task ended with an unknown exception");
   }
-  std::abort();
 }
 
 }  // namespace

@@ -2,55 +2,98 @@
 
 #include <unistd.h>
 
-#include <cerrno>
-#include <mutex>
+#include <cstdlib>
 
 #include "runtime/bytes.h"
 #include "runtime/clock.h"
+#include "runtime/line_writer.h"
 #include "runtime/log_format.h"
+#include "runtime/mutex.h"
 
 namespace portcall::runtime {
 namespace {
 
-// An unwritable stderr leaves nobody to tell.
-void WriteToStderr(std::string_view line) {
-  while (!line.empty()) {
-    const ssize_t n = ::write(STDERR_FILENO, line.data(), line.size());
-    if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return;
-    line.remove_prefix(static_cast<std::size_t>(n));
+constexpr std::size_t kMaxBytes = 1024 * 1024;
+
+// The log that a dying process writes to.
+constinit Mutex current_mutex;
+constinit Log* current GUARDED_BY(current_mutex) = nullptr;
+
+class Formatter {
+ public:
+  void Apply(LogOptions options) {
+    auto shared = std::make_shared<const LogOptions>(std::move(options));
+    const MutexLock lock(mutex_);
+    options_.swap(shared);
   }
+
+  std::string Format(Level level, std::string_view message, std::span<const LogField> fields) {
+    std::shared_ptr<const LogOptions> options;
+    {
+      const MutexLock lock(mutex_);
+      options = options_;
+    }
+    const std::string time = Rfc3339Nano(SystemClock().Now().time_since_epoch().count());
+    return FormatLine(*options, time, level, message, fields);
+  }
+
+ private:
+  Mutex mutex_;
+  std::shared_ptr<const LogOptions> options_ GUARDED_BY(mutex_);
+};
+
+LineWriter::Notice NoticeOf(std::shared_ptr<Formatter> formatter) {
+  return [formatter = std::move(formatter)](std::size_t lines, std::string_view why) {
+    const std::string message = std::to_string(lines) + " log lines were dropped: stderr " + std::string(why);
+    return formatter->Format(Level::kError, message, {});
+  };
 }
 
 }  // namespace
 
 struct Log::Impl {
-  std::mutex mutex;  // guards `options`
-  std::shared_ptr<const LogOptions> options;
-  std::mutex output;  // keeps lines longer than a pipe takes at once whole
+  std::shared_ptr<Formatter> formatter = std::make_shared<Formatter>();
+  LineWriter writer{STDERR_FILENO, kMaxBytes, NoticeOf(formatter)};
 };
 
-Log::Log(LogOptions options) : level_(options.level), impl_(std::make_unique<Impl>()) { Apply(std::move(options)); }
-Log::~Log() = default;
+Log::Log(LogOptions options) : level_(options.level), impl_(std::make_unique<Impl>()) {
+  Apply(std::move(options));
+  const MutexLock lock(current_mutex);
+  current = this;
+}
+
+Log::~Log() {
+  const MutexLock lock(current_mutex);
+  if (current == this) current = nullptr;
+}
 
 void Log::Apply(LogOptions options) {
   level_.store(options.level, std::memory_order_relaxed);
-  auto shared = std::make_shared<const LogOptions>(std::move(options));
-  const std::lock_guard lock(impl_->mutex);
-  impl_->options.swap(shared);
+  impl_->formatter->Apply(std::move(options));
 }
 
 void Log::Write(Level level, std::string_view message, std::span<const LogField> fields) {
   if (!Enabled(level)) return;
-  std::shared_ptr<const LogOptions> options;
-  {
-    const std::lock_guard lock(impl_->mutex);
-    options = impl_->options;
+  const std::string line = impl_->formatter->Format(level, message, fields);
+  if (level == Level::kFatal) {
+    impl_->writer.WriteLast(line);
+  } else {
+    impl_->writer.Write(line);
   }
-  const std::string time = Rfc3339Nano(SystemClock().Now().time_since_epoch().count());
-  const std::string line = FormatLine(*options, time, level, message, fields);
-  const std::lock_guard lock(impl_->output);
-  WriteToStderr(line);
+}
+
+bool Log::Flush() { return impl_->writer.Flush(); }
+
+void Die(std::string_view why) {
+  {
+    const MutexLock lock(current_mutex);
+    if (current != nullptr) {
+      current->Write(Level::kFatal, why);
+      std::abort();
+    }
+  }
+  Log({Level::kInfo, "text", {}}).Write(Level::kFatal, why);
+  std::abort();
 }
 
 }  // namespace portcall::runtime

@@ -11,6 +11,8 @@
 
 namespace portcall::runtime {
 
+class LineWriter;
+
 enum class Level { kDebug, kInfo, kWarn, kError, kFatal };
 
 struct LogField {
@@ -24,16 +26,19 @@ struct LogOptions {
   std::vector<std::pair<std::string, std::string>> fields;  // on every line
 };
 
-// Lines for operators, on stderr, in the shape that Distribution's log has. Callable from any thread; a line is one
-// write. Nobody passes a secret: fields hold names, never header values.
+// Lines for operators, on stderr, in the shape that Distribution's log has. Callable from any thread, and never waits
+// for stderr: while nobody reads it a mebibyte of lines is kept, and what comes then is dropped and counted in a line
+// that follows. Only a fatal line waits until it is out, for a second at most, since the process ends after it. Nobody
+// passes a secret: fields hold names, never header values.
 class Log {
  public:
   explicit Log(LogOptions options);
-  ~Log();
+  ~Log();                          // writes what is kept; gives up after a second
   void Apply(LogOptions options);  // for reload
 
   bool Enabled(Level level) const { return level >= level_.load(std::memory_order_relaxed); }
   void Write(Level level, std::string_view message, std::span<const LogField> fields = {});
+  bool Flush();  // waits until all lines are out; false: they were not within a second
   void Debug(std::string_view m, std::initializer_list<LogField> f = {}) {
     Write(Level::kDebug, m, {f.begin(), f.size()});
   }
@@ -53,8 +58,11 @@ class Log {
   std::unique_ptr<Impl> impl_;
 };
 
-// Combined-format access lines on stdout: buffered, flushed every 100 ms or 32 KiB by a thread of its own, and at the
-// end. Callable from any thread; a full buffer (4 MiB, stdout not read) drops lines and says how many.
+// Ends the process after a bug: a fatal line in the log that there is, else on stderr, and abort.
+[[noreturn]] void Die(std::string_view why);
+
+// Combined-format access lines on stdout. Callable from any thread, and never waits: while nobody reads stdout 4 MiB
+// are kept, and what comes then is dropped and counted in a line that follows.
 class AccessLog {
  public:
   explicit AccessLog(bool enabled);
@@ -63,9 +71,8 @@ class AccessLog {
   void Write(std::string line);  // without the newline
 
  private:
-  struct Impl;
   bool enabled_;
-  std::unique_ptr<Impl> impl_;
+  std::unique_ptr<LineWriter> writer_;
 };
 
 }  // namespace portcall::runtime

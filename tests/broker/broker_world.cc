@@ -167,6 +167,7 @@ void World::Stop() {
   if (broker_) broker_->Stop(std::chrono::milliseconds(200));
   broker_.reset();
   loop_.reset();
+  log_.Flush();
 }
 
 void World::Append(const std::string& repository, int count, store::Action action) {

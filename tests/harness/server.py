@@ -45,10 +45,12 @@ class Server:
     """One data folder, one configuration file, and the process that runs now. Use it as a context manager."""
 
     def __init__(self, folder: Path, endpoints: list[Config] | None = None, changes: Config | None = None,
-                 program: str | Path | None = None, environment: dict[str, str] | None = None):
+                 program: str | Path | None = None, environment: dict[str, str] | None = None,
+                 stdout: int | None = None, stderr: int | None = None):
         self.folder = folder
         self.program = str(program or os.environ.get("PORTCALL_PROGRAM") or PORTCALL)
         self.environment = environment or {}
+        self.stdout, self.stderr = stdout, stderr  # descriptors; None: log_path
         self.port, self.debug_port = free_port(), free_port()
         self.root = folder / "data"
         self.log_path = folder / "server.log"
@@ -101,7 +103,8 @@ class Server:
         clean = {k: v for k, v in os.environ.items() if not k.startswith("REGISTRY_")}
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
-                [self.program, "serve", str(self.config_path)], stdin=subprocess.DEVNULL, stdout=log, stderr=log,
+                [self.program, "serve", str(self.config_path)], stdin=subprocess.DEVNULL,
+                stdout=log if self.stdout is None else self.stdout, stderr=log if self.stderr is None else self.stderr,
                 env=clean | self.environment | environment, cwd=self.folder)
         return self.process
 

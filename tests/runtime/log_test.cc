@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -74,14 +75,59 @@ TEST(LogTest, LevelsHaveLogrusNames) {
 
 TEST(LogTest, WritesEnabledLevelsToStderrAndFollowsApply) {
   ::testing::internal::CaptureStderr();
-  Log log({Level::kWarn, "text", {}});
-  log.Info("hidden");
-  log.Warn("shown", {{"k", "v"}});
-  log.Apply({Level::kDebug, "json", {}});
-  log.Debug("now");
+  {
+    Log log({Level::kWarn, "text", {}});
+    log.Info("hidden");
+    log.Warn("shown", {{"k", "v"}});
+    log.Apply({Level::kDebug, "json", {}});
+    log.Debug("now");
+  }
   const std::string lines = ::testing::internal::GetCapturedStderr();
   EXPECT_THAT(lines, Not(HasSubstr("hidden")));
   EXPECT_THAT(lines, MatchesRegex("time=\"20[0-9T:.-]+Z\" level=warning msg=shown k=v\n\\{\"level\":\"debug\",.*\n"));
+}
+
+TEST(LogTest, AFatalLineIsOutBeforeWriteReturns) {
+  ::testing::internal::CaptureStderr();
+  Log log({Level::kInfo, "text", {}});
+  log.Info("before");
+  log.Write(Level::kFatal, "the end");
+  EXPECT_THAT(::testing::internal::GetCapturedStderr(), MatchesRegex(".*msg=before\n.*level=fatal msg=\"the end\"\n"));
+}
+
+TEST(LogTest, WhatWasDroppedIsToldInTheShapeOfItsLines) {
+  int ends[2];
+  ASSERT_EQ(::pipe(ends), 0);
+  const int saved = ::dup(STDERR_FILENO);
+  ::dup2(ends[1], STDERR_FILENO);
+  ::close(ends[1]);
+  auto log = std::make_unique<Log>(LogOptions{Level::kInfo, "json", {}});
+  constexpr int kLines = 4'000;
+  for (int i = 0; i < kLines; ++i) log->Info(std::string(1000, 'x'));
+  std::string got;
+  std::jthread reader([&] {
+    char block[65536];
+    ssize_t n = 0;
+    while ((n = ::read(ends[0], block, sizeof block)) > 0) got.append(block, static_cast<std::size_t>(n));
+  });
+  log.reset();
+  ::dup2(saved, STDERR_FILENO);
+  ::close(saved);
+  reader.join();
+  ::close(ends[0]);
+  const auto whole = std::count(got.begin(), got.end(), '\n') - 1;
+  EXPECT_THAT(got, HasSubstr("\"level\":\"error\",\"msg\":\"" + std::to_string(kLines - whole) +
+                             " log lines were dropped: stderr was not read\""));
+}
+
+TEST(LogDeathTest, WhoDiesLeavesWhatWasLoggedAndWhy) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto die = [] {
+    Log log({Level::kInfo, "text", {}});
+    for (int i = 0; i < 100; ++i) log.Info("line " + std::to_string(i));
+    Die("a bug");
+  };
+  EXPECT_EXIT(die(), ::testing::KilledBySignal(SIGABRT), "line 99.*\n.*level=fatal msg=\"a bug\"");
 }
 
 TEST(AccessLogTest, EveryLineOfEveryThreadArrivesWholeAndInOrder) {

@@ -1,0 +1,102 @@
+"""Stdout and stderr that nobody reads: lines are lost, nothing else."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from harness import wait
+from harness.receiver import Receiver
+from harness.registry_client import expect
+from harness.server import Server, endpoint, merged
+
+Serve = Callable[..., Server]
+PROMPT = 5.0
+
+
+class Pipe:
+    """Full from the beginning, and read by nobody until `drain`."""
+
+    def __init__(self) -> None:
+        self.read_end, self.write_end = os.pipe()
+        os.set_blocking(self.write_end, False)
+        try:
+            while True:
+                os.write(self.write_end, b"." * 4096)
+        except BlockingIOError:
+            os.set_blocking(self.write_end, True)
+        self.got = bytearray()
+        self.thread = threading.Thread(target=self._read)
+
+    def _read(self) -> None:
+        while block := os.read(self.read_end, 65536):
+            self.got += block
+
+    def drain(self) -> None:
+        self.thread.start()
+
+    def text(self) -> str:
+        return bytes(self.got).decode(errors="replace")
+
+    def close(self) -> None:
+        os.close(self.write_end)
+        if self.thread.is_alive():
+            self.thread.join()
+        os.close(self.read_end)
+
+
+@pytest.fixture
+def pipe() -> Iterator[Pipe]:
+    made = Pipe()
+    yield made
+    made.close()
+
+
+@pytest.mark.parametrize("both", [False, True], ids=["stderr", "stdout and stderr"])
+def test_an_unread_log_holds_nothing_up(serve: Serve, receiver: Receiver, pipe: Pipe, both: bool) -> None:
+    changes = {"http": {"draintimeout": "1s"}}
+    server = serve([endpoint("main", receiver.url)], changes, stderr=pipe.write_end, stdout=pipe.write_end if both else None)
+    client = server.client(timeout=PROMPT)
+    for each in range(500):
+        expect(client.http.get("/v2/"), 200)
+    expect(client.push_blob("acme/app", b"data"), 201)
+    receiver.wait_for(1)
+
+    with Receiver() as other:
+        server.write_config(merged(server.config, {"notifications": {"endpoints": [
+            endpoint("main", receiver.url), endpoint("more", other.url)]}}))
+        assert server.process
+        server.process.send_signal(signal.SIGHUP)
+        wait.until(lambda: 'endpoint="more"' in server.metrics(), "the new endpoint is known", PROMPT)
+        assert server.stop(seconds=1 + PROMPT) == 0
+
+
+def test_a_fatal_end_is_prompt_though_the_log_is_unread(serve: Serve, tmp_path: Path, pipe: Pipe) -> None:
+    first = serve()
+    second = Server(tmp_path / "second", stderr=pipe.write_end)
+    second.write_config(merged(second.config, {"http": {"addr": first.address}}))
+    assert second.spawn().wait(PROMPT) == 1
+
+
+def test_lost_lines_are_counted_when_the_log_is_read_again(serve: Serve, pipe: Pipe) -> None:
+    server = serve(changes={"log": {"accesslog": {"disabled": True}}}, stderr=pipe.write_end)
+    client = server.client()
+    sent = 400
+    for each in range(sent):  # some 8 KiB a line, more than the log keeps
+        expect(client.http.get("/v2/", **{"User-Agent": f"number-{each} " + "x" * 8000}), 200)
+    pipe.drain()
+    told = wait.until(lambda: re.findall(r"(\d+) log lines were dropped: stderr was not read", pipe.text()), "the count")
+    expect(client.http.get("/v2/", **{"User-Agent": "after-all"}), 200)
+    wait.until(lambda: "after-all" in pipe.text(), "what comes later is there")
+    assert server.stop() == 0
+    wait.until(lambda: "msg=stopped" in pipe.text(), "the last line is there")
+    seen = [int(number) for number in re.findall(r"useragent=\"number-(\d+) x", pipe.text())]
+    assert seen == sorted(seen) and seen[:100] == list(range(100)), "the oldest are kept, in order"
+    assert len(told) == 1 and len(seen) + int(told[0]) == sent and int(told[0]) > 100
+    assert pipe.text().index("log lines were dropped") < pipe.text().index("after-all")
