@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -17,11 +18,22 @@ void RaiseOpenFiles() {
   setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+// The next files that are opened would take the place of standard descriptors that the caller closed, and the log would
+// be written into them.
+void OccupyStandardDescriptors() {
+  int fd = -1;
+  do {
+    fd = ::open("/dev/null", O_RDWR);
+  } while (fd >= 0 && fd < STDERR_FILENO);
+  if (fd > STDERR_FILENO) ::close(fd);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   // sendfile and writes to a closed peer must fail, not kill.
   std::signal(SIGPIPE, SIG_IGN);
+  OccupyStandardDescriptors();
   RaiseOpenFiles();
   try {
     return portcall::cli::Run(argc, argv, portcall::cli::ReadEnvironment(environ), std::cout, std::cerr);

@@ -1,4 +1,4 @@
-"""Stdout and stderr that nobody reads: lines are lost, nothing else."""
+"""Stdout and stderr that nobody reads, or that are not there: lines are lost, nothing else."""
 
 from __future__ import annotations
 
@@ -6,15 +6,17 @@ import os
 import re
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from harness import wait
+from harness.images import digest_of
 from harness.receiver import Receiver
 from harness.registry_client import expect
-from harness.server import Server, endpoint, merged
+from harness.server import PORTCALL, Server, endpoint, merged
 
 Serve = Callable[..., Server]
 PROMPT = 5.0
@@ -100,3 +102,22 @@ def test_lost_lines_are_counted_when_the_log_is_read_again(serve: Serve, pipe: P
     assert seen == sorted(seen) and seen[:100] == list(range(100)), "the oldest are kept, in order"
     assert len(told) == 1 and len(seen) + int(told[0]) == sent and int(told[0]) > 100
     assert pipe.text().index("log lines were dropped") < pipe.text().index("after-all")
+
+
+def test_without_stdout_and_stderr_the_log_goes_into_no_file(tmp_path: Path) -> None:
+    """A descriptor that is closed at the start would be given to the next file that is opened."""
+    program = tmp_path / "closed.sh"
+    program.write_text(f'#!/bin/sh\nexec "{PORTCALL}" "$@" >&- 2>&-\n')
+    program.chmod(0o755)
+    with Server(tmp_path / "server", program=program) as server:
+        client = server.client()
+        for each in range(20):
+            data = b"%d" % each * 1000
+            expect(client.push_blob("acme/app", data), 201)
+            assert expect(client.get_blob("acme/app", digest_of(data)), 200).body == data
+        time.sleep(0.1)  # the log's lines are out by then
+        assert server.process
+        opened = Path(f"/proc/{server.process.pid}/fd")
+        assert [os.readlink(opened / number) for number in "12"] == ["/dev/null"] * 2
+    strays = [path for path in server.root.rglob("*") if path.is_file() and b"level=" in path.read_bytes()]
+    assert not strays
