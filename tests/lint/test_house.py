@@ -20,6 +20,8 @@ BELOW = {
 INCLUDE = re.compile(r'^\s*#\s*include\s*[<"]([^">]+)[">]', re.MULTILINE)
 # Each of these stays behind a seam: no header of ours shows it to others.
 BEHIND_A_SEAM = ("nlohmann/", "yaml-cpp/", "sqlite3.h", "spdlog/", "prometheus/", "CLI/", "librdkafka/")
+# The compiler checks the use of runtime/mutex.h only.
+UNCHECKED_LOCK = re.compile(r"std::(\w*mutex|lock_guard|unique_lock|scoped_lock|shared_lock|condition_variable\w*)\b")
 LONGEST_FILE, LONGEST_HEADER = 400, 180
 FORBIDDEN = {
     "a machine's path": re.compile(r"/work/|/root/|/home/\w"),
@@ -60,6 +62,16 @@ def test_libraries_stay_behind_their_seam() -> None:
         for path in files(".h", folders=FLOORS)
         for included in INCLUDE.findall(path.read_text())
         if included.startswith(BEHIND_A_SEAM)
+    ]
+    assert not wrong
+
+
+def test_locks_are_those_that_the_compiler_checks() -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)} uses {found[0]}"
+        for path in files(".h", ".cc", folders=FLOORS)
+        if path != ROOT / "runtime/mutex.h"
+        for found in UNCHECKED_LOCK.finditer(path.read_text())
     ]
     assert not wrong
 
