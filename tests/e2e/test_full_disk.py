@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 from collections.abc import Callable, Iterator
@@ -30,12 +31,12 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(folder: Path, leave: int) -> Path:
-    """A file that leaves only so many bytes free."""
-    free = os.statvfs(folder)
-    size = free.f_bavail * free.f_frsize - leave
+    """A file that leaves only so many bytes free, though the server writes meanwhile."""
     ballast = folder / "ballast"
     with ballast.open("wb") as out:
-        os.posix_fallocate(out.fileno(), 0, size)
+        while (room := os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize - leave) > 0:
+            with contextlib.suppress(OSError):  # somebody took of it between the two calls: look again
+                os.posix_fallocate(out.fileno(), ballast.stat().st_size, room)
     return ballast
 
 
