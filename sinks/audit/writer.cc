@@ -174,19 +174,20 @@ void Writer::Publish(std::string note) {
 }
 
 void Writer::TidyUp(std::uint64_t segment) {
-  const bool nothing_new = segment == tidied_ && options_.tidy.keep.count() == 0;
-  if (tidying_ || nothing_new) return;
+  if (tidying_ || (segment == tidied_ && (oldest_.empty() || !options_.tidy.IsOld(oldest_)))) return;
   tidying_ = true;
   asio::post(pool_, [self = shared_from_this(), segment]() mutable {
+    std::string oldest;
     try {
-      Tidy(self->options_.tidy, segment, *self->options_.key, self->logger_);
+      oldest = Tidy(self->options_.tidy, segment, *self->options_.key, self->logger_);
     } catch (const std::exception& e) {
       self->logger_.Error("audit log: cannot be tidied", {{"error", e.what()}});
     }
     const Executor executor = self->executor_;
-    asio::post(executor, [self = std::move(self), segment] {
+    asio::post(executor, [self = std::move(self), segment, oldest = std::move(oldest)]() mutable {
       self->tidying_ = false;
       self->tidied_ = segment;
+      self->oldest_ = std::move(oldest);
       if (self->closed_) self->End();
     });
   });

@@ -82,6 +82,7 @@ class Writer : public std::enable_shared_from_this<Writer> {
   bool busy_ = false, due_ = false, late_ = false, tidying_ = false, closed_ = false, ended_ = false;
   Resume<bool> closing_;
   std::uint64_t tidied_ = 0;  // the segment that was active when closed ones were last looked at
+  std::string oldest_;        // of those, as Tidy said
   std::string trouble_;
   Timer tick_, deadline_;
 };

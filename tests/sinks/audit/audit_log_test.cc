@@ -246,13 +246,7 @@ TEST_F(AuditLogTest, RetentionRemovesOldSegmentsAndGoesOn) {
   Fill(1, 50);
   const auto segments = Segments();
   const Segment& last = segments.back();
-  // As old as the test needs them to be.
-  const auto old = std::filesystem::file_time_type::clock::now() - 48h;
-  std::filesystem::last_write_time(segments[0].file, old);
-  std::filesystem::last_write_time(segments[1].file, old);
-  Housekeeping task{.folder = folder()};
-  task.keep = 24h;
-  Tidy(task, last.first, *key_, log_);
+  Tidy(KeepFrom(segments[2].first), last.first, *key_, log_);
   EXPECT_EQ(Segments().front().first, segments[2].first);
   EXPECT_EQ(LoadRetained(folder(), key_->verifier())->size(), segments[2].first);
   std::filesystem::remove(folder() / kState);
@@ -270,11 +264,31 @@ TEST_F(AuditLogTest, RetentionKeepsWhatWasTamperedWith) {
   std::string text = ReadText(segments[0].file);
   text.replace(text.find("alice"), 5, "mally");
   WriteText(segments[0].file, text);
-  std::filesystem::last_write_time(segments[0].file, std::filesystem::file_time_type::clock::now() - 48h);
-  Housekeeping task{.folder = folder()};
-  task.keep = 24h;
-  Tidy(task, segments.back().first, *key_, log_);
+  Tidy(KeepFrom(segments[2].first), segments.back().first, *key_, log_);
   EXPECT_EQ(Segments().front().first, 0U);
+}
+
+TEST_F(AuditLogTest, ASegmentIsAsOldAsItsLastRecordWhateverItsFileSays) {
+  options_.rotate_bytes = 4'000;
+  Fill(1, 50);
+  const auto segments = Segments();
+  ASSERT_GE(segments.size(), 4U);
+  for (const Segment& segment : segments) {
+    std::filesystem::last_write_time(segment.file, std::filesystem::file_time_type::clock::now() - 50'000h);
+  }
+  // The second segment's last record has just not become old.
+  Housekeeping task = KeepFrom(segments[2].first);
+  clock_.Advance(-1ns);
+  const std::string oldest = Tidy(task, segments.back().first, *key_, log_);
+  EXPECT_EQ(Segments().front().first, segments[1].first);
+  EXPECT_FALSE(task.IsOld(oldest));
+  clock_.Advance(1ns);
+  EXPECT_TRUE(task.IsOld(oldest));
+  for (const Segment& segment : Segments()) {
+    std::filesystem::last_write_time(segment.file, std::filesystem::file_time_type::clock::now());
+  }
+  Tidy(task, segments.back().first, *key_, log_);
+  EXPECT_EQ(Segments().front().first, segments[2].first);
 }
 
 TEST_F(AuditLogTest, AWriteThatDoesNotFitLeavesNothingBehind) {

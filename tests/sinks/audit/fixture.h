@@ -11,6 +11,7 @@
 
 #include "runtime/bytes.h"
 #include "sinks/audit/audit_log.h"
+#include "sinks/audit/housekeeping.h"
 #include "sinks/audit/segments.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temp_dir.h"
@@ -90,6 +91,12 @@ class AuditFolder : public ::testing::Test {
       ASSERT_TRUE(ticked) << ticked.error().detail;
     }
     ASSERT_TRUE(log->End());
+  }
+  // Lets a day have passed since the records before this one, and not since itself.
+  Housekeeping KeepFrom(std::uint64_t n) {
+    const auto recorded = runtime::WallTime(runtime::Nanos(MakeEvent(static_cast<std::int64_t>(n))->recorded_at));
+    clock_.SetWall(recorded + std::chrono::hours(24) + runtime::Nanos(1));
+    return {.folder = folder(), .keep = std::chrono::hours(24), .clock = &clock_};
   }
   std::vector<Segment> Segments() const {
     auto segments = ListSegments(folder());

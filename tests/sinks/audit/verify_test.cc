@@ -365,12 +365,7 @@ TEST_F(VerifySegmentsTest, FindsAShortenedCompressedSegment) {
 }
 
 TEST_F(VerifySegmentsTest, KnowsWhereTheChainBeginsAfterRetention) {
-  const auto old = std::filesystem::file_time_type::clock::now() - 48h;
-  std::filesystem::last_write_time(segments_[0].file, old);
-  std::filesystem::last_write_time(segments_[1].file, old);
-  Housekeeping task{.folder = folder()};
-  task.keep = 24h;
-  Tidy(task, segments_.back().first, *key_, log_);
+  Tidy(KeepFrom(segments_[2].first), segments_.back().first, *key_, log_);
   const VerifyReport report = Check();
   EXPECT_EQ(First(report), "");
   EXPECT_EQ(report.first, segments_[2].first);
