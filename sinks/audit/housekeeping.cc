@@ -35,6 +35,7 @@ class Retirement {
         Result<Position> end = EndOf(segments[i], next, *start);
         if (!end) return end.error();
         if (!task_.IsOld(end->recorded)) return end->recorded;
+        if (auto agreed = CompareRoot(*end); !agreed) return agreed.error();
         // The segment goes only after its end is remembered as the chain's beginning.
         if (auto saved = SaveRetained(task_.folder, *end, key_); !saved) return saved.error();
         start = std::move(*end);
@@ -67,10 +68,34 @@ class Retirement {
     return end;
   }
 
+  // A rotation makes a checkpoint of all that came before.
+  Result<void> CompareRoot(const Position& end) {
+    const std::filesystem::path file = task_.folder / kCheckpoints;
+    if (notes_.empty()) {
+      Result<std::string> text = runtime::ReadWhole(file);
+      if (!text) return text.error();
+      notes_ = std::move(*text);
+    }
+    const std::string before = "records before " + std::to_string(end.size());
+    std::size_t from = 0;
+    while (const std::optional<NoteSpan> span = NextNote(notes_, from)) {
+      from = span->end;
+      const std::string_view note = std::string_view(notes_).substr(span->begin, span->end - span->begin);
+      const auto claimed = Checkpoint::Parse(note);
+      if (!claimed || claimed->size != end.size()) continue;
+      const auto text = key_.verifier().Open(note);
+      const auto checkpoint = text ? Checkpoint::Parse(*text) : std::nullopt;
+      if (checkpoint && checkpoint->root == end.tree.Root(hashing_)) return {};
+      return Error(Errc::kInvalid, before + " are not what their checkpoint covers");
+    }
+    return Error(Errc::kInvalid, file.string() + ": the checkpoint of the " + before + " is missing");
+  }
+
   const Housekeeping& task_;
   const SigningKey& key_;
   runtime::Log& log_;
   Hashing hashing_;
+  std::string notes_;  // all checkpoints, once they are needed
 };
 
 }  // namespace

@@ -24,8 +24,8 @@ struct Housekeeping {
 };
 
 // Does what is due to the segments before `active`; blocks. A segment is as old as its last record says, which its
-// hash covers. What is removed is read before, and stays where it is not the chain that was written, so that retention
-// destroys no evidence. The folder is locked by the caller's process.
+// hash covers. What is removed is read before, and stays where it is not what the checkpoint at its end covers, so
+// that retention destroys no evidence. The folder is locked by the caller's process.
 // When the oldest closed segment's last record was recorded: the next removal is due once that is old. Empty: there is
 // none, or it may not be removed.
 std::string Tidy(const Housekeeping& task, std::uint64_t active, const SigningKey& key, runtime::Log& log);

@@ -262,8 +262,37 @@ TEST_F(AuditLogTest, RetentionKeepsWhatWasTamperedWith) {
   Fill(1, 50);
   const auto segments = Segments();
   std::string text = ReadText(segments[0].file);
-  text.replace(text.find("alice"), 5, "mally");
+  Edit(text, "alice", "mally");
   WriteText(segments[0].file, text);
+  Tidy(KeepFrom(segments[2].first), segments.back().first, *key_, log_);
+  EXPECT_EQ(Segments().front().first, 0U);
+}
+
+// Edits the first segment and makes the whole chain follow, as somebody could who stopped the server.
+TEST_F(AuditLogTest, RetentionKeepsWhatAnotherChainWasMadeOf) {
+  options_.rotate_bytes = 4'000;
+  Fill(1, 50);
+  const auto segments = Segments();
+  auto lines = AllLines();
+  Edit(lines[2], "bob", "eve");
+  Rechain(lines, 3);
+  for (std::size_t i = 0; i < segments.size(); ++i) {
+    const std::uint64_t end = i + 1 < segments.size() ? segments[i + 1].first : lines.size();
+    SaveLines(segments[i].file, {lines.begin() + static_cast<std::ptrdiff_t>(segments[i].first),
+                                 lines.begin() + static_cast<std::ptrdiff_t>(end)});
+  }
+  Tidy(KeepFrom(segments[2].first), segments.back().first, *key_, log_);
+  EXPECT_EQ(Segments().front().first, 0U);
+  EXPECT_FALSE(std::filesystem::exists(folder() / kRetained));
+}
+
+TEST_F(AuditLogTest, RetentionKeepsWhatNoCheckpointCovers) {
+  options_.rotate_bytes = 4'000;
+  Fill(1, 50);
+  const auto segments = Segments();
+  auto notes = NoteTexts();
+  std::erase_if(notes, [&](const auto& note) { return Checkpoint::Parse(note)->size == segments[1].first; });
+  SaveNotes(notes);
   Tidy(KeepFrom(segments[2].first), segments.back().first, *key_, log_);
   EXPECT_EQ(Segments().front().first, 0U);
 }

@@ -98,6 +98,38 @@ class AuditFolder : public ::testing::Test {
     clock_.SetWall(recorded + std::chrono::hours(24) + runtime::Nanos(1));
     return {.folder = folder(), .keep = std::chrono::hours(24), .clock = &clock_};
   }
+  static void SaveLines(const std::filesystem::path& file, const std::vector<std::string>& lines) {
+    std::string text;
+    for (const std::string& line : lines) text.append(line).append("\n");
+    WriteText(file, text);
+  }
+  // What somebody with write access would do who knows how the chain is made. The first line is the log's first.
+  static void Rechain(std::vector<std::string>& lines, std::size_t from) {
+    for (std::size_t i = std::max<std::size_t>(from, 1); i < lines.size(); ++i) {
+      const Link link = *LinkOf(lines[i]);
+      const std::string prev = HexOf(Hashing().Leaf(lines[i - 1]));
+      const std::string rest = lines[i].substr(link.prev_at + 64);
+      lines[i] = "{\"n\":" + std::to_string(i) + ",\"prev\":\"" + prev + rest;
+    }
+  }
+  static void Edit(std::string& line, const std::string& from, const std::string& to) {
+    line.replace(line.find(from), from.size(), to);
+  }
+  std::vector<std::string> NoteTexts() const {
+    const std::string text = ReadText(folder() / kCheckpoints);
+    std::vector<std::string> notes;
+    std::size_t from = 0;
+    while (const auto span = NextNote(text, from)) {
+      notes.push_back(text.substr(span->begin, span->end - span->begin));
+      from = span->end;
+    }
+    return notes;
+  }
+  void SaveNotes(const std::vector<std::string>& notes) {
+    std::string text;
+    for (const std::string& note : notes) text += (text.empty() ? "" : "\n") + note;
+    WriteText(folder() / kCheckpoints, text);
+  }
   std::vector<Segment> Segments() const {
     auto segments = ListSegments(folder());
     if (!segments) throw std::runtime_error(segments.error().detail);

@@ -23,39 +23,7 @@ class VerifyTest : public AuditFolder {
 
   std::filesystem::path File() const { return folder() / SegmentName(0); }
   std::filesystem::path Notes() const { return folder() / kCheckpoints; }
-  void Save(const std::vector<std::string>& lines) { Save(File(), lines); }
-  static void Save(const std::filesystem::path& file, const std::vector<std::string>& lines) {
-    std::string text;
-    for (const std::string& line : lines) text.append(line).append("\n");
-    WriteText(file, text);
-  }
-  // What somebody with write access would do who knows how the chain is made.
-  static void Rechain(std::vector<std::string>& lines, std::size_t from) {
-    for (std::size_t i = std::max<std::size_t>(from, 1); i < lines.size(); ++i) {
-      const Link link = *LinkOf(lines[i]);
-      const std::string prev = HexOf(Hashing().Leaf(lines[i - 1]));
-      const std::string rest = lines[i].substr(link.prev_at + 64);
-      lines[i] = "{\"n\":" + std::to_string(i) + ",\"prev\":\"" + prev + rest;
-    }
-  }
-  static void Edit(std::string& line, const std::string& from, const std::string& to) {
-    line.replace(line.find(from), from.size(), to);
-  }
-  std::vector<std::string> NoteTexts() const {
-    const std::string text = ReadText(Notes());
-    std::vector<std::string> notes;
-    std::size_t from = 0;
-    while (const auto span = NextNote(text, from)) {
-      notes.push_back(text.substr(span->begin, span->end - span->begin));
-      from = span->end;
-    }
-    return notes;
-  }
-  void SaveNotes(const std::vector<std::string>& notes) {
-    std::string text;
-    for (const std::string& note : notes) text += (text.empty() ? "" : "\n") + note;
-    WriteText(Notes(), text);
-  }
+  void Save(const std::vector<std::string>& lines) { SaveLines(File(), lines); }
   // A file outside of the folder with the checkpoint that covers so many records.
   std::filesystem::path Anchor(std::uint64_t size) {
     for (const std::string& note : NoteTexts()) {
@@ -336,7 +304,7 @@ TEST_F(VerifySegmentsTest, FindsTheNewestSegmentDeleted) {
 TEST_F(VerifySegmentsTest, FindsATruncatedSegmentInTheMiddle) {
   auto lines = Lines(segments_[2].file);
   lines.pop_back();
-  Save(segments_[2].file, lines);
+  SaveLines(segments_[2].file, lines);
   EXPECT_THAT(First(Check()), HasSubstr(segments_[3].file.string()));
 }
 
