@@ -37,12 +37,13 @@ Result<void> AuditLog::Begin(runtime::Fd lock) {
   if (!recovered) return recovered.error();
   lock_ = std::move(lock);
   position_ = std::move(recovered->position);
+  marked_ = std::move(recovered->marked);
+  begun_ = recovered->begun.empty() ? TimeOf(options_.clock->Now().time_since_epoch().count()) : recovered->begun;
   checkpointed_ = recovered->checkpointed;
   checkpoints_bytes_ = recovered->checkpoints_bytes;
   news_ = position_.size() - checkpointed_;
   // It was made as the last thing before an end, clean or not, and may not have gone out.
   if (!recovered->last_note.empty()) notes_.push_back(std::move(recovered->last_note));
-  if (position_.begun == 0) position_.begun = options_.clock->Now().time_since_epoch().count();
   const std::string verifier = key_->verifier().Text() + '\n';
   const std::filesystem::path beside = options_.folder / kPublicKey;
   if (const Result<std::string> old = runtime::ReadWhole(beside); !old || *old != verifier) {
@@ -144,8 +145,8 @@ Result<void> AuditLog::Write(std::string_view bytes) {
 
 bool AuditLog::RotationDue() const {
   if (position_.offset == 0) return false;
-  const auto age = options_.clock->Now().time_since_epoch() - std::chrono::nanoseconds(position_.begun);
-  return position_.offset >= options_.rotate_bytes || age >= options_.rotate_interval;
+  const auto latest = options_.clock->Now().time_since_epoch() - options_.rotate_interval;
+  return position_.offset >= options_.rotate_bytes || begun_ <= TimeOf(latest.count());
 }
 
 bool AuditLog::CheckpointDue() const {
@@ -167,20 +168,13 @@ Result<void> AuditLog::Rotate() {
   Position old = position_;
   position_.segment = position_.size();
   position_.offset = 0;
-  position_.begun = options_.clock->Now().time_since_epoch().count();
   if (auto opened = OpenSegment(); !opened) {
     position_ = std::move(old);
     return opened;
   }
-  KeepState();
+  marked_ = position_;
+  begun_ = TimeOf(options_.clock->Now().time_since_epoch().count());
   return {};
-}
-
-// Only spares the next start some reading, so that failing at it is no more than a word.
-void AuditLog::KeepState() {
-  if (auto saved = SaveState(options_.folder, position_); !saved) {
-    log_.Warn("audit log: its state was not saved; the next start reads more", {{"error", saved.error().detail}});
-  }
 }
 
 Result<void> AuditLog::MakeCheckpoint() {
@@ -192,7 +186,11 @@ Result<void> AuditLog::MakeCheckpoint() {
   news_ = 0;
   notes_.push_back(std::move(note));
   runtime::Failpoint("audit_after_checkpoint");
-  KeepState();
+  // The next start reads what this checkpoint added. Failing at it costs time alone.
+  if (auto saved = SaveState(options_.folder, marked_); !saved) {
+    log_.Warn("audit log: its state was not saved; the next start reads more", {{"error", saved.error().detail}});
+  }
+  marked_ = position_;
   return TrimCheckpoints();
 }
 

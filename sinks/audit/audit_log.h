@@ -61,7 +61,6 @@ class AuditLog {
   Result<void> Write(std::string_view bytes);
   Result<void> OpenSegment();
   Result<void> Rotate();
-  void KeepState();
   Result<void> MakeCheckpoint();
   Result<void> AppendNote(const std::string& note);
   Result<void> TrimCheckpoints();
@@ -73,8 +72,9 @@ class AuditLog {
   std::shared_ptr<const SigningKey> key_;
   runtime::Log& log_;
   Hashing hashing_;
-  runtime::Fd lock_, file_;  // file_ is closed while its end is not known
-  Position position_;
+  runtime::Fd lock_, file_;         // file_ is closed while its end is not known
+  Position position_, marked_;      // now, and at the last checkpoint
+  std::string begun_;               // the segment that is written, as `recorded` is
   std::uint64_t checkpointed_ = 0;  // size of the last checkpoint
   std::uint64_t checkpoints_bytes_ = 0;
   std::uint64_t trimmed_ = 0;  // no checkpoint of a smaller size is kept

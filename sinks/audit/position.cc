@@ -54,8 +54,7 @@ bool Position::Holds(std::int64_t event_seq, std::string_view event_recorded) co
 std::string EncodePosition(const Position& position) {
   std::string text = "size " + std::to_string(position.size()) + "\nprev " + HexOf(position.prev) + "\nseq " +
                      std::to_string(position.seq) + "\nrecorded " + position.recorded + "\nsegment " +
-                     std::to_string(position.segment) + "\noffset " + std::to_string(position.offset) + "\nbegun " +
-                     std::to_string(position.begun) + '\n';
+                     std::to_string(position.segment) + "\noffset " + std::to_string(position.offset) + '\n';
   for (const Hash& root : position.tree.roots()) text += "root " + HexOf(root) + '\n';
   return text;
 }
@@ -69,10 +68,11 @@ std::optional<Position> DecodePosition(std::string_view text) {
   const auto recorded = TakeValue(text, "recorded");
   if (!recorded) return std::nullopt;
   position.recorded = *recorded;
-  if (!TakeNumber(text, "segment", position.segment) || !TakeNumber(text, "offset", position.offset) ||
-      !TakeNumber(text, "begun", position.begun)) {
+  if (!TakeNumber(text, "segment", position.segment) || !TakeNumber(text, "offset", position.offset)) {
     return std::nullopt;
   }
+  std::int64_t begun = 0;
+  (void)TakeNumber(text, "begun", begun);  // what older programs wrote
   std::vector<Hash> roots;
   while (!text.empty()) {
     const auto root = TakeValue(text, "root");

@@ -21,7 +21,6 @@ struct Position {
   std::string recorded;
   std::uint64_t segment = 0;  // n of the first record of the segment it lies in
   std::uint64_t offset = 0;   // in that segment
-  std::int64_t begun = 0;     // wall clock, ns: when that segment was begun
 
   std::uint64_t size() const { return tree.size(); }
   // Takes in a line; false: it is no record, or does not follow the one before.
@@ -34,8 +33,8 @@ struct Position {
 std::string EncodePosition(const Position& position);
 std::optional<Position> DecodePosition(std::string_view text);
 
-// What is remembered beside the records so that a start needs to read only the last of them. Lost or damaged state
-// costs time alone, so it bears a checksum and no signature.
+// Where a start begins to read, so that it needs to read only the last records. Nothing of it is believed until the
+// records behind it have led to a signed root, so that losing or forging it costs time alone; it bears a checksum.
 Result<void> SaveState(const std::filesystem::path& folder, const Position& position);
 std::optional<Position> LoadState(const std::filesystem::path& folder);
 

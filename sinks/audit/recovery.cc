@@ -65,11 +65,12 @@ class Reader {
     if (!segments) return segments.error();
     segments_ = std::move(*segments);
     const std::optional<Position> state = LoadState(folder_);
-    if (state && state->size() > checkpoint_.size) {
+    if (state && state->size() > checkpoint_.size && Fits(*state)) {
       return Damage("the audit log's checkpoints of " + std::to_string(state->size()) + " records are gone");
     }
-    // State that leads to a contradiction is worth nothing; the records themselves decide.
-    if (state && Fits(*state)) {
+    // At least the last record that the checkpoint covers is read, so that all that is gone on from is signed. State
+    // that leads to a contradiction is worth nothing; the records themselves decide.
+    if (state && state->size() < checkpoint_.size && Fits(*state)) {
       if (Result<Recovered> recovered = From(*state)) return recovered;
     }
     Result<Position> start = LoadRetained(folder_, key_);
@@ -101,21 +102,17 @@ class Reader {
     return {};
   }
 
-  // The state's segment is there as the state knows it; or it was about to be made.
+  // The state's segment is there as the state knows it.
   bool Fits(const Position& state) const {
     const auto found = std::ranges::find(segments_, state.segment, &Segment::first);
-    if (found == segments_.end()) {
-      const bool last = segments_.empty() || segments_.back().first < state.segment;
-      return state.offset == 0 && last && state.segment == state.size() && state.size() > 0;
-    }
-    if (found->compressed) return false;
+    if (found == segments_.end() || found->compressed) return false;
     if (state.offset == 0) return state.segment == state.size();
     const Result<Hash> hash = HashOfLineBefore(found->file, state.offset);
     return hash && *hash == state.prev;
   }
 
   Result<Recovered> From(const Position& start) {
-    position_ = start;
+    position_ = recovered_.marked = start;
     if (position_.size() > checkpoint_.size) {
       return Damage("the audit log's checkpoints are missing since record " + std::to_string(checkpoint_.size));
     }
@@ -131,7 +128,16 @@ class Reader {
                     ": it was truncated, or restored from a copy");
     }
     recovered_.position = position_;
+    if (recovered_.resumed) recovered_.begun = FirstRecorded(segments_.back());
     return recovered_;
+  }
+
+  static std::string FirstRecorded(const Segment& segment) {
+    Result<LineReader> lines = LineReader::Open(segment);
+    std::string_view line;
+    if (!lines || lines->Next(line) != LineReader::Got::kLine) return {};
+    const std::optional<Link> link = LinkOf(line);
+    return link ? std::string(link->recorded) : std::string();
   }
 
   Result<void> Read(const Segment& segment, bool last) {
@@ -189,7 +195,10 @@ class Reader {
 
   Result<void> CompareRoot() {
     if (position_.size() != checkpoint_.size || checkpoint_.size == 0) return {};
-    if (position_.tree.Root(hashing_) == checkpoint_.root) return {};
+    if (position_.tree.Root(hashing_) == checkpoint_.root) {
+      recovered_.marked = position_;
+      return {};
+    }
     return Damage("the audit log's records are not those that its last checkpoint covers");
   }
 

@@ -14,6 +14,8 @@ namespace portcall::sinks::audit {
 // Where an audit log goes on.
 struct Recovered {
   Position position;
+  Position marked;                      // at the last checkpoint; the chain's beginning where there is none
+  std::string begun;                    // when the first record of the last segment was recorded; empty: there is none
   std::uint64_t checkpointed = 0;       // size of the last checkpoint, 0: none
   std::uint64_t checkpoints_bytes = 0;  // of the file, without a note that was being written
   std::string last_note;                // of that checkpoint

@@ -60,6 +60,68 @@ TEST_F(AuditLogTest, DoesNotBelieveDamagedState) {
   EXPECT_EQ(Seqs(), Range(1, 30));
 }
 
+// Whoever can write there can make the checksum too.
+TEST_F(AuditLogTest, DoesNotBelieveForgedState) {
+  Fill(1, 23);
+  Position state = *LoadState(folder());
+  state.seq = INT64_MAX;
+  state.recorded = "9999-12-31T23:59:59.999999999Z";
+  ASSERT_TRUE(SaveState(folder(), state));
+  Fill(24, 30);
+  EXPECT_EQ(Seqs(), Range(1, 30));
+}
+
+// As above, with all that can be had without the key: the position of the last checkpoint.
+TEST_F(AuditLogTest, DoesNotBelieveForgedStateAtTheCheckpoint) {
+  Fill(1, 23);
+  Position state;
+  Hashing hashing;
+  for (const std::string& line : Lines(First())) ASSERT_TRUE(state.Follow(hashing, line));
+  state.offset = std::filesystem::file_size(First());
+  state.seq = INT64_MAX;
+  state.recorded = "9999-12-31T23:59:59.999999999Z";
+  ASSERT_TRUE(SaveState(folder(), state));
+  Fill(24, 30);
+  EXPECT_EQ(Seqs(), Range(1, 30));
+}
+
+// The last record is edited, and a state with the true tree vouches for it.
+TEST_F(AuditLogTest, DoesNotGoOnFromAForgedRecord) {
+  Fill(1, 22);
+  Position state;
+  Hashing hashing;
+  auto lines = Lines(First());
+  for (const std::string& line : lines) ASSERT_TRUE(state.Follow(hashing, line));
+  Edit(lines.back(), "\"seq\":22", "\"seq\":99");
+  SaveLines(First(), lines);
+  state.prev = hashing.Leaf(lines.back());
+  state.offset = std::filesystem::file_size(First());
+  ASSERT_TRUE(SaveState(folder(), state));
+  const auto opened = TryOpen();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Errc::kInvalid);
+}
+
+TEST_F(AuditLogTest, AForgedStateBeyondTheCheckpointsIsNoReasonToStop) {
+  Fill(1, 23);
+  Position state = *LoadState(folder());
+  std::vector<Hash> roots{Hash{}};
+  ASSERT_TRUE(Tree::Restore(1u << 20, std::move(roots), state.tree));
+  state.prev = Hash{};
+  ASSERT_TRUE(SaveState(folder(), state));
+  Fill(24, 30);
+  EXPECT_EQ(Seqs(), Range(1, 30));
+}
+
+TEST_F(AuditLogTest, AStartReadsOnlyWhatTheLastCheckpointAdded) {
+  Fill(1, 23);
+  ASSERT_EQ(LoadState(folder())->size(), 20U);
+  auto lines = Lines(First());
+  Edit(lines[2], "bob", "eve");
+  SaveLines(First(), lines);
+  EXPECT_TRUE(TryOpen()) << "it read all again";
+}
+
 TEST_F(AuditLogTest, SkipsWhatItHolds) {
   Fill(1, 20);
   auto log = Open();

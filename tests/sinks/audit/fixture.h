@@ -67,6 +67,7 @@ class AuditFolder : public ::testing::Test {
     options_.checkpoint_records = 10;
     options_.checkpoint_interval = std::chrono::hours(1);
     options_.clock = &clock_;
+    clock_.SetWall(RecordedAt(0));
   }
 
   std::filesystem::path folder() const { return dir_.path(); }
@@ -92,10 +93,12 @@ class AuditFolder : public ::testing::Test {
     }
     ASSERT_TRUE(log->End());
   }
+  static runtime::WallTime RecordedAt(std::uint64_t seq) {
+    return runtime::WallTime(runtime::Nanos(MakeEvent(static_cast<std::int64_t>(seq))->recorded_at));
+  }
   // Lets a day have passed since the records before this one, and not since itself.
   Housekeeping KeepFrom(std::uint64_t n) {
-    const auto recorded = runtime::WallTime(runtime::Nanos(MakeEvent(static_cast<std::int64_t>(n))->recorded_at));
-    clock_.SetWall(recorded + std::chrono::hours(24) + runtime::Nanos(1));
+    clock_.SetWall(RecordedAt(n) + std::chrono::hours(24) + runtime::Nanos(1));
     return {.folder = folder(), .keep = std::chrono::hours(24), .clock = &clock_};
   }
   static void SaveLines(const std::filesystem::path& file, const std::vector<std::string>& lines) {
