@@ -47,6 +47,7 @@ void EndpointCore::JudgeSuccess(const Attempt& attempt, const Outcome& outcome, 
   rejected_in_a_row_ = 0;
   opened_by_rejections_ = false;
   ledger_.Delivered(*attempt.event, now.wall, outcome.status, outcome.latency.count() / 1'000);
+  if (!outcome.receipt.empty()) ledger_.Received(outcome.receipt);
   const Ticks opened = breaker_.since();
   const bool reopened = breaker_.Succeeded() == Breaker::Change::kClosed;
   if (reopened) {

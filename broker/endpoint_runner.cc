@@ -32,6 +32,7 @@ EndpointRunner::EndpointRunner(const Surroundings& around, Opened opened, std::u
       oldest_for_(opened.oldest_recorded == 0 ? -1 : core_.scan()),
       oldest_recorded_(opened.oldest_recorded),
       was_failing_(opened.was_failing) {
+  sink_->Open(cursor_.receipt);
   if (!core_.paused().empty()) TellStillPaused();
   if (recounting_) runtime::Spawn(around_.executor, tasks_, Recount());
 }

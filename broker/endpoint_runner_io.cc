@@ -148,6 +148,7 @@ Task<bool> EndpointRunner::WriteOnce(const store::Settlement& settlement) {
   cursor.through = settlement.through;
   cursor.matched = settlement.matched;
   cursor.settled = settlement.settled;
+  if (!settlement.receipt.empty()) cursor.receipt = settlement.receipt;
   const bool counted_anew = fingerprint_due_;
   if (counted_anew) cursor.fingerprint = core_.filter().fingerprint();
   auto job = [&settlement, &cursor, counted_anew](store::Tx& tx) -> Result<bool> {

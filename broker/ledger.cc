@@ -33,6 +33,7 @@ Ticks Ledger::due() const {
 void Ledger::Take(store::Settlement& settlement, std::int64_t kept) {
   settlement.dead = std::exchange(dead_, {});
   settlement.attempts = std::exchange(failures_, {});
+  settlement.receipt = std::exchange(receipt_, {});
   if (successes_.seq != 0) {
     successes_.latency_us = latency_sum_us_ / std::max(1, successes_.events);
     settlement.attempts.push_back(std::exchange(successes_, {}));

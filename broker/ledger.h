@@ -19,6 +19,7 @@ inline constexpr std::int64_t kMaxExposed = 1'024;     // settled, but not yet o
 class Ledger {
  public:
   void Delivered(const store::Event& event, std::int64_t at, int status, std::int64_t latency_us);
+  void Received(const std::string& receipt) { receipt_ = receipt; }  // later ones stand for those before
   void Failed(store::AttemptRow row);  // beyond 1,024 rows a settlement, further ones are not recorded
   void Died(store::DeadLetter dead) { dead_.push_back(std::move(dead)); }
   void Settled(Ticks now) {
@@ -49,6 +50,7 @@ class Ledger {
   std::vector<store::DeadLetter> dead_;
   std::vector<store::AttemptRow> failures_;
   store::AttemptRow successes_;  // one row stands for all
+  std::string receipt_;
   std::int64_t latency_sum_us_ = 0;
   Ticks touched_ = 0, quiet_ = 0;
   std::int64_t fresh_ = 0, kept_ = 0, kept_after_ = 0;

@@ -56,7 +56,10 @@ Result<std::vector<Opened>> Assign(store::Store& store, const config::Config& co
       store::Cursor& fresh = opened.cursor;
       fresh.from = fresh.through = fresh.settled_through = *from;
       fresh.fingerprint = Filter(entry).fingerprint();
-      if (std::ranges::find(stored.cursors, entry.name, &store::Cursor::endpoint) != stored.cursors.end()) {
+      const auto removed =
+          std::ranges::find(stored.cursors.rbegin(), stored.cursors.rend(), entry.name, &store::Cursor::endpoint);
+      if (removed != stored.cursors.rend()) {
+        fresh.receipt = removed->receipt;  // its destination is where it was
         returned.push_back(entry.name);
       }
     }

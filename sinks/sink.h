@@ -29,6 +29,9 @@ struct Outcome {
   std::string status_text;  // "200 OK", for the metric; empty: no answer
   std::string error;        // one line, no secrets; empty when delivered
   std::string answer;       // capped body of a refusal, for the dead letter
+  // Of a delivery: what the destination holds by now, for the sink alone to read. It is stored no later than the event
+  // is settled, and the newest of the endpoint's is what Open() brings back. Empty: nothing to remember.
+  std::string receipt;
   // False: no byte of the request left, so a repetition cannot do harm (no such host, refused, TLS).
   bool maybe_received = true;
   std::optional<std::chrono::milliseconds> retry_after;
@@ -58,6 +61,9 @@ class Sink {
  public:
   virtual ~Sink() = default;
   virtual Capacity capacity() const = 0;
+  // The first call, once no other sink of this endpoint is at work: the newest receipt that was stored with what the
+  // endpoint has settled. The destination may hold more than that says, never less. Empty: there is none.
+  virtual void Open(const std::string& /*receipt*/) {}
   virtual Task<Outcome> Deliver(Batch batch) = 0;
   // Shutdown: attempts under way end now, as failed.
   virtual void Abort() = 0;

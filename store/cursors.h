@@ -23,6 +23,7 @@ struct Cursor {
   std::int64_t matched = 0, settled = 0;  // pending = matched - settled
   std::string selection;                  // replay: what was asked for
   std::string fingerprint;                // of the filters that `matched` was counted with
+  std::string receipt;                    // the newest that its sink gave, which alone can read it
 };
 
 // A lane whose next event waits: its events from next_seq up to the cursor's settled_through are unsettled.
@@ -65,6 +66,7 @@ struct Settlement {
   std::int64_t cursor = 0;
   Seq settled_through = 0, through = 0;
   std::int64_t matched = 0, settled = 0;  // absolute
+  std::string receipt;                    // empty: as it was
   std::vector<ParkedLane> park;           // insert or replace
   std::vector<std::string> unpark;
   std::vector<DeadLetter> dead;

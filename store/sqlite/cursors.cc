@@ -10,7 +10,9 @@ namespace portcall::store {
 
 namespace {
 
-const Sql kMove("UPDATE cursors SET settled_through=?,through=?,matched=?,settled=? WHERE id=?");
+const Sql kMove(
+    "UPDATE cursors SET settled_through=?,through=?,matched=?,settled=?,receipt=coalesce(nullif(?,''),receipt)"
+    " WHERE id=?");
 const Sql kPark(
     "INSERT OR REPLACE INTO parked (cursor,lane,next_seq,attempts,due,first_attempt,reason) VALUES (?,?,?,?,?,?,?)");
 const Sql kUnpark("DELETE FROM parked WHERE cursor=? AND lane=?");
@@ -26,16 +28,16 @@ const Sql kDeadSize("SELECT bytes FROM dead_size WHERE id=1");
 const Sql kAttempt(
     "INSERT INTO attempts (cursor,seq,at,events,attempt,delivered,status,latency_us,error) VALUES (?,?,?,?,?,?,?,?,?)");
 const Sql kCursors(
-    "SELECT id,endpoint,kind,from_seq,through,settled_through,matched,settled,selection,fingerprint FROM cursors"
-    " ORDER BY id");
+    "SELECT id,endpoint,kind,from_seq,through,settled_through,matched,settled,selection,fingerprint,receipt"
+    " FROM cursors ORDER BY id");
 const Sql kParked(
     "SELECT lane,next_seq,attempts,due,first_attempt,reason FROM parked WHERE cursor=? ORDER BY next_seq,lane");
 const Sql kAddCursor(
-    "INSERT INTO cursors (endpoint,kind,from_seq,through,settled_through,matched,settled,selection,fingerprint)"
-    " VALUES (?,?,?,?,?,?,?,?,?)");
+    "INSERT INTO cursors (endpoint,kind,from_seq,through,settled_through,matched,settled,selection,fingerprint,receipt)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?)");
 const Sql kChangeCursor(
     "UPDATE cursors SET endpoint=?,kind=?,from_seq=?,through=?,settled_through=?,matched=?,settled=?,selection=?,"
-    "fingerprint=? WHERE id=?");
+    "fingerprint=?,receipt=? WHERE id=?");
 const Sql kDropCursor("DELETE FROM cursors WHERE id=?");
 const Sql kDropLanes("DELETE FROM parked WHERE cursor=?");
 const Sql kCountDead("SELECT count(*) FROM dead WHERE endpoint=?");
@@ -124,7 +126,7 @@ std::size_t TrimDead(Connection& connection, std::int64_t before, std::int64_t m
 
 void Apply(Tx& tx, const Settlement& s) {
   Connection& connection = tx.connection();
-  Query(connection, kMove, s.settled_through, s.through, s.matched, s.settled, s.cursor).Run();
+  Query(connection, kMove, s.settled_through, s.through, s.matched, s.settled, s.receipt, s.cursor).Run();
   if (connection.changes() == 0)
     throw std::logic_error("settlement of cursor " + std::to_string(s.cursor) + ", which is gone");
   for (const ParkedLane& lane : s.park) {
@@ -158,6 +160,7 @@ std::vector<Cursor> LoadCursors(Snapshot& s) {
     c.settled = query.Int(7);
     c.selection = query.Text(8);
     c.fingerprint = query.Text(9);
+    c.receipt = query.Text(10);
   }
   return cursors;
 }
@@ -181,12 +184,12 @@ std::int64_t PutCursor(Tx& tx, const Cursor& c) {
   Connection& connection = tx.connection();
   if (c.id == 0) {
     Query(connection, kAddCursor, c.endpoint, c.kind, c.from, c.through, c.settled_through, c.matched, c.settled,
-          c.selection, c.fingerprint)
+          c.selection, c.fingerprint, c.receipt)
         .Run();
     return connection.last_insert_id();
   }
   Query(connection, kChangeCursor, c.endpoint, c.kind, c.from, c.through, c.settled_through, c.matched, c.settled,
-        c.selection, c.fingerprint, c.id)
+        c.selection, c.fingerprint, c.receipt, c.id)
       .Run();
   if (connection.changes() == 0) throw std::logic_error("cursor " + std::to_string(c.id) + " is gone");
   return c.id;

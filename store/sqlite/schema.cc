@@ -73,7 +73,9 @@ CREATE TABLE attempts (
 CREATE INDEX attempts_seq ON attempts (cursor, seq);
 )sql";
 
-constexpr std::array kMigrations{Migration{kVersion1}};
+constexpr const char* kReceipts = "ALTER TABLE cursors ADD COLUMN receipt TEXT NOT NULL DEFAULT ''";
+
+constexpr std::array kMigrations{Migration{kVersion1}, Migration{kReceipts}};
 constexpr std::array kTables{"meta",    "events", "marks",      "repositories", "manifests",
                              "tags",    "blobs",  "blob_links", "uploads",      "endpoints",
                              "cursors", "parked", "dead",       "dead_size",    "attempts"};

@@ -54,6 +54,31 @@ TEST_F(BrokerTest, ABacklogBeyondTheRingSurvivesARestart) {
   EXPECT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").pending == 0; }));
 }
 
+TEST_F(BrokerTest, ASinkIsOpenedWithItsLastReceipt) {
+  Receiver& receiver = world_.receiver("hook");
+  receiver.Set([](const store::Event& event) {
+    sinks::Outcome outcome = Receiver::Accept();
+    outcome.receipt = "up to " + std::to_string(event.seq);
+    return outcome;
+  });
+  config::Endpoint entry = world_.Entry("hook");
+  ASSERT_TRUE(world_.Start({entry}));
+  EXPECT_EQ(receiver.receipt(), "");
+  world_.Append("repo", 5);
+  ASSERT_TRUE(receiver.Await(5));
+  entry.threshold = 3;
+  ASSERT_TRUE(world_.Apply({entry}));
+  EXPECT_EQ(receiver.receipt(), "up to 5");
+  world_.Append("repo", 2);
+  ASSERT_TRUE(receiver.Await(7));
+  world_.Stop();
+  ASSERT_TRUE(world_.Start({entry}));
+  EXPECT_EQ(receiver.receipt(), "up to 7");
+  entry.was = std::exchange(entry.name, "renamed");
+  ASSERT_TRUE(world_.Apply({entry}));
+  EXPECT_EQ(world_.receiver("renamed").receipt(), "up to 7");
+}
+
 TEST_F(BrokerTest, AnOrderlyStopSettlesWhatWasDelivered) {
   ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
   world_.Append("repo", 50);

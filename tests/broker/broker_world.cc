@@ -19,6 +19,7 @@ class ScriptedSink final : public sinks::Sink {
   }
 
   sinks::Capacity capacity() const override { return capacity_; }
+  void Open(const std::string& receipt) override { receiver_.Opened(receipt); }
 
   Task<sinks::Outcome> Deliver(sinks::Batch batch) override {
     co_await asio::post(executor_, use_task);
@@ -89,6 +90,16 @@ std::vector<store::Seq> Receiver::accepted() const {
 std::vector<std::string> Receiver::ids() const {
   const std::lock_guard lock(mutex_);
   return ids_;
+}
+
+std::string Receiver::receipt() const {
+  const std::lock_guard lock(mutex_);
+  return receipt_;
+}
+
+void Receiver::Opened(const std::string& receipt) {
+  const std::lock_guard lock(mutex_);
+  receipt_ = receipt;
 }
 
 void Receiver::Hold(bool held) { held_.store(held); }

@@ -30,6 +30,8 @@ class Receiver {
   bool Await(std::size_t count, std::chrono::seconds patience = std::chrono::seconds(20));
   std::vector<store::Seq> accepted() const;
   std::vector<std::string> ids() const;
+  std::string receipt() const;  // that its sink was last opened with
+  void Opened(const std::string& receipt);
   void Hold(bool held);  // attempts do not end meanwhile
   bool held() const { return held_.load(); }
   void SetTrouble(const std::string& text);
@@ -41,7 +43,7 @@ class Receiver {
   Answer answer_;
   std::vector<store::Seq> accepted_;
   std::vector<std::string> ids_;
-  std::string trouble_;
+  std::string trouble_, receipt_;
   std::atomic<bool> held_ = false;
 };
 

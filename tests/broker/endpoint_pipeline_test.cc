@@ -123,6 +123,19 @@ TEST(EndpointPipeline, AFailedFrontWaitsForWhatIsInFlightAndThenParks) {
   EXPECT_EQ(pipe.core().bytes(), 0u);
 }
 
+TEST(EndpointPipeline, ASettlementCarriesTheNewestReceiptOnce) {
+  Pipe pipe;
+  pipe.Append("app", 3);
+  Outcome delivered = Answer(Verdict::kDelivered);
+  delivered.receipt = "one";
+  pipe.End(1, delivered);
+  delivered.receipt = "two";
+  pipe.End(2, delivered);
+  EXPECT_EQ(pipe.Flush().receipt, "two");
+  pipe.End(3);
+  EXPECT_EQ(pipe.Flush().receipt, "");
+}
+
 TEST(EndpointPipeline, AnEarlyFailureIsJudgedWhenItsTurnComes) {
   Pipe pipe;
   pipe.Append("app", 4);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <utility>
+
 #include "tests/broker/broker_world.h"
 
 namespace portcall::broker {
@@ -75,6 +77,33 @@ TEST(Lifecycle, DisablingMakesAnOrphanThatEndsAtTheHead) {
   ASSERT_EQ(opened->orphans.size(), 1u);
   EXPECT_EQ(world.Cursors()[0].kind, store::CursorKind::kRemoved);
   EXPECT_EQ(world.Cursors()[0].through, 3);
+}
+
+TEST(Lifecycle, AnEndpointThatReturnsFindsItsReceipt) {
+  World world;
+  auto entry = world.Entry("hook");
+  const auto opened = OpenEndpoints(world.store(), File({entry}));
+  ASSERT_TRUE(opened);
+  store::Settlement settlement;
+  settlement.cursor = opened->open[0].cursor.id;
+  settlement.receipt = "17 records";
+  ASSERT_TRUE(world.store().WriteNow([&](store::Tx& tx) -> Result<bool> {
+    store::Apply(tx, settlement);
+    return true;
+  }));
+  ASSERT_TRUE(OpenEndpoints(world.store(), File({})));
+  const auto returned = OpenEndpoints(world.store(), File({entry}));
+  ASSERT_TRUE(returned);
+  EXPECT_EQ(returned->open[0].cursor.receipt, "17 records");
+  entry.was = std::exchange(entry.name, "renamed");
+  const auto renamed = OpenEndpoints(world.store(), File({entry}));
+  ASSERT_TRUE(renamed);
+  EXPECT_EQ(renamed->open[0].cursor.receipt, "17 records");
+  entry.was.clear();
+  entry.name = "another";
+  const auto other = OpenEndpoints(world.store(), File({entry}));
+  ASSERT_TRUE(other);
+  EXPECT_EQ(other->open[0].cursor.receipt, "");
 }
 
 TEST(Lifecycle, ACursorBeyondTheLogIsRefused) {

@@ -56,6 +56,7 @@ TEST_F(CursorsTest, ASettlementSurvivesARestart) {
   s.settled = 4;
   s.park = {{"library/app", 4, 2, 1000, 900, "503"}, {"library/other", 3, 1, 500, 400, "in flight"}};
   s.dead = {Letter(50)};
+  s.receipt = "17 records";
   AttemptRow attempt;
   attempt.seq = 4;
   attempt.at = 40;
@@ -80,6 +81,7 @@ TEST_F(CursorsTest, ASettlementSurvivesARestart) {
   EXPECT_EQ(cursors[0].settled, 4);
   EXPECT_EQ(cursors[0].selection, "all");
   EXPECT_EQ(cursors[0].fingerprint, "f");
+  EXPECT_EQ(cursors[0].receipt, "17 records");
 
   const auto lanes = Read([&](Snapshot& snap) { return LoadParked(snap, id_); });
   ASSERT_EQ(lanes.size(), 2u);
@@ -108,6 +110,23 @@ TEST_F(CursorsTest, ASettlementSurvivesARestart) {
   EXPECT_EQ(attempts[0].latency_us, 1234);
   EXPECT_FALSE(attempts[0].delivered);
   EXPECT_EQ(attempts[0].error, "rejected");
+}
+
+TEST_F(CursorsTest, AReceiptStaysUntilThereIsANewerOne) {
+  const auto stored = [this] { return Read([](Snapshot& s) { return LoadCursors(s); }).at(0).receipt; };
+  Settlement s = Of(id_);
+  s.receipt = "first";
+  Settle(s);
+  s.receipt.clear();
+  Settle(s);
+  EXPECT_EQ(stored(), "first");
+  s.receipt = "second";
+  Settle(s);
+  EXPECT_EQ(stored(), "second");
+  Cursor renamed = Read([](Snapshot& snap) { return LoadCursors(snap); }).at(0);
+  renamed.endpoint = "builds";
+  Write([&](Tx& tx) { PutCursor(tx, renamed); });
+  EXPECT_EQ(stored(), "second");
 }
 
 TEST_F(CursorsTest, ParkingAgainReplacesAndUnparkingEnds) {
