@@ -158,7 +158,8 @@ int AuditVerify(const AuditVerifyOptions& options, std::ostream& out, std::ostre
     // Before the records, so that a running server only adds to them.
     const auto peeked = store::PeekCursor(options.database, options.endpoint);
     if (!peeked) return Refuse(err, peeked.error().detail);
-    task.database = audit::DatabaseFacts{peeked->cursor.settled - peeked->dead};
+    task.database =
+        audit::DatabaseFacts{peeked->cursor.settled - peeked->dead, peeked->cursor.receipt, options.database};
   }
   Progress progress(err, options.progress);
   task.progress = progress.Callback();

@@ -2,11 +2,12 @@
 
 #include <fcntl.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "runtime/failpoint.h"
 #include "sinks/audit/folder_lock.h"
-#include "sinks/audit/recovery.h"
+#include "sinks/audit/receipt.h"
 #include "sinks/audit/segments.h"
 #include "sinks/facts.h"
 
@@ -33,7 +34,7 @@ Result<void> AuditLog::End() {
 }
 
 Result<void> AuditLog::Begin(runtime::Fd lock) {
-  Result<Recovered> recovered = Recover(options_.folder, key_->verifier(), log_);
+  Result<Recovered> recovered = Recover(options_.folder, key_->verifier(), options_.receipt, log_);
   if (!recovered) return recovered.error();
   lock_ = std::move(lock);
   position_ = std::move(recovered->position);
@@ -42,6 +43,13 @@ Result<void> AuditLog::Begin(runtime::Fd lock) {
   checkpointed_ = recovered->checkpointed;
   checkpoints_bytes_ = recovered->checkpoints_bytes;
   news_ = position_.size() - checkpointed_;
+  aside_ = std::move(recovered->aside);
+  begun_anew_ = recovered->begun_anew;
+  if (begun_anew_) {
+    const auto before = Checkpoint::Parse(options_.receipt);
+    log_.Error("audit log: the folder is empty, but the database knows of an audit log: a new one begins",
+               {{"folder", options_.folder.string()}, {"records", std::to_string(before ? before->size : 0)}});
+  }
   // It was made as the last thing before an end, clean or not, and may not have gone out.
   if (!recovered->last_note.empty()) notes_.push_back(std::move(recovered->last_note));
   const std::string verifier = key_->verifier().Text() + '\n';
@@ -49,10 +57,7 @@ Result<void> AuditLog::Begin(runtime::Fd lock) {
   if (const Result<std::string> old = runtime::ReadWhole(beside); !old || *old != verifier) {
     if (auto written = runtime::ReplaceFile(beside, verifier, 0644); !written) return written;
   }
-  if (recovered->resumed) return Heal();
-  position_.segment = position_.size();
-  position_.offset = 0;
-  return OpenSegment();
+  return recovered->resumed ? Heal() : Rotate();
 }
 
 std::filesystem::path AuditLog::Path() const { return options_.folder / SegmentName(position_.segment); }
@@ -129,8 +134,23 @@ Result<void> AuditLog::Append(std::span<const store::EventPtr> events) {
   next.offset += bytes.size();
   position_ = std::move(next);
   news_ += news;
+  Recognize(bytes);
   runtime::Failpoint("audit_after_write");
   return {};
+}
+
+// Events that were not acknowledged come again after a crash. Where they make the records that were kept aside, those
+// are no news.
+void AuditLog::Recognize(std::string_view bytes) {
+  if (aside_.text.empty()) return;
+  const std::size_t compared = std::min(bytes.size(), aside_.text.size());
+  if (!bytes.starts_with(std::string_view(aside_.text).substr(0, compared))) {
+    aside_ = {};
+    return;
+  }
+  aside_.text.erase(0, compared);
+  std::error_code ignored;
+  if (aside_.text.empty()) std::filesystem::remove(aside_.file, ignored);
 }
 
 Result<void> AuditLog::Write(std::string_view bytes) {
@@ -177,9 +197,12 @@ Result<void> AuditLog::Rotate() {
   return {};
 }
 
+Checkpoint AuditLog::Claim() { return {key_->verifier().name(), position_.size(), position_.tree.Root(hashing_)}; }
+
+std::string AuditLog::MakeReceipt() { return Receipt{Claim(), checkpointed_}.Sign(*key_); }
+
 Result<void> AuditLog::MakeCheckpoint() {
-  const Checkpoint checkpoint{key_->verifier().name(), position_.size(), position_.tree.Root(hashing_)};
-  std::string note = key_->Sign(checkpoint.Text());
+  std::string note = key_->Sign(Claim().Text());
   if (auto appended = AppendNote(note); !appended) return appended;
   checkpointed_ = position_.size();
   checkpointed_at_ = options_.clock->Ticks();

@@ -15,6 +15,7 @@
 #include "sinks/audit/note.h"
 #include "sinks/audit/position.h"
 #include "sinks/audit/record.h"
+#include "sinks/audit/recovery.h"
 #include "store/event.h"
 
 namespace portcall::sinks::audit {
@@ -27,6 +28,7 @@ struct LogOptions {
   std::chrono::milliseconds checkpoint_interval{60'000};
   std::uint64_t rotate_bytes = 256ull << 20;
   std::chrono::milliseconds rotate_interval{std::chrono::hours(24)};
+  std::string receipt;  // the last one that was stored, empty: none
   const runtime::Clock* clock = &runtime::SystemClock();
 };
 
@@ -34,9 +36,9 @@ struct LogOptions {
 // over all of them. Everything blocks. One thread at a time; other processes are kept out by a lock.
 class AuditLog {
  public:
-  // Takes up where the last one ended: reads what came after the last checkpoint, or everything where that is not
-  // known, and cuts a line that was being written. kConflict: another writes there; kInvalid: the folder is not what
-  // the last checkpoint says (truncated, restored, changed, another key).
+  // Takes up where the last one ended: reads what the last checkpoint and the receipt cover since the checkpoint
+  // before, or everything where that is not known, and cuts what neither covers. kConflict: another writes there;
+  // kInvalid: the folder is not what these say (truncated, restored, changed, another key).
   static Result<std::unique_ptr<AuditLog>> Open(LogOptions options, std::shared_ptr<const SigningKey> key,
                                                 runtime::Log& log);
   ~AuditLog();  // what was appended stays; End() comes first where the end is a clean one
@@ -50,6 +52,11 @@ class AuditLog {
   // The notes of the checkpoints made since the last call; first of all the last one that was there before.
   std::vector<std::string> TakeNotes() { return std::exchange(notes_, {}); }
 
+  // Says what is on disk: to be stored with the events that were appended.
+  std::string MakeReceipt();
+  // The log began in an empty folder, although there was a receipt.
+  bool begun_anew() const { return begun_anew_; }
+
   std::uint64_t size() const { return position_.size(); }
   std::uint64_t segment() const { return position_.segment; }
 
@@ -59,8 +66,10 @@ class AuditLog {
   Result<void> Heal();
   Result<void> Prepare();
   Result<void> Write(std::string_view bytes);
+  void Recognize(std::string_view bytes);
   Result<void> OpenSegment();
   Result<void> Rotate();
+  Checkpoint Claim();  // to what there is
   Result<void> MakeCheckpoint();
   Result<void> AppendNote(const std::string& note);
   Result<void> TrimCheckpoints();
@@ -81,6 +90,8 @@ class AuditLog {
   std::uint64_t news_ = 0;     // records since then that are no checkpoints themselves
   runtime::SteadyTime checkpointed_at_;
   std::vector<std::string> notes_;
+  KeptAside aside_;
+  bool begun_anew_ = false;
 };
 
 }  // namespace portcall::sinks::audit

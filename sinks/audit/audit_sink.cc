@@ -13,7 +13,7 @@ namespace {
 
 class AuditSink final : public Sink {
  public:
-  explicit AuditSink(std::shared_ptr<audit::Writer> writer) : writer_(std::move(writer)) { writer_->Start(); }
+  explicit AuditSink(std::shared_ptr<audit::Writer> writer) : writer_(std::move(writer)) {}
   ~AuditSink() override { writer_->Leave(); }
   AuditSink(const AuditSink&) = delete;
   AuditSink& operator=(const AuditSink&) = delete;
@@ -24,6 +24,8 @@ class AuditSink final : public Sink {
     capacity.pipelines_lanes = true;
     return capacity;
   }
+
+  void Open(const std::string& receipt) override { writer_->Start(receipt); }
 
   Task<Outcome> Deliver(Batch batch) override {
     const auto started = runtime::SystemClock().Ticks();
@@ -83,11 +85,11 @@ Result<std::unique_ptr<Sink>> MakeAudit(const config::Endpoint& endpoint, const 
   if (auto made = runtime::MakeFolders(options.log.folder, 0750); !made) {
     return Error(Errc::kInvalid, where + made.error().detail);
   }
-  const bool own = config.key.empty();
-  const std::filesystem::path file = own ? options.log.folder / audit::kPrivateKey : std::filesystem::path(config.key);
-  Result<audit::SigningKey> key = audit::SigningKey::Load(file, std::move(*origin), own);
+  options.origin = std::move(*origin);
+  options.make_key = config.key.empty();
+  options.key_file = options.make_key ? options.log.folder / audit::kPrivateKey : std::filesystem::path(config.key);
+  const Result<audit::SigningKey> key = audit::SigningKey::Load(options.key_file, options.origin, options.make_key);
   if (!key) return Error(Errc::kInvalid, where + key.error().detail);
-  options.key = std::make_shared<const audit::SigningKey>(std::move(*key));
   return std::unique_ptr<Sink>(
       std::make_unique<AuditSink>(std::make_shared<audit::Writer>(std::move(options), around)));
 }

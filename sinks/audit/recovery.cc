@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/files.h"
+#include "sinks/audit/receipt.h"
 #include "sinks/audit/segments.h"
 
 namespace portcall::sinks::audit {
@@ -59,18 +60,24 @@ class Reader {
   Reader(const std::filesystem::path& folder, const VerifierKey& key, runtime::Log& log)
       : folder_(folder), key_(key), log_(log) {}
 
-  Result<Recovered> Run() {
+  Result<Recovered> Run(const std::string& receipt) {
     if (auto loaded = LoadCheckpoint(); !loaded) return loaded.error();
     Result<std::vector<Segment>> segments = ListSegments(folder_);
     if (!segments) return segments.error();
     segments_ = std::move(*segments);
+    if (auto known = LoadReceipt(receipt); !known) return known.error();
+    if (!segments_.empty() && segments_.back().first > checkpoint_.size) {
+      return Damage("the audit log's checkpoint of the " + std::to_string(segments_.back().first) + " records before " +
+                    segments_.back().file.string() + " is gone");
+    }
     const std::optional<Position> state = LoadState(folder_);
     if (state && state->size() > checkpoint_.size && Fits(*state)) {
       return Damage("the audit log's checkpoints of " + std::to_string(state->size()) + " records are gone");
     }
     // At least the last record that the checkpoint covers is read, so that all that is gone on from is signed. State
     // that leads to a contradiction is worth nothing; the records themselves decide.
-    if (state && state->size() < checkpoint_.size && Fits(*state)) {
+    const std::uint64_t signed_size = std::min(checkpoint_.size, receipt_ ? receipt_->checkpoint.size : UINT64_MAX);
+    if (state && state->size() < signed_size && Fits(*state)) {
       if (Result<Recovered> recovered = From(*state)) return recovered;
     }
     Result<Position> start = LoadRetained(folder_, key_);
@@ -81,6 +88,41 @@ class Reader {
     std::erase_if(segments_, [&](const Segment& segment) { return segment.first < start->size(); });
     return From(*start);
   }
+
+  // Nothing is there but what a first start may have left that went no further.
+  bool IsEmpty() const {
+    const auto nothing = [](const Segment& segment) {
+      std::error_code ignored;
+      return segment.first == 0 && std::filesystem::file_size(segment.file, ignored) == 0;
+    };
+    return recovered_.checkpoints_bytes == 0 && !std::filesystem::exists(folder_ / kRetained) &&
+           std::ranges::all_of(segments_, nothing);
+  }
+
+  Result<void> LoadReceipt(const std::string& receipt) {
+    if (IsEmpty()) {
+      recovered_.begun_anew = !receipt.empty();
+      return {};
+    }
+    if (receipt.empty()) {
+      log_.Warn("audit log: the database carries no root yet, so that only the folder speaks for its records",
+                {{"folder", folder_.string()}, {"checkpointed", std::to_string(checkpoint_.size)}});
+      return {};
+    }
+    receipt_ = Receipt::Open(receipt, key_);
+    if (!receipt_) {
+      return Damage("the database's root of the audit log was changed, or another key or origin signed it");
+    }
+    if (receipt_->covered > checkpoint_.size) {
+      return Damage("the audit log's checkpoints end at record " + std::to_string(checkpoint_.size) +
+                    ", but the database knows of one that covers " + std::to_string(receipt_->covered) +
+                    ": checkpoints are gone");
+    }
+    return {};
+  }
+
+  // How many records are vouched for.
+  std::uint64_t proven() const { return std::max(checkpoint_.size, receipt_ ? receipt_->checkpoint.size : 0); }
 
  private:
   Result<void> LoadCheckpoint() {
@@ -94,7 +136,7 @@ class Reader {
       return Error(Errc::kInvalid,
                    (folder_ / kCheckpoints).string() +
                        ": the last checkpoint was changed, or another key or origin signed it: restore the "
-                       "key, or begin an audit log in a new folder");
+                       "key, or move the folder aside, and a new log begins");
     }
     checkpoint_ = *checkpoint;
     recovered_.checkpointed = checkpoint_.size;
@@ -116,7 +158,7 @@ class Reader {
     if (position_.size() > checkpoint_.size) {
       return Damage("the audit log's checkpoints are missing since record " + std::to_string(checkpoint_.size));
     }
-    if (auto same = CompareRoot(); !same) return same.error();
+    if (auto same = CompareRoots(); !same) return same.error();
     recovered_.resumed = false;
     for (const Segment& segment : segments_) {
       if (segment.first < start.segment) continue;
@@ -126,6 +168,10 @@ class Reader {
       return Damage("the audit log holds " + std::to_string(position_.size()) +
                     " records, but its last checkpoint covers " + std::to_string(checkpoint_.size) +
                     ": it was truncated, or restored from a copy");
+    }
+    if (position_.size() < proven()) {
+      return Damage("the audit log holds " + std::to_string(position_.size()) + " records, but the database knows of " +
+                    std::to_string(proven()) + ": it was truncated, or restored from a copy");
     }
     recovered_.position = position_;
     if (recovered_.resumed) recovered_.begun = FirstRecorded(segments_.back());
@@ -152,9 +198,9 @@ class Reader {
     position_.offset = from;
     std::string_view line;
     LineReader::Got got;
-    while ((got = lines->Next(line)) == LineReader::Got::kLine && position_.Follow(hashing_, line)) {
+    while ((got = lines->Next(line)) == LineReader::Got::kLine && !IsComplete() && position_.Follow(hashing_, line)) {
       position_.offset = lines->offset();
-      if (auto same = CompareRoot(); !same) return same;
+      if (auto same = CompareRoots(); !same) return same;
       Progress();
     }
     if (got == LineReader::Got::kEnd) {
@@ -162,16 +208,36 @@ class Reader {
       return {};
     }
     const bool torn = got == LineReader::Got::kUnfinished;
-    if (last && torn && position_.size() < checkpoint_.size) return {};  // the caller says that it is too short
-    if (!last || segment.compressed || position_.size() < checkpoint_.size) {
+    if (last && torn && position_.size() < proven()) return {};  // the caller says that it is too short
+    if (!last || segment.compressed || position_.size() < proven()) {
       return Damage(segment.file.string() + ": record " + std::to_string(position_.size()) + " is damaged or missing");
     }
     recovered_.resumed = true;
     return CutTail(segment, torn);
   }
 
-  // What no checkpoint covers and is no record any more: a write that a crash cut short. Beyond one torn line it is
-  // kept aside, because it might be something else.
+  // All that the database knows of is read, so that the events of what follows are sent again. Nothing else is signed
+  // on: it might be anybody's.
+  bool IsComplete() const { return receipt_ && position_.size() == proven(); }
+
+  Result<void> KeepAside(const std::string& text) {
+    const std::string record = std::to_string(position_.size());
+    const auto now = std::chrono::system_clock::now().time_since_epoch() / std::chrono::seconds(1);
+    const std::string prefix = IsComplete() ? "unacknowledged-" : "damaged-";
+    const std::string aside = (folder_ / (prefix + record + '-' + std::to_string(now))).string();
+    if (auto kept = runtime::ReplaceFile(aside, text, 0640); !kept) return kept;
+    if (IsComplete()) {
+      recovered_.aside = {aside, text};
+      log_.Warn("audit log: records that the database does not know of are kept aside, their events are written again",
+                {{"record", record}, {"file", aside}});
+    } else {
+      log_.Error("audit log: what follows its last good record is kept aside", {{"record", record}, {"file", aside}});
+    }
+    return {};
+  }
+
+  // What nothing vouches for: a write that a crash cut short, or kept from being acknowledged. Beyond one torn line it
+  // is kept aside, because it might be something else.
   Result<void> CutTail(const Segment& segment, bool torn) {
     Result<runtime::Fd> file = runtime::OpenFile(segment.file, O_RDWR);
     if (!file) return file.error();
@@ -180,12 +246,7 @@ class Reader {
     if (!torn) {
       const Result<std::string> rest = ReadRange(*file, position_.offset, *size, segment.file);
       if (!rest) return rest.error();
-      const auto now = std::chrono::system_clock::now().time_since_epoch() / std::chrono::seconds(1);
-      const std::string aside =
-          (folder_ / ("damaged-" + std::to_string(position_.size()) + '-' + std::to_string(now))).string();
-      if (auto kept = runtime::ReplaceFile(aside, *rest, 0640); !kept) return kept;
-      log_.Error("audit log: what follows its last good record is kept aside",
-                 {{"record", std::to_string(position_.size())}, {"file", aside}});
+      if (auto kept = KeepAside(*rest); !kept) return kept;
     }
     log_.Warn("audit log: cutting an unfinished write",
               {{"file", segment.file.string()}, {"bytes", std::to_string(*size - position_.offset)}});
@@ -193,14 +254,20 @@ class Reader {
     return SyncData(*file, segment.file);
   }
 
-  Result<void> CompareRoot() {
-    if (position_.size() != checkpoint_.size || checkpoint_.size == 0) return {};
-    if (position_.tree.Root(hashing_) == checkpoint_.root) {
+  Result<void> CompareRoots() {
+    if (position_.size() == 0) return {};
+    if (position_.size() == checkpoint_.size) {
+      if (!Agrees(checkpoint_)) return Damage("the audit log's records are not those that its last checkpoint covers");
       recovered_.marked = position_;
-      return {};
     }
-    return Damage("the audit log's records are not those that its last checkpoint covers");
+    if (receipt_ && position_.size() == receipt_->checkpoint.size && !Agrees(receipt_->checkpoint)) {
+      return Damage(
+          "the audit log's records are not those that the database knows of: they were changed, and the chain "
+          "was computed anew");
+    }
+    return {};
   }
+  bool Agrees(const Checkpoint& checkpoint) { return position_.tree.Root(hashing_) == checkpoint.root; }
 
   void Progress() {
     if ((position_.size() & 0xffff) != 0) return;
@@ -211,8 +278,8 @@ class Reader {
   }
 
   Error Damage(const std::string& what) const {
-    return Error(Errc::kInvalid, what + "; see 'portcall audit verify " + folder_.string() +
-                                     "', then begin an audit log in a new folder");
+    return Error(Errc::kInvalid, what + "; its events wait: see 'portcall audit verify " + folder_.string() +
+                                     "', then move the folder aside, and a new log begins");
   }
 
   const std::filesystem::path& folder_;
@@ -221,6 +288,7 @@ class Reader {
   Hashing hashing_;
   std::vector<Segment> segments_;
   Checkpoint checkpoint_;
+  std::optional<Receipt> receipt_;
   Position position_;
   Recovered recovered_;
   std::chrono::steady_clock::time_point told_ = std::chrono::steady_clock::now();
@@ -244,8 +312,9 @@ Result<Hash> HashOfLineBefore(const std::filesystem::path& path, std::uint64_t o
   return Hashing().Leaf(line);
 }
 
-Result<Recovered> Recover(const std::filesystem::path& folder, const VerifierKey& key, runtime::Log& log) {
-  return Reader(folder, key, log).Run();
+Result<Recovered> Recover(const std::filesystem::path& folder, const VerifierKey& key, const std::string& receipt,
+                          runtime::Log& log) {
+  return Reader(folder, key, log).Run(receipt);
 }
 
 }  // namespace portcall::sinks::audit

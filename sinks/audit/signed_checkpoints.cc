@@ -41,7 +41,11 @@ std::string_view TakeNotes(std::string_view text, const std::string& file, const
 void CollectTexts(const Json& json, std::string& notes) {
   if (json.is_string()) {
     const auto& text = json.get_ref<const std::string&>();
-    if (NextNote(text, 0)) notes += text + '\n';
+    if (!NextNote(text, 0)) return;
+    // A sentence may stand before it, with a blank line between.
+    const std::size_t blank = text.find("\n\n") + 2;
+    const bool sentence = !std::string_view(text).substr(blank).starts_with("\xE2\x80\x94 ");
+    notes += text.substr(sentence ? blank : 0) + '\n';
   }
   if (json.is_structured()) {
     for (const Json& member : json) CollectTexts(member, notes);

@@ -6,6 +6,7 @@
 
 #include "runtime/files.h"
 #include "sinks/audit/position.h"
+#include "sinks/audit/receipt.h"
 #include "sinks/audit/segments.h"
 #include "sinks/audit/signed_checkpoints.h"
 
@@ -27,7 +28,10 @@ class Verifier {
   Result<VerifyReport> Run();
 
  private:
+  Result<void> ListEnds();
   Result<void> LoadCheckpoints();
+  void LoadReceipt(std::uint64_t own);
+  void CheckEnds();
   Result<void> FindStart();
   Result<void> ReadAll();
   Result<void> ReadSegment(const Segment& segment, bool last);
@@ -45,6 +49,7 @@ class Verifier {
   const VerifierKey key_;
   VerifyReport report_;
   std::vector<Segment> segments_;
+  std::vector<std::uint64_t> ends_;            // of closed segments, as n of the record after
   std::vector<SignedCheckpoint> checkpoints_;  // by size
   std::size_t compared_ = 0;                   // of those
   std::uint64_t last_good_ = 0;                // size at the last checkpoint that fitted
@@ -73,19 +78,69 @@ Result<VerifyReport> Verifier::Run() {
   if (!std::filesystem::is_directory(options_.folder)) {
     return Error(Errc::kNotFound, options_.folder.string() + " is no folder");
   }
-  // In this order, so that a log that grows meanwhile has what its checkpoints cover.
+  // In this order, so that a log that grows meanwhile has what its checkpoints cover, and checkpoints of what is
+  // closed.
+  if (auto listed = ListEnds(); !listed) return listed.error();
   if (auto loaded = LoadCheckpoints(); !loaded) return loaded.error();
   if (auto found = FindStart(); !found) return found.error();
+  CheckEnds();
   if (auto read = ReadAll(); !read) return read.error();
   CheckEnd();
   CheckState();
   return std::move(report_);
 }
 
+Result<void> Verifier::ListEnds() {
+  const Result<std::vector<Segment>> segments = ListSegments(options_.folder);
+  if (!segments) return segments.error();
+  for (const Segment& segment : *segments) ends_.push_back(segment.first);
+  return {};
+}
+
+// Where records went or a segment was closed, there was a checkpoint of all before.
+void Verifier::CheckEnds() {
+  if (next_ > 0) ends_.push_back(next_);
+  std::ranges::sort(ends_);
+  ends_.erase(std::ranges::unique(ends_).begin(), ends_.end());
+  std::uint64_t missing = 0, first = 0;
+  for (const std::uint64_t end : ends_) {
+    if (end == 0 || end < next_) continue;
+    const auto same =
+        std::ranges::equal_range(checkpoints_, end, {}, [](const auto& one) { return one.checkpoint.size; });
+    if (std::ranges::any_of(same, [](const SignedCheckpoint& one) { return !one.outside; })) continue;
+    if (missing++ == 0) first = end;
+  }
+  if (missing == 0) return;
+  Find({(options_.folder / kCheckpoints).string(), 0, first - 1,
+        "a checkpoint ends each closed segment, but the one of the records before " + std::to_string(first) +
+            (missing == 1 ? "" : " and " + std::to_string(missing - 1) + " more") + " is missing"});
+}
+
+// What the database knows is one more checkpoint from outside.
+void Verifier::LoadReceipt(std::uint64_t own) {
+  const DatabaseFacts& database = *options_.database;
+  if (database.receipt.empty()) {
+    report_.notes.push_back("the database carries no root yet: it says how many events were recorded, and not which");
+    return;
+  }
+  const auto receipt = Receipt::Open(database.receipt, key_);
+  if (!receipt) {
+    Find({database.file.string(), 0, std::nullopt,
+          "the database knows of another audit log, or its root was changed: this key did not sign it"});
+    return;
+  }
+  checkpoints_.push_back({receipt->checkpoint, database.file.string(), 0, true});
+  if (receipt->covered <= own) return;
+  Find({(options_.folder / kCheckpoints).string(), 0, std::nullopt,
+        "checkpoints are missing: the last one covers " + std::to_string(own) +
+            " records, but the database knows of one that covers " + std::to_string(receipt->covered)});
+}
+
 Result<void> Verifier::LoadCheckpoints() {
   Result<std::vector<SignedCheckpoint>> own = LoadOwn(options_.folder, key_, report_);
   if (!own) return own.error();
   checkpoints_ = std::move(*own);
+  if (options_.database) LoadReceipt(checkpoints_.empty() ? 0 : checkpoints_.back().checkpoint.size);
   for (const std::filesystem::path& file : options_.outside) {
     Result<std::vector<SignedCheckpoint>> outside = LoadOutside(file, key_, report_);
     if (!outside) return outside.error();
@@ -241,7 +296,10 @@ void Verifier::CheckEnd() {
   if (uncompared > 0) {
     report_.notes.push_back(std::to_string(uncompared) + " checkpoints behind the damage could not be compared");
   }
-  if (!options_.database) return;
+  if (report_.checkpoints == 0 && report_.records() > 0) {
+    report_.notes.push_back("there is no checkpoint: none of the records is signed");
+  }
+  if (!options_.database || !options_.database->receipt.empty()) return;
   const auto delivered = static_cast<std::uint64_t>(std::max<std::int64_t>(0, options_.database->delivered));
   report_.covered = std::max(report_.covered, std::min(delivered, next_));
   report_.covered_outside = std::max(report_.covered_outside, std::min(delivered, next_));

@@ -15,6 +15,8 @@ namespace portcall::sinks::audit {
 // What the registry's database knows of the endpoint that writes the log.
 struct DatabaseFacts {
   std::int64_t delivered = 0;  // events that were settled and are no dead letters: each has a record
+  std::string receipt = {};    // what was stored with them; empty: none yet
+  std::filesystem::path file = {};
 };
 
 struct VerifyProgress {

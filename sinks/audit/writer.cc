@@ -14,9 +14,10 @@ constexpr std::chrono::milliseconds kHandover = 1s, kHandoverPoll = 20ms;
 constexpr std::chrono::milliseconds kTick = 60s, kShortestTick = 10ms;
 constexpr std::chrono::seconds kPatience = 5s;  // with a disk that does not answer at the end
 
-Outcome Delivered() {
+Outcome Delivered(const std::string& receipt) {
   Outcome outcome;
   outcome.verdict = Verdict::kDelivered;
+  outcome.receipt = receipt;
   return outcome;
 }
 
@@ -24,6 +25,20 @@ Outcome Failed(const std::string& why) {
   Outcome outcome;
   outcome.error = why;
   return outcome;
+}
+
+// Changes when something in the folder does.
+std::string LookOf(const std::filesystem::path& folder) {
+  std::string look;
+  std::error_code error;
+  std::filesystem::directory_iterator entries(folder, error);
+  for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
+    std::error_code ignored;
+    const auto changed = entries->last_write_time(ignored).time_since_epoch().count();
+    look += entries->path().filename().string() + ' ' + std::to_string(entries->file_size(ignored)) + ' ' +
+            std::to_string(changed) + '\n';
+  }
+  return look;
 }
 
 }  // namespace
@@ -37,7 +52,8 @@ Writer::Writer(WriterOptions options, const Surroundings& around)
       tick_(around.executor),
       deadline_(around.executor) {}
 
-void Writer::Start() {
+void Writer::Start(const std::string& receipt) {
+  options_.log.receipt = receipt;
   due_ = true;
   Write();
   ArmTick();
@@ -102,11 +118,14 @@ void Writer::ArmDeadline() {
 Writer::Done Writer::Work(const std::vector<store::EventPtr>& events) {
   Done done;
   try {
+    const bool was_open = log_ != nullptr;
     done.written = OpenLog(!events.empty());
     if (!log_) return done;
     done.open = true;
+    done.begun_anew = !was_open && log_->begun_anew();
     if (!events.empty()) done.written = log_->Append(events);
     if (done.written) done.kept = log_->Tick();
+    if (done.written && !events.empty()) done.receipt = log_->MakeReceipt();
     done.notes = log_->TakeNotes();
     done.segment = log_->segment();
   } catch (const std::exception& e) {
@@ -119,16 +138,35 @@ Result<void> Writer::OpenLog(bool wanted) {
   if (log_) return {};
   const auto until = std::chrono::steady_clock::now() + kHandover;
   for (;;) {
-    auto opened = AuditLog::Open(options_.log, options_.key, logger_);
-    if (opened) {
-      log_ = std::move(*opened);
-      return {};
-    }
+    const Result<void> opened = TryOpen();
+    if (opened) return {};
     if (opened.error().code != Errc::kConflict) return opened.error();
     if (!wanted) return {};  // whoever has it may be about to leave
     if (std::chrono::steady_clock::now() > until) return opened.error();
     std::this_thread::sleep_for(kHandoverPoll);
   }
+}
+
+// Reading a folder that was refused again would find the same, and may take long.
+Result<void> Writer::TryOpen() {
+  std::string look = LookOf(options_.log.folder);
+  if (refused_ && look == refused_folder_) return *refused_;
+  refused_.reset();
+  if (auto made = runtime::MakeFolders(options_.log.folder, 0750); !made) return made;
+  // The folder may be another one than at the last try, with a key of its own.
+  Result<SigningKey> key = SigningKey::Load(options_.key_file, options_.origin, options_.make_key);
+  if (!key) return key.error();
+  key_ = std::make_shared<const SigningKey>(std::move(*key));
+  auto opened = AuditLog::Open(options_.log, key_, logger_);
+  if (opened) {
+    log_ = std::move(*opened);
+    return {};
+  }
+  if (opened.error().code == Errc::kInvalid) {
+    refused_ = opened.error();
+    refused_folder_ = LookOf(options_.log.folder);
+  }
+  return opened.error();
 }
 
 void Writer::Finish(Done done) {
@@ -138,12 +176,13 @@ void Writer::Finish(Done done) {
   if (std::exchange(late_, false)) {
     trouble_.clear();  // they have been told; what is there by now is skipped when it comes again
   } else if (done.written) {
-    for (Waiting& waiting : writing_) waiting.resume(Delivered());
+    for (Waiting& waiting : writing_) waiting.resume(Delivered(done.receipt));
     writing_.clear();
   } else {
     FailAll(done.written.error().detail);
   }
   if (closed_) return End();
+  if (done.begun_anew) PublishBeginning();
   for (std::string& note : done.notes) Publish(std::move(note));
   if (done.open) TidyUp(done.segment);
   Write();
@@ -173,13 +212,22 @@ void Writer::Publish(std::string note) {
   publish_(store::SystemEvent(store::Action::kCheckpoint, std::move(note)));
 }
 
+// The new log itself records what the database knew of the one before it, which is forgotten there from now on.
+void Writer::PublishBeginning() {
+  if (!publish_) return;
+  publish_(store::SystemEvent(
+      store::Action::kEndpoint,
+      "endpoint " + options_.endpoint + ": a new audit log begins in " + options_.log.folder.string() +
+          "; of the one before it, what this checkpoint covers was acknowledged:\n\n" + options_.log.receipt));
+}
+
 void Writer::TidyUp(std::uint64_t segment) {
   if (tidying_ || (segment == tidied_ && (oldest_.empty() || !options_.tidy.IsOld(oldest_)))) return;
   tidying_ = true;
   asio::post(pool_, [self = shared_from_this(), segment]() mutable {
     std::string oldest;
     try {
-      oldest = Tidy(self->options_.tidy, segment, *self->options_.key, self->logger_);
+      oldest = Tidy(self->options_.tidy, segment, *self->key_, self->logger_);
     } catch (const std::exception& e) {
       self->logger_.Error("audit log: cannot be tidied", {{"error", e.what()}});
     }

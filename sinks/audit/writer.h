@@ -4,6 +4,7 @@
 #include <chrono>
 #include <deque>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,7 +17,9 @@ namespace portcall::sinks::audit {
 struct WriterOptions {
   LogOptions log;
   Housekeeping tidy;
-  std::shared_ptr<const SigningKey> key;
+  std::filesystem::path key_file;
+  std::string origin;
+  bool make_key = false;  // where there is none
   std::string endpoint;
   std::chrono::milliseconds timeout{10'000};
   bool publish = false;
@@ -32,7 +35,7 @@ class Writer : public std::enable_shared_from_this<Writer> {
 
   Writer(WriterOptions options, const Surroundings& around);
 
-  void Start();  // opens the log; failing is told and tried again
+  void Start(const std::string& receipt);  // opens the log; failing is told and tried again
   // Ends when the events are on disk, or with what went wrong, within the timeout.
   static Task<Outcome> Take(std::shared_ptr<Writer> self, std::vector<store::EventPtr> events);
   void Abort();  // who waits is told that it failed; what is being written may be there nevertheless
@@ -52,29 +55,37 @@ class Writer : public std::enable_shared_from_this<Writer> {
     Result<void> written;  // the events
     Result<void> kept;     // checkpoints and rotation
     std::vector<std::string> notes;
+    std::string receipt;  // of the events, where they were written
     std::uint64_t segment = 0;
     bool open = false;
+    bool begun_anew = false;
   };
 
   void Write();
   Done Work(const std::vector<store::EventPtr>& events);  // on the pool, one at a time
   Result<void> OpenLog(bool wanted);
+  Result<void> TryOpen();
   void Finish(Done done);
   void FailAll(const std::string& why);
   void Tell(const Done& done);
   void Publish(std::string note);
+  void PublishBeginning();
   void TidyUp(std::uint64_t segment);
   void ArmTick();
   void ArmDeadline();
   void End();
   std::vector<std::string> EndLog();  // on the pool
 
-  const WriterOptions options_;
+  WriterOptions options_;
   const Executor executor_;
   runtime::Log& logger_;
   asio::thread_pool& pool_;
   const std::function<void(store::Event)> publish_;
-  std::unique_ptr<AuditLog> log_;  // touched by the pool alone
+  // Touched by the pool alone, and one thread at a time.
+  std::unique_ptr<AuditLog> log_;
+  std::shared_ptr<const SigningKey> key_;
+  std::optional<Error> refused_;  // what was found in the folder as it looked then
+  std::string refused_folder_;
 
   std::deque<Waiting> queue_;
   std::vector<Waiting> writing_;

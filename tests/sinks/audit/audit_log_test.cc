@@ -173,11 +173,7 @@ TEST_F(AuditLogTest, KeepsAsideWhatIsNoTornLine) {
   WriteText(First(), text + std::string(500, '\0') + "\nmore\n");
   Fill(6, 7);
   EXPECT_EQ(Seqs(), Range(1, 7));
-  bool aside = false;
-  for (const auto& entry : std::filesystem::directory_iterator(folder())) {
-    if (entry.path().filename().string().starts_with("damaged-5-")) aside = ReadText(entry.path()).ends_with("more\n");
-  }
-  EXPECT_TRUE(aside);
+  EXPECT_TRUE(ReadText(Aside("damaged-5-")).ends_with("more\n"));
 }
 
 TEST_F(AuditLogTest, RefusesATruncatedFolder) {
@@ -207,6 +203,127 @@ TEST_F(AuditLogTest, RefusesLostCheckpoints) {
   const auto opened = TryOpen();
   ASSERT_FALSE(opened);
   EXPECT_THAT(opened.error().detail, HasSubstr("checkpoints"));
+}
+
+TEST_F(AuditLogTest, RefusesAForgeryThatOnlyTheDatabaseTells) {
+  Fill(1, 20);
+  options_.receipt = Open()->MakeReceipt();
+  Forge();
+  const std::string forged = ReadText(First());
+  const auto opened = TryOpen();
+  ASSERT_FALSE(opened);
+  EXPECT_EQ(opened.error().code, Errc::kInvalid);
+  EXPECT_THAT(opened.error().detail, HasSubstr("checkpoints are gone"));
+  EXPECT_EQ(ReadText(First()), forged);
+  EXPECT_FALSE(std::filesystem::exists(folder() / kCheckpoints)) << "it was signed";
+}
+
+TEST_F(AuditLogTest, RefusesAForgeryBeforeTheFirstCheckpoint) {
+  options_.receipt = Crash(1, 8);
+  Forge();
+  const auto opened = TryOpen();
+  ASSERT_FALSE(opened);
+  EXPECT_THAT(opened.error().detail, HasSubstr("not those that the database knows of"));
+}
+
+TEST_F(AuditLogTest, RefusesAForgeryBehindTheLastCheckpoint) {
+  Fill(1, 20);
+  options_.receipt = Crash(21, 25);
+  auto lines = Lines(First());
+  Edit(lines[22], "bob", "eve");
+  Rechain(lines, 23);
+  SaveLines(First(), lines);
+  EXPECT_FALSE(TryOpen());
+}
+
+TEST_F(AuditLogTest, RefusesShortenedCheckpoints) {
+  Fill(1, 30);
+  options_.receipt = Open()->MakeReceipt();
+  auto notes = NoteTexts();
+  notes.pop_back();
+  SaveNotes(notes);
+  std::filesystem::remove(folder() / kState);
+  const auto opened = TryOpen();
+  ASSERT_FALSE(opened);
+  EXPECT_THAT(opened.error().detail, HasSubstr("covers 30"));
+}
+
+TEST_F(AuditLogTest, RefusesSegmentsThatNoCheckpointClosed) {
+  options_.rotate_bytes = 4'000;
+  Fill(1, 50);
+  std::filesystem::remove(folder() / kCheckpoints);
+  std::filesystem::remove(folder() / kState);
+  const auto opened = TryOpen();
+  ASSERT_FALSE(opened);
+  EXPECT_THAT(opened.error().detail, HasSubstr("is gone"));
+}
+
+TEST_F(AuditLogTest, RefusesAFolderShorterThanTheDatabaseKnows) {
+  options_.receipt = Crash(1, 8);
+  auto lines = Lines(First());
+  lines.resize(6);
+  SaveLines(First(), lines);
+  const auto opened = TryOpen();
+  ASSERT_FALSE(opened);
+  EXPECT_THAT(opened.error().detail, HasSubstr("6 records, but the database knows of 8"));
+}
+
+TEST_F(AuditLogTest, RefusesAReceiptThatItsKeyDidNotSign) {
+  options_.receipt = Crash(1, 8);
+  options_.receipt.replace(options_.receipt.find("\n8\n"), 3, "\n7\n");
+  EXPECT_FALSE(TryOpen());
+  options_.receipt.clear();
+  EXPECT_TRUE(TryOpen()) << "a database of an older version has none";
+}
+
+TEST_F(AuditLogTest, WhatWasNotAcknowledgedIsWrittenAgain) {
+  options_.receipt = Crash(1, 5);
+  const auto events = MakeEvents(6, 9);
+  ASSERT_TRUE(Open()->Append(std::span(events).first(3)));
+  auto log = Open();
+  EXPECT_EQ(log->size(), 5U);
+  EXPECT_THAT(ReadText(Aside("unacknowledged-5-")), HasSubstr("\"seq\":8"));
+  ASSERT_TRUE(log->Append(std::span(events).first(2)));
+  EXPECT_FALSE(Aside("unacknowledged-").empty());
+  ASSERT_TRUE(log->Append(events));
+  EXPECT_EQ(Seqs(), Range(1, 9));
+  EXPECT_TRUE(Aside("unacknowledged-").empty()) << "all of it is there again";
+}
+
+TEST_F(AuditLogTest, WhatACheckpointCoversStaysThoughTheDatabaseDoesNotKnowOfIt) {
+  options_.receipt = Crash(1, 5);
+  options_.checkpoint_records = 2;
+  Fill(6, 8);
+  auto log = Open();
+  ASSERT_TRUE(log->Append(MakeEvents(6, 9)));
+  EXPECT_EQ(Seqs(), Range(1, 9));
+}
+
+// Whoever adds a record while nothing runs must not have it signed, nor silence what follows.
+TEST_F(AuditLogTest, DoesNotSignRecordsThatWereAdded) {
+  Fill(1, 20);
+  options_.receipt = Open()->MakeReceipt();
+  auto lines = Lines(First());
+  lines.push_back(lines.back());
+  Edit(lines.back(), "\"seq\":20", "\"seq\":9000000000000000000");
+  const Link link = *LinkOf(lines.back());
+  Edit(lines.back(), std::string(link.recorded), "9999-12-31T23:59:59.999999999Z");
+  Rechain(lines, 20);
+  SaveLines(First(), lines);
+  Fill(21, 22);
+  EXPECT_EQ(Seqs(), Range(1, 22));
+  EXPECT_EQ(ReadText(Aside("unacknowledged-20-")), lines.back() + '\n');
+}
+
+TEST_F(AuditLogTest, AnEmptyFolderBeginsAnewAndSaysSo) {
+  EXPECT_FALSE(Open()->begun_anew());
+  options_.receipt = Crash(1, 5);
+  std::filesystem::remove(First());
+  auto log = Open();
+  EXPECT_TRUE(log->begun_anew());
+  EXPECT_EQ(log->size(), 0U);
+  log.reset();
+  EXPECT_TRUE(Open()->begun_anew()) << "a start that went no further";
 }
 
 TEST_F(AuditLogTest, RefusesASecondWriter) {

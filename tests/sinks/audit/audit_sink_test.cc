@@ -6,6 +6,7 @@
 #include <csignal>
 
 #include "sinks/audit/folder_lock.h"
+#include "sinks/audit/receipt.h"
 #include "tests/sinks/audit/fixture.h"
 #include "tests/support/loop_runner.h"
 
@@ -39,6 +40,7 @@ class AuditSinkTest : public AuditFolder {
                                        [this](store::Event event) { published_.push_back(std::move(event)); }});
       if (!made) return Error(made.error());
       sink_ = std::move(*made);
+      sink_->Open(receipt_);
       return {};
     });
   }
@@ -72,6 +74,7 @@ class AuditSinkTest : public AuditFolder {
   asio::thread_pool pool_;
   http::Resolver resolver_;
   config::AuditConfig config_;
+  std::string receipt_;
   config::Endpoint endpoint_;
   std::vector<store::Event> published_;
   std::unique_ptr<Sink> sink_;
@@ -185,6 +188,35 @@ TEST_F(AuditSinkTest, ATruncatedFolderIsRefused) {
   std::filesystem::resize_file(file, std::filesystem::file_size(file) / 2);
   ASSERT_TRUE(Make());
   EXPECT_THAT(Deliver(21).error, HasSubstr("truncated"));
+}
+
+TEST_F(AuditSinkTest, ADeliveryBringsAReceiptOfWhatIsOnDisk) {
+  ASSERT_TRUE(Make());
+  EXPECT_EQ(Count(DeliverAll(1, 19), Verdict::kDelivered), 19);
+  const auto receipt = audit::Receipt::Open(Deliver(20).receipt, key_->verifier());
+  ASSERT_TRUE(receipt);
+  EXPECT_EQ(receipt->checkpoint.size, 20U);
+}
+
+TEST_F(AuditSinkTest, AForgedFolderIsRefusedUntilItIsMovedAside) {
+  Fill(1, 20);
+  receipt_ = Open()->MakeReceipt();
+  Forge();
+  ASSERT_TRUE(Make());
+  EXPECT_THAT(Deliver(21).error, HasSubstr("move the folder aside"));
+  EXPECT_THAT(Deliver(21).error, HasSubstr("move the folder aside"));
+  EXPECT_THAT(runner_->Call([&] { return sink_->Trouble(); }), HasSubstr("checkpoints are gone"));
+  portcall::testing::TempDir elsewhere;
+  std::filesystem::rename(folder(), elsewhere.File("forged"));
+  EXPECT_EQ(Deliver(21).verdict, Verdict::kDelivered);
+  EXPECT_THAT(runner_->Call([&] { return sink_->Trouble(); }), IsEmpty());
+  EXPECT_EQ(Seqs(), Range(21, 21));
+  // The new log's own key, so that the next start finds it.
+  EXPECT_TRUE(std::filesystem::exists(folder() / audit::kPrivateKey));
+  const auto published = runner_->Call([&] { return published_; });
+  ASSERT_THAT(published, SizeIs(1));
+  EXPECT_EQ(published[0].action, store::Action::kEndpoint);
+  EXPECT_THAT(store::DecodeDetails(published[0].details).note, HasSubstr(receipt_));
 }
 
 TEST_F(AuditSinkTest, AnUnreadableKeyIsRefusedAtTheStart) {

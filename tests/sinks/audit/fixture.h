@@ -93,6 +93,27 @@ class AuditFolder : public ::testing::Test {
     }
     ASSERT_TRUE(log->End());
   }
+  // Writes and is gone, as a killed process is; what the database was told of it.
+  std::string Crash(std::int64_t first, std::int64_t last) {
+    auto log = Open();
+    EXPECT_TRUE(log->Append(MakeEvents(first, last)));
+    return log->MakeReceipt();
+  }
+  // Edits a record and makes the chain follow, then removes what would tell.
+  void Forge() {
+    auto lines = Lines(folder() / SegmentName(0));
+    Edit(lines[2], "bob", "eve");
+    Rechain(lines, 3);
+    SaveLines(folder() / SegmentName(0), lines);
+    std::filesystem::remove(folder() / kCheckpoints);
+    std::filesystem::remove(folder() / kState);
+  }
+  std::filesystem::path Aside(const std::string& prefix) const {
+    for (const auto& entry : std::filesystem::directory_iterator(folder())) {
+      if (entry.path().filename().string().starts_with(prefix)) return entry.path();
+    }
+    return {};
+  }
   static runtime::WallTime RecordedAt(std::uint64_t seq) {
     return runtime::WallTime(runtime::Nanos(MakeEvent(static_cast<std::int64_t>(seq))->recorded_at));
   }

@@ -185,6 +185,51 @@ TEST_F(VerifyTest, TruncationOfRecordsAndCheckpointsNeedsAnAnchor) {
   EXPECT_THAT(First(Check(database)), HasSubstr("45 events were recorded"));
 }
 
+TEST_F(VerifyTest, TheDatabaseConvictsAForgeryThatLeftNoCheckpoints) {
+  VerifyOptions options;
+  options.database = DatabaseFacts{45, Open()->MakeReceipt(), "portcall.db"};
+  EXPECT_EQ(First(Check(options)), "");
+  EXPECT_EQ(Check(options).covered_outside, 45U);
+  Forge();
+  const VerifyReport alone = Check();
+  EXPECT_TRUE(alone.sound());
+  EXPECT_THAT(alone.notes, Contains(HasSubstr("none of the records is signed")));
+  const VerifyReport report = Check(options);
+  EXPECT_THAT(First(report), HasSubstr("checkpoints are missing"));
+  ASSERT_THAT(report.findings, SizeIs(2));
+  EXPECT_THAT(report.findings[1].Text(), HasSubstr("portcall.db (record 0): this checkpoint covers other records"));
+}
+
+TEST_F(VerifyTest, TheDatabaseTellsShortenedCheckpoints) {
+  VerifyOptions options;
+  options.database = DatabaseFacts{45, Open()->MakeReceipt(), "portcall.db"};
+  auto notes = NoteTexts();
+  notes.pop_back();
+  SaveNotes(notes);
+  EXPECT_TRUE(Check().sound());
+  EXPECT_THAT(First(Check(options)), HasSubstr("covers 40 records, but the database knows of one that covers 45"));
+}
+
+TEST_F(VerifyTest, TheDatabaseOfAnotherLogIsNoProof) {
+  VerifyOptions options;
+  std::string receipt = Open()->MakeReceipt();
+  receipt.replace(receipt.find("\n45\n"), 4, "\n44\n");
+  options.database = DatabaseFacts{45, receipt, "portcall.db"};
+  EXPECT_THAT(First(Check(options)), HasSubstr("portcall.db: the database knows of another audit log"));
+  options.database = DatabaseFacts{45, "", "portcall.db"};
+  EXPECT_THAT(Check(options).notes, Contains(HasSubstr("carries no root yet")));
+}
+
+TEST_F(VerifyTest, ReadsTheOldLogsCheckpointOutOfTheNewOnesRecord) {
+  const std::string receipt = Open()->MakeReceipt();
+  const nlohmann::json record = {
+      {"note", "endpoint audit: a new audit log begins in /audit; the one before:\n\n" + receipt}};
+  WriteText(elsewhere_.File("new.jsonl"), record.dump() + '\n' + record.dump() + '\n');
+  EXPECT_EQ(First(CheckAgainst(elsewhere_.File("new.jsonl"))), "");
+  Forge();
+  EXPECT_THAT(First(CheckAgainst(elsewhere_.File("new.jsonl"))), HasSubstr("covers other records"));
+}
+
 TEST_F(VerifyTest, FindsARemovedLog) {
   const auto anchor = Anchor(45);
   std::filesystem::remove(File());
@@ -341,6 +386,21 @@ TEST_F(VerifySegmentsTest, KnowsWhereTheChainBeginsAfterRetention) {
   // One more than was signed away.
   std::filesystem::remove(Segments()[0].file);
   EXPECT_FALSE(Check().sound());
+}
+
+TEST_F(VerifySegmentsTest, FindsThatTheCheckpointsAreGone) {
+  std::filesystem::remove(Notes());
+  std::filesystem::remove(folder() / kState);
+  EXPECT_THAT(First(Check()), HasSubstr("the one of the records before " + std::to_string(segments_[1].first) +
+                                        " and " + std::to_string(segments_.size() - 2) + " more is missing"));
+}
+
+TEST_F(VerifySegmentsTest, FindsThatTheCheckpointOfRetentionIsGone) {
+  Tidy(KeepFrom(segments_[2].first), segments_.back().first, *key_, log_);
+  auto notes = NoteTexts();
+  std::erase_if(notes, [&](const auto& note) { return Checkpoint::Parse(note)->size <= segments_[2].first; });
+  SaveNotes(notes);
+  EXPECT_THAT(First(Check()), HasSubstr("the records before " + std::to_string(segments_[2].first) + " is missing"));
 }
 
 TEST_F(VerifySegmentsTest, FindsForgedRetention) {
