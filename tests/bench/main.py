@@ -10,6 +10,7 @@ from pathlib import Path
 import audit
 import delivery
 import kafka
+import parts
 import registry
 import scale
 from report import Report
@@ -25,6 +26,7 @@ MEASUREMENTS = {
     "blob-push": registry.blob_push,
     "append": registry.append,
     "audit": audit.verify,
+    "parts": parts.gains,
     "kafka": kafka.full_log,
     "scale": scale.dead_backlog,
 }
