@@ -10,8 +10,7 @@
 
 namespace portcall::http {
 
-// Turns a connection's bytes into one answer after the other (RFC 9112 §2–§7); does no I/O. The usual answer, HTTP/1.1
-// with a Content-Length, is parsed here in one pass; everything else goes through Beast's parser.
+// Turns a connection's bytes into one answer after the other (RFC 9112 §2–§7) with Beast's parser; does no I/O.
 class ResponseReader {
  public:
   enum class Progress { kMore, kDone, kInvalid };
@@ -30,16 +29,11 @@ class ResponseReader {
   const std::string& problem() const { return problem_; }
 
  private:
-  enum class Mode { kHead, kCounted, kBeast };
-  enum class Head { kIncomplete, kTaken, kUnusual };
-  struct Beast;
+  class Parser;
+  struct Impl;
 
+  void StartHead();
   Progress Parse();
-  Head ParseUsualHead();
-  bool ParseField(std::string_view line, bool& has_length);
-  Progress TakeCounted();
-  Progress TakeByBeast();
-  bool TakeBeastHead();
   bool Keep(std::string_view bytes);  // false when the body passes max_body
   Progress Invalid(std::string problem);
   std::string_view unparsed() const { return std::string_view(buffer_).substr(begin_, end_ - begin_); }
@@ -47,15 +41,13 @@ class ResponseReader {
   const std::size_t keep_body_, max_body_, max_head_;
   std::string buffer_;
   std::size_t begin_ = 0, end_ = 0;
-  std::size_t scanned_ = 0;  // of the head, without finding its end
-  Mode mode_ = Mode::kHead;
-  std::uint64_t left_ = 0;       // of a counted body
+  std::size_t head_size_ = 0;    // parsed so far
   std::uint64_t body_size_ = 0;  // so far
   bool started_ = false;
   bool reusable_ = false;
-  std::unique_ptr<Beast> beast_;
   Incoming answer_;
   std::string problem_;
+  std::unique_ptr<Impl> impl_;
 };
 
 }  // namespace portcall::http

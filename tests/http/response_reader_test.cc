@@ -49,6 +49,8 @@ TEST_P(ResponseReaderTest, ReadsEveryShapeOfAnswer) {
       {"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", Progress::kDone, 200, "ok", true},
       {"HTTP/1.1 200 OK\r\ncontent-length:0\r\n\r\n", Progress::kDone, 200, "", true},
       {"HTTP/1.1 200 \r\nContent-Length: 0\r\n\r\n", Progress::kDone, 200, "", true},
+      {"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", Progress::kDone, 200, "x", true},
+      {"HTTP/1.1 200 OK\r\nX: a\r\n  folded\r\nContent-Length: 0\r\n\r\n", Progress::kDone, 200, "", true},
       {"HTTP/1.1 204 No Content\r\n\r\n", Progress::kDone, 204, "", true},
       {"HTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\n\r\n", Progress::kDone, 304, "", true},
       {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx", Progress::kDone, 200, "x", false},
@@ -70,9 +72,14 @@ TEST_P(ResponseReaderTest, ReadsEveryShapeOfAnswer) {
       {"HTTP/1.1 200 OK\r\nBad Name: x\r\nContent-Length: 0\r\n\r\n", Progress::kInvalid},
       {"HTTP/1.1 200 OK\r\nno colon\r\nContent-Length: 0\r\n\r\n", Progress::kInvalid},
       {"HTTP/1.1 2x0 OK\r\nContent-Length: 0\r\n\r\n", Progress::kInvalid},
+      {"HTTP/1.1 020 OK\r\nContent-Length: 0\r\n\r\n", Progress::kInvalid},
+      {"HTTP/1.1 200 OK\r\nContent-Length : 0\r\n\r\n", Progress::kInvalid},
+      {"HTTP/1.1 200 OK\r\nX: a\nContent-Length: 0\r\n\r\n", Progress::kInvalid},
+      {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", Progress::kInvalid},
       {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", Progress::kInvalid},
       {"SSH-2.0-OpenSSH_9.2\r\n", Progress::kInvalid},
       {"HTTP/2 200\r\n\r\n", Progress::kInvalid},
+      {"HTTP/2 200\r\n", Progress::kInvalid},
       {std::string("\x15\x03\x01\x00\x02\x02\x16", 7), Progress::kInvalid},
   };
   for (const Case& expected : cases) {
@@ -105,6 +112,7 @@ TEST_P(ResponseReaderTest, CutsWhatIsTooLong) {
   }
   for (const std::string& head :
        {"HTTP/1.1 200 OK\r\nX: " + std::string(300, 'x') + "\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 200 " + std::string(150, 'x') + "\r\nX: " + std::string(150, 'x') + "\r\n\r\n",
         "HTTP/1.1 200 OK\r\nX: " + std::string(5000, 'x'),
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1;" + std::string(5000, 'x'),
         "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\nX: " + std::string(5000, 'x')}) {
@@ -123,7 +131,7 @@ TEST(ResponseReaderOnceTest, TakesTheFieldsThatMatter) {
     reader.Start();
     Feed(reader,
          std::string("HTTP/1.1 429 Slow down, please\r\nRETRY-after:  120 \r\nlocation: /x\r\n") + framing +
-             "\r\n\r\n0\r\n\r\n",
+             "\r\n\r\n0\r\nRetry-After: 5\r\n\r\n",
          1000);
     EXPECT_EQ(reader.answer().status, 429);
     EXPECT_EQ(reader.answer().reason, "Slow down, please");
