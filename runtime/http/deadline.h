@@ -1,24 +1,21 @@
 #pragma once
 
-#include <array>
 #include <boost/asio/basic_waitable_timer.hpp>
-#include <boost/intrusive/list.hpp>
 #include <chrono>
-#include <cstdint>
+#include <memory>
 
 #include "runtime/task.h"
 
 namespace portcall::http {
 
-class DeadlineWheel;
-
-// A coarse deadline that costs two comparisons to move: for things that set one at every step and rarely miss it.
-// Lives on one loop, which it must not outlive. It never fires early, and at most 25 ms late.
-class Deadline : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+// A deadline that costs a comparison to move: for what sets one at every step and rarely misses it. It never fires
+// early. The timer below is set anew only for a sooner deadline; one that was moved later or cleared still costs the
+// loop one look at its old time. Lives on one loop, which it must not outlive.
+class Deadline {
  public:
   using Time = std::chrono::steady_clock::time_point;
 
-  explicit Deadline(asio::io_context& context);
+  explicit Deadline(asio::io_context& context) : timer_(context) {}
   Deadline(const Deadline&) = delete;
   Deadline& operator=(const Deadline&) = delete;
 
@@ -27,40 +24,18 @@ class Deadline : public boost::intrusive::list_base_hook<boost::intrusive::link_
 
  protected:
   ~Deadline() = default;
-  // On the loop; the deadline is clear by then and may be set again. Must not destroy any Deadline.
+  // On the loop, never within Set(); the deadline is clear by then, and may be set again or destroyed.
   virtual void OnDeadline() = 0;
 
  private:
-  friend class DeadlineWheel;
-  DeadlineWheel& wheel_;
+  void Wait();
+  void Look();
+
+  asio::basic_waitable_timer<Time::clock, asio::wait_traits<Time::clock>, Executor> timer_;
   Time when_ = Time::max();
-  std::int64_t filed_ = 0;  // the tick at which the wheel looks at it next
-};
-
-// One per io_context: slots of 25 ms, visited by one timer that runs while any deadline is filed. A deadline that moved
-// into the future is filed anew only when its old slot comes up.
-class DeadlineWheel final : public asio::execution_context::service {
- public:
-  using key_type = DeadlineWheel;
-  static inline asio::execution_context::id id;
-
-  explicit DeadlineWheel(asio::execution_context& context);
-  void File(Deadline& deadline);
-  static std::int64_t TickAfter(Deadline::Time time);
-
- private:
-  static constexpr std::int64_t kSlots = 512;
-  using List = boost::intrusive::list<Deadline, boost::intrusive::constant_time_size<false>>;
-
-  void shutdown() override {}
-  void Arm();
-  void Visit();
-  bool Empty() const;
-
-  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor> timer_;
-  std::array<List, kSlots> slots_;
-  std::int64_t visited_ = 0;  // the last tick whose slot was visited
-  bool ticking_ = false;
+  Time looks_at_ = Time::max();  // the end of the timer's wait; max: it does not wait
+  // A wait that has ended is past cancelling: what it left in the loop's queue finds out from this.
+  std::shared_ptr<const bool> alive_ = std::make_shared<bool>(true);
 };
 
 }  // namespace portcall::http

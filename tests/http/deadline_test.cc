@@ -41,7 +41,7 @@ TEST(Deadline, MovesInBothDirections) {
   EXPECT_LT(*sooner.rang, *later.rang);
 }
 
-TEST(Deadline, AClearedOneIsSilentAndTheWheelComesToRest) {
+TEST(Deadline, AClearedOneIsSilentAndTheLoopComesToRest) {
   asio::io_context context;
   Alarm alarm(context);
   alarm.Set(Clock::now() + milliseconds(50));
@@ -57,6 +57,40 @@ TEST(Deadline, MayBeDestroyedWhileSet) {
     alarm.Set(Clock::now() + milliseconds(10));
   }
   context.run();
+}
+
+TEST(Deadline, MayBeDestroyedWhileItsWordWaitsInTheQueue) {
+  struct Last final : Deadline {
+    using Deadline::Deadline;
+    void OnDeadline() override { victim.reset(); }
+    std::optional<Alarm> victim;
+  };
+  asio::io_context context;
+  Last last(context);
+  Alarm& victim = last.victim.emplace(context);
+  const Clock::time_point past = Clock::now() - milliseconds(10);
+  last.Set(past);
+  victim.Set(past + milliseconds(1));  // one visit to the timers finds both
+  EXPECT_EQ(context.run(), 2U);
+  EXPECT_FALSE(last.victim);
+}
+
+TEST(Deadline, MayBeSetAgainFromWithin) {
+  struct Twice final : Deadline {
+    using Deadline::Deadline;
+    void OnDeadline() override {
+      if (++rang < 2) Set(next = Clock::now() + milliseconds(20));
+    }
+    int rang = 0;
+    Clock::time_point next;
+  };
+  asio::io_context context;
+  Twice twice(context);
+  twice.Set(Clock::now());
+  EXPECT_EQ(twice.rang, 0) << "not within Set()";
+  context.run();
+  EXPECT_EQ(twice.rang, 2);
+  EXPECT_GE(Clock::now(), twice.next);
 }
 
 }  // namespace
