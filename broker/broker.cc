@@ -169,7 +169,7 @@ void Broker::Impl::DriveAll() {
 bool Broker::Impl::Keeps(const EndpointRunner& runner, const config::Config& config) const {
   return std::ranges::any_of(config.endpoints, [&](const config::Endpoint& entry) {
     return !entry.disabled && entry.name == runner.endpoint().name &&
-           entry.fingerprint() == runner.endpoint().fingerprint();
+           entry.fingerprint == runner.endpoint().fingerprint;
   });
 }
 
@@ -178,7 +178,7 @@ Result<void> Broker::Impl::MakeSinks(const config::Config& config, Sinks& sinks)
   for (const config::Endpoint& entry : config.endpoints) {
     if (entry.disabled) continue;
     const auto same = [&](const auto& runner) {
-      return runner->endpoint().name == entry.name && runner->endpoint().fingerprint() == entry.fingerprint();
+      return runner->endpoint().name == entry.name && runner->endpoint().fingerprint == entry.fingerprint;
     };
     if (std::ranges::any_of(runners_, same)) continue;
     auto sink = deps_.make_sink ? deps_.make_sink(entry)

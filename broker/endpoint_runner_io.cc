@@ -195,7 +195,7 @@ Task<bool> EndpointRunner::FlushEverything() {
 }
 
 Task<> EndpointRunner::StorePause(std::string reason) {
-  const store::EndpointState state{endpoint_.name, true, std::move(reason), endpoint_.fingerprint()};
+  const store::EndpointState state{endpoint_.name, true, std::move(reason), endpoint_.fingerprint};
   auto job = [&state](store::Tx& tx) -> Result<bool> {
     store::PutEndpoint(tx, state);
     return true;

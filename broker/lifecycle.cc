@@ -99,7 +99,7 @@ std::vector<std::string> ChangesOf(store::Tx& tx, const Stored& stored, const st
       changes.push_back(what + " added");
     } else if (!IsStoredAs(stored, opened.cursor)) {
       changes.push_back(what + " took over from " + entry.was);
-    } else if (state && !state->fingerprint.empty() && state->fingerprint != entry.fingerprint()) {
+    } else if (state && !state->fingerprint.empty() && state->fingerprint != entry.fingerprint) {
       changes.push_back(what + " changed" + (state->paused ? " and resumed" : ""));
     }
   }
@@ -116,7 +116,7 @@ std::vector<std::string> ChangesOf(store::Tx& tx, const Stored& stored, const st
 // Remembers each entry as it is started, so that a later change of it can be told.
 void RememberEntries(store::Tx& tx, const std::vector<Opened>& wanted) {
   for (const Opened& opened : wanted) {
-    const std::string fingerprint = opened.endpoint.fingerprint();
+    const std::string fingerprint = opened.endpoint.fingerprint;
     const auto state = store::FindEndpoint(tx, opened.endpoint.name);
     if (state && (state->paused || state->fingerprint == fingerprint)) continue;
     store::PutEndpoint(tx, {opened.endpoint.name, false, {}, fingerprint});
@@ -169,7 +169,7 @@ Result<bool> LoadRows(store::Snapshot& s, Endpoints& endpoints) {
     opened.oldest_recorded = OldestWanted(s, opened);
     const auto state = store::FindEndpoint(s, opened.endpoint.name);
     if (!state || !state->paused) continue;
-    if (state->fingerprint == opened.endpoint.fingerprint()) {
+    if (state->fingerprint == opened.endpoint.fingerprint) {
       opened.paused = state->reason.empty() ? "paused" : state->reason;
     } else {
       opened.was_failing = true;
@@ -206,7 +206,7 @@ Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& confi
     for (const Opened& opened : endpoints.open) {
       const std::string& name = opened.endpoint.name;
       if (std::ranges::find(endpoints.resumed, name) == endpoints.resumed.end()) continue;
-      store::PutEndpoint(tx, {name, false, {}, opened.endpoint.fingerprint()});
+      store::PutEndpoint(tx, {name, false, {}, opened.endpoint.fingerprint});
     }
     return true;
   };

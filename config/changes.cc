@@ -1,62 +1,13 @@
 #include <algorithm>
-#include <concepts>
 #include <string>
 #include <string_view>
 #include <tuple>
-#include <utility>
 #include <vector>
 
 #include "config/load.h"
-#include "runtime/bytes.h"
 
 namespace portcall::config {
 namespace {
-
-// Collects members in a form that no two different endpoints share: every text with its length before it.
-class Digest {
- public:
-  Digest& operator<<(std::string_view text) {
-    bytes_ += std::to_string(text.size()) + ":";
-    bytes_ += text;
-    return *this;
-  }
-  Digest& operator<<(std::integral auto number) { return *this << std::string_view(std::to_string(number)); }
-  Digest& operator<<(Millis value) { return *this << value.count(); }
-  template <class Item>
-  Digest& operator<<(const std::vector<Item>& items) {
-    *this << items.size();
-    for (const Item& item : items) *this << item;
-    return *this;
-  }
-  template <class A, class B>
-  Digest& operator<<(const std::pair<A, B>& pair) {
-    return *this << pair.first << pair.second;
-  }
-  Digest& operator<<(const Words& words) {
-    *this << words.size();
-    for (const auto& word : words) *this << word;
-    return *this;
-  }
-  Digest& operator<<(const Selection& s) {
-    return *this << s.actions << s.kinds << s.repositories << s.tags << s.media_types << s.actors;
-  }
-  Digest& operator<<(const KafkaConfig& k) {
-    return *this << k.brokers << k.topic << k.key << k.dead_letter_topic << k.compression << k.tls << k.sasl_mechanism
-                 << k.username << k.password << k.properties;
-  }
-  Digest& operator<<(const CiRoute& route) { return *this << route.repositories << route.words; }
-  Digest& operator<<(const CiConfig& c) {
-    return *this << c.preset << c.preset_hash << c.words << c.variables << c.routes;
-  }
-  Digest& operator<<(const AuditConfig& a) {
-    return *this << a.directory << a.format << a.key << a.origin << a.checkpoint_records << a.checkpoint_interval
-                 << a.rotate_bytes << a.rotate_interval << a.compress << a.keep << a.publish;
-  }
-  std::string Hex() const { return runtime::HashHex("sha256", bytes_); }
-
- private:
-  std::string bytes_;
-};
 
 auto Identity(const HealthCheck& check) {
   return std::tie(check.kind, check.target, check.headers, check.status, check.interval, check.timeout,
@@ -69,20 +20,6 @@ bool SameHealth(const Config& a, const Config& b) {
 }
 
 }  // namespace
-
-// A member that is added to Endpoint, or to what it holds, is added here.
-std::string Endpoint::fingerprint() const {
-  Digest digest;
-  digest << name << type << url << format << source << disabled << headers << timeout << threshold << backoff
-         << max_backoff << max_retry_after << max_retries.has_value() << max_retries.value_or(0) << max_age;
-  digest << concurrency << max_parked << batch << std::to_string(rate_limit) << static_cast<int>(order);
-  digest << retry_on_timeout << only << ignore << images_only << collapse << debounce << hmac_secret << hmac_header;
-  digest << from << was << ca << certificate << key << insecure_skip_verify;
-  if (kafka) digest << *kafka;
-  if (ci) digest << *ci;
-  if (audit) digest << *audit;
-  return digest.Hex();
-}
 
 bool Config::audits() const {
   return std::ranges::any_of(endpoints, [](const Endpoint& e) { return e.type == "audit" && !e.disabled; });

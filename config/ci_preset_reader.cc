@@ -65,8 +65,8 @@ class Reader {
   void ReadWords() {
     Section words = root_.Sub("words");
     known_.assign(EventWords().begin(), EventWords().end());
-    if (words.node() == nullptr) return;
-    for (const Member& member : words.node()->members) {
+    if (!words.there()) return;
+    for (const Member& member : words.Members()) {
       CiWord word;
       word.name = member.key;
       if (!IsWordName(word.name)) words.Error(member.key, "a word is made of a-z, 0-9 and _");
@@ -117,8 +117,7 @@ class Reader {
   CiEntries ReadEntries(Section& section, std::string_view key) {
     CiEntries entries;
     const Section map = section.Sub(key);
-    if (map.node() == nullptr) return entries;
-    for (const Member& member : map.node()->members) {
+    for (const Member& member : map.Members()) {
       const std::string path = map.PathOf(member.key);
       if (member.value.kind != Value::Kind::kScalar) {
         report_.Error(member.place, path, "wants text");
@@ -266,8 +265,7 @@ class Reader {
       return;
     }
     const Section map = section.Sub("defaults");
-    if (map.node() == nullptr) return;
-    for (const Member& member : map.node()->members) {
+    for (const Member& member : map.Members()) {
       if (auto parsed = Template::Parse(member.value.text, EventWords()); !parsed) {
         report_.Error(member.value.place, map.PathOf(member.key), parsed.error().detail);
       }
@@ -288,8 +286,7 @@ class Reader {
     }
     if (statuses.empty()) root_.Error("success", "is missing: the statuses that mean that a build was accepted");
     const Section hints = root_.Sub("hints");
-    if (hints.node() == nullptr) return;
-    for (const Member& member : hints.node()->members) {
+    for (const Member& member : hints.Members()) {
       const auto status = ParseWhole(member.key);
       if (!status || *status < 300 || *status > 599) {
         report_.Error(member.place, hints.PathOf(member.key), "is not a status from 300 to 599");

@@ -99,8 +99,8 @@ struct Endpoint {
   std::string was;                   // the name it had
   std::string ca, certificate, key;  // TLS of the receiver
   bool insecure_skip_verify = false;
-  // What identifies the entry's content; changes when any key does.
-  std::string fingerprint() const;
+  // Of what the entry says, see Section::Fingerprint(): another one where any of it changed. Not for logs.
+  std::string fingerprint;
 };
 
 // What is recorded for the audit log beyond pushes, pulls, mounts and deletes.

@@ -37,8 +37,7 @@ struct CiRoute {
   Words words;               // over those of the endpoint
 };
 struct CiConfig {
-  std::string preset;       // a name, or a file's path
-  std::string preset_hash;  // of such a file
+  std::string preset;  // a name, or a file's path
   std::shared_ptr<const struct CiPreset> definition;
   Words words;                                                 // project, ref, token, …
   std::vector<std::pair<std::string, std::string>> variables;  // name and template

@@ -67,7 +67,7 @@ std::string TypesOf(std::string_view initials) {
 void RefuseForeign(Section& section, const Endpoint& endpoint) {
   for (const TypedKey& typed : kTypedKeys) {
     if (typed.types.find(endpoint.type.front()) != std::string_view::npos) continue;
-    if (section.node()->Find(typed.key) == nullptr) continue;
+    if (!section.Holds(typed.key)) continue;
     const bool word = endpoint.ci && endpoint.ci->definition && endpoint.ci->definition->FindWord(typed.key) != nullptr;
     if (word) continue;
     std::string why = "means nothing for type: " + endpoint.type;
@@ -158,7 +158,7 @@ void ReadUrl(Section& section, Endpoint& endpoint) {
 
 void ReadHmac(Section& section, Endpoint& endpoint) {
   Section hmac = section.Sub("hmac");
-  if (hmac.node() == nullptr) return;
+  if (!hmac.there()) return;
   hmac.Read("secret", endpoint.hmac_secret);
   hmac.Read("header", endpoint.hmac_header);
   if (endpoint.hmac_secret.empty()) hmac.Error("secret", "is missing");
@@ -194,11 +194,37 @@ bool ReadTypeName(Section& section, Endpoint& endpoint) {
   std::string type;
   section.ReadChoice("type", {"webhook", "kafka", "ci", "audit"}, type);
   if (section.Has("type") && type.empty()) {
-    for (const Member& member : section.node()->members) section.Accept(member.key);
+    section.AcceptAll();
     return false;
   }
   if (!type.empty()) endpoint.type = type;
   return true;
+}
+
+// What every entry may say. The type, and what only it has, come first.
+Endpoint ReadKeys(Section& section, const std::string& source) {
+  Endpoint endpoint;
+  endpoint.source = source;
+  section.Read("name", endpoint.name);
+  section.Read("disabled", endpoint.disabled);
+  section.Read("from", endpoint.from);
+  if (endpoint.from != "latest" && endpoint.from != "earliest" && !IsRfc3339(endpoint.from)) {
+    section.Error("from", Quoted(endpoint.from) + "; it may be latest, earliest or a time like 2026-01-31T08:00:00Z");
+  }
+  section.Read("was", endpoint.was);
+  if (!ReadTypeName(section, endpoint)) return endpoint;
+  ReadType(section, endpoint);
+  if (endpoint.type == "webhook" || endpoint.type == "ci") ReadHttpKeys(section, endpoint);
+  if (endpoint.type == "webhook") ReadHmac(section, endpoint);
+  ReadPolicy(section, endpoint);
+  ReadSelections(section, endpoint);
+  if (endpoint.collapse && section.Has("order") && endpoint.order != Order::kRepository) {
+    section.Error("order",
+                  "pushes of a tag that wait replace each other, so the order is that of each tag: leave it out, "
+                  "or write collapse: false");
+  }
+  RefuseForeign(section, endpoint);
+  return endpoint;
 }
 
 }  // namespace
@@ -221,27 +247,10 @@ void ReadTlsFiles(Section& tls, Endpoint& endpoint) {
 }
 
 Endpoint ReadEndpoint(Section& section, const std::string& source) {
-  Endpoint endpoint;
-  endpoint.source = source;
-  section.Read("name", endpoint.name);
-  section.Read("disabled", endpoint.disabled);
-  section.Read("from", endpoint.from);
-  if (endpoint.from != "latest" && endpoint.from != "earliest" && !IsRfc3339(endpoint.from)) {
-    section.Error("from", Quoted(endpoint.from) + "; it may be latest, earliest or a time like 2026-01-31T08:00:00Z");
-  }
-  section.Read("was", endpoint.was);
-  if (!ReadTypeName(section, endpoint)) return endpoint;
-  ReadType(section, endpoint);
-  if (endpoint.type == "webhook" || endpoint.type == "ci") ReadHttpKeys(section, endpoint);
-  if (endpoint.type == "webhook") ReadHmac(section, endpoint);
-  ReadPolicy(section, endpoint);
-  ReadSelections(section, endpoint);
-  if (endpoint.collapse && section.Has("order") && endpoint.order != Order::kRepository) {
-    section.Error("order",
-                  "pushes of a tag that wait replace each other, so the order is that of each tag: leave it out, "
-                  "or write collapse: false");
-  }
-  RefuseForeign(section, endpoint);
+  section.Record();
+  section.RecordFact("source", source);
+  Endpoint endpoint = ReadKeys(section, source);
+  endpoint.fingerprint = section.Fingerprint();
   return endpoint;
 }
 

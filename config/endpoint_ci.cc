@@ -43,7 +43,7 @@ bool ReadPreset(Section& section, CiConfig& ci) {
   }
   ci.definition = std::move(*preset);
   if (ci.preset.find('/') != std::string::npos || std::filesystem::path(ci.preset).has_extension()) {
-    ci.preset_hash = HashOfFile(ci.preset);
+    section.RecordFact("preset file", HashOfFile(ci.preset));
   }
   return true;
 }
@@ -61,8 +61,7 @@ void ReadWords(Section& section, const CiPreset& preset, Words& words) {
 
 void ReadVariables(Section& section, CiConfig& ci) {
   Section variables = section.Sub("variables");
-  if (variables.node() == nullptr) return;
-  for (const Member& member : variables.node()->members) {
+  for (const Member& member : variables.Members()) {
     std::string text;
     variables.Accept(member.key);
     if (member.value.kind != Value::Kind::kNull) variables.Read(member.key, text);
@@ -82,10 +81,6 @@ void ReadRoutes(Section& section, CiConfig& ci) {
     ReadWords(entry, *ci.definition, route.words);
     ci.routes.push_back(std::move(route));
   });
-}
-
-void AcceptAll(Section& section) {
-  for (const Member& member : section.node()->members) section.Accept(member.key);
 }
 
 bool HoldsSource(std::string_view text) {
@@ -126,7 +121,7 @@ void ReadCi(Section& section, Endpoint& endpoint) {
     for (std::string& fault : CheckCi(*ci->definition, *ci, section.Has("url"))) section.Error("", std::move(fault));
     if (endpoint.url.empty()) endpoint.url = ci->definition->url;
   } else {
-    AcceptAll(section);
+    section.AcceptAll();
   }
   endpoint.ci = std::move(ci);
 }

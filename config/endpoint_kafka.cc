@@ -117,7 +117,7 @@ void ReadRecordKey(Section& section, const Endpoint& endpoint, KafkaConfig& kafk
 
 void ReadSasl(Section& section, KafkaConfig& kafka) {
   Section sasl = section.Sub("sasl");
-  if (sasl.node() == nullptr) return;
+  if (!sasl.there()) return;
   sasl.ReadChoice("mechanism", {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}, kafka.sasl_mechanism);
   if (!sasl.Has("mechanism")) sasl.Error("mechanism", "is missing: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512");
   sasl.Read("username", kafka.username);
@@ -143,8 +143,7 @@ void ReadTransport(Section& section, Endpoint& endpoint, KafkaConfig& kafka) {
 
 void ReadProperties(Section& section, KafkaConfig& kafka) {
   Section properties = section.Sub("properties");
-  if (properties.node() == nullptr) return;
-  for (const Member& member : properties.node()->members) {
+  for (const Member& member : properties.Members()) {
     const std::string& name = member.key;
     properties.Accept(name);
     const auto taken = std::ranges::find_if(kTaken, [&](const Taken& t) {

@@ -6,6 +6,7 @@
 #include "config/endpoint.h"
 #include "config/sections.h"
 #include "config/values.h"
+#include "runtime/bytes.h"
 #include "runtime/http/url.h"
 
 namespace portcall::config {
@@ -109,6 +110,7 @@ void CheckAudits(Section& section, std::vector<Endpoint>& endpoints) {
       auto publishing = std::make_shared<AuditConfig>(*endpoint.audit);
       publishing->publish = true;
       endpoint.audit = std::move(publishing);
+      endpoint.fingerprint = runtime::HashHex("sha256", endpoint.fingerprint + " publishes");
     } else if (!endpoint.disabled && section.report().strictness() == Strictness::kCheck) {
       section.Warn("endpoints", "nobody outside holds the checkpoints of " + Quoted(endpoint.name) +
                                     ", so whoever can write its folder can cut its end unseen: let another endpoint "

@@ -69,10 +69,51 @@ Section::Section(Report& report, const Value* node, Place place, std::string pat
 }
 
 Section Section::Sub(std::string_view key, UnknownKeys unknown) {
-  return {report_, Get(key), PlaceOf(key), PathOf(key), unknown};
+  Section below(report_, Find(key), PlaceOf(key), PathOf(key), unknown);
+  below.transcript_ = transcript_;
+  return below;
+}
+
+void Section::Record() { transcript_ = std::make_shared<Transcript>(path_); }
+
+void Section::RecordFact(std::string_view name, std::string_view text) {
+  if (transcript_) transcript_->Note(name, text);
+}
+
+std::string Section::Fingerprint() const { return transcript_ ? transcript_->Fingerprint() : ""; }
+
+template <class T>
+void Section::Take(std::string_view key, T& out, T value) {
+  if (out == value) return;
+  if (transcript_) transcript_->Note(PathOf(key), value);
+  out = std::move(value);
+}
+
+bool Section::Has(std::string_view key) {
+  if (Find(key) == nullptr) return false;
+  if (transcript_) transcript_->Note(PathOf(key) + "?", "");
+  return true;
 }
 
 const Value* Section::Get(std::string_view key) {
+  const Value* value = Find(key);
+  if (value != nullptr && transcript_) transcript_->Note(PathOf(key), *value);
+  return value;
+}
+
+bool Section::there() const {
+  if (node_ != nullptr && transcript_) transcript_->Note(path_ + "?", "");
+  return node_ != nullptr;
+}
+
+const std::vector<Member>& Section::Members() const {
+  static const std::vector<Member> kNone;
+  if (node_ == nullptr) return kNone;
+  if (transcript_) transcript_->Note(path_, *node_);
+  return node_->members;
+}
+
+const Value* Section::Find(std::string_view key) {
   asked_.push_back(key);
   const Member* member = node_ == nullptr ? nullptr : node_->Find(key);
   return member == nullptr || member->value.kind == Value::Kind::kNull ? nullptr : &member->value;
@@ -84,14 +125,14 @@ bool Section::empty() const {
 }
 
 const Value* Section::Scalar(std::string_view key, std::string_view wanted) {
-  const Value* node = Get(key);
+  const Value* node = Find(key);
   if (node == nullptr || node->kind == Value::Kind::kScalar) return node;
   Error(key, "is " + std::string(KindOf(*node)) + " where " + std::string(wanted) + " is wanted");
   return nullptr;
 }
 
 void Section::Read(std::string_view key, std::string& out) {
-  if (const Value* node = Scalar(key, "text")) out = node->text;
+  if (const Value* node = Scalar(key, "text")) Take(key, out, node->text);
 }
 
 void Section::Read(std::string_view key, bool& out) {
@@ -99,7 +140,7 @@ void Section::Read(std::string_view key, bool& out) {
   if (node == nullptr) return;
   auto flag = ParseFlag(node->text);
   if (flag && !node->quoted) {
-    out = *flag;
+    Take(key, out, *flag);
   } else if (flag) {
     Error(key, "is text; write " + std::string(*flag ? "true" : "false") + " without quotes");
   } else {
@@ -108,21 +149,22 @@ void Section::Read(std::string_view key, bool& out) {
 }
 
 void Section::Read(std::string_view key, std::vector<std::string>& out) {
-  const Value* node = Get(key);
+  const Value* node = Find(key);
   if (node == nullptr) return;
   if (node->kind != Value::Kind::kList) {
     return Error(key, "is " + std::string(KindOf(*node)) + " where a list is wanted: write [value, value]");
   }
-  out.clear();
+  std::vector<std::string> items;
   for (std::size_t i = 0; i < node->items.size(); ++i) {
     const Value& item = node->items[i];
     if (item.kind == Value::Kind::kScalar) {
-      out.push_back(item.text);
+      items.push_back(item.text);
     } else {
       report_.Error(item.place, PathOf(key) + "[" + std::to_string(i) + "]",
                     "is " + std::string(KindOf(item)) + " where text is wanted");
     }
   }
+  Take(key, out, std::move(items));
 }
 
 void Section::ReadWhole(std::string_view key, std::int64_t least, std::int64_t most, std::int64_t& out) {
@@ -135,7 +177,7 @@ void Section::ReadWhole(std::string_view key, std::int64_t least, std::int64_t m
     return Error(key,
                  std::to_string(*number) + " is not between " + std::to_string(least) + " and " + std::to_string(most));
   }
-  out = *number;
+  Take(key, out, *number);
 }
 
 void Section::Read(std::string_view key, Millis& out, bool zero_counts) {
@@ -144,7 +186,7 @@ void Section::Read(std::string_view key, Millis& out, bool zero_counts) {
   auto duration = ParseDuration(node->text);
   if (!duration) return Error(key, duration.error().detail);
   if (!duration->remark.empty()) Warn(key, duration->remark);
-  if (duration->value.count() > 0 || zero_counts) out = duration->value;
+  if (duration->value.count() > 0 || zero_counts) Take(key, out, duration->value);
 }
 
 void Section::ReadSize(std::string_view key, std::uint64_t least, std::uint64_t& out) {
@@ -153,15 +195,14 @@ void Section::ReadSize(std::string_view key, std::uint64_t least, std::uint64_t&
   auto size = ParseSize(node->text);
   if (!size) return Error(key, size.error().detail);
   if (*size < least) return Error(key, "is too small: at least " + std::to_string(least >> 20) + "MiB are needed");
-  out = *size;
+  Take(key, out, *size);
 }
 
 void Section::ReadChoice(std::string_view key, std::initializer_list<std::string_view> allowed, std::string& out) {
   const Value* node = Scalar(key, "one of " + Listed(allowed));
   if (node == nullptr) return;
   if (std::find(allowed.begin(), allowed.end(), node->text) != allowed.end()) {
-    out = node->text;
-    return;
+    return Take(key, out, node->text);
   }
   std::string_view near = Nearest(node->text, {allowed.begin(), allowed.size()});
   Error(key, "is " + Quoted(node->text) + "; it may be " + Listed(allowed) +
@@ -169,7 +210,7 @@ void Section::ReadChoice(std::string_view key, std::initializer_list<std::string
 }
 
 void Section::ReadHeaders(std::string_view key, HeaderList& out) {
-  const Value* node = Get(key);
+  const Value* node = Find(key);
   if (node == nullptr) return;
   if (node->kind == Value::Kind::kScalar && node->text.starts_with('<') && node->text.ends_with('>')) {
     return Warn(key, "is a manual's placeholder and is taken as no headers; write Authorization: [value] below it");
@@ -178,8 +219,9 @@ void Section::ReadHeaders(std::string_view key, HeaderList& out) {
     return Error(key,
                  "is " + std::string(KindOf(*node)) + " where a map is wanted: write Authorization: [value] below it");
   }
-  out.clear();
-  for (const Member& member : node->members) ReadHeader(PathOf(key), member, out);
+  HeaderList headers;
+  for (const Member& member : node->members) ReadHeader(PathOf(key), member, headers);
+  Take(key, out, std::move(headers));
 }
 
 void Section::ReadHeader(const std::string& path, const Member& member, HeaderList& out) {
@@ -215,14 +257,16 @@ void Section::ReadFile(std::string_view key, std::string& out) {
 }
 
 void Section::ForEach(std::string_view key, const std::function<void(Section&)>& read) {
-  const Value* node = Get(key);
+  const Value* node = Find(key);
   if (node == nullptr) return;
   if (node->kind != Value::Kind::kList) {
     return Error(key, "is " + std::string(KindOf(*node)) + " where a list is wanted: begin each entry with \"- \"");
   }
+  if (transcript_) transcript_->Note(PathOf(key), node->items.size());
   for (std::size_t i = 0; i < node->items.size(); ++i) {
     Section entry(report_, &node->items[i], node->items[i].place, PathOf(key) + "[" + std::to_string(i) + "]",
                   unknown_);
+    entry.transcript_ = transcript_;
     if (entry.node_ != nullptr) {
       read(entry);
       entry.Finish();
@@ -232,12 +276,17 @@ void Section::ForEach(std::string_view key, const std::function<void(Section&)>&
   }
 }
 
+void Section::AcceptAll() {
+  if (node_ == nullptr) return;
+  for (const Member& member : node_->members) Accept(member.key);
+}
+
 void Section::Ignore(std::string_view key, std::string_view why) {
-  if (Has(key)) Warn(key, "has no effect here: " + std::string(why));
+  if (Find(key) != nullptr) Warn(key, "has no effect here: " + std::string(why));
 }
 
 void Section::Refuse(std::string_view key, std::string_view why) {
-  if (Has(key)) Error(key, std::string(why));
+  if (Find(key) != nullptr) Error(key, std::string(why));
 }
 
 void Section::Error(std::string_view key, std::string message) const {

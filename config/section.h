@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <functional>
 #include <initializer_list>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -10,6 +11,7 @@
 #include "config/config.h"
 #include "config/node.h"
 #include "config/report.h"
+#include "config/transcript.h"
 
 namespace portcall::config {
 
@@ -26,9 +28,20 @@ class Section {
   Section Sub(std::string_view key, UnknownKeys unknown);
   Section Sub(std::string_view key) { return Sub(key, unknown_); }
 
-  bool Has(std::string_view key) { return Get(key) != nullptr; }
+  // From here on, what is taken from this map and from those below it is part of its fingerprint.
+  void Record();
+  // What is read elsewhere and belongs to it: the content of a file that it names.
+  void RecordFact(std::string_view name, std::string_view text);
+  std::string Fingerprint() const;  // of what was recorded so far, see Transcript
+
+  bool Has(std::string_view key);
   const Value* Get(std::string_view key);  // null: absent or null
-  bool empty() const;                      // no member with a value
+  bool there() const;                      // it is a map, if an empty one
+  bool Holds(std::string_view key) const {
+    return node_ != nullptr && node_->Find(key) != nullptr;
+  }                                            // asks for nothing
+  bool empty() const;                          // no member with a value
+  const std::vector<Member>& Members() const;  // where the keys are the user's own words
 
   void Read(std::string_view key, std::string& out);
   void Read(std::string_view key, bool& out);
@@ -50,7 +63,8 @@ class Section {
   void ReadFile(std::string_view key, std::string& out);
   void ForEach(std::string_view key, const std::function<void(Section&)>& read);  // a list of maps
 
-  void Accept(std::string_view key) { Get(key); }           // known, without effect, and nobody misses it
+  void Accept(std::string_view key) { Find(key); }  // known, without effect, and nobody misses it
+  void AcceptAll();
   void Ignore(std::string_view key, std::string_view why);  // known, without effect: a warning
   void Refuse(std::string_view key, std::string_view why);  // an error when it is there
 
@@ -61,22 +75,26 @@ class Section {
   Place PlaceOf(
       std::string_view key) const;  // of the value, of the key where that is null, of the map where it is absent
   Report& report() const { return report_; }
-  const Value* node() const { return node_; }
   const std::string& path() const { return path_; }
 
   void Finish() const;
 
  private:
   Section(Report& report, const Value* node, Place place, std::string path, UnknownKeys unknown);
+  const Value* Find(std::string_view key);
   const Value* Scalar(std::string_view key, std::string_view wanted);
   void ReadHeader(const std::string& path, const Member& member, HeaderList& out);
+  // The one way in which a reader's value changes.
+  template <class T>
+  void Take(std::string_view key, T& out, T value);
 
   Report& report_;
   const Value* node_;  // a map, or null
   Place place_;
   std::string path_;
   UnknownKeys unknown_;
-  std::vector<std::string_view> asked_;  // the keys' names are literals
+  std::shared_ptr<Transcript> transcript_;  // shared with the maps below; null: nothing is recorded
+  std::vector<std::string_view> asked_;     // the keys' names are literals
 };
 
 }  // namespace portcall::config

@@ -20,7 +20,7 @@ bool IsIn(const std::array<std::string_view, N>& words, std::string_view word) {
 // What is not one of the settings names the place where images lie: to pass over it would mean another place.
 void ReadDriver(Section& section, StorageConfig& storage) {
   std::string chosen;
-  for (const Member& member : section.node()->members) {
+  for (const Member& member : section.Members()) {
     std::string_view name = member.key;
     if (IsIn(kSettings, name)) continue;
     if (!IsIn(kDrivers, name)) {
@@ -89,7 +89,7 @@ void ReadStorage(Section& root, StorageConfig& storage) {
     return root.Error("storage", Quoted(written->text) + " is no storage driver that works here; filesystem does");
   }
   Section section = root.Sub("storage");
-  if (section.node() == nullptr) return;
+  if (!section.there()) return;
   ReadDriver(section, storage);
   Section deletes = section.Sub("delete");
   deletes.Read("enabled", storage.delete_enabled);

@@ -126,8 +126,8 @@ TEST_F(BrokerLogTest, AChangedEntryThatDeliversEndsTheOutage) {
   ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").breaker == BreakerState::kOpen; }));
   ASSERT_TRUE(world_.receiver("well").Await(50));
   world_.receiver("hook").Set(nullptr);
-  entry.url = "http://elsewhere";
-  well.url = "http://elsewhere";
+  entry.url = well.url = "http://elsewhere";
+  entry.fingerprint = well.fingerprint = "changed";
   ASSERT_TRUE(world_.Apply({entry, well}));
   ASSERT_TRUE(world_.receiver("hook").Await(50));
   world_.Append("repo");
@@ -145,6 +145,7 @@ TEST_F(BrokerLogTest, AChangedEntryThatFailsAsWellIsTrouble) {
   ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").failures > 0; }));
   world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(502); });
   entry.url = "http://elsewhere";
+  entry.fingerprint = "changed";
   ASSERT_TRUE(world_.Apply({entry}));
   ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").reason == "answered 502"; }));
   world_.receiver("hook").Set(nullptr);

@@ -113,6 +113,7 @@ TEST_F(BrokerTest, GoneIsRememberedUntilTheEntryChanges) {
   EXPECT_TRUE(world_.StatusOf("hook").paused);
   EXPECT_EQ(world_.StatusOf("hook").pending, 3);
   entry.url = "http://elsewhere";
+  entry.fingerprint = "changed";
   ASSERT_TRUE(world_.Apply({entry}));
   EXPECT_TRUE(world_.receiver("hook").Await(3));
   EXPECT_FALSE(world_.StatusOf("hook").paused);
@@ -193,6 +194,7 @@ TEST_F(BrokerTest, AChangedFilterIsCountedAnew) {
   world_.Append("b", 60, store::Action::kPull);
   ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").pending == 100; }));
   entry.ignore.actions = {"pull"};
+  entry.fingerprint = "changed";
   ASSERT_TRUE(world_.Apply({entry}));
   EXPECT_TRUE(world_.Eventually([&] {
     const EndpointStatus status = world_.StatusOf("hook");

@@ -135,6 +135,7 @@ World::~World() {
 config::Endpoint World::Entry(const std::string& name) {
   config::Endpoint endpoint;
   endpoint.name = name;
+  endpoint.fingerprint = "of " + name;
   endpoint.url = "http://user:secret@receiver/hook?token=secret";
   endpoint.backoff = config::Millis(50);
   endpoint.max_backoff = config::Millis(200);

@@ -59,6 +59,7 @@ TEST_F(SystemEvents, EndpointsThatComeChangeAndGoAreRecordedForTheAuditLog) {
   Open({audit_, ci_});
   EXPECT_THAT(Notes(), IsEmpty());
   ci_.threshold = 3;
+  ci_.fingerprint = "changed";
   Open({audit_, ci_});
   EXPECT_THAT(Notes(), ElementsAre(HasSubstr("endpoint ci (webhook, https://ci.example.com/hook) changed")));
   ci_.name = "builds";
@@ -72,6 +73,7 @@ TEST_F(SystemEvents, EndpointsThatComeChangeAndGoAreRecordedForTheAuditLog) {
 TEST_F(SystemEvents, WithoutAnAuditLogNothingIsRecorded) {
   Open({ci_});
   ci_.threshold = 3;
+  ci_.fingerprint = "changed";
   Open({ci_});
   Open({});
   EXPECT_THAT(Notes(), IsEmpty());

@@ -40,7 +40,7 @@ TEST(Changes, WhatNeedsARestartIsNamed) {
 
 TEST(Fingerprint, ChangesWithEveryKeyAndOnlyThen) {
   auto fingerprint = [](const std::string& lines) {
-    return Good(Serve(WithEndpoint(lines))).endpoints.at(0).fingerprint();
+    return Good(Serve(WithEndpoint(lines))).endpoints.at(0).fingerprint;
   };
   std::set<std::string> seen;
   const char* kLines[] = {"",
@@ -92,13 +92,65 @@ TEST(Fingerprint, ChangesWithEveryKeyAndOnlyThen) {
   EXPECT_EQ(fingerprint("ignoredmediatypes: [ab, c]") == fingerprint("ignoredmediatypes: [a, bc]"), false);
 }
 
+TEST(Fingerprint, IsOfWhatTheEntrySaysNotOfHowItIsWritten) {
+  const auto fingerprints = [](const std::string& entries) {
+    std::map<std::string, std::string> all;
+    const std::string text = kBase + "notifications:\n  endpoints:\n" + entries;
+    for (const Endpoint& endpoint : Good(Serve(text)).endpoints) all[endpoint.name] = endpoint.fingerprint;
+    return all;
+  };
+  const auto before = fingerprints(R"(
+    - {name: a, url: 'http://h/', timeout: 90s, headers: {B: x, A: [y, z]}, ignore: {actions: [pull]}}
+    - {name: k, type: kafka, brokers: [h:1], topic: t, properties: {linger.ms: 5, client.id: c}, sasl: ~}
+    - {name: c, type: ci, preset: gitlab, project: 4, token: t, variables: {A: a, B: b}}
+)");
+  EXPECT_EQ(before.size(), 3u);
+  EXPECT_EQ(before, fingerprints(R"(
+    # what was last is first
+    - variables: {B: b, A: a}
+      token: 't'
+      project: 4
+      preset: gitlab
+      type: ci
+      name: c
+      collapse: true  # as it is anyway
+    - {properties: {client.id: c, linger.ms: 5}, topic: t, brokers: [h:1], type: kafka, name: k, queuesizelimit: 5}
+    - {headers: {A: [y, z], B: x}, timeout: 1m30s, ignore: {actions: [pull]}, url: "http://h/", name: a, backoff: }
+)"));
+  EXPECT_NE(before, fingerprints(R"(
+    - {name: a, url: 'http://h/', timeout: 90s, headers: {B: x, A: [z, y]}, ignore: {actions: [pull]}}
+    - {name: k, type: kafka, brokers: [h:1], topic: t, properties: {linger.ms: 5, client.id: c}}
+    - {name: c, type: ci, preset: gitlab, project: 4, token: t, variables: {A: a, B: b}}
+)"));
+}
+
+TEST(Fingerprint, KnowsWhatVariablesSet) {
+  const auto fingerprint = [](const Environment& environment) {
+    return Good(Serve(WithEndpoint("threshold: 5"), environment)).endpoints.at(0).fingerprint;
+  };
+  EXPECT_NE(fingerprint({}), fingerprint({{"REGISTRY_NOTIFICATIONS_ENDPOINTS_0_THRESHOLD", "6"}}));
+  EXPECT_EQ(fingerprint({}), fingerprint({{"REGISTRY_NOTIFICATIONS_ENDPOINTS_0_THRESHOLD", "5"}}));
+}
+
+TEST(Fingerprint, OfAnAuditLogFollowsWhoTakesItsCheckpoints) {
+  const auto fingerprint = [](const std::string& more) {
+    const std::string audit = "notifications:\n  endpoints:\n    - {name: a, type: audit, directory: /x}\n";
+    return Good(Serve(kBase + audit + more)).endpoints.at(0).fingerprint;
+  };
+  const std::string other = "    - {name: b, url: 'http://h/', format: cloudevents",
+                    taker = ", only: {actions: [checkpoint]}";
+  EXPECT_EQ(fingerprint(""), fingerprint(other + "}\n"));
+  EXPECT_NE(fingerprint(""), fingerprint(other + taker + "}\n"));
+  EXPECT_EQ(fingerprint(""), fingerprint(other + taker + ", disabled: true}\n"));
+}
+
 TEST(Fingerprint, ChangesWithEveryKeyOfAType) {
   std::set<std::string> seen;
   const auto differ = [&](const std::string& base, std::initializer_list<const char*> lines) {
     for (const char* more : lines) {
       const Config config = Good(Serve(WithEntry(base + more)));
       ASSERT_EQ(config.endpoints.size(), 1u);
-      EXPECT_TRUE(seen.insert(config.endpoints[0].fingerprint()).second) << base << more;
+      EXPECT_TRUE(seen.insert(config.endpoints[0].fingerprint).second) << base << more;
     }
   };
   differ("type: kafka\n", {"brokers: h:1\ntopic: t", "brokers: h:2\ntopic: t", "brokers: h:1\ntopic: u"});

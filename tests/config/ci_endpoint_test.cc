@@ -105,7 +105,7 @@ TEST(CiEndpoint, AChangedPresetFileChangesTheFingerprint) {
   const auto fingerprint = [&](const std::string& success) {
     std::ofstream(file) << "name: own\nabout: mine\nrequest: {path: /x, json: {a: '{{tag}}'}}\n"
                         << "variables: {in: json, at: env}\nsuccess: [" << success << "]\n";
-    return Read("preset: " + file + "\nurl: http://h\n").fingerprint();
+    return Read("preset: " + file + "\nurl: http://h\n").fingerprint;
   };
   const std::string before = fingerprint("200");
   EXPECT_EQ(fingerprint("200"), before);

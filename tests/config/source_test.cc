@@ -68,7 +68,7 @@ TEST(Source, CheckAsksForItWhereItIsSent) {
 TEST(Source, ChangesByReloadAndWithItTheEndpoints) {
   const Config before = Good(Serve(With("", "a"))), after = Good(Serve(With("", "b")));
   EXPECT_TRUE(NeedsRestart(before, after).empty());
-  EXPECT_NE(before.endpoints.at(0).fingerprint(), after.endpoints.at(0).fingerprint());
+  EXPECT_NE(before.endpoints.at(0).fingerprint, after.endpoints.at(0).fingerprint);
 }
 
 }  // namespace
