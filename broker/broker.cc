@@ -10,7 +10,7 @@
 #include "broker/lifecycle.h"
 #include "broker/retention.h"
 #include "runtime/http/resolver.h"
-#include "sinks/factory.h"
+#include "sinks/kind.h"
 #include "store/event_log.h"
 
 namespace portcall::broker {

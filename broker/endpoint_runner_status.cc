@@ -165,8 +165,8 @@ void EndpointRunner::Show() {
 EndpointStatus EndpointRunner::Status() const {
   EndpointStatus status;
   status.name = endpoint_.name;
-  status.type = endpoint_.type;
-  status.url = Shown(endpoint_.url);
+  status.type = endpoint_.type();
+  status.url = endpoint_.place.empty() ? Shown(endpoint_.url) : endpoint_.place;
   status.breaker = core_.breaker().state();
   status.paused = !core_.paused().empty();
   status.reason = core_.last_error().empty() ? trouble_ : core_.last_error();

@@ -61,9 +61,8 @@ std::bitset<kCount> Bits(const std::vector<std::string>& names, Of of) {
 }
 
 // Those that an endpoint takes without naming them.
-std::bitset<store::kActions> UsualActions(const config::Endpoint& endpoint) {
+std::bitset<store::kActions> UsualActions() {
   std::bitset<store::kActions> actions;
-  if (endpoint.type == "audit") return actions.set().reset(static_cast<std::size_t>(Action::kCheckpoint));
   for (std::size_t i = 0; i < kRegistryActions; ++i) actions.set(i);
   return actions;
 }
@@ -80,7 +79,7 @@ Filter::Filter(const config::Endpoint& endpoint) {
   const auto actions = [](const std::string& name) { return store::ActionOf(name); };
   const auto kinds = [](const std::string& name) { return store::KindOf(name); };
   const config::Selection &only = endpoint.only, &ignore = endpoint.ignore;
-  const auto wanted = only.actions.empty() ? UsualActions(endpoint) : Bits<store::kActions>(only.actions, actions);
+  const auto wanted = only.actions.empty() ? UsualActions() : Bits<store::kActions>(only.actions, actions);
   ignored_actions_ = ~wanted | Bits<store::kActions>(ignore.actions, actions);
   if (!only.kinds.empty()) ignored_kinds_ = ~Bits<5>(only.kinds, kinds);
   ignored_kinds_ |= Bits<5>(ignore.kinds, kinds);
@@ -93,9 +92,7 @@ Filter::Filter(const config::Endpoint& endpoint) {
   ignored_tags_ = ignore.tags;
   only_actors_ = only.actors;
   ignored_actors_ = ignore.actors;
-  if (endpoint.ci) {
-    for (const config::CiRoute& route : endpoint.ci->routes) routes_.push_back(route.repositories);
-  }
+  routes_ = endpoint.routes;
   Compile();
   Write();
 }

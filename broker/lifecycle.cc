@@ -94,7 +94,7 @@ std::vector<std::string> ChangesOf(store::Tx& tx, const Stored& stored, const st
     const auto state = store::FindEndpoint(tx, entry.name);
     const bool known = std::ranges::any_of(
         stored.cursors, [&](const store::Cursor& c) { return c.id == opened.cursor.id && opened.cursor.id != 0; });
-    const std::string what = "endpoint " + entry.name + " (" + entry.type + ", " + PlaceOf(entry) + ")";
+    const std::string what = "endpoint " + entry.name + " (" + std::string(entry.type()) + ", " + PlaceOf(entry) + ")";
     if (!known) {
       changes.push_back(what + " added");
     } else if (!IsStoredAs(stored, opened.cursor)) {
@@ -186,8 +186,9 @@ Result<bool> LoadRows(store::Snapshot& s, Endpoints& endpoints) {
 }  // namespace
 
 std::string PlaceOf(const config::Endpoint& entry) {
+  if (!entry.place.empty()) return entry.place;
   const auto url = http::ParseUrl(entry.url);
-  return url ? url->Shown() : entry.type == "kafka" || entry.type == "audit" ? entry.url : "?";
+  return url ? url->Shown() : "?";
 }
 
 Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& config) {

@@ -7,11 +7,11 @@
 #include <thread>
 
 #include "cli/app.h"
-#include "cli/check.h"
 #include "cli/data_folder.h"
 #include "cli/data_lock.h"
 #include "cli/signals.h"
 #include "config/load.h"
+#include "sinks/kinds.h"
 
 namespace portcall::cli {
 namespace {
@@ -24,6 +24,10 @@ constexpr std::chrono::seconds kSameWish(1);
 
 int ExitCodeOf(const Error& error) { return error.code == Errc::kInvalid ? kUnfit : kFailed; }
 
+config::Loaded Load(const ServeOptions& options) {
+  return config::Load(options.config_path, options.environment, config::Strictness::kServe, sinks::Kinds());
+}
+
 void LogProblems(runtime::Log& log, const config::Loaded& loaded) {
   for (const config::Problem& problem : loaded.problems) {
     if (problem.severity == config::Severity::kError) {
@@ -35,7 +39,7 @@ void LogProblems(runtime::Log& log, const config::Loaded& loaded) {
 }
 
 void Reload(const ServeOptions& options, App& app, runtime::Log& log) {
-  const config::Loaded loaded = config::Load(options.config_path, options.environment, config::Strictness::kServe);
+  const config::Loaded loaded = Load(options);
   LogProblems(log, loaded);
   if (!loaded.config) {
     log.Error("configuration not reloaded, the old one stays: the file has errors");
@@ -87,14 +91,11 @@ int RunUntilStopped(const ServeOptions& options, config::ConfigPtr config, const
 
 int Serve(const ServeOptions& options, std::ostream& err) {
   const Signals signals;
-  const config::Loaded loaded = config::Load(options.config_path, options.environment, config::Strictness::kServe);
+  const config::Loaded loaded = Load(options);
   if (!loaded.config) {
     for (const config::Problem& problem : loaded.problems) err << problem.Text() << '\n';
     return kUnfit;
   }
-  const std::vector<std::string> problems = SinkProblems(*loaded.config);
-  for (const std::string& problem : problems) err << problem << '\n';
-  if (!problems.empty()) return kUnfit;
   runtime::Log log(LogOptionsOf(loaded.config->log));
   LogProblems(log, loaded);
 

@@ -21,10 +21,6 @@ bool SameHealth(const Config& a, const Config& b) {
 
 }  // namespace
 
-bool Config::audits() const {
-  return std::ranges::any_of(endpoints, [](const Endpoint& e) { return e.type == "audit" && !e.disabled; });
-}
-
 std::vector<std::string> NeedsRestart(const Config& before, const Config& after) {
   std::vector<std::string> keys;
   auto compare = [&keys](std::string_view key, const auto& a, const auto& b) {

@@ -6,13 +6,15 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "config/destinations.h"
-
 namespace portcall::config {
 
+class Kind;
+
+using Millis = std::chrono::milliseconds;
 using HeaderList = std::vector<std::pair<std::string, std::string>>;  // repeated names for several values
 
 // What the operator asked for: validated, immutable, with every default filled in.
@@ -70,9 +72,26 @@ struct EventsConfig {
 
 enum class Order { kRepository, kStrict, kNone };
 
+// Which events an endpoint takes. An empty list says nothing. Repositories, tags and actors are globs: `*` within a
+// path segment, `**` across them, `?` one character.
+struct Selection {
+  std::vector<std::string> actions, kinds, repositories, tags, media_types, actors;
+};
+
+// What a kind of destination read of its own keys; each kind derives its own. Immutable from then on.
+struct Settings {
+  virtual ~Settings() = default;
+};
+
 struct Endpoint {
-  std::string name, type = "webhook", url, format = "docker-v1";  // url: of other types what may be shown of the place
-  std::string source;  // notifications.source, else the host of http.host; empty: neither is set
+  std::string name;
+  const Kind* kind = nullptr;  // null only in a file that is refused, for its type is unknown
+  std::shared_ptr<const Settings> settings;
+  std::string url;            // where HTTP requests go; empty: the kind makes none
+  std::string place;          // where it goes otherwise, as it may be shown
+  std::string format;         // of the kind's formats, where it has any
+  std::string source;         // notifications.source, else the host of http.host; empty: neither is set
+  bool sends_source = false;  // what it sends holds the registry's own name
   bool disabled = false;
   HeaderList headers;
   Millis timeout{10'000};
@@ -91,16 +110,21 @@ struct Endpoint {
   // Later pushes of a tag replace one that waits (DELIVERY.md §4); debounce: how long the first one waits for them.
   bool collapse = false;
   Millis debounce{0};
-  std::string hmac_secret, hmac_header = "X-Signature";  // sha256=<hex HMAC of the body>; secret empty: none
-  std::shared_ptr<const KafkaConfig> kafka;              // of that type, else null
-  std::shared_ptr<const CiConfig> ci;
-  std::shared_ptr<const AuditConfig> audit;
+  std::vector<std::string> routes;   // globs of the repositories that it has a way for; empty: all
   std::string from = "latest";       // latest, earliest, or an RFC 3339 time
   std::string was;                   // the name it had
   std::string ca, certificate, key;  // TLS of the receiver
   bool insecure_skip_verify = false;
   // Of what the entry says, see Section::Fingerprint(): another one where any of it changed. Not for logs.
   std::string fingerprint;
+
+  std::string_view type() const;  // the kind's name
+  template <class S>
+  std::shared_ptr<const S> As() const {  // the settings; null: they are another kind's
+    return std::dynamic_pointer_cast<const S>(settings);
+  }
+  // What came from outside of the entry counts as part of it from now on.
+  void DependOn(std::string_view fact);
 };
 
 // What is recorded for the audit log beyond pushes, pulls, mounts and deletes.
@@ -127,7 +151,7 @@ struct Config {
   std::vector<Endpoint> endpoints;
   std::string source;  // notifications.source, else the host of http.host
   AuditPolicy audit;
-  bool audits() const;  // an endpoint of type audit is there and not disabled
+  bool audits() const;  // an endpoint that is a record of everything is there and not disabled
   std::vector<HealthCheck> health;
   std::size_t catalog_max_entries = 1000, tags_max = 1000;
   bool manifest_urls_allowed = false;  // validation.manifests.urls with an allow list or validation.disabled

@@ -1,78 +1,36 @@
 #include "config/endpoint.h"
 
-#include <algorithm>
-#include <array>
 #include <charconv>
 #include <string>
 
 #include "config/address.h"
-#include "config/ci_preset.h"
 #include "config/values.h"
-#include "runtime/http/message.h"
 
 namespace portcall::config {
 namespace {
 
-// The types for which a key means something, by their initials.
-struct TypedKey {
-  std::string_view key, types, why;
-};
-constexpr std::string_view kOnlyHttp = "only HTTP requests have it";
-constexpr std::string_view kOneByOne = "every event becomes a record of its own";
-constexpr std::array<TypedKey, 32> kTypedKeys{{
-    {"url", "wc", "only HTTP requests go to a URL"},
-    {"headers", "wc", kOnlyHttp},
-    {"hmac", "w", ""},
-    {"format", "wka", "the preset makes the request"},
-    {"concurrency", "wc", "events follow each other without waiting"},
-    {"batch", "wc", kOneByOne},
-    {"maxretryafter", "wc", "only HTTP answers ask for a delay"},
-    {"retryontimeout", "wc", "what is sent again has the same id"},
-    {"debounce", "wc", kOneByOne},
-    {"collapse", "wc", kOneByOne},
-    {"images", "wck", "an audit log is not for images alone"},
-    {"ratelimit", "wck", ""},
-    {"maxparked", "wck", "there is one lane"},
-    {"maxage", "wck", "no record is given up"},
-    {"maxretries", "wck", "no record is given up"},
-    {"tls", "wck", "it is written to a local folder"},
-    {"brokers", "k", ""},
-    {"topic", "k", ""},
-    {"deadlettertopic", "k", ""},
-    {"compression", "k", ""},
-    {"sasl", "k", ""},
-    {"properties", "k", ""},
-    {"key", "ka", ""},
-    {"preset", "c", ""},
-    {"variables", "c", ""},
-    {"routes", "c", ""},
-    {"directory", "a", ""},
-    {"origin", "a", ""},
-    {"checkpoint", "a", ""},
-    {"rotate", "a", ""},
-    {"compress", "a", ""},
-    {"keep", "a", ""},
-}};
-
-std::string TypesOf(std::string_view initials) {
-  std::string names;
-  for (std::string_view type : {"webhook", "kafka", "ci", "audit"}) {
-    if (initials.find(type.front()) != std::string_view::npos)
-      names += (names.empty() ? "" : " or ") + std::string(type);
-  }
-  return names;
-}
-
-// Keys of another type say more than an unknown key would.
-void RefuseForeign(Section& section, const Endpoint& endpoint) {
-  for (const TypedKey& typed : kTypedKeys) {
-    if (typed.types.find(endpoint.type.front()) != std::string_view::npos) continue;
-    if (!section.Holds(typed.key)) continue;
-    const bool word = endpoint.ci && endpoint.ci->definition && endpoint.ci->definition->FindWord(typed.key) != nullptr;
-    if (word) continue;
-    std::string why = "means nothing for type: " + endpoint.type;
-    why += typed.why.empty() ? "; it belongs to " + TypesOf(typed.types) : ": " + std::string(typed.why);
-    section.Refuse(typed.key, why);
+// A key of another kind says more than an unknown one would.
+void RefuseForeign(Section& section, const Kind& kind, KindTable kinds) {
+  const auto takers = [kinds](std::string_view key) {
+    std::string names;
+    for (const Kind* taker : kinds) {
+      if (taker->FindKey(key) != nullptr) names += (names.empty() ? "" : " or ") + std::string(taker->name());
+    }
+    return names;
+  };
+  const auto refuse = [&](const Key& key) {
+    if (!section.Holds(key.name) || section.Asked(key.name)) return;
+    section.Refuse(key.name,
+                   "means nothing for type: " + std::string(kind.name()) +
+                       (key.why.empty() ? "; it belongs to " + takers(key.name) : ": " + std::string(key.why)));
+  };
+  for (const Key& key : kind.traits().refused) refuse(key);
+  for (const Kind* other : kinds) {
+    for (const Keys& keys : other->traits().keys) {
+      for (const Key& key : keys) {
+        if (kind.FindKey(key.name) == nullptr) refuse(key);
+      }
+    }
   }
 }
 
@@ -97,6 +55,13 @@ void ReadRate(Section& section, Endpoint& endpoint) {
   endpoint.rate_limit = value;
 }
 
+void ReadOneLine(Section& section, Endpoint& endpoint) {
+  std::string order = "strict";
+  section.ReadChoice("order", {"strict"}, order);
+  endpoint.order = Order::kStrict;
+  endpoint.max_age = Millis(0);
+}
+
 void ReadPolicy(Section& section, Endpoint& endpoint) {
   section.Read("timeout", endpoint.timeout);
   std::int64_t threshold = endpoint.threshold;
@@ -110,12 +75,12 @@ void ReadPolicy(Section& section, Endpoint& endpoint) {
     }
     endpoint.max_backoff = endpoint.backoff;
   }
-  ReadMaxRetries(section, endpoint);
-  section.Read("maxage", endpoint.max_age);
   constexpr std::string_view kNothingDropped = "events wait on disk, and none is dropped to make room";
   section.Ignore("queuesizelimit", kNothingDropped);
   section.Ignore("queuepurgetimeout", "what is pending at shutdown stays on disk and is sent after the restart");
-  if (endpoint.type == "audit") return;
+  if (endpoint.kind->traits().one_line) return ReadOneLine(section, endpoint);
+  ReadMaxRetries(section, endpoint);
+  section.Read("maxage", endpoint.max_age);
   section.Read("maxparked", 1, 1'000'000, endpoint.max_parked);
   ReadRate(section, endpoint);
   std::string order = "repository";
@@ -126,85 +91,25 @@ void ReadPolicy(Section& section, Endpoint& endpoint) {
 // A push that waits for `debounce` is one that later ones may replace.
 void ReadCollapse(Section& section, Endpoint& endpoint) {
   section.Read("collapse", endpoint.collapse);
-  if (endpoint.collapse && endpoint.type == "ci") endpoint.debounce = Millis(5'000);
+  if (!endpoint.collapse) endpoint.debounce = Millis(0);
   section.Read("debounce", endpoint.debounce, /*zero_counts=*/true);
   if (!endpoint.collapse && endpoint.debounce > Millis(0)) {
     section.Error("debounce", "waits for later pushes of a tag, which collapse: true lets replace the first");
   }
 }
 
-// What only HTTP requests have.
-void ReadHttpKeys(Section& section, Endpoint& endpoint) {
-  section.ReadHeaders("headers", endpoint.headers);
-  section.Read("concurrency", 1, 1024, endpoint.concurrency);
-  section.Read("batch", 1, 1000, endpoint.batch);
-  if (endpoint.batch > 1) {
-    section.Error("batch", "requests of several events are not made yet: leave it out, or write 1");
-  }
-  section.Read("maxretryafter", endpoint.max_retry_after);
-  section.Read("retryontimeout", endpoint.retry_on_timeout);
-  ReadCollapse(section, endpoint);
-  Section tls = section.Sub("tls");
-  ReadTlsFiles(tls, endpoint);
+// Null: it is unknown, and so is what the other keys mean.
+const Kind* ReadKind(Section& section, KindTable kinds) {
+  std::vector<std::string_view> names;
+  for (const Kind* kind : kinds) names.push_back(kind->name());
+  std::string type(names.front());
+  const std::size_t errors = section.report().errors();
+  section.ReadChoice("type", names, type);
+  return section.report().errors() == errors ? FindKind(kinds, type) : nullptr;
 }
 
-void ReadUrl(Section& section, Endpoint& endpoint) {
-  section.Read("url", endpoint.url);
-  const Value* node = section.Get("url");
-  if (node == nullptr) return section.Error("url", "is missing: write url: https://host/path");
-  if (node->kind != Value::Kind::kScalar) return;
-  if (std::string why = WhyBadUrl(endpoint.url); !why.empty()) section.Error("url", why);
-}
-
-void ReadHmac(Section& section, Endpoint& endpoint) {
-  Section hmac = section.Sub("hmac");
-  if (!hmac.there()) return;
-  hmac.Read("secret", endpoint.hmac_secret);
-  hmac.Read("header", endpoint.hmac_header);
-  if (endpoint.hmac_secret.empty()) hmac.Error("secret", "is missing");
-  if (const std::string why = WhyBadHeaderName(endpoint.hmac_header); !why.empty()) hmac.Error("header", why);
-  const bool twice = std::ranges::any_of(
-      endpoint.headers, [&](const auto& header) { return http::EqualsIgnoreCase(header.first, endpoint.hmac_header); });
-  if (twice) hmac.Error("header", Quoted(endpoint.hmac_header) + " stands in headers too");
-  hmac.Finish();
-}
-
-void ReadWebhook(Section& section, Endpoint& endpoint) {
-  section.ReadChoice(
-      "format",
-      {"docker-v1", "docker-v2", "cloudevents", "cloudevents-structured", "harbor", "dockerhub", "quay", "acr", "keel"},
-      endpoint.format);
-  ReadUrl(section, endpoint);
-}
-
-void ReadType(Section& section, Endpoint& endpoint) {
-  if (endpoint.type == "kafka") {
-    ReadKafka(section, endpoint);
-  } else if (endpoint.type == "ci") {
-    ReadCi(section, endpoint);
-  } else if (endpoint.type == "audit") {
-    ReadAudit(section, endpoint);
-  } else {
-    ReadWebhook(section, endpoint);
-  }
-}
-
-// False: it is unknown, and so is what the other keys mean.
-bool ReadTypeName(Section& section, Endpoint& endpoint) {
-  std::string type;
-  section.ReadChoice("type", {"webhook", "kafka", "ci", "audit"}, type);
-  if (section.Has("type") && type.empty()) {
-    section.AcceptAll();
-    return false;
-  }
-  if (!type.empty()) endpoint.type = type;
-  return true;
-}
-
-// What every entry may say. The type, and what only it has, come first.
-Endpoint ReadKeys(Section& section, const std::string& source) {
-  Endpoint endpoint;
-  endpoint.source = source;
+// What every entry may say. The kind, and what only it has, come first.
+void ReadKeys(Section& section, KindTable kinds, Endpoint& endpoint) {
   section.Read("name", endpoint.name);
   section.Read("disabled", endpoint.disabled);
   section.Read("from", endpoint.from);
@@ -212,10 +117,9 @@ Endpoint ReadKeys(Section& section, const std::string& source) {
     section.Error("from", Quoted(endpoint.from) + "; it may be latest, earliest or a time like 2026-01-31T08:00:00Z");
   }
   section.Read("was", endpoint.was);
-  if (!ReadTypeName(section, endpoint)) return endpoint;
-  ReadType(section, endpoint);
-  if (endpoint.type == "webhook" || endpoint.type == "ci") ReadHttpKeys(section, endpoint);
-  if (endpoint.type == "webhook") ReadHmac(section, endpoint);
+  endpoint.kind = ReadKind(section, kinds);
+  if (endpoint.kind == nullptr) return section.AcceptAll();
+  endpoint.kind->Read(section, endpoint);
   ReadPolicy(section, endpoint);
   ReadSelections(section, endpoint);
   if (endpoint.collapse && section.Has("order") && endpoint.order != Order::kRepository) {
@@ -223,8 +127,7 @@ Endpoint ReadKeys(Section& section, const std::string& source) {
                   "pushes of a tag that wait replace each other, so the order is that of each tag: leave it out, "
                   "or write collapse: false");
   }
-  RefuseForeign(section, endpoint);
-  return endpoint;
+  RefuseForeign(section, *endpoint.kind, kinds);
 }
 
 }  // namespace
@@ -246,11 +149,36 @@ void ReadTlsFiles(Section& tls, Endpoint& endpoint) {
   tls.Finish();
 }
 
-Endpoint ReadEndpoint(Section& section, const std::string& source) {
+void ReadUrl(Section& entry, Endpoint& endpoint) {
+  entry.Read("url", endpoint.url);
+  const Value* node = entry.Get("url");
+  if (node == nullptr || node->kind != Value::Kind::kScalar) return;
+  if (const std::string why = WhyBadUrl(endpoint.url); !why.empty()) entry.Error("url", why);
+}
+
+void ReadHttpKeys(Section& entry, Endpoint& endpoint) {
+  entry.ReadHeaders("headers", endpoint.headers);
+  entry.Read("concurrency", 1, 1024, endpoint.concurrency);
+  entry.Read("batch", 1, 1000, endpoint.batch);
+  if (endpoint.batch > 1) {
+    entry.Error("batch", "requests of several events are not made yet: leave it out, or write 1");
+  }
+  entry.Read("maxretryafter", endpoint.max_retry_after);
+  entry.Read("retryontimeout", endpoint.retry_on_timeout);
+  ReadCollapse(entry, endpoint);
+  Section tls = entry.Sub("tls");
+  ReadTlsFiles(tls, endpoint);
+}
+
+Endpoint ReadEndpoint(Section& section, const std::string& source, KindTable kinds) {
+  const std::size_t errors = section.report().errors();
   section.Record();
   section.RecordFact("source", source);
-  Endpoint endpoint = ReadKeys(section, source);
+  Endpoint endpoint;
+  endpoint.source = source;
+  ReadKeys(section, kinds, endpoint);
   endpoint.fingerprint = section.Fingerprint();
+  if (section.report().errors() == errors && !endpoint.disabled) endpoint.kind->Check(section, endpoint);
   return endpoint;
 }
 

@@ -1,31 +1,49 @@
 #pragma once
 
+#include <array>
 #include <string>
 #include <string_view>
 
 #include "config/config.h"
+#include "config/kind.h"
 #include "config/section.h"
 
 namespace portcall::config {
 
-// One entry of notifications.endpoints, with the defaults of its type. `source` is that of the whole file.
-Endpoint ReadEndpoint(Section& section, const std::string& source);
+// One entry of notifications.endpoints, with the defaults of its kind. `source` is that of the whole file.
+Endpoint ReadEndpoint(Section& section, const std::string& source, KindTable kinds);
 
-// What belongs to one type alone; each is called before the keys that all types share.
-void ReadKafka(Section& section, Endpoint& endpoint);
-void ReadCi(Section& section, Endpoint& endpoint);
-void ReadAudit(Section& section, Endpoint& endpoint);
-// Whether what the endpoint sends holds the registry's own name.
-bool NeedsSource(const Endpoint& endpoint);
+// Keys that every entry may have.
+inline constexpr std::array<std::string_view, 15> kEntryKeys{
+    "name",    "type",      "disabled",          "from",           "was",
+    "timeout", "threshold", "backoff",           "maxbackoff",     "order",
+    "only",    "ignore",    "ignoredmediatypes", "queuesizelimit", "queuepurgetimeout"};
 
-// only, ignore, ignoredmediatypes and images. The type, the format and the defaults of the type stand already.
+// Keys for what waits in lanes and may be given up. A kind without Traits::one_line lists them; they are read for it.
+inline constexpr std::array<Key, 5> kQueueKeys{{{"images"}, {"ratelimit"}, {"maxparked"}, {"maxage"}, {"maxretries"}}};
+
+// Keys of kinds that make HTTP requests; their Read() calls the two readers below.
+inline constexpr std::string_view kOneByOne = "every event becomes a record of its own";
+inline constexpr std::array<Key, 9> kHttpKeys{{{"url", "only HTTP requests go to a URL"},
+                                               {"headers", "only HTTP requests have it"},
+                                               {"concurrency", "events follow each other without waiting"},
+                                               {"batch", kOneByOne},
+                                               {"maxretryafter", "only HTTP answers ask for a delay"},
+                                               {"retryontimeout", "what is sent again has the same id"},
+                                               {"debounce", kOneByOne},
+                                               {"collapse", kOneByOne},
+                                               {"tls"}}};
+void ReadUrl(Section& entry, Endpoint& endpoint);  // says nothing where it is absent
+// All but `url`. What `endpoint.debounce` is before counts for an endpoint that collapses.
+void ReadHttpKeys(Section& entry, Endpoint& endpoint);
+// ca, certificate, key and insecureskipverify below `tls`.
+void ReadTlsFiles(Section& tls, Endpoint& endpoint);
+
+// only, ignore, ignoredmediatypes and images. The kind's keys are read already.
 void ReadSelections(Section& section, Endpoint& endpoint);
 // Whether the endpoint asks for an action by name.
 bool AsksFor(const Endpoint& endpoint, std::string_view action);
 // As WhyBadGlob(), and what no repository's name can fit.
 std::string WhyBadRepositoryGlob(std::string_view pattern);
-
-// ca, certificate, key and insecureskipverify below `tls`.
-void ReadTlsFiles(Section& tls, Endpoint& endpoint);
 
 }  // namespace portcall::config

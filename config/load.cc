@@ -39,14 +39,15 @@ Loaded Refuse(const std::string& file, std::string message) {
 
 }  // namespace
 
-Loaded Load(const std::string& path, const std::map<std::string, std::string>& environment, Strictness strictness) {
+Loaded Load(const std::string& path, const std::map<std::string, std::string>& environment, Strictness strictness,
+            KindTable kinds) {
   std::string text;
   if (std::string why = ReadWholeFile(path, text); !why.empty()) return Refuse(path, std::move(why));
-  return Parse(text, path, environment, strictness);
+  return Parse(text, path, environment, strictness, kinds);
 }
 
 Loaded Parse(const std::string& text, const std::string& name, const std::map<std::string, std::string>& environment,
-             Strictness strictness) {
+             Strictness strictness, KindTable kinds) {
   if (text.size() > kMaxFile) return Refuse(name, "is larger than 4 MiB, which no configuration is");
   Report report(strictness);
   Value root;
@@ -67,8 +68,8 @@ Loaded Parse(const std::string& text, const std::string& name, const std::map<st
   ReadLog(sections, config->log);
   ReadStorage(sections, config->storage);
   ReadHttp(sections, config->http);
-  ReadNotifications(sections, *config);
-  ReadAuditPolicy(sections, *config);
+  ReadNotifications(sections, kinds, *config);
+  ReadAuditPolicy(sections, kinds, *config);
   ReadHealth(sections, config->health);
   ReadOthers(sections, *config);
   sections.Finish();

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "config/kind.h"
 
 namespace portcall::config {
 
@@ -27,10 +28,12 @@ struct Loaded {
 
 enum class Strictness { kCheck, kServe };  // check fails on unknown keys everywhere, serve warns outside our sections
 
-// Reads the file, applies REGISTRY_* variables from `environment` and validates; all problems at once.
-Loaded Load(const std::string& path, const std::map<std::string, std::string>& environment, Strictness strictness);
+// Reads the file, applies REGISTRY_* variables from `environment` and validates; all problems at once. `kinds`: what an
+// endpoint may be; outlives the configuration.
+Loaded Load(const std::string& path, const std::map<std::string, std::string>& environment, Strictness strictness,
+            KindTable kinds);
 Loaded Parse(const std::string& text, const std::string& name, const std::map<std::string, std::string>& environment,
-             Strictness strictness);
+             Strictness strictness, KindTable kinds);
 
 // Keys that differ and cannot change without a restart; empty: `after` may be applied to a server that runs `before`.
 std::vector<std::string> NeedsRestart(const Config& before, const Config& after);

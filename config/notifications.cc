@@ -1,12 +1,10 @@
 #include <algorithm>
-#include <memory>
 #include <set>
 
 #include "config/address.h"
 #include "config/endpoint.h"
 #include "config/sections.h"
 #include "config/values.h"
-#include "runtime/bytes.h"
 #include "runtime/http/url.h"
 
 namespace portcall::config {
@@ -95,35 +93,11 @@ void ReadSource(Section& section, Config& config) {
   }
 }
 
-// Two writers of one chain of records would break it.
-void CheckAudits(Section& section, std::vector<Endpoint>& endpoints) {
-  std::set<std::string> directories;
-  const bool anchored = std::ranges::any_of(
-      endpoints, [](const Endpoint& e) { return e.type != "audit" && !e.disabled && AsksFor(e, "checkpoint"); });
-  for (Endpoint& endpoint : endpoints) {
-    if (endpoint.audit == nullptr) continue;
-    const std::string& directory = endpoint.audit->directory;
-    if (!directory.empty() && !directories.insert(directory).second) {
-      section.Error("endpoints", "directory: " + Quoted(directory) + " stands at two endpoints; each needs its own");
-    }
-    if (anchored) {
-      auto publishing = std::make_shared<AuditConfig>(*endpoint.audit);
-      publishing->publish = true;
-      endpoint.audit = std::move(publishing);
-      endpoint.fingerprint = runtime::HashHex("sha256", endpoint.fingerprint + " publishes");
-    } else if (!endpoint.disabled && section.report().strictness() == Strictness::kCheck) {
-      section.Warn("endpoints", "nobody outside holds the checkpoints of " + Quoted(endpoint.name) +
-                                    ", so whoever can write its folder can cut its end unseen: let another endpoint "
-                                    "take only: {actions: [checkpoint]}, with format: cloudevents");
-    }
-  }
-}
-
 void CheckSources(Section& section, const Config& config) {
   if (!config.source.empty() || section.report().strictness() != Strictness::kCheck) return;
   std::string names;
   for (const Endpoint& endpoint : config.endpoints) {
-    if (NeedsSource(endpoint)) names += (names.empty() ? "" : ", ") + Quoted(endpoint.name);
+    if (endpoint.sends_source) names += (names.empty() ? "" : ", ") + Quoted(endpoint.name);
   }
   if (names.empty()) return;
   section.Warn("source", "is missing, and so is http.host: what " + names +
@@ -132,7 +106,7 @@ void CheckSources(Section& section, const Config& config) {
 
 }  // namespace
 
-void ReadNotifications(Section& root, Config& config) {
+void ReadNotifications(Section& root, KindTable kinds, Config& config) {
   Section section = root.Sub("notifications", UnknownKeys::kRefused);
   ReadEvents(section, config.events);
   ReadSource(section, config);
@@ -140,13 +114,13 @@ void ReadNotifications(Section& root, Config& config) {
   std::set<std::string> names;
   bool other_order = false;
   section.ForEach("endpoints", [&](Section& entry) {
-    endpoints.push_back(ReadEndpoint(entry, config.source));
+    endpoints.push_back(ReadEndpoint(entry, config.source, kinds));
     CheckName(entry, endpoints.back(), names);
-    const bool webhook = endpoints.back().type == "webhook";
-    other_order = other_order || (webhook && !entry.Has("order") && !entry.Has("concurrency"));
+    const bool theirs = endpoints.back().kind == kinds.front();
+    other_order = other_order || (theirs && !entry.Has("order") && !entry.Has("concurrency"));
   });
   CheckFormerNames(section, endpoints, names);
-  CheckAudits(section, endpoints);
+  for (const Kind* kind : kinds) kind->Compare(section, endpoints);
   CheckSources(section, config);
   section.Ignore("fanouttimeout", "an event is on disk before the push is answered, and survives a stop");
   section.Finish();
@@ -158,7 +132,7 @@ void ReadNotifications(Section& root, Config& config) {
 }
 
 // `audit: strict`, or a map.
-void ReadAuditPolicy(Section& root, Config& config) {
+void ReadAuditPolicy(Section& root, KindTable kinds, Config& config) {
   AuditPolicy& audit = config.audit;
   const Value* node = root.Get("audit");
   if (node == nullptr) return;
@@ -178,8 +152,10 @@ void ReadAuditPolicy(Section& root, Config& config) {
   const bool taken = config.audits() || std::ranges::any_of(config.endpoints, [](const Endpoint& endpoint) {
                        return !endpoint.disabled && AsksFor(endpoint, "refused");
                      });
-  if (audit.refused && !taken && root.report().strictness() == Strictness::kCheck) {
-    root.Warn("audit", "refused requests are recorded, and no endpoint takes them: add one with type: audit");
+  const auto auditor = std::ranges::find_if(kinds, [](const Kind* kind) { return kind->traits().audits; });
+  if (audit.refused && !taken && auditor != kinds.end() && root.report().strictness() == Strictness::kCheck) {
+    root.Warn("audit", "refused requests are recorded, and no endpoint takes them: add one with type: " +
+                           std::string((*auditor)->name()));
   }
 }
 

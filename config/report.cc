@@ -3,7 +3,7 @@
 namespace portcall::config {
 
 void Report::Add(Severity severity, const Place& place, std::string key, std::string message) {
-  failed_ = failed_ || severity == Severity::kError;
+  if (severity == Severity::kError) ++errors_;
   problems_.push_back({severity, place.source ? *place.source : std::string(), place.line, place.column, std::move(key),
                        std::move(message)});
 }

@@ -27,14 +27,15 @@ class Report {
   }
 
   Strictness strictness() const { return strictness_; }
-  bool failed() const { return failed_; }
+  bool failed() const { return errors_ > 0; }
+  std::size_t errors() const { return errors_; }
   std::vector<Problem> Take() { return std::move(problems_); }
 
  private:
   void Add(Severity severity, const Place& place, std::string key, std::string message);
 
   Strictness strictness_;
-  bool failed_ = false;
+  std::size_t errors_ = 0;
   std::vector<Problem> problems_;
 };
 

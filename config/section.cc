@@ -41,7 +41,7 @@ bool IsFraming(std::string_view name) {
   return std::find(kNames.begin(), kNames.end(), lower) != kNames.end();
 }
 
-std::string Listed(std::initializer_list<std::string_view> words) {
+std::string Listed(std::span<const std::string_view> words) {
   std::string text;
   for (std::string_view word : words) text += (text.empty() ? "" : ", ") + std::string(word);
   return text;
@@ -112,6 +112,8 @@ const std::vector<Member>& Section::Members() const {
   if (transcript_) transcript_->Note(path_, *node_);
   return node_->members;
 }
+
+bool Section::Asked(std::string_view key) const { return std::ranges::find(asked_, key) != asked_.end(); }
 
 const Value* Section::Find(std::string_view key) {
   asked_.push_back(key);
@@ -198,13 +200,13 @@ void Section::ReadSize(std::string_view key, std::uint64_t least, std::uint64_t&
   Take(key, out, *size);
 }
 
-void Section::ReadChoice(std::string_view key, std::initializer_list<std::string_view> allowed, std::string& out) {
+void Section::ReadChoice(std::string_view key, std::span<const std::string_view> allowed, std::string& out) {
   const Value* node = Scalar(key, "one of " + Listed(allowed));
   if (node == nullptr) return;
   if (std::find(allowed.begin(), allowed.end(), node->text) != allowed.end()) {
     return Take(key, out, node->text);
   }
-  std::string_view near = Nearest(node->text, {allowed.begin(), allowed.size()});
+  std::string_view near = Nearest(node->text, allowed);
   Error(key, "is " + Quoted(node->text) + "; it may be " + Listed(allowed) +
                  (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
 }
@@ -313,7 +315,7 @@ Place Section::PlaceOf(std::string_view key) const {
 void Section::Finish() const {
   if (node_ == nullptr) return;
   for (const Member& member : node_->members) {
-    if (std::find(asked_.begin(), asked_.end(), member.key) != asked_.end()) continue;
+    if (Asked(member.key)) continue;
     std::string_view near = Nearest(member.key, asked_);
     std::string message = "unknown key";
     if (!near.empty()) message += "; did you mean " + std::string(near) + "?";

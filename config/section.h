@@ -4,6 +4,7 @@
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,7 +40,8 @@ class Section {
   bool there() const;                      // it is a map, if an empty one
   bool Holds(std::string_view key) const {
     return node_ != nullptr && node_->Find(key) != nullptr;
-  }                                            // asks for nothing
+  }  // asks for nothing
+  bool Asked(std::string_view key) const;
   bool empty() const;                          // no member with a value
   const std::vector<Member>& Members() const;  // where the keys are the user's own words
 
@@ -56,7 +58,10 @@ class Section {
   // Zero or less means the default, as in Distribution; with `zero_counts` zero is a value.
   void Read(std::string_view key, Millis& out, bool zero_counts = false);
   void ReadSize(std::string_view key, std::uint64_t least, std::uint64_t& out);
-  void ReadChoice(std::string_view key, std::initializer_list<std::string_view> allowed, std::string& out);
+  void ReadChoice(std::string_view key, std::span<const std::string_view> allowed, std::string& out);
+  void ReadChoice(std::string_view key, std::initializer_list<std::string_view> allowed, std::string& out) {
+    ReadChoice(key, std::span(allowed.begin(), allowed.size()), out);
+  }
   // A map of names to a value or a list of values. Values are never shown.
   void ReadHeaders(std::string_view key, HeaderList& out);
   // A file that must be there and readable.

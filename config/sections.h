@@ -1,6 +1,7 @@
 #pragma once
 
 #include "config/config.h"
+#include "config/kind.h"
 #include "config/section.h"
 
 namespace portcall::config {
@@ -9,8 +10,8 @@ namespace portcall::config {
 void ReadLog(Section& root, LogConfig& log);
 void ReadStorage(Section& root, StorageConfig& storage);
 void ReadHttp(Section& root, HttpConfig& http);
-void ReadNotifications(Section& root, Config& config);  // http was read
-void ReadAuditPolicy(Section& root, Config& config);    // notifications were read
+void ReadNotifications(Section& root, KindTable kinds, Config& config);  // http was read
+void ReadAuditPolicy(Section& root, KindTable kinds, Config& config);    // notifications were read
 void ReadHealth(Section& root, std::vector<HealthCheck>& health);
 // version, catalog, tags, validation, and what other registries have: auth, proxy, middleware, redis, database, …
 void ReadOthers(Section& root, Config& config);

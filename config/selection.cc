@@ -17,7 +17,6 @@ constexpr std::array<std::string_view, 10> kActions{"push",   "pull",     "mount
                                                     "reload", "endpoint", "checkpoint", "drop",   "replay"};
 constexpr std::size_t kRegistryActions = 4;
 constexpr std::array<std::string_view, 5> kKinds{"blob", "manifest", "tag", "repository", "system"};
-constexpr std::array<std::string_view, 5> kImageFormats{"harbor", "dockerhub", "quay", "acr", "keel"};
 
 bool Holds(std::span<const std::string> list, std::string_view word) {
   return std::ranges::find(list, word) != list.end();
@@ -82,29 +81,31 @@ bool SomeSystemAction(const Selection& selection) {
                              [&](std::string_view action) { return Holds(selection.actions, action); });
 }
 
-// What the type or the format of an endpoint cannot say.
+// What the kind or the format of an endpoint cannot say.
 void CheckActions(Section& only, const Endpoint& endpoint) {
-  if (endpoint.type == "audit") {
-    if (AsksFor(endpoint, "checkpoint")) {
-      only.Error("actions", "checkpoint: an audit log does not record checkpoints; let another endpoint take them");
-    }
-    return;
-  }
-  if (endpoint.format.starts_with("cloudevents") && endpoint.type != "ci") return;
   for (std::string_view action : std::span(kActions).subspan(kRegistryActions)) {
     if (!AsksFor(endpoint, action)) continue;
-    only.Error("actions",
-               std::string(action) + ": " +
-                   (endpoint.type == "ci" ? "is nothing to build"
-                                          : endpoint.format + " has no form for it: write format: cloudevents"));
+    const std::string why = endpoint.kind->WhyNot(endpoint, action);
+    if (!why.empty()) only.Error("actions", std::string(action) + ": " + why);
+  }
+}
+
+// What an endpoint takes where the entry does not say.
+void FillIn(const Endpoint& endpoint, Selection& only) {
+  const Kind::Traits& traits = endpoint.kind->traits();
+  // A refused request may be about anything.
+  if (!traits.event_kinds.empty() && only.kinds.empty() && !AsksFor(endpoint, "refused")) {
+    only.kinds.assign(traits.event_kinds.begin(), traits.event_kinds.end());
+    if (SomeSystemAction(only)) only.kinds.emplace_back("system");
+  }
+  if (!traits.audits || !only.actions.empty()) return;
+  for (std::string_view action : kActions) {
+    if (endpoint.kind->WhyNot(endpoint, action).empty()) only.actions.emplace_back(action);
   }
 }
 
 void ReadImages(Section& section, Endpoint& endpoint) {
-  if (endpoint.type == "audit") return;
-  endpoint.images_only =
-      endpoint.type == "ci" ||
-      (endpoint.type == "webhook" && std::ranges::find(kImageFormats, endpoint.format) != kImageFormats.end());
+  if (endpoint.kind->traits().one_line) return;
   section.Read("images", endpoint.images_only);
   if (!endpoint.images_only) return;
   const Selection &only = endpoint.only, &ignore = endpoint.ignore;
@@ -144,11 +145,7 @@ void ReadSelections(Section& section, Endpoint& endpoint) {
   });
   if (nothing) ignore.Error("actions", "keeps out all that only.actions lets in");
   CheckActions(only, endpoint);
-  // A refused request may be about anything.
-  if (endpoint.type == "kafka" && rules.kinds.empty() && !AsksFor(endpoint, "refused")) {
-    endpoint.only.kinds = {"tag", "manifest"};
-    if (SomeSystemAction(rules)) endpoint.only.kinds.emplace_back("system");
-  }
+  FillIn(endpoint, endpoint.only);
   ReadImages(section, endpoint);
 }
 

@@ -4,6 +4,7 @@
 
 #include "runtime/bytes.h"
 #include "runtime/clock.h"
+#include "sinks/client_tls.h"
 #include "sinks/http_answer.h"
 #include "sinks/retry_after.h"
 
@@ -33,7 +34,7 @@ bool Configured(const config::HeaderList& headers, std::string_view name) {
   return std::ranges::any_of(headers, [&](const auto& h) { return http::EqualsIgnoreCase(h.first, name); });
 }
 
-Result<void> CheckHeaders(const config::Endpoint& endpoint, runtime::Log& log) {
+Result<void> CheckHeaders(const config::Endpoint& endpoint, const WebhookConfig& own, runtime::Log& log) {
   for (const auto& [name, value] : endpoint.headers) {
     if (!IsToken(name)) {
       return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": '" + name + "' is not a header name");
@@ -45,8 +46,8 @@ Result<void> CheckHeaders(const config::Endpoint& endpoint, runtime::Log& log) {
     if (IsOurs(name))
       log.Warn("header has no effect: it belongs to the connection", {{"endpoint", endpoint.name}, {"header", name}});
   }
-  if (endpoint.hmac_secret.empty()) return {};
-  const std::string& name = endpoint.hmac_header;
+  if (own.hmac_secret.empty()) return {};
+  const std::string& name = own.hmac_header;
   if (!IsToken(name) || IsOurs(name) || http::EqualsIgnoreCase(name, "Content-Type")) {
     return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": '" + name + "' cannot carry the body's HMAC");
   }
@@ -58,9 +59,9 @@ Result<void> CheckHeaders(const config::Endpoint& endpoint, runtime::Log& log) {
 }
 
 // What the redactor must know: a receiver that has the HMAC's secret may show it in its answer.
-config::HeaderList SecretsOf(const config::Endpoint& endpoint) {
+config::HeaderList SecretsOf(const config::Endpoint& endpoint, const WebhookConfig& own) {
   config::HeaderList secrets = endpoint.headers;
-  secrets.emplace_back("hmac-secret", endpoint.hmac_secret);
+  secrets.emplace_back("hmac-secret", own.hmac_secret);
   return secrets;
 }
 
@@ -91,13 +92,12 @@ std::string MakeHead(const config::Endpoint& endpoint, const http::Url& url, std
 
 }  // namespace
 
-Webhook::Webhook(const config::Endpoint& endpoint, const http::Url& url)
+Webhook::Webhook(const config::Endpoint& endpoint, WebhookConfig own, const http::Url& url)
     : timeout_(endpoint.timeout),
       resend_on_stale_(endpoint.retry_on_timeout),
       source_(endpoint.source),
-      hmac_secret_(endpoint.hmac_secret),
-      hmac_header_(endpoint.hmac_header),
-      redactor_(SecretsOf(endpoint), url) {
+      own_(std::move(own)),
+      redactor_(SecretsOf(endpoint, own_), url) {
   capacity_.window = static_cast<std::size_t>(std::max(1, endpoint.concurrency));
   capacity_.batch = static_cast<std::size_t>(std::max(1, endpoint.batch));
 }
@@ -105,9 +105,11 @@ Webhook::Webhook(const config::Endpoint& endpoint, const http::Url& url)
 Result<std::unique_ptr<Sink>> Webhook::Make(const config::Endpoint& endpoint, const Surroundings& around) {
   Result<http::Url> url = http::ParseUrl(endpoint.url);
   if (!url) return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": " + url.error().detail);
-  if (auto checked = CheckHeaders(endpoint, around.log); !checked) return Error(checked.error());
+  const auto own = endpoint.As<WebhookConfig>();
+  if (own == nullptr) return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": its settings are missing");
+  if (auto checked = CheckHeaders(endpoint, *own, around.log); !checked) return Error(checked.error());
 
-  std::unique_ptr<Webhook> sink(new Webhook(endpoint, *url));
+  std::unique_ptr<Webhook> sink(new Webhook(endpoint, *own, *url));
   sink->format_ = FindFormat(endpoint.format);
   if (sink->format_ == nullptr) {
     return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": unknown format '" + endpoint.format + "'");
@@ -116,7 +118,7 @@ Result<std::unique_ptr<Sink>> Webhook::Make(const config::Endpoint& endpoint, co
 
   http::ClientOptions options;
   if (url->tls()) {
-    auto tls = http::MakeClientTls({endpoint.ca, endpoint.certificate, endpoint.key, endpoint.insecure_skip_verify});
+    auto tls = ClientTlsOf(endpoint);
     if (!tls) return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": " + tls.error().detail);
     options.tls = std::move(*tls);
   }
@@ -134,8 +136,8 @@ Task<Outcome> Webhook::Deliver(Batch batch) {
   const auto started = clock.Ticks();
   const Encoded encoded = format_->encode(batch.events, source_);
   std::string head = head_ + encoded.fields;
-  if (!hmac_secret_.empty()) {
-    head.append(hmac_header_).append(": ").append(SignatureOf(hmac_secret_, encoded.body)).append("\r\n");
+  if (!own_.hmac_secret.empty()) {
+    head.append(own_.hmac_header).append(": ").append(SignatureOf(own_.hmac_secret, encoded.body)).append("\r\n");
   }
   Outcome outcome;
   outcome.maybe_received = false;

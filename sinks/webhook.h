@@ -4,12 +4,17 @@
 
 #include "config/config.h"
 #include "runtime/http/client.h"
-#include "sinks/factory.h"
 #include "sinks/formats/format.h"
+#include "sinks/kind.h"
 #include "sinks/redactor.h"
 #include "sinks/sink.h"
 
 namespace portcall::sinks {
+
+// What `hmac` says: the body's HMAC goes along as sha256=<hex>.
+struct WebhookConfig : config::Settings {
+  std::string hmac_secret, hmac_header = "X-Signature";  // secret empty: none
+};
 
 // POSTs an event in its endpoint's format to a URL, one attempt per request. What is the same in every head is made
 // once; an event's own header lines and the body's HMAC come after it.
@@ -23,14 +28,15 @@ class Webhook final : public Sink {
   void Abort() override { client_->Abort(); }
 
  private:
-  Webhook(const config::Endpoint& endpoint, const http::Url& url);
+  Webhook(const config::Endpoint& endpoint, WebhookConfig own, const http::Url& url);
   Outcome Judge(http::Incoming answer) const;
 
   Capacity capacity_;
   std::chrono::milliseconds timeout_;
   bool resend_on_stale_;
   const Format* format_ = nullptr;
-  std::string source_, head_, hmac_secret_, hmac_header_;
+  std::string source_, head_;
+  WebhookConfig own_;
   Redactor redactor_;
   std::unique_ptr<http::Client> client_;
 };

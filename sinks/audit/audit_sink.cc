@@ -5,6 +5,7 @@
 
 #include "runtime/clock.h"
 #include "runtime/files.h"
+#include "sinks/audit/audit_config.h"
 #include "sinks/audit/segments.h"
 #include "sinks/audit/writer.h"
 
@@ -43,9 +44,9 @@ class AuditSink final : public Sink {
 };
 
 // A configured origin is wanted as it stands; what stands in for one is made to fit.
-Result<std::string> OriginOf(const config::Endpoint& endpoint) {
-  if (!endpoint.audit->origin.empty()) {
-    if (audit::IsKeyName(endpoint.audit->origin)) return endpoint.audit->origin;
+Result<std::string> OriginOf(const config::Endpoint& endpoint, const AuditConfig& config) {
+  if (!config.origin.empty()) {
+    if (audit::IsKeyName(config.origin)) return config.origin;
     return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": origin: blanks and '+' are not allowed");
   }
   std::string origin = endpoint.source.empty() ? endpoint.name : endpoint.source;
@@ -59,13 +60,14 @@ Result<std::string> OriginOf(const config::Endpoint& endpoint) {
 
 Result<std::unique_ptr<Sink>> MakeAudit(const config::Endpoint& endpoint, const Surroundings& around) {
   const std::string where = "endpoint " + endpoint.name + ": ";
-  if (!endpoint.audit || endpoint.audit->directory.empty()) {
+  const auto settings = endpoint.As<AuditConfig>();
+  if (!settings || settings->directory.empty()) {
     return Error(Errc::kInvalid, where + "an audit log needs a directory");
   }
-  const config::AuditConfig& config = *endpoint.audit;
+  const AuditConfig& config = *settings;
   const std::optional<audit::Format> format = audit::FormatOf(config.format);
   if (!format) return Error(Errc::kInvalid, where + "unknown format '" + config.format + "'");
-  Result<std::string> origin = OriginOf(endpoint);
+  Result<std::string> origin = OriginOf(endpoint, config);
   if (!origin) return origin.error();
 
   audit::WriterOptions options;

@@ -1,5 +1,6 @@
 #include "sinks/audit/record.h"
 
+#include <algorithm>
 #include <charconv>
 
 #include "sinks/audit/json_writer.h"
@@ -214,9 +215,9 @@ std::string_view TakeUntil(std::string_view& rest, char end) {
 }  // namespace
 
 std::optional<Format> FormatOf(std::string_view name) {
-  if (name == "jsonl") return Format::kJsonLines;
-  if (name == "ecs") return Format::kEcs;
-  return std::nullopt;
+  const auto at = std::ranges::find(kFormatNames, name);
+  if (at == kFormatNames.end()) return std::nullopt;
+  return static_cast<Format>(at - kFormatNames.begin());
 }
 
 std::int64_t Link::SeqNumber() const {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -12,6 +13,7 @@ namespace portcall::sinks::audit {
 
 // Both are one JSON object a line; kEcs names things as the Elastic Common Schema does.
 enum class Format { kJsonLines, kEcs };
+inline constexpr std::array<std::string_view, 2> kFormatNames{"jsonl", "ecs"};  // in the order of Format
 std::optional<Format> FormatOf(std::string_view name);
 
 // What every line begins with, whatever its format.

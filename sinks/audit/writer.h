@@ -10,7 +10,7 @@
 
 #include "sinks/audit/audit_log.h"
 #include "sinks/audit/housekeeping.h"
-#include "sinks/factory.h"
+#include "sinks/kind.h"
 
 namespace portcall::sinks::audit {
 

@@ -31,7 +31,7 @@ std::vector<std::string> ValuesAt(std::string_view json, const std::vector<std::
   return found;
 }
 
-Outcome JudgeCi(const config::CiPreset& preset, int status, std::string_view body) {
+Outcome JudgeCi(const CiPreset& preset, int status, std::string_view body) {
   Outcome outcome;
   outcome.status = status;
   outcome.status_text = StatusText(status);

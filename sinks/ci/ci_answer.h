@@ -4,14 +4,14 @@
 #include <string_view>
 #include <vector>
 
-#include "config/ci_preset.h"
+#include "sinks/ci/ci_preset.h"
 #include "sinks/sink.h"
 
 namespace portcall::sinks {
 
 // What a CI system's status and answer mean, as its preset has it: verdict, status, and the error with the preset's
 // hint. Leaves the answer itself and the wait to the caller. Pure.
-Outcome JudgeCi(const config::CiPreset& preset, int status, std::string_view body);
+Outcome JudgeCi(const CiPreset& preset, int status, std::string_view body);
 
 // The texts that stand at a place in a JSON text, where `*` leads to every member or item; numbers and flags as JSON
 // writes them. Empty for what is not JSON.

@@ -11,12 +11,6 @@
 namespace portcall::sinks {
 namespace {
 
-using config::CiEntries;
-using config::CiNode;
-using config::CiRequest;
-using config::CiVariables;
-using config::CiWord;
-using config::Template;
 using Json = nlohmann::ordered_json;
 
 // Bytes that are no UTF-8 become the replacement character: JSON cannot hold them.
@@ -236,7 +230,7 @@ class CiRequests::Draft {
   }
 
   void AddAuth() {
-    const config::CiAuth& auth = requests_.preset_->auth;
+    const CiAuth& auth = requests_.preset_->auth;
     const std::string bearer = facts_.Render(auth.bearer), user = facts_.Render(auth.user);
     if (!bearer.empty()) AddDefault("Authorization", "Bearer " + bearer);
     if (!user.empty()) {
@@ -273,8 +267,8 @@ class CiRequests::Draft {
 
 Result<CiRequests> CiRequests::Make(const config::Endpoint& endpoint, const http::Url& url) {
   CiRequests made;
-  made.config_ = endpoint.ci;
-  made.preset_ = endpoint.ci->definition;
+  made.config_ = endpoint.As<CiConfig>();
+  made.preset_ = made.config_->definition;
   made.source_ = endpoint.source;
   made.host_ = url.host_header();
   made.userinfo_ = url.userinfo;
@@ -285,25 +279,25 @@ Result<CiRequests> CiRequests::Make(const config::Endpoint& endpoint, const http
   if (question != std::string::npos) made.base_query_ = url.target.substr(question + 1);
   made.headers_ = endpoint.headers;
 
-  if (endpoint.ci->routes.empty()) {
+  if (made.config_->routes.empty()) {
     if (auto added = made.AddRoute({}); !added) return Error(added.error());
   }
-  for (const config::CiRoute& route : endpoint.ci->routes) {
+  for (const CiRoute& route : made.config_->routes) {
     if (auto added = made.AddRoute(route.words); !added) return Error(added.error());
   }
-  if (auto added = made.AddVariables(*endpoint.ci); !added) return Error(added.error());
+  if (auto added = made.AddVariables(*made.config_); !added) return Error(added.error());
   return made;
 }
 
-Result<void> CiRequests::AddRoute(const config::Words& words) {
+Result<void> CiRequests::AddRoute(const Words& words) {
   WordTable table;
   for (const CiWord& word : preset_->words) {
     Word value{word.secret, word.fallback, {}};
-    for (const config::Words* from : {&config_->words, &words}) {
+    for (const Words* from : {&config_->words, &words}) {
       if (const auto at = from->find(word.name); at != from->end()) value.text = at->second;
     }
     if (!word.secret) {
-      auto parsed = Template::Parse(value.text, config::EventWords());
+      auto parsed = Template::Parse(value.text, EventWords());
       if (!parsed) return Error(Errc::kInvalid, word.name + ": " + parsed.error().detail);
       value.value = *std::move(parsed);
     }
@@ -313,9 +307,9 @@ Result<void> CiRequests::AddRoute(const config::Words& words) {
   return {};
 }
 
-Result<void> CiRequests::AddVariables(const config::CiConfig& config) {
+Result<void> CiRequests::AddVariables(const CiConfig& config) {
   const auto add = [this](const std::string& name, std::string_view text) -> Result<void> {
-    auto parsed = Template::Parse(text, config::EventWords());
+    auto parsed = Template::Parse(text, EventWords());
     if (!parsed) return Error(Errc::kInvalid, "variables: " + name + ": " + parsed.error().detail);
     variables_.emplace_back(name, *std::move(parsed));
     return {};
@@ -323,13 +317,13 @@ Result<void> CiRequests::AddVariables(const config::CiConfig& config) {
   for (const auto& [name, text] : config.variables.empty() ? preset_->variables.defaults : config.variables) {
     if (auto added = add(name, text); !added) return added;
   }
-  const auto chosen = config.words.find(std::string(config::kEventIdWord));
+  const auto chosen = config.words.find(std::string(kEventIdWord));
   return add(chosen == config.words.end() ? preset_->variables.event_id : chosen->second, "{{id}}");
 }
 
 std::optional<CiRequests::Route> CiRequests::RouteOf(std::string_view repository) const {
   if (config_->routes.empty()) return 0;
-  const config::CiRoute* route = config::FindRoute(*config_, repository);
+  const CiRoute* route = FindRoute(*config_, repository);
   if (route == nullptr) return std::nullopt;
   return static_cast<Route>(route - config_->routes.data());
 }

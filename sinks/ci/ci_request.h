@@ -8,10 +8,10 @@
 #include <string_view>
 #include <vector>
 
-#include "config/ci_preset.h"
 #include "config/config.h"
 #include "runtime/http/url.h"
 #include "runtime/result.h"
+#include "sinks/ci/ci_preset.h"
 #include "store/event.h"
 
 namespace portcall::sinks {
@@ -47,21 +47,21 @@ class CiRequests {
   struct Word {
     bool literal = false;  // a secret: taken as it stands
     std::string text;
-    config::Template value;
+    Template value;
   };
   using WordTable = std::map<std::string, Word, std::less<>>;
   class Facts;  // the values of words for one event
   class Draft;  // one request in the making
 
-  Result<void> AddRoute(const config::Words& words);
-  Result<void> AddVariables(const config::CiConfig& config);
+  Result<void> AddRoute(const Words& words);
+  Result<void> AddVariables(const CiConfig& config);
 
-  std::shared_ptr<const config::CiPreset> preset_;
-  std::shared_ptr<const config::CiConfig> config_;
+  std::shared_ptr<const CiPreset> preset_;
+  std::shared_ptr<const CiConfig> config_;
   std::string source_, host_, base_path_, base_query_, userinfo_;
   config::HeaderList headers_;
   std::vector<WordTable> routes_;
-  std::vector<std::pair<std::string, config::Template>> variables_;
+  std::vector<std::pair<std::string, Template>> variables_;
 };
 
 }  // namespace portcall::sinks

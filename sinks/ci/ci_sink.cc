@@ -9,6 +9,7 @@
 #include "runtime/http/client.h"
 #include "sinks/ci/ci_answer.h"
 #include "sinks/ci/ci_request.h"
+#include "sinks/client_tls.h"
 #include "sinks/http_answer.h"
 #include "sinks/redactor.h"
 #include "sinks/retry_after.h"
@@ -21,8 +22,9 @@ constexpr std::size_t kKeepLookups = 1024;      // full: all are asked for again
 
 class CiSink final : public Sink {
  public:
-  CiSink(const config::Endpoint& endpoint, CiRequests requests, Redactor redactor)
-      : preset_(endpoint.ci->definition),
+  CiSink(const config::Endpoint& endpoint, std::shared_ptr<const CiPreset> preset, CiRequests requests,
+         Redactor redactor)
+      : preset_(std::move(preset)),
         requests_(std::move(requests)),
         redactor_(std::move(redactor)),
         timeout_(endpoint.timeout),
@@ -51,7 +53,7 @@ class CiSink final : public Sink {
   Task<Found> LookUp(store::EventPtr event, Key key, runtime::SteadyTime deadline);
   void Keep(const http::Incoming& answer, Outcome& outcome) const;
 
-  const std::shared_ptr<const config::CiPreset> preset_;
+  const std::shared_ptr<const CiPreset> preset_;
   const CiRequests requests_;
   const Redactor redactor_;
   const std::chrono::milliseconds timeout_;
@@ -160,21 +162,22 @@ Result<std::unique_ptr<Sink>> MakeCi(const config::Endpoint& endpoint, const Sur
   const auto wrong = [&endpoint](const std::string& why) {
     return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": " + why);
   };
-  if (endpoint.ci == nullptr || endpoint.ci->definition == nullptr) return wrong("a preset is wanted");
-  auto url = http::ParseUrl(endpoint.url.empty() ? endpoint.ci->definition->url : endpoint.url);
+  const auto ci = endpoint.As<CiConfig>();
+  if (ci == nullptr || ci->definition == nullptr) return wrong("a preset is wanted");
+  auto url = http::ParseUrl(endpoint.url.empty() ? ci->definition->url : endpoint.url);
   if (!url) return wrong(url.error().detail);
   auto requests = CiRequests::Make(endpoint, *url);
   if (!requests) return wrong(requests.error().detail);
 
   http::ClientOptions options;
   if (url->tls()) {
-    auto tls = http::MakeClientTls({endpoint.ca, endpoint.certificate, endpoint.key, endpoint.insecure_skip_verify});
+    auto tls = ClientTlsOf(endpoint);
     if (!tls) return wrong(tls.error().detail);
     options.tls = std::move(*tls);
   }
   Redactor redactor = MakeRedactor(endpoint, *url, *requests);
   options.url = std::move(*url);
-  auto sink = std::make_unique<CiSink>(endpoint, *std::move(requests), std::move(redactor));
+  auto sink = std::make_unique<CiSink>(endpoint, ci->definition, *std::move(requests), std::move(redactor));
   sink->Connect(around, std::move(options));
   return std::unique_ptr<Sink>(std::move(sink));
 }

@@ -2,7 +2,7 @@
 
 #include <memory>
 
-#include "sinks/factory.h"
+#include "sinks/kind.h"
 
 namespace portcall::sinks {
 

@@ -50,22 +50,38 @@ Encoded BinaryCloudEvent(Events events, std::string_view source) {
 }
 
 constexpr std::array kFormats{
-    Format{"docker-v1", kDockerV1, &V1},
-    Format{"docker-v2", kDockerV2, &V2},
-    Format{"cloudevents", kJson, &BinaryCloudEvent},
-    Format{"cloudevents-structured", kCloudEventsJson, &One<&StructuredCloudEvent>},
-    Format{"harbor", kJson, &One<&Harbor>},
-    Format{"dockerhub", kJson, &One<&DockerHub>},
-    Format{"quay", kJson, &One<&Quay>},
-    Format{"acr", kJson, &One<&Acr>},
-    Format{"keel", kJson, &One<&Keel>},
+    Format{.name = kDockerV1Name, .content_type = kDockerV1, .encode = &V1, .sends_source = false},
+    Format{.name = "docker-v2", .content_type = kDockerV2, .encode = &V2, .sends_source = false},
+    Format{.name = kCloudEventsName, .content_type = kJson, .encode = &BinaryCloudEvent, .says_all = true},
+    Format{.name = kStructuredName,
+           .content_type = kCloudEventsJson,
+           .encode = &One<&StructuredCloudEvent>,
+           .says_all = true},
+    Format{.name = "harbor", .content_type = kJson, .encode = &One<&Harbor>, .for_images = true},
+    Format{.name = "dockerhub", .content_type = kJson, .encode = &One<&DockerHub>, .for_images = true},
+    Format{.name = "quay", .content_type = kJson, .encode = &One<&Quay>, .for_images = true},
+    Format{.name = "acr", .content_type = kJson, .encode = &One<&Acr>, .for_images = true},
+    Format{.name = "keel", .content_type = kJson, .encode = &One<&Keel>, .for_images = true},
 };
+constexpr auto kNames = [] {
+  std::array<std::string_view, kFormats.size()> names;
+  std::ranges::transform(kFormats, names.begin(), &Format::name);
+  return names;
+}();
 
 }  // namespace
 
 const Format* FindFormat(std::string_view name) {
   const auto at = std::ranges::find(kFormats, name, &Format::name);
   return at == kFormats.end() ? nullptr : &*at;
+}
+
+std::span<const std::string_view> FormatNames() { return kNames; }
+
+std::string WhyNoForm(std::string_view format) {
+  const Format* found = FindFormat(format);
+  if (found != nullptr && found->says_all) return {};
+  return std::string(format) + " has no form for it: write format: " + std::string(kCloudEventsName);
 }
 
 }  // namespace portcall::sinks

@@ -7,6 +7,8 @@
 #include <array>
 #include <system_error>
 
+#include "sinks/kafka/reserved.h"
+
 namespace portcall::sinks {
 namespace {
 

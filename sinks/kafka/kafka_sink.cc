@@ -85,8 +85,8 @@ class KafkaSink final : public Sink {
 };
 
 // librdkafka's own words for a file that it cannot read do not name it.
-Result<void> CheckFiles(const config::Endpoint& endpoint) {
-  if (!endpoint.kafka->tls) return {};
+Result<void> CheckFiles(const config::Endpoint& endpoint, const KafkaConfig& kafka) {
+  if (!kafka.tls) return {};
   for (const auto& [key, path] :
        {std::pair("ca", endpoint.ca), std::pair("certificate", endpoint.certificate), std::pair("key", endpoint.key)}) {
     if (path.empty() || ::access(path.c_str(), R_OK) == 0) continue;
@@ -98,26 +98,18 @@ Result<void> CheckFiles(const config::Endpoint& endpoint) {
 
 }  // namespace
 
-Result<void> CheckKafka(const config::Endpoint& endpoint) {
-  auto settings = MakeKafkaSettings(endpoint);
-  Result<void> checked = settings ? KafkaClient::Check(*settings) : Result<void>(settings.error());
-  if (checked) checked = CheckFiles(endpoint);
-  if (!checked) return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": " + checked.error().detail);
-  return {};
-}
-
 Result<std::unique_ptr<Sink>> MakeKafka(const config::Endpoint& endpoint, const Surroundings& around) {
   const auto refuse = [&](const Error& error) {
     return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": " + error.detail);
   };
   auto settings = MakeKafkaSettings(endpoint);
   if (!settings) return refuse(settings.error());
-  if (auto readable = CheckFiles(endpoint); !readable) return refuse(readable.error());
+  const auto kafka = endpoint.As<KafkaConfig>();
+  if (auto readable = CheckFiles(endpoint, *kafka); !readable) return refuse(readable.error());
   auto messages = KafkaMessages::Make(endpoint);
   if (!messages) return refuse(messages.error());
   auto producer = KafkaProducer::Make(
-      {endpoint.name, endpoint.kafka->sasl_mechanism, std::move(*settings), messages->topics(), endpoint.timeout},
-      around);
+      {endpoint.name, kafka->sasl_mechanism, std::move(*settings), messages->topics(), endpoint.timeout}, around);
   if (!producer) return refuse(producer.error());
   auto sink = std::make_unique<KafkaSink>(std::move(*messages), endpoint.order, std::move(*producer));
   sink->Watch(endpoint, around);

@@ -2,14 +2,12 @@
 
 #include <memory>
 
-#include "sinks/factory.h"
+#include "sinks/kind.h"
 
 namespace portcall::sinks {
 
 // Produces each event to a Kafka topic by librdkafka (DELIVERY.md §7).
 // kInvalid: what only shows when it is built; never the value of a secret.
 Result<std::unique_ptr<Sink>> MakeKafka(const config::Endpoint& endpoint, const Surroundings& around);
-// Whether librdkafka takes these settings; connects to nothing.
-Result<void> CheckKafka(const config::Endpoint& endpoint);
 
 }  // namespace portcall::sinks

@@ -5,6 +5,8 @@
 #include "sinks/facts.h"
 #include "sinks/formats/cloudevents.h"
 #include "sinks/formats/docker.h"
+#include "sinks/formats/format.h"
+#include "sinks/kafka/topic_name.h"
 
 namespace portcall::sinks {
 namespace {
@@ -13,17 +15,9 @@ using store::Action;
 using store::Kind;
 
 constexpr std::string_view kDefaultKey = "{{source}}/{{repository}}";
-constexpr std::array<std::string_view, 2> kTopicWords{"action", "kind"};
-constexpr std::size_t kLongestTopic = 249;
+constexpr std::array kFormatNames{kCloudEventsName, kStructuredName, kDockerV1Name};
 
-bool IsTopicName(std::string_view name) {
-  const auto fits = [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '_' ||
-           c == '-';
-  };
-  return !name.empty() && name.size() <= kLongestTopic && name != "." && name != ".." &&
-         std::ranges::all_of(name, fits);
-}
+bool IsTopicName(std::string_view name) { return WhyBadTopic(name).empty(); }
 
 bool Has(const std::vector<std::string>& list, std::string_view name) {
   return std::ranges::find(list, name) != list.end();
@@ -57,6 +51,8 @@ bool Selected(const config::Endpoint& endpoint, Action action, Kind kind) {
 
 }  // namespace
 
+std::span<const std::string_view> KafkaFormatNames() { return kFormatNames; }
+
 std::size_t KafkaMessage::bytes() const {
   std::size_t total = key.size() + value.size();
   for (const auto& [name, text] : headers) total += name.size() + text.size();
@@ -66,26 +62,26 @@ std::size_t KafkaMessage::bytes() const {
 Result<KafkaMessages> KafkaMessages::Make(const config::Endpoint& endpoint) {
   KafkaMessages made;
   made.source_ = endpoint.source;
-  if (endpoint.format == "cloudevents") {
-    made.format_ = Format::kBinary;
-  } else if (endpoint.format == "cloudevents-structured") {
-    made.format_ = Format::kStructured;
-  } else if (endpoint.format != "docker-v1") {
+  const auto format = std::ranges::find(kFormatNames, endpoint.format);
+  if (format == kFormatNames.end()) {
     return Error(Errc::kInvalid, "unknown format '" + endpoint.format +
                                      "' for Kafka: docker-v1, cloudevents or cloudevents-structured");
   }
-  const std::string& key = endpoint.kafka->key;
+  made.format_ = static_cast<Format>(format - kFormatNames.begin());
+  const auto kafka = endpoint.As<KafkaConfig>();
+  if (kafka == nullptr) return Error(Errc::kInvalid, "the Kafka settings are missing");
+  const std::string& key = kafka->key;
   if (!key.empty() && key != kDefaultKey) {
-    auto parsed = config::Template::Parse(key, config::EventWords());
+    auto parsed = Template::Parse(key, EventWords());
     if (!parsed) return Error(Errc::kInvalid, "key: " + parsed.error().detail);
     made.key_ = std::move(*parsed);
   }
-  if (auto topics = made.MakeTopics(endpoint); !topics) return Error(topics.error());
+  if (auto topics = made.MakeTopics(endpoint, *kafka); !topics) return Error(topics.error());
   return made;
 }
 
-Result<void> KafkaMessages::MakeTopics(const config::Endpoint& endpoint) {
-  auto topic = config::Template::Parse(endpoint.kafka->topic, kTopicWords);
+Result<void> KafkaMessages::MakeTopics(const config::Endpoint& endpoint, const KafkaConfig& kafka) {
+  auto topic = ParseTopic(kafka.topic);
   if (!topic) return Error(Errc::kInvalid, "topic: " + topic.error().detail);
   const auto expect = [this](std::size_t place) {
     if (std::ranges::find(expected_, place) == expected_.end()) expected_.push_back(place);
@@ -99,7 +95,7 @@ Result<void> KafkaMessages::MakeTopics(const config::Endpoint& endpoint) {
     topic_of_[i] = AddTopic(name);
     if (Selected(endpoint, action, kind)) expect(topic_of_[i]);
   }
-  if (const std::string& name = endpoint.kafka->dead_letter_topic; !name.empty()) {
+  if (const std::string& name = kafka.dead_letter_topic; !name.empty()) {
     if (!IsTopicName(name)) {
       return Error(Errc::kInvalid, "deadlettertopic: '" + name + "' is not a name that Kafka takes");
     }

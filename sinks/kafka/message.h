@@ -2,14 +2,16 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "config/config.h"
-#include "config/template.h"
 #include "runtime/result.h"
+#include "sinks/kafka/kafka_config.h"
+#include "sinks/template.h"
 #include "store/event.h"
 
 namespace portcall::sinks {
@@ -22,6 +24,8 @@ struct KafkaMessage {
   std::vector<std::pair<std::string, std::string>> headers;
   std::size_t bytes() const;  // what it takes on the wire at least
 };
+
+std::span<const std::string_view> KafkaFormatNames();
 
 // Turns events into records: topic, key, headers and value. Immutable once made.
 class KafkaMessages {
@@ -41,18 +45,18 @@ class KafkaMessages {
   const std::string& dead_letter_topic() const { return topics_[dead_letters_]; }
 
  private:
-  enum class Format { kDocker, kBinary, kStructured };
+  enum class Format { kBinary, kStructured, kDocker };  // in the order of KafkaFormatNames()
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
   static constexpr std::size_t kKinds = 5;
 
   KafkaMessages() = default;
-  Result<void> MakeTopics(const config::Endpoint& endpoint);
+  Result<void> MakeTopics(const config::Endpoint& endpoint, const KafkaConfig& kafka);
   std::size_t AddTopic(const std::string& name);
   std::string KeyOf(const store::Event& event) const;
 
-  Format format_ = Format::kDocker;
+  Format format_ = Format::kBinary;
   std::string source_;
-  config::Template key_;  // empty: source/repository
+  Template key_;  // empty: source/repository
   std::vector<std::string> topics_;
   std::vector<std::size_t> expected_;
   std::array<std::size_t, store::kActions * kKinds> topic_of_{};

@@ -11,9 +11,9 @@
 
 #include "runtime/clock.h"
 #include "runtime/task.h"
-#include "sinks/factory.h"
 #include "sinks/kafka/client.h"
 #include "sinks/kafka/log_filter.h"
+#include "sinks/kind.h"
 
 namespace portcall::sinks {
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,8 +18,5 @@ using KafkaSettings = std::vector<std::pair<std::string, std::string>>;
 // Our defaults, then what the friendly keys say, then `properties`. kInvalid: a property that belongs to a friendly key
 // or that would break a promise, or a key that is missing; says which. Pure.
 Result<KafkaSettings> MakeKafkaSettings(const config::Endpoint& endpoint);
-
-// The value must not be shown.
-bool IsSecretProperty(std::string_view name);
 
 }  // namespace portcall::sinks

@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "runtime/task.h"
-#include "sinks/factory.h"
 #include "sinks/kafka/client.h"
 #include "sinks/kafka/message.h"
+#include "sinks/kind.h"
 
 namespace portcall::sinks {
 

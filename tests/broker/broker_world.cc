@@ -4,6 +4,8 @@
 #include <stdexcept>
 #include <thread>
 
+#include "tests/support/kinds.h"
+
 namespace portcall::broker {
 namespace {
 
@@ -14,8 +16,8 @@ class ScriptedSink final : public sinks::Sink {
  public:
   ScriptedSink(Receiver& receiver, Executor executor, const config::Endpoint& entry)
       : receiver_(receiver), executor_(executor) {
-    capacity_.pipelines_lanes = entry.type == "kafka";
-    capacity_.window = capacity_.pipelines_lanes ? 5'000 : static_cast<std::size_t>(entry.concurrency);
+    capacity_.pipelines_lanes = entry.concurrency == World::kPipelined;
+    capacity_.window = static_cast<std::size_t>(entry.concurrency);
   }
 
   sinks::Capacity capacity() const override { return capacity_; }
@@ -133,7 +135,7 @@ World::~World() {
 }
 
 config::Endpoint World::Entry(const std::string& name) {
-  config::Endpoint endpoint;
+  config::Endpoint endpoint = testing::EndpointOf("webhook");
   endpoint.name = name;
   endpoint.fingerprint = "of " + name;
   endpoint.url = "http://user:secret@receiver/hook?token=secret";
@@ -144,7 +146,7 @@ config::Endpoint World::Entry(const std::string& name) {
 
 config::Endpoint World::Pipelined(const std::string& name) {
   config::Endpoint endpoint = Entry(name);
-  endpoint.type = "kafka";
+  endpoint.concurrency = kPipelined;
   return endpoint;
 }
 

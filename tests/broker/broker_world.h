@@ -61,11 +61,13 @@ class ShiftedClock final : public runtime::Clock {
 // A real store in a folder of its own, and a broker over it whose sinks are scripted.
 class World {
  public:
+  static constexpr int kPipelined = 5'000;  // events at a time, of a lane too
+
   explicit World(runtime::Level level = runtime::Level::kFatal);
   ~World();
 
   config::Endpoint Entry(const std::string& name);
-  config::Endpoint Pipelined(const std::string& name);  // its sink takes 5,000 events at a time
+  config::Endpoint Pipelined(const std::string& name);  // its sink takes kPipelined
   Result<void> Start(std::vector<config::Endpoint> endpoints);
   Result<void> Apply(std::vector<config::Endpoint> endpoints);
   void Stop();  // the broker

@@ -6,8 +6,19 @@
 #include <string>
 #include <vector>
 
+#include "config/load.h"
+#include "sinks/kinds.h"
+
 namespace portcall::broker {
 namespace {
+
+// As the file's reader fills it in.
+config::Endpoint ReadEntry(const std::string& keys) {
+  const std::string text = "version: 0.1\nstorage: {filesystem: {rootdirectory: /tmp}}\nhttp: {addr: ':5000'}\n" +
+                           ("notifications: {endpoints: [{name: a, " + keys + "}]}\n");
+  const auto loaded = config::Parse(text, "f.yml", {}, config::Strictness::kServe, sinks::Kinds());
+  return loaded.config->endpoints.at(0);
+}
 
 store::Event Make(store::Action action, const std::string& media_type) {
   store::Event event;
@@ -45,8 +56,8 @@ TEST(Filter, TheFingerprintDoesNotDependOnTheOrderOfTheLists) {
 
 TEST(Filter, WhatIsForTheAuditLogGoesToThoseThatAskForIt) {
   using store::Action;
-  config::Endpoint webhook, audit, asking;
-  audit.type = "audit";
+  config::Endpoint webhook, asking;
+  const config::Endpoint audit = ReadEntry("type: audit, directory: /x");
   asking.only.actions = {"checkpoint"};
   for (std::size_t i = 0; i < store::kActions; ++i) {
     const Action action = static_cast<Action>(i);
@@ -143,13 +154,11 @@ TEST(Filter, RulesLetInAndKeepOut) {
 }
 
 TEST(Filter, RoutesLimitWhatACiSystemTakes) {
-  auto ci = std::make_shared<config::CiConfig>();
   config::Endpoint entry;
-  entry.ci = ci;
   EXPECT_TRUE(Filter(entry).Wants(TagPush()));
-  ci->routes = {{"other/*", {}}, {"team/a*", {}}};
+  entry.routes = {"other/*", "team/a*"};
   EXPECT_TRUE(Filter(entry).Wants(TagPush()));
-  ci->routes = {{"other/*", {}}};
+  entry.routes = {"other/*"};
   EXPECT_FALSE(Filter(entry).Wants(TagPush()));
 }
 
@@ -225,9 +234,7 @@ TEST(Filter, ItsFingerprintMakesItAgain) {
 TEST(Filter, EveryRuleIsInTheFingerprintAndComesBack) {
   std::vector<config::Endpoint> entries(1);
   for (const Rule& rule : kRules) entries.push_back(EntryOf(rule));
-  auto ci = std::make_shared<config::CiConfig>();
-  ci->routes = {{"other/*", {}}, {"other", {}}};
-  entries.emplace_back().ci = std::move(ci);
+  entries.emplace_back().routes = {"other/*", "other"};
   std::vector<store::Event> events(1, TagPush());
   for (const Rule& rule : kRules) rule.change(events.emplace_back(TagPush()));
   for (const config::Endpoint& entry : entries) {

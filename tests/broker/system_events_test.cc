@@ -6,6 +6,7 @@
 #include "store/event_log.h"
 #include "tests/broker/broker_world.h"
 #include "tests/support/fake_clock.h"
+#include "tests/support/kinds.h"
 #include "tests/support/loop_runner.h"
 
 namespace portcall::broker {
@@ -15,8 +16,8 @@ class SystemEvents : public ::testing::Test {
  protected:
   SystemEvents() {
     audit_ = world_.Entry("audit");
-    audit_.type = "audit";
-    audit_.url = "/var/log/registry";
+    audit_.kind = testing::EndpointOf("audit").kind;
+    audit_.place = "/var/log/registry";
     ci_ = world_.Entry("ci");
     ci_.url = "https://user:secret@ci.example.com/hook?token=hidden";
   }

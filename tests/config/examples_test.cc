@@ -17,16 +17,17 @@ TEST(Examples, LoadWithoutAnErrorOrAnUnknownKey) {
        at != std::filesystem::recursive_directory_iterator(); ++at) {
     if (!IsConfiguration(*at, at.depth())) continue;
     ++files;
-    const Loaded loaded = Load(at->path(), {}, Strictness::kCheck);
+    const Loaded loaded = Load(at->path(), {}, Strictness::kCheck, sinks::Kinds());
     EXPECT_TRUE(loaded.config) << at->path() << "\n" << Texts(loaded);
   }
   EXPECT_GE(files, 3);
 }
 
 TEST(Examples, TheFullOneHasAnEndpointOfEveryType) {
-  const Loaded loaded = Load(std::filesystem::path(CONFIG_EXAMPLES) / "full.yml", {}, Strictness::kCheck);
+  const Loaded loaded =
+      Load(std::filesystem::path(CONFIG_EXAMPLES) / "full.yml", {}, Strictness::kCheck, sinks::Kinds());
   std::set<std::string> types;
-  for (const Endpoint& endpoint : Good(loaded).endpoints) types.insert(endpoint.type);
+  for (const Endpoint& endpoint : Good(loaded).endpoints) types.emplace(endpoint.type());
   EXPECT_EQ(types, (std::set<std::string>{"audit", "ci", "kafka", "webhook"}));
   EXPECT_TRUE(Good(loaded).audits());
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "config/load.h"
+#include "sinks/kinds.h"
 
 namespace portcall::config {
 
@@ -18,10 +19,10 @@ inline const std::string kBase =
     "http: {addr: ':5000'}\n";
 
 inline Loaded Check(const std::string& text, const Environment& environment = {}) {
-  return Parse(text, "f.yml", environment, Strictness::kCheck);
+  return Parse(text, "f.yml", environment, Strictness::kCheck, sinks::Kinds());
 }
 inline Loaded Serve(const std::string& text, const Environment& environment = {}) {
-  return Parse(text, "f.yml", environment, Strictness::kServe);
+  return Parse(text, "f.yml", environment, Strictness::kServe, sinks::Kinds());
 }
 inline std::string Texts(const Loaded& loaded) {
   std::string all;

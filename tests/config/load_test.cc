@@ -25,17 +25,18 @@ class LoadFile : public ::testing::Test {
 
 TEST_F(LoadFile, ReadsAFile) {
   std::string path = Write(kBase);
-  Config config = Good(Load(path, {}, Strictness::kCheck));
+  Config config = Good(Load(path, {}, Strictness::kCheck, sinks::Kinds()));
   EXPECT_EQ(config.path, path);
   EXPECT_EQ(config.http.addr, ":5000");
 }
 
 TEST_F(LoadFile, SaysWhyItCannot) {
-  EXPECT_EQ(Texts(Load(folder_ + "/none", {}, Strictness::kServe)), folder_ + "/none: error: does not exist\n");
-  EXPECT_EQ(Texts(Load(folder_, {}, Strictness::kServe)),
+  EXPECT_EQ(Texts(Load(folder_ + "/none", {}, Strictness::kServe, sinks::Kinds())),
+            folder_ + "/none: error: does not exist\n");
+  EXPECT_EQ(Texts(Load(folder_, {}, Strictness::kServe, sinks::Kinds())),
             folder_ + ": error: is a folder; the path of a YAML file is wanted\n");
   std::string large = Write(std::string((4u << 20) + 1, '#'));
-  EXPECT_EQ(Texts(Load(large, {}, Strictness::kServe)),
+  EXPECT_EQ(Texts(Load(large, {}, Strictness::kServe, sinks::Kinds())),
             large + ": error: is larger than 4 MiB, which no configuration is\n");
 }
 
@@ -43,7 +44,8 @@ TEST_F(LoadFile, AnUnreadableFileIsNamed) {
   if (::geteuid() == 0) GTEST_SKIP() << "root reads everything";
   std::string path = Write(kBase);
   std::filesystem::permissions(path, std::filesystem::perms::none);
-  EXPECT_EQ(Texts(Load(path, {}, Strictness::kServe)), path + ": error: cannot be opened: Permission denied\n");
+  EXPECT_EQ(Texts(Load(path, {}, Strictness::kServe, sinks::Kinds())),
+            path + ": error: cannot be opened: Permission denied\n");
 }
 
 TEST(Text, AllProblemsComeAtOnce) {

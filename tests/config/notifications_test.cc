@@ -180,30 +180,6 @@ TEST(Notifications, ErrorsNameLineKeyAndWhatWasMeant) {
   }
 }
 
-TEST(Notifications, Signatures) {
-  const auto read = [](const std::string& lines) { return Good(Serve(WithEndpoint(lines))).endpoints.at(0); };
-  EXPECT_TRUE(read("").hmac_secret.empty());
-  EXPECT_EQ(read("hmac: {secret: hunter2}").hmac_secret, "hunter2");
-  EXPECT_EQ(read("hmac: {secret: hunter2}").hmac_header, "X-Signature");
-  EXPECT_EQ(read("hmac: {secret: hunter2, header: X-Hub-Signature-256}").hmac_header, "X-Hub-Signature-256");
-  const Finding kFindings[] = {
-      {"hmac: {header: X-A}", ".hmac.secret: is missing"},
-      {"hmac: {}", ".hmac.secret: is missing"},
-      {"hmac: hunter2", ".hmac: is a single value where a map (name: value) is wanted"},
-      {"hmac: {secret: [hunter2]}", ".hmac.secret: is a list where text is wanted"},
-      {"hmac: {secret: hunter2, header: 'X A'}",
-       ".hmac.header: a header's name may hold letters, digits and dashes, without blanks or colons"},
-      {"hmac: {secret: hunter2, header: Content-Length}",
-       ".hmac.header: every request says this for itself: choose another header"},
-      {"hmac: {secret: hunter2}\nheaders: {x-signature: hunter2}",
-       ".hmac.header: \"X-Signature\" stands in headers too"},
-      {"hmac: {secret: hunter2, key: x}", ".hmac.key: unknown key"},
-      {"brokers: [h:1]", ".brokers: means nothing for type: webhook; it belongs to kafka"},
-      {"key: x", ".key: means nothing for type: webhook; it belongs to kafka or audit"},
-  };
-  for (const Finding& finding : kFindings) ExpectRefused("url: http://h/e", finding);
-}
-
 TEST(Notifications, KeysWithoutEffectOnlyWarn) {
   for (const char* line :
        {"queuesizelimit: 3000", "queuepurgetimeout: 5s", "headers: {Content-Length: 3}", "headers: {X-A: }"}) {

@@ -11,6 +11,7 @@
 #include "runtime/bytes.h"
 #include "runtime/http/server.h"
 #include "sinks/formats/docker.h"
+#include "tests/support/kinds.h"
 #include "tests/support/loop_runner.h"
 
 namespace portcall::sinks {
@@ -107,9 +108,17 @@ class WebhookTest : public ::testing::Test {
 };
 
 config::Endpoint To(std::string url) {
-  config::Endpoint endpoint;
+  config::Endpoint endpoint = portcall::testing::EndpointOf("webhook");
+  endpoint.format = "docker-v1";
+  endpoint.settings = std::make_shared<WebhookConfig>();
   endpoint.url = std::move(url);
   return endpoint;
+}
+void Sign(config::Endpoint& endpoint, const std::string& secret, const std::string& header = "X-Signature") {
+  WebhookConfig own;
+  own.hmac_secret = secret;
+  own.hmac_header = header;
+  endpoint.settings = std::make_shared<WebhookConfig>(own);
 }
 
 TEST_F(WebhookTest, PostsTheEnvelopeWithDistributionsHead) {
@@ -169,7 +178,8 @@ TEST_F(WebhookTest, FormatsKnowTheConfiguredSource) {
 TEST_F(WebhookTest, SignsTheBodyThatItSends) {
   config::Endpoint endpoint = To(receiver_.Url("/"));
   endpoint.format = "keel";
-  endpoint.hmac_secret = "It's a Secret to Everybody";
+  const std::string secret = "It's a Secret to Everybody";
+  Sign(endpoint, secret);
   ASSERT_TRUE(Make(endpoint));
   Deliver();
   const Seen seen = receiver_.seen().at(0);
@@ -178,14 +188,14 @@ TEST_F(WebhookTest, SignsTheBodyThatItSends) {
   EXPECT_THAT(seen.fields.All("X-Signature"),
               ElementsAre("sha256=76543b05e65c51199a16da9df07b5efbd75b724fd1f0e7d4745280c3f9db4ec2"));
 
-  endpoint.hmac_header = "X-Hub-Signature-256";
+  Sign(endpoint, secret, "X-Hub-Signature-256");
   endpoint.format = "cloudevents";
   ASSERT_TRUE(Make(endpoint));
   Deliver();
   const Seen other = receiver_.seen().at(1);
   EXPECT_THAT(other.fields.All("X-Signature"), IsEmpty());
   EXPECT_THAT(other.fields.All("ce-id"), ElementsAre("id-1"));
-  const std::string mac = runtime::HmacSha256(endpoint.hmac_secret, other.body);
+  const std::string mac = runtime::HmacSha256(secret, other.body);
   EXPECT_THAT(other.fields.All("X-Hub-Signature-256"),
               ElementsAre("sha256=" + runtime::Hex({reinterpret_cast<const unsigned char*>(mac.data()), mac.size()})));
 }
@@ -198,11 +208,11 @@ TEST_F(WebhookTest, AnUnsignedEndpointSendsNoSignature) {
 
 TEST_F(WebhookTest, TheHmacSecretIsShownNowhere) {
   config::Endpoint endpoint = To(receiver_.Url("/"));
-  endpoint.hmac_secret = "hidden-word";
+  Sign(endpoint, "hidden-word");
   ASSERT_TRUE(Make(endpoint));
   EXPECT_EQ(Answered(400, "", "expected the HMAC of hidden-word").answer, "expected the HMAC of ***");
   for (const char* bad : {"", "Bad Name", "Content-Length", "content-type", "X-Mine"}) {
-    endpoint.hmac_header = bad;
+    Sign(endpoint, "hidden-word", bad);
     endpoint.headers = {{"x-mine", "1"}};
     auto made = Make(endpoint);
     ASSERT_FALSE(made) << bad;
@@ -321,7 +331,7 @@ TEST_F(WebhookTest, RefusesWhatCannotBeSent) {
   endpoint.format = "harbour";
   EXPECT_FALSE(Make(endpoint));
   endpoint.format = "docker-v1";
-  endpoint.type = "carrier-pigeon";
+  endpoint.kind = nullptr;
   EXPECT_FALSE(Make(endpoint));
 }
 

@@ -5,9 +5,11 @@
 
 #include <csignal>
 
+#include "sinks/audit/audit_config.h"
 #include "sinks/audit/folder_lock.h"
 #include "sinks/audit/receipt.h"
 #include "tests/sinks/audit/fixture.h"
+#include "tests/support/kinds.h"
 #include "tests/support/loop_runner.h"
 
 namespace portcall::sinks {
@@ -26,7 +28,6 @@ class AuditSinkTest : public AuditFolder {
   AuditSinkTest() : pool_(2), resolver_(pool_), runner_(std::make_unique<portcall::testing::LoopRunner>()) {
     config_.directory = folder();
     endpoint_.name = "audit";
-    endpoint_.type = "audit";
     endpoint_.source = "registry.example.com";
   }
   ~AuditSinkTest() override {
@@ -34,7 +35,7 @@ class AuditSinkTest : public AuditFolder {
     pool_.join();
   }
   Result<void> Make() {
-    endpoint_.audit = std::make_shared<const config::AuditConfig>(config_);
+    endpoint_.settings = std::make_shared<const AuditConfig>(config_);
     return runner_->Call([&]() -> Result<void> {
       auto made = MakeSink(endpoint_, {runner_->executor(), resolver_, log_, pool_,
                                        [this](store::Event event) { published_.push_back(std::move(event)); }});
@@ -73,9 +74,9 @@ class AuditSinkTest : public AuditFolder {
 
   asio::thread_pool pool_;
   http::Resolver resolver_;
-  config::AuditConfig config_;
+  AuditConfig config_;
   std::string receipt_;
-  config::Endpoint endpoint_;
+  config::Endpoint endpoint_ = portcall::testing::EndpointOf("audit");
   std::vector<store::Event> published_;
   std::unique_ptr<Sink> sink_;
   std::unique_ptr<portcall::testing::LoopRunner> runner_;

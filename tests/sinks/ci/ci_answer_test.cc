@@ -15,8 +15,8 @@ using ::testing::IsEmpty;
 using ::testing::StartsWith;
 
 TEST(CiAnswerTest, OnlyThePresetsOwnStatusesAreSuccesses) {
-  for (const std::string_view name : config::CiPresetNames()) {
-    const auto preset = *config::LoadCiPreset(name);
+  for (const std::string_view name : CiPresetNames()) {
+    const auto preset = *LoadCiPreset(name);
     for (int status = 200; status < 600; ++status) {
       const Outcome outcome = JudgeCi(*preset, status, R"({"jobs": {"a": {"triggered": true}}})");
       const bool success = std::ranges::find(preset->success, status) != preset->success.end();
@@ -29,7 +29,7 @@ TEST(CiAnswerTest, OnlyThePresetsOwnStatusesAreSuccesses) {
 }
 
 TEST(CiAnswerTest, TheEventsFaultsAreRejectedAndTheRestIsTheEndpointsFault) {
-  const auto preset = *config::LoadCiPreset("gitea");
+  const auto preset = *LoadCiPreset("gitea");
   for (const int status : {400, 413, 415, 422}) EXPECT_EQ(JudgeCi(*preset, status, "").verdict, Verdict::kRejected);
   for (const int status : {202, 302, 401, 403, 404, 408, 409, 429, 500, 503}) {
     EXPECT_EQ(JudgeCi(*preset, status, "").verdict, Verdict::kFailed) << status;

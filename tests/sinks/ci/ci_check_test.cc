@@ -4,9 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "config/ci_preset.h"
+#include "sinks/ci/ci_preset.h"
 
-namespace portcall::config {
+namespace portcall::sinks {
 namespace {
 
 using ::testing::ElementsAre;
@@ -124,4 +124,4 @@ TEST(CiCheckTest, NamesOfVariablesFitTheSystem) {
 }
 
 }  // namespace
-}  // namespace portcall::config
+}  // namespace portcall::sinks

@@ -1,4 +1,4 @@
-#include "config/ci_preset.h"
+#include "sinks/ci/ci_preset.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -8,7 +8,7 @@
 
 #include "tests/support/temp_dir.h"
 
-namespace portcall::config {
+namespace portcall::sinks {
 namespace {
 
 using ::testing::Contains;
@@ -63,7 +63,7 @@ TEST(CiPresetTest, AnUnknownNameNamesTheNearestAndTheOthers) {
 }
 
 TEST(CiPresetTest, AFileOfTheUsersIsReadInTheSameWay) {
-  const testing::TempDir folder;
+  const portcall::testing::TempDir folder;
   const std::string path = folder.File("mine.yml");
   std::ofstream(path) << kWhole;
   auto preset = LoadCiPreset(path);
@@ -117,4 +117,4 @@ TEST(CiPresetTest, RefusesWhatCouldNotWork) {
 }
 
 }  // namespace
-}  // namespace portcall::config
+}  // namespace portcall::sinks

@@ -25,7 +25,7 @@ using Json = nlohmann::json;
 using testing::Endpoint;
 using testing::PushOf;
 using testing::Sent;
-using testing::Words;
+using testing::WordsOf;
 
 CiRequests Requests(const config::Endpoint& endpoint) {
   auto url = http::ParseUrl(endpoint.url);
@@ -65,7 +65,7 @@ TEST(CiRequestTest, GitLabTrigger) {
 
 TEST(CiRequestTest, GitLabWebhookAndPipeline) {
   config::Endpoint endpoint = Endpoint("gitlab-webhook", {{"project", "42"}, {"ref", "a/b"}, {"token", "t"}});
-  endpoint.ci = testing::WithVariables(*endpoint.ci, {{"TAG", "{{tag}}"}});
+  endpoint.settings = testing::WithVariables(*endpoint.As<CiConfig>(), {{"TAG", "{{tag}}"}});
   const Sent hook = Send(endpoint, PushOf("team/app", "v1"));
   EXPECT_EQ(hook.line,
             "POST /base/api/v4/projects/42/ref/a%2Fb/trigger/pipeline?token=t&variables%5BTAG%5D=v1&"
@@ -73,7 +73,7 @@ TEST(CiRequestTest, GitLabWebhookAndPipeline) {
   EXPECT_EQ(Json::parse(hook.body).at("digest"), "sha256:aa");
 
   endpoint = Endpoint("gitlab-pipeline", {{"project", "42"}, {"token", "t"}});
-  endpoint.ci = testing::WithVariables(*endpoint.ci, {{"TAG", "{{tag}}"}});
+  endpoint.settings = testing::WithVariables(*endpoint.As<CiConfig>(), {{"TAG", "{{tag}}"}});
   const Sent pipeline = Send(endpoint, PushOf("team/app", "v1"));
   EXPECT_EQ(pipeline.line, "POST /base/api/v4/projects/42/pipeline HTTP/1.1");
   EXPECT_EQ(pipeline.Field("PRIVATE-TOKEN"), "t");
@@ -101,7 +101,7 @@ TEST(CiRequestTest, GitHubDispatchAndWorkflow) {
 
 TEST(CiRequestTest, JenkinsFoldersAndItsTwoTokens) {
   config::Endpoint endpoint = Endpoint("jenkins", {{"project", "a/b c"}, {"user", "u"}, {"token", "api"}});
-  endpoint.ci = testing::WithVariables(*endpoint.ci, {{"TAG", "{{tag}}"}});
+  endpoint.settings = testing::WithVariables(*endpoint.As<CiConfig>(), {{"TAG", "{{tag}}"}});
   const Sent sent = Send(endpoint, PushOf("team/app", "v1"));
   EXPECT_EQ(sent.line, "POST /base/job/a/job/b%20c/buildWithParameters?TAG=v1&REGISTRY_EVENT_ID=id-1 HTTP/1.1");
   EXPECT_EQ(sent.Field("Authorization"), "Basic " + runtime::Base64("u:api"));
@@ -124,7 +124,7 @@ TEST(CiRequestTest, JenkinsGenericTrigger) {
 TEST(CiRequestTest, GiteaAndForgejo) {
   for (const char* preset : {"gitea", "forgejo"}) {
     config::Endpoint endpoint = Endpoint(preset, {{"project", "o/r"}, {"workflow", "x.yml"}, {"token", "t"}});
-    endpoint.ci = testing::WithVariables(*endpoint.ci, {{"tag", "{{tag}}"}});
+    endpoint.settings = testing::WithVariables(*endpoint.As<CiConfig>(), {{"tag", "{{tag}}"}});
     const Sent sent = Send(endpoint, PushOf("team/app", "v1"));
     EXPECT_EQ(sent.line, "POST /base/api/v1/repos/o/r/actions/workflows/x.yml/dispatches HTTP/1.1");
     EXPECT_EQ(sent.Field("Authorization"), "token t");
@@ -153,7 +153,7 @@ TEST(CiRequestTest, WoodpeckerAsksForANumberUnlessItIsOne) {
 
 TEST(CiRequestTest, DroneWithAndWithoutACommit) {
   config::Endpoint endpoint = Endpoint("drone", {{"project", "o/r"}, {"token", "t"}});
-  endpoint.ci = testing::WithVariables(*endpoint.ci, {{"TAG", "{{tag}}"}});
+  endpoint.settings = testing::WithVariables(*endpoint.As<CiConfig>(), {{"TAG", "{{tag}}"}});
   EXPECT_EQ(Send(endpoint, PushOf("team/app", "v1")).line,
             "POST /base/api/repos/o/r/builds?branch=main&TAG=v1&REGISTRY_EVENT_ID=id-1 HTTP/1.1");
   endpoint = Endpoint("drone", {{"project", "o/r"}, {"token", "t"}, {"commit", "abc"}});
@@ -219,8 +219,9 @@ TEST(CiRequestTest, Watchtower) {
 
 TEST(CiRequestTest, TheFirstRouteThatFitsCounts) {
   config::Endpoint endpoint = Endpoint("github", {{"project", "o/other"}, {"token", "t"}});
-  endpoint.ci = testing::WithRoutes(*endpoint.ci, {{"team/app", {{"project", "o/app"}, {"token", "u"}}},
-                                                   {"team/**", {{"project", "o/team-{{tag}}"}}}});
+  endpoint.settings = testing::WithRoutes(
+      *endpoint.As<CiConfig>(),
+      {{"team/app", {{"project", "o/app"}, {"token", "u"}}}, {"team/**", {{"project", "o/team-{{tag}}"}}}});
   EXPECT_EQ(Send(endpoint, PushOf("team/app", "v1")).line, "POST /base/repos/o/app/dispatches HTTP/1.1");
   EXPECT_EQ(Send(endpoint, PushOf("team/app", "v1")).Field("Authorization"), "Bearer u");
   EXPECT_EQ(Send(endpoint, PushOf("team/x/y", "v1")).line, "POST /base/repos/o/team-v1/dispatches HTTP/1.1");
@@ -252,10 +253,10 @@ TEST(CiRequestTest, RefusesPathsThatLeadElsewhere) {
 }
 
 TEST(CiRequestTest, RefusesHeadersThatWouldEndEarly) {
-  config::CiPreset preset = *Endpoint("tekton", {}).ci->definition;
+  CiPreset preset = *Endpoint("tekton", {}).As<CiConfig>()->definition;
   preset.words[0].fallback = "{{actor}}";
   config::Endpoint endpoint = Endpoint("tekton", {});
-  endpoint.ci = testing::WithPreset(*endpoint.ci, preset);
+  endpoint.settings = testing::WithPreset(*endpoint.As<CiConfig>(), preset);
   store::Event event = PushOf("a", "v");
   event.actor = "x\r\nX-Evil: 1";
   EXPECT_THAT(Refusal(endpoint, event), HasSubstr("header X-GitHub-Event would hold a control character"));
@@ -308,15 +309,15 @@ TEST(CiRequestTest, NoNameCanInjectAnything) {
                                        "]&x[",
                                        "\t",
                                        "\xe2\x80\xa8"};
-  const config::Words words{
-      {"project", "o/r"}, {"workflow", "w"}, {"organization", "o"}, {"pipeline", "p"}, {"token", "t"}};
-  for (const std::string_view name : config::CiPresetNames()) {
-    const auto loaded = config::LoadCiPreset(name);
+  const Words words{{"project", "o/r"}, {"workflow", "w"}, {"organization", "o"}, {"pipeline", "p"}, {"token", "t"}};
+  for (const std::string_view name : CiPresetNames()) {
+    const auto loaded = LoadCiPreset(name);
     ASSERT_TRUE(loaded);
-    const config::CiPreset& preset = **loaded;
-    config::Endpoint endpoint = Endpoint(std::string(name), Words(preset, words));
-    endpoint.ci = testing::WithVariables(
-        *endpoint.ci, {{"va", "{{tag}}"}, {"vb", "{{repository}}"}, {"vc", "<{{actor}}>"}, {"vd", "{{source}}"}});
+    const CiPreset& preset = **loaded;
+    config::Endpoint endpoint = Endpoint(std::string(name), WordsOf(preset, words));
+    endpoint.settings = testing::WithVariables(
+        *endpoint.As<CiConfig>(),
+        {{"va", "{{tag}}"}, {"vb", "{{repository}}"}, {"vc", "<{{actor}}>"}, {"vd", "{{source}}"}});
     const Sent plain = Send(endpoint, PushOf("plain", "plain"), "7");
     for (const std::string& value : nasty) {
       SCOPED_TRACE(std::string(name) + " with " + value);
@@ -337,7 +338,7 @@ TEST(CiRequestTest, NoNameCanInjectAnything) {
         if (at.ends_with("vc") || at.ends_with("[vc]")) EXPECT_EQ(text, "<" + value + ">") << at;
         seen += last ? 1 : 0;
       }
-      if (preset.variables.shape == config::CiVariables::Shape::kList) {
+      if (preset.variables.shape == CiVariables::Shape::kList) {
         EXPECT_EQ(all.at("json /variables/0/value"), value);
         EXPECT_EQ(all.at("json /variables/2/value"), "<" + value + ">");
         seen = 3;
@@ -359,7 +360,7 @@ TEST(CiRequestTest, BytesThatAreNoTextReachFormsAsTheyAreAndJsonAsReplacements) 
 TEST(CiRequestTest, EveryFormOfASecretIsKnown) {
   config::Endpoint endpoint =
       Endpoint("jenkins", {{"project", "a"}, {"user", "u"}, {"token", "api t"}, {"buildtoken", "b"}});
-  endpoint.ci = testing::WithRoutes(*endpoint.ci, {{"x", {{"token", "other"}}}, {"**", {}}});
+  endpoint.settings = testing::WithRoutes(*endpoint.As<CiConfig>(), {{"x", {{"token", "other"}}}, {"**", {}}});
   EXPECT_THAT(Requests(endpoint).Secrets(), ::testing::IsSupersetOf({"api t", "api%20t", "b", "other"}));
   EXPECT_THAT(Requests(endpoint).Secrets(), Contains(runtime::Base64("u:api t")));
   EXPECT_THAT(Requests(endpoint).Secrets(), Contains(runtime::Base64("u:other")));

@@ -174,7 +174,7 @@ TEST_F(CiSinkTest, ALookupThatFailsStartsNothing) {
 
 TEST_F(CiSinkTest, WhatCannotBeAskedIsADeadLetterAtOnce) {
   config::Endpoint endpoint = Gitea();
-  endpoint.ci = testing::WithRoutes(*endpoint.ci, {{"team/*", {{"project", "o/{{tag}}"}}}});
+  endpoint.settings = testing::WithRoutes(*endpoint.As<CiConfig>(), {{"team/*", {{"project", "o/{{tag}}"}}}});
   MakeGitea(endpoint);
   const Outcome nowhere = Deliver(PushOf("other/app", "v1"));
   EXPECT_EQ(nowhere.verdict, Verdict::kUndeliverable);
@@ -207,7 +207,7 @@ TEST_F(CiSinkTest, WhatIsWrongIsToldWhenItIsMade) {
   endpoint = Gitea();
   endpoint.ca = "/nowhere/ca.pem";
   EXPECT_THAT(fault(endpoint), StartsWith("endpoint builds: "));
-  endpoint.ci = nullptr;
+  endpoint.settings = nullptr;
   EXPECT_THAT(fault(endpoint), HasSubstr("a preset is wanted"));
 }
 

@@ -8,45 +8,45 @@
 #include <utility>
 #include <vector>
 
-#include "config/ci_preset.h"
 #include "runtime/http/url.h"
+#include "sinks/ci/ci_preset.h"
 #include "sinks/ci/ci_request.h"
+#include "tests/support/kinds.h"
 
 namespace portcall::sinks::testing {
 
-inline config::Endpoint Endpoint(const std::string& preset, config::Words words) {
-  auto loaded = config::LoadCiPreset(preset);
+inline config::Endpoint Endpoint(const std::string& preset, Words words) {
+  auto loaded = LoadCiPreset(preset);
   if (!loaded) throw std::runtime_error(loaded.error().detail);
-  auto ci = std::make_shared<config::CiConfig>();
+  auto ci = std::make_shared<CiConfig>();
   ci->preset = preset;
   ci->definition = *loaded;
   ci->words = std::move(words);
-  config::Endpoint endpoint;
+  config::Endpoint endpoint = portcall::testing::EndpointOf("ci");
   endpoint.name = "builds";
-  endpoint.type = "ci";
   endpoint.url = "https://ci.example:8443/base/";
   endpoint.source = "reg.example";
-  endpoint.ci = std::move(ci);
+  endpoint.settings = std::move(ci);
   return endpoint;
 }
 
-using CiPtr = std::shared_ptr<const config::CiConfig>;
-inline CiPtr WithVariables(config::CiConfig ci, std::vector<std::pair<std::string, std::string>> variables) {
+using CiPtr = std::shared_ptr<const CiConfig>;
+inline CiPtr WithVariables(CiConfig ci, std::vector<std::pair<std::string, std::string>> variables) {
   ci.variables = std::move(variables);
-  return std::make_shared<const config::CiConfig>(std::move(ci));
+  return std::make_shared<const CiConfig>(std::move(ci));
 }
-inline CiPtr WithRoutes(config::CiConfig ci, std::vector<config::CiRoute> routes) {
+inline CiPtr WithRoutes(CiConfig ci, std::vector<CiRoute> routes) {
   ci.routes = std::move(routes);
-  return std::make_shared<const config::CiConfig>(std::move(ci));
+  return std::make_shared<const CiConfig>(std::move(ci));
 }
-inline CiPtr WithPreset(config::CiConfig ci, config::CiPreset preset) {
-  ci.definition = std::make_shared<const config::CiPreset>(std::move(preset));
-  return std::make_shared<const config::CiConfig>(std::move(ci));
+inline CiPtr WithPreset(CiConfig ci, CiPreset preset) {
+  ci.definition = std::make_shared<const CiPreset>(std::move(preset));
+  return std::make_shared<const CiConfig>(std::move(ci));
 }
 
 // Those of `words` that the preset has.
-inline config::Words Words(const config::CiPreset& preset, const config::Words& words) {
-  config::Words had;
+inline Words WordsOf(const CiPreset& preset, const Words& words) {
+  Words had;
   for (const auto& [name, value] : words) {
     if (preset.FindWord(name) != nullptr) had.emplace(name, value);
   }

@@ -1,4 +1,4 @@
-#include "config/template.h"
+#include "sinks/template.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -6,7 +6,7 @@
 #include <array>
 #include <string>
 
-namespace portcall::config {
+namespace portcall::sinks {
 namespace {
 
 using ::testing::ElementsAre;
@@ -52,4 +52,4 @@ TEST(TemplateTest, FaultsAreNamed) {
 TEST(TemplateTest, TellsItsWordsInOrder) { EXPECT_THAT(Parsed("{{tag}} {{id}}").words(), ElementsAre("tag", "id")); }
 
 }  // namespace
-}  // namespace portcall::config
+}  // namespace portcall::sinks

@@ -8,6 +8,7 @@
 
 #include "runtime/http/resolver.h"
 #include "sinks/formats/docker.h"
+#include "sinks/kafka/kafka_config.h"
 #include "tests/sinks/kafka/cluster.h"
 #include "tests/support/loop_runner.h"
 
@@ -49,7 +50,7 @@ class KafkaSinkTest : public ::testing::Test {
     kafka_.properties = {
         {"reconnect.backoff.ms", "20"}, {"reconnect.backoff.max.ms", "50"}, {"retry.backoff.ms", "20"}};
     endpoint_.name = "stream";
-    endpoint_.type = "kafka";
+    endpoint_.format = "docker-v1";
     endpoint_.source = "registry.example";
   }
   ~KafkaSinkTest() override {
@@ -58,7 +59,7 @@ class KafkaSinkTest : public ::testing::Test {
   }
 
   Result<void> Make() {
-    endpoint_.kafka = std::make_shared<config::KafkaConfig>(kafka_);
+    endpoint_.settings = std::make_shared<KafkaConfig>(kafka_);
     return runner_.Call([&]() -> Result<void> {
       auto made = MakeKafka(endpoint_, {runner_.executor(), resolver_, log_, pool_});
       if (!made) return Error(made.error());
@@ -99,7 +100,7 @@ class KafkaSinkTest : public ::testing::Test {
   }
 
   MockCluster cluster_;
-  config::KafkaConfig kafka_;
+  KafkaConfig kafka_;
   config::Endpoint endpoint_;
   LoopRunner runner_;
   asio::thread_pool pool_;
@@ -312,8 +313,9 @@ TEST_F(KafkaSinkTest, RefusesWhatCannotWork) {
     kafka_.properties = {{name, value}};
     return Refusal();
   };
-  EXPECT_THAT(with("acks", "1"), HasSubstr("endpoint stream: properties: acks cannot be changed"));
-  EXPECT_THAT(with("sasl.password", "hunter2"), HasSubstr("sasl.password is set by this endpoint's own key"));
+  EXPECT_THAT(with("acks", "1"),
+              HasSubstr("endpoint stream: properties: acks cannot be set here: an event is settled"));
+  EXPECT_THAT(with("sasl.password", "hunter2"), HasSubstr("sasl.password cannot be set here: write it below sasl"));
   EXPECT_THAT(with("no.such.thing", "1"), HasSubstr("Kafka property no.such.thing"));
   EXPECT_THAT(with("linger.ms", "soon"), HasSubstr("linger.ms"));
   EXPECT_THAT(with("ssl.ca.location", "/nowhere"), HasSubstr("tls.ca"));

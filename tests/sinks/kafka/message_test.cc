@@ -15,11 +15,12 @@ using ::testing::Pair;
 using ::testing::UnorderedElementsAre;
 
 config::Endpoint EndpointOf(std::string topic, std::string key = "", std::string source = "registry.example") {
-  auto kafka = std::make_shared<config::KafkaConfig>();
+  auto kafka = std::make_shared<KafkaConfig>();
   kafka->topic = std::move(topic);
   kafka->key = std::move(key);
   config::Endpoint endpoint;
-  endpoint.kafka = std::move(kafka);
+  endpoint.format = "docker-v1";
+  endpoint.settings = std::move(kafka);
   endpoint.source = std::move(source);
   return endpoint;
 }
@@ -88,9 +89,9 @@ TEST(KafkaMessagesTest, TheKeyIsSourceAndRepository) {
 
 TEST(KafkaMessagesTest, ADeadLetterSaysWhatWentWrongAndWhere) {
   config::Endpoint endpoint = EndpointOf("t");
-  auto kafka = std::make_shared<config::KafkaConfig>(*endpoint.kafka);
+  auto kafka = std::make_shared<KafkaConfig>(*endpoint.As<KafkaConfig>());
   kafka->dead_letter_topic = "t.DLT";
-  endpoint.kafka = kafka;
+  endpoint.settings = kafka;
   const KafkaMessages messages = Make(endpoint);
   EXPECT_THAT(Expected(messages), ElementsAre("t", "t.DLT"));
   const store::Event event = EventOf(store::Action::kPush, store::Kind::kManifest);

@@ -6,6 +6,7 @@
 #include <set>
 
 #include "runtime/http/resolver.h"
+#include "sinks/kafka/kafka_config.h"
 #include "tests/sinks/kafka/cluster.h"
 #include "tests/support/loop_runner.h"
 
@@ -30,11 +31,11 @@ class KafkaProducerTest : public ::testing::Test {
  protected:
   KafkaProducerTest() : pool_(1), resolver_(pool_), log_({runtime::Level::kFatal, "text", {}}) {
     cluster_.MakeTopic("events");
-    config::KafkaConfig kafka;
+    KafkaConfig kafka;
     kafka.brokers = {cluster_.bootstrap()};
     kafka.properties = {
         {"reconnect.backoff.ms", "20"}, {"reconnect.backoff.max.ms", "50"}, {"queue.buffering.max.messages", "20"}};
-    endpoint_.kafka = std::make_shared<config::KafkaConfig>(std::move(kafka));
+    endpoint_.settings = std::make_shared<KafkaConfig>(std::move(kafka));
     runner_.Call([&] {
       auto made = KafkaProducer::Make({"stream", "", *MakeKafkaSettings(endpoint_), {"events"}, 10s},
                                       {runner_.executor(), resolver_, log_, pool_});

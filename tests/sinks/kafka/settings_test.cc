@@ -5,6 +5,8 @@
 
 #include <map>
 
+#include "sinks/kafka/kafka_config.h"
+
 namespace portcall::sinks {
 namespace {
 
@@ -15,10 +17,10 @@ using ::testing::Key;
 using ::testing::Not;
 using ::testing::Pair;
 
-config::Endpoint EndpointOf(config::KafkaConfig kafka) {
+config::Endpoint EndpointOf(KafkaConfig kafka) {
   kafka.brokers = {"a:9092", "b:9092"};
   config::Endpoint endpoint;
-  endpoint.kafka = std::make_shared<config::KafkaConfig>(std::move(kafka));
+  endpoint.settings = std::make_shared<KafkaConfig>(std::move(kafka));
   return endpoint;
 }
 
@@ -41,7 +43,7 @@ TEST(KafkaSettingsTest, PromisesDurabilityAndOrderByDefault) {
 }
 
 TEST(KafkaSettingsTest, PropertiesOverrideDefaults) {
-  config::KafkaConfig kafka;
+  KafkaConfig kafka;
   kafka.properties = {{"linger.ms", "50"}, {"partitioner", "consistent_random"}, {"client.id", "mine"}};
   EXPECT_THAT(Effective(EndpointOf(kafka)),
               AllOf(Contains(Pair("linger.ms", "50")), Contains(Pair("partitioner", "consistent_random")),
@@ -49,7 +51,7 @@ TEST(KafkaSettingsTest, PropertiesOverrideDefaults) {
 }
 
 TEST(KafkaSettingsTest, TlsAndSaslMakeTheProtocol) {
-  config::KafkaConfig kafka;
+  KafkaConfig kafka;
   kafka.tls = true;
   config::Endpoint endpoint = EndpointOf(kafka);
   endpoint.ca = "ca.pem";
@@ -79,7 +81,7 @@ TEST(KafkaSettingsTest, RefusesPropertiesThatAreNotTheirs) {
        {"bootstrap.servers", "metadata.broker.list", "acks", "request.required.acks", "enable.idempotence",
         "message.timeout.ms", "delivery.timeout.ms", "security.protocol", "sasl.mechanisms", "sasl.username",
         "sasl.password", "ssl.ca.location", "ssl.key.location", "compression.type", "transactional.id", "retries"}) {
-    config::KafkaConfig kafka;
+    KafkaConfig kafka;
     kafka.properties = {{name, "x-secret-x"}};
     auto settings = MakeKafkaSettings(EndpointOf(kafka));
     ASSERT_FALSE(settings) << name;
@@ -90,18 +92,10 @@ TEST(KafkaSettingsTest, RefusesPropertiesThatAreNotTheirs) {
 TEST(KafkaSettingsTest, WantsABroker) {
   config::Endpoint endpoint;
   EXPECT_FALSE(MakeKafkaSettings(endpoint));
-  endpoint.kafka = std::make_shared<config::KafkaConfig>();
+  endpoint.settings = std::make_shared<KafkaConfig>();
   auto settings = MakeKafkaSettings(endpoint);
   ASSERT_FALSE(settings);
   EXPECT_THAT(settings.error().detail, HasSubstr("brokers is missing"));
-}
-
-TEST(KafkaSettingsTest, KnowsWhatIsSecret) {
-  for (const char* name : {"sasl.password", "ssl.key.pem", "ssl.key.password", "ssl.keystore.password",
-                           "sasl.oauthbearer.client.secret", "sasl.jaas.config", "sasl.oauthbearer.config"}) {
-    EXPECT_TRUE(IsSecretProperty(name)) << name;
-  }
-  EXPECT_FALSE(IsSecretProperty("linger.ms"));
 }
 
 }  // namespace

@@ -3,13 +3,22 @@
 #include <set>
 
 #include "config/address.h"
-#include "config/ci_preset.h"
+#include "config/endpoint.h"
 #include "config/section.h"
 #include "config/values.h"
 #include "config/yaml.h"
+#include "sinks/ci/ci_kind.h"
+#include "sinks/ci/ci_preset.h"
 
-namespace portcall::config {
+namespace portcall::sinks {
 namespace {
+
+using config::Member;
+using config::Place;
+using config::Report;
+using config::Section;
+using config::UnknownKeys;
+using config::Value;
 
 bool IsWordName(std::string_view name) {
   return !name.empty() && name[0] >= 'a' && name[0] <= 'z' &&
@@ -18,14 +27,11 @@ bool IsWordName(std::string_view name) {
 
 // A preset's words stand beside an endpoint's own keys, and in templates beside the words of events.
 bool IsTaken(std::string_view name) {
-  constexpr std::array<std::string_view, 32> kKeys{
-      "backoff",        "batch",  "collapse",   "concurrency", "debounce",   "disabled",
-      "eventid",        "format", "from",       "hmac",        "headers",    "ignore",
-      "images",         "maxage", "maxbackoff", "maxparked",   "maxretries", "maxretryafter",
-      "name",           "only",   "order",      "preset",      "ratelimit",  "repositories",
-      "retryontimeout", "routes", "threshold",  "timeout",     "tls",        "type",
-      "variables",      "was"};
-  return std::ranges::find(kKeys, name) != kKeys.end() || std::ranges::find(EventWords(), name) != EventWords().end();
+  constexpr std::array<std::string_view, 2> kOurs{kEventIdWord, "repositories"};  // the last one is a route's
+  const auto has = [name](const auto& names) { return std::ranges::find(names, name) != names.end(); };
+  const config::Kind::Traits& traits = CiKind().traits();
+  return has(config::kEntryKeys) || CiKind().FindKey(name) != nullptr || has(kOurs) || has(EventWords()) ||
+         std::ranges::find(traits.refused, name, &config::Key::name) != traits.refused.end();
 }
 
 std::vector<std::string> SplitPath(std::string_view dotted) {
@@ -49,7 +55,7 @@ class Reader {
     root_.Read("about", preset_.about);
     root_.Read("url", preset_.url);
     if (preset_.name.empty()) root_.Error("name", "is missing");
-    if (std::string why = WhyBadUrl(preset_.url); !preset_.url.empty() && !why.empty()) root_.Error("url", why);
+    if (std::string why = config::WhyBadUrl(preset_.url); !preset_.url.empty() && !why.empty()) root_.Error("url", why);
     ReadWords();
     ReadRequests();
     ReadAuth();
@@ -81,7 +87,7 @@ class Reader {
         words.Error(word.name, "default: " + parsed.error().detail);
       }
       if (!word.with.empty() && preset_.FindWord(word.with) == nullptr) {
-        words.Error(word.name, "with: " + Quoted(word.with) + " is not among the words");
+        words.Error(word.name, "with: " + config::Quoted(word.with) + " is not among the words");
       }
     }
   }
@@ -131,7 +137,7 @@ class Reader {
   CiEntries ReadFields(Section& section, std::string_view key) {
     CiEntries fields = ReadEntries(section, key);
     for (const auto& [name, value] : fields) {
-      if (const std::string why = WhyBadHeaderName(name); !why.empty()) section.Error(key, why);
+      if (const std::string why = config::WhyBadHeaderName(name); !why.empty()) section.Error(key, why);
     }
     return fields;
   }
@@ -147,7 +153,7 @@ class Reader {
     } else if (value.kind == Value::Kind::kList) {
       node.kind = CiNode::Kind::kList;
       for (const Value& item : value.items) node.items.push_back(ReadNode(item, path + "[]"));
-    } else if (const auto number = ParseWhole(value.text); number && !value.quoted) {
+    } else if (const auto number = config::ParseWhole(value.text); number && !value.quoted) {
       node.kind = CiNode::Kind::kNumber;
       node.number = *number;
     } else if (!value.quoted && (value.text == "true" || value.text == "false")) {
@@ -178,7 +184,7 @@ class Reader {
     CiRequest request;
     entry.Read("when", request.when);
     for (const std::string& word : request.when) {
-      if (preset_.FindWord(word) == nullptr) entry.Error("when", Quoted(word) + " is not among the words");
+      if (preset_.FindWord(word) == nullptr) entry.Error("when", config::Quoted(word) + " is not among the words");
     }
     entry.ReadChoice("method", {"POST", "PUT", "PATCH"}, request.method);
     request.path = ReadTemplate(entry, "path");
@@ -277,9 +283,9 @@ class Reader {
     std::vector<std::string> statuses;
     root_.Read("success", statuses);
     for (const std::string& text : statuses) {
-      const auto status = ParseWhole(text);
+      const auto status = config::ParseWhole(text);
       if (!status || *status < 200 || *status > 299) {
-        root_.Error("success", Quoted(text) + " is not a status from 200 to 299");
+        root_.Error("success", config::Quoted(text) + " is not a status from 200 to 299");
       } else {
         preset_.success.push_back(static_cast<int>(*status));
       }
@@ -287,7 +293,7 @@ class Reader {
     if (statuses.empty()) root_.Error("success", "is missing: the statuses that mean that a build was accepted");
     const Section hints = root_.Sub("hints");
     for (const Member& member : hints.Members()) {
-      const auto status = ParseWhole(member.key);
+      const auto status = config::ParseWhole(member.key);
       if (!status || *status < 300 || *status > 599) {
         report_.Error(member.place, hints.PathOf(member.key), "is not a status from 300 to 599");
       } else {
@@ -332,10 +338,10 @@ class Reader {
 }  // namespace
 
 Result<std::shared_ptr<const CiPreset>> ParseCiPreset(const std::string& text, std::string_view source) {
-  Report report(Strictness::kCheck);
+  Report report(config::Strictness::kCheck);
   Value root;
   std::shared_ptr<const CiPreset> preset;
-  if (ParseYaml(text, source, /*with_lines=*/true, report, root)) {
+  if (config::ParseYaml(text, source, /*with_lines=*/true, report, root)) {
     Value outer;
     outer.kind = Value::Kind::kMap;
     outer.place = root.place;
@@ -344,10 +350,10 @@ Result<std::shared_ptr<const CiPreset>> ParseCiPreset(const std::string& text, s
   }
   if (preset != nullptr) return preset;
   std::string faults;
-  for (const Problem& problem : report.Take()) {
-    if (problem.severity == Severity::kError) faults += (faults.empty() ? "" : "\n") + problem.Text();
+  for (const config::Problem& problem : report.Take()) {
+    if (problem.severity == config::Severity::kError) faults += (faults.empty() ? "" : "\n") + problem.Text();
   }
   return Error(Errc::kInvalid, faults.empty() ? std::string(source) + ": is empty" : faults);
 }
 
-}  // namespace portcall::config
+}  // namespace portcall::sinks

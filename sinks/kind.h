@@ -3,7 +3,7 @@
 #include <functional>
 #include <memory>
 
-#include "config/config.h"
+#include "config/kind.h"
 #include "runtime/http/resolver.h"
 #include "runtime/log.h"
 #include "runtime/loops.h"
@@ -21,9 +21,17 @@ struct Surroundings {
   std::function<void(store::Event)> publish = {};
 };
 
-// Makes the sink of an endpoint's type. kInvalid: what only shows when it is built (an unreadable certificate).
+// A kind of destination: what an entry says of it (config::Kind) and how its sink is made. One for each folder here,
+// and one line for each in kinds.cc. Nothing else in the program knows a kind by name.
+class Kind : public config::Kind {
+ public:
+  using config::Kind::Kind;
+  // Of an endpoint that this kind has read. kInvalid: what only shows when it is built (a certificate that has changed
+  // since); never the value of a secret.
+  virtual Result<std::unique_ptr<Sink>> Make(const config::Endpoint& endpoint, const Surroundings& around) const = 0;
+};
+
+// By the endpoint's kind. kInvalid: it has none, or as Make.
 Result<std::unique_ptr<Sink>> MakeSink(const config::Endpoint& endpoint, const Surroundings& around);
-// What MakeSink would find wrong, without connecting to anything or changing a file.
-Result<void> CheckSink(const config::Endpoint& endpoint, const Surroundings& around);
 
 }  // namespace portcall::sinks

@@ -1,23 +1,37 @@
+#include "sinks/ci/ci_kind.h"
+
 #include <fstream>
 
-#include "config/ci_preset.h"
+#include "sinks/ci/ci_preset.h"
 #include "tests/config/helpers.h"
 #include "tests/support/temp_dir.h"
 
-namespace portcall::config {
+namespace portcall::sinks {
 namespace {
+
+using config::Endpoint;
+using config::ExpectRefused;
+using config::Finding;
+using config::Good;
+using config::HeaderList;
+using config::Loaded;
+using config::Millis;
+using config::Serve;
+using config::Texts;
+using config::WithType;
 
 const std::string kType = "type: ci";
 const std::string kGitLab = "preset: gitlab\nurl: https://gitlab.example\nproject: 42\ntoken: hunter2\n";
 
 Endpoint Read(const std::string& lines) { return Good(Serve(WithType(kType, lines))).endpoints.at(0); }
 
-TEST(CiEndpoint, Defaults) {
+TEST(CiKind, Defaults) {
   const Endpoint e = Read(kGitLab);
-  ASSERT_TRUE(e.ci && e.ci->definition);
-  EXPECT_EQ(e.ci->preset, "gitlab");
-  EXPECT_EQ(e.ci->definition->name, "gitlab");
-  EXPECT_EQ(e.ci->words, (Words{{"project", "42"}, {"token", "hunter2"}}));
+  ASSERT_TRUE(e.As<CiConfig>() && e.As<CiConfig>()->definition);
+  const CiConfig own = *e.As<CiConfig>();
+  EXPECT_EQ(own.preset, "gitlab");
+  EXPECT_EQ(own.definition->name, "gitlab");
+  EXPECT_EQ(own.words, (Words{{"project", "42"}, {"token", "hunter2"}}));
   EXPECT_EQ(e.url, "https://gitlab.example");
   EXPECT_EQ(e.timeout, Millis(30'000));
   EXPECT_EQ(e.max_age, std::chrono::hours(6));
@@ -25,7 +39,7 @@ TEST(CiEndpoint, Defaults) {
   EXPECT_EQ(e.debounce, Millis(5'000));
 }
 
-TEST(CiEndpoint, EveryKeyArrives) {
+TEST(CiKind, EveryKeyArrives) {
   const Endpoint e = Read(kGitLab + R"(ref: "{{tag}}"
 eventid: EVENT
 variables: {IMAGE: "{{image}}", EMPTY: }
@@ -37,24 +51,25 @@ debounce: 1s
 retryontimeout: false
 concurrency: 2
 headers: {X-A: b})");
-  EXPECT_EQ(e.ci->words.at("ref"), "{{tag}}");
-  EXPECT_EQ(e.ci->words.at("eventid"), "EVENT");
-  EXPECT_EQ(e.ci->variables, (HeaderList{{"IMAGE", "{{image}}"}, {"EMPTY", ""}}));
-  ASSERT_EQ(e.ci->routes.size(), 2u);
-  EXPECT_EQ(e.ci->routes[0].repositories, "team/*");
-  EXPECT_EQ(e.ci->routes[0].words, (Words{{"project", "1"}}));
-  EXPECT_EQ(e.ci->routes[1].words, (Words{{"project", "group/app"}, {"token", "hunter3"}}));
+  const CiConfig own = *e.As<CiConfig>();
+  EXPECT_EQ(own.words.at("ref"), "{{tag}}");
+  EXPECT_EQ(own.words.at("eventid"), "EVENT");
+  EXPECT_EQ(own.variables, (HeaderList{{"IMAGE", "{{image}}"}, {"EMPTY", ""}}));
+  ASSERT_EQ(own.routes.size(), 2u);
+  EXPECT_EQ(own.routes[0].repositories, "team/*");
+  EXPECT_EQ(own.routes[0].words, (Words{{"project", "1"}}));
+  EXPECT_EQ(own.routes[1].words, (Words{{"project", "group/app"}, {"token", "hunter3"}}));
   EXPECT_FALSE(e.retry_on_timeout);
   EXPECT_EQ(e.concurrency, 2);
   EXPECT_EQ(e.debounce, Millis(1'000));
 }
 
-TEST(CiEndpoint, SystemsWithOneAddressNeedNone) {
+TEST(CiKind, SystemsWithOneAddressNeedNone) {
   const Endpoint e = Read("preset: github\nproject: o/r\ntoken: hunter2\n");
   EXPECT_EQ(e.url, "https://api.github.com");
 }
 
-TEST(CiEndpoint, ErrorsSayWhatWasMeant) {
+TEST(CiKind, ErrorsSayWhatWasMeant) {
   const Finding kFindings[] = {
       {kGitLab + "projekt: 4", ".projekt: unknown key; did you mean project?"},
       {kGitLab + "ref: [main]", ".ref: is a list where text is wanted"},
@@ -81,7 +96,7 @@ TEST(CiEndpoint, ErrorsSayWhatWasMeant) {
   for (const Finding& finding : kFindings) ExpectRefused(kType, finding);
 }
 
-TEST(CiEndpoint, FaultsOfPresetAndWordsStandAtTheEntry) {
+TEST(CiKind, FaultsOfPresetAndWordsStandAtTheEntry) {
   const std::pair<std::string, const char*> kCases[] = {
       {"url: http://h/", "endpoints[0].preset: is missing: write one of "},
       {"preset: gitlap\nurl: http://h/\nwhatever: 1", "endpoints[0].preset: "},
@@ -99,8 +114,8 @@ TEST(CiEndpoint, FaultsOfPresetAndWordsStandAtTheEntry) {
   }
 }
 
-TEST(CiEndpoint, AChangedPresetFileChangesTheFingerprint) {
-  const testing::TempDir folder;
+TEST(CiKind, AChangedPresetFileChangesTheFingerprint) {
+  const portcall::testing::TempDir folder;
   const std::string file = folder.path() / "own.yml";
   const auto fingerprint = [&](const std::string& success) {
     std::ofstream(file) << "name: own\nabout: mine\nrequest: {path: /x, json: {a: '{{tag}}'}}\n"
@@ -113,4 +128,4 @@ TEST(CiEndpoint, AChangedPresetFileChangesTheFingerprint) {
 }
 
 }  // namespace
-}  // namespace portcall::config
+}  // namespace portcall::sinks

@@ -8,7 +8,7 @@
 
 #include "runtime/result.h"
 
-namespace portcall::config {
+namespace portcall::sinks {
 
 // The words that an event fills in: action, kind, repository, tag, digest, mediatype, size, actor, id, seq, time
 // (RFC 3339), source, image (source/repository with :tag or @digest), reference (tag, else digest), previousdigest,
@@ -37,4 +37,4 @@ class Template {
   std::vector<Part> parts_;
 };
 
-}  // namespace portcall::config
+}  // namespace portcall::sinks

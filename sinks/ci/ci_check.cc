@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <set>
 
-#include "config/ci_preset.h"
 #include "config/values.h"
+#include "sinks/ci/ci_preset.h"
 
-namespace portcall::config {
+namespace portcall::sinks {
 namespace {
 
 bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
@@ -35,7 +35,8 @@ class Checker {
   std::vector<std::string> Check(bool has_url) {
     if (!has_url && preset_.url.empty()) Say("url is missing: " + preset_.name + " stands at an address of your own");
     CheckWords(config_.words, "");
-    for (const CiRoute& route : config_.routes) CheckWords(route.words, "route " + Quoted(route.repositories) + ": ");
+    for (const CiRoute& route : config_.routes)
+      CheckWords(route.words, "route " + config::Quoted(route.repositories) + ": ");
     CheckRequired();
     CheckPairs();
     CheckVariables();
@@ -53,8 +54,8 @@ class Checker {
       if (word != nullptr) {
         CheckValue(*word, value, where);
       } else if (name != kEventIdWord || !where.empty()) {
-        const std::string_view near = Nearest(name, known);
-        Say(where + Quoted(name) + " is no word of " + preset_.name +
+        const std::string_view near = config::Nearest(name, known);
+        Say(where + config::Quoted(name) + " is no word of " + preset_.name +
             (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
       }
     }
@@ -84,7 +85,7 @@ class Checker {
       const std::string missing = word.name + " is missing" + (word.help.empty() ? "" : ": " + word.help);
       if (config_.routes.empty()) Say(missing);
       for (const CiRoute& route : config_.routes) {
-        if (!Says(route.words, word.name)) Say("route " + Quoted(route.repositories) + ": " + missing);
+        if (!Says(route.words, word.name)) Say("route " + config::Quoted(route.repositories) + ": " + missing);
       }
     }
   }
@@ -97,7 +98,7 @@ class Checker {
       const auto lacks = [&](const CiWord& word) { return !word.with.empty() && says(word.name) && !says(word.with); };
       const auto word = std::ranges::find_if(preset_.words, lacks);
       if (word == preset_.words.end()) continue;
-      Say((config_.routes.empty() ? "" : "route " + Quoted(route.repositories) + ": ") + word->with +
+      Say((config_.routes.empty() ? "" : "route " + config::Quoted(route.repositories) + ": ") + word->with +
           " is missing, which belongs to " + word->name);
     }
   }
@@ -107,18 +108,18 @@ class Checker {
     const auto given = config_.words.find(std::string(kEventIdWord));
     const std::string event_id = given == config_.words.end() ? variables.event_id : given->second;
     if (std::string why = WhyBadName(event_id, variables); !why.empty()) {
-      Say(std::string(kEventIdWord) + ": the name " + Quoted(event_id) + " " + why);
+      Say(std::string(kEventIdWord) + ": the name " + config::Quoted(event_id) + " " + why);
     }
     std::set<std::string_view> names{event_id};
     for (const auto& [name, text] : config_.variables) {
       if (std::string why = WhyBadName(name, variables); !why.empty()) {
-        Say("variables: the name " + Quoted(name) + " " + why);
+        Say("variables: the name " + config::Quoted(name) + " " + why);
       } else if (!names.insert(name).second) {
-        Say("variables: " + Quoted(name) +
+        Say("variables: " + config::Quoted(name) +
             (name == event_id ? " is the event's id, which goes along by itself" : " stands twice"));
       }
       if (auto parsed = Template::Parse(text, EventWords()); !parsed) {
-        Say("variables: " + Quoted(name) + ": " + parsed.error().detail);
+        Say("variables: " + config::Quoted(name) + ": " + parsed.error().detail);
       }
     }
     const std::size_t count = 1 + (config_.variables.empty() ? variables.defaults.size() : config_.variables.size());
@@ -139,4 +140,4 @@ std::vector<std::string> CheckCi(const CiPreset& preset, const CiConfig& config,
   return Checker(preset, config).Check(has_url);
 }
 
-}  // namespace portcall::config
+}  // namespace portcall::sinks

@@ -1,11 +1,11 @@
-#include "config/template.h"
+#include "sinks/template.h"
 
 #include <algorithm>
 #include <array>
 
 #include "config/values.h"
 
-namespace portcall::config {
+namespace portcall::sinks {
 namespace {
 
 constexpr std::array<std::string_view, 16> kEventWords{
@@ -32,8 +32,8 @@ Result<Template> Template::Parse(std::string_view text, std::span<const std::str
     if (close == std::string_view::npos) return Error(Errc::kInvalid, "{{ without }}");
     const std::string_view word = Trimmed(text.substr(open + 2, close - open - 2));
     if (std::ranges::find(known, word) == known.end()) {
-      const std::string_view near = Nearest(word, known);
-      const std::string quoted = Quoted(word);
+      const std::string_view near = config::Nearest(word, known);
+      const std::string quoted = config::Quoted(word);
       return Error(Errc::kInvalid, "{{" + quoted.substr(1, quoted.size() - 2) + "}} is not known here" +
                                        (near.empty() ? "" : "; did you mean {{" + std::string(near) + "}}?"));
     }
@@ -64,4 +64,4 @@ std::vector<std::string_view> Template::words() const {
   return found;
 }
 
-}  // namespace portcall::config
+}  // namespace portcall::sinks

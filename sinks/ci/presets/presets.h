@@ -3,7 +3,7 @@
 #include <span>
 #include <string_view>
 
-namespace portcall::config {
+namespace portcall::sinks {
 
 // The files of this folder, compiled in, by name.
 struct PresetFile {
@@ -11,4 +11,4 @@ struct PresetFile {
 };
 std::span<const PresetFile> PresetFiles();
 
-}  // namespace portcall::config
+}  // namespace portcall::sinks

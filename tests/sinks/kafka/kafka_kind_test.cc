@@ -1,28 +1,45 @@
+#include "sinks/kafka/kafka_kind.h"
+
+#include "sinks/kafka/kafka_config.h"
 #include "tests/config/helpers.h"
 
-namespace portcall::config {
+namespace portcall::sinks {
 namespace {
+
+using config::Endpoint;
+using config::ExpectRefused;
+using config::Finding;
+using config::Good;
+using config::HeaderList;
+using config::kBase;
+using config::Loaded;
+using config::Millis;
+using config::Order;
+using config::Serve;
+using config::Texts;
+using config::WithType;
 
 const std::string kType = "type: kafka";
 const std::string kLeast = "brokers: [h:9092]\ntopic: t\n";
 
 Endpoint Read(const std::string& lines) { return Good(Serve(WithType(kType, lines))).endpoints.at(0); }
 
-TEST(Kafka, Defaults) {
+TEST(KafkaKind, Defaults) {
   const Endpoint e = Read(kLeast);
-  ASSERT_TRUE(e.kafka);
-  EXPECT_EQ(e.type, "kafka");
+  ASSERT_TRUE(e.As<KafkaConfig>());
+  const KafkaConfig own = *e.As<KafkaConfig>();
+  EXPECT_EQ(e.type(), "kafka");
   EXPECT_EQ(e.format, "cloudevents");
   EXPECT_EQ(e.timeout, Millis(30'000));
   EXPECT_EQ(e.max_age, std::chrono::hours(168));
-  EXPECT_EQ(e.url, "kafka://h:9092/t");
-  EXPECT_EQ(e.kafka->key, "{{repository}}");
-  EXPECT_EQ(e.kafka->compression, "none");
-  EXPECT_FALSE(e.kafka->tls);
-  EXPECT_TRUE(e.kafka->sasl_mechanism.empty() && e.kafka->dead_letter_topic.empty() && e.kafka->properties.empty());
+  EXPECT_EQ(e.place, "kafka://h:9092/t");
+  EXPECT_EQ(own.key, "{{repository}}");
+  EXPECT_EQ(own.compression, "none");
+  EXPECT_FALSE(own.tls);
+  EXPECT_TRUE(own.sasl_mechanism.empty() && own.dead_letter_topic.empty() && own.properties.empty());
 }
 
-TEST(Kafka, EveryKeyArrives) {
+TEST(KafkaKind, EveryKeyArrives) {
   const Endpoint e = Read(R"(brokers: a:1, [::1]:2 , c.example:9093
 topic: registry.{{action}}.{{ kind }}
 key: '{{image}}'
@@ -36,19 +53,20 @@ timeout: 5s
 maxage: 1h
 order: none
 ratelimit: 7)");
-  EXPECT_EQ(e.kafka->brokers, (std::vector<std::string>{"a:1", "[::1]:2", "c.example:9093"}));
-  EXPECT_EQ(e.url, "kafka://a:1,[::1]:2,c.example:9093/registry.{{action}}.{{ kind }}");
-  EXPECT_EQ(e.kafka->topic, "registry.{{action}}.{{ kind }}");
-  EXPECT_EQ(e.kafka->key, "{{image}}");
-  EXPECT_EQ(e.kafka->dead_letter_topic, "registry.dead");
-  EXPECT_EQ(e.kafka->compression, "zstd");
+  const KafkaConfig own = *e.As<KafkaConfig>();
+  EXPECT_EQ(own.brokers, (std::vector<std::string>{"a:1", "[::1]:2", "c.example:9093"}));
+  EXPECT_EQ(e.place, "kafka://a:1,[::1]:2,c.example:9093/registry.{{action}}.{{ kind }}");
+  EXPECT_EQ(own.topic, "registry.{{action}}.{{ kind }}");
+  EXPECT_EQ(own.key, "{{image}}");
+  EXPECT_EQ(own.dead_letter_topic, "registry.dead");
+  EXPECT_EQ(own.compression, "zstd");
   EXPECT_EQ(e.format, "docker-v1");
-  EXPECT_EQ(e.kafka->sasl_mechanism, "SCRAM-SHA-512");
-  EXPECT_EQ(e.kafka->username, "u");
-  EXPECT_EQ(e.kafka->password, "hunter2");
-  EXPECT_TRUE(e.kafka->tls && e.insecure_skip_verify);
+  EXPECT_EQ(own.sasl_mechanism, "SCRAM-SHA-512");
+  EXPECT_EQ(own.username, "u");
+  EXPECT_EQ(own.password, "hunter2");
+  EXPECT_TRUE(own.tls && e.insecure_skip_verify);
   EXPECT_EQ(e.ca + e.certificate + e.key, "/dev/null/dev/zero/dev/full");
-  EXPECT_EQ(e.kafka->properties,
+  EXPECT_EQ(own.properties,
             (HeaderList{{"linger.ms", "5"}, {"client.id", "portcall"}, {"queue.buffering.max.messages", "5000"}}));
   EXPECT_EQ(e.timeout, Millis(5'000));
   EXPECT_EQ(e.max_age, std::chrono::hours(1));
@@ -56,34 +74,34 @@ ratelimit: 7)");
   EXPECT_DOUBLE_EQ(e.rate_limit, 7);
 }
 
-TEST(Kafka, AnyTlsMapTurnsItOn) {
+TEST(KafkaKind, AnyTlsMapTurnsItOn) {
   for (const char* lines : {"tls: {}", "tls: true", "tls: {enabled: true}", "tls: {ca: /dev/null}"}) {
-    EXPECT_TRUE(Read(kLeast + lines).kafka->tls) << lines;
+    EXPECT_TRUE(Read(kLeast + lines).As<KafkaConfig>()->tls) << lines;
   }
   for (const char* lines : {"tls:", "tls: false", "tls: {enabled: false}"}) {
-    EXPECT_FALSE(Read(kLeast + lines).kafka->tls) << lines;
+    EXPECT_FALSE(Read(kLeast + lines).As<KafkaConfig>()->tls) << lines;
   }
 }
 
-TEST(Kafka, TheKeyBeginsWithTheSourceWhereThereIsOne) {
+TEST(KafkaKind, TheKeyBeginsWithTheSourceWhereThereIsOne) {
   const std::string text =
       kBase + "notifications: {source: r.example, endpoints: [{name: a, type: kafka, " + "brokers: [h:1], topic: t}]}";
-  EXPECT_EQ(Good(Serve(text)).endpoints.at(0).kafka->key, "{{source}}/{{repository}}");
+  EXPECT_EQ(Good(Serve(text)).endpoints.at(0).As<KafkaConfig>()->key, "{{source}}/{{repository}}");
 }
 
-TEST(Kafka, VariablesSetWhatAFileDoesNot) {
+TEST(KafkaKind, VariablesSetWhatAFileDoesNot) {
   const Loaded loaded = Serve(WithType(kType, kLeast), {{"REGISTRY_NOTIFICATIONS_ENDPOINTS_0_SASL_PASSWORD", "hunter2"},
                                                         {"REGISTRY_NOTIFICATIONS_ENDPOINTS_0_SASL_USERNAME", "u"},
                                                         {"REGISTRY_NOTIFICATIONS_ENDPOINTS_0_SASL_MECHANISM", "PLAIN"},
                                                         {"REGISTRY_NOTIFICATIONS_ENDPOINTS_0_BROKERS", "x:1,y:2"}});
-  const Endpoint e = Good(loaded).endpoints.at(0);
-  EXPECT_EQ(e.kafka->password, "hunter2");
-  EXPECT_EQ(e.kafka->brokers, (std::vector<std::string>{"x:1", "y:2"}));
+  const KafkaConfig own = *Good(loaded).endpoints.at(0).As<KafkaConfig>();
+  EXPECT_EQ(own.password, "hunter2");
+  EXPECT_EQ(own.brokers, (std::vector<std::string>{"x:1", "y:2"}));
   EXPECT_NE(Texts(loaded).find("PLAIN sends the password"), std::string::npos);
   EXPECT_EQ(Texts(loaded).find("hunter2"), std::string::npos);
 }
 
-TEST(Kafka, ErrorsSayWhatWasMeant) {
+TEST(KafkaKind, ErrorsSayWhatWasMeant) {
   const Finding kFindings[] = {
       {"topic: t", ".brokers: is missing: write brokers: [host:9092]"},
       {"brokers: []\ntopic: t", ".brokers: is empty: write brokers: [host:9092]"},
@@ -134,7 +152,25 @@ TEST(Kafka, ErrorsSayWhatWasMeant) {
   for (const Finding& finding : kFindings) ExpectRefused(kType, finding);
 }
 
-TEST(Kafka, PropertiesThatHaveAKeyAreRefused) {
+TEST(KafkaKind, WhatLibrdkafkaRefusesIsToldAtItsKey) {
+  const auto said = [](const std::string& property) {
+    return Texts(Serve(WithType(kType, kLeast + "properties: {linger.ms: 5, " + property + "}")));
+  };
+  EXPECT_EQ(said("linger.mss: 5"),
+            "f.yml:10:46: error: notifications.endpoints[0].properties.linger.mss: Kafka property linger.mss: No such "
+            "configuration property: \"linger.mss\"\n");
+  EXPECT_EQ(said("retry.backoff.ms: soon")
+                .find("f.yml:10:52: error: notifications.endpoints[0].properties.retry.backoff.ms: "),
+            0u)
+      << said("retry.backoff.ms: soon");
+  EXPECT_EQ(said("log.queue: false")
+                .find("f.yml:10:45: error: notifications.endpoints[0].properties.log.queue: cannot be set here"),
+            0u)
+      << said("log.queue: false");
+  EXPECT_EQ(said("client.id: x"), "");
+}
+
+TEST(KafkaKind, PropertiesThatHaveAKeyAreRefused) {
   const std::pair<const char*, const char*> kCases[] = {
       {"bootstrap.servers", "write it as brokers"},
       {"metadata.broker.list", "write it as brokers"},
@@ -163,9 +199,9 @@ TEST(Kafka, PropertiesThatHaveAKeyAreRefused) {
   ExpectRefused(kType, {kLeast + "properties: {linger.ms: [hunter2]}", ".properties.linger.ms: has no single value"});
   ExpectRefused(kType, {kLeast + "properties: {\"ssl.key.password hunter2\": x}",
                         ".properties: holds what is no property's name"});
-  EXPECT_EQ(Read(kLeast + "properties: {ssl.key.password: hunter2}").kafka->properties,
+  EXPECT_EQ(Read(kLeast + "properties: {ssl.key.password: hunter2}").As<KafkaConfig>()->properties,
             (HeaderList{{"ssl.key.password", "hunter2"}}));
 }
 
 }  // namespace
-}  // namespace portcall::config
+}  // namespace portcall::sinks

@@ -7,14 +7,14 @@
 #include <utility>
 #include <vector>
 
-#include "config/destinations.h"
-#include "config/template.h"
 #include "runtime/result.h"
+#include "sinks/ci/ci_config.h"
+#include "sinks/template.h"
 
-namespace portcall::config {
+namespace portcall::sinks {
 
-// How a CI system wants its request, read from a data file: one of ours (config/presets/, compiled in) or a user's own.
-// docs/ci.md describes the file. Everything here is immutable once loaded.
+// How a CI system wants its request, read from a data file: one of ours (sinks/ci/presets/, compiled in) or a user's
+// own. docs/ci.md describes the file. Everything here is immutable once loaded.
 
 // What the user has to say, or may.
 struct CiWord {
@@ -124,4 +124,4 @@ std::vector<std::string> CheckCi(const CiPreset& preset, const CiConfig& config,
 // The first route whose glob fits, or null.
 const CiRoute* FindRoute(const CiConfig& config, std::string_view repository);
 
-}  // namespace portcall::config
+}  // namespace portcall::sinks

@@ -1,4 +1,7 @@
+#include "sinks/ci/ci_kind.h"
+
 #include <algorithm>
+#include <array>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -6,14 +9,22 @@
 #include <string>
 #include <vector>
 
-#include "config/address.h"
-#include "config/ci_preset.h"
 #include "config/endpoint.h"
-#include "config/values.h"
 #include "runtime/bytes.h"
+#include "sinks/ci/ci_preset.h"
+#include "sinks/ci/ci_sink.h"
+#include "sinks/client_tls.h"
 
-namespace portcall::config {
+namespace portcall::sinks {
 namespace {
+
+using config::Endpoint;
+using config::Member;
+using config::Section;
+using config::Value;
+
+constexpr std::array<config::Key, 3> kKeys{{{"preset"}, {"variables"}, {"routes"}}};
+constexpr std::array<config::Key, 1> kRefused{{{"format", "the preset makes the request"}}};
 
 // A user's own preset may change while its name stays.
 std::string HashOfFile(const std::string& path) {
@@ -75,7 +86,7 @@ void ReadRoutes(Section& section, CiConfig& ci) {
     entry.Read("repositories", route.repositories);
     if (!entry.Has("repositories")) {
       entry.Error("repositories", "is missing: write repositories: team/** (the first route that fits counts)");
-    } else if (const std::string why = WhyBadRepositoryGlob(route.repositories); !why.empty()) {
+    } else if (const std::string why = config::WhyBadRepositoryGlob(route.repositories); !why.empty()) {
       entry.Error("repositories", why);
     }
     ReadWords(entry, *ci.definition, route.words);
@@ -94,7 +105,7 @@ bool AnyHoldsSource(const auto& named) {
   return std::ranges::any_of(named, [](const auto& entry) { return HoldsSource(entry.second); });
 }
 
-bool CiNeedsSource(const CiConfig& ci) {
+bool NeedsSource(const CiConfig& ci) {
   if (AnyHoldsSource(ci.words)) return true;
   if (ci.definition == nullptr) return false;
   if (AnyHoldsSource(ci.variables.empty() ? ci.definition->variables.defaults : ci.variables)) return true;
@@ -103,33 +114,47 @@ bool CiNeedsSource(const CiConfig& ci) {
   });
 }
 
+class CiSystems final : public Kind {
+ public:
+  CiSystems() : Kind({.name = "ci", .keys = {kKeys, config::kHttpKeys, config::kQueueKeys}, .refused = kRefused}) {}
+
+  void Read(Section& section, Endpoint& endpoint) const override {
+    endpoint.timeout = config::Millis(30'000);
+    endpoint.max_age = std::chrono::hours(6);
+    endpoint.collapse = true;
+    endpoint.debounce = config::Millis(5'000);
+    endpoint.images_only = true;
+    auto ci = std::make_shared<CiConfig>();
+    config::ReadUrl(section, endpoint);
+    if (ReadPreset(section, *ci)) {
+      ReadWords(section, *ci->definition, ci->words);
+      ReadVariables(section, *ci);
+      ReadRoutes(section, *ci);
+      for (std::string& fault : CheckCi(*ci->definition, *ci, section.Has("url"))) section.Error("", std::move(fault));
+      if (endpoint.url.empty()) endpoint.url = ci->definition->url;
+      endpoint.sends_source = NeedsSource(*ci);
+      for (const CiRoute& route : ci->routes) endpoint.routes.push_back(route.repositories);
+    } else {
+      section.AcceptAll();
+    }
+    config::ReadHttpKeys(section, endpoint);
+    endpoint.settings = std::move(ci);
+  }
+
+  void Check(Section& section, const Endpoint& endpoint) const override { CheckClientTls(section, endpoint); }
+
+  std::string WhyNot(const Endpoint&, std::string_view) const override { return "is nothing to build"; }
+
+  Result<std::unique_ptr<Sink>> Make(const Endpoint& endpoint, const Surroundings& around) const override {
+    return MakeCi(endpoint, around);
+  }
+};
+
 }  // namespace
 
-void ReadCi(Section& section, Endpoint& endpoint) {
-  endpoint.timeout = Millis(30'000);
-  endpoint.max_age = std::chrono::hours(6);
-  endpoint.collapse = true;
-  auto ci = std::make_shared<CiConfig>();
-  section.Read("url", endpoint.url);
-  if (section.Has("url")) {
-    if (const std::string why = WhyBadUrl(endpoint.url); !why.empty()) section.Error("url", why);
-  }
-  if (ReadPreset(section, *ci)) {
-    ReadWords(section, *ci->definition, ci->words);
-    ReadVariables(section, *ci);
-    ReadRoutes(section, *ci);
-    for (std::string& fault : CheckCi(*ci->definition, *ci, section.Has("url"))) section.Error("", std::move(fault));
-    if (endpoint.url.empty()) endpoint.url = ci->definition->url;
-  } else {
-    section.AcceptAll();
-  }
-  endpoint.ci = std::move(ci);
+const Kind& CiKind() {
+  static const CiSystems kKind;
+  return kKind;
 }
 
-bool NeedsSource(const Endpoint& endpoint) {
-  if (endpoint.type == "kafka") return true;
-  if (endpoint.type == "ci") return endpoint.ci != nullptr && CiNeedsSource(*endpoint.ci);
-  return endpoint.type == "webhook" && !endpoint.format.starts_with("docker-");
-}
-
-}  // namespace portcall::config
+}  // namespace portcall::sinks

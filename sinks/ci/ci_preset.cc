@@ -1,4 +1,4 @@
-#include "config/ci_preset.h"
+#include "sinks/ci/ci_preset.h"
 
 #include <algorithm>
 #include <array>
@@ -6,10 +6,10 @@
 
 #include "config/address.h"
 #include "config/glob.h"
-#include "config/presets/presets.h"
 #include "config/values.h"
+#include "sinks/ci/presets/presets.h"
 
-namespace portcall::config {
+namespace portcall::sinks {
 namespace {
 
 constexpr std::size_t kMaxFile = 256 * 1024;
@@ -19,7 +19,7 @@ bool IsPath(std::string_view name) {
 }
 
 Result<std::shared_ptr<const CiPreset>> LoadFile(const std::string& path) {
-  if (std::string why = WhyUnreadable(path); !why.empty()) return Error(Errc::kInvalid, path + ": " + why);
+  if (std::string why = config::WhyUnreadable(path); !why.empty()) return Error(Errc::kInvalid, path + ": " + why);
   std::ifstream file(path, std::ios::binary);
   std::string text(kMaxFile + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
@@ -42,10 +42,10 @@ Result<std::shared_ptr<const CiPreset>> LoadCiPreset(std::string_view name_or_pa
     if (file.name == name_or_path) return ParseCiPreset(std::string(file.text), std::string(file.name) + ".yml");
   }
   const std::vector<std::string_view> names = CiPresetNames();
-  const std::string_view near = Nearest(name_or_path, names);
+  const std::string_view near = config::Nearest(name_or_path, names);
   std::string listed;
   for (const std::string_view name : names) listed += (listed.empty() ? "" : ", ") + std::string(name);
-  return Error(Errc::kInvalid, "there is no preset " + Quoted(name_or_path) + "; it may be " + listed +
+  return Error(Errc::kInvalid, "there is no preset " + config::Quoted(name_or_path) + "; it may be " + listed +
                                    ", or the path of a file" +
                                    (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
 }
@@ -58,9 +58,10 @@ std::vector<std::string_view> CiPresetNames() {
 }
 
 const CiRoute* FindRoute(const CiConfig& config, std::string_view repository) {
-  const auto at = std::ranges::find_if(
-      config.routes, [repository](const CiRoute& route) { return GlobMatches(route.repositories, repository); });
+  const auto at = std::ranges::find_if(config.routes, [repository](const CiRoute& route) {
+    return config::GlobMatches(route.repositories, repository);
+  });
   return at == config.routes.end() ? nullptr : &*at;
 }
 
-}  // namespace portcall::config
+}  // namespace portcall::sinks

@@ -1,31 +1,48 @@
+#include "sinks/audit/audit_kind.h"
+
+#include "sinks/audit/audit_config.h"
 #include "tests/config/helpers.h"
 
-namespace portcall::config {
+namespace portcall::sinks {
 namespace {
+
+using config::Check;
+using config::Config;
+using config::Endpoint;
+using config::ExpectRefused;
+using config::Finding;
+using config::Good;
+using config::kBase;
+using config::Millis;
+using config::Order;
+using config::Serve;
+using config::Texts;
+using config::WithType;
 
 const std::string kType = "type: audit";
 
 std::string Entries(const std::string& entries) { return kBase + "notifications:\n  endpoints:\n" + entries; }
 
-TEST(Audit, Defaults) {
+TEST(AuditKind, Defaults) {
   const Endpoint e = Good(Serve(WithType(kType, "directory: /var/audit/"))).endpoints.at(0);
-  ASSERT_TRUE(e.audit);
-  EXPECT_EQ(e.audit->directory, "/var/audit");
-  EXPECT_EQ(e.url, "/var/audit");
+  ASSERT_TRUE(e.As<AuditConfig>());
+  const AuditConfig own = *e.As<AuditConfig>();
+  EXPECT_EQ(own.directory, "/var/audit");
+  EXPECT_EQ(e.place, "/var/audit");
   EXPECT_EQ(e.format, "jsonl");
   EXPECT_EQ(e.order, Order::kStrict);
-  EXPECT_EQ(e.audit->origin, "a");
-  EXPECT_TRUE(e.audit->key.empty());
-  EXPECT_EQ(e.audit->checkpoint_records, 1'000);
-  EXPECT_EQ(e.audit->checkpoint_interval, Millis(60'000));
-  EXPECT_EQ(e.audit->rotate_bytes, 256ull << 20);
-  EXPECT_EQ(e.audit->rotate_interval, std::chrono::hours(24));
-  EXPECT_TRUE(e.audit->compress);
-  EXPECT_EQ(e.audit->keep, Millis(0));
-  EXPECT_FALSE(e.audit->publish);
+  EXPECT_EQ(own.origin, "a");
+  EXPECT_TRUE(own.key.empty());
+  EXPECT_EQ(own.checkpoint_records, 1'000);
+  EXPECT_EQ(own.checkpoint_interval, Millis(60'000));
+  EXPECT_EQ(own.rotate_bytes, 256ull << 20);
+  EXPECT_EQ(own.rotate_interval, std::chrono::hours(24));
+  EXPECT_TRUE(own.compress);
+  EXPECT_EQ(own.keep, Millis(0));
+  EXPECT_FALSE(own.publish);
 }
 
-TEST(Audit, EveryKeyArrives) {
+TEST(AuditKind, EveryKeyArrives) {
   const Endpoint e = Good(Serve(WithType(kType, R"(directory: /var/x/../audit
 format: ecs
 key: /dev/null
@@ -36,21 +53,22 @@ compress: false
 keep: 8760h
 order: strict)")))
                          .endpoints.at(0);
-  EXPECT_EQ(e.audit->directory, "/var/audit");
-  EXPECT_EQ(e.audit->format, "ecs");
+  const AuditConfig own = *e.As<AuditConfig>();
+  EXPECT_EQ(own.directory, "/var/audit");
+  EXPECT_EQ(own.format, "ecs");
   EXPECT_EQ(e.format, "ecs");
-  EXPECT_EQ(e.audit->key, "/dev/null");
+  EXPECT_EQ(own.key, "/dev/null");
   EXPECT_TRUE(e.key.empty());
-  EXPECT_EQ(e.audit->origin, "r.example/audit");
-  EXPECT_EQ(e.audit->checkpoint_records, 10);
-  EXPECT_EQ(e.audit->checkpoint_interval, Millis(5'000));
-  EXPECT_EQ(e.audit->rotate_bytes, 64u << 10);
-  EXPECT_EQ(e.audit->rotate_interval, std::chrono::hours(1));
-  EXPECT_FALSE(e.audit->compress);
-  EXPECT_EQ(e.audit->keep, std::chrono::hours(8'760));
+  EXPECT_EQ(own.origin, "r.example/audit");
+  EXPECT_EQ(own.checkpoint_records, 10);
+  EXPECT_EQ(own.checkpoint_interval, Millis(5'000));
+  EXPECT_EQ(own.rotate_bytes, 64u << 10);
+  EXPECT_EQ(own.rotate_interval, std::chrono::hours(1));
+  EXPECT_FALSE(own.compress);
+  EXPECT_EQ(own.keep, std::chrono::hours(8'760));
 }
 
-TEST(Audit, ErrorsSayWhatWasMeant) {
+TEST(AuditKind, ErrorsSayWhatWasMeant) {
   const Finding kFindings[] = {
       {"compress: true", ".directory: is missing: write directory: /var/lib/portcall/audit"},
       {"directory: audit", ".directory: \"audit\" is not absolute: it begins with /"},
@@ -75,13 +93,13 @@ TEST(Audit, ErrorsSayWhatWasMeant) {
   for (const Finding& finding : kFindings) ExpectRefused(kType, finding);
 }
 
-TEST(Audit, ANameThatIsNoOriginAsksForOne) {
+TEST(AuditKind, ANameThatIsNoOriginAsksForOne) {
   const std::string text = Entries("    - {name: my audit, type: audit, directory: /x}\n");
   EXPECT_NE(Texts(Serve(text)).find("endpoints[0].origin: \"my audit\" cannot name a checkpoint"), std::string::npos);
   EXPECT_TRUE(Serve(Entries("    - {name: my audit, type: audit, directory: /x, origin: o}\n")).config);
 }
 
-TEST(Audit, TwoCannotShareAFolder) {
+TEST(AuditKind, TwoCannotShareAFolder) {
   const std::string text = Entries(
       "    - {name: a, type: audit, directory: /x/y}\n"
       "    - {name: b, type: audit, directory: /x//y/}\n");
@@ -89,12 +107,13 @@ TEST(Audit, TwoCannotShareAFolder) {
             std::string::npos);
 }
 
-TEST(Audit, CheckpointsArePublishedWhenSomebodyTakesThem) {
+TEST(AuditKind, CheckpointsArePublishedWhenSomebodyTakesThem) {
   const std::string audit = "    - {name: a, type: audit, directory: /x}\n";
   const std::string taker = "name: b, url: 'http://h/', format: cloudevents, only: {actions: [checkpoint]}}\n";
   const Config anchored = Good(Serve(Entries(audit + "    - {" + taker)));
-  EXPECT_TRUE(anchored.endpoints.at(0).audit->publish);
-  EXPECT_FALSE(Good(Serve(Entries(audit + "    - {disabled: true, " + taker))).endpoints.at(0).audit->publish);
+  EXPECT_TRUE(anchored.endpoints.at(0).As<AuditConfig>()->publish);
+  EXPECT_FALSE(
+      Good(Serve(Entries(audit + "    - {disabled: true, " + taker))).endpoints.at(0).As<AuditConfig>()->publish);
 
   const char* warning = "nobody outside holds the checkpoints of \"a\"";
   EXPECT_EQ(Texts(Check(Entries(audit + "    - {" + taker))).find(warning), std::string::npos);
@@ -102,40 +121,5 @@ TEST(Audit, CheckpointsArePublishedWhenSomebodyTakesThem) {
   EXPECT_EQ(Texts(Serve(Entries(audit))).find(warning), std::string::npos);
 }
 
-TEST(AuditPolicy, AWordOrAMap) {
-  const auto read = [](const std::string& lines) { return Good(Serve(kBase + lines)).audit; };
-  EXPECT_FALSE(read("").strict);
-  EXPECT_TRUE(read("audit: strict").strict);
-  EXPECT_FALSE(read("audit: strict").refused);
-  EXPECT_TRUE(read("audit: {strict: true}").strict);
-  EXPECT_TRUE(read("audit: {refused: true}").refused);
-  EXPECT_TRUE(Good(Serve(kBase, {{"REGISTRY_AUDIT_REFUSED", "true"}})).audit.refused);
-  EXPECT_TRUE(Good(Serve(kBase, {{"REGISTRY_AUDIT", "strict"}})).audit.strict);
-}
-
-TEST(AuditPolicy, ErrorsSayWhatWasMeant) {
-  EXPECT_EQ(Texts(Serve(kBase + "audit: strikt")),
-            "f.yml:4:8: error: audit: is \"strikt\"; it may be strict; did you mean strict?\n");
-  EXPECT_EQ(Texts(Serve(kBase + "audit: {refuse: true}")),
-            "f.yml:4:9: error: audit.refuse: unknown key; did you mean refused?\n");
-  EXPECT_EQ(Texts(Serve(kBase + "audit: strict\nnotifications: {events: {pull: off}}")),
-            "f.yml:4:8: error: audit: strict records every request, and notifications.events.pull: off records no "
-            "pull\n");
-}
-
-TEST(AuditPolicy, CheckAsksWhoTakesRefusedRequests) {
-  const std::string refused = "audit: {refused: true}\n", warning = "no endpoint takes them";
-  const auto warned = [&](const std::string& text) { return Texts(Check(text)).find(warning) != std::string::npos; };
-  EXPECT_TRUE(warned(kBase + refused));
-  EXPECT_FALSE(warned(Entries("    - {name: a, type: audit, directory: /x}\n") + refused));
-  EXPECT_TRUE(warned(Entries("    - {name: a, type: audit, directory: /x, disabled: true}\n") + refused));
-  const std::string asking = "    - {name: a, url: 'http://h/', format: cloudevents, only: {actions: [refused]}}\n";
-  EXPECT_FALSE(warned(Entries(asking) + refused));
-}
-
-TEST(AuditPolicy, MayChangeWithoutARestart) {
-  EXPECT_TRUE(NeedsRestart(Good(Serve(kBase)), Good(Serve(kBase + "audit: {strict: true, refused: true}"))).empty());
-}
-
 }  // namespace
-}  // namespace portcall::config
+}  // namespace portcall::sinks

@@ -1,0 +1,22 @@
+#include "config/config.h"
+
+#include <algorithm>
+
+#include "config/kind.h"
+#include "runtime/bytes.h"
+
+namespace portcall::config {
+
+std::string_view Endpoint::type() const { return kind == nullptr ? std::string_view() : kind->name(); }
+
+void Endpoint::DependOn(std::string_view fact) {
+  fingerprint = runtime::HashHex("sha256", fingerprint + " " + std::string(fact));
+}
+
+bool Config::audits() const {
+  return std::ranges::any_of(endpoints, [](const Endpoint& endpoint) {
+    return !endpoint.disabled && endpoint.kind != nullptr && endpoint.kind->traits().audits;
+  });
+}
+
+}  // namespace portcall::config

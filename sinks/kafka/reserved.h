@@ -1,0 +1,13 @@
+#pragma once
+
+#include <string_view>
+
+namespace portcall::sinks {
+
+// Why a property of librdkafka cannot be set in `properties`: it has a key of its own, or a promise rests on it. Empty:
+// it can.
+std::string_view WhyReserved(std::string_view property);
+// The value must not be shown.
+bool IsSecretProperty(std::string_view name);
+
+}  // namespace portcall::sinks
