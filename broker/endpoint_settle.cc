@@ -64,7 +64,7 @@ void EndpointCore::PassLane(Lane& lane, std::string_view reason, Moment now) {
 }
 
 // An event that holds back settled ones for too long, or too many of them, is passed: its lane remembers it. At the end
-// every such event is, or what was delivered behind it would be sent again.
+// every such event is, or what was delivered behind it would be sent again, and settlements would follow one another.
 void EndpointCore::PassObstacles(Moment now, bool all) {
   // What is parked behind an attempt takes part of the look-ahead too, and all has to be read where it may collapse.
   const std::size_t most = policy_.collapses ? policy_.look_ahead / 8 : policy_.look_ahead;
@@ -87,7 +87,7 @@ std::optional<store::Settlement> EndpointCore::TakeSettlement(Moment now, bool e
   const Ticks due = ledger_.due();
   if (due == kNever || (!everything && due > now.ticks)) return std::nullopt;
   if (stopped_) GiveBackStarts(now);
-  PassObstacles(now, everything);
+  PassObstacles(now, everything || stopped_);
   store::Settlement settlement;
   settlement.cursor = cursor_;
   settlement.settled_through = written_through_ = settled_through();

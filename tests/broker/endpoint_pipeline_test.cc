@@ -101,6 +101,23 @@ TEST(EndpointPipeline, SettlesInTheOrderOfTheLane) {
   EXPECT_TRUE(pipe.core().idle());
 }
 
+TEST(EndpointPipeline, WhatIsStoppedIsSettledAtOnceAndQuietThen) {
+  Pipe pipe(Entry(), 2);
+  pipe.Append("first", 2);
+  pipe.Append("app", 2);
+  pipe.Append("other", 1);
+  pipe.End(1);
+  pipe.End(2);
+  pipe.Claim();
+  ASSERT_EQ(pipe.flying(), (std::vector<store::Seq>{3, 5}));
+  pipe.core().Stop(true);
+  pipe.End(3);
+  pipe.End(5);
+  EXPECT_EQ(pipe.Flush().settled_through, 5);
+  EXPECT_EQ(pipe.core().Wake(pipe.Now()), kNever);
+  EXPECT_EQ(pipe.core().pending(), 1);
+}
+
 TEST(EndpointPipeline, AFailedFrontWaitsForWhatIsInFlightAndThenParks) {
   Pipe pipe;
   pipe.Append("app", 3);
