@@ -69,7 +69,7 @@ bool EndpointCore::Claim(Moment now, Attempt& attempt) {
     attempt = std::move(started_.front());
     started_.pop_front();
     attempt.lane->state = Lane::State::kInFlight;
-    attempt.lane->front().claimed_at = now.ticks;
+    Claimed(attempt.lane->front(), now);
     return true;
   }
   while (MayBegin(now)) {
@@ -95,13 +95,13 @@ bool EndpointCore::Claim(Moment now, Attempt& attempt) {
 
 Attempt EndpointCore::Begin(Lane& lane, Moment now) {
   Lane::Entry& entry = lane.at(lane.sent);
+  Claimed(entry, now);
   int number = 1;
   if (lane.sent == 0) {
-    BeginTrial(lane, now.ticks);
+    BeginTrial(lane);
     number = lane.attempts + 1;
   }
   entry.attempt = next_id_++;
-  entry.claimed_at = now.ticks;
   ++lane.sent;
   ++lane.flying;
   ++in_flight_;
@@ -112,15 +112,20 @@ Attempt EndpointCore::Begin(Lane& lane, Moment now) {
   return attempt;
 }
 
-// The front event's attempts count from here, unless they have begun before.
-void EndpointCore::BeginTrial(Lane& lane, Ticks at) {
+void EndpointCore::Claimed(Lane::Entry& entry, Moment now) const {
+  entry.claimed_at = now.ticks;
+  entry.claimed_active = active_.At(now.ticks);
+}
+
+// The front event's attempts count from when it was claimed, unless they have begun before.
+void EndpointCore::BeginTrial(Lane& lane) {
   const store::Seq seq = lane.front().event->seq;
   if (lane.failing != seq) {
     lane.failing = seq;
     lane.attempts = lane.rejections = 0;
     lane.reason.clear();
   }
-  if (lane.attempts == 0) lane.first_attempt = active_.At(at);
+  if (lane.attempts == 0) lane.first_attempt = lane.front().claimed_active;
 }
 
 // Attempts that were announced but never left must not be found as `started`.

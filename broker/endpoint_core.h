@@ -91,7 +91,8 @@ class EndpointCore {
   void Promote(Moment now);
   bool MayPromote(Moment now) const;
   Attempt Begin(Lane& lane, Moment now);
-  void BeginTrial(Lane& lane, Ticks at);
+  void Claimed(Lane::Entry& entry, Moment now) const;
+  void BeginTrial(Lane& lane);
   void JudgeSuccess(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
   void JudgeFailure(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
   bool JudgeEndpoint(const Attempt& attempt, const sinks::Outcome& outcome, bool fault_of_event, Moment now);

@@ -65,7 +65,7 @@ void EndpointCore::JudgeSuccess(const Attempt& attempt, const Outcome& outcome, 
 // The lane's front event has failed: it dies, or its lane waits for another attempt.
 void EndpointCore::JudgeFailure(const Attempt& attempt, const Outcome& outcome, Moment now) {
   Lane& lane = *attempt.lane;
-  BeginTrial(lane, lane.front().claimed_at);
+  BeginTrial(lane);
   ++lane.attempts;
   if (outcome.verdict == Verdict::kRejected) ++lane.rejections;
   lane.recorded_at = attempt.event->recorded_at;

@@ -36,6 +36,7 @@ struct Lane {
     SlotId slot = kNoSlot;  // none: behind the cursor, held for this lane alone
     AttemptId attempt = 0;  // of those in flight; grows along the queue
     Ticks claimed_at = 0;
+    Ticks claimed_active = 0;  // the same on the endpoint's active time
     Ended ended = Ended::kNo;  // before the events in front of it did
   };
 
