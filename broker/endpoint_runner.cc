@@ -176,7 +176,7 @@ void EndpointRunner::Arm(Moment now) {
   runtime::Gate::Pass pass = tasks_.Enter();
   if (!pass) return;
   armed_ = wake;
-  timer_.expires_at(runtime::SteadyTime(std::chrono::nanoseconds(std::max(wake, now.ticks))));
+  timer_.expires_after(std::chrono::nanoseconds(std::max<Ticks>(wake - now.ticks, 0)));
   timer_.async_wait([this, pass = std::move(pass)](error_code ec) {
     if (ec) return;
     armed_ = kNever;
