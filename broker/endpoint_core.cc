@@ -75,8 +75,9 @@ void EndpointCore::LoadLane(store::ParkedLane row, store::Seq settled_through, M
   lane.passed_through = settled_through;
   lane.attempts = row.attempts;
   lane.reason = std::move(row.reason);
-  lane.recorded_at = row.first_attempt;
-  if (row.attempts > 0) lane.first_attempt = active_.At(now.ticks) - std::max<Ticks>(0, now.wall - row.first_attempt);
+  lane.recorded_at = row.recorded_at;
+  lane.first_attempt = active_.At(now.ticks) - row.age;
+  lane.stored_age = row.age;
   // A clock that jumped must not hold a lane for longer than its delay can be.
   lane.due = now.ticks + std::clamp<Ticks>(row.due - now.wall, 0, policy_.longest_wait());
   if (lane.kind == LaneKey::Kind::kStrict) {
@@ -194,7 +195,7 @@ std::int64_t EndpointCore::OldestRecorded() const {
   if (!slots_.empty() && !slots_.front().lane->empty()) consider(slots_.front().lane->front().event->recorded_at);
   if (parked_ == 0 && !strict_waits_) return oldest;
   for (const auto& [key, lane] : lanes_) {
-    if (lane.parked) consider(lane.empty() ? lane.recorded_at : lane.front().event->recorded_at);
+    if (lane.parked) consider(lane.oldest_recorded());
   }
   return oldest;
 }

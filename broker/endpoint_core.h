@@ -50,6 +50,9 @@ class EndpointCore {
   // What is to be written now, if anything. Flushed once it is on disk; until then there is no other.
   std::optional<store::Settlement> TakeSettlement(Moment now, bool everything = false);
   void Flushed();
+  // A row says its event's age as of when it was written, so all are brought up to date before the last settlements of
+  // a stop or a Reload. A crash loses the time since the last failed attempt: those events live longer by it.
+  void RenewAges(Moment now);
 
   void Stop(bool stopped);  // claims and reads nothing more
   // Nothing is under way that would come back: attempts, reads, a settlement.

@@ -68,7 +68,6 @@ void EndpointCore::JudgeFailure(const Attempt& attempt, const Outcome& outcome, 
   BeginTrial(lane);
   ++lane.attempts;
   if (outcome.verdict == Verdict::kRejected) ++lane.rejections;
-  lane.recorded_at = attempt.event->recorded_at;
   last_error_ = outcome.error.empty() ? outcome.status_text : outcome.error;
   ledger_.Failed(FailureRow(attempt, outcome, last_error_, now));
   ledger_.Touch(now.ticks);
@@ -148,6 +147,7 @@ void EndpointCore::Settle(Lane& lane, bool remember, Moment now) {
   const Lane::Entry entry = lane.Pop();
   const store::Seq seq = entry.event->seq;
   bytes_ -= BytesOf(*entry.event);
+  lane.recorded_at = entry.event->recorded_at;
   const bool was_failing = lane.attempts > 0;
   lane.failing = 0;
   lane.attempts = lane.rejections = 0;

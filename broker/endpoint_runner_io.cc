@@ -182,6 +182,7 @@ Task<> EndpointRunner::Flush(store::Settlement settlement) {
 
 // What was decided until now; nothing is under way. False: it stops, and the rest could not be written.
 Task<bool> EndpointRunner::FlushEverything() {
+  core_.RenewAges(Now());
   for (int i = 0; i < 8; ++i) {
     std::optional<store::Settlement> settlement = core_.TakeSettlement(Now(), true);
     if (!settlement) break;

@@ -112,6 +112,12 @@ void EndpointCore::Stop(bool stopped) {
   if (stopped_ && !started_.empty()) ledger_.Hurry();
 }
 
+void EndpointCore::RenewAges(Moment now) {
+  for (auto& [key, lane] : lanes_) {
+    if (lane.has_row && RowOf(lane, now).age != lane.stored_age) MarkDirty(lane, now.ticks);
+  }
+}
+
 void EndpointCore::WriteRows(store::Settlement& settlement, Moment now) {
   std::vector<Lane*> later;
   for (Lane* lane : std::exchange(dirty_, {})) {
@@ -120,6 +126,7 @@ void EndpointCore::WriteRows(store::Settlement& settlement, Moment now) {
     const bool failing = lane->attempts > 0 || lane->reason == kStarted;
     if (lane->parked || ahead || failing || AsksOutcome(policy_, *lane)) {
       settlement.park.push_back(RowOf(*lane, now));
+      lane->stored_age = settlement.park.back().age;
       lane->has_row = true;
       if (ahead && !lane->parked) later.push_back(lane);
     } else {
@@ -136,9 +143,12 @@ store::ParkedLane EndpointCore::RowOf(const Lane& lane, Moment now) const {
   row.lane = lane.key;
   const bool front = AsksOutcome(policy_, lane) || lane.kind == LaneKey::Kind::kStrict;
   row.next_seq = front && !lane.empty() ? lane.front().event->seq : lane.next_seq;
-  row.attempts = lane.attempts;
+  if (lane.failing == row.next_seq && lane.attempts > 0) {  // not of one that is settled, or wanted no more
+    row.attempts = lane.attempts;
+    row.age = active_.At(now.ticks) - lane.first_attempt;
+  }
   row.due = now.wall + std::max<Ticks>(0, lane.state == Lane::State::kWaiting ? lane.due - now.ticks : 0);
-  row.first_attempt = now.wall - (lane.attempts > 0 ? active_.At(now.ticks) - lane.first_attempt : 0);
+  row.recorded_at = lane.oldest_recorded();
   row.reason = AsksOutcome(policy_, lane) ? kStarted : lane.reason.empty() ? kInFlight : std::string_view(lane.reason);
   return row;
 }

@@ -55,7 +55,7 @@ store::Settlement Expiry::Finish(std::int64_t wall_now) const {
     if (!repository || through_ >= cursor_.settled_through) {
       settlement.unpark.push_back(row.lane);
     } else {
-      settlement.park.push_back({row.lane, through_ + 1, 0, wall_now, 0, "in flight"});
+      settlement.park.push_back({.lane = row.lane, .next_seq = through_ + 1, .due = wall_now, .reason = "in flight"});
     }
   }
   if (expired_ == 0) return settlement;

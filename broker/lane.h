@@ -59,12 +59,13 @@ struct Lane {
   store::Seq due_through = 0;     // collapsing: the last event that came before its turn
   int late_reads = 0;             // collapsing: reads of what came while its turn had come already
 
-  store::Seq failing = 0;  // the event that the next four lines speak of
+  store::Seq failing = 0;  // the event that the next three lines speak of
   int attempts = 0, rejections = 0;
   Ticks first_attempt = 0;  // on the endpoint's active time
-  std::int64_t recorded_at = 0;
   std::string reason;
+  Ticks stored_age = 0;  // what the row says
 
+  std::int64_t recorded_at = 0;  // the least that it can be of the first unsettled event, while the queue is empty
   Ticks due = 0;
 
   bool empty() const { return head_ == queue_.size(); }
@@ -77,6 +78,7 @@ struct Lane {
   Entry Pop();
   void Truncate(std::size_t size) { queue_.resize(head_ + size); }
   Entry& Sent(AttemptId attempt);  // of those in flight, which it must be one of
+  std::int64_t oldest_recorded() const { return empty() ? recorded_at : front().event->recorded_at; }
   bool complete() const { return loaded_through >= passed_through; }
   bool was_started() const { return reason == kStarted && failing == front().event->seq; }
   bool unused() const { return state == State::kIdle && empty() && !parked; }

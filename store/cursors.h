@@ -31,9 +31,10 @@ struct ParkedLane {
   std::string lane;  // as broker::LaneOf makes it
   Seq next_seq = 0;
   int attempts = 0;
-  std::int64_t due = 0;            // wall clock, ns
-  std::int64_t first_attempt = 0;  // wall clock, ns; maxage runs from here
-  std::string reason;              // last failure, or "in flight"
+  std::int64_t due = 0;          // wall clock, ns
+  std::int64_t age = 0;          // ns in which it could be delivered since its first attempt; maxage bounds it
+  std::string reason;            // last failure, or "in flight"
+  std::int64_t recorded_at = 0;  // the least that it can be of the next event, 0: unknown
 };
 
 struct DeadLetter {

@@ -14,7 +14,8 @@ const Sql kMove(
     "UPDATE cursors SET settled_through=?,through=?,matched=?,settled=?,receipt=coalesce(nullif(?,''),receipt)"
     " WHERE id=?");
 const Sql kPark(
-    "INSERT OR REPLACE INTO parked (cursor,lane,next_seq,attempts,due,first_attempt,reason) VALUES (?,?,?,?,?,?,?)");
+    "INSERT OR REPLACE INTO parked (cursor,lane,next_seq,attempts,due,age,reason,recorded_at)"
+    " VALUES (?,?,?,?,?,?,?,?)");
 const Sql kUnpark("DELETE FROM parked WHERE cursor=? AND lane=?");
 const Sql kBury(
     "INSERT INTO dead (cursor,attempts,died_at,bytes,endpoint,seq,recorded_at,action,kind,size,source,repository,tag,"
@@ -31,7 +32,7 @@ const Sql kCursors(
     "SELECT id,endpoint,kind,from_seq,through,settled_through,matched,settled,selection,fingerprint,receipt"
     " FROM cursors ORDER BY id");
 const Sql kParked(
-    "SELECT lane,next_seq,attempts,due,first_attempt,reason FROM parked WHERE cursor=? ORDER BY next_seq,lane");
+    "SELECT lane,next_seq,attempts,due,age,reason,recorded_at FROM parked WHERE cursor=? ORDER BY next_seq,lane");
 const Sql kAddCursor(
     "INSERT INTO cursors (endpoint,kind,from_seq,through,settled_through,matched,settled,selection,fingerprint,receipt)"
     " VALUES (?,?,?,?,?,?,?,?,?,?)");
@@ -130,8 +131,8 @@ void Apply(Tx& tx, const Settlement& s) {
   if (connection.changes() == 0)
     throw std::logic_error("settlement of cursor " + std::to_string(s.cursor) + ", which is gone");
   for (const ParkedLane& lane : s.park) {
-    Query(connection, kPark, s.cursor, lane.lane, lane.next_seq, lane.attempts, lane.due, lane.first_attempt,
-          lane.reason)
+    Query(connection, kPark, s.cursor, lane.lane, lane.next_seq, lane.attempts, lane.due, lane.age, lane.reason,
+          lane.recorded_at)
         .Run();
   }
   for (const std::string& lane : s.unpark) Query(connection, kUnpark, s.cursor, lane).Run();
@@ -174,8 +175,9 @@ std::vector<ParkedLane> LoadParked(Snapshot& s, std::int64_t cursor) {
     lane.next_seq = query.Int(1);
     lane.attempts = static_cast<int>(query.Int(2));
     lane.due = query.Int(3);
-    lane.first_attempt = query.Int(4);
+    lane.age = query.Int(4);
     lane.reason = query.Text(5);
+    lane.recorded_at = query.Int(6);
   }
   return lanes;
 }

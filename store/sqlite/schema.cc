@@ -75,7 +75,14 @@ CREATE INDEX attempts_seq ON attempts (cursor, seq);
 
 constexpr const char* kReceipts = "ALTER TABLE cursors ADD COLUMN receipt TEXT NOT NULL DEFAULT ''";
 
-constexpr std::array kMigrations{Migration{kVersion1}, Migration{kReceipts}};
+// A lane's event ages only while it can be delivered, which the time of its first attempt does not tell: what waits
+// begins anew. That time stands in for when the event was recorded until the row is written again.
+constexpr const char* kAges = R"sql(
+ALTER TABLE parked RENAME COLUMN first_attempt TO recorded_at;
+ALTER TABLE parked ADD COLUMN age INTEGER NOT NULL DEFAULT 0;
+)sql";
+
+constexpr std::array kMigrations{Migration{kVersion1}, Migration{kReceipts}, Migration{kAges}};
 constexpr std::array kTables{"meta",    "events", "marks",      "repositories", "manifests",
                              "tags",    "blobs",  "blob_links", "uploads",      "endpoints",
                              "cursors", "parked", "dead",       "dead_size",    "attempts"};

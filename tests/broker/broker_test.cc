@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <cstdlib>
 #include <set>
 
@@ -117,6 +118,29 @@ TEST_F(BrokerTest, GoneIsRememberedUntilTheEntryChanges) {
   ASSERT_TRUE(world_.Apply({entry}));
   EXPECT_TRUE(world_.receiver("hook").Await(3));
   EXPECT_FALSE(world_.StatusOf("hook").paused);
+}
+
+TEST_F(BrokerTest, ANightOfAnOpenBreakerLosesNothingAtTheNextStart) {
+  std::atomic<int> failed = 0;
+  world_.receiver("ci").Set([&](const store::Event&) {
+    ++failed;
+    return Receiver::Fail();
+  });
+  auto entry = world_.Entry("ci");
+  entry.threshold = 1;
+  entry.max_age = std::chrono::hours(6);
+  ASSERT_TRUE(world_.Start({entry}));
+  for (const char* repository : {"a", "b", "c"}) world_.Append(repository);
+  ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("ci").breaker == BreakerState::kOpen && failed >= 3; }));
+  world_.clock().Advance(std::chrono::hours(12));
+  world_.Stop();
+  world_.clock().Advance(std::chrono::hours(12));
+  failed = 0;
+  ASSERT_TRUE(world_.Start({entry}));
+  ASSERT_TRUE(world_.Eventually([&] { return failed >= 3; }));
+  world_.receiver("ci").Set(nullptr);
+  ASSERT_TRUE(world_.receiver("ci").Await(3));
+  EXPECT_TRUE(world_.Dead("ci").empty());
 }
 
 TEST_F(BrokerTest, GaugesAreTrueAsSoonAsItHasStarted) {

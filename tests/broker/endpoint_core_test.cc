@@ -224,6 +224,20 @@ TEST(EndpointCore, AnOpenBreakerDoesNotAgeEvents) {
   EXPECT_TRUE(world.dead.empty());
 }
 
+TEST(EndpointCore, KnowsAfterARestartHowOldTheOldestIs) {
+  Simulation world(Entry(), 23);
+  bool up = false;
+  world.receiver = [&](const store::Event& e, Moment) { return Answer(up && e.seq == 1 ? 200 : 500); };
+  for (int i = 0; i < 2; ++i) world.Append("r");
+  world.RunFor(600 * kSecond);
+  up = true;
+  world.RunFor(600 * kSecond);
+  ASSERT_EQ(world.accepted.size(), 1u);
+  ASSERT_GE(world.sends[2], 1);
+  world.Restart();
+  EXPECT_EQ(world.core().OldestRecorded(), world.log[1]->recorded_at);
+}
+
 TEST(EndpointCore, MaxParkedStopsTheCursor) {
   auto endpoint = Entry();
   endpoint.max_parked = 20;

@@ -103,7 +103,7 @@ void Happen(Simulation& world, Chance& chance, const Happenings& what) {
   world.flush_latency = chance.Next() % 6 == 0 ? 300 * kMillisecond : 3 * kMillisecond;
   world.RunFor(static_cast<Ticks>(chance.Next() % (500 * kMillisecond)));
   const std::uint64_t fate = chance.Next() % 13;
-  if (fate == 0) world.Crash();
+  if (fate == 0) world.Crash(static_cast<Ticks>(chance.Next() % 3) * 10 * kSecond);
   if (fate == 1) world.Restart();
   if (fate == 2 && !world.log.empty()) {
     world.Expire(static_cast<store::Seq>(1 + chance.Next() % world.log.size()));

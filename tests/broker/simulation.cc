@@ -23,7 +23,7 @@ void Simulation::Start() {
   for (const auto& [key, row] : rows) parked.push_back(row);
   const sinks::Capacity capacity =
       capacity_.value_or(sinks::Capacity{.window = static_cast<std::size_t>(endpoint_.concurrency)});
-  core_ = std::make_unique<EndpointCore>(endpoint_, capacity, cursor, std::move(parked), "", now(), chance_.Next());
+  core_ = std::make_unique<EndpointCore>(endpoint_, capacity, cursor, std::move(parked), paused, now(), chance_.Next());
   happenings_ = {};
   in_flight_.clear();
   pipes_.clear();
@@ -95,9 +95,21 @@ void Simulation::Drive() {
 void Simulation::TakeNotes() {
   for (Note& note : core_->TakeNotes()) {
     if (note.kind == Note::Kind::kDead) died_.insert(note.event->seq);
+    if (note.kind == Note::Kind::kDead && note.text == "maxage") CheckAge(note);
     if (note.kind == Note::Kind::kSuperseded) CheckSuperseded(note);
     notes.push_back(std::move(note));
   }
+}
+
+// Neither an open breaker, a pause nor the time between two lives ages an event.
+void Simulation::CheckAge(const Note& death) {
+  const Ticks age = active_ - tried_at_.at(death.event->seq);
+  if (age <= core_->policy().max_age) Violate("died of an age of " + std::to_string(age / kMillisecond) + " ms");
+}
+
+void Simulation::Pass(Ticks until) {
+  if (core_->paused().empty() && core_->breaker().state() == BreakerState::kClosed) active_ += until - now_;
+  now_ = until;
 }
 
 // Only a later push of the same tag supersedes, with nothing but pushes of it between; nothing that is in flight does.
@@ -143,6 +155,7 @@ void Simulation::CheckNewest(const store::Event& event) {
 void Simulation::Send(Attempt attempt) {
   const store::Event& event = *attempt.event;
   sent_at.emplace_back(now_, event.seq);
+  tried_at_.emplace(event.seq, active_);
   TakeNotes();  // deaths that were decided in this turn count before what follows them
   if (sends[event.seq]++ == 0 && !capacity_) CheckOrder(event);
   if (endpoint_.collapse) CheckNewest(event);
@@ -249,7 +262,7 @@ void Simulation::RunFor(Ticks duration) {
   while (now_ < end) {
     const Ticks wake = std::max(now_ + 1'000, core_->Wake(now()));
     const Ticks next = happenings_.empty() ? kNever : happenings_.top().at;
-    now_ = std::min({end, wake, std::max(next, now_)});
+    Pass(std::min({end, wake, std::max(next, now_)}));
     while (!happenings_.empty() && happenings_.top().at <= now_) {
       auto run = happenings_.top().run;
       happenings_.pop();
@@ -271,36 +284,37 @@ bool Simulation::RunUntilIdle(Ticks limit) {
   return Settled();
 }
 
-void Simulation::Crash() {
+void Simulation::Crash(Ticks away) {
   for (const auto& [id, event] : in_flight_) {
     unanswered.insert(event->seq);
     if (!capacity_ && chance_.Unit() < 0.5) ++accepted[event->seq];
   }
   // What was decided but not stored is undone; what followed it may have been sent.
+  now_ += away;
   Start();
 }
 
-void Simulation::Restart() {
-  core_->Stop(true);
-  for (int i = 0; i < 10'000 && (core_->in_flight() > 0 || !happenings_.empty()); ++i) RunFor(kMillisecond);
-  for (int i = 0; i < 5; ++i) {
-    if (auto settlement = core_->TakeSettlement(now(), true)) {
-      Commit(*settlement);
-      core_->Flushed();
-    }
-  }
-  Start();
-}
-
-void Simulation::Expire(store::Seq through) {
-  core_->Stop(true);
-  for (int i = 0; i < 10'000 && !core_->quiet(); ++i) RunFor(kMillisecond);
+void Simulation::FlushEverything() {
+  core_->RenewAges(now());
   for (int i = 0; i < 8; ++i) {
     if (auto settlement = core_->TakeSettlement(now(), true)) {
       Commit(*settlement);
       core_->Flushed();
     }
   }
+}
+
+void Simulation::Restart() {
+  core_->Stop(true);
+  for (int i = 0; i < 10'000 && (core_->in_flight() > 0 || !happenings_.empty()); ++i) RunFor(kMillisecond);
+  FlushEverything();
+  Start();
+}
+
+void Simulation::Expire(store::Seq through) {
+  core_->Stop(true);
+  for (int i = 0; i < 10'000 && !core_->quiet(); ++i) RunFor(kMillisecond);
+  FlushEverything();
   TakeNotes();
   if (!core_->quiet()) Violate("something is under way after the end of everything");
   std::vector<store::ParkedLane> stored;

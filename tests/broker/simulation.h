@@ -25,8 +25,9 @@ class Simulation {
   void Append(const std::string& repository, store::Action action = store::Action::kPush, const std::string& tag = "");
   void RunFor(Ticks duration);
   bool RunUntilIdle(Ticks limit);  // everything wanted is settled and on disk
-  void Crash();                    // loses what was not flushed; attempts in flight may or may not have arrived
-  void Restart();                  // stops in order, then starts again
+  // Loses what was not flushed, and is away for a while; attempts in flight may or may not have arrived.
+  void Crash(Ticks away = 0);
+  void Restart();  // stops in order, then starts again
   void Reload(config::Endpoint endpoint);
   void Expire(store::Seq through);  // of what is unsettled; without a restart
 
@@ -44,6 +45,7 @@ class Simulation {
   std::set<store::Seq> unanswered;               // ended without an answer
   std::map<store::Seq, store::DeadLetter> dead;  // as stored
   store::Cursor cursor;                          // as stored
+  std::string paused;                            // why, at the next start
   std::map<std::string, store::ParkedLane> rows;
   std::vector<store::DeadLetter> ranges;  // the expired ones, as stored
   std::set<store::Seq> expired;
@@ -73,6 +75,9 @@ class Simulation {
   void CheckSuperseded(const Note& note);
   void CheckNewest(const store::Event& event);
   void ReadLane(const LaneRead& read);
+  void FlushEverything();
+  void Pass(Ticks until);
+  void CheckAge(const Note& death);
   void Commit(const store::Settlement& settlement);
   void CheckOrder(const store::Event& event);
   bool Ended(store::Seq seq) const {
@@ -102,6 +107,8 @@ class Simulation {
   std::map<AttemptId, store::EventPtr> in_flight_;
   std::set<store::Seq> duplicates_in_this_life_;
   Ticks now_ = kSecond;
+  Ticks active_ = 0;                      // how long the endpoint could be delivered to
+  std::map<store::Seq, Ticks> tried_at_;  // of it, at the first attempt
   std::uint64_t order_ = 0, life_ = 0;
 };
 

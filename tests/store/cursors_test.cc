@@ -54,7 +54,7 @@ TEST_F(CursorsTest, ASettlementSurvivesARestart) {
   s.through = 8;
   s.matched = 6;
   s.settled = 4;
-  s.park = {{"library/app", 4, 2, 1000, 900, "503"}, {"library/other", 3, 1, 500, 400, "in flight"}};
+  s.park = {{"library/app", 4, 2, 1000, 900, "503", 70}, {"library/other", 3, 1, 500, 400, "in flight"}};
   s.dead = {Letter(50)};
   s.receipt = "17 records";
   AttemptRow attempt;
@@ -89,7 +89,8 @@ TEST_F(CursorsTest, ASettlementSurvivesARestart) {
   EXPECT_EQ(lanes[1].next_seq, 4);
   EXPECT_EQ(lanes[1].attempts, 2);
   EXPECT_EQ(lanes[1].due, 1000);
-  EXPECT_EQ(lanes[1].first_attempt, 900);
+  EXPECT_EQ(lanes[1].age, 900);
+  EXPECT_EQ(lanes[1].recorded_at, 70);
   EXPECT_EQ(lanes[1].reason, "503");
 
   const auto dead = Dead();

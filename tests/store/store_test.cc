@@ -171,6 +171,27 @@ TEST_F(OpenTest, MigratesAfterABackup) {
   EXPECT_EQ(old.Number("PRAGMA user_version"), static_cast<std::int64_t>(migrations.size()) - 1);
 }
 
+TEST_F(OpenTest, WhatWaitedInAnOlderDatabaseBeginsToAgeAnew) {
+  {
+    Connection connection(File(), Connection::Mode::kWriter);
+    ASSERT_TRUE(Migrate(connection, File(), Migrations().first(1)));
+    connection.Exec(
+        "INSERT INTO parked (cursor, lane, next_seq, attempts, due, first_attempt, reason)"
+        " VALUES (7, 'library/app', 3, 5, 2000, 1000, '503'), (7, '*', 4, 0, 2000, 1500, 'in flight')");
+  }
+  Open();
+  const auto lanes = Read([](Snapshot& s) { return LoadParked(s, 7); });
+  ASSERT_EQ(lanes.size(), 2u);
+  EXPECT_EQ(lanes[0].lane, "library/app");
+  EXPECT_EQ(lanes[0].next_seq, 3);
+  EXPECT_EQ(lanes[0].attempts, 5);
+  EXPECT_EQ(lanes[0].due, 2000);
+  EXPECT_EQ(lanes[0].age, 0);
+  EXPECT_EQ(lanes[0].recorded_at, 1000);
+  EXPECT_EQ(lanes[0].reason, "503");
+  EXPECT_EQ(lanes[1].age, 0);
+}
+
 TEST_F(OpenTest, AFailedMigrationLeavesTheOldVersion) {
   Make(3);
   {
