@@ -8,6 +8,7 @@
 #include "config/glob.h"
 #include "config/presets/presets.h"
 #include "config/values.h"
+#include "runtime/text.h"
 
 namespace portcall::config {
 namespace {

@@ -10,6 +10,7 @@
 #include "config/endpoint.h"
 #include "config/template.h"
 #include "config/values.h"
+#include "runtime/text.h"
 
 namespace portcall::config {
 namespace {
@@ -59,10 +60,7 @@ void ReadBrokers(Section& section, KafkaConfig& kafka) {
     std::string_view rest = node->text;
     while (true) {
       const std::string_view broker = rest.substr(0, rest.find(','));
-      const std::size_t first = broker.find_first_not_of(' ');
-      if (first != std::string_view::npos) {
-        kafka.brokers.emplace_back(broker.substr(first, broker.find_last_not_of(' ') - first + 1));
-      }
+      if (const auto name = runtime::Trim(broker, " "); !name.empty()) kafka.brokers.emplace_back(name);
       if (broker.size() == rest.size()) break;
       rest.remove_prefix(broker.size() + 1);
     }

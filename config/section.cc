@@ -6,6 +6,7 @@
 
 #include "config/address.h"
 #include "config/values.h"
+#include "runtime/http/message.h"
 
 namespace portcall::config {
 namespace {
@@ -24,27 +25,13 @@ std::string_view KindOf(const Value& node) {
   return "nothing";
 }
 
-bool IsToken(std::string_view name) {
-  auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-  };
-  return !name.empty() && std::all_of(name.begin(), name.end(), allowed);
-}
+using http::IsToken;
 
 // What every message of ours says for itself; a second one would break it.
 bool IsFraming(std::string_view name) {
   constexpr std::array<std::string_view, 8> kNames{
       "host", "content-length", "transfer-encoding", "connection", "trailer", "upgrade", "expect", "te"};
-  std::string lower(name);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return std::find(kNames.begin(), kNames.end(), lower) != kNames.end();
-}
-
-std::string Listed(std::initializer_list<std::string_view> words) {
-  std::string text;
-  for (std::string_view word : words) text += (text.empty() ? "" : ", ") + std::string(word);
-  return text;
+  return std::find(kNames.begin(), kNames.end(), runtime::LowerCase(name)) != kNames.end();
 }
 
 constexpr std::string_view kHeaderNames =
@@ -157,14 +144,14 @@ void Section::ReadSize(std::string_view key, std::uint64_t least, std::uint64_t&
 }
 
 void Section::ReadChoice(std::string_view key, std::initializer_list<std::string_view> allowed, std::string& out) {
-  const Value* node = Scalar(key, "one of " + Listed(allowed));
+  const Value* node = Scalar(key, "one of " + runtime::Joined(allowed));
   if (node == nullptr) return;
   if (std::find(allowed.begin(), allowed.end(), node->text) != allowed.end()) {
     out = node->text;
     return;
   }
   std::string_view near = Nearest(node->text, {allowed.begin(), allowed.size()});
-  Error(key, "is " + Quoted(node->text) + "; it may be " + Listed(allowed) +
+  Error(key, "is " + Quoted(node->text) + "; it may be " + runtime::Joined(allowed) +
                  (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
 }
 
@@ -199,7 +186,7 @@ void Section::ReadHeader(const std::string& path, const Member& member, HeaderLi
     } else if (value.kind != Value::Kind::kScalar) {
       report_.Error(value.place, name, "is " + std::string(KindOf(value)) + " where text or a list of texts is wanted");
     } else if (std::any_of(value.text.begin(), value.text.end(),
-                           [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; })) {
+                           [](char c) { return runtime::IsControl(c) && c != '\t'; })) {
       report_.Error(value.place, name, "holds a line break or another control character, which no header may");
     } else {
       out.emplace_back(member.key, value.text);

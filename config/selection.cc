@@ -8,6 +8,7 @@
 #include "config/endpoint.h"
 #include "config/glob.h"
 #include "config/values.h"
+#include "runtime/text.h"
 
 namespace portcall::config {
 namespace {
@@ -23,19 +24,13 @@ bool Holds(std::span<const std::string> list, std::string_view word) {
   return std::ranges::find(list, word) != list.end();
 }
 
-std::string Listed(std::span<const std::string_view> words) {
-  std::string text;
-  for (std::string_view word : words) text += (text.empty() ? "" : ", ") + std::string(word);
-  return text;
-}
-
 void ReadNames(Section& rules, std::string_view key, std::string_view what, std::span<const std::string_view> known,
                std::vector<std::string>& out) {
   rules.Read(key, out);
   for (const std::string& name : out) {
     if (std::ranges::find(known, name) != known.end()) continue;
     const std::string_view near = Nearest(name, known);
-    rules.Error(key, Quoted(name) + " is no " + std::string(what) + ": " + Listed(known) +
+    rules.Error(key, Quoted(name) + " is no " + std::string(what) + ": " + runtime::Joined(known) +
                          (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
   }
 }

@@ -8,14 +8,15 @@
 #include <numeric>
 #include <vector>
 
+#include "runtime/text.h"
+
 namespace portcall::config {
 namespace {
 
 constexpr std::int64_t kNanosPerMilli = 1'000'000;
 constexpr Millis kLongest = std::chrono::hours(87'600);
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+using runtime::IsDigit;
 
 Error Invalid(std::string detail) { return {Errc::kInvalid, std::move(detail)}; }
 
@@ -85,9 +86,9 @@ std::size_t Distance(std::string_view a, std::string_view b) {
     above.swap(row);
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      bool same = Lower(a[i - 1]) == Lower(b[j - 1]);
+      bool same = a[i - 1] == b[j - 1];
       row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (same ? 0 : 1)});
-      bool swapped = i > 1 && j > 1 && Lower(a[i - 1]) == Lower(b[j - 2]) && Lower(a[i - 2]) == Lower(b[j - 1]);
+      bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
       if (swapped) row[j] = std::min(row[j], above2[j - 2] + 1);
     }
   }
@@ -153,8 +154,7 @@ Result<std::uint64_t> ParseSize(std::string_view text) {
 
 std::optional<bool> ParseFlag(std::string_view text) {
   if (text.size() > 5) return std::nullopt;
-  std::string word(text);
-  std::transform(word.begin(), word.end(), word.begin(), Lower);
+  const std::string word = runtime::LowerCase(text);
   if (word == "true" || word == "yes" || word == "on" || word == "y") return true;
   if (word == "false" || word == "no" || word == "off" || word == "n") return false;
   return std::nullopt;
@@ -212,7 +212,7 @@ std::string_view Nearest(std::string_view word, std::span<const std::string_view
   }
   std::size_t limit = std::max<std::size_t>(1, word.size() / 3) + 1;
   for (std::string_view candidate : candidates) {
-    std::size_t distance = Distance(word, candidate);
+    std::size_t distance = Distance(runtime::LowerCase(word), runtime::LowerCase(candidate));
     if (distance < limit) {
       limit = distance;
       best = candidate;
@@ -223,7 +223,7 @@ std::string_view Nearest(std::string_view word, std::span<const std::string_view
 
 std::string Quoted(std::string_view text) {
   std::string shown = "\"";
-  for (char c : text.substr(0, 60)) shown += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+  for (char c : text.substr(0, 60)) shown += runtime::IsControl(c) ? '?' : c;
   return shown + (text.size() > 60 ? "…\"" : "\"");
 }
 

@@ -3,6 +3,8 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "runtime/text.h"
+
 namespace portcall::registry {
 namespace {
 
@@ -43,7 +45,7 @@ std::string Dump(const OrderedJson& json) { return json.dump(-1, ' ', false, Ord
 // Distribution logs its codes in lower case, with spaces.
 std::string LoggedCode(std::string_view name) {
   std::string text(name);
-  for (char& c : text) c = c == '_' ? ' ' : static_cast<char>(c | 0x20);
+  for (char& c : text) c = c == '_' ? ' ' : runtime::LowerCase(c);
   return text;
 }
 

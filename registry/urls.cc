@@ -3,19 +3,17 @@
 #include <algorithm>
 #include <boost/asio/ip/network_v4.hpp>
 #include <boost/asio/ip/network_v6.hpp>
+#include <boost/asio/ip/address.hpp>
 
 #include "runtime/http/url.h"
+#include "runtime/text.h"
 
 namespace portcall::registry {
 namespace {
 
 namespace ip = boost::asio::ip;
 
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
+using runtime::Trim;
 
 std::string_view FirstOf(std::string_view list) { return Trim(list.substr(0, list.find(','))); }
 
@@ -39,8 +37,7 @@ std::string_view ForwardedValue(std::string_view header, std::string_view name) 
 
 bool IsHost(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
-           c == '_' || c == ':' || c == '[' || c == ']';
+    return runtime::IsAlphanumeric(c) || std::string_view(".-_:[]").find(c) != std::string_view::npos;
   });
 }
 

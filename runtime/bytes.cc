@@ -10,6 +10,8 @@
 #include <chrono>
 #include <stdexcept>
 
+#include "runtime/text.h"
+
 namespace portcall::runtime {
 namespace {
 

@@ -10,16 +10,10 @@
 namespace portcall::sinks {
 namespace {
 
-bool IsToken(std::string_view name) {
-  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
-  return !name.empty() && std::ranges::all_of(name, [&](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           kMarks.find(c) != std::string_view::npos;
-  });
-}
+using http::IsToken;
 
 bool IsFieldValue(std::string_view value) {
-  return std::ranges::all_of(value, [](unsigned char c) { return c == '\t' || (c >= 0x20 && c != 0x7f); });
+  return std::ranges::all_of(value, [](char c) { return c == '\t' || !runtime::IsControl(c); });
 }
 
 // Fields that belong to the connection; Go's client, and so Distribution, takes them from no configuration either.

@@ -4,7 +4,6 @@
 #include <array>
 #include <boost/beast/http/buffer_body.hpp>
 #include <boost/beast/http/parser.hpp>
-#include <charconv>
 #include <functional>
 #include <limits>
 
@@ -20,17 +19,9 @@ constexpr std::size_t kBodySpace = 16 * 1024;
 constexpr int kSwitching = 101;  // final, and what follows is not HTTP
 constexpr std::string_view kVersion = "HTTP/1.1 ";
 
-bool IsNameCharacter(char c) {
-  return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '_';
-}
+bool IsNameCharacter(char c) { return runtime::IsAlphanumeric(c) || c == '-' || c == '_'; }
 
-bool IsControl(char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; }
-
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
+bool IsForbidden(char c) { return runtime::IsControl(c) && c != '\t'; }
 
 }  // namespace
 
@@ -128,11 +119,9 @@ ResponseReader::Head ResponseReader::ParseUsualHead() {
   if (!line.starts_with(kVersion)) return Head::kUnusual;
   line.remove_prefix(kVersion.size());
   if (line.size() < 4 || line[3] != ' ' || line[0] < '2' || line[0] > '5') return Head::kUnusual;
-  int status = 0;
-  const std::string_view digits = line.substr(0, 3);
-  const auto [digits_end, ec] = std::from_chars(digits.data(), digits.data() + digits.size(), status);
-  if (ec != std::errc() || digits_end != digits.data() + digits.size()) return Head::kUnusual;
-  if (std::any_of(line.begin(), line.end(), IsControl)) return Head::kUnusual;
+  const auto status = runtime::ParseNumber<int>(line.substr(0, 3));
+  if (!status) return Head::kUnusual;
+  if (std::any_of(line.begin(), line.end(), IsForbidden)) return Head::kUnusual;
 
   reusable_ = true;
   bool has_length = false;
@@ -144,13 +133,13 @@ ResponseReader::Head ResponseReader::ParseUsualHead() {
     }
     head.remove_prefix(field_end + 2);
   }
-  if (status == 204 || status == 304) {
+  if (*status == 204 || *status == 304) {
     left_ = 0;  // never a body, whatever the length says
   } else if (!has_length) {
     answer_ = {};
     return Head::kUnusual;
   }
-  answer_.status = status;
+  answer_.status = *status;
   answer_.reason = line.substr(4);
   begin_ += end + 4;
   mode_ = Mode::kCounted;
@@ -162,9 +151,9 @@ bool ResponseReader::ParseField(std::string_view line, bool& has_length) {
   const std::size_t colon = line.find(':');
   if (colon == std::string_view::npos || colon == 0) return false;
   const std::string_view name = line.substr(0, colon);
-  const std::string_view value = Trim(line.substr(colon + 1));
+  const std::string_view value = runtime::Trim(line.substr(colon + 1));
   if (!std::all_of(name.begin(), name.end(), IsNameCharacter)) return false;
-  if (std::any_of(value.begin(), value.end(), IsControl)) return false;
+  if (std::any_of(value.begin(), value.end(), IsForbidden)) return false;
   switch (name.size()) {
     case 8:
       if (EqualsIgnoreCase(name, "location")) answer_.location = value;
@@ -178,8 +167,9 @@ bool ResponseReader::ParseField(std::string_view line, bool& has_length) {
       return true;
     case 14: {
       if (!EqualsIgnoreCase(name, "content-length")) return true;
-      const auto [end, ec] = std::from_chars(value.data(), value.data() + value.size(), left_);
-      if (has_length || value.empty() || ec != std::errc() || end != value.data() + value.size()) return false;
+      const auto length = runtime::ParseNumber<std::uint64_t>(value);
+      if (has_length || !length) return false;
+      left_ = *length;
       has_length = true;
       return true;
     }

@@ -5,6 +5,8 @@
 #include <boost/url/url_view.hpp>
 #include <charconv>
 
+#include "runtime/text.h"
+
 namespace portcall::http {
 namespace {
 
@@ -13,17 +15,12 @@ constexpr std::uint16_t kHttpPort = 80, kHttpsPort = 443;
 Error Wrong(std::string what) { return {Errc::kInvalid, std::move(what)}; }
 Error WrongPort() { return Wrong("the port is not a number from 1 to 65535"); }
 
-std::string LowerCase(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
+using runtime::LowerCase;
 
 // The host goes into a header and to the system's resolver: a decoded %0d%0a must not get there.
 bool IsHost(std::string_view host) {
   return !host.empty() && std::all_of(host.begin(), host.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_' || c == ':';
+    return runtime::IsAlphanumeric(c) || std::string_view(".-_:").find(c) != std::string_view::npos;
   });
 }
 
@@ -84,15 +81,15 @@ Result<Url> ParseUrl(std::string_view text) {
   if (url.scheme != "http" && url.scheme != "https") {
     return Wrong("the scheme is '" + url.scheme + "'; only http and https are known");
   }
-  url.host = LowerCase(std::string(view.host_address()));
+  url.host = LowerCase(view.host_address());
   if (url.host.empty()) return Wrong("the host is missing");
   if (!IsHost(url.host)) return Wrong("the host contains characters that no host name has");
   url.port = url.tls() ? kHttpsPort : kHttpPort;
   if (view.has_port() && !view.port().empty()) {
     // Boost.URL's own number wraps beyond 16 bits.
-    const std::string_view digits = view.port();
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), url.port);
-    if (error != std::errc() || end != digits.data() + digits.size() || url.port == 0) return WrongPort();
+    const auto port = runtime::ParseNumber<std::uint16_t>(view.port());
+    if (!port || *port == 0) return WrongPort();
+    url.port = *port;
   }
   // What follows a port that is no number would pass for the path.
   if (!view.encoded_path().empty() && !view.encoded_path().starts_with('/')) return WrongPort();

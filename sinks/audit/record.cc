@@ -4,6 +4,7 @@
 
 #include "sinks/audit/json_writer.h"
 #include "sinks/facts.h"
+#include "runtime/bytes.h"
 
 namespace portcall::sinks::audit {
 namespace {

@@ -5,6 +5,7 @@
 
 #include "runtime/bytes.h"
 #include "runtime/http/message.h"
+#include "runtime/text.h"
 #include "sinks/facts.h"
 #include "sinks/http_answer.h"
 
@@ -27,9 +28,7 @@ void AddPair(std::string& query, std::string_view name, std::string_view value) 
   query.append(http::PercentEncode(name)).append("=").append(http::PercentEncode(value));
 }
 
-bool HasControl(std::string_view text) {
-  return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-}
+using runtime::HasControl;
 
 // A word's value as part of a path.
 Result<std::string> EscapedForPath(std::string_view word, std::string_view value, CiWord::Shape shape) {
@@ -57,10 +56,6 @@ bool HasDotSegment(std::string_view path) {
     path.remove_prefix(std::min(path.size(), segment.size() + 1));
   }
   return false;
-}
-
-bool IsNumber(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
 }  // namespace
@@ -337,7 +332,7 @@ std::optional<CiRequests::Route> CiRequests::RouteOf(std::string_view repository
 std::string CiRequests::Unresolved(const store::Event& event, Route route) const {
   if (preset_->lookup.word.empty()) return {};
   const std::string value = Facts(*this, event, route, {})(preset_->lookup.word);
-  return IsNumber(value) ? std::string() : value;
+  return runtime::IsDigits(value) ? std::string() : value;
 }
 
 Result<CiCall> CiRequests::Lookup(const store::Event& event, Route route) const {

@@ -6,6 +6,7 @@
 
 #include "sinks/facts.h"
 #include "sinks/formats/go_json.h"
+#include "runtime/text.h"
 
 namespace portcall::sinks {
 namespace {
@@ -66,11 +67,10 @@ std::string Clean(std::string_view text) {
   const auto valid = nlohmann::json::parse(nlohmann::json(text).dump(-1, ' ', false, kReplace)).get<std::string>();
   std::string clean;
   for (const char c : valid) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte >= 0x20 && byte != 0x7f) {
-      clean += c;
-    } else {
+    if (runtime::IsControl(c)) {
       clean += "\ufffd";
+    } else {
+      clean += c;
     }
   }
   return clean;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/text.h"
 #include "sinks/facts.h"
 #include "sinks/formats/cloudevents.h"
 #include "sinks/formats/docker.h"
@@ -17,10 +18,7 @@ constexpr std::array<std::string_view, 2> kTopicWords{"action", "kind"};
 constexpr std::size_t kLongestTopic = 249;
 
 bool IsTopicName(std::string_view name) {
-  const auto fits = [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '.' || c == '_' ||
-           c == '-';
-  };
+  const auto fits = [](char c) { return runtime::IsAlphanumeric(c) || c == '.' || c == '_' || c == '-'; };
   return !name.empty() && name.size() <= kLongestTopic && name != "." && name != ".." &&
          std::ranges::all_of(name, fits);
 }

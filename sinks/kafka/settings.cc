@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "runtime/text.h"
+
 namespace portcall::sinks {
 namespace {
 
@@ -55,12 +57,6 @@ Result<void> CheckProperty(const std::string& name) {
   return {};
 }
 
-std::string Joined(const std::vector<std::string>& parts) {
-  std::string joined;
-  for (const std::string& part : parts) joined.append(joined.empty() ? "" : ",").append(part);
-  return joined;
-}
-
 void AddDefaults(KafkaSettings& settings) {
   for (const auto& [name, value] : std::initializer_list<std::pair<const char*, const char*>>{
            {"client.id", "portcall"},
@@ -111,7 +107,7 @@ Result<KafkaSettings> MakeKafkaSettings(const config::Endpoint& endpoint) {
   }
   KafkaSettings settings;
   AddDefaults(settings);
-  settings.emplace_back("bootstrap.servers", Joined(kafka.brokers));
+  settings.emplace_back("bootstrap.servers", runtime::Joined(kafka.brokers, ","));
   if (!kafka.compression.empty()) settings.emplace_back("compression.codec", kafka.compression);
   AddSecurity(endpoint, settings);
   for (const auto& property : kafka.properties) settings.push_back(property);

@@ -4,6 +4,8 @@
 #include <boost/asio/post.hpp>
 #include <chrono>
 
+#include "runtime/text.h"
+
 namespace portcall::sinks {
 namespace {
 
@@ -13,12 +15,6 @@ constexpr auto kPatience = 1s;        // of the pool's thread
 constexpr auto kFirstRetry = 5s;      // doubled until the brokers answer
 constexpr auto kInterval = 5min;      // and between answers
 constexpr auto kWhileMissing = 1min;  // so that a topic that was made since is seen
-
-std::string Joined(const std::vector<std::string>& parts) {
-  std::string joined;
-  for (const std::string& part : parts) joined.append(joined.empty() ? "" : ", ").append(part);
-  return joined;
-}
 
 }  // namespace
 
@@ -74,7 +70,7 @@ void KafkaTopicWatch::State::Answered(Result<KafkaClient::PartitionCounts> count
   const Finding finding = Compare(known, *counts);
   if (finding.missing != missing && !finding.missing.empty()) {
     log.Error("Kafka topics do not exist: create them, or correct the endpoint's topic",
-              {{"endpoint", endpoint}, {"topics", Joined(finding.missing)}});
+              {{"endpoint", endpoint}, {"topics", runtime::Joined(finding.missing)}});
   }
   missing = finding.missing;
   for (const std::string& change : finding.changed) {
