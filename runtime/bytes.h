@@ -12,6 +12,8 @@ namespace portcall::runtime {
 std::string Hex(std::span<const unsigned char> bytes);
 std::string Base64(std::string_view bytes);     // standard alphabet, padded
 std::string Base64Url(std::string_view bytes);  // URL-safe alphabet, padded
+// Strict: what Base64() or Base64Url() makes, and nothing else. `bytes` is anything after a failure.
+bool Base64Decode(std::string_view text, std::string& bytes);
 bool Base64UrlDecode(std::string_view text, std::string& bytes);
 std::string HmacSha256(std::string_view key, std::string_view message);  // 32 raw bytes
 bool EqualInConstantTime(std::string_view a, std::string_view b);

@@ -3,7 +3,6 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
-#include <charconv>
 #include <stdexcept>
 #include <vector>
 
@@ -21,14 +20,8 @@ constexpr std::size_t kIdSize = 4, kPublicSize = 32, kSignatureSize = 64;
 const unsigned char* Bytes(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
 std::optional<std::string> FromBase64(std::string_view text) {
-  std::string url(text);
-  for (char& c : url) {
-    if (c == '-' || c == '_') return std::nullopt;
-    if (c == '+') c = '-';
-    if (c == '/') c = '_';
-  }
   std::string bytes;
-  if (!runtime::Base64UrlDecode(url, bytes)) return std::nullopt;
+  if (!runtime::Base64Decode(text, bytes)) return std::nullopt;
   return bytes;
 }
 

@@ -48,6 +48,17 @@ TEST(BytesTest, Base64UrlRefusesWhatIsNotItsOwn) {
   }
 }
 
+TEST(BytesTest, Base64ComesBackAndRefusesWhatIsNotItsOwn) {
+  std::string decoded;
+  ASSERT_TRUE(Base64Decode("+//+", decoded));
+  EXPECT_EQ(decoded, "\xfb\xff\xfe");
+  ASSERT_TRUE(Base64Decode("", decoded));
+  EXPECT_EQ(decoded, "");
+  for (const char* text : {"-__-", "Zg", "Zg=", "Zg==\n", " Zg==", "Zh==", "Zm9=", "Z===", "====", "="}) {
+    EXPECT_FALSE(Base64Decode(text, decoded)) << text;
+  }
+}
+
 // RFC 4231 §4.2, §4.3, and a key longer than a block (§4.7).
 TEST(BytesTest, HmacOfTheRfcsVectors) {
   EXPECT_EQ(Key(HmacSha256(std::string(20, '\x0b'), "Hi There")),
