@@ -184,7 +184,7 @@ Result<bool> LoadRows(store::Snapshot& s, Endpoints& endpoints) {
 
 std::string PlaceOf(const config::Endpoint& entry) {
   const auto url = http::ParseUrl(entry.url);
-  return url ? url->Shown() : entry.type == "kafka" || entry.type == "audit" ? entry.url : "?";
+  return url ? url->Shown() : http::ShownUrl(entry.url);
 }
 
 Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& config) {

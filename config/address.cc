@@ -7,10 +7,10 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 
 #include "config/values.h"
+#include "runtime/http/network.h"
 #include "runtime/http/url.h"
 #include "runtime/text.h"
 
@@ -118,20 +118,14 @@ std::string WhyUnreadable(const std::string& file) {
 }
 
 std::string WhyBadNetwork(std::string& network) {
-  std::size_t slash = network.find('/');
-  std::string address = network.substr(0, slash);
-  bool v4 = IsIp(AF_INET, address), v6 = IsIp(AF_INET6, address);
-  if (!v4 && !v6) return Quoted(network) + " is no network: write 10.0.0.0/8 or fc00::/7";
-  std::int64_t bits = v4 ? 32 : 128;
-  if (slash == std::string::npos) {
-    network += "/" + std::to_string(bits);
-    return "";
-  }
-  auto length = ParseWhole(std::string_view(network).substr(slash + 1));
-  if (!length || *length < 0 || *length > bits) {
-    return Quoted(network) + ": the length after the slash is between 0 and " + std::to_string(bits);
-  }
-  return "";
+  const std::size_t slash = network.find('/');
+  const std::string address = network.substr(0, slash);
+  const bool v4 = IsIp(AF_INET, address);
+  if (!v4 && !IsIp(AF_INET6, address)) return Quoted(network) + " is no network: write 10.0.0.0/8 or fc00::/7";
+  const std::string bits = v4 ? "32" : "128";
+  if (slash == std::string::npos) network += "/" + bits;
+  if (http::ParseNetwork(network)) return "";
+  return Quoted(network) + ": the length after the slash is between 0 and " + bits;
 }
 
 }  // namespace portcall::config

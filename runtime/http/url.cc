@@ -1,9 +1,11 @@
 #include "runtime/http/url.h"
 
 #include <algorithm>
+#include <boost/url/encode.hpp>
 #include <boost/url/parse.hpp>
+#include <boost/url/pct_string_view.hpp>
+#include <boost/url/rfc/unreserved_chars.hpp>
 #include <boost/url/url_view.hpp>
-#include <charconv>
 
 #include "runtime/text.h"
 
@@ -24,28 +26,12 @@ bool IsHost(std::string_view host) {
   });
 }
 
-int HexValue(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 std::string Decode(std::string_view text, bool plus_is_space) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size()) {
-      const int high = HexValue(text[i + 1]), low = HexValue(text[i + 2]);
-      if (high >= 0 && low >= 0) {
-        out.push_back(static_cast<char>(high * 16 + low));
-        i += 2;
-        continue;
-      }
-    }
-    out.push_back(plus_is_space && text[i] == '+' ? ' ' : text[i]);
-  }
-  return out;
+  const auto escaped = boost::urls::make_pct_string_view(text);
+  if (!escaped) return std::string(text);
+  boost::urls::encoding_opts options;
+  options.space_as_plus = plus_is_space;
+  return escaped->decode(options);
 }
 
 // Calls `take` with every decoded value of `name`, in order, until it returns false.
@@ -103,24 +89,19 @@ Result<Url> ParseUrl(std::string_view text) {
   return url;
 }
 
+std::string ShownUrl(std::string_view text) {
+  std::string shown(text.substr(0, text.find_first_of("?#")));
+  const std::size_t scheme = shown.find("://");
+  if (scheme == std::string::npos) return shown;
+  const std::size_t path = std::min(shown.find('/', scheme + 3), shown.size());
+  const std::size_t at = shown.rfind('@', path);
+  if (at != std::string::npos && at > scheme) shown.erase(scheme + 3, at - scheme - 2);
+  return shown;
+}
+
 std::string PercentDecode(std::string_view text) { return Decode(text, false); }
 
-std::string PercentEncode(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string out;
-  out.reserve(text.size());
-  for (const char c : text) {
-    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                            c == '.' || c == '_' || c == '~';
-    if (unreserved) {
-      out.push_back(c);
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      out += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
-    }
-  }
-  return out;
-}
+std::string PercentEncode(std::string_view text) { return boost::urls::encode(text, boost::urls::unreserved_chars); }
 
 bool QueryValue(std::string_view query, std::string_view name, std::string& value) {
   bool found = false;
