@@ -1,14 +1,12 @@
 #include "registry/replies.h"
 
 #include <array>
-#include <nlohmann/json.hpp>
 
+#include "runtime/json.h"
 #include "runtime/text.h"
 
 namespace portcall::registry {
 namespace {
-
-using OrderedJson = nlohmann::ordered_json;
 
 struct CodeRow {
   Code code;
@@ -40,8 +38,6 @@ const CodeRow& RowOf(Code code) {
   return row;
 }
 
-std::string Dump(const OrderedJson& json) { return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace); }
-
 // Distribution logs its codes in lower case, with spaces.
 std::string LoggedCode(std::string_view name) {
   std::string text(name);
@@ -54,12 +50,19 @@ std::string LoggedCode(std::string_view name) {
 std::string_view NameOf(Code code) { return RowOf(code).name; }
 int StatusOf(Code code) { return RowOf(code).status; }
 
-std::string Quote(std::string_view text) { return Dump(OrderedJson(text)); }
+std::string Quote(std::string_view text) {
+  std::string quoted;
+  runtime::AppendJsonString(quoted, text, runtime::JsonSpelling::kPlain);
+  return quoted;
+}
 
 std::string QuoteObject(std::initializer_list<std::pair<std::string_view, std::string_view>> members) {
-  OrderedJson object = OrderedJson::object();
-  for (const auto& [key, value] : members) object[std::string(key)] = value;
-  return Dump(object);
+  std::string object;
+  runtime::JsonWriter writer(object, runtime::JsonSpelling::kPlain);
+  writer.Begin();
+  for (const auto& [key, value] : members) writer.Text(key, value);
+  writer.End();
+  return object;
 }
 
 http::Response Empty(int status) {

@@ -2,12 +2,14 @@
 
 #include <charconv>
 
-#include "sinks/audit/json_writer.h"
 #include "sinks/facts.h"
 #include "runtime/bytes.h"
+#include "runtime/json.h"
 
 namespace portcall::sinks::audit {
 namespace {
+
+using runtime::JsonWriter;
 
 constexpr std::string_view kEcsHead = "{\"portcall\":";
 
@@ -266,9 +268,10 @@ Record RecordOf(const store::Event& event, std::string_view source) {
 }
 
 std::string LineOf(const Record& record, Format format) {
-  JsonWriter out;
+  std::string line;
+  JsonWriter out(line, runtime::JsonSpelling::kGo);
   format == Format::kEcs ? WriteEcs(out, record) : WriteLine(out, record);
-  return out.Take();
+  return line;
 }
 
 const Hash& Genesis() {

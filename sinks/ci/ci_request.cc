@@ -5,6 +5,7 @@
 
 #include "runtime/bytes.h"
 #include "runtime/http/message.h"
+#include "runtime/json.h"
 #include "runtime/text.h"
 #include "sinks/facts.h"
 #include "sinks/http_answer.h"
@@ -19,9 +20,6 @@ using config::CiVariables;
 using config::CiWord;
 using config::Template;
 using Json = nlohmann::ordered_json;
-
-// Bytes that are no UTF-8 become the replacement character: JSON cannot hold them.
-std::string Text(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
 
 void AddPair(std::string& query, std::string_view name, std::string_view value) {
   if (!query.empty()) query += '&';
@@ -185,7 +183,7 @@ class CiRequests::Draft {
       type_ = "application/x-www-form-urlencoded";
       AddEntries(body_, request.form);
       if (variables.shape == CiVariables::Shape::kText) {
-        AddPair(body_, variables.at.front(), Text(VariablesAsJson()));
+        AddPair(body_, variables.at.front(), runtime::Dump(VariablesAsJson()));
       } else if (Place() == CiVariables::Place::kForm) {
         AddVariables(body_);
       }
@@ -193,7 +191,7 @@ class CiRequests::Draft {
       type_ = "application/json";
       Json json = JsonOf(request.json);
       if (Place() == CiVariables::Place::kJson) PutVariables(json);
-      body_ = Text(json);
+      body_ = runtime::Dump(json);
     }
   }
 
