@@ -13,12 +13,14 @@
 #include "config/load.h"
 #include "runtime/bytes.h"
 #include "runtime/text.h"
+#include "runtime/time.h"
 #include "store/catalog.h"
 #include "store/event_log.h"
 
 namespace portcall::cli {
 namespace {
 
+using runtime::GoDuration;
 using runtime::Joined;
 
 unsigned Cores() { return std::max(1u, std::thread::hardware_concurrency()); }

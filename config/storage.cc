@@ -4,6 +4,7 @@
 
 #include "config/sections.h"
 #include "config/values.h"
+#include "runtime/time.h"
 
 namespace portcall::config {
 namespace {
@@ -56,7 +57,7 @@ void ReadAge(Section& purging, std::chrono::hours& age) {
   Millis read = age;
   purging.Read("age", read);
   age = std::chrono::ceil<std::chrono::hours>(read);
-  if (age != read) purging.Warn("age", "is rounded up to " + ShowDuration(age));
+  if (age != read) purging.Warn("age", "is rounded up to " + runtime::ShowDuration(age));
 }
 
 void ReadMaintenance(Section& section, StorageConfig& storage) {

@@ -4,11 +4,11 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <ctime>
 #include <numeric>
 #include <vector>
 
 #include "runtime/text.h"
+#include "runtime/time.h"
 
 namespace portcall::config {
 namespace {
@@ -64,7 +64,7 @@ Result<ReadDuration> FromBareNumber(std::string_view text, std::int64_t number) 
   auto read =
       FromNanos(static_cast<double>(millis ? number : 1) * static_cast<double>(millis ? kNanosPerMilli : number), "");
   if (!read) return read;
-  std::string meant = ShowDuration(read->value);
+  std::string meant = runtime::ShowDuration(read->value);
   read->remark = millis ? digits + " has no unit and is read as milliseconds (" + meant +
                               "); Distribution reads nanoseconds: write " + meant
                         : digits + " has no unit and is read as nanoseconds, as Distribution does: write " + meant;
@@ -122,17 +122,6 @@ Result<ReadDuration> ParseDuration(std::string_view text) {
   return Invalid(Quoted(text) + " is not a duration; write 500ms, 10s or 1h30m");
 }
 
-std::string ShowDuration(Millis value) {
-  std::int64_t millis = value.count();
-  if (millis == 0) return "0s";
-  std::string text;
-  for (auto [size, name] : {std::pair{3'600'000, "h"}, {60'000, "m"}, {1'000, "s"}, {1, "ms"}}) {
-    if (millis >= size) text += std::to_string(millis / size) + name;
-    millis %= size;
-  }
-  return text;
-}
-
 Result<std::uint64_t> ParseSize(std::string_view text) {
   std::string_view rest = text;
   std::string_view digits = SplitNumber(rest);
@@ -180,28 +169,6 @@ std::optional<std::int64_t> ParseWhole(std::string_view text) {
     return std::nullopt;
   }
   return negative ? -number : number;
-}
-
-bool IsRfc3339(std::string_view text) {
-  constexpr std::string_view kShape = "0000-00-00T00:00:00";
-  if (text.size() < kShape.size() + 1) return false;
-  for (std::size_t i = 0; i < kShape.size(); ++i) {
-    if (kShape[i] == '0' ? !IsDigit(text[i]) : text[i] != kShape[i]) return false;
-  }
-  auto at = [text](std::size_t from) { return (text[from] - '0') * 10 + (text[from + 1] - '0'); };
-  std::chrono::year_month_day day{std::chrono::year(at(0) * 100 + at(2)),
-                                  std::chrono::month(static_cast<unsigned>(at(5))),
-                                  std::chrono::day(static_cast<unsigned>(at(8)))};
-  if (!day.ok() || at(11) > 23 || at(14) > 59 || at(17) > 60) return false;
-  std::string_view zone = text.substr(kShape.size());
-  if (zone.front() == '.') {
-    std::size_t digits = zone.find_first_not_of("0123456789", 1);
-    if (digits == 1 || digits == std::string_view::npos || digits > 10) return false;
-    zone.remove_prefix(digits);
-  }
-  if (zone == "Z") return true;
-  return zone.size() == 6 && (zone[0] == '+' || zone[0] == '-') && IsDigit(zone[1]) && IsDigit(zone[2]) &&
-         zone[3] == ':' && IsDigit(zone[4]) && IsDigit(zone[5]);
 }
 
 std::string_view Nearest(std::string_view word, std::span<const std::string_view> candidates) {

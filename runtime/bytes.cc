@@ -7,7 +7,6 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <stdexcept>
 
 #include "runtime/text.h"
@@ -50,10 +49,6 @@ const EVP_MAC_CTX* HmacTemplate() {
     return fresh;
   }();
   return context;
-}
-
-void PutDigits(std::string& text, std::size_t at, std::size_t digits, std::int64_t value) {
-  for (std::size_t i = at + digits; i > at; value /= 10) text[--i] = static_cast<char>('0' + value % 10);
 }
 
 struct FreeMac {
@@ -140,34 +135,6 @@ std::string HashHex(std::string_view algorithm, std::string_view bytes) {
   Hasher hasher(algorithm);
   hasher.Update(bytes);
   return hasher.HexDigest();
-}
-
-std::string Rfc3339Fixed(std::int64_t unix_nanos) {
-  using std::chrono::floor;
-  const std::chrono::sys_time<std::chrono::nanoseconds> time{std::chrono::nanoseconds(unix_nanos)};
-  const auto day = floor<std::chrono::days>(time);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss clock(time - day);
-  std::string out;
-  out.reserve(sizeof "0000-00-00T00:00:00.000000000Z" - 1);
-  out = "0000-00-00T00:00:00.000000000Z";
-  PutDigits(out, 0, 4, static_cast<int>(date.year()));
-  PutDigits(out, 5, 2, static_cast<unsigned>(date.month()));
-  PutDigits(out, 8, 2, static_cast<unsigned>(date.day()));
-  PutDigits(out, 11, 2, clock.hours().count());
-  PutDigits(out, 14, 2, clock.minutes().count());
-  PutDigits(out, 17, 2, clock.seconds().count());
-  PutDigits(out, 20, 9, clock.subseconds().count());
-  return out;
-}
-
-std::string Rfc3339Nano(std::int64_t unix_nanos) {
-  std::string out = Rfc3339Fixed(unix_nanos);
-  out.pop_back();
-  out.erase(out.find_last_not_of('0') + 1);
-  if (out.back() == '.') out.pop_back();
-  out.push_back('Z');
-  return out;
 }
 
 }  // namespace portcall::runtime

@@ -5,9 +5,9 @@
 #include <cerrno>
 #include <mutex>
 
-#include "runtime/bytes.h"
 #include "runtime/clock.h"
 #include "runtime/log_format.h"
+#include "runtime/time.h"
 
 namespace portcall::runtime {
 namespace {

@@ -5,10 +5,10 @@
 #include <utility>
 
 #include "runtime/failpoint.h"
+#include "runtime/time.h"
 #include "sinks/audit/folder_lock.h"
 #include "sinks/audit/recovery.h"
 #include "sinks/audit/segments.h"
-#include "sinks/facts.h"
 
 namespace portcall::sinks::audit {
 
@@ -105,7 +105,7 @@ Result<void> AuditLog::Append(std::span<const store::EventPtr> events) {
   std::uint64_t news = 0;
   std::string bytes;
   for (const store::EventPtr& event : events) {
-    const std::string recorded = TimeOf(event->recorded_at);
+    const std::string recorded = runtime::Rfc3339Fixed(event->recorded_at);
     if (next.Holds(event->seq, recorded)) continue;
     if (event->seq <= next.seq) {
       log_.Warn("audit log: the registry's log was begun anew; the chain goes on",

@@ -1,12 +1,11 @@
 #include "sinks/formats/cloudevents.h"
 
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 
-#include "sinks/facts.h"
 #include "runtime/json.h"
 #include "runtime/text.h"
+#include "runtime/time.h"
 
 namespace portcall::sinks {
 namespace {
@@ -149,7 +148,7 @@ std::vector<std::pair<std::string, std::string>> AttributesOf(const store::Event
   add("source", Clean(SourceOf(event, source)));
   add("specversion", "1.0");
   add("type", TypeOf(event));
-  add("time", TimeOf(event.recorded_at));
+  add("time", runtime::Rfc3339Fixed(event.recorded_at));
   if (std::string subject = Clean(SubjectOf(event)); !subject.empty()) add("subject", std::move(subject));
   add("sequence", SequenceOf(event));
   add("partitionkey", Clean(PartitionKeyOf(event, source)));

@@ -1,10 +1,9 @@
 #include "sinks/formats/docker.h"
 
-#include <charconv>
 #include <nlohmann/json.hpp>
 
-#include "runtime/bytes.h"
 #include "runtime/json.h"
+#include "runtime/time.h"
 
 namespace portcall::sinks {
 namespace {

@@ -2,8 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "runtime/bytes.h"
 #include "runtime/json.h"
+#include "runtime/time.h"
 #include "sinks/facts.h"
 
 namespace portcall::sinks {
