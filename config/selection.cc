@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "config/endpoint.h"
+#include "config/event_names.h"
 #include "config/glob.h"
 #include "config/values.h"
 #include "runtime/text.h"
@@ -13,11 +14,6 @@
 namespace portcall::config {
 namespace {
 
-// The first four change or read the registry; the others are recorded for the audit log.
-constexpr std::array<std::string_view, 10> kActions{"push",   "pull",     "mount",      "delete", "refused",
-                                                    "reload", "endpoint", "checkpoint", "drop",   "replay"};
-constexpr std::size_t kRegistryActions = 4;
-constexpr std::array<std::string_view, 5> kKinds{"blob", "manifest", "tag", "repository", "system"};
 constexpr std::array<std::string_view, 5> kImageFormats{"harbor", "dockerhub", "quay", "acr", "keel"};
 
 bool Holds(std::span<const std::string> list, std::string_view word) {
@@ -63,8 +59,8 @@ std::string WhyBadMediaType(std::string_view type) {
 }
 
 void ReadRules(Section& rules, Selection& selection) {
-  ReadNames(rules, "actions", "action", kActions, selection.actions);
-  ReadNames(rules, "kinds", "kind", kKinds, selection.kinds);
+  ReadNames(rules, "actions", "action", kActionNames, selection.actions);
+  ReadNames(rules, "kinds", "kind", kKindNames, selection.kinds);
   ReadGlobs(rules, "repositories", WhyBadRepositoryGlob, selection.repositories);
   ReadGlobs(rules, "tags", WhyBadTagGlob, selection.tags);
   ReadGlobs(rules, "mediatypes", WhyBadMediaType, selection.media_types);
@@ -73,7 +69,7 @@ void ReadRules(Section& rules, Selection& selection) {
 }
 
 bool SomeSystemAction(const Selection& selection) {
-  return std::ranges::any_of(std::span(kActions).subspan(kRegistryActions),
+  return std::ranges::any_of(std::span(kActionNames).subspan(kRegistryActions),
                              [&](std::string_view action) { return Holds(selection.actions, action); });
 }
 
@@ -86,7 +82,7 @@ void CheckActions(Section& only, const Endpoint& endpoint) {
     return;
   }
   if (endpoint.format.starts_with("cloudevents") && endpoint.type != "ci") return;
-  for (std::string_view action : std::span(kActions).subspan(kRegistryActions)) {
+  for (std::string_view action : std::span(kActionNames).subspan(kRegistryActions)) {
     if (!AsksFor(endpoint, action)) continue;
     only.Error("actions",
                std::string(action) + ": " +

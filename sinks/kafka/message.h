@@ -43,7 +43,6 @@ class KafkaMessages {
  private:
   enum class Format { kDocker, kBinary, kStructured };
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
-  static constexpr std::size_t kKinds = 5;
 
   KafkaMessages() = default;
   Result<void> MakeTopics(const config::Endpoint& endpoint);
@@ -55,7 +54,7 @@ class KafkaMessages {
   config::Template key_;  // empty: source/repository
   std::vector<std::string> topics_;
   std::vector<std::size_t> expected_;
-  std::array<std::size_t, store::kActions * kKinds> topic_of_{};
+  std::array<std::size_t, store::kActions * store::kKinds> topic_of_{};
   std::size_t dead_letters_ = kNone;
 };
 

@@ -97,7 +97,7 @@ Seq Append(Tx& tx, Event event) {
       .Run();
   event.seq = connection.last_insert_id();
   const Seq seq = event.seq;
-  const std::size_t bytes = sizeof(Event) + event.details.size() + event.repository.size() + event.digest.size();
+  const std::size_t bytes = BytesOf(event);
   tx.Appended(std::make_shared<const Event>(std::move(event)), bytes);
   return seq;
 }
