@@ -9,11 +9,11 @@
 #include "broker/lifecycle.h"
 #include "cli/access_log.h"
 #include "cli/request_log.h"
-#include "cli/version.h"
 #include "config/load.h"
 #include "runtime/bytes.h"
 #include "runtime/text.h"
 #include "runtime/time.h"
+#include "runtime/version.h"
 #include "store/catalog.h"
 #include "store/event_log.h"
 
@@ -22,6 +22,7 @@ namespace {
 
 using runtime::GoDuration;
 using runtime::Joined;
+using runtime::kVersion;
 
 unsigned Cores() { return std::max(1u, std::thread::hardware_concurrency()); }
 

@@ -4,6 +4,7 @@
 
 #include "runtime/bytes.h"
 #include "runtime/clock.h"
+#include "runtime/version.h"
 #include "sinks/http_answer.h"
 #include "sinks/retry_after.h"
 
@@ -70,7 +71,7 @@ std::string MakeHead(const config::Endpoint& endpoint, const http::Url& url, std
   const auto add = [&head](std::string_view name, std::string_view value) {
     head.append(name).append(": ").append(value).append("\r\n");
   };
-  if (!Configured(endpoint.headers, "User-Agent")) add("User-Agent", kUserAgent);
+  if (!Configured(endpoint.headers, "User-Agent")) add("User-Agent", runtime::kUserAgent);
   add("Content-Type", content_type);
   if (!url.userinfo.empty() && !Configured(endpoint.headers, "Authorization")) {
     // "user" without a password is sent with an empty one, as RFC 7617 wants the colon.

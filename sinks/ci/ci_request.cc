@@ -7,6 +7,7 @@
 #include "runtime/http/message.h"
 #include "runtime/json.h"
 #include "runtime/text.h"
+#include "runtime/version.h"
 #include "sinks/facts.h"
 #include "sinks/http_answer.h"
 
@@ -221,7 +222,7 @@ class CiRequests::Draft {
     }
     AddAuth();
     if (!type_.empty()) AddDefault("Content-Type", type_);
-    AddDefault("User-Agent", std::string(kUserAgent));
+    AddDefault("User-Agent", std::string(runtime::kUserAgent));
     if (wrong_) return *std::move(wrong_);
     call.head += fields_;
     call.body = std::move(body_);
