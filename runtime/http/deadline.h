@@ -1,12 +1,11 @@
 #pragma once
 
 #include <array>
-#include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/intrusive/list.hpp>
 #include <chrono>
 #include <cstdint>
 
-#include "runtime/task.h"
+#include "runtime/timer.h"
 
 namespace portcall::http {
 
@@ -57,7 +56,7 @@ class DeadlineWheel final : public asio::execution_context::service {
   void Visit();
   bool Empty() const;
 
-  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor> timer_;
+  Timer timer_;
   std::array<List, kSlots> slots_;
   std::int64_t visited_ = 0;  // the last tick whose slot was visited
   bool ticking_ = false;

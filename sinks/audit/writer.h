@@ -1,12 +1,12 @@
 #pragma once
 
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
+#include "runtime/timer.h"
 #include "sinks/audit/audit_log.h"
 #include "sinks/audit/housekeeping.h"
 #include "sinks/factory.h"
@@ -42,8 +42,6 @@ class Writer : public std::enable_shared_from_this<Writer> {
   const std::string& trouble() const { return trouble_; }
 
  private:
-  using Timer =
-      asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
   struct Waiting {
     std::vector<store::EventPtr> events;
     Resume<Outcome> resume;

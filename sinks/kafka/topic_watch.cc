@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "runtime/text.h"
+#include "runtime/timer.h"
 
 namespace portcall::sinks {
 namespace {
@@ -38,7 +39,7 @@ struct KafkaTopicWatch::State : std::enable_shared_from_this<State> {
   Executor executor;
   runtime::Log& log;
   asio::thread_pool& pool;
-  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor> timer;
+  Timer timer;
   KafkaClient::PartitionCounts known;
   std::vector<std::string> missing;
   std::chrono::steady_clock::duration retry = kFirstRetry;
