@@ -55,9 +55,7 @@ class Checker {
       if (word != nullptr) {
         CheckValue(*word, value, where);
       } else if (name != kEventIdWord || !where.empty()) {
-        const std::string_view near = Nearest(name, known);
-        Say(where + Quoted(name) + " is no word of " + preset_.name +
-            (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
+        Say(where + Quoted(name) + " is no word of " + preset_.name + DidYouMean(name, known));
       }
     }
   }

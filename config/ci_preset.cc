@@ -43,12 +43,8 @@ Result<std::shared_ptr<const CiPreset>> LoadCiPreset(std::string_view name_or_pa
     if (file.name == name_or_path) return ParseCiPreset(std::string(file.text), std::string(file.name) + ".yml");
   }
   const std::vector<std::string_view> names = CiPresetNames();
-  const std::string_view near = Nearest(name_or_path, names);
-  std::string listed;
-  for (const std::string_view name : names) listed += (listed.empty() ? "" : ", ") + std::string(name);
-  return Error(Errc::kInvalid, "there is no preset " + Quoted(name_or_path) + "; it may be " + listed +
-                                   ", or the path of a file" +
-                                   (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
+  return Error(Errc::kInvalid, "there is no preset " + Quoted(name_or_path) + "; it may be " + runtime::Joined(names) +
+                                   ", or the path of a file" + DidYouMean(name_or_path, names));
 }
 
 std::vector<std::string_view> CiPresetNames() {

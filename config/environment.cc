@@ -122,10 +122,7 @@ void ApplyEnvironment(const std::map<std::string, std::string>& environment, Rep
       continue;
     }
     if (std::find(kTopLevel.begin(), kTopLevel.end(), path.front()) == kTopLevel.end()) {
-      std::string_view near = Nearest(path.front(), kTopLevel);
-      report.Warn(
-          place, "",
-          "is ignored: no section has this name" + (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
+      report.Warn(place, "", "is ignored: no section has this name" + DidYouMean(path.front(), kTopLevel));
       continue;
     }
     if (path.size() > 1 && path[0] == "notifications" && path[1] == "eventconfig") path[1] = "events";

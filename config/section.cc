@@ -150,9 +150,8 @@ void Section::ReadChoice(std::string_view key, std::initializer_list<std::string
     out = node->text;
     return;
   }
-  std::string_view near = Nearest(node->text, {allowed.begin(), allowed.size()});
   Error(key, "is " + Quoted(node->text) + "; it may be " + runtime::Joined(allowed) +
-                 (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
+                 DidYouMean(node->text, {allowed.begin(), allowed.size()}));
 }
 
 void Section::ReadHeaders(std::string_view key, HeaderList& out) {
@@ -252,9 +251,7 @@ void Section::Finish() const {
   if (node_ == nullptr) return;
   for (const Member& member : node_->members) {
     if (std::find(asked_.begin(), asked_.end(), member.key) != asked_.end()) continue;
-    std::string_view near = Nearest(member.key, asked_);
-    std::string message = "unknown key";
-    if (!near.empty()) message += "; did you mean " + std::string(near) + "?";
+    const std::string message = "unknown key" + DidYouMean(member.key, asked_);
     std::string path = PathOf(Quoted(member.key));
     if (IsToken(member.key)) path = PathOf(member.key.substr(0, 60));
     if (unknown_ == UnknownKeys::kRefused) {

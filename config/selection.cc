@@ -25,9 +25,8 @@ void ReadNames(Section& rules, std::string_view key, std::string_view what, std:
   rules.Read(key, out);
   for (const std::string& name : out) {
     if (std::ranges::find(known, name) != known.end()) continue;
-    const std::string_view near = Nearest(name, known);
-    rules.Error(key, Quoted(name) + " is no " + std::string(what) + ": " + runtime::Joined(known) +
-                         (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
+    rules.Error(key,
+                Quoted(name) + " is no " + std::string(what) + ": " + runtime::Joined(known) + DidYouMean(name, known));
   }
 }
 

@@ -28,10 +28,8 @@ void ReadDriver(Section& section, StorageConfig& storage) {
       std::array<std::string_view, 7> words{};
       std::copy(kSettings.begin(), kSettings.end(), words.begin());
       words.back() = kDrivers.front();
-      std::string_view near = Nearest(name, words);
       section.report().Error(member.place, section.PathOf(Quoted(name)),
-                             "is neither a storage driver nor a setting" +
-                                 (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
+                             "is neither a storage driver nor a setting" + DidYouMean(name, words));
     } else if (!chosen.empty()) {
       section.report().Error(member.place, section.PathOf(name),
                              "is a second storage driver beside " + chosen + "; keep one of them");

@@ -188,6 +188,11 @@ std::string_view Nearest(std::string_view word, std::span<const std::string_view
   return best;
 }
 
+std::string DidYouMean(std::string_view word, std::span<const std::string_view> candidates) {
+  const std::string_view near = Nearest(word, candidates);
+  return near.empty() ? "" : "; did you mean " + std::string(near) + "?";
+}
+
 std::string Quoted(std::string_view text) {
   std::string shown = "\"";
   for (char c : text.substr(0, 60)) shown += runtime::IsControl(c) ? '?' : c;

@@ -33,6 +33,8 @@ std::optional<std::int64_t> ParseWhole(std::string_view text);
 
 // The candidate that `word` was probably meant to be; empty: none is near.
 std::string_view Nearest(std::string_view word, std::span<const std::string_view> candidates);
+// "; did you mean X?", as a message ends that names a word which is none of the candidates; empty: none is near.
+std::string DidYouMean(std::string_view word, std::span<const std::string_view> candidates);
 // A file's text as a message may quote it: short, without control characters.
 std::string Quoted(std::string_view text);
 

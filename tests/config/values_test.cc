@@ -72,6 +72,12 @@ TEST(Whole, KnowsYamlsForms) {
     EXPECT_FALSE(ParseWhole(text)) << text;
 }
 
+TEST(NearestWord, IsOfferedWhereThereIsOne) {
+  constexpr std::array<std::string_view, 2> kWords{"timeout", "url"};
+  EXPECT_EQ(DidYouMean("Timeout", kWords), "; did you mean timeout?");
+  EXPECT_EQ(DidYouMean("queuesize", kWords), "");
+}
+
 TEST(NearestWord, FindsSlipsOfTheHand) {
   constexpr std::array<std::string_view, 4> kWords{"timeout", "threshold", "headers", "url"};
   EXPECT_EQ(Nearest("Timeout", kWords), "timeout");
