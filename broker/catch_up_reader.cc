@@ -11,12 +11,6 @@ namespace {
 
 constexpr int kQueries = 2;
 
-std::size_t BytesOf(const std::vector<store::EventPtr>& events) {
-  std::size_t bytes = 0;
-  for (const auto& e : events) bytes += sizeof(store::Event) + e->details.size() + e->repository.size() + 256;
-  return bytes;
-}
-
 }  // namespace
 
 Task<Result<CatchUpReader::Chunk>> CatchUpReader::Read(store::Seq after, store::Seq head) {
@@ -72,7 +66,8 @@ Task<> CatchUpReader::Prefetch(store::Seq page, store::Seq head) {
 
 void CatchUpReader::Keep(store::Seq page, const Chunk& chunk) {
   used_.push_front(page);
-  const std::size_t bytes = BytesOf(*chunk.events);
+  std::size_t bytes = 0;
+  for (const store::EventPtr& event : *chunk.events) bytes += BytesOf(*event);
   pages_[page] = Page{chunk, bytes, used_.begin()};
   bytes_ += bytes;
   while (bytes_ > kMaxBytes && used_.size() > 1) {

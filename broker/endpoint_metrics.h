@@ -44,7 +44,7 @@ class EndpointMetrics {
 
   runtime::Metrics& metrics_;
   const std::string endpoint_;
-  using Kinds = std::array<prometheus::Counter*, 5>;
+  using Kinds = std::array<prometheus::Counter*, store::kKinds>;
   std::array<std::array<Kinds, store::kActions>, 3> events_{};  // type, action, kind
   std::map<int, Status> statuses_;
   prometheus::Counter &errors_, &delivered_, &lost_, &superseded_;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <boost/asio/basic_waitable_timer.hpp>
 #include <deque>
 #include <memory>
 #include <string>
@@ -12,12 +11,10 @@
 #include "broker/event_ring.h"
 #include "runtime/gate.h"
 #include "runtime/log.h"
+#include "runtime/timer.h"
 #include "sinks/sink.h"
 
 namespace portcall::broker {
-
-using Timer =
-    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
 // What all endpoints share; lives longer than they do.
 struct Surroundings {

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "broker/endpoint_runner.h"
+#include "runtime/http/url.h"
 
 // The part of EndpointRunner that operators see.
 namespace portcall::broker {
@@ -11,17 +12,6 @@ constexpr Ticks kSummaryInterval = 60 * kSecond;
 constexpr std::int64_t kDeathsTold = 20;  // dead letters named singly between two summaries
 
 std::string Seconds(Ticks ticks) { return std::to_string(ticks / kSecond) + "s"; }
-
-// Without what may be secret: user, password and query.
-std::string Shown(const std::string& url) {
-  std::string shown = url.substr(0, url.find_first_of("?#"));
-  const std::size_t scheme = shown.find("://");
-  if (scheme == std::string::npos) return shown;
-  const std::size_t path = std::min(shown.find('/', scheme + 3), shown.size());
-  const std::size_t at = shown.rfind('@', path);
-  if (at != std::string::npos && at > scheme) shown.erase(scheme + 3, at - scheme - 2);
-  return shown;
-}
 
 }  // namespace
 
@@ -166,7 +156,7 @@ EndpointStatus EndpointRunner::Status() const {
   EndpointStatus status;
   status.name = endpoint_.name;
   status.type = endpoint_.type();
-  status.url = endpoint_.place.empty() ? Shown(endpoint_.url) : endpoint_.place;
+  status.url = endpoint_.place.empty() ? http::ShownUrl(endpoint_.url) : endpoint_.place;
   status.breaker = core_.breaker().state();
   status.paused = !core_.paused().empty();
   status.reason = core_.last_error().empty() ? trouble_ : core_.last_error();

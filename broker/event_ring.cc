@@ -5,11 +5,6 @@
 
 namespace portcall::broker {
 
-std::size_t BytesOf(const store::Event& e) {
-  return sizeof(store::Event) + e.id.size() + e.source.size() + e.repository.size() + e.tag.size() + e.digest.size() +
-         e.media_type.size() + e.actor.size() + e.details.size() + 64;
-}
-
 namespace {
 
 store::Seq SeqOf(const store::EventPtr& event) { return event->seq; }

@@ -9,9 +9,6 @@
 
 namespace portcall::broker {
 
-// What an event takes in memory, about.
-std::size_t BytesOf(const store::Event& event);
-
 // The newest events of the log, shared by every endpoint. Bounded in bytes: when full the oldest leave, and who still
 // wants them reads the log. Callable from any thread.
 class EventRing {

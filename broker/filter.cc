@@ -12,7 +12,7 @@ namespace {
 
 using store::Action;
 
-constexpr std::size_t kRegistryActions = 4;  // push, pull, mount, delete: all there was in earlier fingerprints
+using config::kRegistryActions;  // all there was in earlier fingerprints
 constexpr std::array<std::string_view, 4> kImageTypes{
     "application/vnd.docker.distribution.manifest.v2+json", "application/vnd.docker.distribution.manifest.list.v2+json",
     "application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.index.v1+json"};
@@ -81,8 +81,8 @@ Filter::Filter(const config::Endpoint& endpoint) {
   const config::Selection &only = endpoint.only, &ignore = endpoint.ignore;
   const auto wanted = only.actions.empty() ? UsualActions() : Bits<store::kActions>(only.actions, actions);
   ignored_actions_ = ~wanted | Bits<store::kActions>(ignore.actions, actions);
-  if (!only.kinds.empty()) ignored_kinds_ = ~Bits<5>(only.kinds, kinds);
-  ignored_kinds_ |= Bits<5>(ignore.kinds, kinds);
+  if (!only.kinds.empty()) ignored_kinds_ = ~Bits<store::kKinds>(only.kinds, kinds);
+  ignored_kinds_ |= Bits<store::kKinds>(ignore.kinds, kinds);
   images_only_ = endpoint.images_only;
   only_types_.insert(only.media_types.begin(), only.media_types.end());
   ignored_types_.insert(ignore.media_types.begin(), ignore.media_types.end());

@@ -44,7 +44,7 @@ class Filter {
   bool WantsType(const store::Event& event) const;
 
   std::bitset<store::kActions> ignored_actions_;
-  std::bitset<5> ignored_kinds_;
+  std::bitset<store::kKinds> ignored_kinds_;
   bool simple_ = true;  // action and kind say it all
   bool images_only_ = false;
   Names only_types_, ignored_types_;

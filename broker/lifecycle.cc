@@ -1,11 +1,9 @@
 #include "broker/lifecycle.h"
 
-#include <time.h>
-
 #include <algorithm>
-#include <cstdio>
 
 #include "runtime/http/url.h"
+#include "runtime/time.h"
 #include "store/event_log.h"
 
 namespace portcall::broker {
@@ -27,7 +25,7 @@ store::Cursor* FindLive(std::vector<store::Cursor>& cursors, const std::string& 
 Result<store::Seq> StartOf(store::Store& store, const config::Endpoint& entry, const Stored& stored) {
   if (entry.from.empty() || entry.from == "latest") return stored.head;
   if (entry.from == "earliest") return stored.tail - 1;
-  const auto time = ParseTime(entry.from);
+  const auto time = runtime::ParseRfc3339(entry.from);
   if (!time) {
     return Error(Errc::kInvalid, "endpoint " + entry.name + ": from: '" + entry.from +
                                      "' is neither latest, earliest nor a time such as 2026-01-31T08:00:00Z");
@@ -188,7 +186,7 @@ Result<bool> LoadRows(store::Snapshot& s, Endpoints& endpoints) {
 std::string PlaceOf(const config::Endpoint& entry) {
   if (!entry.place.empty()) return entry.place;
   const auto url = http::ParseUrl(entry.url);
-  return url ? url->Shown() : "?";
+  return url ? url->Shown() : http::ShownUrl(entry.url);
 }
 
 Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& config) {
@@ -214,27 +212,6 @@ Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& confi
   const Result<bool> resumed = store.WriteNow(resume, store::Priority::kSettlement);
   if (!resumed) return resumed.error();
   return endpoints;
-}
-
-std::optional<std::int64_t> ParseTime(const std::string& text) {
-  std::tm parts{};
-  const char* rest = ::strptime(text.c_str(), "%Y-%m-%dT%H:%M:%S", &parts);
-  if (rest == nullptr) return std::nullopt;
-  constexpr std::int64_t kLast = INT64_MAX / kSecond - 24 * 3'600;  // what nanoseconds since 1970 can say
-  const std::int64_t seconds = ::timegm(&parts);
-  if (seconds < -kLast || seconds > kLast) return std::nullopt;
-  std::int64_t nanos = seconds * kSecond;
-  if (*rest == '.') {
-    std::int64_t unit = kSecond / 10;
-    for (++rest; *rest >= '0' && *rest <= '9'; ++rest, unit /= 10) nanos += (*rest - '0') * unit;
-  }
-  if ((*rest == 'Z' || *rest == 'z') && rest[1] == '\0') return nanos;
-  int hours = 0, minutes = 0, used = 0;
-  char sign = 0;
-  if (std::sscanf(rest, "%c%2d:%2d%n", &sign, &hours, &minutes, &used) != 3 || rest[used] != '\0') return std::nullopt;
-  if (sign != '+' && sign != '-') return std::nullopt;
-  const std::int64_t offset = (hours * 60 + minutes) * 60 * kSecond;
-  return sign == '+' ? nanos - offset : nanos + offset;
 }
 
 }  // namespace portcall::broker

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,8 +24,5 @@ Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& confi
 
 // What a message may show of an endpoint's place: without user, password and query.
 std::string PlaceOf(const config::Endpoint& entry);
-
-// RFC 3339, as ns since 1970.
-std::optional<std::int64_t> ParseTime(const std::string& text);
 
 }  // namespace portcall::broker

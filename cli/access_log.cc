@@ -2,22 +2,21 @@
 
 #include <ctime>
 
+#include "runtime/text.h"
+
 namespace portcall::cli {
 namespace {
 
 // What a client sent must not break out of its quotes or its line.
 void AppendQuoted(std::string& line, std::string_view text) {
-  constexpr char kHex[] = "0123456789abcdef";
   line += '"';
   for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
     if (c == '"' || c == '\\') {
       line += '\\';
       line += c;
-    } else if (byte < 0x20 || byte == 0x7f) {
+    } else if (runtime::IsControl(c)) {
       line += "\\x";
-      line += kHex[byte >> 4];
-      line += kHex[byte & 15];
+      runtime::AppendHex(line, static_cast<unsigned char>(c));
     } else {
       line += c;
     }

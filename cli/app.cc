@@ -9,14 +9,20 @@
 #include "broker/lifecycle.h"
 #include "cli/access_log.h"
 #include "cli/request_log.h"
-#include "cli/version.h"
 #include "config/load.h"
 #include "runtime/bytes.h"
+#include "runtime/text.h"
+#include "runtime/time.h"
+#include "runtime/version.h"
 #include "store/catalog.h"
 #include "store/event_log.h"
 
 namespace portcall::cli {
 namespace {
+
+using runtime::GoDuration;
+using runtime::Joined;
+using runtime::kVersion;
 
 unsigned Cores() { return std::max(1u, std::thread::hardware_concurrency()); }
 
@@ -38,12 +44,6 @@ config::ConfigPtr WithSecret(const config::ConfigPtr& loaded, const std::string&
 Result<http::TlsContext> TlsOf(const config::TlsConfig& tls) {
   if (!tls.enabled()) return http::TlsContext();
   return http::MakeServerTls({tls.certificate, tls.key, tls.minimum, tls.cipher_suites, tls.client_cas});
-}
-
-std::string Joined(const std::vector<std::string>& words) {
-  std::string text;
-  for (const std::string& word : words) text += (text.empty() ? "" : ", ") + word;
-  return text;
 }
 
 }  // namespace

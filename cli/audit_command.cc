@@ -9,11 +9,10 @@
 #include <optional>
 #include <ostream>
 
-#include "broker/lifecycle.h"
 #include "config/glob.h"
+#include "runtime/time.h"
 #include "sinks/audit/export.h"
 #include "sinks/audit/verify.h"
-#include "sinks/facts.h"
 #include "store/cursor_peek.h"
 
 namespace portcall::cli {
@@ -119,8 +118,8 @@ void Print(const audit::VerifyReport& report, const AuditVerifyOptions& options,
 // A time as the command line has it, as records have it.
 bool ToRecorded(const std::string& given, std::string& recorded) {
   if (given.empty()) return true;
-  const std::optional<std::int64_t> time = broker::ParseTime(given);
-  if (time) recorded = sinks::TimeOf(*time);
+  const std::optional<std::int64_t> time = runtime::ParseRfc3339(given);
+  if (time) recorded = runtime::Rfc3339Fixed(*time);
   return time.has_value();
 }
 

@@ -8,7 +8,7 @@
 #include "cli/audit_command.h"
 #include "cli/check.h"
 #include "cli/serve.h"
-#include "cli/version.h"
+#include "runtime/version.h"
 
 namespace portcall::cli {
 namespace {
@@ -104,7 +104,7 @@ int Run(int argc, const char* const* argv, const Environment& environment, std::
     return app.exit(e, out, err) == 0 ? 0 : kUsage;
   }
   if (version->parsed()) {
-    out << "portcall " << kVersion << '\n';
+    out << "portcall " << runtime::kVersion << '\n';
     return 0;
   }
   if (audit.verify->parsed()) return AuditVerify(audit.verifying, out, err);

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "runtime/json.h"
+
 namespace portcall::cli {
 namespace {
 
@@ -13,7 +15,7 @@ using broker::EndpointStatus;
 // Younger events are on their way; older ones are late.
 constexpr std::chrono::seconds kLate(60);
 
-std::string Dump(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+using runtime::Dump;
 
 std::string_view NameOf(BreakerState state) {
   switch (state) {

@@ -1,14 +1,12 @@
 #include "cli/periodic.h"
 
-#include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/use_future.hpp>
 #include <memory>
 
+#include "runtime/timer.h"
+
 namespace portcall::cli {
 namespace {
-
-using Timer =
-    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
 Task<> Run(std::shared_ptr<Timer> timer, const runtime::Gate& gate, std::chrono::milliseconds first,
            std::chrono::milliseconds interval, Periodic::Work work) {

@@ -3,37 +3,9 @@
 #include <algorithm>
 #include <vector>
 
+#include "runtime/time.h"
+
 namespace portcall::cli {
-namespace {
-
-// value/unit with up to the unit's digits after the point, without trailing zeros.
-std::string Fraction(std::uint64_t value, std::uint64_t unit) {
-  std::string text = std::to_string(value / unit);
-  std::uint64_t rest = value % unit;
-  if (rest == 0) return text;
-  text += '.';
-  for (std::uint64_t place = unit / 10; rest > 0; place /= 10) {
-    text += static_cast<char>('0' + rest / place);
-    rest %= place;
-  }
-  return text;
-}
-
-}  // namespace
-
-std::string GoDuration(std::chrono::nanoseconds duration) {
-  const auto nanos = static_cast<std::uint64_t>(std::max<std::int64_t>(0, duration.count()));
-  constexpr std::uint64_t kMicro = 1000, kMilli = 1'000'000, kSecond = 1'000'000'000, kMinute = 60 * kSecond;
-  if (nanos == 0) return "0s";
-  if (nanos < kMicro) return std::to_string(nanos) + "ns";
-  if (nanos < kMilli) return Fraction(nanos, kMicro) + "µs";
-  if (nanos < kSecond) return Fraction(nanos, kMilli) + "ms";
-  std::string text;
-  const std::uint64_t minutes = nanos / kMinute;
-  if (minutes >= 60) text += std::to_string(minutes / 60) + "h";
-  if (minutes > 0) text += std::to_string(minutes % 60) + "m";
-  return text + Fraction(nanos % kMinute, kSecond) + "s";
-}
 
 void LogExchange(runtime::Log& log, const http::Exchange& exchange) {
   const http::Request& request = exchange.request;
@@ -63,7 +35,7 @@ void LogExchange(runtime::Log& log, const http::Exchange& exchange) {
   add("http.request.uri", request.target);
   add("http.request.useragent", std::string(request.fields.Get("User-Agent")));
   add_if_any("http.response.contenttype", response.fields.Get("Content-Type"));
-  add("http.response.duration", GoDuration(exchange.duration));
+  add("http.response.duration", runtime::GoDuration(exchange.duration));
   add("http.response.status", std::to_string(response.status));
   add("http.response.written", std::to_string(exchange.written));
   if (of_handler > 0) {

@@ -1,8 +1,5 @@
 #pragma once
 
-#include <chrono>
-#include <string>
-
 #include "runtime/http/server.h"
 #include "runtime/log.h"
 
@@ -12,8 +9,5 @@ namespace portcall::cli {
 // with error" at error, with http.request.*, http.response.* and what the handler left in Response::log (vars.*, err.*,
 // auth.user.name), sorted by name. Costs one load where the level is off.
 void LogExchange(runtime::Log& log, const http::Exchange& exchange);
-
-// As Go prints a duration: 52.582µs, 2.130959ms, 1m0.5s.
-std::string GoDuration(std::chrono::nanoseconds duration);
 
 }  // namespace portcall::cli

@@ -7,11 +7,12 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 
 #include "config/values.h"
+#include "runtime/http/network.h"
 #include "runtime/http/url.h"
+#include "runtime/text.h"
 
 namespace portcall::config {
 namespace {
@@ -26,18 +27,14 @@ std::string WhyBadHost(std::string_view host, bool bracketed) {
   if (bracketed) return IsIp(AF_INET6, name.substr(0, name.find('%'))) ? "" : "[" + name + "] is no IPv6 address";
   bool numeric = !name.empty() && name.find_first_not_of("0123456789.") == std::string::npos;
   if (numeric && !IsIp(AF_INET, name)) return name + " is no IPv4 address";
-  auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '.' ||
-           c == '_';
-  };
+  auto allowed = [](char c) { return runtime::IsAlphanumeric(c) || c == '-' || c == '.' || c == '_'; };
   if (name.size() > 253 || !std::all_of(name.begin(), name.end(), allowed)) return Quoted(name) + " is no host name";
   return "";
 }
 
 bool IsPort(std::string_view text, int least) {
-  int number = -1;
-  auto [end, failure] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return failure == std::errc() && end == text.data() + text.size() && number >= least && number <= 65535;
+  const auto number = runtime::ParseNumber<std::uint16_t>(text);
+  return number && *number >= least;
 }
 
 }  // namespace
@@ -62,7 +59,7 @@ std::string WhyBadAddress(std::string_view address, AddressFor use) {
     return "an IPv6 address stands in brackets: write [" + std::string(host.substr(0, 100)) + "]:port";
   }
   if (port.empty()) return "the port is missing after the colon; " + std::string(kExample);
-  if (port.find_first_not_of("0123456789") != std::string_view::npos) {
+  if (!runtime::IsDigits(port)) {
     return Quoted(port) + " is no port number; " + std::string(kExample);
   }
   if (!IsPort(port, 0)) return Quoted(port) + " is no port: ports end at 65535";
@@ -73,8 +70,7 @@ std::string WhyBadAddress(std::string_view address, AddressFor use) {
 
 std::string WhyBadPrefix(std::string_view prefix) {
   auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("/-._~").find(c) != std::string_view::npos;
+    return runtime::IsAlphanumeric(c) || std::string_view("/-._~").find(c) != std::string_view::npos;
   };
   if (!std::all_of(prefix.begin(), prefix.end(), allowed) || prefix.find("//") != std::string_view::npos ||
       prefix.find("/../") != std::string_view::npos || prefix.find("/./") != std::string_view::npos) {
@@ -122,20 +118,14 @@ std::string WhyUnreadable(const std::string& file) {
 }
 
 std::string WhyBadNetwork(std::string& network) {
-  std::size_t slash = network.find('/');
-  std::string address = network.substr(0, slash);
-  bool v4 = IsIp(AF_INET, address), v6 = IsIp(AF_INET6, address);
-  if (!v4 && !v6) return Quoted(network) + " is no network: write 10.0.0.0/8 or fc00::/7";
-  std::int64_t bits = v4 ? 32 : 128;
-  if (slash == std::string::npos) {
-    network += "/" + std::to_string(bits);
-    return "";
-  }
-  auto length = ParseWhole(std::string_view(network).substr(slash + 1));
-  if (!length || *length < 0 || *length > bits) {
-    return Quoted(network) + ": the length after the slash is between 0 and " + std::to_string(bits);
-  }
-  return "";
+  const std::size_t slash = network.find('/');
+  const std::string address = network.substr(0, slash);
+  const bool v4 = IsIp(AF_INET, address);
+  if (!v4 && !IsIp(AF_INET6, address)) return Quoted(network) + " is no network: write 10.0.0.0/8 or fc00::/7";
+  const std::string bits = v4 ? "32" : "128";
+  if (slash == std::string::npos) network += "/" + bits;
+  if (http::ParseNetwork(network)) return "";
+  return Quoted(network) + ": the length after the slash is between 0 and " + bits;
 }
 
 }  // namespace portcall::config

@@ -5,6 +5,7 @@
 
 #include "config/address.h"
 #include "config/values.h"
+#include "runtime/time.h"
 
 namespace portcall::config {
 namespace {
@@ -71,7 +72,7 @@ void ReadPolicy(Section& section, Endpoint& endpoint) {
   section.Read("maxbackoff", endpoint.max_backoff);
   if (endpoint.max_backoff < endpoint.backoff) {
     if (section.Has("maxbackoff")) {
-      section.Error("maxbackoff", "is shorter than backoff (" + ShowDuration(endpoint.backoff) + ")");
+      section.Error("maxbackoff", "is shorter than backoff (" + runtime::ShowDuration(endpoint.backoff) + ")");
     }
     endpoint.max_backoff = endpoint.backoff;
   }
@@ -113,7 +114,7 @@ void ReadKeys(Section& section, KindTable kinds, Endpoint& endpoint) {
   section.Read("name", endpoint.name);
   section.Read("disabled", endpoint.disabled);
   section.Read("from", endpoint.from);
-  if (endpoint.from != "latest" && endpoint.from != "earliest" && !IsRfc3339(endpoint.from)) {
+  if (endpoint.from != "latest" && endpoint.from != "earliest" && !runtime::ParseRfc3339(endpoint.from)) {
     section.Error("from", Quoted(endpoint.from) + "; it may be latest, earliest or a time like 2026-01-31T08:00:00Z");
   }
   section.Read("was", endpoint.was);

@@ -10,6 +10,7 @@
 
 #include "config/values.h"
 #include "config/yaml.h"
+#include "runtime/text.h"
 
 namespace portcall::config {
 namespace {
@@ -20,24 +21,17 @@ constexpr std::array<std::string_view, 21> kTopLevel{
     "redis",         "health",   "catalog",  "proxy",     "tags",       "validation", "reporting",
     "compatibility", "policy",   "database", "profiling", "gc",         "store",      "audit"};
 
-std::string Lower(std::string_view text) {
-  std::string lower(text);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return lower;
-}
+using runtime::IsDigits;
+using runtime::LowerCase;
 
 std::vector<std::string> SplitName(std::string_view name) {
   std::vector<std::string> parts;
   while (true) {
     std::size_t end = name.find('_');
-    parts.push_back(Lower(name.substr(0, end)));
+    parts.push_back(LowerCase(name.substr(0, end)));
     if (end == std::string_view::npos) return parts;
     name.remove_prefix(end + 1);
   }
-}
-
-bool IsDigits(std::string_view text) {
-  return !text.empty() && text.find_first_not_of("0123456789") == std::string_view::npos;
 }
 
 // What Kubernetes sets in every container for a service that is called "registry" or "registry-…".
@@ -77,7 +71,7 @@ Value* Step(Value& node, const std::string& part, const Place& place) {
     return &node.items[index];
   }
   for (Member& member : node.members) {
-    if (Lower(member.key) == part) return &member.value;
+    if (LowerCase(member.key) == part) return &member.value;
   }
   Member added{part, place, {}};
   added.value.place = place;
@@ -128,10 +122,7 @@ void ApplyEnvironment(const std::map<std::string, std::string>& environment, Rep
       continue;
     }
     if (std::find(kTopLevel.begin(), kTopLevel.end(), path.front()) == kTopLevel.end()) {
-      std::string_view near = Nearest(path.front(), kTopLevel);
-      report.Warn(
-          place, "",
-          "is ignored: no section has this name" + (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
+      report.Warn(place, "", "is ignored: no section has this name" + DidYouMean(path.front(), kTopLevel));
       continue;
     }
     if (path.size() > 1 && path[0] == "notifications" && path[1] == "eventconfig") path[1] = "events";

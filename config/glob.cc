@@ -5,6 +5,8 @@
 #include <bit>
 #include <cstdint>
 
+#include "runtime/text.h"
+
 namespace portcall::config {
 namespace {
 
@@ -88,7 +90,7 @@ bool GlobMatches(std::string_view pattern, std::string_view text) {
 std::string WhyBadGlob(std::string_view pattern) {
   if (pattern.empty()) return "is empty, and would fit nothing";
   if (pattern.size() > kLongestGlob) return "is longer than " + std::to_string(kLongestGlob) + " bytes";
-  if (std::ranges::any_of(pattern, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; })) {
+  if (runtime::HasControl(pattern)) {
     return "holds a control character";
   }
   if (pattern.find("***") != std::string_view::npos) return "holds ***: write * or **";

@@ -50,9 +50,7 @@ void ReadTls(Section& http, TlsConfig& tls) {
   section.Read("ciphersuites", tls.cipher_suites);
   for (const std::string& suite : tls.cipher_suites) {
     if (std::find(kCipherSuites.begin(), kCipherSuites.end(), suite) != kCipherSuites.end()) continue;
-    std::string_view near = Nearest(suite, kCipherSuites);
-    section.Error("ciphersuites", Quoted(suite) + " is no cipher suite" +
-                                      (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
+    section.Error("ciphersuites", Quoted(suite) + " is no cipher suite" + DidYouMean(suite, kCipherSuites));
   }
   section.Read("clientcas", tls.client_cas);
   for (const std::string& file : tls.client_cas) {

@@ -17,9 +17,7 @@ void ReadLevel(Section& section, std::string_view key, std::string& level) {
       return;
     }
   }
-  std::string_view near = Nearest(text, kLevels);
-  section.Doubt(key, Quoted(text) + " is no level: error, warn, info or debug" +
-                         (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
+  section.Doubt(key, Quoted(text) + " is no level: error, warn, info or debug" + DidYouMean(text, kLevels));
 }
 
 }  // namespace

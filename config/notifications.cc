@@ -6,6 +6,7 @@
 #include "config/sections.h"
 #include "config/values.h"
 #include "runtime/http/url.h"
+#include "runtime/text.h"
 
 namespace portcall::config {
 namespace {
@@ -55,9 +56,7 @@ void CheckName(Section& section, const Endpoint& endpoint, std::set<std::string>
     return section.Error("name", "is missing, and the backlog is kept by it: write name: " +
                                      (host.empty() ? std::string("a-word-of-your-own") : host));
   }
-  bool printable =
-      std::all_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
-  if (name.size() > 128 || !printable) {
+  if (name.size() > 128 || runtime::HasControl(name)) {
     return section.Error("name", "has at most 128 bytes and no control characters");
   }
   if (!names.insert(name).second) {

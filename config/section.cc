@@ -6,6 +6,7 @@
 
 #include "config/address.h"
 #include "config/values.h"
+#include "runtime/http/message.h"
 
 namespace portcall::config {
 namespace {
@@ -24,27 +25,13 @@ std::string_view KindOf(const Value& node) {
   return "nothing";
 }
 
-bool IsToken(std::string_view name) {
-  auto allowed = [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
-  };
-  return !name.empty() && std::all_of(name.begin(), name.end(), allowed);
-}
+using http::IsToken;
 
 // What every message of ours says for itself; a second one would break it.
 bool IsFraming(std::string_view name) {
   constexpr std::array<std::string_view, 8> kNames{
       "host", "content-length", "transfer-encoding", "connection", "trailer", "upgrade", "expect", "te"};
-  std::string lower(name);
-  for (char& c : lower) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return std::find(kNames.begin(), kNames.end(), lower) != kNames.end();
-}
-
-std::string Listed(std::span<const std::string_view> words) {
-  std::string text;
-  for (std::string_view word : words) text += (text.empty() ? "" : ", ") + std::string(word);
-  return text;
+  return std::find(kNames.begin(), kNames.end(), runtime::LowerCase(name)) != kNames.end();
 }
 
 constexpr std::string_view kHeaderNames =
@@ -201,14 +188,13 @@ void Section::ReadSize(std::string_view key, std::uint64_t least, std::uint64_t&
 }
 
 void Section::ReadChoice(std::string_view key, std::span<const std::string_view> allowed, std::string& out) {
-  const Value* node = Scalar(key, "one of " + Listed(allowed));
+  const Value* node = Scalar(key, "one of " + runtime::Joined(allowed));
   if (node == nullptr) return;
   if (std::find(allowed.begin(), allowed.end(), node->text) != allowed.end()) {
     return Take(key, out, node->text);
   }
-  std::string_view near = Nearest(node->text, allowed);
-  Error(key, "is " + Quoted(node->text) + "; it may be " + Listed(allowed) +
-                 (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
+  Error(key, "is " + Quoted(node->text) + "; it may be " + runtime::Joined(allowed) +
+                 DidYouMean(node->text, allowed));
 }
 
 void Section::ReadHeaders(std::string_view key, HeaderList& out) {
@@ -243,7 +229,7 @@ void Section::ReadHeader(const std::string& path, const Member& member, HeaderLi
     } else if (value.kind != Value::Kind::kScalar) {
       report_.Error(value.place, name, "is " + std::string(KindOf(value)) + " where text or a list of texts is wanted");
     } else if (std::any_of(value.text.begin(), value.text.end(),
-                           [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\t') || c == 0x7f; })) {
+                           [](char c) { return runtime::IsControl(c) && c != '\t'; })) {
       report_.Error(value.place, name, "holds a line break or another control character, which no header may");
     } else {
       out.emplace_back(member.key, value.text);
@@ -316,9 +302,7 @@ void Section::Finish() const {
   if (node_ == nullptr) return;
   for (const Member& member : node_->members) {
     if (Asked(member.key)) continue;
-    std::string_view near = Nearest(member.key, asked_);
-    std::string message = "unknown key";
-    if (!near.empty()) message += "; did you mean " + std::string(near) + "?";
+    const std::string message = "unknown key" + DidYouMean(member.key, asked_);
     std::string path = PathOf(Quoted(member.key));
     if (IsToken(member.key)) path = PathOf(member.key.substr(0, 60));
     if (unknown_ == UnknownKeys::kRefused) {

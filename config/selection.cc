@@ -6,26 +6,16 @@
 #include <vector>
 
 #include "config/endpoint.h"
+#include "config/event_names.h"
 #include "config/glob.h"
 #include "config/values.h"
+#include "runtime/text.h"
 
 namespace portcall::config {
 namespace {
 
-// The first four change or read the registry; the others are recorded for the audit log.
-constexpr std::array<std::string_view, 10> kActions{"push",   "pull",     "mount",      "delete", "refused",
-                                                    "reload", "endpoint", "checkpoint", "drop",   "replay"};
-constexpr std::size_t kRegistryActions = 4;
-constexpr std::array<std::string_view, 5> kKinds{"blob", "manifest", "tag", "repository", "system"};
-
 bool Holds(std::span<const std::string> list, std::string_view word) {
   return std::ranges::find(list, word) != list.end();
-}
-
-std::string Listed(std::span<const std::string_view> words) {
-  std::string text;
-  for (std::string_view word : words) text += (text.empty() ? "" : ", ") + std::string(word);
-  return text;
 }
 
 void ReadNames(Section& rules, std::string_view key, std::string_view what, std::span<const std::string_view> known,
@@ -33,9 +23,8 @@ void ReadNames(Section& rules, std::string_view key, std::string_view what, std:
   rules.Read(key, out);
   for (const std::string& name : out) {
     if (std::ranges::find(known, name) != known.end()) continue;
-    const std::string_view near = Nearest(name, known);
-    rules.Error(key, Quoted(name) + " is no " + std::string(what) + ": " + Listed(known) +
-                         (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
+    rules.Error(key,
+                Quoted(name) + " is no " + std::string(what) + ": " + runtime::Joined(known) + DidYouMean(name, known));
   }
 }
 
@@ -67,8 +56,8 @@ std::string WhyBadMediaType(std::string_view type) {
 }
 
 void ReadRules(Section& rules, Selection& selection) {
-  ReadNames(rules, "actions", "action", kActions, selection.actions);
-  ReadNames(rules, "kinds", "kind", kKinds, selection.kinds);
+  ReadNames(rules, "actions", "action", kActionNames, selection.actions);
+  ReadNames(rules, "kinds", "kind", kKindNames, selection.kinds);
   ReadGlobs(rules, "repositories", WhyBadRepositoryGlob, selection.repositories);
   ReadGlobs(rules, "tags", WhyBadTagGlob, selection.tags);
   ReadGlobs(rules, "mediatypes", WhyBadMediaType, selection.media_types);
@@ -77,13 +66,13 @@ void ReadRules(Section& rules, Selection& selection) {
 }
 
 bool SomeSystemAction(const Selection& selection) {
-  return std::ranges::any_of(std::span(kActions).subspan(kRegistryActions),
+  return std::ranges::any_of(std::span(kActionNames).subspan(kRegistryActions),
                              [&](std::string_view action) { return Holds(selection.actions, action); });
 }
 
 // What the kind or the format of an endpoint cannot say.
 void CheckActions(Section& only, const Endpoint& endpoint) {
-  for (std::string_view action : std::span(kActions).subspan(kRegistryActions)) {
+  for (std::string_view action : std::span(kActionNames).subspan(kRegistryActions)) {
     if (!AsksFor(endpoint, action)) continue;
     const std::string why = endpoint.kind->WhyNot(endpoint, action);
     if (!why.empty()) only.Error("actions", std::string(action) + ": " + why);
@@ -99,7 +88,7 @@ void FillIn(const Endpoint& endpoint, Selection& only) {
     if (SomeSystemAction(only)) only.kinds.emplace_back("system");
   }
   if (!traits.audits || !only.actions.empty()) return;
-  for (std::string_view action : kActions) {
+  for (std::string_view action : kActionNames) {
     if (endpoint.kind->WhyNot(endpoint, action).empty()) only.actions.emplace_back(action);
   }
 }

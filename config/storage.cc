@@ -4,6 +4,7 @@
 
 #include "config/sections.h"
 #include "config/values.h"
+#include "runtime/time.h"
 
 namespace portcall::config {
 namespace {
@@ -27,10 +28,8 @@ void ReadDriver(Section& section, StorageConfig& storage) {
       std::array<std::string_view, 7> words{};
       std::copy(kSettings.begin(), kSettings.end(), words.begin());
       words.back() = kDrivers.front();
-      std::string_view near = Nearest(name, words);
       section.report().Error(member.place, section.PathOf(Quoted(name)),
-                             "is neither a storage driver nor a setting" +
-                                 (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
+                             "is neither a storage driver nor a setting" + DidYouMean(name, words));
     } else if (!chosen.empty()) {
       section.report().Error(member.place, section.PathOf(name),
                              "is a second storage driver beside " + chosen + "; keep one of them");
@@ -56,7 +55,7 @@ void ReadAge(Section& purging, std::chrono::hours& age) {
   Millis read = age;
   purging.Read("age", read);
   age = std::chrono::ceil<std::chrono::hours>(read);
-  if (age != read) purging.Warn("age", "is rounded up to " + ShowDuration(age));
+  if (age != read) purging.Warn("age", "is rounded up to " + runtime::ShowDuration(age));
 }
 
 void ReadMaintenance(Section& section, StorageConfig& storage) {

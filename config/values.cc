@@ -4,9 +4,11 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <ctime>
 #include <numeric>
 #include <vector>
+
+#include "runtime/text.h"
+#include "runtime/time.h"
 
 namespace portcall::config {
 namespace {
@@ -14,8 +16,7 @@ namespace {
 constexpr std::int64_t kNanosPerMilli = 1'000'000;
 constexpr Millis kLongest = std::chrono::hours(87'600);
 
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+using runtime::IsDigit;
 
 Error Invalid(std::string detail) { return {Errc::kInvalid, std::move(detail)}; }
 
@@ -63,7 +64,7 @@ Result<ReadDuration> FromBareNumber(std::string_view text, std::int64_t number) 
   auto read =
       FromNanos(static_cast<double>(millis ? number : 1) * static_cast<double>(millis ? kNanosPerMilli : number), "");
   if (!read) return read;
-  std::string meant = ShowDuration(read->value);
+  std::string meant = runtime::ShowDuration(read->value);
   read->remark = millis ? digits + " has no unit and is read as milliseconds (" + meant +
                               "); Distribution reads nanoseconds: write " + meant
                         : digits + " has no unit and is read as nanoseconds, as Distribution does: write " + meant;
@@ -85,9 +86,9 @@ std::size_t Distance(std::string_view a, std::string_view b) {
     above.swap(row);
     row[0] = i;
     for (std::size_t j = 1; j <= b.size(); ++j) {
-      bool same = Lower(a[i - 1]) == Lower(b[j - 1]);
+      bool same = a[i - 1] == b[j - 1];
       row[j] = std::min({above[j] + 1, row[j - 1] + 1, above[j - 1] + (same ? 0 : 1)});
-      bool swapped = i > 1 && j > 1 && Lower(a[i - 1]) == Lower(b[j - 2]) && Lower(a[i - 2]) == Lower(b[j - 1]);
+      bool swapped = i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1];
       if (swapped) row[j] = std::min(row[j], above2[j - 2] + 1);
     }
   }
@@ -121,17 +122,6 @@ Result<ReadDuration> ParseDuration(std::string_view text) {
   return Invalid(Quoted(text) + " is not a duration; write 500ms, 10s or 1h30m");
 }
 
-std::string ShowDuration(Millis value) {
-  std::int64_t millis = value.count();
-  if (millis == 0) return "0s";
-  std::string text;
-  for (auto [size, name] : {std::pair{3'600'000, "h"}, {60'000, "m"}, {1'000, "s"}, {1, "ms"}}) {
-    if (millis >= size) text += std::to_string(millis / size) + name;
-    millis %= size;
-  }
-  return text;
-}
-
 Result<std::uint64_t> ParseSize(std::string_view text) {
   std::string_view rest = text;
   std::string_view digits = SplitNumber(rest);
@@ -153,8 +143,7 @@ Result<std::uint64_t> ParseSize(std::string_view text) {
 
 std::optional<bool> ParseFlag(std::string_view text) {
   if (text.size() > 5) return std::nullopt;
-  std::string word(text);
-  std::transform(word.begin(), word.end(), word.begin(), Lower);
+  const std::string word = runtime::LowerCase(text);
   if (word == "true" || word == "yes" || word == "on" || word == "y") return true;
   if (word == "false" || word == "no" || word == "off" || word == "n") return false;
   return std::nullopt;
@@ -182,28 +171,6 @@ std::optional<std::int64_t> ParseWhole(std::string_view text) {
   return negative ? -number : number;
 }
 
-bool IsRfc3339(std::string_view text) {
-  constexpr std::string_view kShape = "0000-00-00T00:00:00";
-  if (text.size() < kShape.size() + 1) return false;
-  for (std::size_t i = 0; i < kShape.size(); ++i) {
-    if (kShape[i] == '0' ? !IsDigit(text[i]) : text[i] != kShape[i]) return false;
-  }
-  auto at = [text](std::size_t from) { return (text[from] - '0') * 10 + (text[from + 1] - '0'); };
-  std::chrono::year_month_day day{std::chrono::year(at(0) * 100 + at(2)),
-                                  std::chrono::month(static_cast<unsigned>(at(5))),
-                                  std::chrono::day(static_cast<unsigned>(at(8)))};
-  if (!day.ok() || at(11) > 23 || at(14) > 59 || at(17) > 60) return false;
-  std::string_view zone = text.substr(kShape.size());
-  if (zone.front() == '.') {
-    std::size_t digits = zone.find_first_not_of("0123456789", 1);
-    if (digits == 1 || digits == std::string_view::npos || digits > 10) return false;
-    zone.remove_prefix(digits);
-  }
-  if (zone == "Z") return true;
-  return zone.size() == 6 && (zone[0] == '+' || zone[0] == '-') && IsDigit(zone[1]) && IsDigit(zone[2]) &&
-         zone[3] == ':' && IsDigit(zone[4]) && IsDigit(zone[5]);
-}
-
 std::string_view Nearest(std::string_view word, std::span<const std::string_view> candidates) {
   std::string_view best;
   if (word.size() > 64) return best;
@@ -212,7 +179,7 @@ std::string_view Nearest(std::string_view word, std::span<const std::string_view
   }
   std::size_t limit = std::max<std::size_t>(1, word.size() / 3) + 1;
   for (std::string_view candidate : candidates) {
-    std::size_t distance = Distance(word, candidate);
+    std::size_t distance = Distance(runtime::LowerCase(word), runtime::LowerCase(candidate));
     if (distance < limit) {
       limit = distance;
       best = candidate;
@@ -221,9 +188,14 @@ std::string_view Nearest(std::string_view word, std::span<const std::string_view
   return best;
 }
 
+std::string DidYouMean(std::string_view word, std::span<const std::string_view> candidates) {
+  const std::string_view near = Nearest(word, candidates);
+  return near.empty() ? "" : "; did you mean " + std::string(near) + "?";
+}
+
 std::string Quoted(std::string_view text) {
   std::string shown = "\"";
-  for (char c : text.substr(0, 60)) shown += static_cast<unsigned char>(c) < 0x20 || c == 0x7f ? '?' : c;
+  for (char c : text.substr(0, 60)) shown += runtime::IsControl(c) ? '?' : c;
   return shown + (text.size() > 60 ? "…\"" : "\"");
 }
 

@@ -22,7 +22,6 @@ struct ReadDuration {
   std::string remark;  // what was understood; empty: it was plain
 };
 Result<ReadDuration> ParseDuration(std::string_view text);
-std::string ShowDuration(Millis value);  // 1h30m, 500ms
 
 // Bytes: "256MiB", "10GB", "1.5G" (K, M, G, T count in 1024), or a bare number.
 Result<std::uint64_t> ParseSize(std::string_view text);
@@ -31,10 +30,11 @@ Result<std::uint64_t> ParseSize(std::string_view text);
 std::optional<bool> ParseFlag(std::string_view text);
 // A decimal or hexadecimal whole number, with `_` between digits as YAML has it.
 std::optional<std::int64_t> ParseWhole(std::string_view text);
-bool IsRfc3339(std::string_view text);
 
 // The candidate that `word` was probably meant to be; empty: none is near.
 std::string_view Nearest(std::string_view word, std::span<const std::string_view> candidates);
+// "; did you mean X?", as a message ends that names a word which is none of the candidates; empty: none is near.
+std::string DidYouMean(std::string_view word, std::span<const std::string_view> candidates);
 // A file's text as a message may quote it: short, without control characters.
 std::string Quoted(std::string_view text);
 

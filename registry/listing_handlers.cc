@@ -11,6 +11,7 @@
 #include "registry/handlers.h"
 #include "registry/replies.h"
 #include "runtime/http/url.h"
+#include "runtime/json.h"
 #include "store/catalog.h"
 #include "store/digest.h"
 
@@ -23,7 +24,7 @@ constexpr std::size_t kDefaultCatalog = 100;
 // Clients older than paging expect all tags of a request without `n`; this bounds what that may cost.
 constexpr std::size_t kAllTags = 100'000;
 
-std::string Dump(const Document& json) { return json.dump(-1, ' ', false, Document::error_handler_t::replace) + "\n"; }
+std::string Dump(const Document& json) { return runtime::Dump(json) + "\n"; }
 
 // `n`; what is no number counts as absent, as with Distribution.
 std::optional<std::size_t> AskedCount(std::string_view query) {

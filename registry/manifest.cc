@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 
+#include "runtime/text.h"
 #include "store/digest.h"
 
 namespace portcall::registry {
@@ -172,10 +173,7 @@ std::string_view ArtifactTypeForEvents(const Manifest& manifest) {
 }
 
 std::string MediaTypeOf(std::string_view content_type) {
-  std::string type(content_type.substr(0, content_type.find(';')));
-  while (!type.empty() && (type.back() == ' ' || type.back() == '\t')) type.pop_back();
-  for (char& c : type) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-  return type;
+  return runtime::LowerCase(runtime::Trim(content_type.substr(0, content_type.find(';'))));
 }
 
 Result<Manifest> ParseManifest(std::string_view media_type, std::string_view bytes, const ManifestRules& rules) {

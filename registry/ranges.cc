@@ -1,23 +1,15 @@
 #include "registry/ranges.h"
 
 #include <algorithm>
-#include <charconv>
+
+#include "runtime/text.h"
 
 namespace portcall::registry {
 namespace {
 
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
+using runtime::Trim;
 
-std::optional<std::uint64_t> Number(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, ec] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (ec != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
+std::optional<std::uint64_t> Number(std::string_view text) { return runtime::ParseNumber<std::uint64_t>(text); }
 
 }  // namespace
 

@@ -2,13 +2,15 @@
 
 #include <algorithm>
 
+#include "runtime/text.h"
+
 namespace portcall::registry {
 namespace {
 
 constexpr std::size_t kMaxTagLength = 128;
 
-bool IsLowerOrDigit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
-bool IsWord(char c) { return IsLowerOrDigit(c) || (c >= 'A' && c <= 'Z') || c == '_'; }
+bool IsLowerOrDigit(char c) { return runtime::IsLowerLetter(c) || runtime::IsDigit(c); }
+bool IsWord(char c) { return runtime::IsAlphanumeric(c) || c == '_'; }
 
 bool IsSeparator(std::string_view run) {
   return run == "." || run == "_" || run == "__" || run.find_first_not_of('-') == std::string_view::npos;

@@ -1,12 +1,12 @@
 #include "registry/replies.h"
 
 #include <array>
-#include <nlohmann/json.hpp>
+
+#include "runtime/json.h"
+#include "runtime/text.h"
 
 namespace portcall::registry {
 namespace {
-
-using OrderedJson = nlohmann::ordered_json;
 
 struct CodeRow {
   Code code;
@@ -38,12 +38,10 @@ const CodeRow& RowOf(Code code) {
   return row;
 }
 
-std::string Dump(const OrderedJson& json) { return json.dump(-1, ' ', false, OrderedJson::error_handler_t::replace); }
-
 // Distribution logs its codes in lower case, with spaces.
 std::string LoggedCode(std::string_view name) {
   std::string text(name);
-  for (char& c : text) c = c == '_' ? ' ' : static_cast<char>(c | 0x20);
+  for (char& c : text) c = c == '_' ? ' ' : runtime::LowerCase(c);
   return text;
 }
 
@@ -52,12 +50,19 @@ std::string LoggedCode(std::string_view name) {
 std::string_view NameOf(Code code) { return RowOf(code).name; }
 int StatusOf(Code code) { return RowOf(code).status; }
 
-std::string Quote(std::string_view text) { return Dump(OrderedJson(text)); }
+std::string Quote(std::string_view text) {
+  std::string quoted;
+  runtime::AppendJsonString(quoted, text, runtime::JsonSpelling::kPlain);
+  return quoted;
+}
 
 std::string QuoteObject(std::initializer_list<std::pair<std::string_view, std::string_view>> members) {
-  OrderedJson object = OrderedJson::object();
-  for (const auto& [key, value] : members) object[std::string(key)] = value;
-  return Dump(object);
+  std::string object;
+  runtime::JsonWriter writer(object, runtime::JsonSpelling::kPlain);
+  writer.Begin();
+  for (const auto& [key, value] : members) writer.Text(key, value);
+  writer.End();
+  return object;
 }
 
 http::Response Empty(int status) {

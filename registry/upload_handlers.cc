@@ -10,6 +10,7 @@
 #include "registry/upload_state.h"
 #include "runtime/bytes.h"
 #include "runtime/http/url.h"
+#include "runtime/time.h"
 #include "store/catalog.h"
 
 namespace portcall::registry {

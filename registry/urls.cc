@@ -1,21 +1,17 @@
 #include "registry/urls.h"
 
 #include <algorithm>
-#include <boost/asio/ip/network_v4.hpp>
-#include <boost/asio/ip/network_v6.hpp>
+#include <boost/asio/ip/address.hpp>
 
 #include "runtime/http/url.h"
+#include "runtime/text.h"
 
 namespace portcall::registry {
 namespace {
 
 namespace ip = boost::asio::ip;
 
-std::string_view Trim(std::string_view text) {
-  while (!text.empty() && (text.front() == ' ' || text.front() == '\t')) text.remove_prefix(1);
-  while (!text.empty() && (text.back() == ' ' || text.back() == '\t')) text.remove_suffix(1);
-  return text;
-}
+using runtime::Trim;
 
 std::string_view FirstOf(std::string_view list) { return Trim(list.substr(0, list.find(','))); }
 
@@ -39,8 +35,7 @@ std::string_view ForwardedValue(std::string_view header, std::string_view name) 
 
 bool IsHost(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '.' || c == '-' ||
-           c == '_' || c == ':' || c == '[' || c == ']';
+    return runtime::IsAlphanumeric(c) || std::string_view(".-_:[]").find(c) != std::string_view::npos;
   });
 }
 
@@ -65,43 +60,16 @@ Origin OriginOf(const http::Request& request, const TrustedProxies& proxies) {
   return origin;
 }
 
-ip::address_v6 AsV6(const ip::address& address) {
-  return address.is_v6() ? address.to_v6() : ip::make_address_v6(ip::v4_mapped, address.to_v4());
-}
-
 }  // namespace
 
 TrustedProxies::TrustedProxies(const std::vector<std::string>& cidrs) {
   for (const std::string& cidr : cidrs) {
-    const std::size_t slash = cidr.find('/');
-    boost::system::error_code ec;
-    const ip::address address = ip::make_address(cidr.substr(0, slash), ec);
-    if (ec) continue;
-    const unsigned width = address.is_v4() ? 32 : 128;
-    unsigned bits = width;
-    if (slash != std::string::npos) {
-      const std::string digits = cidr.substr(slash + 1);
-      if (digits.empty() || digits.size() > 3 || digits.find_first_not_of("0123456789") != std::string::npos) continue;
-      bits = static_cast<unsigned>(std::stoul(digits));
-    }
-    if (bits > width) continue;
-    networks_.push_back({AsV6(address).to_bytes(), bits + 128 - width});
+    if (const auto network = http::ParseNetwork(cidr)) networks_.push_back(*network);
   }
 }
 
-bool TrustedProxies::Contains(std::string_view text) const {
-  boost::system::error_code ec;
-  const ip::address address = ip::make_address(text, ec);
-  if (ec) return false;
-  const auto bytes = AsV6(address).to_bytes();
-  return std::ranges::any_of(networks_, [&](const Network& network) {
-    for (unsigned bit = 0; bit < network.bits; bit += 8) {
-      const unsigned left = std::min(8u, network.bits - bit);
-      const unsigned mask = (0xff00u >> left) & 0xffu;
-      if ((bytes[bit / 8] & mask) != (network.prefix[bit / 8] & mask)) return false;
-    }
-    return true;
-  });
+bool TrustedProxies::Contains(std::string_view ip) const {
+  return std::ranges::any_of(networks_, [ip](const http::Network& network) { return http::Holds(network, ip); });
 }
 
 Urls::Urls(const config::HttpConfig& config, const http::Request& request, const TrustedProxies& proxies) {

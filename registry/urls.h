@@ -1,12 +1,12 @@
 #pragma once
 
-#include <boost/asio/ip/address.hpp>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "config/config.h"
 #include "runtime/http/message.h"
+#include "runtime/http/network.h"
 
 namespace portcall::registry {
 
@@ -18,11 +18,7 @@ class TrustedProxies {
   bool Contains(std::string_view ip) const;
 
  private:
-  struct Network {
-    boost::asio::ip::address_v6::bytes_type prefix;
-    unsigned bits;
-  };
-  std::vector<Network> networks_;
+  std::vector<http::Network> networks_;
 };
 
 // Addresses under which this registry's clients reach it: http.host, or paths alone with http.relativeurls, or what the

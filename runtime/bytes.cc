@@ -7,41 +7,22 @@
 
 #include <algorithm>
 #include <array>
-#include <chrono>
 #include <stdexcept>
+
+#include "runtime/text.h"
 
 namespace portcall::runtime {
 namespace {
 
-constexpr char kHexDigits[] = "0123456789abcdef";
-constexpr char kStandardAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-constexpr char kUrlAlphabet[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+const unsigned char* Octets(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
-std::uint32_t Octet(char c) { return static_cast<unsigned char>(c); }
-
-std::string EncodeBase64(std::string_view bytes, const char* alphabet) {
-  std::string out;
-  out.reserve((bytes.size() + 2) / 3 * 4);
-  while (!bytes.empty()) {
-    const std::size_t n = std::min<std::size_t>(3, bytes.size());
-    const std::uint32_t group =
-        Octet(bytes[0]) << 16 | (n > 1 ? Octet(bytes[1]) << 8 : 0U) | (n > 2 ? Octet(bytes[2]) : 0U);
-    out.push_back(alphabet[group >> 18]);
-    out.push_back(alphabet[group >> 12 & 63]);
-    out.push_back(n > 1 ? alphabet[group >> 6 & 63] : '=');
-    out.push_back(n > 2 ? alphabet[group & 63] : '=');
-    bytes.remove_prefix(n);
+// Between the two alphabets, which differ in two characters.
+std::string Translated(std::string text, std::string_view from, std::string_view to) {
+  for (char& c : text) {
+    if (const std::size_t at = from.find(c); at != std::string_view::npos) c = to[at];
   }
-  return out;
+  return text;
 }
-
-constexpr std::array<signed char, 256> MakeUrlValues() {
-  std::array<signed char, 256> values{};
-  values.fill(-1);
-  for (signed char i = 0; i < 64; ++i) values[static_cast<unsigned char>(kUrlAlphabet[i])] = i;
-  return values;
-}
-constexpr std::array<signed char, 256> kUrlValues = MakeUrlValues();
 
 void Check(int ok, const char* what) {
   if (ok != 1) throw std::runtime_error(std::string("OpenSSL failed: ") + what);
@@ -70,10 +51,6 @@ const EVP_MAC_CTX* HmacTemplate() {
   return context;
 }
 
-void PutDigits(std::string& text, std::size_t at, std::size_t digits, std::int64_t value) {
-  for (std::size_t i = at + digits; i > at; value /= 10) text[--i] = static_cast<char>('0' + value % 10);
-}
-
 struct FreeMac {
   void operator()(EVP_MAC_CTX* context) const { EVP_MAC_CTX_free(context); }
 };
@@ -86,36 +63,33 @@ struct FreeMd {
 std::string Hex(std::span<const unsigned char> bytes) {
   std::string out;
   out.reserve(bytes.size() * 2);
-  for (const unsigned char byte : bytes) {
-    out.push_back(kHexDigits[byte >> 4]);
-    out.push_back(kHexDigits[byte & 15]);
-  }
+  for (const unsigned char byte : bytes) AppendHex(out, byte);
   return out;
 }
 
-std::string Base64(std::string_view bytes) { return EncodeBase64(bytes, kStandardAlphabet); }
-std::string Base64Url(std::string_view bytes) { return EncodeBase64(bytes, kUrlAlphabet); }
+std::string Base64(std::string_view bytes) {
+  std::string out((bytes.size() + 2) / 3 * 4 + 1, '\0');  // OpenSSL ends it with a zero
+  EVP_EncodeBlock(reinterpret_cast<unsigned char*>(out.data()), Octets(bytes), static_cast<int>(bytes.size()));
+  out.pop_back();
+  return out;
+}
+
+std::string Base64Url(std::string_view bytes) { return Translated(Base64(bytes), "+/", "-_"); }
+
+bool Base64Decode(std::string_view text, std::string& bytes) {
+  bytes.assign(text.size() / 4 * 3, '\0');
+  const int size =
+      EVP_DecodeBlock(reinterpret_cast<unsigned char*>(bytes.data()), Octets(text), static_cast<int>(text.size()));
+  const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
+  if (size < 0 || static_cast<std::size_t>(size) < padding) return false;
+  bytes.resize(static_cast<std::size_t>(size) - padding);
+  // OpenSSL passes over blanks and unused bits; here each value has one text.
+  return Base64(bytes) == text;
+}
 
 bool Base64UrlDecode(std::string_view text, std::string& bytes) {
-  bytes.clear();
-  if (text.size() % 4 != 0) return false;
-  bytes.reserve(text.size() / 4 * 3);
-  for (; !text.empty(); text.remove_prefix(4)) {
-    int digits = 4;
-    if (text.size() == 4) {
-      while (digits > 2 && text[static_cast<std::size_t>(digits) - 1] == '=') --digits;
-    }
-    std::uint32_t group = 0;
-    for (std::size_t i = 0; i < 4; ++i) {
-      const int value = static_cast<int>(i) < digits ? kUrlValues[static_cast<unsigned char>(text[i])] : 0;
-      if (value < 0) return false;
-      group = group << 6 | static_cast<std::uint32_t>(value);
-    }
-    // Bits that no byte uses must be zero: one text for each value.
-    if ((digits == 2 && (group & 0xffff) != 0) || (digits == 3 && (group & 0xff) != 0)) return false;
-    for (int i = 0; i < digits - 1; ++i) bytes.push_back(static_cast<char>(group >> (16 - 8 * i) & 0xff));
-  }
-  return true;
+  if (text.find_first_of("+/") != std::string_view::npos) return false;
+  return Base64Decode(Translated(std::string(text), "-_", "+/"), bytes);
 }
 
 std::string HmacSha256(std::string_view key, std::string_view message) {
@@ -161,34 +135,6 @@ std::string HashHex(std::string_view algorithm, std::string_view bytes) {
   Hasher hasher(algorithm);
   hasher.Update(bytes);
   return hasher.HexDigest();
-}
-
-std::string Rfc3339Fixed(std::int64_t unix_nanos) {
-  using std::chrono::floor;
-  const std::chrono::sys_time<std::chrono::nanoseconds> time{std::chrono::nanoseconds(unix_nanos)};
-  const auto day = floor<std::chrono::days>(time);
-  const std::chrono::year_month_day date(day);
-  const std::chrono::hh_mm_ss clock(time - day);
-  std::string out;
-  out.reserve(sizeof "0000-00-00T00:00:00.000000000Z" - 1);
-  out = "0000-00-00T00:00:00.000000000Z";
-  PutDigits(out, 0, 4, static_cast<int>(date.year()));
-  PutDigits(out, 5, 2, static_cast<unsigned>(date.month()));
-  PutDigits(out, 8, 2, static_cast<unsigned>(date.day()));
-  PutDigits(out, 11, 2, clock.hours().count());
-  PutDigits(out, 14, 2, clock.minutes().count());
-  PutDigits(out, 17, 2, clock.seconds().count());
-  PutDigits(out, 20, 9, clock.subseconds().count());
-  return out;
-}
-
-std::string Rfc3339Nano(std::int64_t unix_nanos) {
-  std::string out = Rfc3339Fixed(unix_nanos);
-  out.pop_back();
-  out.erase(out.find_last_not_of('0') + 1);
-  if (out.back() == '.') out.pop_back();
-  out.push_back('Z');
-  return out;
 }
 
 }  // namespace portcall::runtime

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,6 +13,8 @@ namespace portcall::runtime {
 std::string Hex(std::span<const unsigned char> bytes);
 std::string Base64(std::string_view bytes);     // standard alphabet, padded
 std::string Base64Url(std::string_view bytes);  // URL-safe alphabet, padded
+// Strict: what Base64() or Base64Url() makes, and nothing else. `bytes` is anything after a failure.
+bool Base64Decode(std::string_view text, std::string& bytes);
 bool Base64UrlDecode(std::string_view text, std::string& bytes);
 std::string HmacSha256(std::string_view key, std::string_view message);  // 32 raw bytes
 bool EqualInConstantTime(std::string_view a, std::string_view b);
@@ -20,6 +23,9 @@ bool EqualInConstantTime(std::string_view a, std::string_view b);
 std::string UuidV4();
 std::string UuidV7();
 bool IsUuid(std::string_view text);
+// When a version 7 id was made, in milliseconds since 1970. Nothing for other ids, and for times beyond the year 2261,
+// which nanoseconds cannot say.
+std::optional<std::int64_t> UuidV7Millis(std::string_view id);
 
 // A running hash; `algorithm` is sha256 or sha512 (anything else is a bug).
 class Hasher {
@@ -36,10 +42,5 @@ class Hasher {
   std::unique_ptr<Impl> impl_;
 };
 std::string HashHex(std::string_view algorithm, std::string_view bytes);
-
-// RFC 3339 in UTC with up to nine fractional digits, trailing zeros cut, as Go's RFC3339Nano prints it.
-std::string Rfc3339Nano(std::int64_t unix_nanos);
-// The same with all nine digits, so that texts sort as their times do.
-std::string Rfc3339Fixed(std::int64_t unix_nanos);
 
 }  // namespace portcall::runtime

@@ -4,11 +4,11 @@
 
 #include <cstdlib>
 
-#include "runtime/bytes.h"
 #include "runtime/clock.h"
 #include "runtime/line_writer.h"
 #include "runtime/log_format.h"
 #include "runtime/mutex.h"
+#include "runtime/time.h"
 
 namespace portcall::runtime {
 namespace {

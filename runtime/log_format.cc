@@ -5,41 +5,13 @@
 #include <cstdio>
 #include <map>
 
+#include "runtime/json.h"
+#include "runtime/text.h"
+
 namespace portcall::runtime {
 namespace {
 
 using Sorted = std::map<std::string, std::string_view, std::less<>>;
-
-// The character at the front of `text`, with its length in bytes; 0 bytes when it is not UTF-8.
-struct Rune {
-  char32_t value = 0;
-  std::size_t size = 0;
-};
-
-Rune FirstRune(std::string_view text) {
-  const auto byte = [&](std::size_t i) { return static_cast<std::uint32_t>(static_cast<unsigned char>(text[i])); };
-  const std::uint32_t lead = byte(0);
-  if (lead < 0x80) return {lead, 1};
-  const std::size_t size = lead >= 0xf0 && lead < 0xf5   ? 4
-                           : lead >= 0xe0 && lead < 0xf0 ? 3
-                           : lead >= 0xc2 && lead < 0xe0 ? 2
-                                                         : 0;
-  if (size == 0 || text.size() < size) return {};
-  std::uint32_t value = lead & (0x7fU >> size);
-  for (std::size_t i = 1; i < size; ++i) {
-    if ((byte(i) & 0xc0) != 0x80) return {};
-    value = value << 6 | (byte(i) & 0x3f);
-  }
-  constexpr std::uint32_t kSmallest[] = {0, 0, 0x80, 0x800, 0x10000};
-  if (value < kSmallest[size] || value > 0x10ffff || (value >= 0xd800 && value < 0xe000)) return {};
-  return {value, size};
-}
-
-// Controls and invisible or direction-changing characters, with which a request could forge or hide lines.
-bool IsPrintable(char32_t c) {
-  return c >= 0x20 && (c < 0x7f || c > 0xa0) && c != 0xad && !(c >= 0x200b && c <= 0x200f) &&
-         !(c >= 0x2028 && c <= 0x202f) && !(c >= 0x2060 && c <= 0x206f) && c != 0xfeff && !(c >= 0xfff9 && c <= 0xfffb);
-}
 
 template <class... Args>
 void Append(std::string& out, const char* format, Args... args) {
@@ -72,34 +44,9 @@ void AppendQuoted(std::string& out, std::string_view text) {
   out.push_back('"');
 }
 
-void AppendJsonString(std::string& out, std::string_view text) {
-  out.push_back('"');
-  while (!text.empty()) {
-    const Rune rune = FirstRune(text);
-    if (rune.size == 0) {
-      out += "\\ufffd";
-      text.remove_prefix(1);
-      continue;
-    }
-    constexpr std::string_view kEscaped = "\"\\\b\f\n\r\t";
-    const std::size_t special = rune.size == 1 ? kEscaped.find(text[0]) : std::string_view::npos;
-    if (special != std::string_view::npos) {
-      out.push_back('\\');
-      out.push_back("\"\\bfnrt"[special]);
-    } else if (IsPrintable(rune.value)) {
-      out.append(text.substr(0, rune.size));
-    } else {
-      Append(out, "\\u%04x", static_cast<unsigned>(rune.value));
-    }
-    text.remove_prefix(rune.size);
-  }
-  out.push_back('"');
-}
-
 bool NeedsQuoting(std::string_view text) {
   return !std::all_of(text.begin(), text.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           std::string_view("-._/@^+").find(c) != std::string_view::npos;
+    return IsAlphanumeric(c) || std::string_view("-._/@^+").find(c) != std::string_view::npos;
   });
 }
 
@@ -142,9 +89,9 @@ std::string Json(const Sorted& pairs) {
   std::string line = "{";
   for (const auto& [key, value] : pairs) {
     if (line.size() > 1) line.push_back(',');
-    AppendJsonString(line, key);
+    AppendJsonString(line, key, JsonSpelling::kLog);
     line.push_back(':');
-    AppendJsonString(line, value);
+    AppendJsonString(line, value, JsonSpelling::kLog);
   }
   line.push_back('}');
   return line;

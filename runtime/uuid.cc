@@ -3,51 +3,50 @@
 #include <algorithm>
 #include <array>
 #include <atomic>
+#include <boost/endian/conversion.hpp>
+#include <boost/uuid/random_generator.hpp>
+#include <boost/uuid/uuid_io.hpp>
 #include <chrono>
 #include <cstdint>
+#include <limits>
 #include <stdexcept>
 #include <utility>
 
 #include "runtime/bytes.h"
+#include "runtime/text.h"
 
 namespace portcall::runtime {
 namespace {
 
-// Random bits in batches: a call into OpenSSL's generator costs a hundred times a copy.
-std::uint64_t RandomBits() {
-  constexpr std::size_t kBatch = 128;
-  thread_local std::array<std::uint64_t, kBatch> batch;
-  thread_local std::size_t used = kBatch;
-  if (used == kBatch) {
-    if (RAND_bytes(reinterpret_cast<unsigned char*>(batch.data()), sizeof batch) != 1) {
-      throw std::runtime_error("OpenSSL has no random bytes");
+// Random bits in batches: a call into OpenSSL's generator, or the kernel's, costs many times what an id does.
+class RandomBits {
+ public:
+  using result_type = std::uint64_t;
+  static constexpr result_type min() { return 0; }
+  static constexpr result_type max() { return std::numeric_limits<result_type>::max(); }
+  result_type operator()() {
+    if (used_ == batch_.size()) {
+      if (RAND_bytes(reinterpret_cast<unsigned char*>(batch_.data()), sizeof batch_) != 1) {
+        throw std::runtime_error("OpenSSL has no random bytes");
+      }
+      used_ = 0;
     }
-    used = 0;
+    return std::exchange(batch_[used_++], 0);
   }
-  return std::exchange(batch[used++], 0);
-}
 
-std::string Format(std::uint64_t high, std::uint64_t low) {
-  constexpr char kDigits[] = "0123456789abcdef";
-  std::string text(36, '-');
-  std::size_t at = 0;
-  for (int nibble = 0; nibble < 32; ++nibble) {
-    if (at == 8 || at == 13 || at == 18 || at == 23) ++at;
-    const std::uint64_t half = nibble < 16 ? high : low;
-    text[at++] = kDigits[half >> (60 - 4 * (nibble & 15)) & 15];
-  }
-  return text;
-}
+ private:
+  std::array<std::uint64_t, 128> batch_{};
+  std::size_t used_ = batch_.size();
+};
 
-constexpr std::uint64_t kVariant = 0x8000'0000'0000'0000;
-constexpr std::uint64_t kVariantMask = 0x3fff'ffff'ffff'ffff;
+boost::uuids::uuid RandomUuid() {
+  thread_local RandomBits bits;
+  return boost::uuids::basic_random_generator<RandomBits>(bits)();
+}
 
 }  // namespace
 
-std::string UuidV4() {
-  const std::uint64_t high = (RandomBits() & ~std::uint64_t{0xf000}) | 0x4000;
-  return Format(high, (RandomBits() & kVariantMask) | kVariant);
-}
+std::string UuidV4() { return boost::uuids::to_string(RandomUuid()); }
 
 // RFC 9562 §6.2 method 3: the twelve bits after the milliseconds count their 4096ths, so that one number orders all
 // ids of the process; a tie or a clock set back takes the next number.
@@ -63,21 +62,25 @@ std::string UuidV7() {
   do {
     next = std::max(now, previous + 1);
   } while (!last.compare_exchange_weak(previous, next, std::memory_order_relaxed));
-  const std::uint64_t high = (next >> 12 << 16) | 0x7000 | (next & 0xfff);
-  return Format(high, (RandomBits() & kVariantMask) | kVariant);
+  boost::uuids::uuid id = RandomUuid();  // has the variant, and random bits after the first eight bytes
+  boost::endian::store_big_u64(id.data, (next >> 12 << 16) | 0x7000 | (next & 0xfff));
+  return boost::uuids::to_string(id);
 }
 
 bool IsUuid(std::string_view text) {
   if (text.size() != 36) return false;
   for (std::size_t i = 0; i < text.size(); ++i) {
-    const char c = text[i];
-    if (i == 8 || i == 13 || i == 18 || i == 23) {
-      if (c != '-') return false;
-    } else if (!((c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F'))) {
-      return false;
-    }
+    const bool dash = i == 8 || i == 13 || i == 18 || i == 23;
+    if (dash ? text[i] != '-' : !IsHexDigit(text[i])) return false;
   }
   return true;
+}
+
+std::optional<std::int64_t> UuidV7Millis(std::string_view id) {
+  constexpr std::int64_t kLast = std::numeric_limits<std::int64_t>::max() / 1'000'000 - 86'400'000;
+  if (!IsUuid(id) || id[14] != '7') return std::nullopt;
+  const auto millis = ParseNumber<std::int64_t>(std::string(id.substr(0, 8)).append(id.substr(9, 4)), 16);
+  return millis && *millis <= kLast ? millis : std::nullopt;
 }
 
 }  // namespace portcall::runtime

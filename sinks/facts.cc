@@ -1,10 +1,8 @@
 #include "sinks/facts.h"
 
-#include "runtime/bytes.h"
+#include "runtime/time.h"
 
 namespace portcall::sinks {
-
-std::string TimeOf(std::int64_t recorded_at) { return runtime::Rfc3339Fixed(recorded_at); }
 
 std::string ImageOf(const store::Event& event, std::string_view source) {
   std::string image(event.source.empty() ? source : std::string_view(event.source));
@@ -28,7 +26,7 @@ std::string FactOf(const store::Event& event, std::string_view source, std::stri
   if (word == "actor") return event.actor;
   if (word == "id") return event.id;
   if (word == "seq") return std::to_string(event.seq);
-  if (word == "time") return TimeOf(event.recorded_at);
+  if (word == "time") return runtime::Rfc3339Fixed(event.recorded_at);
   if (word == "url") return store::DecodeDetails(event.details).url;
   if (word == "previousdigest") return store::DecodeDetails(event.details).previous_digest;
   return {};

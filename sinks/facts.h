@@ -13,7 +13,5 @@ std::string FactOf(const store::Event& event, std::string_view source, std::stri
 
 // source/repository, and what of it was pushed: `:tag`, else `@digest`.
 std::string ImageOf(const store::Event& event, std::string_view source);
-// RFC 3339 in UTC with nanoseconds.
-std::string TimeOf(std::int64_t recorded_at);
 
 }  // namespace portcall::sinks

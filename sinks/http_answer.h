@@ -9,7 +9,6 @@
 namespace portcall::sinks {
 
 // What every sink that speaks HTTP says and thinks.
-inline constexpr std::string_view kUserAgent = "Portcall/0.1.0";
 inline constexpr std::size_t kKeepAnswer = 4096;  // bytes of a refusal's body
 
 // What a status other than 2xx means (DELIVERY.md §4); 2xx is kDelivered.

@@ -1,9 +1,9 @@
 #include "sinks/redactor.h"
 
 #include <algorithm>
-#include <cctype>
 
 #include "runtime/bytes.h"
+#include "runtime/text.h"
 
 namespace portcall::sinks {
 namespace {
@@ -15,8 +15,7 @@ constexpr std::size_t kShortest = 4;
 }  // namespace
 
 bool IsSecretHeader(std::string_view name) {
-  std::string lower(name);
-  std::ranges::transform(lower, lower.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  const std::string lower = runtime::LowerCase(name);
   for (std::string_view word : {"auth", "token", "secret", "key", "password", "cookie", "signature", "credential"}) {
     if (lower.find(word) != std::string::npos) return true;
   }

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <string>
 
+#include "runtime/text.h"
+
 namespace portcall::sinks {
 namespace {
 
@@ -33,8 +35,7 @@ std::optional<std::int64_t> UnixTime(const std::string& date) {
 }  // namespace
 
 std::optional<milliseconds> ParseRetryAfter(std::string_view field, runtime::WallTime now) {
-  while (!field.empty() && (field.front() == ' ' || field.front() == '\t')) field.remove_prefix(1);
-  while (!field.empty() && (field.back() == ' ' || field.back() == '\t')) field.remove_suffix(1);
+  field = runtime::Trim(field);
   if (field.empty() || field.size() > 64) return std::nullopt;
   if (const auto seconds = Seconds(field)) return seconds;
   const auto date = UnixTime(std::string(field));

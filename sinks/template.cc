@@ -4,6 +4,7 @@
 #include <array>
 
 #include "config/values.h"
+#include "runtime/text.h"
 
 namespace portcall::sinks {
 namespace {
@@ -11,12 +12,6 @@ namespace {
 constexpr std::array<std::string_view, 16> kEventWords{
     "action", "kind", "repository", "tag",    "digest", "mediatype", "size",           "actor",
     "id",     "seq",  "time",       "source", "image",  "reference", "previousdigest", "url"};
-
-std::string_view Trimmed(std::string_view text) {
-  const std::size_t first = text.find_first_not_of(' ');
-  if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(' ') - first + 1);
-}
 
 }  // namespace
 
@@ -30,7 +25,7 @@ Result<Template> Template::Parse(std::string_view text, std::span<const std::str
     if (open == std::string_view::npos) break;
     const std::size_t close = text.find("}}", open + 2);
     if (close == std::string_view::npos) return Error(Errc::kInvalid, "{{ without }}");
-    const std::string_view word = Trimmed(text.substr(open + 2, close - open - 2));
+    const std::string_view word = runtime::Trim(text.substr(open + 2, close - open - 2), " ");
     if (std::ranges::find(known, word) == known.end()) {
       const std::string_view near = config::Nearest(word, known);
       const std::string quoted = config::Quoted(word);

@@ -4,6 +4,7 @@
 
 #include "runtime/bytes.h"
 #include "runtime/clock.h"
+#include "runtime/version.h"
 #include "sinks/client_tls.h"
 #include "sinks/http_answer.h"
 #include "sinks/retry_after.h"
@@ -11,16 +12,10 @@
 namespace portcall::sinks {
 namespace {
 
-bool IsToken(std::string_view name) {
-  constexpr std::string_view kMarks = "!#$%&'*+-.^_`|~";
-  return !name.empty() && std::ranges::all_of(name, [&](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-           kMarks.find(c) != std::string_view::npos;
-  });
-}
+using http::IsToken;
 
 bool IsFieldValue(std::string_view value) {
-  return std::ranges::all_of(value, [](unsigned char c) { return c == '\t' || (c >= 0x20 && c != 0x7f); });
+  return std::ranges::all_of(value, [](char c) { return c == '\t' || !runtime::IsControl(c); });
 }
 
 // Fields that belong to the connection; Go's client, and so Distribution, takes them from no configuration either.
@@ -77,7 +72,7 @@ std::string MakeHead(const config::Endpoint& endpoint, const http::Url& url, std
   const auto add = [&head](std::string_view name, std::string_view value) {
     head.append(name).append(": ").append(value).append("\r\n");
   };
-  if (!Configured(endpoint.headers, "User-Agent")) add("User-Agent", kUserAgent);
+  if (!Configured(endpoint.headers, "User-Agent")) add("User-Agent", runtime::kUserAgent);
   add("Content-Type", content_type);
   if (!url.userinfo.empty() && !Configured(endpoint.headers, "Authorization")) {
     // "user" without a password is sent with an empty one, as RFC 7617 wants the colon.

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "runtime/json.h"
 #include "store/event.h"
 
 namespace portcall::store {
@@ -10,6 +11,7 @@ namespace portcall::store {
 namespace {
 
 using Json = nlohmann::json;
+using runtime::JsonContent;
 using Member = std::string Details::*;
 
 struct Field {
@@ -42,66 +44,13 @@ constexpr std::string_view kReferences = "references";
 
 int StatusOf(std::int64_t number) { return std::in_range<int>(number) ? static_cast<int>(number) : 0; }
 
-// How much of a text stands for itself inside a JSON string.
-enum class Spelling { kPlain, kQuoted, kOther };  // all of it; all but quotes and backslashes; anything else
-
-// No branch in the loop, and flags as small as what they come from: so the compiler looks at 16 bytes at a time.
-Spelling SpellingOf(std::string_view text) {
-  std::uint8_t quoted = 0;
-  std::uint8_t other = 0;
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    quoted |= std::uint8_t{byte == '"'} | std::uint8_t{byte == '\\'};
-    other |= std::uint8_t{byte < 0x20} | std::uint8_t{byte >= 0x80};
-  }
-  if (other != 0) return Spelling::kOther;
-  return quoted != 0 ? Spelling::kQuoted : Spelling::kPlain;
-}
-
-void AppendText(std::string& out, std::string_view text) {
-  const Spelling spelling = SpellingOf(text);
-  if (spelling == Spelling::kOther) {
-    // What is no UTF-8 (a client's user agent may be anything) becomes U+FFFD.
-    out += Json(text).dump(-1, ' ', false, Json::error_handler_t::replace);
-    return;
-  }
-  out += '"';
-  if (spelling == Spelling::kPlain) {
-    out += text;
-  } else {
-    for (const char c : text) {
-      if (c == '"' || c == '\\') out += '\\';
-      out += c;
-    }
-  }
-  out += '"';
-}
-
-void AppendKey(std::string& out, std::string_view key) {
-  if (out.back() != '{') out += ',';
-  out += '"';
-  out += key;
-  out += "\":";
-}
-
-void AppendMember(std::string& out, std::string_view key, std::string_view text) {
-  if (text.empty()) return;
-  AppendKey(out, key);
-  AppendText(out, text);
-}
-
-void AppendNumber(std::string& out, std::string_view key, std::int64_t number) {
-  AppendKey(out, key);
-  out += std::to_string(number);
-}
-
-void AppendReference(std::string& out, const Descriptor& reference) {
-  out += '{';
-  AppendMember(out, "media_type", reference.media_type);
-  AppendMember(out, "digest", reference.digest);
-  AppendMember(out, "platform", reference.platform);
-  AppendNumber(out, "size", reference.size);
-  out += '}';
+void WriteReference(runtime::JsonWriter& out, const Descriptor& reference) {
+  out.Begin();
+  out.OptionalText("media_type", reference.media_type);
+  out.OptionalText("digest", reference.digest);
+  out.OptionalText("platform", reference.platform);
+  out.Number("size", reference.size);
+  out.End();
 }
 
 // Reads the shape that EncodeDetails writes, ten times as fast as DecodeAny; gives up on all else. What it does read,
@@ -159,17 +108,17 @@ class Scanner {
   }
 
   // An escaped name may spell a known one; the general decoder knows.
-  bool Key(std::string_view& key) { return Token(key) && SpellingOf(key) == Spelling::kPlain; }
+  bool Key(std::string_view& key) { return Token(key) && runtime::ContentOf(key) == JsonContent::kPlain; }
 
   bool Text(std::string& text) {
     std::string_view token;
     if (!Token(token)) return false;
-    const Spelling spelling = SpellingOf(token);
-    if (spelling == Spelling::kPlain) {
+    const JsonContent content = runtime::ContentOf(token);
+    if (content == JsonContent::kPlain) {
       text = token;
       return true;
     }
-    return (spelling == Spelling::kQuoted && Unescape(token, text)) || DecodeText(token, text);
+    return (content == JsonContent::kQuoted && Unescape(token, text)) || DecodeText(token, text);
   }
 
   // The escapes seen daily: a platform is JSON itself, and Docker's user agent holds "\\(linux\\)".
@@ -290,24 +239,18 @@ Details DecodeAny(std::string_view text) {
 std::string EncodeDetails(const Details& details) {
   std::string out;
   out.reserve(512);
-  out += '{';
-  for (const Field& field : kFields) AppendMember(out, field.key, details.*field.member);
-  if (details.status != 0) AppendNumber(out, kStatus, details.status);
-  if (details.count != 0) AppendNumber(out, kCount, details.count);
-  if (details.actor_verified) {
-    AppendKey(out, kActorVerified);
-    out += "true";
-  }
+  runtime::JsonWriter writer(out, runtime::JsonSpelling::kPlain);
+  writer.Begin();
+  for (const Field& field : kFields) writer.OptionalText(field.key, details.*field.member);
+  writer.OptionalNumber(kStatus, details.status);
+  writer.OptionalNumber(kCount, details.count);
+  if (details.actor_verified) writer.Flag(kActorVerified, true);
   if (!details.references.empty()) {
-    AppendKey(out, kReferences);
-    out += '[';
-    for (const Descriptor& reference : details.references) {
-      if (out.back() != '[') out += ',';
-      AppendReference(out, reference);
-    }
-    out += ']';
+    writer.BeginList(kReferences);
+    for (const Descriptor& reference : details.references) WriteReference(writer, reference);
+    writer.EndList();
   }
-  out += '}';
+  writer.End();
   return out;
 }
 

@@ -2,39 +2,23 @@
 
 #include <cstdint>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "config/event_names.h"
 
 namespace portcall::store {
 
 using Seq = std::int64_t;  // place in the log: from 1, never reused, no smaller one appears after a larger was seen
 
-// The first four change or read the registry. The others are recorded for the audit log, and go to endpoints that ask
-// for them alone: a request that was refused, a configuration that was loaded anew, an endpoint that came, went or
-// changed, a signed audit checkpoint, dead letters that were dropped, a replay that was asked for.
-enum class Action : std::uint8_t {
-  kPush = 0,
-  kPull = 1,
-  kMount = 2,
-  kDelete = 3,
-  kRefused = 4,
-  kReload = 5,
-  kEndpoint = 6,
-  kCheckpoint = 7,
-  kDrop = 8,
-  kReplay = 9,
-};
-inline constexpr std::size_t kActions = 10;
-// kTag: a tag is named. kSystem: no part of a repository.
-enum class Kind : std::uint8_t { kBlob = 0, kManifest = 1, kTag = 2, kRepository = 3, kSystem = 4 };
-
-// As the log and the configuration file spell them: push, pull, …; blob, manifest, ….
-std::string_view NameOf(Action action);
-std::string_view NameOf(Kind kind);
-std::optional<Action> ActionOf(std::string_view name);
-std::optional<Kind> KindOf(std::string_view name);
+using config::Action;
+using config::ActionOf;
+using config::kActions;
+using Kind = config::EventKind;
+using config::KindOf;
+using config::kKinds;
+using config::NameOf;
 
 struct Descriptor {
   std::string media_type, digest;
@@ -82,5 +66,8 @@ struct Event {
 // What happens to the service itself: no repository; `note` says what in one line (of a checkpoint: its whole text).
 Event SystemEvent(Action action, std::string note);
 using EventPtr = std::shared_ptr<const Event>;
+
+// What an event takes in memory, about: the ruler for everything that keeps events and is bounded in bytes.
+std::size_t BytesOf(const Event& event);
 
 }  // namespace portcall::store

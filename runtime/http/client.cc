@@ -1,12 +1,12 @@
 #include "runtime/http/client.h"
 
 #include <algorithm>
-#include <boost/asio/basic_waitable_timer.hpp>
 #include <cassert>
 #include <optional>
 #include <vector>
 
 #include "runtime/http/client_connection.h"
+#include "runtime/timer.h"
 
 namespace portcall::http {
 namespace {
@@ -32,7 +32,7 @@ class LookupWait : public boost::intrusive::list_base_hook<boost::intrusive::lin
   }
 
  private:
-  asio::basic_waitable_timer<SteadyClock, asio::wait_traits<SteadyClock>, Executor> timer_;
+  Timer timer_;
   Resume<Addresses> resume_;
 };
 

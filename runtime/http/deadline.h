@@ -1,10 +1,9 @@
 #pragma once
 
-#include <boost/asio/basic_waitable_timer.hpp>
 #include <chrono>
 #include <memory>
 
-#include "runtime/task.h"
+#include "runtime/timer.h"
 
 namespace portcall::http {
 
@@ -31,7 +30,7 @@ class Deadline {
   void Wait();
   void Look();
 
-  asio::basic_waitable_timer<Time::clock, asio::wait_traits<Time::clock>, Executor> timer_;
+  Timer timer_;
   Time when_ = Time::max();
   Time looks_at_ = Time::max();  // the end of the timer's wait; max: it does not wait
   // A wait that has ended is past cancelling: what it left in the loop's queue finds out from this.

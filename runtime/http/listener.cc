@@ -1,10 +1,11 @@
 #include "runtime/http/listener.h"
 
 #include <boost/asio/ip/v6_only.hpp>
-#include <charconv>
 #include <optional>
 #include <string_view>
 #include <utility>
+
+#include "runtime/text.h"
 
 namespace portcall::http {
 namespace {
@@ -29,10 +30,9 @@ std::optional<HostPort> Split(std::string_view addr) {
   } else if (host.find(':') != std::string_view::npos) {
     return std::nullopt;
   }
-  HostPort result{std::string(host), 0};
-  const auto [end, ec] = std::from_chars(port.data(), port.data() + port.size(), result.port);
-  if (port.empty() || ec != std::errc() || end != port.data() + port.size()) return std::nullopt;
-  return result;
+  const auto number = runtime::ParseNumber<std::uint16_t>(port);
+  if (!number) return std::nullopt;
+  return HostPort{std::string(host), *number};
 }
 
 Error Failed(const std::string& addr, const error_code& ec) {

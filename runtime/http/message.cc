@@ -5,8 +5,6 @@
 namespace portcall::http {
 namespace {
 
-char Lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + ('a' - 'A')) : c; }
-
 constexpr std::pair<int, std::string_view> kReasons[] = {
     {100, "Continue"},
     {200, "OK"},
@@ -50,9 +48,10 @@ constexpr std::pair<int, std::string_view> kReasons[] = {
 
 }  // namespace
 
-bool EqualsIgnoreCase(std::string_view a, std::string_view b) {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](char x, char y) { return Lower(x) == Lower(y); });
+bool IsToken(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return runtime::IsAlphanumeric(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
+  });
 }
 
 void Fields::Set(std::string_view name, std::string value) {

@@ -14,6 +14,7 @@
 #include "runtime/clock.h"
 #include "runtime/result.h"
 #include "runtime/task.h"
+#include "runtime/text.h"
 
 namespace portcall::http {
 
@@ -35,7 +36,8 @@ class Fields {
   std::vector<Field> fields_;
 };
 
-bool EqualsIgnoreCase(std::string_view a, std::string_view b);
+using runtime::EqualsIgnoreCase;      // names of fields, and most of their words
+bool IsToken(std::string_view text);  // what a name may be (RFC 9110 §5.6.2)
 
 // A request body is pulled by the handler, never pushed: that is the back-pressure. What a handler leaves unread is
 // drained (up to a bound) or the connection is closed after the response.

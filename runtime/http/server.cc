@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <atomic>
-#include <boost/asio/basic_waitable_timer.hpp>
 #include <boost/asio/use_future.hpp>
 #include <future>
 #include <utility>
@@ -10,12 +9,10 @@
 #include "runtime/http/connection.h"
 #include "runtime/http/listener.h"
 #include "runtime/mutex.h"
+#include "runtime/timer.h"
 
 namespace portcall::http {
 namespace {
-
-using Timer =
-    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
 // Without file descriptors a try is pointless until some are closed.
 constexpr std::chrono::milliseconds kNoDescriptors{100};

@@ -1,9 +1,13 @@
 #include "runtime/http/url.h"
 
 #include <algorithm>
+#include <boost/url/encode.hpp>
 #include <boost/url/parse.hpp>
+#include <boost/url/pct_string_view.hpp>
+#include <boost/url/rfc/unreserved_chars.hpp>
 #include <boost/url/url_view.hpp>
-#include <charconv>
+
+#include "runtime/text.h"
 
 namespace portcall::http {
 namespace {
@@ -13,42 +17,21 @@ constexpr std::uint16_t kHttpPort = 80, kHttpsPort = 443;
 Error Wrong(std::string what) { return {Errc::kInvalid, std::move(what)}; }
 Error WrongPort() { return Wrong("the port is not a number from 1 to 65535"); }
 
-std::string LowerCase(std::string text) {
-  for (char& c : text) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return text;
-}
+using runtime::LowerCase;
 
 // The host goes into a header and to the system's resolver: a decoded %0d%0a must not get there.
 bool IsHost(std::string_view host) {
   return !host.empty() && std::all_of(host.begin(), host.end(), [](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '.' || c == '-' || c == '_' || c == ':';
+    return runtime::IsAlphanumeric(c) || std::string_view(".-_:").find(c) != std::string_view::npos;
   });
 }
 
-int HexValue(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
 std::string Decode(std::string_view text, bool plus_is_space) {
-  std::string out;
-  out.reserve(text.size());
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    if (text[i] == '%' && i + 2 < text.size()) {
-      const int high = HexValue(text[i + 1]), low = HexValue(text[i + 2]);
-      if (high >= 0 && low >= 0) {
-        out.push_back(static_cast<char>(high * 16 + low));
-        i += 2;
-        continue;
-      }
-    }
-    out.push_back(plus_is_space && text[i] == '+' ? ' ' : text[i]);
-  }
-  return out;
+  const auto escaped = boost::urls::make_pct_string_view(text);
+  if (!escaped) return std::string(text);
+  boost::urls::encoding_opts options;
+  options.space_as_plus = plus_is_space;
+  return escaped->decode(options);
 }
 
 // Calls `take` with every decoded value of `name`, in order, until it returns false.
@@ -84,15 +67,15 @@ Result<Url> ParseUrl(std::string_view text) {
   if (url.scheme != "http" && url.scheme != "https") {
     return Wrong("the scheme is '" + url.scheme + "'; only http and https are known");
   }
-  url.host = LowerCase(std::string(view.host_address()));
+  url.host = LowerCase(view.host_address());
   if (url.host.empty()) return Wrong("the host is missing");
   if (!IsHost(url.host)) return Wrong("the host contains characters that no host name has");
   url.port = url.tls() ? kHttpsPort : kHttpPort;
   if (view.has_port() && !view.port().empty()) {
     // Boost.URL's own number wraps beyond 16 bits.
-    const std::string_view digits = view.port();
-    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), url.port);
-    if (error != std::errc() || end != digits.data() + digits.size() || url.port == 0) return WrongPort();
+    const auto port = runtime::ParseNumber<std::uint16_t>(view.port());
+    if (!port || *port == 0) return WrongPort();
+    url.port = *port;
   }
   // What follows a port that is no number would pass for the path.
   if (!view.encoded_path().empty() && !view.encoded_path().starts_with('/')) return WrongPort();
@@ -106,24 +89,19 @@ Result<Url> ParseUrl(std::string_view text) {
   return url;
 }
 
+std::string ShownUrl(std::string_view text) {
+  std::string shown(text.substr(0, text.find_first_of("?#")));
+  const std::size_t scheme = shown.find("://");
+  if (scheme == std::string::npos) return shown;
+  const std::size_t path = std::min(shown.find('/', scheme + 3), shown.size());
+  const std::size_t at = shown.rfind('@', path);
+  if (at != std::string::npos && at > scheme) shown.erase(scheme + 3, at - scheme - 2);
+  return shown;
+}
+
 std::string PercentDecode(std::string_view text) { return Decode(text, false); }
 
-std::string PercentEncode(std::string_view text) {
-  constexpr std::string_view kDigits = "0123456789ABCDEF";
-  std::string out;
-  out.reserve(text.size());
-  for (const char c : text) {
-    const bool unreserved = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
-                            c == '.' || c == '_' || c == '~';
-    if (unreserved) {
-      out.push_back(c);
-    } else {
-      const auto byte = static_cast<unsigned char>(c);
-      out += {'%', kDigits[byte >> 4], kDigits[byte & 15]};
-    }
-  }
-  return out;
-}
+std::string PercentEncode(std::string_view text) { return boost::urls::encode(text, boost::urls::unreserved_chars); }
 
 bool QueryValue(std::string_view query, std::string_view name, std::string& value) {
   bool found = false;

@@ -18,13 +18,16 @@ struct Url {
   std::string target;  // path and query, at least "/"
   bool tls() const { return scheme == "https"; }
   std::string host_header() const;  // with the port where it is not the scheme's own
-  std::string Shown() const;        // without userinfo and query: fit for logs
+  std::string Shown() const;        // in its normal form, without userinfo and query: fit for logs
 };
 
 // kInvalid says which part is wrong. Fragments are dropped.
 Result<Url> ParseUrl(std::string_view text);
 
-std::string PercentDecode(std::string_view text);  // '+' stays; bad escapes stay as they are
+// A URL of any scheme as it was written, without what may be secret: user, password, query and fragment.
+std::string ShownUrl(std::string_view text);
+
+std::string PercentDecode(std::string_view text);  // '+' stays; a text with a bad escape stays as it is
 std::string PercentEncode(std::string_view text);  // everything but unreserved characters
 // The first value of a parameter in a query string, decoded ('+' is a space); false when it is not there.
 bool QueryValue(std::string_view query, std::string_view name, std::string& value);

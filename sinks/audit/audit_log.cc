@@ -6,10 +6,10 @@
 #include <utility>
 
 #include "runtime/failpoint.h"
+#include "runtime/time.h"
 #include "sinks/audit/folder_lock.h"
 #include "sinks/audit/receipt.h"
 #include "sinks/audit/segments.h"
-#include "sinks/facts.h"
 
 namespace portcall::sinks::audit {
 
@@ -39,7 +39,8 @@ Result<void> AuditLog::Begin(runtime::Fd lock) {
   lock_ = std::move(lock);
   position_ = std::move(recovered->position);
   marked_ = std::move(recovered->marked);
-  begun_ = recovered->begun.empty() ? TimeOf(options_.clock->Now().time_since_epoch().count()) : recovered->begun;
+  begun_ = recovered->begun.empty() ? runtime::Rfc3339Fixed(options_.clock->Now().time_since_epoch().count())
+                                    : recovered->begun;
   checkpointed_ = recovered->checkpointed;
   checkpoints_bytes_ = recovered->checkpoints_bytes;
   news_ = position_.size() - checkpointed_;
@@ -111,7 +112,7 @@ Result<void> AuditLog::Append(std::span<const store::EventPtr> events) {
   std::uint64_t news = 0;
   std::string bytes;
   for (const store::EventPtr& event : events) {
-    const std::string recorded = TimeOf(event->recorded_at);
+    const std::string recorded = runtime::Rfc3339Fixed(event->recorded_at);
     if (next.Holds(event->seq, recorded)) continue;
     if (event->seq <= next.seq) {
       log_.Warn("audit log: the registry's log was begun anew; the chain goes on",
@@ -166,7 +167,7 @@ Result<void> AuditLog::Write(std::string_view bytes) {
 bool AuditLog::RotationDue() const {
   if (position_.offset == 0) return false;
   const auto latest = options_.clock->Now().time_since_epoch() - options_.rotate_interval;
-  return position_.offset >= options_.rotate_bytes || begun_ <= TimeOf(latest.count());
+  return position_.offset >= options_.rotate_bytes || begun_ <= runtime::Rfc3339Fixed(latest.count());
 }
 
 bool AuditLog::CheckpointDue() const {
@@ -193,7 +194,7 @@ Result<void> AuditLog::Rotate() {
     return opened;
   }
   marked_ = position_;
-  begun_ = TimeOf(options_.clock->Now().time_since_epoch().count());
+  begun_ = runtime::Rfc3339Fixed(options_.clock->Now().time_since_epoch().count());
   return {};
 }
 

@@ -17,7 +17,7 @@ enum class ExportFormat { kJsonLines, kEcs, kCsv };
 struct ExportOptions {
   std::filesystem::path folder;
   ExportFormat format = ExportFormat::kJsonLines;
-  std::string since, until;               // of `recorded`, as TimeOf() writes it; empty: no bound; until is exclusive
+  std::string since, until;  // of `recorded`, as Rfc3339Fixed() writes it; empty: no bound; until is exclusive
   std::string repository, actor, action;  // the first a glob; empty: all
   std::function<void(const VerifyProgress&)> progress;
 };

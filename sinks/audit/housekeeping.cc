@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "runtime/files.h"
+#include "runtime/time.h"
 #include "sinks/audit/position.h"
 #include "sinks/audit/segments.h"
-#include "sinks/facts.h"
 
 namespace portcall::sinks::audit {
 namespace {
@@ -101,7 +101,7 @@ class Retirement {
 }  // namespace
 
 bool Housekeeping::IsOld(std::string_view recorded) const {
-  return keep.count() > 0 && recorded < TimeOf((clock->Now() - keep).time_since_epoch().count());
+  return keep.count() > 0 && recorded < runtime::Rfc3339Fixed((clock->Now() - keep).time_since_epoch().count());
 }
 
 std::string Tidy(const Housekeeping& task, std::uint64_t active, const SigningKey& key, runtime::Log& log) {

@@ -3,12 +3,12 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
-#include <charconv>
 #include <stdexcept>
 #include <vector>
 
 #include "runtime/bytes.h"
 #include "runtime/files.h"
+#include "runtime/text.h"
 
 namespace portcall::sinks::audit {
 namespace {
@@ -20,14 +20,8 @@ constexpr std::size_t kIdSize = 4, kPublicSize = 32, kSignatureSize = 64;
 const unsigned char* Bytes(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
 std::optional<std::string> FromBase64(std::string_view text) {
-  std::string url(text);
-  for (char& c : url) {
-    if (c == '-' || c == '_') return std::nullopt;
-    if (c == '+') c = '-';
-    if (c == '/') c = '_';
-  }
   std::string bytes;
-  if (!runtime::Base64UrlDecode(url, bytes)) return std::nullopt;
+  if (!runtime::Base64Decode(text, bytes)) return std::nullopt;
   return bytes;
 }
 
@@ -141,10 +135,10 @@ std::optional<Checkpoint> Checkpoint::Parse(std::string_view text) {
   }
   if (lines.size() < 3 || lines[0].empty()) return std::nullopt;
   checkpoint.origin = lines[0];
-  const std::string_view size = lines[1];
-  const auto [stop, error] = std::from_chars(size.data(), size.data() + size.size(), checkpoint.size);
-  const bool padded = size.size() > 1 && size.front() == '0';
-  if (error != std::errc() || stop != size.data() + size.size() || padded) return std::nullopt;
+  const auto size = runtime::ParseNumber<std::uint64_t>(lines[1]);
+  const bool padded = lines[1].size() > 1 && lines[1].front() == '0';
+  if (!size || padded) return std::nullopt;
+  checkpoint.size = *size;
   const std::optional<std::string> root = FromBase64(lines[2]);
   if (!root || root->size() != checkpoint.root.size()) return std::nullopt;
   std::ranges::copy(*root, checkpoint.root.begin());

@@ -3,25 +3,21 @@
 #include <algorithm>
 #include <charconv>
 
-#include "sinks/audit/json_writer.h"
-#include "sinks/facts.h"
+#include "runtime/bytes.h"
+#include "runtime/json.h"
+#include "runtime/time.h"
 
 namespace portcall::sinks::audit {
 namespace {
 
+using runtime::JsonWriter;
+
 constexpr std::string_view kEcsHead = "{\"portcall\":";
 
-// Milliseconds since 1970 are the first 48 bits of a UUIDv7; when the id was made is when the request was served.
+// When the id was made is when the request was served.
 std::string TimeOfId(std::string_view id) {
-  if (id.size() != 36 || id[14] != '7') return {};
-  std::int64_t millis = 0;
-  for (const std::size_t at : {0, 1, 2, 3, 4, 5, 6, 7, 9, 10, 11, 12}) {
-    int digit = 0;
-    const auto [stop, error] = std::from_chars(id.data() + at, id.data() + at + 1, digit, 16);
-    if (error != std::errc()) return {};
-    millis = millis << 4 | digit;
-  }
-  return TimeOf(millis * 1'000'000).substr(0, 23) + "Z";
+  const auto millis = runtime::UuidV7Millis(id);
+  return millis ? runtime::Rfc3339Fixed(*millis * 1'000'000).substr(0, 23) + "Z" : std::string();
 }
 
 void WriteHead(JsonWriter& out, const Record& record) {
@@ -230,7 +226,7 @@ Record RecordOf(const store::Event& event, std::string_view source) {
   store::Details details = store::DecodeDetails(event.details);
   Record record;
   record.seq = event.seq;
-  record.recorded = TimeOf(event.recorded_at);
+  record.recorded = runtime::Rfc3339Fixed(event.recorded_at);
   record.time = TimeOfId(event.id);
   record.id = event.id;
   record.action = store::NameOf(event.action);
@@ -266,9 +262,10 @@ Record RecordOf(const store::Event& event, std::string_view source) {
 }
 
 std::string LineOf(const Record& record, Format format) {
-  JsonWriter out;
+  std::string line;
+  JsonWriter out(line, runtime::JsonSpelling::kGo);
   format == Format::kEcs ? WriteEcs(out, record) : WriteLine(out, record);
-  return out.Take();
+  return line;
 }
 
 const Hash& Genesis() {

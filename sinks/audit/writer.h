@@ -1,6 +1,5 @@
 #pragma once
 
-#include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <deque>
 #include <memory>
@@ -8,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/timer.h"
 #include "sinks/audit/audit_log.h"
 #include "sinks/audit/housekeeping.h"
 #include "sinks/kind.h"
@@ -45,8 +45,6 @@ class Writer : public std::enable_shared_from_this<Writer> {
   const std::string& trouble() const { return trouble_; }
 
  private:
-  using Timer =
-      asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
   struct Waiting {
     std::vector<store::EventPtr> events;
     Resume<Outcome> resume;

@@ -2,28 +2,30 @@
 #include <set>
 
 #include "config/values.h"
+#include "runtime/text.h"
 #include "sinks/ci/ci_preset.h"
 
 namespace portcall::sinks {
 namespace {
 
-bool IsLower(char c) { return c >= 'a' && c <= 'z'; }
-bool IsLetter(char c) { return IsLower(c) || (c >= 'A' && c <= 'Z') || c == '_'; }
-bool IsDigit(char c) { return c >= '0' && c <= '9'; }
+using runtime::IsDigit;
+using runtime::IsLowerLetter;
+
+bool IsLetter(char c) { return runtime::IsLetter(c) || c == '_'; }
 
 // What is wrong with a variable's name; empty: nothing.
 std::string WhyBadName(std::string_view name, const CiVariables& variables) {
   const std::string& grammar = variables.names;
   const auto rest = [name](auto fits) { return std::ranges::all_of(name.substr(1), fits); };
   if (name.empty()) return "is empty";
-  if (std::ranges::any_of(name, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; })) {
+  if (runtime::HasControl(name)) {
     return "holds a control character";
   }
   if (grammar == "identifier" && !(IsLetter(name[0]) && rest([](char c) { return IsLetter(c) || IsDigit(c); }))) {
     return "is not made of letters, digits and _, with no digit first";
   }
-  const auto small = [](char c) { return IsLower(c) || IsDigit(c) || c == '_' || c == '-'; };
-  if (grammar == "lower" && !(IsLower(name[0]) && rest(small))) return "is not made of a-z, digits, _ and -";
+  const auto small = [](char c) { return IsLowerLetter(c) || IsDigit(c) || c == '_' || c == '-'; };
+  if (grammar == "lower" && !(IsLowerLetter(name[0]) && rest(small))) return "is not made of a-z, digits, _ and -";
   if (std::ranges::find(variables.reserved, name) != variables.reserved.end()) return "means something else there";
   return {};
 }
@@ -54,9 +56,7 @@ class Checker {
       if (word != nullptr) {
         CheckValue(*word, value, where);
       } else if (name != kEventIdWord || !where.empty()) {
-        const std::string_view near = config::Nearest(name, known);
-        Say(where + config::Quoted(name) + " is no word of " + preset_.name +
-            (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
+        Say(where + config::Quoted(name) + " is no word of " + preset_.name + config::DidYouMean(name, known));
       }
     }
   }
@@ -66,7 +66,7 @@ class Checker {
       Say(where + word.name + " has " + std::to_string(value.size()) + " bytes; " + preset_.name + " takes at most " +
           std::to_string(word.most));
     }
-    if (std::ranges::any_of(value, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; })) {
+    if (runtime::HasControl(value)) {
       Say(where + word.name + " holds a line break or another control character");
     }
     if (word.secret) return;

@@ -7,6 +7,7 @@
 #include "config/address.h"
 #include "config/glob.h"
 #include "config/values.h"
+#include "runtime/text.h"
 #include "sinks/ci/presets/presets.h"
 
 namespace portcall::sinks {
@@ -42,12 +43,9 @@ Result<std::shared_ptr<const CiPreset>> LoadCiPreset(std::string_view name_or_pa
     if (file.name == name_or_path) return ParseCiPreset(std::string(file.text), std::string(file.name) + ".yml");
   }
   const std::vector<std::string_view> names = CiPresetNames();
-  const std::string_view near = config::Nearest(name_or_path, names);
-  std::string listed;
-  for (const std::string_view name : names) listed += (listed.empty() ? "" : ", ") + std::string(name);
-  return Error(Errc::kInvalid, "there is no preset " + config::Quoted(name_or_path) + "; it may be " + listed +
-                                   ", or the path of a file" +
-                                   (near.empty() ? "" : "; did you mean " + std::string(near) + "?"));
+  return Error(Errc::kInvalid, "there is no preset " + config::Quoted(name_or_path) + "; it may be " +
+                                   runtime::Joined(names) + ", or the path of a file" +
+                                   config::DidYouMean(name_or_path, names));
 }
 
 std::vector<std::string_view> CiPresetNames() {

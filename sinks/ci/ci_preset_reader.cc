@@ -7,6 +7,7 @@
 #include "config/section.h"
 #include "config/values.h"
 #include "config/yaml.h"
+#include "runtime/text.h"
 #include "sinks/ci/ci_kind.h"
 #include "sinks/ci/ci_preset.h"
 
@@ -21,8 +22,8 @@ using config::UnknownKeys;
 using config::Value;
 
 bool IsWordName(std::string_view name) {
-  return !name.empty() && name[0] >= 'a' && name[0] <= 'z' &&
-         std::ranges::all_of(name, [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '_'; });
+  const auto fits = [](char c) { return runtime::IsLowerLetter(c) || runtime::IsDigit(c) || c == '_'; };
+  return !name.empty() && runtime::IsLowerLetter(name[0]) && std::ranges::all_of(name, fits);
 }
 
 // A preset's words stand beside an endpoint's own keys, and in templates beside the words of events.

@@ -5,6 +5,9 @@
 
 #include "runtime/bytes.h"
 #include "runtime/http/message.h"
+#include "runtime/json.h"
+#include "runtime/text.h"
+#include "runtime/version.h"
 #include "sinks/facts.h"
 #include "sinks/http_answer.h"
 
@@ -13,17 +16,12 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-// Bytes that are no UTF-8 become the replacement character: JSON cannot hold them.
-std::string Text(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
-
 void AddPair(std::string& query, std::string_view name, std::string_view value) {
   if (!query.empty()) query += '&';
   query.append(http::PercentEncode(name)).append("=").append(http::PercentEncode(value));
 }
 
-bool HasControl(std::string_view text) {
-  return std::ranges::any_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-}
+using runtime::HasControl;
 
 // A word's value as part of a path.
 Result<std::string> EscapedForPath(std::string_view word, std::string_view value, CiWord::Shape shape) {
@@ -51,10 +49,6 @@ bool HasDotSegment(std::string_view path) {
     path.remove_prefix(std::min(path.size(), segment.size() + 1));
   }
   return false;
-}
-
-bool IsNumber(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) { return c >= '0' && c <= '9'; });
 }
 
 }  // namespace
@@ -184,7 +178,7 @@ class CiRequests::Draft {
       type_ = "application/x-www-form-urlencoded";
       AddEntries(body_, request.form);
       if (variables.shape == CiVariables::Shape::kText) {
-        AddPair(body_, variables.at.front(), Text(VariablesAsJson()));
+        AddPair(body_, variables.at.front(), runtime::Dump(VariablesAsJson()));
       } else if (Place() == CiVariables::Place::kForm) {
         AddVariables(body_);
       }
@@ -192,7 +186,7 @@ class CiRequests::Draft {
       type_ = "application/json";
       Json json = JsonOf(request.json);
       if (Place() == CiVariables::Place::kJson) PutVariables(json);
-      body_ = Text(json);
+      body_ = runtime::Dump(json);
     }
   }
 
@@ -222,7 +216,7 @@ class CiRequests::Draft {
     }
     AddAuth();
     if (!type_.empty()) AddDefault("Content-Type", type_);
-    AddDefault("User-Agent", std::string(kUserAgent));
+    AddDefault("User-Agent", std::string(runtime::kUserAgent));
     if (wrong_) return *std::move(wrong_);
     call.head += fields_;
     call.body = std::move(body_);
@@ -331,7 +325,7 @@ std::optional<CiRequests::Route> CiRequests::RouteOf(std::string_view repository
 std::string CiRequests::Unresolved(const store::Event& event, Route route) const {
   if (preset_->lookup.word.empty()) return {};
   const std::string value = Facts(*this, event, route, {})(preset_->lookup.word);
-  return IsNumber(value) ? std::string() : value;
+  return runtime::IsDigits(value) ? std::string() : value;
 }
 
 Result<CiCall> CiRequests::Lookup(const store::Event& event, Route route) const {

@@ -1,89 +1,26 @@
 #include "sinks/formats/docker.h"
 
-#include <charconv>
 #include <nlohmann/json.hpp>
 
-#include "runtime/bytes.h"
-#include "sinks/formats/go_json.h"
+#include "runtime/json.h"
+#include "runtime/time.h"
 
 namespace portcall::sinks {
 namespace {
 
 enum class Version { kV1, kV2 };
 
-// Writes what Go's MarshalIndent(…, "", "   ") writes: members one per line, empty objects as {}.
-class Writer {
- public:
-  explicit Writer(std::size_t expected) { out_.reserve(expected); }
+using Writer = runtime::JsonWriter;
 
-  void OpenObject() { Open('{'); }
-  void CloseObject() { Close('}'); }
-  void OpenArray() { Open('['); }
-  void CloseArray() { Close(']'); }
-  void Element() { NextLine(); }
-  void Key(std::string_view name) {
-    NextLine();
-    out_ += '"';
-    out_ += name;  // ours: nothing to escape
-    out_ += "\": ";
-  }
-  void String(std::string_view value) { AppendGoString(out_, value); }
-  void Number(std::int64_t value) {
-    char digits[24];
-    out_.append(digits, std::to_chars(digits, digits + sizeof digits, value).ptr);
-  }
-  void Member(std::string_view name, std::string_view value) {
-    Key(name);
-    String(value);
-  }
-  void Member(std::string_view name, std::int64_t value) {
-    Key(name);
-    Number(value);
-  }
-  void MemberIfAny(std::string_view name, std::string_view value) {
-    if (!value.empty()) Member(name, value);
-  }
-  void MemberIfAny(std::string_view name, std::int64_t value) {
-    if (value != 0) Member(name, value);
-  }
-  std::string Take() { return std::move(out_); }
-
- private:
-  static constexpr std::size_t kIndent = 3;
-  void Open(char bracket) {
-    out_ += bracket;
-    ++depth_;
-    empty_ = true;
-  }
-  void Close(char bracket) {
-    --depth_;
-    if (!empty_) NewLine();
-    out_ += bracket;
-    empty_ = false;
-  }
-  void NextLine() {
-    if (!empty_) out_ += ',';
-    NewLine();
-    empty_ = false;
-  }
-  void NewLine() {
-    out_ += '\n';
-    out_.append(depth_ * kIndent, ' ');
-  }
-  std::string out_;
-  std::size_t depth_ = 0;
-  bool empty_ = true;
-};
+constexpr std::size_t kIndent = 3;  // as Go's MarshalIndent(…, "", "   ") is called
 
 void WriteStrings(Writer& w, std::string_view name, const nlohmann::json& list) {
   if (!list.is_array() || list.empty()) return;
-  w.Key(name);
-  w.OpenArray();
+  w.BeginList(name);
   for (const nlohmann::json& item : list) {
-    w.Element();
-    w.String(item.is_string() ? item.get_ref<const std::string&>() : std::string());
+    w.Item(item.is_string() ? item.get_ref<const std::string&>() : std::string());
   }
-  w.CloseArray();
+  w.EndList();
 }
 
 // The members of OCI's Platform, in the order of its Go struct. It is rare: only children of an index have one.
@@ -94,107 +31,100 @@ void WritePlatform(Writer& w, const std::string& text) {
     const auto found = platform.find(name);
     return found != platform.end() && found->is_string() ? found->get<std::string>() : std::string();
   };
-  w.Key("platform");
-  w.OpenObject();
-  w.Member("architecture", get("architecture"));
-  w.Member("os", get("os"));
-  w.MemberIfAny("os.version", get("os.version"));
+  w.Begin("platform");
+  w.Text("architecture", get("architecture"));
+  w.Text("os", get("os"));
+  w.OptionalText("os.version", get("os.version"));
   if (const auto features = platform.find("os.features"); features != platform.end()) {
     WriteStrings(w, "os.features", *features);
   }
-  w.MemberIfAny("variant", get("variant"));
-  w.CloseObject();
+  w.OptionalText("variant", get("variant"));
+  w.End();
 }
 
 void WriteDescriptor(Writer& w, Version version, std::string_view media_type, std::string_view digest,
                      std::int64_t size) {
   if (version == Version::kV1) {
-    w.MemberIfAny("mediaType", media_type);
-    w.MemberIfAny("size", size);
-    w.MemberIfAny("digest", digest);
+    w.OptionalText("mediaType", media_type);
+    w.OptionalNumber("size", size);
+    w.OptionalText("digest", digest);
   } else {
-    w.Member("mediaType", media_type);
-    w.Member("digest", digest);
-    w.Member("size", size);
+    w.Text("mediaType", media_type);
+    w.Text("digest", digest);
+    w.Number("size", size);
   }
 }
 
 void WriteReferences(Writer& w, Version version, const std::vector<store::Descriptor>& references) {
   if (references.empty()) return;
-  w.Key("references");
-  w.OpenArray();
+  w.BeginList("references");
   for (const store::Descriptor& reference : references) {
-    w.Element();
-    w.OpenObject();
+    w.Begin();
     WriteDescriptor(w, version, reference.media_type, reference.digest, reference.size);
     // Distribution 2 knows platforms of index entries, but does not send them.
     if (version == Version::kV2 && !reference.platform.empty()) WritePlatform(w, reference.platform);
-    w.CloseObject();
+    w.End();
   }
-  w.CloseArray();
+  w.EndList();
 }
 
 void WriteTarget(Writer& w, Version version, const store::Event& event, const store::Details& details) {
-  w.Key("target");
-  w.OpenObject();
+  w.Begin("target");
   if (event.action == store::Action::kDelete) {
     // Distribution names what is gone and no more; of a tag not even the digest.
     WriteDescriptor(w, version, "", event.kind == store::Kind::kTag ? std::string_view() : event.digest, 0);
-    w.MemberIfAny("repository", event.repository);
-    w.MemberIfAny("tag", event.tag);
+    w.OptionalText("repository", event.repository);
+    w.OptionalText("tag", event.tag);
   } else {
     WriteDescriptor(w, version, event.media_type, event.digest, event.size);
-    w.MemberIfAny("length", event.size);
-    w.MemberIfAny("repository", event.repository);
-    w.MemberIfAny("fromRepository", details.from_repository);
-    w.MemberIfAny("url", details.url);
-    w.MemberIfAny("tag", event.tag);
+    w.OptionalNumber("length", event.size);
+    w.OptionalText("repository", event.repository);
+    w.OptionalText("fromRepository", details.from_repository);
+    w.OptionalText("url", details.url);
+    w.OptionalText("tag", event.tag);
     WriteReferences(w, version, details.references);
   }
-  w.CloseObject();
+  w.End();
 }
 
 void WriteEvent(Writer& w, Version version, const store::Event& event) {
   const store::Details details = store::DecodeDetails(event.details);
-  w.OpenObject();
-  w.Member("id", event.id);
-  w.Member("timestamp", runtime::Rfc3339Nano(event.recorded_at));
-  w.Member("action", store::NameOf(event.action));
+  w.Begin();
+  w.Text("id", event.id);
+  w.Text("timestamp", runtime::Rfc3339Nano(event.recorded_at));
+  w.Text("action", store::NameOf(event.action));
   WriteTarget(w, version, event, details);
-  w.Key("request");
-  w.OpenObject();
-  w.Member("id", details.request_id);
-  w.MemberIfAny("addr", details.request_addr);
-  w.MemberIfAny("host", details.request_host);
-  w.Member("method", details.request_method);
-  w.Member("useragent", details.request_useragent);
-  w.CloseObject();
-  w.Key("actor");
-  w.OpenObject();
-  w.MemberIfAny("name", event.actor);
-  w.CloseObject();
-  w.Key("source");
-  w.OpenObject();
-  w.MemberIfAny("addr", details.source_addr);
-  w.MemberIfAny("instanceID", details.source_instance);
-  w.CloseObject();
-  w.CloseObject();
+  w.Begin("request");
+  w.Text("id", details.request_id);
+  w.OptionalText("addr", details.request_addr);
+  w.OptionalText("host", details.request_host);
+  w.Text("method", details.request_method);
+  w.Text("useragent", details.request_useragent);
+  w.End();
+  w.Begin("actor");
+  w.OptionalText("name", event.actor);
+  w.End();
+  w.Begin("source");
+  w.OptionalText("addr", details.source_addr);
+  w.OptionalText("instanceID", details.source_instance);
+  w.End();
+  w.End();
 }
 
 std::string Envelope(Version version, std::span<const store::EventPtr> events) {
   std::size_t expected = 64;
   for (const store::EventPtr& event : events) expected += 1100 + 2 * event->details.size();
-  Writer w(expected);
-  w.OpenObject();
-  w.Key("events");
-  w.OpenArray();
+  std::string out;
+  out.reserve(expected);
+  Writer w(out, runtime::JsonSpelling::kGo, kIndent);
+  w.Begin();
+  w.BeginList("events");
   for (const store::EventPtr& event : events) {
-    w.Element();
     WriteEvent(w, version, *event);
   }
-  w.CloseArray();
-  w.CloseObject();
-  return w.Take();
+  w.EndList();
+  w.End();
+  return out;
 }
 
 }  // namespace

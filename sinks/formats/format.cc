@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/url/encode.hpp>
+#include <boost/url/grammar/lut_chars.hpp>
 
 #include "sinks/formats/cloudevents.h"
 #include "sinks/formats/docker.h"
@@ -24,16 +26,10 @@ Encoded One(Events events, std::string_view source) {
 }
 
 // As the HTTP binding wants a header's value (CloudEvents 1.0, §3.1.3.2): so it is safe to send, whatever is in it.
-void AppendPercentEncoded(std::string& out, std::string_view value) {
-  constexpr std::string_view kHex = "0123456789ABCDEF";
-  for (const char c : value) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte > 0x20 && byte < 0x7f && c != '"' && c != '%') {
-      out += c;
-    } else {
-      out += {'%', kHex[byte >> 4], kHex[byte & 15]};
-    }
-  }
+std::string HeaderValue(std::string_view value) {
+  constexpr auto kPlain = [](char c) { return c > 0x20 && c < 0x7f && c != '"' && c != '%'; };
+  constexpr boost::urls::grammar::lut_chars kAllowed(kPlain);
+  return boost::urls::encode(value, kAllowed);
 }
 
 // Binary mode: attributes are header lines, the body is the data alone.
@@ -42,9 +38,7 @@ Encoded BinaryCloudEvent(Events events, std::string_view source) {
   Encoded encoded{std::move(event.data), {}};
   for (const auto& [name, value] : event.attributes) {
     if (name == "datacontenttype") continue;  // is Content-Type, and must not come twice
-    encoded.fields.append("ce-").append(name).append(": ");
-    AppendPercentEncoded(encoded.fields, value);
-    encoded.fields.append("\r\n");
+    encoded.fields.append("ce-").append(name).append(": ").append(HeaderValue(value)).append("\r\n");
   }
   return encoded;
 }

@@ -2,7 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "runtime/bytes.h"
+#include "runtime/json.h"
+#include "runtime/time.h"
 #include "sinks/facts.h"
 
 namespace portcall::sinks {
@@ -10,7 +11,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string Text(const Json& body) { return body.dump(-1, ' ', false, Json::error_handler_t::replace); }
+std::string Text(const Json& body) { return runtime::Dump(body); }
 
 std::int64_t SecondsOf(const store::Event& event) { return event.recorded_at / 1'000'000'000; }
 

@@ -11,6 +11,7 @@
 #include "config/address.h"
 #include "config/endpoint.h"
 #include "config/values.h"
+#include "runtime/text.h"
 #include "sinks/formats/format.h"
 #include "sinks/kafka/client.h"
 #include "sinks/kafka/kafka_config.h"
@@ -47,10 +48,7 @@ void ReadBrokers(Section& section, KafkaConfig& kafka) {
     std::string_view rest = node->text;
     while (true) {
       const std::string_view broker = rest.substr(0, rest.find(','));
-      const std::size_t first = broker.find_first_not_of(' ');
-      if (first != std::string_view::npos) {
-        kafka.brokers.emplace_back(broker.substr(first, broker.find_last_not_of(' ') - first + 1));
-      }
+      if (const auto name = runtime::Trim(broker, " "); !name.empty()) kafka.brokers.emplace_back(name);
       if (broker.size() == rest.size()) break;
       rest.remove_prefix(broker.size() + 1);
     }

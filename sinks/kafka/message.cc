@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/text.h"
 #include "sinks/facts.h"
 #include "sinks/formats/cloudevents.h"
 #include "sinks/formats/docker.h"
@@ -87,8 +88,8 @@ Result<void> KafkaMessages::MakeTopics(const config::Endpoint& endpoint, const K
     if (std::ranges::find(expected_, place) == expected_.end()) expected_.push_back(place);
   };
   for (std::size_t i = 0; i < topic_of_.size(); ++i) {
-    const auto action = static_cast<Action>(i / kKinds);
-    const auto kind = static_cast<Kind>(i % kKinds);
+    const auto action = static_cast<Action>(i / store::kKinds);
+    const auto kind = static_cast<Kind>(i % store::kKinds);
     const std::string name = topic->Render(
         [&](std::string_view word) { return std::string(word == "action" ? NameOf(action) : NameOf(kind)); });
     if (!IsTopicName(name)) return Error(Errc::kInvalid, "topic: '" + name + "' is not a name that Kafka takes");
@@ -122,7 +123,8 @@ std::string KafkaMessages::KeyOf(const store::Event& event) const {
 
 KafkaMessage KafkaMessages::Of(const store::Event& event) const {
   KafkaMessage message;
-  message.topic = topic_of_[static_cast<std::size_t>(event.action) * kKinds + static_cast<std::size_t>(event.kind)];
+  message.topic =
+      topic_of_[static_cast<std::size_t>(event.action) * store::kKinds + static_cast<std::size_t>(event.kind)];
   message.key = KeyOf(event);
   auto& headers = message.headers;
   headers.reserve(13);  // of the longest form, and those of a dead letter

@@ -47,7 +47,6 @@ class KafkaMessages {
  private:
   enum class Format { kBinary, kStructured, kDocker };  // in the order of KafkaFormatNames()
   static constexpr std::size_t kNone = static_cast<std::size_t>(-1);
-  static constexpr std::size_t kKinds = 5;
 
   KafkaMessages() = default;
   Result<void> MakeTopics(const config::Endpoint& endpoint, const KafkaConfig& kafka);
@@ -59,7 +58,7 @@ class KafkaMessages {
   Template key_;  // empty: source/repository
   std::vector<std::string> topics_;
   std::vector<std::size_t> expected_;
-  std::array<std::size_t, store::kActions * kKinds> topic_of_{};
+  std::array<std::size_t, store::kActions * store::kKinds> topic_of_{};
   std::size_t dead_letters_ = kNone;
 };
 

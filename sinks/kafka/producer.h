@@ -1,7 +1,6 @@
 #pragma once
 
 #include <boost/asio/posix/stream_descriptor.hpp>
-#include <boost/asio/steady_timer.hpp>
 #include <boost/intrusive/list.hpp>
 #include <memory>
 #include <optional>
@@ -10,7 +9,7 @@
 #include <vector>
 
 #include "runtime/clock.h"
-#include "runtime/task.h"
+#include "runtime/timer.h"
 #include "sinks/kafka/client.h"
 #include "sinks/kafka/log_filter.h"
 #include "sinks/kind.h"
@@ -95,7 +94,7 @@ class KafkaProducer final : private KafkaListener {
 
   std::shared_ptr<KafkaClient> client_;
   std::optional<asio::posix::basic_stream_descriptor<Executor>> wakeup_;
-  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor> timer_;
+  Timer timer_;
   std::size_t generation_ = 0;  // of the client: what was started for an older one does nothing
 
   Flights in_flight_, waiting_;                                     // each in the order in which they came

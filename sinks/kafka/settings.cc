@@ -1,16 +1,11 @@
 #include "sinks/kafka/settings.h"
 
+#include "runtime/text.h"
 #include "sinks/kafka/kafka_config.h"
 #include "sinks/kafka/reserved.h"
 
 namespace portcall::sinks {
 namespace {
-
-std::string Joined(const std::vector<std::string>& parts) {
-  std::string joined;
-  for (const std::string& part : parts) joined.append(joined.empty() ? "" : ",").append(part);
-  return joined;
-}
 
 void AddDefaults(KafkaSettings& settings) {
   for (const auto& [name, value] : std::initializer_list<std::pair<const char*, const char*>>{
@@ -64,7 +59,7 @@ Result<KafkaSettings> MakeKafkaSettings(const config::Endpoint& endpoint) {
   }
   KafkaSettings settings;
   AddDefaults(settings);
-  settings.emplace_back("bootstrap.servers", Joined(kafka.brokers));
+  settings.emplace_back("bootstrap.servers", runtime::Joined(kafka.brokers, ","));
   if (!kafka.compression.empty()) settings.emplace_back("compression.codec", kafka.compression);
   AddSecurity(endpoint, kafka, settings);
   for (const auto& property : kafka.properties) settings.push_back(property);

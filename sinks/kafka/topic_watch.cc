@@ -4,6 +4,9 @@
 #include <boost/asio/post.hpp>
 #include <chrono>
 
+#include "runtime/text.h"
+#include "runtime/timer.h"
+
 namespace portcall::sinks {
 namespace {
 
@@ -13,12 +16,6 @@ constexpr auto kPatience = 1s;        // of the pool's thread
 constexpr auto kFirstRetry = 5s;      // doubled until the brokers answer
 constexpr auto kInterval = 5min;      // and between answers
 constexpr auto kWhileMissing = 1min;  // so that a topic that was made since is seen
-
-std::string Joined(const std::vector<std::string>& parts) {
-  std::string joined;
-  for (const std::string& part : parts) joined.append(joined.empty() ? "" : ", ").append(part);
-  return joined;
-}
 
 }  // namespace
 
@@ -42,7 +39,7 @@ struct KafkaTopicWatch::State : std::enable_shared_from_this<State> {
   Executor executor;
   runtime::Log& log;
   asio::thread_pool& pool;
-  asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor> timer;
+  Timer timer;
   KafkaClient::PartitionCounts known;
   std::vector<std::string> missing;
   std::chrono::steady_clock::duration retry = kFirstRetry;
@@ -74,7 +71,7 @@ void KafkaTopicWatch::State::Answered(Result<KafkaClient::PartitionCounts> count
   const Finding finding = Compare(known, *counts);
   if (finding.missing != missing && !finding.missing.empty()) {
     log.Error("Kafka topics do not exist: create them, or correct the endpoint's topic",
-              {{"endpoint", endpoint}, {"topics", Joined(finding.missing)}});
+              {{"endpoint", endpoint}, {"topics", runtime::Joined(finding.missing)}});
   }
   missing = finding.missing;
   for (const std::string& change : finding.changed) {

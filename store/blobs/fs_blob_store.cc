@@ -9,6 +9,7 @@
 
 #include "runtime/failpoint.h"
 #include "runtime/loops.h"
+#include "runtime/time.h"
 
 namespace portcall::store {
 namespace fs = std::filesystem;

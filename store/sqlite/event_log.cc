@@ -86,16 +86,6 @@ EventPtr FindIn(Connection& connection, std::string_view id, Seq from, Seq befor
   return query.Step() ? Read(query) : nullptr;
 }
 
-// The time in a UUIDv7 (RFC 9562 §5.7), ns; 0 for other ids, and for times beyond this clock.
-std::int64_t TimeOf(std::string_view id) {
-  if (!runtime::IsUuid(id) || id[14] != '7') return 0;
-  std::string hex(id.substr(0, 8));
-  hex += id.substr(9, 4);
-  const std::int64_t millis = std::stoll(hex, nullptr, 16);
-  constexpr std::int64_t kLast = (std::numeric_limits<std::int64_t>::max() - kMadeBefore) / 1'000'000;
-  return millis > kLast ? 0 : millis * 1'000'000;
-}
-
 }  // namespace
 
 Seq Append(Tx& tx, Event event) {
@@ -107,7 +97,7 @@ Seq Append(Tx& tx, Event event) {
       .Run();
   event.seq = connection.last_insert_id();
   const Seq seq = event.seq;
-  const std::size_t bytes = sizeof(Event) + event.details.size() + event.repository.size() + event.digest.size();
+  const std::size_t bytes = BytesOf(event);
   tx.Appended(std::make_shared<const Event>(std::move(event)), bytes);
   return seq;
 }
@@ -136,7 +126,8 @@ EventPtr FindEvent(Snapshot& s, std::string_view id) {
   Connection& connection = s.connection();
   // An id carries the time it was made, and most are recorded at once: the log needs no index of ids. Those that were
   // made elsewhere, long before or by another scheme, are looked for everywhere.
-  if (const std::int64_t made = TimeOf(id); made > 0) {
+  if (const auto millis = runtime::UuidV7Millis(id)) {
+    const std::int64_t made = *millis * 1'000'000;
     const Seq from = FirstRecorded(connection, made - kMadeAfter);
     const Seq before = FirstRecorded(connection, made + kMadeBefore);
     if (EventPtr event = FindIn(connection, id, from, before)) return event;

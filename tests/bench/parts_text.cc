@@ -15,9 +15,9 @@
 
 #include "parts.h"
 #include "runtime/bytes.h"
+#include "runtime/json.h"
 #include "runtime/log_format.h"
 #include "sinks/formats/docker.h"
-#include "sinks/formats/go_json.h"
 #include "store/event.h"
 
 namespace portcall::bench {
@@ -226,7 +226,7 @@ std::string JsonLineByLibrary() {
 
 std::string StringByUs(std::string_view text) {
   std::string out;
-  sinks::AppendGoString(out, text);
+  runtime::AppendJsonString(out, text, runtime::JsonSpelling::kGo);
   return out;
 }
 

@@ -15,16 +15,6 @@ config::Config File(std::vector<config::Endpoint> endpoints) {
   return config;
 }
 
-TEST(Lifecycle, ReadsTimes) {
-  EXPECT_EQ(ParseTime("1970-01-01T00:00:01Z"), kSecond);
-  EXPECT_EQ(ParseTime("1970-01-01T01:00:01.5+01:00"), kSecond + kSecond / 2);
-  EXPECT_EQ(ParseTime("1969-12-31T23:00:00-01:00"), 0);
-  EXPECT_FALSE(ParseTime("2999-01-01T00:00:00Z"));  // beyond what is stored
-  EXPECT_FALSE(ParseTime("yesterday"));
-  EXPECT_FALSE(ParseTime("1970-01-01T00:00:01"));
-  EXPECT_FALSE(ParseTime("1970-01-01T00:00:01Zulu"));
-}
-
 TEST(Lifecycle, ANewEndpointStartsWhereItsEntrySays) {
   World world;
   world.Append("repo", 5);

@@ -55,17 +55,5 @@ TEST(RequestLog, IsSilentBelowTheLevel) {
   EXPECT_THAT(Logged(failed, runtime::Level::kError), HasSubstr("http.response.status=500"));
 }
 
-TEST(GoDuration, PrintsAsGoDoes) {
-  EXPECT_EQ(GoDuration(0ns), "0s");
-  EXPECT_EQ(GoDuration(52ns), "52ns");
-  EXPECT_EQ(GoDuration(52582ns), "52.582µs");
-  EXPECT_EQ(GoDuration(2130959ns), "2.130959ms");
-  EXPECT_EQ(GoDuration(1ms), "1ms");
-  EXPECT_EQ(GoDuration(1500ms), "1.5s");
-  EXPECT_EQ(GoDuration(7min), "7m0s");
-  EXPECT_EQ(GoDuration(60500ms), "1m0.5s");
-  EXPECT_EQ(GoDuration(24h), "24h0m0s");
-}
-
 }  // namespace
 }  // namespace portcall::cli

@@ -196,5 +196,17 @@ TEST(Tls, TakesGosSuiteNames) {
   EXPECT_EQ(StatusOf(Fetched(server.port(), Trusting(ca.file()), "/x")), 200);
 }
 
+// OpenSSL is built without it, and files from Distribution list it beside others.
+TEST(Tls, PassesOverTripleDesBesideOthers) {
+  CertificateAuthority ca;
+  ServerTls options = Options(ca.Issue(kHere));
+  options.cipher_suites = {"TLS_RSA_WITH_3DES_EDE_CBC_SHA", "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256"};
+  EXPECT_TRUE(MakeServerTls(options));
+  options.cipher_suites.pop_back();
+  const Result<TlsContext> tls = MakeServerTls(options);
+  ASSERT_FALSE(tls);
+  EXPECT_THAT(tls.error().detail, HasSubstr("none of the cipher suites is supported"));
+}
+
 }  // namespace
 }  // namespace portcall::http

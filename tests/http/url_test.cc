@@ -50,6 +50,14 @@ TEST(UrlTest, NeverShowsSecrets) {
   EXPECT_EQ(url->target, "/hook?token=secret");
 }
 
+TEST(UrlTest, ShowsATextWithoutItsSecrets) {
+  EXPECT_EQ(ShownUrl("https://user:p@ss@Example.com:443/hook?token=secret"), "https://Example.com:443/hook");
+  EXPECT_EQ(ShownUrl("https://token@example.com#part"), "https://example.com");
+  EXPECT_EQ(ShownUrl("https://example.com/a@b"), "https://example.com/a@b");
+  EXPECT_EQ(ShownUrl("kafka://broker:9092,other:9092/topic"), "kafka://broker:9092,other:9092/topic");
+  EXPECT_EQ(ShownUrl("/var/log/audit"), "/var/log/audit");
+}
+
 struct Wrong {
   const char* text;
   const char* reason;
@@ -79,6 +87,8 @@ TEST(UrlTest, PercentEncodingComesBack) {
   EXPECT_EQ(PercentEncode("a/b c~_-.\xc3\xa9"), "a%2Fb%20c~_-.%C3%A9");
   EXPECT_EQ(PercentDecode("a%2fb%20c+%C3%A9"), "a/b c+\xc3\xa9");
   EXPECT_EQ(PercentDecode("100%, %zz %4"), "100%, %zz %4");
+  EXPECT_EQ(PercentDecode("%41%zz"), "%41%zz");
+  EXPECT_EQ(PercentDecode("\xc3\xa9 <%00>"), std::string("\xc3\xa9 <\0>", 6));
 }
 
 TEST(UrlTest, QueryParametersAreDecoded) {

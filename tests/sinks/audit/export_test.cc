@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "sinks/facts.h"
+#include "runtime/time.h"
 #include "tests/sinks/audit/fixture.h"
 
 namespace portcall::sinks::audit {
@@ -57,8 +57,8 @@ TEST_F(ExportTest, TakesWhatFits) {
 }
 
 TEST_F(ExportTest, TakesARangeOfTime) {
-  task_.since = TimeOf(1'790'000'000'000'000'005);
-  task_.until = TimeOf(1'790'000'000'000'000'008);
+  task_.since = runtime::Rfc3339Fixed(1'790'000'000'000'000'005);
+  task_.until = runtime::Rfc3339Fixed(1'790'000'000'000'000'008);
   EXPECT_THAT(Exported(), ElementsAre(5, 6, 7));
 }
 
