@@ -61,7 +61,7 @@ class Broker::Impl {
   Task<> HoldSweeps();
   void Show();
   void ShowOrphans();
-  store::Seq UnneededThrough() const;
+  store::Seq PassedThrough() const;
 
   const BrokerDeps deps_;
   config::ConfigPtr config_;
@@ -90,7 +90,9 @@ Broker::Impl::Impl(BrokerDeps deps, config::ConfigPtr config, store::Seq head)
       reader_(deps_.store, deps_.loop.executor()),
       around_{deps_.store, ring_, reader_, deps_.loop.executor(), deps_.log, deps_.metrics, deps_.clock},
       retention_(deps_.store, deps_.log, deps_.clock,
-                 {[this] { return UnneededThrough(); }, [this](store::Seq through) { return Expire(through); }}),
+                 {[this] { return PassedThrough(); }, [this] { return NeededBy(orphans_); },
+                  [this](store::Seq through) { return Expire(through); },
+                  [this](store::Seq through) { return ExpireOrphans(through); }}),
       orphan_metrics_(deps_.metrics),
       ticker_(deps_.loop.executor()) {}
 
@@ -280,10 +282,9 @@ std::vector<EndpointStatus> Broker::Impl::Status() const {
   });
 }
 
-store::Seq Broker::Impl::UnneededThrough() const {
+store::Seq Broker::Impl::PassedThrough() const {
   store::Seq through = ring_.head();
   for (const auto& runner : runners_) through = std::min(through, runner->UnneededThrough());
-  for (const Orphan& orphan : orphans_) through = std::min(through, orphan.unneeded_through);
   return through;
 }
 
@@ -334,7 +335,7 @@ Task<> Broker::Impl::Expire(store::Seq through) {
 
 Task<> Broker::Impl::ExpireOrphans(store::Seq through) {
   for (std::size_t i = 0; i < orphans_.size() && !sweep_ends_; ++i) {
-    if (orphans_[i].unneeded_through >= std::min(through, orphans_[i].cursor.through)) continue;
+    if (orphans_[i].finished() || orphans_[i].needs.after >= through) continue;
     const std::int64_t now = Read(deps_.clock).wall;
     auto expired = co_await ExpireOrphan(deps_.store, reader_, orphans_[i], through, now, sweep_ends_);
     if (!expired) {

@@ -61,7 +61,7 @@ class Broker {
   // A new file's endpoints, as a whole or not at all. Blocks until applied.
   Result<void> Apply(config::ConfigPtr config);
   std::vector<EndpointStatus> Status() const;
-  // events.onfull is `refuse` and the log has reached events.maxsize: pushes are to be answered 503.
+  // events.onfull is `refuse` and endpoints hold the log at events.maxsize: pushes are to be answered 503.
   bool LogIsFull() const;
 
   // Stops claiming, waits for attempts in flight up to `grace`, aborts the rest, flushes settlements. What is not

@@ -21,8 +21,23 @@ struct Backlog {
 };
 
 double AgeOf(const Orphan& orphan, std::int64_t wall_now) {
-  if (orphan.oldest_recorded == 0 || orphan.pending() == 0) return 0;
+  if (orphan.oldest_recorded == 0) return 0;
   return static_cast<double>(std::max<std::int64_t>(1, wall_now - orphan.oldest_recorded)) / 1e9;
+}
+
+// Nothing is needed before the first event that its endpoint wanted. Not searched for in the whole log at a start.
+void PassUnwanted(store::Snapshot& snapshot, Orphan& orphan) {
+  constexpr std::size_t kPage = 256;
+  const Filter filter(orphan.cursor.fingerprint);
+  const auto events = store::ReadEvents(snapshot, orphan.needs.after, orphan.needs.through, kPage);
+  for (const store::EventPtr& event : events) {
+    if (filter.Wants(*event)) {
+      orphan.oldest_recorded = event->recorded_at;
+      return;
+    }
+    orphan.needs.after = event->seq;
+  }
+  if (events.size() < kPage) orphan.needs.after = orphan.needs.through;
 }
 
 }  // namespace
@@ -43,15 +58,31 @@ EndpointStatus Orphan::Status(std::int64_t wall_now) const {
 Orphan LoadOrphan(store::Snapshot& snapshot, const store::Cursor& cursor) {
   Orphan orphan;
   orphan.cursor = cursor;
-  orphan.unneeded_through = cursor.settled_through;
+  orphan.needs = {cursor.settled_through, cursor.through};
   orphan.dead_letters = store::CountDead(snapshot, cursor.endpoint);
   for (const store::ParkedLane& lane : store::LoadParked(snapshot, cursor.id)) {
     ++orphan.parked;
-    orphan.unneeded_through = std::min(orphan.unneeded_through, lane.next_seq - 1);
+    orphan.needs.after = std::min(orphan.needs.after, lane.next_seq - 1);
   }
-  const auto oldest = store::ReadEvents(snapshot, orphan.unneeded_through, cursor.through, 1);
-  if (!oldest.empty()) orphan.oldest_recorded = oldest.front()->recorded_at;
+  PassUnwanted(snapshot, orphan);
   return orphan;
+}
+
+std::vector<store::SeqRange> NeededBy(const std::vector<Orphan>& orphans) {
+  std::vector<store::SeqRange> ranges;
+  for (const Orphan& orphan : orphans) {
+    if (!orphan.finished()) ranges.push_back(orphan.needs);
+  }
+  std::ranges::sort(ranges, {}, &store::SeqRange::after);
+  std::vector<store::SeqRange> apart;
+  for (const store::SeqRange& range : ranges) {
+    if (apart.empty() || apart.back().through < range.after) {
+      apart.push_back(range);
+    } else {
+      apart.back().through = std::max(apart.back().through, range.through);
+    }
+  }
+  return apart;
 }
 
 Task<Result<ExpiredOrphan>> ExpireOrphan(store::Store& store, CatchUpReader& reader, Orphan orphan, store::Seq through,

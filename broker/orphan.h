@@ -1,11 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
 #include "broker/broker.h"
 #include "broker/catch_up_reader.h"
 #include "store/cursors.h"
+#include "store/event_log.h"
 
 namespace portcall::broker {
 
@@ -13,15 +15,23 @@ namespace portcall::broker {
 struct Orphan {
   store::Cursor cursor;
   std::int64_t parked = 0, dead_letters = 0;
-  store::Seq unneeded_through = 0;
-  std::int64_t oldest_recorded = 0;  // of the first event that it may still want, 0: none
+  store::SeqRange needs;             // of the log; empty: it is finished
+  std::int64_t oldest_recorded = 0;  // of the first event that it still wants, 0: none, or not known
 
   const std::string& name() const { return cursor.endpoint; }
-  std::int64_t pending() const { return cursor.matched - cursor.settled; }
+  bool finished() const { return needs.after >= needs.through; }
+  // An estimate: what came between its end and its removal was never counted.
+  std::int64_t pending() const {
+    const std::int64_t known = oldest_recorded != 0 ? 1 : 0;
+    return finished() ? 0 : std::max(known, cursor.matched - cursor.settled);
+  }
   EndpointStatus Status(std::int64_t wall_now) const;
 };
 
 Orphan LoadOrphan(store::Snapshot& snapshot, const store::Cursor& cursor);
+
+// What they need together, in order and apart.
+std::vector<store::SeqRange> NeededBy(const std::vector<Orphan>& orphans);
 
 // What its events up to `through` come to (DELIVERY.md §1): the orphan as it is afterwards, and how many expired. Its
 // endpoint's filter is the one that its cursor was counted with.

@@ -43,28 +43,28 @@ Task<> Retention::Sweep(const bool& stopping) {
   if (!stopping && max_bytes_ != 0) co_await WatchSize(stopping);
 }
 
-// The last event that every cursor had passed `keep` ago, as far as the marks tell: one is set a minute.
+// The last event that every endpoint had passed `keep` ago, as far as the marks tell: one is set a minute.
 Task<store::Seq> Retention::PassedLongAgo(std::int64_t now) {
-  const store::Seq unneeded = cursors_.unneeded();
-  if (keep_ns_ <= 0) co_return unneeded;
-  const bool due = unneeded > marked_ && now - marked_at_ >= std::min(kMarkInterval, keep_ns_ / 10);
-  auto job = [due, now, unneeded, keep = keep_ns_](store::Tx& tx) -> Result<store::Seq> {
-    if (due) store::PutMark(tx, now, unneeded);
+  const store::Seq passed = cursors_.passed();
+  if (keep_ns_ <= 0) co_return passed;
+  const bool due = passed > marked_ && now - marked_at_ >= std::min(kMarkInterval, keep_ns_ / 10);
+  auto job = [due, now, passed, keep = keep_ns_](store::Tx& tx) -> Result<store::Seq> {
+    if (due) store::PutMark(tx, now, passed);
     return store::TakeMark(tx, now - keep);
   };
   const Result<store::Seq> mark = co_await store_.Write(job, store::Priority::kBackground);
   if (!mark) co_return 0;
   if (due) {
-    marked_ = unneeded;
+    marked_ = passed;
     marked_at_ = now;
   }
-  co_return std::min(*mark, unneeded);
+  co_return std::min(*mark, passed);
 }
 
 // True: there may be more.
 Task<bool> Retention::DeleteChunk(store::Seq through) {
-  auto job = [through](store::Tx& tx) -> Result<std::size_t> {
-    return store::DeleteEvents(tx, through, INT64_MAX, kChunk);
+  auto job = [through, kept = cursors_.kept()](store::Tx& tx) -> Result<std::size_t> {
+    return store::DeleteEvents(tx, through, INT64_MAX, kChunk, kept);
   };
   const Result<std::size_t> deleted = co_await store_.Write(job, store::Priority::kBackground);
   co_return deleted && *deleted == kChunk;
@@ -91,7 +91,9 @@ Task<> Retention::Trim(std::int64_t now) {
 }
 
 Task<store::LogSize> Retention::Size() {
-  auto query = [](store::Snapshot& s) -> Result<store::LogSize> { return store::SizeOf(s); };
+  auto query = [kept = cursors_.kept()](store::Snapshot& s) -> Result<store::LogSize> {
+    return store::SizeOf(s, kept);
+  };
   try {
     const Result<store::LogSize> size = co_await store_.Read(query);
     if (size) co_return *size;
@@ -101,27 +103,36 @@ Task<store::LogSize> Retention::Size() {
   co_return store::LogSize{};
 }
 
-// What nobody needs goes, whatever its age, until the log fits.
+// What nobody needs goes, whatever its age, until the log fits: what is there beyond that waits for somebody.
 Task<store::LogSize> Retention::DeleteHistory(const bool& stopping) {
   store::LogSize size = co_await Size();
-  for (bool more = true; more && size.bytes >= max_bytes_ && !stopping; size = co_await Size()) {
-    more = co_await DeleteChunk(cursors_.unneeded());
+  for (bool more = true; more && IsHigh(size) && !stopping; size = co_await Size()) {
+    more = co_await DeleteChunk(cursors_.passed());
   }
   co_return size;
 }
 
+// A little more than must go, so that it does not come to this with every new event.
+Task<> Retention::Expire(store::LogSize size) {
+  const double share = 1 - 0.95 * static_cast<double>(max_bytes_) / static_cast<double>(size.bytes);
+  const auto many = static_cast<store::Seq>(std::ceil(share * static_cast<double>(size.events)));
+  const store::Seq through = size.first - 1 + many;
+  if (on_full_ == config::OnFull::kExpire) co_return co_await cursors_.expire(through);
+  // What an endpoint needs as well would stay all the same.
+  co_await cursors_.expire_of_removed(std::min(through, cursors_.passed()));
+}
+
 Task<> Retention::WatchSize(const bool& stopping) {
   store::LogSize size = co_await DeleteHistory(stopping);
-  if (size.bytes >= max_bytes_ && on_full_ == config::OnFull::kExpire && !stopping) {
-    // A little more than must go, so that it does not come to this with every new event.
-    const double share = 1 - 0.95 * static_cast<double>(max_bytes_) / static_cast<double>(size.bytes);
-    co_await cursors_.expire(size.first - 1 +
-                             static_cast<store::Seq>(std::ceil(share * static_cast<double>(size.events))));
+  // Where there are gaps, the next place to begin at shows only once the events before it have gone.
+  for (store::Seq first = 0; size.bytes >= max_bytes_ && size.first > first && !stopping;) {
+    first = size.first;
+    co_await Expire(size);
     size = co_await DeleteHistory(stopping);
   }
-  const bool high = size.bytes > max_bytes_ / 5 * 4;
+  const bool high = IsHigh(size);
   if (high && !alarmed_) {
-    log_.Error("the event log has reached 80 % of events.maxsize with events that endpoints still wait for",
+    log_.Error("the event log has reached 80 % of events.maxsize with undelivered events",
                {{"bytes", std::to_string(size.bytes)}, {"maxsize", std::to_string(max_bytes_)}});
   }
   alarmed_ = high;

@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <functional>
+#include <vector>
 
 #include "config/config.h"
 #include "runtime/clock.h"
@@ -11,14 +12,16 @@
 
 namespace portcall::broker {
 
-// Keeps the log within its bounds (DELIVERY.md §1): deletes events `events.keep` after every cursor has passed them, in
-// small chunks behind everything else; trims attempts and dead letters; watches `events.maxsize`. Lives on the broker's
-// loop, except that full() is callable from any thread.
+// Keeps the log within its bounds (DELIVERY.md §1): deletes events `events.keep` after every endpoint has passed them,
+// but for what removed endpoints have left pending, in small chunks behind everything else; trims attempts and dead
+// letters; watches `events.maxsize`. Lives on the broker's loop, except that full() is callable from any thread.
 class Retention {
  public:
   struct Cursors {
-    std::function<store::Seq()> unneeded;      // the last event that no cursor and no lane needs any more
-    std::function<Task<>(store::Seq)> expire;  // makes those up to there unneeded, as expired
+    std::function<store::Seq()> passed;                   // the last event that no endpoint needs any more
+    std::function<std::vector<store::SeqRange>()> kept;   // what removed endpoints still need; in order and apart
+    std::function<Task<>(store::Seq)> expire;             // makes those up to there unneeded, as expired
+    std::function<Task<>(store::Seq)> expire_of_removed;  // the same, of removed endpoints alone
   };
   Retention(store::Store& store, runtime::Log& log, const runtime::Clock& clock, Cursors cursors)
       : store_(store), log_(log), clock_(clock), cursors_(std::move(cursors)) {}
@@ -26,7 +29,7 @@ class Retention {
   void Configure(const config::Config& config);
   // One round: what can go now. Stops between chunks when `stopping` says so.
   Task<> Sweep(const bool& stopping);
-  // events.onfull is `refuse` and the log has reached events.maxsize.
+  // events.onfull is `refuse` and endpoints hold the log at events.maxsize.
   bool full() const { return full_.load(std::memory_order_relaxed); }
 
  private:
@@ -35,8 +38,10 @@ class Retention {
   Task<> DeleteAll(store::Seq through, const bool& stopping);
   Task<> Trim(std::int64_t now);
   Task<> WatchSize(const bool& stopping);
+  Task<> Expire(store::LogSize size);
   Task<store::LogSize> DeleteHistory(const bool& stopping);
   Task<store::LogSize> Size();
+  bool IsHigh(const store::LogSize& size) const { return size.bytes > max_bytes_ / 5 * 4; }
 
   store::Store& store_;
   runtime::Log& log_;

@@ -218,6 +218,12 @@ store::LogSize World::Size() {
   return *store_->ReadNow([](store::Snapshot& s) -> Result<store::LogSize> { return store::SizeOf(s); });
 }
 
+std::int64_t World::Rows() {
+  return *store_->ReadNow([](store::Snapshot& s) -> Result<std::int64_t> {
+    return static_cast<std::int64_t>(store::ReadEvents(s, 0, store::Head(s), SIZE_MAX / 2).size());
+  });
+}
+
 std::vector<store::DeadLetter> World::Dead(const std::string& name) {
   return *store_->ReadNow(
       [&](store::Snapshot& s) -> Result<std::vector<store::DeadLetter>> { return store::ListDead(s, name, 0, 1'000); });

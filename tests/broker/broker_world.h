@@ -77,6 +77,7 @@ class World {
   std::vector<store::Cursor> Cursors();
   std::vector<store::DeadLetter> Dead(const std::string& name);
   store::LogSize Size();
+  std::int64_t Rows();  // how many events there are
   ShiftedClock& clock() { return clock_; }
   config::EventsConfig events;       // of the files that follow
   std::string details, tag, digest;  // of the events that follow

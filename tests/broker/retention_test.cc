@@ -14,8 +14,10 @@ class RetentionTest : public ::testing::Test {
   store::LogSize Size() { return world_.Size(); }
   void Sweep(config::EventsConfig events, store::Seq unneeded) {
     unneeded_ = unneeded;
-    Retention retention(world_.store(), log_, clock_,
-                        {[this] { return unneeded_; }, [this](store::Seq through) { return Expire(through); }});
+    Retention retention(
+        world_.store(), log_, clock_,
+        {[this] { return unneeded_; }, [this] { return kept_; }, [this](store::Seq through) { return Expire(through); },
+         [this](store::Seq through) { return ExpireOfRemoved(through); }});
     config::Config config;
     config.events = events;
     retention.Configure(config);
@@ -27,11 +29,19 @@ class RetentionTest : public ::testing::Test {
     co_return;
   }
 
+  Task<> ExpireOfRemoved(store::Seq through) {
+    removed_through_ = through;
+    std::erase_if(kept_, [&](const store::SeqRange& range) { return range.through <= through; });
+    for (store::SeqRange& range : kept_) range.after = std::max(range.after, through);
+    co_return;
+  }
+
   World world_;
-  runtime::Log log_{{runtime::Level::kFatal, "text", {}}};
+  runtime::Log log_{{runtime::Level::kError, "text", {}}};
   testing::FakeClock clock_;
   bool never_ = false, full_ = false;
-  store::Seq unneeded_ = 0, expired_through_ = 0;
+  store::Seq unneeded_ = 0, expired_through_ = 0, removed_through_ = 0;
+  std::vector<store::SeqRange> kept_;
   testing::LoopRunner runner_;
 };
 
@@ -105,6 +115,55 @@ TEST_F(RetentionTest, AFullLogRefusesOnlyWhereItShould) {
   EXPECT_TRUE(full_);
   Sweep(events, 2'000);  // nobody needs it any more: history goes, whatever its age
   EXPECT_FALSE(full_);
+}
+
+TEST_F(RetentionTest, WhatARemovedEndpointKeepsIsItsOwnRange) {
+  world_.Append("repo", 1'200);
+  config::EventsConfig events;
+  events.max_bytes = 1ull << 40;
+  events.keep = std::chrono::seconds(0);
+  kept_ = {{100, 110}};
+  Sweep(events, 1'100);
+  EXPECT_EQ(world_.Rows(), 110);
+}
+
+TEST_F(RetentionTest, WhatRemovedEndpointsKeepExpiresBeforePushesAreRefused) {
+  world_.Append("repo", 2'000);
+  config::EventsConfig events;
+  events.max_bytes = static_cast<std::uint64_t>(Size().bytes / 4);
+  events.on_full = config::OnFull::kRefuse;
+  kept_ = {{0, 300}, {800, 1'600}};
+  Sweep(events, 1'900);
+  EXPECT_FALSE(full_);
+  EXPECT_GT(removed_through_, 1'200);
+  EXPECT_LT(removed_through_, 1'300);  // no more than must
+  EXPECT_EQ(expired_through_, 0);
+  EXPECT_LT(world_.Rows(), 500);
+}
+
+TEST_F(RetentionTest, RemovedEndpointsLoseNothingWhereAnEndpointNeedsItAsWell) {
+  world_.Append("repo", 2'000);
+  config::EventsConfig events;
+  events.max_bytes = 1'000;
+  events.on_full = config::OnFull::kRefuse;
+  kept_ = {{100, 2'000}};
+  Sweep(events, 0);
+  EXPECT_TRUE(full_);
+  EXPECT_EQ(kept_.front().after, 100);
+}
+
+TEST_F(RetentionTest, TheAlarmIsOfEventsThatSomebodyWaitsFor) {
+  const auto lines = [this](store::Seq unneeded) {
+    config::EventsConfig events;
+    events.max_bytes = static_cast<std::uint64_t>(Size().bytes / 9 * 10);
+    ::testing::internal::CaptureStderr();
+    Sweep(events, unneeded);
+    return ::testing::internal::GetCapturedStderr();
+  };
+  world_.Append("repo", 2'000);
+  EXPECT_EQ(lines(2'000), "");  // delivered: it goes
+  EXPECT_LT(world_.Rows(), 1'800);
+  EXPECT_NE(lines(0).find("80 % of events.maxsize with undelivered events"), std::string::npos);
 }
 
 }  // namespace

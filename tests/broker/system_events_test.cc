@@ -99,8 +99,9 @@ TEST_F(SystemEvents, DroppedDeadLettersAreRecorded) {
   ASSERT_TRUE(put);
   runtime::Log log({runtime::Level::kFatal, "text", {}});
   testing::LoopRunner runner;
+  const auto expire = [](store::Seq) -> Task<> { co_return; };
   Retention retention(world_.store(), log, clock,
-                      {[] { return store::Seq{0}; }, [](store::Seq) -> Task<> { co_return; }});
+                      {[] { return store::Seq{0}; }, [] { return std::vector<store::SeqRange>(); }, expire, expire});
   config::Config config;
   config.endpoints = {audit_};
   retention.Configure(config);

@@ -161,6 +161,30 @@ TEST_F(EventLogTest, DeletesWhatIsOldAndNoMoreThanAsked) {
   EXPECT_EQ(Read([](Snapshot& s) { return Tail(s); }), 7);
 }
 
+TEST_F(EventLogTest, RangesThatAreKeptStayWhileTheRestGoes) {
+  for (int i = 0; i < 1'000; ++i) AppendOne();
+  const std::vector<SeqRange> kept = {{10, 20}, {400, 500}, {990, 1'000}};
+  const auto remove = [&](Seq through, std::size_t limit) {
+    return Write([&](Tx& tx) { return DeleteEvents(tx, through, INT64_MAX, limit, kept); });
+  };
+  const auto size = [&] { return Read([&](Snapshot& s) { return SizeOf(s, kept); }); };
+  EXPECT_EQ(remove(450, 15), 15u);
+  EXPECT_EQ(size().events, 985);
+  EXPECT_EQ(remove(450, 1'000), 375u);
+  EXPECT_EQ(remove(450, 1'000), 0u);
+  EXPECT_EQ(size().events, 610);
+  EXPECT_EQ(size().first, 11);
+  EXPECT_EQ(remove(900, 1'000), 400u);
+  const auto rows = Read([](Snapshot& s) { return ReadEvents(s, 0, 1'000, 1'000); });
+  EXPECT_EQ(size().events, static_cast<std::int64_t>(rows.size()));
+  for (const EventPtr& event : rows) {
+    const bool in_range = (event->seq > 10 && event->seq <= 20) || (event->seq > 400 && event->seq <= 500);
+    EXPECT_TRUE(in_range || event->seq > 900) << event->seq;
+  }
+  const std::int64_t each = size().bytes / size().events;
+  EXPECT_EQ(size().bytes, each * 210) << "no more than what is there";
+}
+
 TEST_F(EventLogTest, KnowsAboutHowLargeItIs) {
   Event event = EventOf("r");
   event.details = std::string(2000, 'x');

@@ -1,0 +1,91 @@
+"""The event log stays within its bound, whatever endpoints do."""
+
+from __future__ import annotations
+
+import json
+import signal
+import sqlite3
+from collections.abc import Callable
+
+from harness import wait
+from harness.http_client import Answer
+from harness.images import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, descriptor
+from harness.receiver import Receiver
+from harness.registry_client import expect
+from harness.server import Config, Server, endpoint, merged
+
+Serve = Callable[..., Server]
+
+BOUND = 16 << 20
+LAYER = b"layer"
+FILL = 45  # pushes that fill the log beyond its bound
+
+
+def events(**more: str) -> Config:
+    return {"notifications": {"events": {"keep": "0s", "maxsize": "16MiB", **more}}}
+
+
+class FatPushes:
+    """Manifests of one repository whose events have some 400,000 bytes each."""
+
+    def __init__(self, server: Server):
+        self._client = server.client()
+        self._layers = [descriptor(OCI_LAYER, LAYER) for _ in range(2_500)]
+        self._count = 0
+        for blob in (b"{}", LAYER):
+            expect(self._client.push_blob("acme/app", blob), 201)
+
+    def push(self) -> Answer:
+        self._count += 1
+        manifest = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": descriptor(OCI_CONFIG, b"{}"),
+                    "layers": self._layers, "annotations": {"count": str(self._count)}}
+        return self._client.put_manifest("acme/app", f"v{self._count}", json.dumps(manifest).encode())
+
+    def push_all(self, count: int) -> None:
+        for _ in range(count):
+            expect(self.push(), 201)
+
+
+def log_of(server: Server) -> tuple[int, int]:
+    """How many events there are, and their bytes, about."""
+    with sqlite3.connect(f"file:{server.root / 'portcall.db'}?mode=ro", uri=True) as database:
+        found = database.execute("SELECT count(*), coalesce(sum(length(details)), 0) FROM events").fetchone()
+    database.close()
+    return found
+
+
+def reload(server: Server, endpoints: list[Config]) -> None:
+    server.write_config(merged(server.config, {"notifications": {"endpoints": endpoints}}))
+    before = server.log().count("configuration reloaded")
+    assert server.process
+    server.process.send_signal(signal.SIGHUP)
+    wait.until(lambda: server.log().count("configuration reloaded") > before, "the file is applied", 5)
+
+
+def test_a_removed_endpoint_that_has_everything_holds_nothing(serve: Serve, receiver: Receiver) -> None:
+    with Receiver() as other:
+        stays = endpoint("stays", receiver.url)
+        server = serve([stays, endpoint("gone", other.url)], events(onfull="refuse"))
+        fat = FatPushes(server)
+        other.wait_for(2)
+        server.wait_pending("gone", 0)
+        reload(server, [stays])
+        fat.push_all(FILL)
+        wait.until(lambda: log_of(server)[0] == 0, "what is delivered goes")
+        fat.push_all(1)
+        assert "undelivered" not in server.log()
+
+
+def test_what_a_removed_endpoint_left_expires_before_pushes_are_refused(serve: Serve, receiver: Receiver) -> None:
+    with Receiver(listening=False) as down:
+        stays = endpoint("stays", receiver.url)
+        server = serve([stays, endpoint("gone", down.url)], events(onfull="refuse"))
+        fat = FatPushes(server)
+        fat.push_all(FILL)
+        assert log_of(server)[1] > BOUND
+        wait.until(lambda: fat.push().status == 503, "a live endpoint fills the log", 20, 0.5)
+        reload(server, [stays])
+        wait.until(lambda: fat.push().status == 201, "nobody lives who needs it", 20, 0.5)
+        server.wait_log("level=error.*events expired undelivered.*endpoint=gone")
+        wait.until(lambda: log_of(server)[1] < BOUND, "what has expired goes")
+        assert server.metric("portcall_notifications_orphaned_pending", endpoint="gone") > 0
