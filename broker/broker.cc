@@ -17,7 +17,7 @@ namespace portcall::broker {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{500};
-constexpr std::chrono::milliseconds kReloadGrace{5'000};
+constexpr std::chrono::milliseconds kReloadGrace{2'000};  // a reload takes five seconds at most
 
 // The promise belongs to who waits for it.
 Task<> Announce(Task<> task, std::promise<void>& ended) {
@@ -266,6 +266,7 @@ Result<void> Broker::Impl::Apply(config::ConfigPtr config) {
 // A sweep decides by the cursors as they stand, and endpoints that come and go change them.
 Task<> Broker::Impl::HoldSweeps() {
   sweep_ends_ = true;
+  for (const auto& runner : runners_) runner->CallOff();
   while (sweeping_) {
     co_await Suspend<bool>([this](Resume<bool> resume) { swept_.push_back(std::move(resume)); });
   }
@@ -321,8 +322,7 @@ void Broker::Impl::ShowOrphans() {
   orphan_metrics_.Show(orphans_, live, Read(deps_.clock).wall);
 }
 
-// Endpoints wait for their attempts side by side: one that hangs does not keep the log full for longer than its
-// timeout.
+// Endpoints wait for their attempts side by side.
 Task<> Broker::Impl::Expire(store::Seq through) {
   runtime::Gate gate;
   for (const auto& runner : runners_) {
@@ -339,7 +339,7 @@ Task<> Broker::Impl::ExpireOrphans(store::Seq through) {
     const std::int64_t now = Read(deps_.clock).wall;
     auto expired = co_await ExpireOrphan(deps_.store, reader_, orphans_[i], through, now, sweep_ends_);
     if (!expired) {
-      deps_.log.Error("events of a removed endpoint could not expire", {{"error", expired.error().detail}});
+      if (!sweep_ends_) deps_.log.Error("events of a removed endpoint could not expire", {{"error", expired.error().detail}});
       co_return;
     }
     orphans_[i] = std::move(expired->orphan);

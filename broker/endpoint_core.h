@@ -47,6 +47,9 @@ class EndpointCore {
   // Attempts of a lane start in the order in which they were claimed.
   bool Claim(Moment now, Attempt& attempt);
   void OnOutcome(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
+  // It was ended by us, so it is no attempt: nothing is counted. But where a repetition would do harm, its outcome is.
+  void OnLetGo(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
+  AttemptId newest_attempt() const { return next_id_ - 1; }
   // What is to be written now, if anything. Flushed once it is on disk; until then there is no other.
   std::optional<store::Settlement> TakeSettlement(Moment now, bool everything = false);
   void Flushed();
@@ -57,6 +60,7 @@ class EndpointCore {
   void Stop(bool stopped);  // claims and reads nothing more
   // Nothing is under way that would come back: attempts, reads, a settlement.
   bool quiet() const { return in_flight_ == 0 && loading_ == 0 && !ledger_.flushing(); }
+  bool flushed() const { return ledger_.due() == kNever; }  // what is decided is stored, or on its way
   // The stored cursor and rows were changed from outside, while it was stopped, quiet and flushed.
   void Reload(const store::Cursor& cursor, std::vector<store::ParkedLane> parked, Moment now);
   Ticks Wake(Moment now) const;  // when to ask again if nothing else happens

@@ -42,6 +42,17 @@ void EndpointCore::OnOutcome(const Attempt& attempt, const Outcome& outcome, Mom
   Advance(lane, now);
 }
 
+void EndpointCore::OnLetGo(const Attempt& attempt, const Outcome& outcome, Moment now) {
+  if (!policy_.retry_on_timeout && outcome.maybe_received) return OnOutcome(attempt, outcome, now);
+  Lane& lane = *attempt.lane;
+  --in_flight_;
+  --lane.flying;
+  breaker_.Neutral(attempt.id, now.ticks);
+  if (!std::exchange(lane.draining, true)) lane.due = now.ticks;
+  Halt(lane);
+  Advance(lane, now);
+}
+
 // What a delivery says of the endpoint, whenever its event's turn comes.
 void EndpointCore::JudgeSuccess(const Attempt& attempt, const Outcome& outcome, Moment now) {
   rejected_in_a_row_ = 0;

@@ -10,6 +10,7 @@ namespace portcall::broker {
 namespace {
 
 constexpr std::size_t kPortion = 256;  // events taken from the ring at a time
+constexpr std::chrono::milliseconds kLetGoAgain{100};
 
 std::uint64_t Seed() {
   std::random_device device;
@@ -27,6 +28,7 @@ EndpointRunner::EndpointRunner(const Surroundings& around, Opened opened, std::u
       core_(endpoint_, sink_->capacity(), cursor_, std::move(opened.parked), std::move(opened.paused), Now(), Seed()),
       max_workers_(static_cast<std::size_t>(core_.policy().window)),
       timer_(around.executor),
+      patience_(around.executor),
       recounting_(cursor_.fingerprint != core_.filter().fingerprint()),
       dead_letters_(opened.dead_letters),
       oldest_for_(opened.oldest_recorded == 0 ? -1 : core_.scan()),
@@ -162,7 +164,8 @@ void EndpointRunner::DriveSoon() {
 }
 
 void EndpointRunner::StartFlush(Moment now) {
-  if (auto settlement = core_.TakeSettlement(now)) {
+  const bool everything = expiring_ == Expiring::kEnding && core_.in_flight() == 0;
+  if (auto settlement = core_.TakeSettlement(now, everything)) {
     runtime::Spawn(around_.executor, tasks_, Flush(std::move(*settlement)));
   }
 }
@@ -200,6 +203,10 @@ Task<> EndpointRunner::Work() {
 
 void EndpointRunner::End(const Attempt& attempt, const sinks::Outcome& outcome) {
   const Moment now = Now();
+  if (attempt.id <= let_go_through_ && outcome.verdict == sinks::Verdict::kFailed && outcome.status == 0) {
+    core_.OnLetGo(attempt, outcome, now);
+    return DriveSoon();
+  }
   metrics_.Ended(*attempt.event, attempt.number, outcome, now.wall);
   if (outcome.verdict != sinks::Verdict::kDelivered && around_.log.Enabled(runtime::Level::kDebug)) {
     around_.log.Debug("attempt failed", {{"endpoint", endpoint_.name},
@@ -222,23 +229,38 @@ Task<sinks::Outcome> EndpointRunner::Try(const Attempt& attempt) {
   co_return outcome;
 }
 
+// Where the destination is known to be away, waiting for it helps nobody.
+std::chrono::milliseconds EndpointRunner::Patience(std::chrono::milliseconds most) const {
+  return sink_->Trouble().empty() ? most : std::chrono::milliseconds(0);
+}
+
+// Attempts that only their destination could end are ended by us, again and again until none is under way.
+void EndpointRunner::LetGoAfter(std::chrono::milliseconds patience) {
+  runtime::Gate::Pass pass = tasks_.Enter();
+  if (!pass) return;
+  patience_.expires_after(patience);
+  patience_.async_wait([this, pass = std::move(pass)](error_code ec) {
+    const bool wanted = stopping_ || expiring_ == Expiring::kEnding;
+    if (ec || !wanted || core_.in_flight() == 0) return;
+    let_go_through_ = core_.newest_attempt();
+    if (stopping_) {
+      sink_->Abort();
+    } else {
+      sink_->Interrupt();
+    }
+    LetGoAfter(kLetGoAgain);
+  });
+}
+
 Task<> EndpointRunner::Stop(std::chrono::milliseconds grace) {
   stopping_ = true;
   core_.Stop(true);
-  WakeQuiet();
+  CallOff();
   for (Resume<bool>& worker : std::exchange(resting_, {})) worker(true);
   attempts_.Close();
-  Timer deadline(around_.executor);
-  if (attempts_.inside() > 0) {
-    runtime::Gate::Pass pass = tasks_.Enter();
-    // Where the destination is known to be away, waiting for it helps nobody.
-    deadline.expires_after(sink_->Trouble().empty() ? grace : std::chrono::milliseconds(0));
-    deadline.async_wait([this, pass = std::move(pass)](error_code ec) {
-      if (!ec) sink_->Abort();
-    });
-  }
+  LetGoAfter(Patience(grace));
   co_await attempts_.Drained();
-  deadline.cancel();
+  patience_.cancel();
   timer_.cancel();
   tasks_.Close();
   co_await tasks_.Drained();

@@ -51,8 +51,10 @@ class EndpointRunner {
   // Claims no more, lets attempts end until `grace` has passed, aborts the rest, flushes.
   Task<> Stop(std::chrono::milliseconds grace);
 
-  // Ends what is unsettled up to `through` as expired, once what is under way has ended. One at a time.
+  // Ends what is unsettled up to `through` as expired. Attempts may end before that, but are not waited for longer than
+  // a moment. One at a time.
   Task<> Expire(store::Seq through);
+  void CallOff();  // an expiry that is under way ends now, done or not
 
   EndpointStatus Status() const;
   const config::Endpoint& endpoint() const { return endpoint_; }
@@ -94,6 +96,8 @@ class EndpointRunner {
   Task<> FindOldest();
   bool Quiet() const;
   void WakeQuiet();
+  void LetGoAfter(std::chrono::milliseconds patience);
+  std::chrono::milliseconds Patience(std::chrono::milliseconds most) const;
   Task<bool> FlushEverything();
   Task<> ExpireQuietly(store::Seq through);
   Task<> Pause(Ticks duration);
@@ -109,6 +113,7 @@ class EndpointRunner {
 
   runtime::Gate attempts_, tasks_;
   Timer timer_;
+  Timer patience_;  // with attempts, where something waits for their end
   Ticks armed_ = kNever;
   std::size_t workers_ = 0;
   std::vector<Resume<bool>> resting_;
@@ -117,10 +122,12 @@ class EndpointRunner {
   CatchUpReader::Chunk page_;
   std::size_t page_at_ = 0;
   std::vector<store::EventPtr> buffer_;
-  bool reading_ = false, counting_ = false, recounting_ = false, fingerprint_due_ = false;
+  bool reading_ = false, counting_ = false, recounting_ = false, fingerprint_due_ = false, unwritten_ = false;
   bool driving_ = false, again_ = false, drives_soon_ = false, stopping_ = false;
   enum class Expiring : std::uint8_t { kNo, kEnding, kQuiet } expiring_ = Expiring::kNo;
-  Resume<bool> quiet_;      // who waits until nothing is under way
+  bool called_off_ = false;
+  Resume<bool> quiet_;            // who waits until nothing is under way
+  AttemptId let_go_through_ = 0;  // ended by us, if not by themselves
   bool page_used_ = false;  // since the last tick
   Ticks read_after_ = 0;    // a failed read is not repeated before
 

@@ -6,42 +6,59 @@
 // The part of EndpointRunner that lets events expire.
 namespace portcall::broker {
 
+namespace {
+
+constexpr std::chrono::milliseconds kPatience{2'000};  // with attempts that may still end by themselves
+
+}  // namespace
+
 bool EndpointRunner::Quiet() const {
-  return core_.quiet() && !reading_ && !counting_ && !recounting_ && !finding_oldest_;
+  return core_.quiet() && core_.flushed() && !reading_ && !counting_ && !recounting_ && !finding_oldest_;
 }
 
 void EndpointRunner::WakeQuiet() {
-  if (!quiet_ || (!stopping_ && !Quiet())) return;
+  if (!quiet_ || (!called_off_ && !Quiet())) return;
   std::exchange(quiet_, {})(true);
+}
+
+void EndpointRunner::CallOff() {
+  called_off_ = true;
+  WakeQuiet();
 }
 
 Task<> EndpointRunner::Expire(store::Seq through) {
   const runtime::Gate::Pass pass = tasks_.Enter();
   if (!pass || stopping_ || expiring_ != Expiring::kNo) co_return;
   expiring_ = Expiring::kEnding;
+  called_off_ = false;
   core_.Stop(true);
+  core_.RenewAges(Now());
+  LetGoAfter(Patience(kPatience));
   Drive();  // gives back what was about to start
-  while (!stopping_ && !Quiet()) {
+  while (!called_off_ && !Quiet()) {
     co_await Suspend<bool>([this](Resume<bool> resume) { quiet_ = std::move(resume); });
   }
-  expiring_ = Expiring::kQuiet;
-  if (!stopping_) co_await ExpireQuietly(through);
+  if (!called_off_) {
+    expiring_ = Expiring::kQuiet;
+    co_await ExpireQuietly(through);
+  }
   expiring_ = Expiring::kNo;
-  core_.Stop(stopping_);
-  if (!stopping_) Drive();
+  core_.Stop(stopping_ || unwritten_);
+  if (stopping_) co_return;
+  patience_.cancel();
+  Drive();
 }
 
 // Stored and held state are the same here, so the cursor is changed where it is stored and then loaded anew.
 Task<> EndpointRunner::ExpireQuietly(store::Seq through) {
-  if (!co_await FlushEverything()) co_return;
   auto load = [id = cursor_.id](store::Snapshot& s) -> Result<std::vector<store::ParkedLane>> {
     return store::LoadParked(s, id);
   };
   auto rows = co_await around_.store.Read(load);
   if (!rows) co_return;
   Expiry expiry(cursor_, std::move(*rows), core_.filter(), through);
-  if (auto read = co_await ReadExpiring(around_.reader, around_.ring.head(), expiry, stopping_); !read) {
-    if (stopping_) co_return;
+  if (auto read = co_await ReadExpiring(around_.reader, around_.ring.head(), expiry, called_off_); !read) {
+    if (called_off_) co_return;
     around_.log.Error("the event log could not be read",
                       {{"endpoint", endpoint_.name}, {"error", read.error().detail}});
     co_return;

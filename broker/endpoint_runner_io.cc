@@ -172,9 +172,11 @@ Task<bool> EndpointRunner::WriteOnce(const store::Settlement& settlement) {
 Task<> EndpointRunner::Flush(store::Settlement settlement) {
   while (!co_await WriteOnce(settlement)) {
     if (stopping_) co_return;
+    unwritten_ = true;
     core_.Stop(true);
     co_await Pause(kRetryStore);
   }
+  unwritten_ = false;
   core_.Stop(stopping_ || expiring_ != Expiring::kNo);
   core_.Flushed();
   if (!stopping_) Drive();

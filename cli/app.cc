@@ -309,9 +309,9 @@ void App::RecordReload(const std::string& what) {
   if (!recorded) log_.Error("the reload could not be recorded", {{"error", recorded.error().detail}});
 }
 
-void App::Stop() {
+void App::Stop(std::chrono::steady_clock::time_point asked) {
   log_.Info("stopping, draining connections for at most " + GoDuration(drain_timeout()));
-  Close(std::chrono::steady_clock::now() + drain_timeout());
+  Close(asked + drain_timeout());
 }
 
 void App::Close(std::chrono::steady_clock::time_point until) {

@@ -18,6 +18,7 @@
 #include "config/config.h"
 #include "registry/registry.h"
 #include "runtime/http/server.h"
+#include "runtime/clock.h"
 #include "runtime/log.h"
 #include "runtime/loops.h"
 #include "runtime/metrics.h"
@@ -43,8 +44,8 @@ class App {
   // For the audit log, where there is one: what came of a wish to reload.
   void RecordReload(const std::string& what);
 
-  // Lets exchanges and attempts under way end, at most http.draintimeout, then closes everything.
-  void Stop();
+  // Lets exchanges and attempts under way end, at most http.draintimeout from `asked` on, then closes everything.
+  void Stop(runtime::SteadyTime asked);
 
   std::vector<std::string> addresses() const { return server_->addresses(); }
   std::chrono::milliseconds drain_timeout() const { return config()->http.drain_timeout; }
@@ -64,7 +65,7 @@ class App {
   Task<> PurgeUploads();
   void RefreshMetrics();
   config::ConfigPtr config() const;
-  void Close(std::chrono::steady_clock::time_point until);
+  void Close(runtime::SteadyTime until);
 
   runtime::Log& log_;
   const std::vector<std::string> command_line_;

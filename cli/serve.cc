@@ -1,15 +1,15 @@
 #include "cli/serve.h"
 
-#include <unistd.h>
-
 #include <csignal>
+
+#include <optional>
 #include <ostream>
-#include <thread>
 
 #include "cli/app.h"
 #include "cli/data_folder.h"
 #include "cli/data_lock.h"
 #include "cli/signals.h"
+#include "cli/wishes.h"
 #include "config/load.h"
 #include "sinks/kinds.h"
 
@@ -17,10 +17,9 @@ namespace portcall::cli {
 namespace {
 
 constexpr int kFailed = 1, kUnfit = 2;
-// How long a drain may pass its own limit before the process is ended without one.
-constexpr std::chrono::seconds kOverrun(10);
-// A terminal, `timeout` and some supervisors signal the process and its group, so that one wish to stop comes twice.
-constexpr std::chrono::seconds kSameWish(1);
+// How long a drain may pass its own limit before the process is ended without one: five seconds after the limit, it is
+// gone in any case.
+constexpr std::chrono::milliseconds kOverrun(4'500);
 
 int ExitCodeOf(const Error& error) { return error.code == Errc::kInvalid ? kUnfit : kFailed; }
 
@@ -55,33 +54,16 @@ void Reload(const ServeOptions& options, App& app, runtime::Log& log) {
   app.RecordReload("configuration " + options.config_path + " loaded");
 }
 
-// Ends the process when a second signal comes or the drain hangs.
-std::jthread StartWatchdog(const Signals& signals, std::chrono::milliseconds patience, runtime::Log& log) {
-  return std::jthread([&signals, patience, &log](const std::stop_token& stop) {
-    const auto begun = std::chrono::steady_clock::now();
-    const auto until = begun + patience;
-    while (!stop.stop_requested()) {
-      auto signal = signals.Wait(std::chrono::milliseconds(50));
-      if (std::chrono::steady_clock::now() - begun < kSameWish) signal.reset();
-      if (signal == SIGHUP) continue;
-      const bool late = std::chrono::steady_clock::now() >= until;
-      if (!signal && !late) continue;
-      log.Write(runtime::Level::kFatal, late ? "the shutdown hangs, ending at once" : "second signal, ending at once");
-      _exit(kFailed);
-    }
-  });
-}
-
 int RunUntilStopped(const ServeOptions& options, config::ConfigPtr config, const Signals& signals, runtime::Log& log) {
   auto app = App::Start(std::move(config), options.command_line, log);
   if (!app) {
     log.Write(runtime::Level::kFatal, app.error().detail);
     return ExitCodeOf(app.error());
   }
-  int signal = 0;
-  while ((signal = signals.Wait()) == SIGHUP) Reload(options, **app, log);
-  const std::jthread watchdog = StartWatchdog(signals, (*app)->drain_timeout() + kOverrun, log);
-  (*app)->Stop();
+  Wishes wishes(signals, (*app)->drain_timeout() + kOverrun, log);
+  std::optional<runtime::SteadyTime> asked;
+  while (!(asked = wishes.Await())) Reload(options, **app, log);
+  (*app)->Stop(*asked);
   app->reset();
   log.Info("stopped");
   return 0;

@@ -37,10 +37,4 @@ std::optional<int> Signals::Wait(std::chrono::milliseconds patience) const {
   }
 }
 
-int Signals::Wait() const {
-  for (;;) {
-    if (const auto signal = Wait(std::chrono::hours(24))) return *signal;
-  }
-}
-
 }  // namespace portcall::cli

@@ -12,7 +12,6 @@ class Signals {
   Signals();
   // The next signal, at once when one is pending; none when `patience` passes before.
   std::optional<int> Wait(std::chrono::milliseconds patience) const;
-  int Wait() const;
 };
 
 }  // namespace portcall::cli

@@ -65,10 +65,13 @@ class Sink {
   // endpoint has settled. The destination may hold more than that says, never less. Empty: there is none.
   virtual void Open(const std::string& /*receipt*/) {}
   virtual Task<Outcome> Deliver(Batch batch) = 0;
-  // Shutdown: attempts under way end now, as failed.
+  // Attempts under way end now, as failed, and nothing of them comes later; what is delivered from then on is tried as
+  // ever. An attempt between two steps may miss it: who waits for one calls again.
+  virtual void Interrupt() = 0;
+  // Shutdown: the same, and so ends what is still delivered.
   virtual void Abort() = 0;
   // The last call, once no attempt is under way, before the sink is destroyed: what it ends in an orderly way, such as
-  // a closing checkpoint or a library's threads. Takes a few seconds at most.
+  // a closing checkpoint or a library's threads. Takes two seconds at most.
   virtual Task<> Close() { co_return; }
   // What is wrong with the destination while attempts wait for it instead of failing; one line, no secrets; empty:
   // nothing is known to be wrong.

@@ -25,6 +25,7 @@ class Webhook final : public Sink {
 
   Capacity capacity() const override;
   Task<Outcome> Deliver(Batch batch) override;
+  void Interrupt() override { client_->Interrupt(); }
   void Abort() override { client_->Abort(); }
 
  private:

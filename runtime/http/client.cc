@@ -51,6 +51,7 @@ class Client::Impl {
 
   Task<Result<Incoming>> Send(Outgoing request, std::chrono::milliseconds timeout);
   void Close();
+  void Interrupt();
   void Abort();
   std::size_t idle() const {
     return static_cast<std::size_t>(std::count_if(idle_.begin(), idle_.end(), [](const auto& c) { return c->open(); }));
@@ -74,6 +75,7 @@ class Client::Impl {
   List<ClientConnection> busy_;
   List<LookupWait> lookups_;
   std::uint64_t generation_ = 0;  // connections of an older one are not used again
+  std::uint64_t interrupts_ = 0;
   bool aborted_ = false;
 };
 
@@ -140,8 +142,9 @@ Task<Addresses> Client::Impl::LookUp(SteadyTime deadline) {
 }
 
 Task<Result<Client::Impl::Connection>> Client::Impl::Open(SteadyTime deadline) {
+  const std::uint64_t interrupts = interrupts_;
   const Addresses found = co_await LookUp(deadline);
-  if (aborted_) co_return Cancelled();
+  if (interrupts != interrupts_) co_return Cancelled();
   if (!found) co_return Error(Errc::kTimeout, options_.url.host_header() + ": looking up its address took too long");
   if (!*found) co_return Error(Errc::kUnavailable, found->error().detail);
 
@@ -154,8 +157,8 @@ Task<Result<Client::Impl::Connection>> Client::Impl::Open(SteadyTime deadline) {
     auto connection = std::make_unique<ClientConnection>(options_, generation_);
     busy_.push_back(*connection);
     failed = co_await connection->Open(executor_, {addresses[i], options_.url.port}, until);
+    if (interrupts != interrupts_) co_return Cancelled();
     if (!failed) co_return std::move(connection);
-    if (aborted_) co_return Cancelled();
   }
   co_return *std::move(failed);
 }
@@ -167,6 +170,11 @@ void Client::Impl::Close() {
 
 void Client::Impl::Abort() {
   aborted_ = true;
+  Interrupt();
+}
+
+void Client::Impl::Interrupt() {
+  ++interrupts_;
   Close();
   for (ClientConnection& connection : busy_) connection.Abort();
   while (!lookups_.empty()) lookups_.front().End(nullptr);
@@ -180,6 +188,7 @@ Task<Result<Incoming>> Client::Send(Outgoing request, std::chrono::milliseconds 
   return impl_->Send(request, timeout);
 }
 void Client::Close() { impl_->Close(); }
+void Client::Interrupt() { impl_->Interrupt(); }
 void Client::Abort() { impl_->Abort(); }
 std::size_t Client::idle() const { return impl_->idle(); }
 

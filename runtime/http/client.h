@@ -54,7 +54,9 @@ class Client {
   Task<Result<Incoming>> Send(Outgoing request, std::chrono::milliseconds timeout);
 
   void Close();  // for reload: idle connections go, later Sends open new ones
-  void Abort();  // for shutdown: every connection is closed now, pending Sends fail
+  // Every connection is closed now and pending Sends fail; one that had not begun to wait yet may go on.
+  void Interrupt();
+  void Abort();  // for shutdown: the same, and later Sends fail too
   std::size_t idle() const;
 
  private:

@@ -36,7 +36,8 @@ class AuditSink final : public Sink {
   }
 
   Task<> Close() override { return audit::Writer::Close(writer_); }
-  void Abort() override { writer_->Abort(); }
+  void Interrupt() override { writer_->Interrupt(); }
+  void Abort() override { writer_->Interrupt(); }  // Close() refuses what comes later
   std::string Trouble() const override { return writer_->trouble(); }
 
  private:

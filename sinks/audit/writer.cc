@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 // How long a log that another sink of this process is about to leave (a changed entry) is waited for.
 constexpr std::chrono::milliseconds kHandover = 1s, kHandoverPoll = 20ms;
 constexpr std::chrono::milliseconds kTick = 60s, kShortestTick = 10ms;
-constexpr std::chrono::seconds kPatience = 5s;  // with a disk that does not answer at the end
+constexpr std::chrono::seconds kPatience = 2s;  // with a disk that does not answer at the end
 
 Outcome Delivered(const std::string& receipt) {
   Outcome outcome;
@@ -241,7 +241,7 @@ void Writer::TidyUp(std::uint64_t segment) {
   });
 }
 
-void Writer::Abort() { FailAll("stopped before the audit log was written"); }
+void Writer::Interrupt() { FailAll("stopped before the audit log was written"); }
 
 void Writer::Leave() {
   if (std::exchange(closed_, true)) return;

@@ -38,7 +38,7 @@ class Writer : public std::enable_shared_from_this<Writer> {
   void Start(const std::string& receipt);  // opens the log; failing is told and tried again
   // Ends when the events are on disk, or with what went wrong, within the timeout.
   static Task<Outcome> Take(std::shared_ptr<Writer> self, std::vector<store::EventPtr> events);
-  void Abort();  // who waits is told that it failed; what is being written may be there nevertheless
+  void Interrupt();  // who waits is told that it failed; what is being written may be there nevertheless
   // The log ends, with a checkpoint, which is published if the sink still can. Waits for it, though not for ever.
   static Task<> Close(std::shared_ptr<Writer> self);
   void Leave();  // the same without waiting

@@ -40,6 +40,7 @@ class CiSink final : public Sink {
 
   Capacity capacity() const override { return capacity_; }
   Task<Outcome> Deliver(Batch batch) override;
+  void Interrupt() override { client_->Interrupt(); }
   void Abort() override { client_->Abort(); }
 
  private:

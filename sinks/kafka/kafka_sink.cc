@@ -28,6 +28,7 @@ class KafkaSink final : public Sink {
 
   Capacity capacity() const override { return {kKafkaWindow, kKafkaWindowBytes, 1, true}; }
   std::string Trouble() const override { return producer_->trouble(); }
+  void Interrupt() override { producer_->Interrupt(); }
   void Abort() override {
     watch_.reset();
     producer_->Abort();

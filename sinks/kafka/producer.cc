@@ -282,18 +282,23 @@ void KafkaProducer::Dismiss() {
   client_.reset();
 }
 
-void KafkaProducer::Abort() {
-  aborted_ = true;
+// The next message makes the next client.
+void KafkaProducer::Interrupt() {
   condemned_.clear();
   timer_.cancel();
   Dismiss();
-  for (Flights* flights : {&in_flight_, &waiting_}) {
+  for (Flights* flights : {&waiting_, &in_flight_}) {
     while (!flights->empty()) {
       KafkaFlight& flight = flights->front();
       flight.unlink();
-      flight.resume(FailedWith("stopping", flights == &in_flight_ ? Stored::kPossibly : Stored::kNo));
+      End(flight, FailedWith("stopping", flights == &in_flight_ ? Stored::kPossibly : Stored::kNo));
     }
   }
+}
+
+void KafkaProducer::Abort() {
+  aborted_ = true;
+  Interrupt();
 }
 
 std::string KafkaProducer::trouble() const {

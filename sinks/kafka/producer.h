@@ -53,7 +53,9 @@ class KafkaProducer final : private KafkaListener {
   ~KafkaProducer() override;
 
   Task<KafkaReport> Send(KafkaFlight& flight);
-  // Everything under way ends now, as failed, and so does what is still sent.
+  // Everything under way ends now, as failed; a new client takes what is sent from then on.
+  void Interrupt();
+  // The same, and so ends what is still sent.
   void Abort();
   std::string trouble() const;
   // The client of now, for what the pool asks of it; null while there is none.

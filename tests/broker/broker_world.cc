@@ -25,13 +25,15 @@ class ScriptedSink final : public sinks::Sink {
 
   Task<sinks::Outcome> Deliver(sinks::Batch batch) override {
     co_await asio::post(executor_, use_task);
-    while (receiver_.held() && !aborted_) {
+    const int interrupts = interrupts_;
+    while (receiver_.held() && interrupts == interrupts_ && !aborted_) {
       Timer timer(executor_, std::chrono::milliseconds(2));
       co_await timer.async_wait(nothrow);
     }
-    if (aborted_) co_return sinks::Outcome{};
+    if (interrupts != interrupts_ || aborted_) co_return sinks::Outcome{};
     co_return receiver_.Take(*batch.events.front());
   }
+  void Interrupt() override { ++interrupts_; }
   void Abort() override { aborted_ = true; }
   std::string Trouble() const override { return receiver_.trouble(); }
 
@@ -39,6 +41,7 @@ class ScriptedSink final : public sinks::Sink {
   Receiver& receiver_;
   Executor executor_;
   sinks::Capacity capacity_;
+  int interrupts_ = 0;
   bool aborted_ = false;
 };
 

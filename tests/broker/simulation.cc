@@ -1,6 +1,7 @@
 #include "tests/broker/simulation.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "broker/expiry.h"
 
@@ -77,7 +78,7 @@ void Simulation::Drive() {
   while (auto read = core_->NextLaneRead(now())) ReadLane(*read);
   Feed();
   while (core_->Claim(now(), attempt)) Send(attempt);
-  if (auto settlement = core_->TakeSettlement(now())) {
+  if (auto settlement = core_->TakeSettlement(now(), expiring_ && core_->in_flight() == 0)) {
     At(static_cast<Ticks>(chance_.Unit() * 2 * static_cast<double>(flush_latency)), [this, s = std::move(*settlement)] {
       Commit(s);
       core_->Flushed();
@@ -123,8 +124,8 @@ void Simulation::CheckSuperseded(const Note& note) {
     const bool same = event.repository == old.repository && event.tag == old.tag && core_->filter().Wants(event);
     if (same && event.action != store::Action::kPush) Violate("collapsed over a delete: " + old.id);
   }
-  for (const auto& [id, event] : in_flight_) {
-    if (event->seq == old.seq) Violate("superseded in flight: " + old.id);
+  for (const auto& [id, attempt] : in_flight_) {
+    if (attempt.event->seq == old.seq) Violate("superseded in flight: " + old.id);
   }
 }
 
@@ -172,16 +173,20 @@ void Simulation::Send(Attempt attempt) {
   if (!capacity_ && !endpoint_.retry_on_timeout && (accepted.contains(event.seq) || unanswered.contains(event.seq))) {
     Violate("not idempotent, yet sent again: " + std::to_string(event.seq));
   }
-  in_flight_[attempt.id] = attempt.event;
+  in_flight_[attempt.id] = attempt;
   const auto delay = static_cast<Ticks>((0.5 + chance_.Unit()) * static_cast<double>(latency));
   if (!capacity_) {
-    At(delay, [this, attempt = std::move(attempt)] { Answer(attempt, receiver(*attempt.event, now())); });
+    At(delay, [this, attempt = std::move(attempt), times = let_go_] {
+      if (times == let_go_) Answer(attempt, receiver(*attempt.event, now()));
+    });
     return;
   }
   Pipe& pipe = pipes_[std::string(attempt.lane->key)];
   ++pipe.flying;
   pipe.last = std::max(pipe.last, now_ + delay);
-  At(pipe.last - now_, [this, attempt = std::move(attempt)] { Arrive(attempt); });
+  At(pipe.last - now_, [this, attempt = std::move(attempt), times = let_go_] {
+    if (times == let_go_) Arrive(attempt);
+  });
 }
 
 // Inside a sink that pipelines: in the lane's order; what follows a failure fails too. Its report takes its own time.
@@ -205,7 +210,8 @@ void Simulation::Arrive(const Attempt& attempt) {
     pipe.broken = true;
   }
   const auto delay = static_cast<Ticks>(chance_.Unit() * static_cast<double>(latency));
-  At(delay, [this, attempt, outcome] {
+  At(delay, [this, attempt, outcome, times = let_go_] {
+    if (times != let_go_) return;
     Pipe& lane = pipes_[std::string(attempt.lane->key)];
     if (--lane.flying == 0) lane.broken = false;
     Answer(attempt, outcome);
@@ -285,9 +291,9 @@ bool Simulation::RunUntilIdle(Ticks limit) {
 }
 
 void Simulation::Crash(Ticks away) {
-  for (const auto& [id, event] : in_flight_) {
-    unanswered.insert(event->seq);
-    if (!capacity_ && chance_.Unit() < 0.5) ++accepted[event->seq];
+  for (const auto& [id, attempt] : in_flight_) {
+    unanswered.insert(attempt.event->seq);
+    if (!capacity_ && chance_.Unit() < 0.5) ++accepted[attempt.event->seq];
   }
   // What was decided but not stored is undone; what followed it may have been sent.
   now_ += away;
@@ -304,8 +310,26 @@ void Simulation::FlushEverything() {
   }
 }
 
+void Simulation::LetGo() {
+  ++let_go_;
+  pipes_.clear();
+  for (const auto& [id, attempt] : std::exchange(in_flight_, {})) {
+    const store::Seq seq = attempt.event->seq;
+    sinks::Outcome outcome;
+    outcome.maybe_received = chance_.Unit() < 0.8;
+    if (outcome.maybe_received) unanswered.insert(seq);
+    if (!capacity_ && outcome.maybe_received && chance_.Unit() < 0.5) ++accepted[seq];
+    // What was accepted, but is not settled yet, may be sent again.
+    for (const store::Seq later : lanes_[LaneOf(*attempt.event, LaningOf(endpoint_))]) {
+      if (later >= seq && accepted.contains(later)) accepted_before_.insert(later);
+    }
+    core_->OnLetGo(attempt, outcome, now());
+  }
+}
+
 void Simulation::Restart() {
   core_->Stop(true);
+  if (chance_.Unit() < 0.5) LetGo();
   for (int i = 0; i < 10'000 && (core_->in_flight() > 0 || !happenings_.empty()); ++i) RunFor(kMillisecond);
   FlushEverything();
   Start();
@@ -313,10 +337,14 @@ void Simulation::Restart() {
 
 void Simulation::Expire(store::Seq through) {
   core_->Stop(true);
-  for (int i = 0; i < 10'000 && !core_->quiet(); ++i) RunFor(kMillisecond);
-  FlushEverything();
+  if (chance_.Unit() < 0.5) LetGo();
+  core_->RenewAges(now());
+  expiring_ = true;
+  const auto quiet = [this] { return core_->quiet() && core_->flushed(); };
+  for (int i = 0; i < 10'000 && !quiet(); ++i) RunFor(kMillisecond);
+  expiring_ = false;
   TakeNotes();
-  if (!core_->quiet()) Violate("something is under way after the end of everything");
+  if (!quiet()) Violate("something is under way after the end of everything");
   std::vector<store::ParkedLane> stored;
   for (const auto& [key, row] : rows) stored.push_back(row);
   Expiry expiry(cursor, std::move(stored), core_->filter(), through);

@@ -30,6 +30,7 @@ class Simulation {
   void Restart();  // stops in order, then starts again
   void Reload(config::Endpoint endpoint);
   void Expire(store::Seq through);  // of what is unsettled; without a restart
+  void LetGo();                     // of attempts in flight: each may have arrived, nothing of it comes later
 
   EndpointCore& core() { return *core_; }
   Moment now() const { return {now_, now_ + kEpoch}; }
@@ -104,7 +105,9 @@ class Simulation {
   std::set<store::Seq> hopeless_;         // as the sink said
   std::set<store::Seq> behind_;           // accepted behind such a one: may be sent again
   std::set<store::Seq> accepted_before_;  // this life
-  std::map<AttemptId, store::EventPtr> in_flight_;
+  std::map<AttemptId, Attempt> in_flight_;
+  int let_go_ = 0;  // how often
+  bool expiring_ = false;
   std::set<store::Seq> duplicates_in_this_life_;
   Ticks now_ = kSecond;
   Ticks active_ = 0;                      // how long the endpoint could be delivered to

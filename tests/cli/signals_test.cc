@@ -16,7 +16,7 @@ TEST(Signals, ComeAsValues) {
   kill(getpid(), SIGHUP);
   EXPECT_EQ(signals.Wait(10s), SIGHUP);
   kill(getpid(), SIGTERM);
-  EXPECT_EQ(signals.Wait(), SIGTERM);
+  EXPECT_EQ(signals.Wait(10s), SIGTERM);
   EXPECT_EQ(signals.Wait(0ms), std::nullopt);
 }
 

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 import signal
 import sqlite3
+import time
 from collections.abc import Callable
+
+import pytest
 
 from harness import wait
 from harness.http_client import Answer
 from harness.images import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, descriptor
+from harness.ports import free_port
 from harness.receiver import Receiver
 from harness.registry_client import expect
 from harness.server import Config, Server, endpoint, merged
@@ -89,3 +93,40 @@ def test_what_a_removed_endpoint_left_expires_before_pushes_are_refused(serve: S
         server.wait_log("level=error.*events expired undelivered.*endpoint=gone")
         wait.until(lambda: log_of(server)[1] < BOUND, "what has expired goes")
         assert server.metric("portcall_notifications_orphaned_pending", endpoint="gone") > 0
+
+
+def away(kind: str, receiver: Receiver) -> Config:
+    """An endpoint whose attempts only its destination could end."""
+    if kind == "kafka is down":
+        return {"name": "away", "type": "kafka", "brokers": [f"127.0.0.1:{free_port()}"], "topic": "events"}
+    receiver.hold()
+    return endpoint("away", receiver.url, timeout="1h")
+
+
+def size_on_disk(server: Server) -> int:
+    return sum(file.stat().st_size for file in server.root.glob("portcall.db*"))
+
+
+@pytest.mark.parametrize("kind", ["kafka is down", "no answer"])
+def test_what_is_away_holds_up_nothing(serve: Serve, kind: str) -> None:
+    with Receiver() as receiver:
+        gone = away(kind, receiver)
+        server = serve([gone], merged(events(), {"http": {"draintimeout": "1s"}}))
+        fat = FatPushes(server)
+        fat.push_all(FILL)
+        expired = lambda: server.log().count("events expired undelivered")  # noqa: E731
+        wait.until(lambda: expired() == 1, "events expire")
+        wait.until(lambda: log_of(server)[1] < BOUND, "what has expired goes")
+
+        # The sweep of a log that is full again may be anywhere while files are applied.
+        fat.push_all(5)
+        for number in range(12):
+            reload(server, [gone, endpoint(f"other{number}", receiver.url, disabled=True)])
+        wait.until(lambda: expired() > 1, "sweeps go on")
+        assert size_on_disk(server) < 4 * BOUND
+
+        server.write_config(merged(server.config, {"notifications": {"endpoints": [gone | {"backoff": "3s"}]}}))
+        assert server.process
+        server.process.send_signal(signal.SIGHUP)
+        time.sleep(0.1)  # so that the stop comes while the file is applied
+        assert server.stop(seconds=6) == 0

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <vector>
 
 #include "tests/http/client_stage.h"
@@ -146,6 +147,29 @@ TEST(ClientLifeTest, CloseEndsIdleConnectionsAndTheOthersAfterTheirAnswer) {
   EXPECT_TRUE(stage.Send()) << "a closed client opens new connections";
   stage.Close();
   EXPECT_TRUE(server.WaitForOpen(0));
+}
+
+TEST(ClientLifeTest, AnInterruptFailsWhatIsPendingAlone) {
+  std::atomic<bool> held = true;
+  ScriptedServer server([&held](const auto&) { return held ? Reply(200).Held() : Reply(200); });
+  ClientStage stage(server.url());
+  std::vector<std::future<Result<Incoming>>> sends;
+  for (int i = 0; i < 3; ++i) sends.push_back(stage.Start());
+  ASSERT_TRUE(server.WaitForRequests(3));
+  stage.Interrupt();
+  for (auto& send : sends) ExpectError(LoopRunner::Await(std::move(send)), Errc::kCancelled, "shut down");
+  held = false;
+  EXPECT_TRUE(stage.Send());
+  server.Release();
+}
+
+TEST(ClientLifeTest, AnInterruptEndsAConnectAtOnce) {
+  FullPort full;
+  ClientStage stage(full.url());
+  auto send = stage.Start();
+  stage.runner.Call([] {});
+  stage.Interrupt();
+  ExpectError(LoopRunner::Await(std::move(send), 5s), Errc::kCancelled, "shut down");
 }
 
 TEST(ClientLifeTest, AbortFailsWhatIsPendingAndWhatComesLater) {

@@ -36,6 +36,9 @@ class ClientStage {
   void Close() {
     runner.Call([this] { client_->Close(); });
   }
+  void Interrupt() {
+    runner.Call([this] { client_->Interrupt(); });
+  }
   void Abort() {
     runner.Call([this] { client_->Abort(); });
   }

@@ -308,6 +308,20 @@ TEST_F(KafkaSinkTest, AbortEndsWhatIsUnderWay) {
   EXPECT_THAT(Deliver(EventOf(21)), Is(Verdict::kFailed));
 }
 
+TEST_F(KafkaSinkTest, AnInterruptEndsWhatIsUnderWayAndNothingElse) {
+  kafka_.properties.emplace_back("queue.buffering.max.messages", "5");
+  ASSERT_TRUE(Make());
+  cluster_.Down();
+  std::vector<std::future<Outcome>> sent;
+  for (int i = 1; i <= 20; ++i) sent.push_back(Start(EventOf(i)));
+  runner_.Call([&] { sink_->Interrupt(); });
+  for (auto& outcome : sent) EXPECT_THAT(LoopRunner::Await(std::move(outcome)), Is(Verdict::kFailed));
+  EXPECT_THAT(Trouble(), IsEmpty());
+  cluster_.Up();
+  for (int i = 1; i <= 20; ++i) EXPECT_THAT(Deliver(EventOf(i)), Is(Verdict::kDelivered));
+  ExpectOrder(cluster_.Consume("events", 20), 20);  // and nothing of what was interrupted comes
+}
+
 TEST_F(KafkaSinkTest, RefusesWhatCannotWork) {
   const auto with = [&](const std::string& name, const std::string& value) {
     kafka_.properties = {{name, value}};
