@@ -122,7 +122,7 @@ class EndpointRunner {
   CatchUpReader::Chunk page_;
   std::size_t page_at_ = 0;
   std::vector<store::EventPtr> buffer_;
-  bool reading_ = false, counting_ = false, recounting_ = false, fingerprint_due_ = false, unwritten_ = false;
+  bool reading_ = false, counting_ = false, recounting_ = false, fingerprint_due_ = false;
   bool driving_ = false, again_ = false, drives_soon_ = false, stopping_ = false;
   enum class Expiring : std::uint8_t { kNo, kEnding, kQuiet } expiring_ = Expiring::kNo;
   bool called_off_ = false;

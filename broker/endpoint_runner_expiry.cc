@@ -43,7 +43,7 @@ Task<> EndpointRunner::Expire(store::Seq through) {
     co_await ExpireQuietly(through);
   }
   expiring_ = Expiring::kNo;
-  core_.Stop(stopping_ || unwritten_);
+  core_.Stop(stopping_);
   if (stopping_) co_return;
   patience_.cancel();
   Drive();

@@ -167,17 +167,13 @@ Task<bool> EndpointRunner::WriteOnce(const store::Settlement& settlement) {
   co_return static_cast<bool>(written);
 }
 
-// A settlement that cannot be written is kept, and nothing is claimed until it is: what was delivered meanwhile would
-// be sent again after a crash.
+// A settlement that cannot be written is kept and tried again. Meanwhile the core claims on, up to the number of events
+// that a crash may repeat: on a full disk what is pending can leave.
 Task<> EndpointRunner::Flush(store::Settlement settlement) {
   while (!co_await WriteOnce(settlement)) {
     if (stopping_) co_return;
-    unwritten_ = true;
-    core_.Stop(true);
     co_await Pause(kRetryStore);
   }
-  unwritten_ = false;
-  core_.Stop(stopping_ || expiring_ != Expiring::kNo);
   core_.Flushed();
   if (!stopping_) Drive();
 }
