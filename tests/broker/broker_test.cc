@@ -67,7 +67,7 @@ TEST_F(BrokerTest, ASinkIsOpenedWithItsLastReceipt) {
   EXPECT_EQ(receiver.receipt(), "");
   world_.Append("repo", 5);
   ASSERT_TRUE(receiver.Await(5));
-  entry.threshold = 3;
+  entry.fingerprint = "changed";
   ASSERT_TRUE(world_.Apply({entry}));
   EXPECT_EQ(receiver.receipt(), "up to 5");
   world_.Append("repo", 2);

@@ -158,6 +158,7 @@ TEST_F(RetentionTest, TheAlarmIsOfEventsThatSomebodyWaitsFor) {
     events.max_bytes = static_cast<std::uint64_t>(Size().bytes / 9 * 10);
     ::testing::internal::CaptureStderr();
     Sweep(events, unneeded);
+    EXPECT_TRUE(log_.Flush());
     return ::testing::internal::GetCapturedStderr();
   };
   world_.Append("repo", 2'000);
