@@ -42,7 +42,7 @@ within() {
 # $portcall: the binary; built unless PORTCALL_BINARY names one. Arguments: what else the example needs installed.
 build_portcall() {
   tests/setup.sh quickstart "$@"
-  portcall="${PORTCALL_BINARY:-$PWD/build/release/cli/portcall}"
+  portcall="${PORTCALL_BINARY:-$PWD/build/release/app/portcall}"
   [[ -n "${PORTCALL_BINARY-}" ]] && return
   [[ -f build/release/build.ninja ]] || cmake --preset release >/dev/null
   cmake --build build/release --target portcall -j"$(nproc)"

@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 usage() {
   cat <<'EOF'
 usage: tests/run.sh [--preset dev|release|asan|tsan] [--list] [--no-build] [SUITE[/TEST] ...]
-  SUITE   a C++ suite (runtime http config store blobs sinks kafka ci audit registry broker cli fuzz) or lint, e2e, examples, crash; default: all
+  SUITE   a C++ suite (runtime http config store blobs sinks kafka ci audit registry broker app fuzz) or lint, e2e, examples, crash; default: all
   TEST    a part of a test's name: store/Writer, e2e/skopeo
 EOF
 }
@@ -36,7 +36,7 @@ if ((do_build)); then
   cmake --preset "$preset" >/dev/null || { echo "run.sh: cmake --preset $preset failed" >&2; exit 1; }
   cmake --build "$build" -j2 || exit 1
 fi
-export PORTCALL_BINARY="$PWD/$build/cli/portcall" PORTCALL_BUILD="$PWD/$build"
+export PORTCALL_BINARY="$PWD/$build/app/portcall" PORTCALL_BUILD="$PWD/$build"
 export ASAN_OPTIONS="detect_stack_use_after_return=0:${ASAN_OPTIONS-}" UBSAN_OPTIONS="print_stacktrace=1:halt_on_error=1"
 
 # Adds a JUnit file's counts; a suite that left none has failed as a whole.

@@ -5,5 +5,5 @@ cd "$(dirname "$0")/../.."
 tests/setup.sh bench
 [[ -f build/release/build.ninja ]] || cmake --preset release >/dev/null
 cmake --build build/release --target portcall bench_receiver bench_loadgen bench_append bench_audit bench_parts -j"$(nproc)"
-export PORTCALL_BINARY="$PWD/build/release/cli/portcall" PORTCALL_BUILD="$PWD/build/release" PYTHONPATH="$PWD/tests:$PWD/tests/bench"
+export PORTCALL_BINARY="$PWD/build/release/app/portcall" PORTCALL_BUILD="$PWD/build/release" PYTHONPATH="$PWD/tests:$PWD/tests/bench"
 exec /usr/bin/python3 tests/bench/main.py "$@"

@@ -18,7 +18,7 @@ from harness.ports import free_port
 from harness.registry_client import RegistryClient
 
 REPOSITORY_ROOT = Path(__file__).resolve().parents[2]
-PORTCALL = Path(os.environ.get("PORTCALL_BINARY", REPOSITORY_ROOT / "build/dev/cli/portcall"))
+PORTCALL = Path(os.environ.get("PORTCALL_BINARY", REPOSITORY_ROOT / "build/dev/app/portcall"))
 PEER = "/usr/bin/docker-registry"
 # A sanitizer, valgrind or a loaded machine makes everything slower, never wrong.
 PATIENCE = float(os.environ.get("PORTCALL_PATIENCE", "30"))

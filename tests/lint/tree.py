@@ -7,7 +7,7 @@ import subprocess
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-FLOORS = ("runtime", "config", "store", "sinks", "registry", "broker", "cli")
+FLOORS = ("runtime", "config", "store", "sinks", "registry", "broker", "app")
 CODE = FLOORS + ("tests", "examples")
 BUILD = Path(os.environ.get("PORTCALL_BUILD", ROOT / "build/dev"))
 

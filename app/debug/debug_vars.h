@@ -1,0 +1,21 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "broker/broker.h"
+#include "app/debug/process_stats.h"
+#include "config/config.h"
+
+namespace portcall::app {
+
+// The page /debug/vars in the shape of Distribution's expvar: cmdline, memstats, registry.notifications.endpoints (null
+// when there are none). Header values and the secret parts of URLs are left out. Pure.
+std::string DebugVars(const config::Config& config, const std::vector<broker::EndpointStatus>& endpoints,
+                      const ProcessStats& process, const std::vector<std::string>& command_line);
+
+// The body of /debug/health: failing checks by name; with `late`, the endpoints that an operator should look at.
+std::string HealthBody(const std::map<std::string, std::string>& failing,
+                       const std::vector<broker::EndpointStatus>* late);
+
+}  // namespace portcall::app

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <boost/asio/thread_pool.hpp>
+#include <filesystem>
+#include <memory>
+#include <vector>
+
+#include "app/debug/health.h"
+#include "runtime/periodic.h"
+#include "config/config.h"
+#include "runtime/http/resolver.h"
+#include "runtime/log.h"
+#include "runtime/loops.h"
+
+namespace portcall::app {
+
+struct HealthCheckDeps {
+  Health& health;
+  runtime::Loop& loop;      // where the checks run
+  asio::thread_pool& pool;  // for file systems, which may hang
+  runtime::Log& log;
+  std::filesystem::path root;  // of the storage
+};
+
+// Runs the checks of the file's `health` section, each at its interval, and reports them to Health. Made and destroyed
+// on a thread that is no loop; the destructor waits for checks under way, at most their timeouts.
+class HealthChecks {
+ public:
+  HealthChecks(HealthCheckDeps deps, const std::vector<config::HealthCheck>& checks);
+  ~HealthChecks();
+
+ private:
+  class Check;
+  HealthCheckDeps deps_;
+  http::Resolver resolver_;
+  std::vector<std::unique_ptr<Check>> checks_;
+  runtime::Periodic periodic_;
+};
+
+}  // namespace portcall::app

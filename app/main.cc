@@ -1,0 +1,44 @@
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <exception>
+#include <iostream>
+
+#include "app/commands/command_line.h"
+
+namespace {
+
+// Ten thousand connections do not fit into the soft limit that shells and service managers give.
+void RaiseOpenFiles() {
+  rlimit limit{};
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+// The next files that are opened would take the place of standard descriptors that the caller closed, and the log would
+// be written into them.
+void OccupyStandardDescriptors() {
+  int fd = -1;
+  do {
+    fd = ::open("/dev/null", O_RDWR);
+  } while (fd >= 0 && fd < STDERR_FILENO);
+  if (fd > STDERR_FILENO) ::close(fd);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // sendfile and writes to a closed peer must fail, not kill.
+  std::signal(SIGPIPE, SIG_IGN);
+  OccupyStandardDescriptors();
+  RaiseOpenFiles();
+  try {
+    return portcall::app::Run(argc, argv, portcall::app::ReadEnvironment(environ), std::cout, std::cerr);
+  } catch (const std::exception& e) {
+    std::cerr << "portcall: " << e.what() << '\n';
+    return 1;
+  }
+}

@@ -1,0 +1,340 @@
+#include "app/server/app.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <random>
+#include <thread>
+
+#include "broker/lifecycle.h"
+#include "app/server/access_log.h"
+#include "app/server/request_log.h"
+#include "config/load.h"
+#include "runtime/bytes.h"
+#include "runtime/text.h"
+#include "runtime/time.h"
+#include "runtime/version.h"
+#include "store/catalog.h"
+#include "store/event_log.h"
+
+namespace portcall::app {
+namespace {
+
+using runtime::GoDuration;
+using runtime::Joined;
+using runtime::kVersion;
+
+unsigned Cores() { return std::max(1u, std::thread::hardware_concurrency()); }
+
+// Where the events of this registry come from: host name and configured port, as Distribution has it.
+std::string SourceAddress(const std::string& listen) {
+  char name[256] = "localhost";
+  if (gethostname(name, sizeof name - 1) != 0) return listen;
+  const auto colon = listen.rfind(':');
+  return name + (colon == std::string::npos ? "" : listen.substr(colon));
+}
+
+config::ConfigPtr WithSecret(const config::ConfigPtr& loaded, const std::string& secret) {
+  if (!loaded->http.secret.empty()) return loaded;
+  auto completed = std::make_shared<config::Config>(*loaded);
+  completed->http.secret = secret;
+  return completed;
+}
+
+Result<http::TlsContext> TlsOf(const config::TlsConfig& tls) {
+  if (!tls.enabled()) return http::TlsContext();
+  return http::MakeServerTls({tls.certificate, tls.key, tls.minimum, tls.cipher_suites, tls.client_cas});
+}
+
+}  // namespace
+
+runtime::LogOptions LogOptionsOf(const config::LogConfig& log) {
+  using runtime::Level;
+  runtime::LogOptions options;
+  const std::map<std::string, Level> levels = {
+      {"trace", Level::kDebug},  {"debug", Level::kDebug}, {"info", Level::kInfo},   {"warn", Level::kWarn},
+      {"warning", Level::kWarn}, {"error", Level::kError}, {"fatal", Level::kFatal}, {"panic", Level::kFatal}};
+  if (const auto level = levels.find(log.level); level != levels.end()) options.level = level->second;
+  options.formatter = log.formatter;
+  options.fields.assign(log.fields.begin(), log.fields.end());
+  return options;
+}
+
+std::filesystem::path DatabaseOf(const config::StorageConfig& storage) {
+  if (!storage.database.empty()) return storage.database;
+  return std::filesystem::path(storage.root_directory) / "portcall.db";
+}
+
+App::App(config::ConfigPtr loaded, std::vector<std::string> command_line, runtime::Log& log)
+    : log_(log),
+      command_line_(std::move(command_line)),
+      instance_(runtime::UuidV4()),
+      loaded_(std::move(loaded)),
+      config_(WithSecret(loaded_, runtime::UuidV4() + runtime::UuidV4())),
+      access_log_on_(loaded_->log.access_log),
+      http_metrics_(metrics_),
+      process_metrics_(metrics_),
+      access_log_(true),
+      loops_(Cores(), std::max(4u, Cores())),
+      health_([this](bool healthy) {
+        registry_->SetUnhealthy(healthy ? "" : "health check failed: please see /debug/health");
+      }),
+      periodic_(loops_.server(0)) {}
+
+Result<std::unique_ptr<App>> App::Start(config::ConfigPtr loaded, std::vector<std::string> command_line,
+                                        runtime::Log& log) {
+  std::unique_ptr<App> app(new App(std::move(loaded), std::move(command_line), log));
+  for (auto step : {&App::OpenData, &App::StartWings, &App::Listen, &App::ListenDebug}) {
+    if (auto done = (app.get()->*step)(); !done) return Error(done.error());
+  }
+  app->StartHousekeeping();
+  app->ready_ = true;
+  app->Announce();
+  return app;
+}
+
+App::~App() { Close(std::chrono::steady_clock::now()); }
+
+Result<void> App::OpenData() {
+  const config::ConfigPtr current = config();
+  const config::StorageConfig& storage = current->storage;
+  store::StoreOptions options;
+  options.database = DatabaseOf(storage);
+  options.reserve_bytes = storage.reserve_bytes;
+  options.on_appended = [this](const std::vector<store::EventPtr>& events) {
+    if (broker::Broker* broker = tail_.load(std::memory_order_acquire)) broker->OnAppended(events);
+  };
+  options.on_fatal = [&log = log_](const std::string& why) {
+    // Nothing that is written from here on could be trusted: no farewell.
+    log.Write(runtime::Level::kFatal, "the database can no longer be trusted: " + why);
+    _exit(1);
+  };
+  auto store = store::Store::Open(std::move(options), loops_.pool());
+  if (!store) return Error(store.error());
+  store_ = std::move(*store);
+
+  auto blobs = store::BlobStore::Open(storage.root_directory, loops_.pool(), storage.reserve_bytes);
+  if (!blobs) return Error(blobs.error());
+  blobs_ = std::move(*blobs);
+
+  auto empty = store_->ReadNow([](store::Snapshot& s) -> Result<bool> { return store::CatalogIsEmpty(s); });
+  if (!empty) return Error(empty.error());
+  if (*empty && store::BlobStore::HasRepositories(storage.root_directory)) {
+    return Error(Errc::kInvalid, storage.root_directory +
+                                     ": repositories of another registry lie beside an empty catalog; "
+                                     "run `portcall import` first");
+  }
+  std::error_code none;
+  const std::filesystem::path content =
+      std::filesystem::path(storage.root_directory) / "docker/registry/v2/blobs/sha256";
+  if (*empty && !std::filesystem::is_empty(content, none) && !none) {
+    log_.Error("the catalog is empty, but " + content.string() +
+               " holds content: if a database was lost, stop and restore it from a backup; else each blob is taken "
+               "up when its digest is pushed");
+  }
+  return {};
+}
+
+Result<void> App::StartWings() {
+  const config::ConfigPtr current = config();
+  auto broker =
+      broker::Broker::Start({*store_, loops_.broker(), loops_.pool(), log_, metrics_, runtime::SystemClock()}, current);
+  if (!broker) return Error(broker.error());
+  broker_ = std::move(*broker);
+  tail_.store(broker_.get(), std::memory_order_release);
+  registry::RegistryDeps deps{*store_,
+                              *blobs_,
+                              loops_.pool(),
+                              log_,
+                              metrics_,
+                              runtime::SystemClock(),
+                              SourceAddress(current->http.addr),
+                              instance_,
+                              [this] { return broker_->LogIsFull(); }};
+  registry_ = std::make_unique<registry::Registry>(std::move(deps), current);
+  return {};
+}
+
+Result<void> App::ListenDebug() {
+  const config::ConfigPtr current = config();
+  const config::DebugConfig& debug = current->http.debug;
+  if (debug.addr.empty()) return {};
+  DebugSources sources{health_,
+                       metrics_,
+                       loops_.pool(),
+                       [this] { return broker_->Status(); },
+                       [this] { return config(); },
+                       [this] { RefreshMetrics(); },
+                       [this] { return ready_.load(); },
+                       command_line_};
+  auto server = DebugServer::Listen(debug, std::move(sources), loops_.server(0));
+  if (!server) return Error(Errc::kUnavailable, "http.debug.addr: " + server.error().detail);
+  debug_server_ = std::move(*server);
+  return {};
+}
+
+Result<void> App::Listen() {
+  const config::ConfigPtr current = config();
+  auto tls = TlsOf(current->http.tls);
+  if (!tls) return Error(tls.error());
+  http::ServerOptions options;
+  options.addr = current->http.addr;
+  options.tls = std::move(*tls);
+  options.handler = [this](http::Request& request) { return Serve(request); };
+  options.on_exchange = [this](const http::Exchange& exchange) { Finished(exchange); };
+  options.on_bug = [this](std::string_view what) {
+    log_.Error("a request ended in a bug of this program", {{"error", std::string(what)}});
+  };
+  std::vector<runtime::Loop*> loops;
+  loops.reserve(loops_.servers());
+  for (std::size_t i = 0; i < loops_.servers(); ++i) loops.push_back(&loops_.server(i));
+  auto server = http::Server::Listen(std::move(options), std::move(loops));
+  if (!server) return Error(Errc::kUnavailable, "http.addr: " + server.error().detail);
+  server_ = std::move(*server);
+  return {};
+}
+
+void App::StartHousekeeping() {
+  const config::ConfigPtr current = config();
+  health_checks_ = std::make_unique<HealthChecks>(
+      HealthCheckDeps{health_, loops_.server(0), loops_.pool(), log_, current->storage.root_directory},
+      current->health);
+  CheckAfterUncleanEnd();
+  const config::StorageConfig& storage = current->storage;
+  if (!storage.upload_purging || storage.read_only) return;
+  // Somewhere in the first hour, so that registries that start together do not sweep together.
+  std::mt19937 random(std::random_device{}());
+  const config::Millis within = std::min<config::Millis>(std::chrono::hours(1), storage.upload_purge_interval);
+  const config::Millis first(std::uniform_int_distribution<std::int64_t>(0, within.count())(random));
+  log_.Info("Starting upload purge in " + GoDuration(std::chrono::duration_cast<std::chrono::seconds>(first)));
+  periodic_.Every(first, storage.upload_purge_interval, [this] { return PurgeUploads(); });
+}
+
+// Takes as long as the database is large, so it runs beside the service; damage ends the process by on_fatal.
+void App::CheckAfterUncleanEnd() {
+  if (!store_->ended_uncleanly()) return;
+  log_.Warn("the last run did not end orderly: checking the whole database in the background");
+  integrity_ = std::jthread([this](const std::stop_token& stop) {
+    const auto checked = store_->CheckIntegrity([&stop] { return stop.stop_requested(); });
+    if (stop.stop_requested()) return;
+    if (checked) log_.Info("the database is whole");
+  });
+}
+
+void App::Announce() const {
+  const config::ConfigPtr current = config();
+  const std::string version(kVersion);
+  for (const config::Endpoint& endpoint : current->endpoints) {
+    log_.Info("configuring endpoint " + endpoint.name + " (" + broker::PlaceOf(endpoint) +
+              "), timeout=" + GoDuration(endpoint.timeout) + (endpoint.disabled ? ", disabled" : ""));
+  }
+  if (debug_server_) {
+    for (const std::string& address : debug_server_->addresses()) log_.Info("debug server listening " + address);
+    if (current->http.debug.prometheus) {
+      log_.Info("providing prometheus metrics on " + current->http.debug.prometheus_path);
+    }
+  }
+  if (loaded_->http.secret.empty()) {
+    log_.Warn(
+        "http.secret is not set, a random one is used: uploads that are under way end with this process, and "
+        "several instances behind one address do not understand each other. Set http.secret, or "
+        "REGISTRY_HTTP_SECRET");
+  }
+  const bool certified = !current->http.tls.client_cas.empty();
+  log_.Warn(std::string("THE REGISTRY IS OPEN: no authentication is configured, so everybody who ") +
+            (certified ? "has a client certificate" : "reaches it") + " may pull, push and delete");
+  for (const std::string& address : server_->addresses()) {
+    log_.Info("listening on " + address + (current->http.tls.enabled() ? ", tls" : ""),
+              {{"instance.id", instance_}, {"version", version}});
+  }
+}
+
+Task<http::Response> App::Serve(http::Request& request) {
+  const auto in_flight = http_metrics_.Enter(request.path());
+  co_return co_await registry_->Handle(request);
+}
+
+void App::Finished(const http::Exchange& exchange) {
+  http_metrics_.Observe(exchange);
+  if (access_log_on_.load(std::memory_order_relaxed)) access_log_.Write(CombinedLine(exchange));
+  LogExchange(log_, exchange);
+}
+
+Task<> App::PurgeUploads() {
+  log_.Info("PurgeUploads starting");
+  const auto purged = co_await registry_->PurgeUploads();
+  if (purged) {
+    log_.Info("Purge uploads finished.  Num deleted=" + std::to_string(*purged) + ", num errors=0");
+  } else {
+    log_.Error("upload purge failed", {{"error", purged.error().detail}});
+  }
+}
+
+void App::RefreshMetrics() { process_metrics_.Refresh(store_->stats(), server_->connections(), ReadProcessStats()); }
+
+config::ConfigPtr App::config() const {
+  const runtime::MutexLock lock(config_mutex_);
+  return config_;
+}
+
+Result<void> App::Apply(config::ConfigPtr loaded) {
+  if (const auto keys = config::NeedsRestart(*loaded_, *loaded); !keys.empty()) {
+    return Error(Errc::kConflict, "needs a restart: " + Joined(keys));
+  }
+  const config::ConfigPtr next = WithSecret(loaded, config()->http.secret);
+  auto tls = TlsOf(next->http.tls);
+  if (!tls) return Error(tls.error());
+  // The last step that can fail; it changes nothing when it does.
+  if (auto applied = broker_->Apply(next); !applied) return applied;
+  registry_->Apply(next);
+  if (next->http.tls.enabled()) server_->SetTls(std::move(*tls));
+  log_.Apply(LogOptionsOf(next->log));
+  access_log_on_ = next->log.access_log;
+  loaded_ = std::move(loaded);
+  {
+    const runtime::MutexLock lock(config_mutex_);
+    config_ = next;
+  }
+  health_checks_.reset();
+  health_checks_ = std::make_unique<HealthChecks>(
+      HealthCheckDeps{health_, loops_.server(0), loops_.pool(), log_, next->storage.root_directory}, next->health);
+  return {};
+}
+
+void App::RecordReload(const std::string& what) {
+  if (!config()->audits()) return;
+  const store::Event event = store::SystemEvent(store::Action::kReload, what);
+  auto job = [&event](store::Tx& tx) -> Result<store::Seq> { return store::Append(tx, event); };
+  const auto recorded = store_->WriteNow(job, store::Priority::kSettlement);
+  if (!recorded) log_.Error("the reload could not be recorded", {{"error", recorded.error().detail}});
+}
+
+void App::Stop(std::chrono::steady_clock::time_point asked) {
+  log_.Info("stopping, draining connections for at most " + GoDuration(drain_timeout()));
+  Close(asked + drain_timeout());
+}
+
+void App::Close(std::chrono::steady_clock::time_point until) {
+  if (std::exchange(closed_, true)) return;
+  const auto left = [until] {
+    const auto rest = until - std::chrono::steady_clock::now();
+    return std::max(std::chrono::milliseconds(0), std::chrono::duration_cast<std::chrono::milliseconds>(rest));
+  };
+  ready_ = false;
+  if (server_) server_->Drain(left());
+  debug_server_.reset();        // it shows everything that goes now
+  integrity_ = std::jthread();  // asks it to stop, and waits
+  server_.reset();
+  periodic_.Stop();
+  health_checks_.reset();
+  registry_.reset();  // writes the pulls and uploads that it still holds
+  if (broker_) {
+    std::chrono::milliseconds longest(0);
+    const config::ConfigPtr current = config();
+    for (const config::Endpoint& endpoint : current->endpoints) longest = std::max(longest, endpoint.timeout);
+    broker_->Stop(std::min(longest, left()));
+  }
+  if (store_) store_->Close();
+}
+
+}  // namespace portcall::app

@@ -1,0 +1,103 @@
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "broker/broker.h"
+#include "app/debug/debug_server.h"
+#include "app/debug/health.h"
+#include "app/debug/health_checks.h"
+#include "app/debug/http_metrics.h"
+#include "runtime/periodic.h"
+#include "app/debug/process_metrics.h"
+#include "config/config.h"
+#include "registry/registry.h"
+#include "runtime/http/server.h"
+#include "runtime/clock.h"
+#include "runtime/log.h"
+#include "runtime/loops.h"
+#include "runtime/metrics.h"
+#include "runtime/mutex.h"
+#include "store/blobs/blob_store.h"
+#include "store/store.h"
+
+namespace portcall::app {
+
+// The composition root: builds everything in the order of its dependencies, connects it, and takes it down in reverse.
+// One thread, which is no loop, owns it.
+class App {
+ public:
+  // Runs once this returns. kInvalid: the configuration or the data is not fit to start with; else what failed. The
+  // data folder must be this process's. `log` outlives the App.
+  static Result<std::unique_ptr<App>> Start(config::ConfigPtr loaded, std::vector<std::string> command_line,
+                                            runtime::Log& log);
+  ~App();
+
+  // Another file's content, as a whole or not at all. kConflict names the keys that need a restart.
+  Result<void> Apply(config::ConfigPtr loaded);
+
+  // For the audit log, where there is one: what came of a wish to reload.
+  void RecordReload(const std::string& what);
+
+  // Lets exchanges and attempts under way end, at most http.draintimeout from `asked` on, then closes everything.
+  void Stop(runtime::SteadyTime asked);
+
+  std::vector<std::string> addresses() const { return server_->addresses(); }
+  std::chrono::milliseconds drain_timeout() const { return config()->http.drain_timeout; }
+
+ private:
+  App(config::ConfigPtr loaded, std::vector<std::string> command_line, runtime::Log& log);
+  Result<void> OpenData();
+  Result<void> StartWings();
+  Result<void> Listen();
+  Result<void> ListenDebug();
+  void StartHousekeeping();
+  void CheckAfterUncleanEnd();
+  void Announce() const;
+
+  Task<http::Response> Serve(http::Request& request);
+  void Finished(const http::Exchange& exchange);
+  Task<> PurgeUploads();
+  void RefreshMetrics();
+  config::ConfigPtr config() const;
+  void Close(runtime::SteadyTime until);
+
+  runtime::Log& log_;
+  const std::vector<std::string> command_line_;
+  const std::string instance_;
+  config::ConfigPtr loaded_;  // as the file says, for comparing
+  mutable runtime::Mutex config_mutex_;
+  config::ConfigPtr config_ GUARDED_BY(config_mutex_);  // with what was generated
+  std::atomic<bool> ready_ = false;
+  std::atomic<bool> access_log_on_;
+  bool closed_ = false;
+
+  runtime::Metrics metrics_;
+  HttpMetrics http_metrics_;
+  ProcessMetrics process_metrics_;
+  runtime::AccessLog access_log_;
+  runtime::Loops loops_;
+  // Between the store's writer, which is there first, and the broker.
+  std::atomic<broker::Broker*> tail_ = nullptr;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<store::BlobStore> blobs_;
+  std::unique_ptr<broker::Broker> broker_;
+  std::unique_ptr<registry::Registry> registry_;
+  Health health_;
+  std::unique_ptr<HealthChecks> health_checks_;
+  runtime::Periodic periodic_;
+  std::jthread integrity_;
+  std::unique_ptr<DebugServer> debug_server_;
+  std::unique_ptr<http::Server> server_;
+};
+
+// The log's settings as a file gives them.
+runtime::LogOptions LogOptionsOf(const config::LogConfig& log);
+std::filesystem::path DatabaseOf(const config::StorageConfig& storage);
+
+}  // namespace portcall::app

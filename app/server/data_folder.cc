@@ -1,0 +1,28 @@
+#include "app/server/data_folder.h"
+
+#include <string>
+#include <system_error>
+
+#include "store/blobs/blob_store.h"
+
+namespace portcall::app {
+
+namespace fs = std::filesystem;
+
+Result<void> PrepareDataFolder(const fs::path& root, const fs::path& database) {
+  std::error_code ec;
+  if (!fs::exists(database, ec) && store::BlobStore::HasRepositories(root)) {
+    return Error(Errc::kInvalid, root.string() + " holds the repositories of another registry, and " +
+                                     database.string() +
+                                     " does not exist: run `portcall import` to take them over, or name another "
+                                     "storage.filesystem.rootdirectory");
+  }
+  fs::create_directories(root, ec);
+  if (ec) {
+    return Error(Errc::kInvalid,
+                 "storage.filesystem.rootdirectory: " + root.string() + " cannot be made: " + ec.message());
+  }
+  return {};
+}
+
+}  // namespace portcall::app

@@ -1,0 +1,47 @@
+#include "app/server/request_log.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "runtime/time.h"
+
+namespace portcall::app {
+
+void LogExchange(runtime::Log& log, const http::Exchange& exchange) {
+  const http::Request& request = exchange.request;
+  const http::Response& response = exchange.response;
+  const bool failed = response.status >= 400;
+  const runtime::Level level = failed ? runtime::Level::kError : runtime::Level::kInfo;
+  if (!log.Enabled(level)) return;
+  std::vector<runtime::LogField> fields;
+  fields.reserve(16 + response.log.size());
+  for (const auto& [key, value] : response.log) fields.push_back({key, value});
+  const std::size_t of_handler = fields.size();
+  // What the handler says counts, such as the address of a client behind a proxy that is trusted.
+  const auto add = [&](std::string_view key, std::string value) {
+    const auto end = fields.begin() + static_cast<std::ptrdiff_t>(of_handler);
+    if (std::find_if(fields.begin(), end, [&](const auto& f) { return f.key == key; }) != end) return;
+    fields.push_back({key, std::move(value)});
+  };
+  const auto add_if_any = [&](std::string_view key, std::string_view value) {
+    if (!value.empty()) add(key, std::string(value));
+  };
+  add_if_any("http.request.contenttype", request.fields.Get("Content-Type"));
+  add("http.request.host", std::string(request.fields.Get("Host")));
+  add("http.request.id", request.id);
+  add("http.request.method", request.method);
+  add_if_any("http.request.referer", request.fields.Get("Referer"));
+  add("http.request.remoteaddr", request.peer);
+  add("http.request.uri", request.target);
+  add("http.request.useragent", std::string(request.fields.Get("User-Agent")));
+  add_if_any("http.response.contenttype", response.fields.Get("Content-Type"));
+  add("http.response.duration", runtime::GoDuration(exchange.duration));
+  add("http.response.status", std::to_string(response.status));
+  add("http.response.written", std::to_string(exchange.written));
+  if (of_handler > 0) {
+    std::ranges::sort(fields, [](const auto& a, const auto& b) { return a.key < b.key; });
+  }
+  log.Write(level, failed ? "response completed with error" : "response completed", fields);
+}
+
+}  // namespace portcall::app

@@ -1,0 +1,103 @@
+#include "app/server/serve.h"
+
+#include <csignal>
+
+#include <optional>
+#include <ostream>
+
+#include "app/server/app.h"
+#include "app/server/data_folder.h"
+#include "app/server/data_lock.h"
+#include "app/server/signals.h"
+#include "app/server/wishes.h"
+#include "config/load.h"
+#include "sinks/kinds.h"
+
+namespace portcall::app {
+namespace {
+
+constexpr int kFailed = 1, kUnfit = 2;
+// How long a drain may pass its own limit before the process is ended without one: five seconds after the limit, it is
+// gone in any case.
+constexpr std::chrono::milliseconds kOverrun(4'500);
+
+int ExitCodeOf(const Error& error) { return error.code == Errc::kInvalid ? kUnfit : kFailed; }
+
+config::Loaded Load(const ServeOptions& options) {
+  return config::Load(options.config_path, options.environment, config::Strictness::kServe, sinks::Kinds());
+}
+
+void LogProblems(runtime::Log& log, const config::Loaded& loaded) {
+  for (const config::Problem& problem : loaded.problems) {
+    if (problem.severity == config::Severity::kError) {
+      log.Error(problem.Text());
+    } else {
+      log.Warn(problem.Text());
+    }
+  }
+}
+
+void Reload(const ServeOptions& options, App& app, runtime::Log& log) {
+  const config::Loaded loaded = Load(options);
+  LogProblems(log, loaded);
+  if (!loaded.config) {
+    log.Error("configuration not reloaded, the old one stays: the file has errors");
+    app.RecordReload("configuration " + options.config_path + " refused: the file has errors");
+    return;
+  }
+  if (auto applied = app.Apply(loaded.config); !applied) {
+    log.Error("configuration not reloaded, the old one stays: " + applied.error().detail);
+    app.RecordReload("configuration " + options.config_path + " refused: " + applied.error().detail);
+    return;
+  }
+  log.Info("configuration reloaded", {{"file", options.config_path}});
+  app.RecordReload("configuration " + options.config_path + " loaded");
+}
+
+int RunUntilStopped(const ServeOptions& options, config::ConfigPtr config, const Signals& signals, runtime::Log& log) {
+  auto app = App::Start(std::move(config), options.command_line, log);
+  if (!app) {
+    log.Write(runtime::Level::kFatal, app.error().detail);
+    return ExitCodeOf(app.error());
+  }
+  Wishes wishes(signals, (*app)->drain_timeout() + kOverrun, log);
+  std::optional<runtime::SteadyTime> asked;
+  while (!(asked = wishes.Await())) Reload(options, **app, log);
+  (*app)->Stop(*asked);
+  app->reset();
+  log.Info("stopped");
+  return 0;
+}
+
+}  // namespace
+
+int Serve(const ServeOptions& options, std::ostream& err) {
+  const Signals signals;
+  const config::Loaded loaded = Load(options);
+  if (!loaded.config) {
+    for (const config::Problem& problem : loaded.problems) err << problem.Text() << '\n';
+    return kUnfit;
+  }
+  runtime::Log log(LogOptionsOf(loaded.config->log));
+  LogProblems(log, loaded);
+
+  const config::StorageConfig& storage = loaded.config->storage;
+  if (auto prepared = PrepareDataFolder(storage.root_directory, DatabaseOf(storage)); !prepared) {
+    log.Write(runtime::Level::kFatal, prepared.error().detail);
+    return ExitCodeOf(prepared.error());
+  }
+  bool said = false;
+  const auto pause = [&](std::chrono::milliseconds moment) {
+    if (!std::exchange(said, true)) log.Info("waiting for another process that holds " + storage.root_directory);
+    const auto signal = signals.Wait(moment);
+    return !signal || *signal == SIGHUP;
+  };
+  const auto lock = DataLock::Take(storage.root_directory, options.wait, pause);
+  if (!lock) {
+    log.Write(runtime::Level::kFatal, lock.error().detail);
+    return kFailed;
+  }
+  return RunUntilStopped(options, loaded.config, signals, log);
+}
+
+}  // namespace portcall::app

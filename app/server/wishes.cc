@@ -1,0 +1,55 @@
+#include "app/server/wishes.h"
+
+#include <unistd.h>
+
+#include <csignal>
+
+namespace portcall::app {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+// A terminal, `timeout` and some supervisors signal the process and its group, so that one wish to stop comes twice.
+constexpr std::chrono::seconds kSameWish(1);
+// Between two looks at whether the thread is to end; while the process ends, at the clock.
+constexpr std::chrono::milliseconds kLook(500), kLookAtTheEnd(50);
+
+}  // namespace
+
+Wishes::Wishes(const Signals& signals, std::chrono::milliseconds patience, runtime::Log& log)
+    : signals_(signals),
+      patience_(patience),
+      log_(log),
+      thread_([this](const std::stop_token& stop) { Watch(stop); }) {}
+
+std::optional<Clock::time_point> Wishes::Await() {
+  std::unique_lock lock(mutex_);
+  came_.wait(lock, [this] { return untold_; });
+  untold_ = asked_.has_value();  // a wish to stop stays
+  return asked_;
+}
+
+void Wishes::Watch(const std::stop_token& stop) {
+  while (!stop.stop_requested()) {
+    const auto signal = signals_.Wait(asked_ ? kLookAtTheEnd : kLook);
+    if (!asked_) {
+      if (signal) Tell(*signal != SIGHUP);
+      continue;
+    }
+    const auto since = Clock::now() - *asked_;
+    const bool late = since >= patience_;
+    const bool again = signal && *signal != SIGHUP && since >= kSameWish;
+    if (!late && !again) continue;
+    log_.Write(runtime::Level::kFatal, late ? "the shutdown hangs, ending at once" : "second signal, ending at once");
+    _exit(1);
+  }
+}
+
+void Wishes::Tell(bool to_stop) {
+  const std::lock_guard lock(mutex_);
+  if (to_stop) asked_ = Clock::now();
+  untold_ = true;
+  came_.notify_one();
+}
+
+}  // namespace portcall::app

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+
+#include "runtime/gate.h"
+#include "runtime/loops.h"
+
+namespace portcall::runtime {
+
+// Work that comes round on one loop: the next run starts an interval after the last one ended.
+class Periodic {
+ public:
+  using Work = std::function<Task<>()>;
+
+  explicit Periodic(Loop& loop) : loop_(loop) {}
+  ~Periodic() { Stop(); }
+
+  // From any thread; after Stop it does nothing. `work` must stay callable until Stop has returned.
+  void Every(std::chrono::milliseconds first, std::chrono::milliseconds interval, Work work);
+  // Lets work under way end and starts none. Blocks; not on the loop.
+  void Stop();
+
+ private:
+  Task<> CloseAndDrain();
+  Loop& loop_;
+  Gate gate_;  // the loop's
+  bool stopped_ = false;
+};
+
+}  // namespace portcall::runtime

@@ -1,0 +1,68 @@
+#include "app/server/data_lock.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <optional>
+#include <string>
+
+#include "tests/support/temp_dir.h"
+
+namespace portcall::app {
+namespace {
+
+using namespace std::chrono_literals;
+using ::testing::HasSubstr;
+
+bool GoOn(std::chrono::milliseconds) { return true; }
+
+TEST(DataLock, NamesItsOwner) {
+  const portcall::testing::TempDir folder;
+  const auto lock = DataLock::Take(folder.path(), 0ms, GoOn);
+  ASSERT_TRUE(lock);
+  std::string pid;
+  std::getline(std::ifstream(folder.File("portcall.lock")), pid);
+  EXPECT_EQ(pid, std::to_string(getpid()));
+}
+
+TEST(DataLock, ASecondOneIsToldWhoHoldsIt) {
+  const portcall::testing::TempDir folder;
+  const auto first = DataLock::Take(folder.path(), 0ms, GoOn);
+  ASSERT_TRUE(first);
+  const auto second = DataLock::Take(folder.path(), 0ms, GoOn);
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Errc::kConflict);
+  EXPECT_THAT(second.error().detail, HasSubstr("process " + std::to_string(getpid())));
+}
+
+TEST(DataLock, ASecondOneGetsItWhenTheFirstIsGone) {
+  const portcall::testing::TempDir folder;
+  std::optional<Result<DataLock>> first(DataLock::Take(folder.path(), 0ms, GoOn));
+  ASSERT_TRUE(*first);
+  const auto second = DataLock::Take(folder.path(), 1h, [&](std::chrono::milliseconds) {
+    first.reset();
+    return true;
+  });
+  EXPECT_TRUE(second);
+}
+
+TEST(DataLock, WaitingCanBeStopped) {
+  const portcall::testing::TempDir folder;
+  const auto first = DataLock::Take(folder.path(), 0ms, GoOn);
+  const auto second = DataLock::Take(folder.path(), 1h, [](std::chrono::milliseconds) { return false; });
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().code, Errc::kCancelled);
+}
+
+TEST(DataLock, AFolderThatIsNotThereIsSaid) {
+  const portcall::testing::TempDir folder;
+  const auto lock = DataLock::Take(folder.path() / "missing", 0ms, GoOn);
+  ASSERT_FALSE(lock);
+  EXPECT_EQ(lock.error().code, Errc::kUnavailable);
+  EXPECT_THAT(lock.error().detail, HasSubstr("missing"));
+}
+
+}  // namespace
+}  // namespace portcall::app

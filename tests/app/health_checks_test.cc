@@ -1,0 +1,112 @@
+#include "app/debug/health_checks.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <condition_variable>
+#include <fstream>
+
+#include "runtime/http/server.h"
+#include "tests/support/temp_dir.h"
+
+namespace portcall::app {
+namespace {
+
+using namespace std::chrono_literals;
+using config::HealthCheck;
+using ::testing::ElementsAre;
+using ::testing::Pair;
+
+// Waits for the process to turn unhealthy or healthy, as the registry would hear of it.
+class Turns {
+ public:
+  void Turn(bool healthy) {
+    const std::lock_guard lock(mutex_);
+    healthy_ = healthy;
+    changed_.notify_all();
+  }
+  bool Become(bool healthy) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_for(lock, 10s, [&] { return healthy_ == healthy; });
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  bool healthy_ = true;
+};
+
+class HealthChecksTest : public ::testing::Test {
+ protected:
+  void Start(HealthCheck check) {
+    check.interval = 5ms;
+    checks_ = std::make_unique<HealthChecks>(HealthCheckDeps{health_, loops_.server(0), loops_.pool(), log_, root_},
+                                             std::vector<HealthCheck>{check});
+  }
+  portcall::testing::TempDir folder_;
+  std::filesystem::path root_ = folder_.path() / "root";
+  runtime::Log log_{{runtime::Level::kFatal, "text", {}}};
+  Turns turns_;
+  Health health_{[this](bool healthy) { turns_.Turn(healthy); }};
+  runtime::Loops loops_{1, 1};
+  std::unique_ptr<HealthChecks> checks_;
+};
+
+TEST_F(HealthChecksTest, StorageThatIsGoneFailsUntilItIsBack) {
+  Start({});
+  ASSERT_TRUE(turns_.Become(false));
+  EXPECT_THAT(health_.failing(), ElementsAre(Pair("storagedriver_filesystem", ::testing::HasSubstr(root_.string()))));
+  std::filesystem::create_directory(root_);
+  EXPECT_TRUE(turns_.Become(true));
+}
+
+TEST_F(HealthChecksTest, AFileTakesTheRegistryOut) {
+  HealthCheck check;
+  check.kind = HealthCheck::Kind::kFile;
+  check.target = folder_.File("down");
+  std::ofstream(check.target) << "x";
+  Start(check);
+  ASSERT_TRUE(turns_.Become(false));
+  EXPECT_THAT(health_.failing(), ElementsAre(Pair(check.target, "file exists")));
+  std::filesystem::remove(check.target);
+  EXPECT_TRUE(turns_.Become(true));
+}
+
+TEST_F(HealthChecksTest, ADroppedCheckFailsNoLonger) {
+  Start({});
+  ASSERT_TRUE(turns_.Become(false));
+  checks_.reset();
+  EXPECT_TRUE(health_.healthy());
+}
+
+TEST_F(HealthChecksTest, AnUnexpectedStatusFails) {
+  std::atomic<int> status = 500;
+  http::ServerOptions options;
+  options.addr = "127.0.0.1:0";
+  options.handler = [&status](http::Request&) -> Task<http::Response> {
+    http::Response response;
+    response.status = status;
+    co_return response;
+  };
+  auto server = http::Server::Listen(std::move(options), {&loops_.server(0)});
+  ASSERT_TRUE(server);
+  HealthCheck check;
+  check.kind = HealthCheck::Kind::kHttp;
+  check.target = "http://127.0.0.1:" + std::to_string((*server)->port()) + "/ping";
+  Start(check);
+  ASSERT_TRUE(turns_.Become(false));
+  EXPECT_THAT(health_.failing(), ElementsAre(Pair(check.target, "unexpected status: 500")));
+  status = 200;
+  EXPECT_TRUE(turns_.Become(true));
+
+  check.kind = HealthCheck::Kind::kTcp;
+  check.target = "127.0.0.1:" + std::to_string((*server)->port());
+  checks_.reset();
+  server->reset();
+  Start(check);
+  EXPECT_TRUE(turns_.Become(false));
+  checks_.reset();
+}
+
+}  // namespace
+}  // namespace portcall::app

@@ -1,0 +1,65 @@
+#include "app/debug/http_metrics.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/cli/exchange.h"
+
+namespace portcall::app {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(HttpMetrics, CountsRequestsAsDistributionDoes) {
+  runtime::Metrics metrics;
+  HttpMetrics http(metrics);
+  TestExchange exchange;
+  http.Observe(exchange.Get());
+  http.Observe(exchange.Get());
+  const std::string page = metrics.Text();
+  EXPECT_THAT(page, HasSubstr(R"(registry_http_requests_total{code="200",handler="manifest",method="get"} 2)"));
+  EXPECT_THAT(page, HasSubstr(R"(registry_http_request_duration_seconds_count{handler="manifest",method="get"} 2)"));
+  EXPECT_THAT(
+      page,
+      HasSubstr(R"(registry_http_request_duration_seconds_bucket{handler="manifest",method="get",le="0.005"} 2)"));
+  EXPECT_THAT(page, HasSubstr(R"(registry_http_response_size_bytes_bucket{handler="manifest",le="1024"} 2)"));
+  EXPECT_THAT(page, HasSubstr(R"(registry_http_response_size_bytes_sum{handler="manifest"} 1004)"));
+}
+
+TEST(HttpMetrics, WhatClientsInventMakesNoSeries) {
+  runtime::Metrics metrics;
+  HttpMetrics http(metrics);
+  TestExchange exchange;
+  exchange.request.method = "INVENTED";
+  exchange.response.status = 299;
+  exchange.response.handler.clear();
+  exchange.request.target = "/invented";
+  http.Observe(exchange.Get());
+  const std::string page = metrics.Text();
+  EXPECT_THAT(page, HasSubstr(R"(registry_http_requests_total{code="other",handler="other",method="other"} 1)"));
+  EXPECT_THAT(page, Not(HasSubstr("nvented")));
+}
+
+TEST(HttpMetrics, KnowsWhatIsInFlightByItsPath) {
+  runtime::Metrics metrics;
+  HttpMetrics http(metrics);
+  const std::string name = "registry_http_in_flight_requests";
+  const std::vector<std::pair<std::string, std::string>> paths = {{"/v2/", "base"},
+                                                                  {"/v2/a/b/manifests/v1", "manifest"},
+                                                                  {"/v2/a/b/tags/list", "tags"},
+                                                                  {"/v2/a/b/blobs/sha256:aa", "blob"},
+                                                                  {"/v2/a/b/blobs/uploads/", "blob_upload"},
+                                                                  {"/v2/a/b/blobs/uploads/uuid", "blob_upload_chunk"},
+                                                                  {"/v2/_catalog", "catalog"}};
+  for (const auto& [path, handler] : paths) {
+    {
+      const auto in_flight = http.Enter(path);
+      EXPECT_THAT(metrics.Text(), HasSubstr(name + "{handler=\"" + handler + "\"} 1")) << path;
+    }
+    EXPECT_THAT(metrics.Text(), HasSubstr(name + "{handler=\"" + handler + "\"} 0")) << path;
+  }
+}
+
+}  // namespace
+}  // namespace portcall::app

@@ -1,0 +1,44 @@
+#include "app/server/wishes.h"
+
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <thread>
+
+namespace portcall::app {
+namespace {
+
+using namespace std::chrono_literals;
+
+class WishesTest : public ::testing::Test {
+ protected:
+  const Signals signals_;
+  runtime::Log log_{{runtime::Level::kFatal, "text", {}}};
+};
+
+TEST_F(WishesTest, AStopCountsFromWhenItWasAskedFor) {
+  Wishes wishes(signals_, 1h, log_);
+  kill(getpid(), SIGHUP);
+  EXPECT_EQ(wishes.Await(), std::nullopt);
+  // While whoever waits for wishes is busy with something that hangs.
+  const auto before = std::chrono::steady_clock::now();
+  kill(getpid(), SIGTERM);
+  std::this_thread::sleep_for(300ms);
+  const auto asked = wishes.Await();
+  ASSERT_TRUE(asked);
+  EXPECT_LT(*asked - before, 250ms);
+  EXPECT_EQ(wishes.Await(), asked) << "it stays";
+}
+
+TEST_F(WishesTest, WhatHangsIsEnded) {
+  const auto hang = [this] {
+    const Wishes wishes(signals_, 100ms, log_);
+    kill(getpid(), SIGTERM);
+    std::this_thread::sleep_for(20s);
+  };
+  EXPECT_EXIT(hang(), ::testing::ExitedWithCode(1), "the shutdown hangs, ending at once");
+}
+
+}  // namespace
+}  // namespace portcall::app
