@@ -5,9 +5,9 @@
 #include <future>
 #include <map>
 
-#include "broker/endpoint_runner.h"
-#include "broker/expiry.h"
-#include "broker/lifecycle.h"
+#include "broker/endpoint/endpoint_runner.h"
+#include "broker/core/expiry.h"
+#include "broker/endpoint/lifecycle.h"
 #include "broker/retention.h"
 #include "runtime/http/resolver.h"
 #include "sinks/kind.h"

@@ -6,7 +6,7 @@
 #include <exception>
 #include <filesystem>
 
-#include "broker/moment.h"
+#include "broker/core/moment.h"
 #include "store/cursors.h"
 #include "store/event_log.h"
 

@@ -6,7 +6,7 @@
 #include <random>
 #include <thread>
 
-#include "broker/lifecycle.h"
+#include "broker/endpoint/lifecycle.h"
 #include "app/server/access_log.h"
 #include "app/server/request_log.h"
 #include "config/load.h"

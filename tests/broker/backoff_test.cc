@@ -1,4 +1,4 @@
-#include "broker/backoff.h"
+#include "broker/core/backoff.h"
 
 #include <gtest/gtest.h>
 

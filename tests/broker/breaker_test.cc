@@ -1,4 +1,4 @@
-#include "broker/breaker.h"
+#include "broker/core/breaker.h"
 
 #include <gtest/gtest.h>
 

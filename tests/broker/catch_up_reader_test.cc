@@ -1,4 +1,4 @@
-#include "broker/catch_up_reader.h"
+#include "broker/tail/catch_up_reader.h"
 
 #include <gtest/gtest.h>
 

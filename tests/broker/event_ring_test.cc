@@ -1,4 +1,4 @@
-#include "broker/event_ring.h"
+#include "broker/tail/event_ring.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "broker/expiry.h"
+#include "broker/core/expiry.h"
 
 #include <gtest/gtest.h>
 

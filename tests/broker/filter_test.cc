@@ -1,4 +1,4 @@
-#include "broker/filter.h"
+#include "broker/core/filter.h"
 
 #include <gtest/gtest.h>
 

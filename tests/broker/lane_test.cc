@@ -1,4 +1,4 @@
-#include "broker/lane.h"
+#include "broker/core/lane.h"
 
 #include <gtest/gtest.h>
 

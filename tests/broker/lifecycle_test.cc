@@ -1,4 +1,4 @@
-#include "broker/lifecycle.h"
+#include "broker/endpoint/lifecycle.h"
 
 #include <gtest/gtest.h>
 

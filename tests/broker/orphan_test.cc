@@ -1,4 +1,4 @@
-#include "broker/orphan.h"
+#include "broker/endpoint/orphan.h"
 
 #include <gtest/gtest.h>
 

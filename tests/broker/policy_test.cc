@@ -1,4 +1,4 @@
-#include "broker/policy.h"
+#include "broker/core/policy.h"
 
 #include <gtest/gtest.h>
 

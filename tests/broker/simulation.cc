@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "broker/expiry.h"
+#include "broker/core/expiry.h"
 
 namespace portcall::broker {
 

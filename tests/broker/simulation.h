@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "broker/endpoint_core.h"
+#include "broker/core/endpoint_core.h"
 
 namespace portcall::broker {
 

@@ -1,4 +1,4 @@
-#include "broker/slots.h"
+#include "broker/core/slots.h"
 
 #include <gtest/gtest.h>
 

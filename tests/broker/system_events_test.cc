@@ -1,7 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "broker/lifecycle.h"
+#include "broker/endpoint/lifecycle.h"
 #include "broker/retention.h"
 #include "store/event_log.h"
 #include "tests/broker/broker_world.h"

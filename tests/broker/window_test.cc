@@ -1,8 +1,8 @@
-#include "broker/window.h"
+#include "broker/core/window.h"
 
 #include <gtest/gtest.h>
 
-#include "broker/rate_limit.h"
+#include "broker/core/rate_limit.h"
 
 namespace portcall::broker {
 namespace {

@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstdint>
+
+#include "broker/broker.h"
+#include "broker/core/chance.h"
+#include "broker/core/moment.h"
+
+namespace portcall::broker {
+
+using AttemptId = std::uint64_t;  // grows with every attempt of an endpoint
+
+// An endpoint's circuit breaker (DELIVERY.md §4). `threshold` consecutive failures open it, where failures of attempts
+// that were in flight together count once; then one probe at a time finds out when the endpoint is back.
+class Breaker {
+ public:
+  struct Options {
+    int threshold = 10;
+    Ticks backoff = kSecond, max_backoff = 300 * kSecond;
+  };
+  enum class Change { kNone, kCounted, kOpened, kClosed };
+
+  Breaker(Options options, Chance& chance) : options_(options), chance_(chance) {}
+
+  BreakerState state() const { return state_; }
+  int failures() const { return failures_; }
+  Ticks since() const { return since_; }  // when it opened
+  bool MayStart(Ticks now) const {
+    return state_ == BreakerState::kClosed || (state_ == BreakerState::kOpen && now >= probe_at_);
+  }
+  // When MayStart may change by itself.
+  Ticks wake() const { return state_ == BreakerState::kOpen ? probe_at_ : kNever; }
+
+  void Started(AttemptId attempt);
+  // `next` is the id the next attempt will have: whatever started before it was in flight together with this one.
+  Change Failed(AttemptId attempt, AttemptId next, Ticks now);
+  Change Succeeded();
+  // The endpoint answered, but says neither good nor bad of itself: a probe ends without a verdict.
+  void Neutral(AttemptId attempt, Ticks now);
+  Change Open(Ticks now);
+
+ private:
+  Options options_;
+  Chance& chance_;
+  BreakerState state_ = BreakerState::kClosed;
+  int failures_ = 0, failed_probes_ = 0;
+  AttemptId barrier_ = 0;  // failures of earlier attempts were counted already
+  AttemptId probe_ = 0;
+  Ticks probe_at_ = 0, since_ = 0;
+};
+
+}  // namespace portcall::broker

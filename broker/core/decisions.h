@@ -1,0 +1,39 @@
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "broker/core/lane.h"
+
+namespace portcall::broker {
+
+// Something that an operator should hear of.
+struct Note {
+  enum class Kind { kFailing, kOpened, kRecovered, kDead, kPaused, kSuperseded } kind;
+  std::string text;            // the last error, the reason of a death, or the id of the event that supersedes
+  store::EventPtr event = {};  // of a death, or superseded
+  int attempts = 0;            // of a death
+  Ticks lasted = 0;            // of a recovery
+};
+
+struct Attempt {
+  AttemptId id = 0;
+  Lane* lane = nullptr;  // the core's
+  store::EventPtr event;
+  int number = 1;
+};
+
+struct LaneRead {
+  std::string lane;
+  store::Seq after = 0, through = 0;
+  std::size_t limit = 0;
+};
+
+// What was read of a lane: all its events up to `through`.
+struct LanePage {
+  std::vector<store::EventPtr> events;
+  store::Seq through = 0;
+};
+
+}  // namespace portcall::broker

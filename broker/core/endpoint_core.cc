@@ -1,0 +1,212 @@
+#include "broker/core/endpoint_core.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "broker/tail/event_ring.h"
+
+namespace portcall::broker {
+namespace {
+
+constexpr std::size_t kRefill = 256;       // events are taken in portions, so that reading does not cost a turn each
+constexpr std::size_t kGathered = 16;      // events of a lane that may take part of the look-ahead to be superseded
+constexpr std::size_t kIdleLanes = 4'096;  // kept to spare their making; more are forgotten when they run empty
+
+}  // namespace
+
+EndpointCore::EndpointCore(const config::Endpoint& endpoint, const sinks::Capacity& capacity,
+                           const store::Cursor& cursor, std::vector<store::ParkedLane> parked, std::string paused,
+                           Moment now, std::uint64_t seed)
+    : name_(endpoint.name),
+      policy_(endpoint, capacity),
+      filter_(endpoint),
+      cursor_(cursor.id),
+      chance_(seed),
+      breaker_(policy_.breaker, chance_),
+      window_(policy_.window, policy_.pipelines),
+      rate_(policy_.rate_limit),
+      lanes_(policy_.laning),
+      scan_(cursor.settled_through),
+      counted_(std::max(cursor.through, cursor.settled_through)),
+      written_through_(cursor.settled_through),
+      matched_(cursor.matched),
+      settled_(cursor.settled),
+      paused_(std::move(paused)) {
+  for (store::ParkedLane& row : parked) LoadLane(std::move(row), cursor.settled_through, now);
+  WatchClosed(now);
+}
+
+void EndpointCore::Reload(const store::Cursor& cursor, std::vector<store::ParkedLane> parked, Moment now) {
+  ready_.clear();
+  load_queue_.clear();
+  early_failures_.clear();
+  waiting_.clear();
+  dirty_.clear();
+  slots_ = {};
+  lanes_ = Lanes(policy_.laning);
+  parked_ = held_ = bytes_ = 0;
+  strict_waits_ = false;
+  scan_ = written_through_ = cursor.settled_through;
+  counted_ = std::max(cursor.through, cursor.settled_through);
+  matched_ = cursor.matched;
+  settled_ = cursor.settled;
+  for (store::ParkedLane& row : parked) LoadLane(std::move(row), cursor.settled_through, now);
+}
+
+void EndpointCore::Hold(Lane& lane, const store::EventPtr& event, SlotId slot) {
+  lane.Push({event, slot});
+  bytes_ += BytesOf(*event);
+}
+
+void EndpointCore::Release(Lane& lane, std::size_t kept) {
+  for (std::size_t i = kept; i < lane.size(); ++i) bytes_ -= BytesOf(*lane.at(i).event);
+  lane.Truncate(kept);
+}
+
+void EndpointCore::LoadLane(store::ParkedLane row, store::Seq settled_through, Moment now) {
+  Lane& lane = lanes_.Named(row.lane);
+  lane.has_row = true;
+  if (lane.kind == LaneKey::Kind::kStrict && policy_.laning != Laning::kStrict) {
+    MarkDirty(lane, now.ticks);  // the order was changed: the row goes
+    return;
+  }
+  lane.next_seq = lane.failing = row.next_seq;
+  lane.loaded_through = lane.done_through = row.next_seq - 1;
+  lane.passed_through = settled_through;
+  lane.attempts = row.attempts;
+  lane.reason = std::move(row.reason);
+  lane.recorded_at = row.recorded_at;
+  lane.first_attempt = active_.At(now.ticks) - row.age;
+  lane.stored_age = row.age;
+  // A clock that jumped must not hold a lane for longer than its delay can be.
+  lane.due = now.ticks + std::clamp<Ticks>(row.due - now.wall, 0, policy_.longest_wait());
+  if (lane.kind == LaneKey::Kind::kStrict) {
+    lane.done_through = 0;
+    strict_waits_ = true;
+  } else {
+    SetParked(lane, true);
+  }
+  lane.state = Lane::State::kWaiting;
+  waiting_.emplace(lane.due, &lane);
+}
+
+bool EndpointCore::MayScan() const {
+  if (stopped_ || strict_waits_ || parked_ >= policy_.max_parked) return false;
+  // Where later events supersede those that wait, they are read in any case.
+  if (!closed() || policy_.collapses) return true;
+  if (!paused_.empty()) return false;
+  // A closed endpoint reads on only to have something to probe with.
+  return ready_.empty() && waiting_.empty() && load_queue_.empty() && loading_ == 0 && in_flight_ == 0;
+}
+
+bool EndpointCore::WantsEvents() const {
+  return slots_.size() + kRefill <= policy_.look_ahead && bytes_ < policy_.max_bytes && MayScan();
+}
+
+std::size_t EndpointCore::Scan(std::span<const store::EventPtr> events, store::Seq through, Moment now) {
+  const store::Seq before = scan_;
+  std::size_t taken = 0;
+  for (const store::EventPtr& event : events) {
+    if (event->seq > scan_) {
+      if (filter_.Wants(*event)) {
+        if (policy_.collapses && slots_.size() >= policy_.look_ahead / 2) PassObstacles(now, false);
+        if (slots_.size() >= policy_.look_ahead || bytes_ >= policy_.max_bytes || !MayScan()) break;
+        Admit(event, now);
+      }
+      scan_ = event->seq;
+    }
+    ++taken;
+  }
+  if (taken == events.size()) scan_ = std::max(scan_, through);
+  if (scan_ != before) ledger_.TouchQuietly(now.ticks);
+  return taken;
+}
+
+void EndpointCore::Admit(const store::EventPtr& event, Moment now) {
+  Lane& lane = lanes_.Of(*event);
+  if (event->seq <= lane.done_through) {  // settled before the restart, in the row of its lane
+    settled_ += slots_.Done(slots_.Push(event->seq, &lane));
+    ledger_.Touch(now.ticks);
+    return;
+  }
+  const bool loaded = lane.complete() && lane.state != Lane::State::kWaiting;
+  if (lane.parked && !loaded) {
+    lane.passed_through = event->seq;
+    if (!slots_.empty()) settled_ += slots_.Passed(slots_.Push(event->seq, &lane));
+    return;
+  }
+  Hold(lane, event, slots_.Push(event->seq, &lane));
+  if (lane.state == Lane::State::kIdle || lane.state == Lane::State::kInFlight) Continue(lane, now);
+  if (policy_.collapses && lane.size() > kGathered) PassLane(lane, kInFlight, now);
+}
+
+void EndpointCore::MakeReady(Lane& lane) {
+  if (lane.state == Lane::State::kReady) return;
+  lane.state = Lane::State::kReady;
+  ready_.push_back(&lane);
+}
+
+// The lane's next step after an event came or was settled, or after it was read.
+void EndpointCore::Continue(Lane& lane, Moment now) {
+  if (lane.parked && lane.complete() && (lane.empty() || lane.front().slot != kNoSlot)) {
+    SetParked(lane, false);
+    MarkDirty(lane, now.ticks);
+  }
+  if (lane.sent > 0) {
+    const bool more = policy_.pipelines && lane.sent < lane.size() && !lane.halted;
+    if (more) return MakeReady(lane);
+    lane.state = Lane::State::kInFlight;
+    return;
+  }
+  if (!lane.empty()) return MustWait(lane, now) ? LetWait(lane, now) : MakeReady(lane);
+  lane.state = Lane::State::kIdle;
+  if (lane.parked) {
+    lane.state = Lane::State::kWantsLoad;
+    load_queue_.push_back(&lane);
+  } else {
+    MaybeDrop(lane);
+  }
+}
+
+void EndpointCore::MaybeDrop(Lane& lane) {
+  const bool forgettable = lane.state == Lane::State::kIdle && lane.empty() && !lane.parked && !lane.dirty &&
+                           !lane.has_row && lane.done_through <= settled_through();
+  if (forgettable && (lane.kind == LaneKey::Kind::kSingle || lanes_.size() > kIdleLanes)) lanes_.Drop(lane);
+}
+
+Ticks EndpointCore::Wake(Moment now) const {
+  Ticks at = ledger_.due();
+  const auto consider = [&](Ticks when) {
+    if (when > now.ticks) at = std::min(at, when);
+  };
+  if (stopped_ || !paused_.empty()) return at;
+  if (!waiting_.empty()) consider(waiting_.begin()->first);
+  consider(breaker_.wake());
+  consider(floor_ == 0 ? kNever : floor_);
+  if (!ready_.empty() && policy_.rate_limit > 0) consider(rate_.wake());
+  return at;
+}
+
+std::int64_t EndpointCore::OldestRecorded() const {
+  std::int64_t oldest = 0;
+  const auto consider = [&](std::int64_t at) {
+    if (at != 0 && (oldest == 0 || at < oldest)) oldest = at;
+  };
+  if (!slots_.empty() && !slots_.front().lane->empty()) consider(slots_.front().lane->front().event->recorded_at);
+  if (parked_ == 0 && !strict_waits_) return oldest;
+  for (const auto& [key, lane] : lanes_) {
+    if (lane.parked) consider(lane.oldest_recorded());
+  }
+  return oldest;
+}
+
+store::Seq EndpointCore::UnneededThrough() const {
+  store::Seq through = written_through_;
+  if (parked_ == 0) return through;
+  for (const auto& [key, lane] : lanes_) {
+    if (lane.parked) through = std::min(through, lane.next_seq - 1);
+  }
+  return through;
+}
+
+}  // namespace portcall::broker

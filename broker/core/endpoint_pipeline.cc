@@ -1,0 +1,64 @@
+#include <algorithm>
+#include <utility>
+
+#include "broker/core/endpoint_core.h"
+
+// The part of EndpointCore that lets several events of a lane be in flight (DELIVERY.md §7): they are settled in the
+// lane's order, whichever ends first.
+namespace portcall::broker {
+
+// An attempt ended before those of the events in front of it.
+void EndpointCore::Remember(Lane& lane, AttemptId attempt, const sinks::Outcome& outcome) {
+  Lane::Entry& entry = lane.Sent(attempt);
+  ++early_;
+  if (outcome.verdict == sinks::Verdict::kDelivered) {
+    entry.ended = Lane::Ended::kDelivered;
+    return;
+  }
+  entry.ended = Lane::Ended::kFailed;
+  early_failures_.emplace(attempt, outcome);
+  // What no repetition can help is not waited for.
+  if (outcome.verdict != sinks::Verdict::kUndeliverable) Halt(lane);
+}
+
+void EndpointCore::Halt(Lane& lane) {
+  lane.halted = true;
+  if (lane.state != Lane::State::kReady) return;
+  ready_.erase(std::ranges::find(ready_, &lane));
+  lane.state = Lane::State::kInFlight;
+}
+
+// Takes what ended early off the lane's front. Where the front has failed, the lane waits until nothing of it is in
+// flight, and is parked then: what was delivered behind it may be sent again.
+void EndpointCore::Advance(Lane& lane, Moment now) {
+  while (!lane.draining && lane.sent > 0 && lane.front().ended != Lane::Ended::kNo) {
+    --early_;
+    const Lane::Entry& front = lane.front();
+    if (front.ended == Lane::Ended::kDelivered) {
+      Settle(lane, false, now);
+      continue;
+    }
+    const Attempt attempt{front.attempt, &lane, front.event, 1};
+    lane.front().ended = Lane::Ended::kNo;
+    const auto failure = early_failures_.extract(attempt.id);
+    JudgeFailure(attempt, failure.mapped(), now);
+  }
+  if (!lane.draining) return Continue(lane, now);
+  if (lane.flying == 0) Park(lane, lane.due, std::exchange(lane.reason, {}), now);
+}
+
+// Nothing of the lane counts as sent any more.
+void EndpointCore::Recall(Lane& lane) {
+  for (std::size_t i = 0; i < lane.sent; ++i) {
+    Lane::Entry& entry = lane.at(i);
+    if (std::exchange(entry.ended, Lane::Ended::kNo) != Lane::Ended::kNo) {
+      --early_;
+      early_failures_.erase(entry.attempt);
+    }
+    entry.attempt = 0;
+  }
+  lane.sent = lane.flying = 0;
+  lane.halted = lane.draining = false;
+}
+
+}  // namespace portcall::broker

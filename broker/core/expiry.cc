@@ -1,0 +1,105 @@
+#include "broker/core/expiry.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "broker/core/lane_key.h"
+
+namespace portcall::broker {
+
+Expiry::Expiry(const store::Cursor& cursor, std::vector<store::ParkedLane> rows, Filter filter, store::Seq through)
+    : cursor_(cursor),
+      rows_(std::move(rows)),
+      filter_(std::move(filter)),
+      first_(cursor.settled_through + 1),
+      through_(cursor.kind == store::CursorKind::kLive ? through : std::min(through, cursor.through)) {
+  for (const store::ParkedLane& row : rows_) {
+    first_ = std::min(first_, row.next_seq);
+    by_lane_.emplace(row.lane, &row);
+  }
+}
+
+// Before the cursor that is what no row speaks of; ahead of it, what a row has left behind.
+bool Expiry::IsSettled(const store::Event& event) const {
+  const bool ahead = event.seq > cursor_.settled_through;
+  if (rows_.empty()) return !ahead;
+  for (const Laning laning : {Laning::kRepository, Laning::kTag, Laning::kNone}) {
+    const auto found = by_lane_.find(LaneOf(event, laning));
+    if (found != by_lane_.end() && (event.seq < found->second->next_seq) == ahead) return ahead;
+  }
+  return !ahead;
+}
+
+bool Expiry::Take(const store::Event& event) {
+  if (event.seq < first_ || event.seq > through_ || !filter_.Wants(event)) return false;
+  const bool ahead = event.seq > cursor_.settled_through;
+  if (ahead && event.seq > cursor_.through) ++uncounted_;
+  if (IsSettled(event)) {
+    if (ahead) ++settled_before_;
+    return false;
+  }
+  ++expired_;
+  return true;
+}
+
+store::Settlement Expiry::Finish(std::int64_t wall_now) const {
+  store::Settlement settlement;
+  settlement.cursor = cursor_.id;
+  settlement.settled_through = std::max(cursor_.settled_through, through_);
+  settlement.through = std::max(cursor_.through, through_);
+  settlement.matched = cursor_.matched + uncounted_;
+  settlement.settled = cursor_.settled + settled_before_ + expired_;
+  for (const store::ParkedLane& row : rows_) {
+    if (row.next_seq > through_) continue;
+    const bool repository = row.lane != "*" && row.lane.find('\n') != std::string::npos;
+    if (!repository || through_ >= cursor_.settled_through) {
+      settlement.unpark.push_back(row.lane);
+    } else {
+      settlement.park.push_back({.lane = row.lane, .next_seq = through_ + 1, .due = wall_now, .reason = "in flight"});
+    }
+  }
+  if (expired_ == 0) return settlement;
+  store::DeadLetter dead;
+  dead.cursor = cursor_.id;
+  dead.endpoint = cursor_.endpoint;
+  dead.event.seq = first_;
+  dead.through = through_;
+  dead.events = expired_;
+  dead.died_at = wall_now;
+  dead.reason = "expired";
+  settlement.dead.push_back(std::move(dead));
+  return settlement;
+}
+
+std::vector<store::ParkedLane> Expiry::RowsAfter(const store::Settlement& settlement) const {
+  std::vector<store::ParkedLane> rows = settlement.park;
+  for (const store::ParkedLane& row : rows_) {
+    if (row.next_seq > through_) rows.push_back(row);
+  }
+  return rows;
+}
+
+void TellExpired(runtime::Log& log, const std::string& endpoint, store::Seq from, store::Seq through,
+                 std::int64_t events) {
+  log.Error("events expired undelivered: the event log has reached events.maxsize",
+            {{"endpoint", endpoint},
+             {"from", std::to_string(from)},
+             {"to", std::to_string(through)},
+             {"events", std::to_string(events)}});
+}
+
+Task<Result<void>> ReadExpiring(CatchUpReader& reader, store::Seq head, Expiry& expiry, const bool& stopping) {
+  store::Seq after = expiry.first() - 1;
+  while (after < expiry.through()) {
+    if (stopping) co_return Error(Errc::kCancelled, "stopping");
+    Result<CatchUpReader::Chunk> chunk = co_await reader.Read(after, head);
+    if (!chunk) co_return chunk.error();
+    for (const store::EventPtr& event : *chunk->events) {
+      if (event->seq > after) expiry.Take(*event);
+    }
+    after = std::max(after + 1, chunk->through);
+  }
+  co_return Result<void>();
+}
+
+}  // namespace portcall::broker

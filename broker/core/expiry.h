@@ -1,0 +1,52 @@
+#pragma once
+
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "broker/tail/catch_up_reader.h"
+#include "broker/core/filter.h"
+#include "runtime/log.h"
+#include "store/cursors.h"
+
+namespace portcall::broker {
+
+// What becomes of a cursor whose oldest unsettled events expire up to a place in the log (DELIVERY.md §1). Pure: takes
+// the log's events from first() to through() in order, and gives what is to be stored in one transaction.
+class Expiry {
+ public:
+  // `rows` are the cursor's, as stored. Of a removed cursor nothing beyond its range expires.
+  Expiry(const store::Cursor& cursor, std::vector<store::ParkedLane> rows, Filter filter, store::Seq through);
+
+  Expiry(const Expiry&) = delete;
+  Expiry& operator=(const Expiry&) = delete;
+
+  store::Seq first() const { return first_; }
+  store::Seq through() const { return through_; }
+  // Whether the event expires: it is wanted and neither settled nor beyond the range.
+  bool Take(const store::Event& event);
+  std::int64_t expired() const { return expired_; }
+
+  // The cursor past the range, the lanes that go on behind it, and one dead row, if anything expired.
+  store::Settlement Finish(std::int64_t wall_now) const;
+  // The cursor's rows once that is stored.
+  std::vector<store::ParkedLane> RowsAfter(const store::Settlement& settlement) const;
+
+ private:
+  bool IsSettled(const store::Event& event) const;
+  store::Cursor cursor_;
+  std::vector<store::ParkedLane> rows_;
+  std::unordered_map<std::string, const store::ParkedLane*> by_lane_;
+  Filter filter_;
+  store::Seq first_, through_;
+  std::int64_t expired_ = 0, settled_before_ = 0, uncounted_ = 0;
+};
+
+// Both for endpoints and for what removed ones left behind.
+void TellExpired(runtime::Log& log, const std::string& endpoint, store::Seq from, store::Seq through,
+                 std::int64_t events);
+
+// Reads what an expiry has to see. Ends with kCancelled when `stopping`.
+Task<Result<void>> ReadExpiring(CatchUpReader& reader, store::Seq head, Expiry& expiry, const bool& stopping);
+
+}  // namespace portcall::broker

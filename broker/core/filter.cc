@@ -1,0 +1,195 @@
+#include "broker/core/filter.h"
+
+#include <algorithm>
+#include <array>
+#include <set>
+#include <utility>
+
+#include "config/glob.h"
+
+namespace portcall::broker {
+namespace {
+
+using store::Action;
+
+using config::kRegistryActions;  // all there was in earlier fingerprints
+constexpr std::array<std::string_view, 4> kImageTypes{
+    "application/vnd.docker.distribution.manifest.v2+json", "application/vnd.docker.distribution.manifest.list.v2+json",
+    "application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.index.v1+json"};
+constexpr std::array<std::string_view, 2> kConfigTypes{"application/vnd.docker.container.image.v1+json",
+                                                       "application/vnd.oci.image.config.v1+json"};
+
+// sha256-<64 digits>, alone or with an ending: where cosign and registries without a referrers API put what belongs to
+// an image.
+bool NamesAnAttachment(std::string_view tag) {
+  constexpr std::size_t kDigits = 64;
+  if (!tag.starts_with("sha256-") && !tag.starts_with("sha512-")) return false;
+  tag.remove_prefix(7);
+  if (tag.size() < kDigits || tag.substr(0, kDigits).find_first_not_of("0123456789abcdef") != tag.npos) return false;
+  const std::string_view ending = tag.substr(kDigits);
+  return ending.empty() || ending == ".sig" || ending == ".att" || ending == ".sbom";
+}
+
+// What the columns say of a push of an image or an index under a tag.
+bool MayBeNewImage(const store::Event& event) {
+  return event.action == Action::kPush && event.kind == store::Kind::kTag &&
+         std::ranges::find(kImageTypes, event.media_type) != kImageTypes.end() && !NamesAnAttachment(event.tag);
+}
+
+// What only the body says: it is no other artifact, and the tag named another one, or nothing, until then.
+bool IsNewImage(const store::Event& event) {
+  const store::Details details = store::DecodeDetails(event.details);
+  if (!details.subject.empty() || details.previous_digest == event.digest) return false;
+  return details.artifact_type.empty() || std::ranges::find(kConfigTypes, details.artifact_type) != kConfigTypes.end();
+}
+
+bool Fits(const std::vector<std::string>& globs, std::string_view text) {
+  return std::ranges::any_of(globs, [&](const std::string& glob) { return config::GlobMatches(glob, text); });
+}
+
+bool Passes(const std::vector<std::string>& only, const std::vector<std::string>& ignored, std::string_view text) {
+  return (only.empty() || Fits(only, text)) && !Fits(ignored, text);
+}
+
+template <std::size_t kCount, class Of>
+std::bitset<kCount> Bits(const std::vector<std::string>& names, Of of) {
+  std::bitset<kCount> bits;
+  for (const std::string& name : names) {
+    if (const auto value = of(name)) bits.set(static_cast<std::size_t>(*value));
+  }
+  return bits;
+}
+
+// Those that an endpoint takes without naming them.
+std::bitset<store::kActions> UsualActions() {
+  std::bitset<store::kActions> actions;
+  for (std::size_t i = 0; i < kRegistryActions; ++i) actions.set(i);
+  return actions;
+}
+
+// The order of `text`'s last digit is bit 0; what it is too short for stays.
+template <std::size_t kCount>
+void ReadBits(std::string_view text, std::bitset<kCount>& bits) {
+  for (std::size_t i = 0; i < std::min(text.size(), kCount); ++i) bits.set(i, text[text.size() - 1 - i] == '1');
+}
+
+}  // namespace
+
+Filter::Filter(const config::Endpoint& endpoint) {
+  const auto actions = [](const std::string& name) { return store::ActionOf(name); };
+  const auto kinds = [](const std::string& name) { return store::KindOf(name); };
+  const config::Selection &only = endpoint.only, &ignore = endpoint.ignore;
+  const auto wanted = only.actions.empty() ? UsualActions() : Bits<store::kActions>(only.actions, actions);
+  ignored_actions_ = ~wanted | Bits<store::kActions>(ignore.actions, actions);
+  if (!only.kinds.empty()) ignored_kinds_ = ~Bits<store::kKinds>(only.kinds, kinds);
+  ignored_kinds_ |= Bits<store::kKinds>(ignore.kinds, kinds);
+  images_only_ = endpoint.images_only;
+  only_types_.insert(only.media_types.begin(), only.media_types.end());
+  ignored_types_.insert(ignore.media_types.begin(), ignore.media_types.end());
+  only_repositories_ = only.repositories;
+  ignored_repositories_ = ignore.repositories;
+  only_tags_ = only.tags;
+  ignored_tags_ = ignore.tags;
+  only_actors_ = only.actors;
+  ignored_actors_ = ignore.actors;
+  routes_ = endpoint.routes;
+  Compile();
+  Write();
+}
+
+Filter::Filter(std::string fingerprint) : fingerprint_(std::move(fingerprint)) {
+  std::string_view rest = fingerprint_;
+  const auto line = [&rest] {
+    const std::string_view first = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), first.size() + 1));
+    return first;
+  };
+  const std::string_view actions = line();
+  if (actions.size() < store::kActions) {
+    for (std::size_t i = kRegistryActions; i < store::kActions; ++i) ignored_actions_.set(i);
+  }
+  ReadBits(actions.size() < store::kActions
+               ? actions.substr(actions.size() - std::min(actions.size(), kRegistryActions))
+               : actions,
+           ignored_actions_);
+  while (!rest.empty()) {
+    const std::string_view rule = line();
+    if (rule.starts_with('+')) {
+      ReadRule(rule);
+    } else {
+      ignored_types_.emplace(rule);
+    }
+  }
+  Compile();
+}
+
+void Filter::ReadRule(std::string_view rule) {
+  const std::string_view name = rule.substr(0, rule.find(' '));
+  const std::string value(rule.substr(std::min(rule.size(), name.size() + 1)));
+  const std::pair<std::string_view, Globs*> kGlobs[] = {{"+only.repository", &only_repositories_},
+                                                        {"+ignore.repository", &ignored_repositories_},
+                                                        {"+route", &routes_},
+                                                        {"+only.tag", &only_tags_},
+                                                        {"+ignore.tag", &ignored_tags_},
+                                                        {"+only.actor", &only_actors_},
+                                                        {"+ignore.actor", &ignored_actors_}};
+  for (const auto& [key, globs] : kGlobs) {
+    if (key == name) globs->push_back(value);
+  }
+  if (name == "+kinds") ReadBits(value, ignored_kinds_);
+  if (name == "+images") images_only_ = true;
+  if (name == "+only.type") only_types_.insert(value);
+  if (name == "+ignore.type") ignored_types_.insert(value);
+}
+
+void Filter::Compile() {
+  for (Globs* globs : {&only_repositories_, &ignored_repositories_, &routes_, &only_tags_, &ignored_tags_,
+                       &only_actors_, &ignored_actors_}) {
+    std::ranges::sort(*globs);
+    globs->erase(std::ranges::unique(*globs).begin(), globs->end());
+    simple_ = simple_ && globs->empty();
+  }
+  simple_ = simple_ && !images_only_ && only_types_.empty() && ignored_types_.empty();
+}
+
+// The first line and those without a plus are what earlier versions knew.
+void Filter::Write() {
+  fingerprint_ = ignored_actions_.to_string();
+  const auto write = [this](std::string_view rule, const auto& values) {
+    for (const std::string& value : values) fingerprint_.append("\n").append(rule).append(value);
+  };
+  for (const std::string& type : std::set<std::string>(ignored_types_.begin(), ignored_types_.end())) {
+    fingerprint_ += (type.starts_with('+') ? "\n+ignore.type " : "\n") + type;
+  }
+  if (ignored_kinds_.any()) fingerprint_ += "\n+kinds " + ignored_kinds_.to_string();
+  if (images_only_) fingerprint_ += "\n+images";
+  write("+only.type ", std::set<std::string>(only_types_.begin(), only_types_.end()));
+  write("+only.repository ", only_repositories_);
+  write("+ignore.repository ", ignored_repositories_);
+  write("+route ", routes_);
+  write("+only.tag ", only_tags_);
+  write("+ignore.tag ", ignored_tags_);
+  write("+only.actor ", only_actors_);
+  write("+ignore.actor ", ignored_actors_);
+}
+
+bool Filter::WantsType(const store::Event& event) const {
+  const bool has_type = event.action < Action::kDelete;
+  if (!has_type) return true;
+  if (!only_types_.empty() && !only_types_.contains(event.media_type)) return false;
+  return !ignored_types_.contains(event.media_type);
+}
+
+bool Filter::WantsRest(const store::Event& event) const {
+  if (images_only_ && !MayBeNewImage(event)) return false;
+  if (event.kind != store::Kind::kSystem) {
+    if (!WantsType(event) || !Passes(only_tags_, ignored_tags_, event.tag) ||
+        !Passes(only_repositories_, ignored_repositories_, event.repository)) {
+      return false;
+    }
+    if (!routes_.empty() && !Fits(routes_, event.repository)) return false;
+  }
+  return Passes(only_actors_, ignored_actors_, event.actor) && (!images_only_ || IsNewImage(event));
+}
+
+}  // namespace portcall::broker

@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "broker/core/lane.h"
+#include "broker/core/moment.h"
+#include "store/cursors.h"
+
+namespace portcall::broker {
+
+inline constexpr Ticks kFlushInterval = 50 * kMillisecond;
+inline constexpr Ticks kQuietFlushInterval = kSecond;  // where only filtered or uncounted events were passed
+inline constexpr std::int64_t kFlushEvents = 512;      // half the bound: the other half fills while the first commits
+inline constexpr std::int64_t kMaxExposed = 1'024;     // settled, but not yet on disk: sent again after a crash
+
+// What happened since the last settlement, until the next one takes it. One settlement is under way at a time.
+class Ledger {
+ public:
+  void Delivered(const store::Event& event, std::int64_t at, int status, std::int64_t latency_us);
+  void Received(const std::string& receipt) { receipt_ = receipt; }  // later ones stand for those before
+  void Failed(store::AttemptRow row);  // beyond 1,024 rows a settlement, further ones are not recorded
+  void Died(store::DeadLetter dead) { dead_.push_back(std::move(dead)); }
+  void Settled(Ticks now) {
+    ++fresh_;
+    Touch(now);
+  }
+  void Touch(Ticks now) {
+    if (touched_ == 0) touched_ = now;
+  }
+  void TouchQuietly(Ticks now) {
+    if (quiet_ == 0) quiet_ = now;
+  }
+  void Hurry() { hurry_ = true; }
+
+  // Events that a crash would send again.
+  std::int64_t exposed() const { return kept_ + fresh_; }
+  bool flushing() const { return flushing_; }
+  Ticks due() const;  // kNever: nothing to write, or a settlement is under way
+
+  // Moves the records out; `kept`: settled events that the cursor still stands before.
+  void Take(store::Settlement& settlement, std::int64_t kept);
+  void Flushed() {
+    flushing_ = false;
+    kept_ = kept_after_;
+  }
+
+ private:
+  std::vector<store::DeadLetter> dead_;
+  std::vector<store::AttemptRow> failures_;
+  store::AttemptRow successes_;  // one row stands for all
+  std::string receipt_;
+  std::int64_t latency_sum_us_ = 0;
+  Ticks touched_ = 0, quiet_ = 0;
+  std::int64_t fresh_ = 0, kept_ = 0, kept_after_ = 0;
+  bool flushing_ = false, hurry_ = false;
+};
+
+}  // namespace portcall::broker

@@ -1,0 +1,52 @@
+#include "broker/core/policy.h"
+
+#include <algorithm>
+
+#include "broker/core/ledger.h"
+
+namespace portcall::broker {
+namespace {
+
+constexpr std::size_t kMaxWindow = 10'000;
+
+}  // namespace
+
+Policy::Policy(const config::Endpoint& endpoint, const sinks::Capacity& capacity)
+    : laning(LaningOf(endpoint)),
+      breaker{std::max(1, endpoint.threshold), TicksOf(endpoint.backoff), TicksOf(endpoint.max_backoff)},
+      max_age(TicksOf(endpoint.max_age)),
+      max_retry_after(TicksOf(endpoint.max_retry_after)),
+      window(static_cast<int>(std::clamp<std::size_t>(capacity.window, 1, kMaxWindow))),
+      retry_on_timeout(endpoint.retry_on_timeout),
+      pipelines(capacity.pipelines_lanes && !endpoint.collapse),
+      collapses(endpoint.collapse),
+      rate_limit(endpoint.rate_limit),
+      max_parked(static_cast<std::size_t>(std::max(1, endpoint.max_parked))),
+      max_bytes(capacity.window_bytes) {
+  if (endpoint.max_retries && *endpoint.max_retries >= 0) max_retries = endpoint.max_retries;
+  if (collapses) debounce = TicksOf(endpoint.debounce);
+  if (!pipelines) {
+    window = std::min(window, std::max(1, endpoint.concurrency));
+    return;
+  }
+  // Many are in flight as a rule, and what was held back by one is soon released: to park its lane each time would
+  // write more rows than there are lanes that wait.
+  retry_on_timeout = true;
+  look_ahead = std::max(look_ahead, 2 * static_cast<std::size_t>(window));
+  max_held = std::max(max_held, look_ahead);
+  lane_page = 1'024;
+  max_held_back = std::max<std::int64_t>(max_held_back, (kMaxExposed + window) / 4);
+  max_hold = kSecond;
+}
+
+std::optional<std::string_view> ReasonToDie(const Policy& policy, const Trial& trial) {
+  if (trial.verdict == sinks::Verdict::kDelivered || trial.verdict == sinks::Verdict::kGone) return std::nullopt;
+  if (trial.verdict == sinks::Verdict::kUndeliverable) return "undeliverable";
+  if (!policy.retry_on_timeout && !trial.answered && trial.maybe_received) return "outcome unknown";
+  if (trial.rejections >= kRejectionsUntilDead) return "rejected";
+  if (policy.max_retries && trial.attempts > *policy.max_retries) return "maxretries";
+  if (policy.max_age > 0 && trial.age > policy.max_age) return "maxage";
+  return std::nullopt;
+}
+
+}  // namespace portcall::broker

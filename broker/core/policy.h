@@ -1,0 +1,54 @@
+#pragma once
+
+#include <algorithm>
+#include <optional>
+#include <string_view>
+
+#include "broker/core/breaker.h"
+#include "broker/core/lane_key.h"
+#include "config/config.h"
+#include "sinks/sink.h"
+
+namespace portcall::broker {
+
+inline constexpr int kRejectionsUntilDead = 3;
+
+// An endpoint's settings, and what its sink can take, in the units of the decision core.
+struct Policy {
+  Policy() = default;
+  explicit Policy(const config::Endpoint& endpoint, const sinks::Capacity& capacity = {});
+
+  Laning laning = Laning::kRepository;
+  Breaker::Options breaker;
+  Ticks max_age = 0, max_retry_after = 0, debounce = 0;
+  std::optional<int> max_retries;
+  int window = 32;  // attempts in flight
+  bool retry_on_timeout = true;
+  bool pipelines = false;  // several of a lane
+  bool collapses = false;  // a later push of a tag supersedes one that waits
+  double rate_limit = 0;
+
+  std::size_t max_parked = 10'000;
+  std::size_t look_ahead = 2'048, max_bytes = 4 << 20;  // what is held of the log
+  std::size_t max_held = 8'192;                         // events of parked lanes
+  std::size_t lane_page = 128;                          // read of a parked lane at a time
+  std::int64_t max_held_back = 256;                     // settled events behind one that holds the cursor
+  Ticks max_hold = 50 * kMillisecond;                   // how long it may
+
+  // How long a lane's stored due time can lie ahead.
+  Ticks longest_wait() const { return std::max(breaker.max_backoff, debounce); }
+};
+
+// What an event has been through, this attempt included.
+struct Trial {
+  sinks::Verdict verdict = sinks::Verdict::kFailed;
+  bool answered = true;
+  int attempts = 0, rejections = 0;
+  Ticks age = 0;  // since its first attempt, without the time that the endpoint was closed
+  bool maybe_received = true;
+};
+
+// Why an event ends as a dead letter; nullopt: it waits for another attempt (DELIVERY.md §4).
+std::optional<std::string_view> ReasonToDie(const Policy& policy, const Trial& trial);
+
+}  // namespace portcall::broker

@@ -1,0 +1,272 @@
+#include "broker/endpoint/endpoint_runner.h"
+
+#include <algorithm>
+#include <random>
+#include <utility>
+
+#include "runtime/failpoint.h"
+
+namespace portcall::broker {
+namespace {
+
+constexpr std::size_t kPortion = 256;  // events taken from the ring at a time
+constexpr std::chrono::milliseconds kLetGoAgain{100};
+
+std::uint64_t Seed() {
+  std::random_device device;
+  return (std::uint64_t{device()} << 32) | device();
+}
+
+}  // namespace
+
+EndpointRunner::EndpointRunner(const Surroundings& around, Opened opened, std::unique_ptr<sinks::Sink> sink)
+    : around_(around),
+      endpoint_(std::move(opened.endpoint)),
+      cursor_(std::move(opened.cursor)),
+      sink_(std::move(sink)),
+      metrics_(around.metrics, endpoint_.name),
+      core_(endpoint_, sink_->capacity(), cursor_, std::move(opened.parked), std::move(opened.paused), Now(), Seed()),
+      max_workers_(static_cast<std::size_t>(core_.policy().window)),
+      timer_(around.executor),
+      patience_(around.executor),
+      recounting_(cursor_.fingerprint != core_.filter().fingerprint()),
+      dead_letters_(opened.dead_letters),
+      oldest_for_(opened.oldest_recorded == 0 ? -1 : core_.scan()),
+      oldest_recorded_(opened.oldest_recorded),
+      was_failing_(opened.was_failing) {
+  sink_->Open(cursor_.receipt);
+  if (!core_.paused().empty()) TellStillPaused();
+  if (recounting_) runtime::Spawn(around_.executor, tasks_, Recount());
+}
+
+EndpointRunner::~EndpointRunner() = default;
+
+// Does whatever can be done now. What it starts may end at once and call it again, so it goes round until nothing is
+// left instead of nesting.
+void EndpointRunner::Drive() {
+  if (std::exchange(driving_, true)) {
+    again_ = true;
+    return;
+  }
+  do {
+    again_ = false;
+    const Moment now = Now();
+    core_.Grown(around_.ring.head());
+    if (expiring_ == Expiring::kNo) {
+      Count(now);
+      Feed(now);
+      StartReads(now);
+    }
+    StartAttempts(now);
+    if (expiring_ != Expiring::kQuiet) StartFlush(now);
+    Tell(now);
+    Arm(now);
+  } while (again_);
+  driving_ = false;
+  WakeQuiet();
+}
+
+// `matched` counts each event once as it is committed, wherever the cursor stands.
+void EndpointRunner::Count(Moment now) {
+  if (recounting_ || counting_ || stopping_) return;
+  const store::Seq head = around_.ring.head();
+  while (core_.counted() < head) {
+    store::Seq through = 0;
+    if (!around_.ring.ReadAfter(core_.counted(), kPortion, buffer_, through)) {
+      StartTask(counting_, CountBack());
+      return;
+    }
+    std::int64_t wanted = 0;
+    for (const store::EventPtr& event : buffer_) {
+      if (!core_.filter().Wants(*event)) continue;
+      ++wanted;
+      metrics_.Recorded(*event);
+    }
+    core_.Counted(wanted, through, now);
+  }
+}
+
+bool EndpointRunner::FeedFromRing(Moment now) {
+  store::Seq through = 0;
+  if (!around_.ring.ReadAfter(core_.scan(), kPortion, buffer_, through)) return false;
+  core_.Scan(buffer_, through, now);
+  return true;
+}
+
+void EndpointRunner::Feed(Moment now) {
+  if (reading_ || stopping_) return;
+  while (core_.WantsEvents()) {
+    if (page_.events) {
+      page_used_ = true;
+      page_at_ += core_.Scan(std::span(*page_.events).subspan(page_at_), page_.through, now);
+      if (page_at_ < page_.events->size()) return;
+      page_ = {};
+      continue;
+    }
+    if (core_.scan() >= around_.ring.head()) return;
+    const store::Seq before = core_.scan();
+    if (FeedFromRing(now)) {
+      if (core_.scan() == before) return;
+      continue;
+    }
+    if (now.ticks < read_after_) return;
+    StartTask(reading_, ReadPage());
+    return;
+  }
+}
+
+// A task may end before its start returns, so the flag stands first; the task takes it back.
+void EndpointRunner::StartTask(bool& running, Task<> task) {
+  running = true;
+  if (!runtime::Spawn(around_.executor, tasks_, std::move(task))) running = false;
+}
+
+void EndpointRunner::StartReads(Moment now) {
+  if (stopping_ || now.ticks < read_after_) return;
+  while (auto read = core_.NextLaneRead(now)) {
+    if (!runtime::Spawn(around_.executor, tasks_, ReadLane(std::move(*read)))) return;
+  }
+}
+
+void EndpointRunner::StartAttempts(Moment now) {
+  Attempt attempt;
+  while ((!resting_.empty() || workers_ < max_workers_) && core_.Claim(now, attempt)) {
+    claimed_.push_back(std::move(attempt));
+    if (!resting_.empty()) {
+      Resume<bool> worker = std::move(resting_.back());
+      resting_.pop_back();
+      worker(true);
+    } else {
+      ++workers_;
+      runtime::Spawn(around_.executor, attempts_, Work());
+    }
+  }
+}
+
+// In the order of the claims, whichever worker comes first.
+bool EndpointRunner::NextAttempt(Attempt& attempt) {
+  if (claimed_.empty()) return core_.Claim(Now(), attempt);
+  attempt = std::move(claimed_.front());
+  claimed_.pop_front();
+  return true;
+}
+
+// Once for all that ends in one turn of the loop.
+void EndpointRunner::DriveSoon() {
+  if (drives_soon_) return;
+  runtime::Gate::Pass pass = tasks_.Enter();
+  if (!pass) return;
+  drives_soon_ = true;
+  asio::post(around_.executor, [this, pass = std::move(pass)] {
+    drives_soon_ = false;
+    Drive();
+  });
+}
+
+void EndpointRunner::StartFlush(Moment now) {
+  const bool everything = expiring_ == Expiring::kEnding && core_.in_flight() == 0;
+  if (auto settlement = core_.TakeSettlement(now, everything)) {
+    runtime::Spawn(around_.executor, tasks_, Flush(std::move(*settlement)));
+  }
+}
+
+// The timer is only ever moved forward in time by what comes sooner: a wake too many costs less than setting it anew
+// with each event.
+void EndpointRunner::Arm(Moment now) {
+  Ticks wake = core_.Wake(now);
+  if (read_after_ > now.ticks) wake = std::min(wake, read_after_);
+  if (stopping_ || wake >= armed_) return;
+  runtime::Gate::Pass pass = tasks_.Enter();
+  if (!pass) return;
+  armed_ = wake;
+  timer_.expires_after(std::chrono::nanoseconds(std::max<Ticks>(wake - now.ticks, 0)));
+  timer_.async_wait([this, pass = std::move(pass)](error_code ec) {
+    if (ec) return;
+    armed_ = kNever;
+    Drive();
+  });
+}
+
+// One of the endpoint's attempts at a time, for as long as there is something to do.
+Task<> EndpointRunner::Work() {
+  Attempt attempt;
+  for (;;) {
+    while (NextAttempt(attempt)) {
+      const sinks::Outcome outcome = co_await Try(attempt);
+      End(attempt, outcome);
+    }
+    if (stopping_) break;
+    co_await Suspend<bool>([this](Resume<bool> resume) { resting_.push_back(std::move(resume)); });
+  }
+  --workers_;
+}
+
+void EndpointRunner::End(const Attempt& attempt, const sinks::Outcome& outcome) {
+  const Moment now = Now();
+  if (attempt.id <= let_go_through_ && outcome.verdict == sinks::Verdict::kFailed && outcome.status == 0) {
+    core_.OnLetGo(attempt, outcome, now);
+    return DriveSoon();
+  }
+  metrics_.Ended(*attempt.event, attempt.number, outcome, now.wall);
+  if (outcome.verdict != sinks::Verdict::kDelivered && around_.log.Enabled(runtime::Level::kDebug)) {
+    around_.log.Debug("attempt failed", {{"endpoint", endpoint_.name},
+                                         {"event", attempt.event->id},
+                                         {"attempt", std::to_string(attempt.number)},
+                                         {"error", outcome.error}});
+  }
+  core_.OnOutcome(attempt, outcome, now);
+  if (std::exchange(was_failing_, false)) TellRestarted(outcome.verdict == sinks::Verdict::kDelivered);
+  DriveSoon();
+}
+
+Task<sinks::Outcome> EndpointRunner::Try(const Attempt& attempt) {
+  runtime::Failpoint("before-send");
+  sinks::Batch batch;
+  batch.events.push_back(attempt.event);
+  batch.attempt = attempt.number;
+  sinks::Outcome outcome = co_await sink_->Deliver(std::move(batch));
+  runtime::Failpoint("after-response");
+  co_return outcome;
+}
+
+// Where the destination is known to be away, waiting for it helps nobody.
+std::chrono::milliseconds EndpointRunner::Patience(std::chrono::milliseconds most) const {
+  return sink_->Trouble().empty() ? most : std::chrono::milliseconds(0);
+}
+
+// Attempts that only their destination could end are ended by us, again and again until none is under way.
+void EndpointRunner::LetGoAfter(std::chrono::milliseconds patience) {
+  runtime::Gate::Pass pass = tasks_.Enter();
+  if (!pass) return;
+  patience_.expires_after(patience);
+  patience_.async_wait([this, pass = std::move(pass)](error_code ec) {
+    const bool wanted = stopping_ || expiring_ == Expiring::kEnding;
+    if (ec || !wanted || core_.in_flight() == 0) return;
+    let_go_through_ = core_.newest_attempt();
+    if (stopping_) {
+      sink_->Abort();
+    } else {
+      sink_->Interrupt();
+    }
+    LetGoAfter(kLetGoAgain);
+  });
+}
+
+Task<> EndpointRunner::Stop(std::chrono::milliseconds grace) {
+  stopping_ = true;
+  core_.Stop(true);
+  CallOff();
+  for (Resume<bool>& worker : std::exchange(resting_, {})) worker(true);
+  attempts_.Close();
+  LetGoAfter(Patience(grace));
+  co_await attempts_.Drained();
+  patience_.cancel();
+  timer_.cancel();
+  tasks_.Close();
+  co_await tasks_.Drained();
+  co_await sink_->Close();
+  co_await FlushEverything();
+  Tell(Now());
+}
+
+}  // namespace portcall::broker

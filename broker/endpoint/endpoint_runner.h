@@ -1,0 +1,144 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "broker/tail/catch_up_reader.h"
+#include "broker/core/endpoint_core.h"
+#include "broker/endpoint/endpoint_metrics.h"
+#include "broker/tail/event_ring.h"
+#include "runtime/gate.h"
+#include "runtime/log.h"
+#include "runtime/timer.h"
+#include "sinks/sink.h"
+
+namespace portcall::broker {
+
+// What all endpoints share; lives longer than they do.
+struct Surroundings {
+  store::Store& store;
+  EventRing& ring;
+  CatchUpReader& reader;
+  Executor executor;
+  runtime::Log& log;
+  runtime::Metrics& metrics;
+  const runtime::Clock& clock;
+};
+
+// What the store knows of an endpoint when it is started.
+struct Opened {
+  config::Endpoint endpoint;
+  store::Cursor cursor;
+  std::vector<store::ParkedLane> parked;
+  std::string paused;  // the reason, empty: not paused
+  std::int64_t dead_letters = 0;
+  std::int64_t oldest_recorded = 0;  // of the first wanted event after the cursor, 0: not known
+  bool was_failing = false;          // when its entry was another
+};
+
+// Runs one endpoint's core: makes its attempts, reads and flushes what it decides. Lives on the broker's loop; Stop
+// must have ended before it is destroyed.
+class EndpointRunner {
+ public:
+  EndpointRunner(const Surroundings& around, Opened opened, std::unique_ptr<sinks::Sink> sink);
+  ~EndpointRunner();
+
+  void Drive();  // the log has grown, or something else changed: does whatever can be done now
+  void Tick();   // every half second: gauges, the sink's trouble, and a line a minute while it fails
+  void Show();   // the gauges as they are now
+  // Claims no more, lets attempts end until `grace` has passed, aborts the rest, flushes.
+  Task<> Stop(std::chrono::milliseconds grace);
+
+  // Ends what is unsettled up to `through` as expired. Attempts may end before that, but are not waited for longer than
+  // a moment. One at a time.
+  Task<> Expire(store::Seq through);
+  void CallOff();  // an expiry that is under way ends now, done or not
+
+  EndpointStatus Status() const;
+  const config::Endpoint& endpoint() const { return endpoint_; }
+  std::int64_t cursor() const { return cursor_.id; }
+  store::Seq UnneededThrough() const { return core_.UnneededThrough(); }
+  bool failing() const { return was_failing_ || core_.failing() || !core_.paused().empty() || !trouble_.empty(); }
+
+ private:
+  void Feed(Moment now);
+  bool FeedFromRing(Moment now);
+  void Count(Moment now);
+  void StartTask(bool& running, Task<> task);
+  void StartReads(Moment now);
+  void StartAttempts(Moment now);
+  bool NextAttempt(Attempt& attempt);
+  void DriveSoon();
+  void StartFlush(Moment now);
+  void Arm(Moment now);
+  void Tell(Moment now);
+  void TellRecovered(const Note& note);
+  void TellDead(const Note& note);
+  void TellStillPaused();
+  void TellRestarted(bool delivered);
+  void TellTrouble();
+  void TellSuperseded(const Note& note);
+  std::chrono::nanoseconds OldestPending() const;
+
+  Task<> Work();
+  void End(const Attempt& attempt, const sinks::Outcome& outcome);
+  Task<sinks::Outcome> Try(const Attempt& attempt);
+  Task<> ReadPage();
+  Task<> ReadLane(LaneRead read);
+  Task<> CountBack();
+  Task<> Recount();
+  Task<Result<std::int64_t>> CountWanted(store::Seq after, store::Seq through);
+  Task<> Flush(store::Settlement settlement);
+  Task<bool> WriteOnce(const store::Settlement& settlement);
+  Task<> StorePause(std::string reason);
+  Task<> FindOldest();
+  bool Quiet() const;
+  void WakeQuiet();
+  void LetGoAfter(std::chrono::milliseconds patience);
+  std::chrono::milliseconds Patience(std::chrono::milliseconds most) const;
+  Task<bool> FlushEverything();
+  Task<> ExpireQuietly(store::Seq through);
+  Task<> Pause(Ticks duration);
+  Moment Now() const { return Read(around_.clock); }
+
+  const Surroundings around_;
+  const config::Endpoint endpoint_;
+  store::Cursor cursor_;
+  std::unique_ptr<sinks::Sink> sink_;
+  EndpointMetrics metrics_;
+  EndpointCore core_;
+  const std::size_t max_workers_;
+
+  runtime::Gate attempts_, tasks_;
+  Timer timer_;
+  Timer patience_;  // with attempts, where something waits for their end
+  Ticks armed_ = kNever;
+  std::size_t workers_ = 0;
+  std::vector<Resume<bool>> resting_;
+  std::deque<Attempt> claimed_;  // each has a worker on its way, which takes the first
+
+  CatchUpReader::Chunk page_;
+  std::size_t page_at_ = 0;
+  std::vector<store::EventPtr> buffer_;
+  bool reading_ = false, counting_ = false, recounting_ = false, fingerprint_due_ = false;
+  bool driving_ = false, again_ = false, drives_soon_ = false, stopping_ = false;
+  enum class Expiring : std::uint8_t { kNo, kEnding, kQuiet } expiring_ = Expiring::kNo;
+  bool called_off_ = false;
+  Resume<bool> quiet_;            // who waits until nothing is under way
+  AttemptId let_go_through_ = 0;  // ended by us, if not by themselves
+  bool page_used_ = false;  // since the last tick
+  Ticks read_after_ = 0;    // a failed read is not repeated before
+
+  std::int64_t dead_letters_;
+  store::Seq oldest_for_;  // where `oldest_recorded_` was looked up
+  std::int64_t oldest_recorded_;
+  bool finding_oldest_ = false;
+  bool was_failing_;     // before it was started anew; until its first attempt has ended
+  std::string trouble_;  // of the sink, as told
+  Ticks next_summary_ = 0;
+  std::int64_t deaths_told_ = 0, deaths_untold_ = 0;
+};
+
+}  // namespace portcall::broker

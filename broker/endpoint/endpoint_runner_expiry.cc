@@ -1,0 +1,78 @@
+#include <utility>
+
+#include "broker/endpoint/endpoint_runner.h"
+#include "broker/core/expiry.h"
+
+// The part of EndpointRunner that lets events expire.
+namespace portcall::broker {
+
+namespace {
+
+constexpr std::chrono::milliseconds kPatience{2'000};  // with attempts that may still end by themselves
+
+}  // namespace
+
+bool EndpointRunner::Quiet() const {
+  return core_.quiet() && core_.flushed() && !reading_ && !counting_ && !recounting_ && !finding_oldest_;
+}
+
+void EndpointRunner::WakeQuiet() {
+  if (!quiet_ || (!called_off_ && !Quiet())) return;
+  std::exchange(quiet_, {})(true);
+}
+
+void EndpointRunner::CallOff() {
+  called_off_ = true;
+  WakeQuiet();
+}
+
+Task<> EndpointRunner::Expire(store::Seq through) {
+  const runtime::Gate::Pass pass = tasks_.Enter();
+  if (!pass || stopping_ || expiring_ != Expiring::kNo) co_return;
+  expiring_ = Expiring::kEnding;
+  called_off_ = false;
+  core_.Stop(true);
+  core_.RenewAges(Now());
+  LetGoAfter(Patience(kPatience));
+  Drive();  // gives back what was about to start
+  while (!called_off_ && !Quiet()) {
+    co_await Suspend<bool>([this](Resume<bool> resume) { quiet_ = std::move(resume); });
+  }
+  if (!called_off_) {
+    expiring_ = Expiring::kQuiet;
+    co_await ExpireQuietly(through);
+  }
+  expiring_ = Expiring::kNo;
+  core_.Stop(stopping_);
+  if (stopping_) co_return;
+  patience_.cancel();
+  Drive();
+}
+
+// Stored and held state are the same here, so the cursor is changed where it is stored and then loaded anew.
+Task<> EndpointRunner::ExpireQuietly(store::Seq through) {
+  auto load = [id = cursor_.id](store::Snapshot& s) -> Result<std::vector<store::ParkedLane>> {
+    return store::LoadParked(s, id);
+  };
+  auto rows = co_await around_.store.Read(load);
+  if (!rows) co_return;
+  Expiry expiry(cursor_, std::move(*rows), core_.filter(), through);
+  if (auto read = co_await ReadExpiring(around_.reader, around_.ring.head(), expiry, called_off_); !read) {
+    if (called_off_) co_return;
+    around_.log.Error("the event log could not be read",
+                      {{"endpoint", endpoint_.name}, {"error", read.error().detail}});
+    co_return;
+  }
+  const store::Settlement settlement = expiry.Finish(Now().wall);
+  if (!co_await WriteOnce(settlement)) co_return;
+  core_.Reload(cursor_, expiry.RowsAfter(settlement), Now());
+  page_ = {};
+  oldest_for_ = -1;
+  if (expiry.expired() == 0) co_return;
+  metrics_.Lost(expiry.expired());
+  TellExpired(around_.log, endpoint_.name, expiry.first(), expiry.through(), expiry.expired());
+  auto count = [this](store::Snapshot& s) -> Result<std::int64_t> { return store::CountDead(s, endpoint_.name); };
+  if (auto dead = co_await around_.store.Read(count)) dead_letters_ = *dead;
+}
+
+}  // namespace portcall::broker

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "broker/endpoint/endpoint_runner.h"
+#include "broker/endpoint/orphan.h"
+#include "config/config.h"
+#include "store/store.h"
+
+namespace portcall::broker {
+
+struct Endpoints {
+  std::vector<Opened> open;
+  std::vector<Orphan> orphans;
+  std::vector<std::string> returned;  // names that start anew beside an orphan of their own
+  std::vector<std::string> resumed;   // were paused, and their entry changed
+};
+
+// Brings the stored cursors in line with the file's endpoints (DELIVERY.md §5): new ones begin at `latest` or at
+// `from`, `was` takes over, what is no longer there becomes an orphan. One transaction; blocks. kInvalid: a cursor
+// stands beyond the log's head, or `from` is no time.
+Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& config);
+
+// What a message may show of an endpoint's place: without user, password and query.
+std::string PlaceOf(const config::Endpoint& entry);
+
+}  // namespace portcall::broker

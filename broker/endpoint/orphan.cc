@@ -1,0 +1,144 @@
+#include "broker/endpoint/orphan.h"
+
+#include <prometheus/counter.h>
+#include <prometheus/gauge.h>
+
+#include <algorithm>
+#include <exception>
+#include <map>
+#include <utility>
+
+#include "broker/endpoint/endpoint_metrics.h"
+#include "broker/core/expiry.h"
+#include "store/event_log.h"
+
+namespace portcall::broker {
+namespace {
+
+struct Backlog {
+  std::int64_t pending = 0;
+  double oldest_seconds = 0;
+};
+
+double AgeOf(const Orphan& orphan, std::int64_t wall_now) {
+  if (orphan.oldest_recorded == 0) return 0;
+  return static_cast<double>(std::max<std::int64_t>(1, wall_now - orphan.oldest_recorded)) / 1e9;
+}
+
+// Nothing is needed before the first event that its endpoint wanted. Not searched for in the whole log at a start.
+void PassUnwanted(store::Snapshot& snapshot, Orphan& orphan) {
+  constexpr std::size_t kPage = 256;
+  const Filter filter(orphan.cursor.fingerprint);
+  const auto events = store::ReadEvents(snapshot, orphan.needs.after, orphan.needs.through, kPage);
+  for (const store::EventPtr& event : events) {
+    if (filter.Wants(*event)) {
+      orphan.oldest_recorded = event->recorded_at;
+      return;
+    }
+    orphan.needs.after = event->seq;
+  }
+  if (events.size() < kPage) orphan.needs.after = orphan.needs.through;
+}
+
+}  // namespace
+
+EndpointStatus Orphan::Status(std::int64_t wall_now) const {
+  EndpointStatus status;
+  status.name = name();
+  status.orphaned = true;
+  status.reason = "no longer in the configuration";
+  status.pending = pending();
+  status.pending_is_estimate = true;
+  status.oldest_pending = std::chrono::nanoseconds(static_cast<std::int64_t>(AgeOf(*this, wall_now) * 1e9));
+  status.parked_lanes = parked;
+  status.dead_letters = dead_letters;
+  return status;
+}
+
+Orphan LoadOrphan(store::Snapshot& snapshot, const store::Cursor& cursor) {
+  Orphan orphan;
+  orphan.cursor = cursor;
+  orphan.needs = {cursor.settled_through, cursor.through};
+  orphan.dead_letters = store::CountDead(snapshot, cursor.endpoint);
+  for (const store::ParkedLane& lane : store::LoadParked(snapshot, cursor.id)) {
+    ++orphan.parked;
+    orphan.needs.after = std::min(orphan.needs.after, lane.next_seq - 1);
+  }
+  PassUnwanted(snapshot, orphan);
+  return orphan;
+}
+
+std::vector<store::SeqRange> NeededBy(const std::vector<Orphan>& orphans) {
+  std::vector<store::SeqRange> ranges;
+  for (const Orphan& orphan : orphans) {
+    if (!orphan.finished()) ranges.push_back(orphan.needs);
+  }
+  std::ranges::sort(ranges, {}, &store::SeqRange::after);
+  std::vector<store::SeqRange> apart;
+  for (const store::SeqRange& range : ranges) {
+    if (apart.empty() || apart.back().through < range.after) {
+      apart.push_back(range);
+    } else {
+      apart.back().through = std::max(apart.back().through, range.through);
+    }
+  }
+  return apart;
+}
+
+Task<Result<ExpiredOrphan>> ExpireOrphan(store::Store& store, CatchUpReader& reader, Orphan orphan, store::Seq through,
+                                         std::int64_t wall_now, const bool& stopping) {
+  auto load = [id = orphan.cursor.id](store::Snapshot& s) -> Result<std::vector<store::ParkedLane>> {
+    return store::LoadParked(s, id);
+  };
+  auto rows = co_await store.Read(load);
+  if (!rows) co_return rows.error();
+  Expiry expiry(orphan.cursor, std::move(*rows), Filter(orphan.cursor.fingerprint), through);
+  if (auto read = co_await ReadExpiring(reader, expiry.through(), expiry, stopping); !read) co_return read.error();
+  const store::Settlement settlement = expiry.Finish(wall_now);
+  auto job = [&settlement](store::Tx& tx) -> Result<bool> {
+    store::Apply(tx, settlement);
+    return true;
+  };
+  if (auto written = co_await store.Write(job, store::Priority::kSettlement); !written) co_return written.error();
+  orphan.cursor.settled_through = settlement.settled_through;
+  orphan.cursor.through = settlement.through;
+  orphan.cursor.matched = settlement.matched;
+  orphan.cursor.settled = settlement.settled;
+  auto reload = [&orphan](store::Snapshot& s) -> Result<Orphan> { return LoadOrphan(s, orphan.cursor); };
+  auto loaded = co_await store.Read(reload);
+  if (!loaded) co_return loaded.error();
+  co_return ExpiredOrphan{std::move(*loaded), expiry.first(), expiry.through(), expiry.expired()};
+}
+
+void OrphanMetrics::Show(const std::vector<Orphan>& orphans, const std::vector<std::string>& live,
+                         std::int64_t wall_now) {
+  std::map<std::string, Backlog> backlogs;
+  for (const std::string& name : shown_) backlogs[name] = {};
+  for (const Orphan& orphan : orphans) {
+    Backlog& backlog = backlogs[orphan.name()];
+    backlog.pending += orphan.pending();
+    backlog.oldest_seconds = std::max(backlog.oldest_seconds, AgeOf(orphan, wall_now));
+  }
+  shown_.clear();
+  for (const auto& [name, backlog] : backlogs) {
+    shown_.push_back(name);
+    metrics_
+        .Level("portcall_notifications_orphaned_pending",
+               "Events kept for an endpoint that is no longer in the configuration", {{"endpoint", name}})
+        .Set(static_cast<double>(backlog.pending));
+    metrics_
+        .Level("portcall_notifications_orphaned_oldest_pending_seconds",
+               "The age of the oldest event kept for an endpoint that is no longer in the configuration",
+               {{"endpoint", name}})
+        .Set(backlog.oldest_seconds);
+    if (std::ranges::find(live, name) == live.end()) {
+      EndpointMetrics::ShowBacklog(metrics_, name, backlog.pending, backlog.oldest_seconds);
+    }
+  }
+}
+
+void OrphanMetrics::Lost(const std::string& endpoint, std::int64_t events) {
+  EndpointMetrics(metrics_, endpoint).Lost(events);
+}
+
+}  // namespace portcall::broker

@@ -1,0 +1,59 @@
+#pragma once
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "broker/broker.h"
+#include "broker/tail/catch_up_reader.h"
+#include "store/cursors.h"
+#include "store/event_log.h"
+
+namespace portcall::broker {
+
+// A cursor without an endpoint: what was pending when its entry was removed or disabled. It waits until it is dropped.
+struct Orphan {
+  store::Cursor cursor;
+  std::int64_t parked = 0, dead_letters = 0;
+  store::SeqRange needs;             // of the log; empty: it is finished
+  std::int64_t oldest_recorded = 0;  // of the first event that it still wants, 0: none, or not known
+
+  const std::string& name() const { return cursor.endpoint; }
+  bool finished() const { return needs.after >= needs.through; }
+  // An estimate: what came between its end and its removal was never counted.
+  std::int64_t pending() const {
+    const std::int64_t known = oldest_recorded != 0 ? 1 : 0;
+    return finished() ? 0 : std::max(known, cursor.matched - cursor.settled);
+  }
+  EndpointStatus Status(std::int64_t wall_now) const;
+};
+
+Orphan LoadOrphan(store::Snapshot& snapshot, const store::Cursor& cursor);
+
+// What they need together, in order and apart.
+std::vector<store::SeqRange> NeededBy(const std::vector<Orphan>& orphans);
+
+// What its events up to `through` come to (DELIVERY.md §1): the orphan as it is afterwards, and how many expired. Its
+// endpoint's filter is the one that its cursor was counted with.
+struct ExpiredOrphan {
+  Orphan orphan;
+  store::Seq from = 0, through = 0;
+  std::int64_t events = 0;
+};
+Task<Result<ExpiredOrphan>> ExpireOrphan(store::Store& store, CatchUpReader& reader, Orphan orphan, store::Seq through,
+                                         std::int64_t wall_now, const bool& stopping);
+
+// Keeps what orphans leave pending in sight of alarms: the series of the endpoint they had, unless one of that name
+// lives, and portcall_notifications_orphaned_* in any case. Names that are no longer orphans go to 0.
+class OrphanMetrics {
+ public:
+  explicit OrphanMetrics(runtime::Metrics& metrics) : metrics_(metrics) {}
+  void Show(const std::vector<Orphan>& orphans, const std::vector<std::string>& live, std::int64_t wall_now);
+  void Lost(const std::string& endpoint, std::int64_t events);
+
+ private:
+  runtime::Metrics& metrics_;
+  std::vector<std::string> shown_;
+};
+
+}  // namespace portcall::broker
