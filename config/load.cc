@@ -8,9 +8,9 @@
 #include <memory>
 #include <utility>
 
-#include "config/environment.h"
-#include "config/sections.h"
-#include "config/yaml.h"
+#include "config/reader/environment.h"
+#include "config/sections/sections.h"
+#include "config/reader/yaml.h"
 
 namespace portcall::config {
 namespace {

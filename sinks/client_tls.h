@@ -1,7 +1,7 @@
 #pragma once
 
 #include "config/config.h"
-#include "config/section.h"
+#include "config/reader/map_reader.h"
 #include "runtime/http/tls.h"
 
 namespace portcall::sinks {

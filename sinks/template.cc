@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <array>
 
-#include "config/values.h"
+#include "config/reader/scalars.h"
 #include "runtime/text.h"
 
 namespace portcall::sinks {

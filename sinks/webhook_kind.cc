@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <array>
 
-#include "config/endpoint.h"
-#include "config/values.h"
+#include "config/sections/endpoint.h"
+#include "config/reader/scalars.h"
 #include "runtime/http/message.h"
 #include "sinks/client_tls.h"
 #include "sinks/formats/format.h"

@@ -7,8 +7,8 @@
 #include <set>
 #include <string>
 
-#include "config/endpoint.h"
-#include "config/values.h"
+#include "config/sections/endpoint.h"
+#include "config/reader/scalars.h"
 #include "sinks/audit/audit_config.h"
 #include "sinks/audit/audit_sink.h"
 #include "sinks/audit/record.h"

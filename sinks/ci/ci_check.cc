@@ -1,7 +1,7 @@
 #include <algorithm>
 #include <set>
 
-#include "config/values.h"
+#include "config/reader/scalars.h"
 #include "runtime/text.h"
 #include "sinks/ci/ci_preset.h"
 

@@ -9,7 +9,7 @@
 #include <string>
 #include <vector>
 
-#include "config/endpoint.h"
+#include "config/sections/endpoint.h"
 #include "runtime/bytes.h"
 #include "sinks/ci/ci_preset.h"
 #include "sinks/ci/ci_sink.h"

@@ -4,9 +4,9 @@
 #include <array>
 #include <fstream>
 
-#include "config/address.h"
+#include "config/reader/address.h"
 #include "config/glob.h"
-#include "config/values.h"
+#include "config/reader/scalars.h"
 #include "runtime/text.h"
 #include "sinks/ci/presets/presets.h"
 

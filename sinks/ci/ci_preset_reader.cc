@@ -2,11 +2,11 @@
 #include <array>
 #include <set>
 
-#include "config/address.h"
-#include "config/endpoint.h"
-#include "config/section.h"
-#include "config/values.h"
-#include "config/yaml.h"
+#include "config/reader/address.h"
+#include "config/sections/endpoint.h"
+#include "config/reader/map_reader.h"
+#include "config/reader/scalars.h"
+#include "config/reader/yaml.h"
 #include "runtime/text.h"
 #include "sinks/ci/ci_kind.h"
 #include "sinks/ci/ci_preset.h"

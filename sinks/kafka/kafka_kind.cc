@@ -8,9 +8,9 @@
 #include <utility>
 #include <vector>
 
-#include "config/address.h"
-#include "config/endpoint.h"
-#include "config/values.h"
+#include "config/reader/address.h"
+#include "config/sections/endpoint.h"
+#include "config/reader/scalars.h"
 #include "runtime/text.h"
 #include "sinks/formats/format.h"
 #include "sinks/kafka/client.h"

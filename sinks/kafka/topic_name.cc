@@ -2,7 +2,7 @@
 
 #include <array>
 
-#include "config/values.h"
+#include "config/reader/scalars.h"
 
 namespace portcall::sinks {
 namespace {

@@ -1,4 +1,4 @@
-#include "config/address.h"
+#include "config/reader/address.h"
 
 #include <gtest/gtest.h>
 

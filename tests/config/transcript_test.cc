@@ -1,10 +1,10 @@
-#include "config/transcript.h"
+#include "config/reader/transcript.h"
 
 #include <gtest/gtest.h>
 
 #include <set>
 
-#include "config/yaml.h"
+#include "config/reader/yaml.h"
 
 namespace portcall::config {
 namespace {

@@ -2,8 +2,8 @@
 // is told in docs/contributing.md.
 #include <array>
 
-#include "config/endpoint.h"
-#include "config/values.h"
+#include "config/sections/endpoint.h"
+#include "config/reader/scalars.h"
 #include "runtime/http/resolver.h"
 #include "sinks/kind.h"
 #include "tests/config/helpers.h"

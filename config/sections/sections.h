@@ -2,7 +2,7 @@
 
 #include "config/config.h"
 #include "config/kind.h"
-#include "config/section.h"
+#include "config/reader/map_reader.h"
 
 namespace portcall::config {
 

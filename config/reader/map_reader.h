@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "config/config.h"
-#include "config/node.h"
-#include "config/report.h"
-#include "config/transcript.h"
+#include "config/reader/node.h"
+#include "config/reader/report.h"
+#include "config/reader/transcript.h"
 
 namespace portcall::config {
 

@@ -1,4 +1,4 @@
-#include "config/environment.h"
+#include "config/reader/environment.h"
 
 #include <algorithm>
 #include <array>
@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "config/values.h"
-#include "config/yaml.h"
+#include "config/reader/scalars.h"
+#include "config/reader/yaml.h"
 #include "runtime/text.h"
 
 namespace portcall::config {

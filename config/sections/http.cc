@@ -1,9 +1,9 @@
 #include <algorithm>
 #include <array>
 
-#include "config/address.h"
-#include "config/sections.h"
-#include "config/values.h"
+#include "config/reader/address.h"
+#include "config/sections/sections.h"
+#include "config/reader/scalars.h"
 
 namespace portcall::config {
 namespace {

@@ -1,4 +1,4 @@
-#include "config/yaml.h"
+#include "config/reader/yaml.h"
 
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>

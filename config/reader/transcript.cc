@@ -1,4 +1,4 @@
-#include "config/transcript.h"
+#include "config/reader/transcript.h"
 
 #include <algorithm>
 #include <map>

@@ -1,4 +1,4 @@
-#include "config/values.h"
+#include "config/reader/scalars.h"
 
 #include <algorithm>
 #include <array>

@@ -1,8 +1,8 @@
 #include <algorithm>
 #include <array>
 
-#include "config/sections.h"
-#include "config/values.h"
+#include "config/sections/sections.h"
+#include "config/reader/scalars.h"
 
 namespace portcall::config {
 namespace {

@@ -5,10 +5,10 @@
 #include <string_view>
 #include <vector>
 
-#include "config/endpoint.h"
+#include "config/sections/endpoint.h"
 #include "config/event_names.h"
 #include "config/glob.h"
-#include "config/values.h"
+#include "config/reader/scalars.h"
 #include "runtime/text.h"
 
 namespace portcall::config {

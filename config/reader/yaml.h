@@ -3,8 +3,8 @@
 #include <string>
 #include <string_view>
 
-#include "config/node.h"
-#include "config/report.h"
+#include "config/reader/node.h"
+#include "config/reader/report.h"
 
 namespace portcall::config {
 

@@ -1,7 +1,7 @@
 #include <array>
 
-#include "config/sections.h"
-#include "config/values.h"
+#include "config/sections/sections.h"
+#include "config/reader/scalars.h"
 
 namespace portcall::config {
 namespace {

@@ -3,8 +3,8 @@
 #include <map>
 #include <string>
 
-#include "config/node.h"
-#include "config/report.h"
+#include "config/reader/node.h"
+#include "config/reader/report.h"
 
 namespace portcall::config {
 

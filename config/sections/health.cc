@@ -1,5 +1,5 @@
-#include "config/address.h"
-#include "config/sections.h"
+#include "config/reader/address.h"
+#include "config/sections/sections.h"
 
 namespace portcall::config {
 namespace {

@@ -1,10 +1,10 @@
 #include <algorithm>
 #include <set>
 
-#include "config/address.h"
-#include "config/endpoint.h"
-#include "config/sections.h"
-#include "config/values.h"
+#include "config/reader/address.h"
+#include "config/sections/endpoint.h"
+#include "config/sections/sections.h"
+#include "config/reader/scalars.h"
 #include "runtime/http/url.h"
 #include "runtime/text.h"
 

@@ -1,10 +1,10 @@
-#include "config/endpoint.h"
+#include "config/sections/endpoint.h"
 
 #include <charconv>
 #include <string>
 
-#include "config/address.h"
-#include "config/values.h"
+#include "config/reader/address.h"
+#include "config/reader/scalars.h"
 #include "runtime/time.h"
 
 namespace portcall::config {

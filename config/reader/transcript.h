@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "config/config.h"
-#include "config/node.h"
+#include "config/reader/node.h"
 
 namespace portcall::config {
 

@@ -2,8 +2,8 @@
 #include <array>
 #include <string>
 
-#include "config/sections.h"
-#include "config/values.h"
+#include "config/sections/sections.h"
+#include "config/reader/scalars.h"
 #include "runtime/time.h"
 
 namespace portcall::config {

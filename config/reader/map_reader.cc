@@ -1,11 +1,11 @@
-#include "config/section.h"
+#include "config/reader/map_reader.h"
 
 #include <algorithm>
 #include <array>
 #include <utility>
 
-#include "config/address.h"
-#include "config/values.h"
+#include "config/reader/address.h"
+#include "config/reader/scalars.h"
 #include "runtime/http/message.h"
 
 namespace portcall::config {

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "config/load.h"
-#include "config/node.h"
+#include "config/reader/node.h"
 
 namespace portcall::config {
 

@@ -1,4 +1,4 @@
-#include "config/address.h"
+#include "config/reader/address.h"
 
 #include <arpa/inet.h>
 #include <sys/stat.h>
@@ -9,7 +9,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "config/values.h"
+#include "config/reader/scalars.h"
 #include "runtime/http/network.h"
 #include "runtime/http/url.h"
 #include "runtime/text.h"
