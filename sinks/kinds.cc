@@ -2,10 +2,10 @@
 
 #include <array>
 
-#include "sinks/audit/audit_kind.h"
+#include "sinks/audit/sink/audit_kind.h"
 #include "sinks/ci/ci_kind.h"
 #include "sinks/kafka/kafka_kind.h"
-#include "sinks/webhook_kind.h"
+#include "sinks/http/webhook_kind.h"
 
 namespace portcall::sinks {
 

@@ -11,8 +11,8 @@
 
 #include "config/glob.h"
 #include "runtime/time.h"
-#include "sinks/audit/export.h"
-#include "sinks/audit/verify.h"
+#include "sinks/audit/log/export.h"
+#include "sinks/audit/log/verify.h"
 #include "store/cursor_peek.h"
 
 namespace portcall::app {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "sinks/http_answer.h"
+#include "sinks/http/answer.h"
 
 namespace portcall::sinks {
 namespace {

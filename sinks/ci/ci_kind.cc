@@ -13,7 +13,7 @@
 #include "runtime/bytes.h"
 #include "sinks/ci/ci_preset.h"
 #include "sinks/ci/ci_sink.h"
-#include "sinks/client_tls.h"
+#include "sinks/http/client_tls.h"
 
 namespace portcall::sinks {
 namespace {

@@ -9,7 +9,7 @@
 
 #include "runtime/result.h"
 #include "sinks/ci/ci_config.h"
-#include "sinks/template.h"
+#include "sinks/formats/template.h"
 
 namespace portcall::sinks {
 

@@ -9,7 +9,7 @@
 #include "runtime/text.h"
 #include "runtime/version.h"
 #include "sinks/facts.h"
-#include "sinks/http_answer.h"
+#include "sinks/http/answer.h"
 
 namespace portcall::sinks {
 namespace {

@@ -9,10 +9,10 @@
 #include "runtime/http/client.h"
 #include "sinks/ci/ci_answer.h"
 #include "sinks/ci/ci_request.h"
-#include "sinks/client_tls.h"
-#include "sinks/http_answer.h"
-#include "sinks/redactor.h"
-#include "sinks/retry_after.h"
+#include "sinks/http/client_tls.h"
+#include "sinks/http/answer.h"
+#include "sinks/http/redactor.h"
+#include "sinks/http/retry_after.h"
 
 namespace portcall::sinks {
 namespace {

@@ -19,7 +19,7 @@
 #include "sinks/kafka/message.h"
 #include "sinks/kafka/reserved.h"
 #include "sinks/kafka/topic_name.h"
-#include "sinks/template.h"
+#include "sinks/formats/template.h"
 
 namespace portcall::sinks {
 namespace {

@@ -11,7 +11,7 @@
 #include "config/config.h"
 #include "runtime/result.h"
 #include "sinks/kafka/kafka_config.h"
-#include "sinks/template.h"
+#include "sinks/formats/template.h"
 #include "store/event.h"
 
 namespace portcall::sinks {

@@ -4,7 +4,7 @@
 #include <string_view>
 
 #include "runtime/result.h"
-#include "sinks/template.h"
+#include "sinks/formats/template.h"
 
 namespace portcall::sinks {
 

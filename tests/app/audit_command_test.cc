@@ -9,8 +9,8 @@
 
 #include "app/commands/command_line.h"
 #include "runtime/bytes.h"
-#include "sinks/audit/audit_log.h"
-#include "sinks/audit/segments.h"
+#include "sinks/audit/log/audit_log.h"
+#include "sinks/audit/log/segments.h"
 #include "tests/support/temp_dir.h"
 
 namespace portcall::app {

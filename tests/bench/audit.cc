@@ -15,9 +15,9 @@
 #include <vector>
 
 #include "runtime/bytes.h"
-#include "sinks/audit/audit_log.h"
-#include "sinks/audit/segments.h"
-#include "sinks/audit/verify.h"
+#include "sinks/audit/log/audit_log.h"
+#include "sinks/audit/log/segments.h"
+#include "sinks/audit/log/verify.h"
 
 namespace portcall::sinks::audit {
 namespace {

@@ -1,4 +1,4 @@
-#include "sinks/redactor.h"
+#include "sinks/http/redactor.h"
 
 #include <gtest/gtest.h>
 

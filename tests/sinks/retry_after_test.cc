@@ -1,4 +1,4 @@
-#include "sinks/retry_after.h"
+#include "sinks/http/retry_after.h"
 
 #include <gtest/gtest.h>
 

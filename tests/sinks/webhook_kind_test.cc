@@ -1,10 +1,10 @@
-#include "sinks/webhook_kind.h"
+#include "sinks/http/webhook_kind.h"
 
 #include <gmock/gmock.h>
 
 #include <fstream>
 
-#include "sinks/webhook.h"
+#include "sinks/http/webhook.h"
 #include "tests/config/helpers.h"
 #include "tests/support/temp_dir.h"
 

@@ -1,4 +1,4 @@
-#include "sinks/webhook.h"
+#include "sinks/http/webhook.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

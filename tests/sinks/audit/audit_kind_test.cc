@@ -1,6 +1,6 @@
-#include "sinks/audit/audit_kind.h"
+#include "sinks/audit/sink/audit_kind.h"
 
-#include "sinks/audit/audit_config.h"
+#include "sinks/audit/sink/audit_config.h"
 #include "tests/config/helpers.h"
 
 namespace portcall::sinks {

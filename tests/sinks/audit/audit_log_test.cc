@@ -1,4 +1,4 @@
-#include "sinks/audit/audit_log.h"
+#include "sinks/audit/log/audit_log.h"
 
 #include <gmock/gmock.h>
 #include <sys/resource.h>
@@ -6,7 +6,7 @@
 #include <csignal>
 #include <nlohmann/json.hpp>
 
-#include "sinks/audit/housekeeping.h"
+#include "sinks/audit/log/housekeeping.h"
 #include "tests/sinks/audit/fixture.h"
 
 namespace portcall::sinks::audit {

@@ -1,13 +1,13 @@
-#include "sinks/audit/audit_sink.h"
+#include "sinks/audit/sink/audit_sink.h"
 
 #include <gmock/gmock.h>
 #include <sys/resource.h>
 
 #include <csignal>
 
-#include "sinks/audit/audit_config.h"
-#include "sinks/audit/folder_lock.h"
-#include "sinks/audit/receipt.h"
+#include "sinks/audit/sink/audit_config.h"
+#include "sinks/audit/log/folder_lock.h"
+#include "sinks/audit/log/receipt.h"
 #include "tests/sinks/audit/fixture.h"
 #include "tests/support/kinds.h"
 #include "tests/support/loop_runner.h"

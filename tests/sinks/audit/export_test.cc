@@ -1,4 +1,4 @@
-#include "sinks/audit/export.h"
+#include "sinks/audit/log/export.h"
 
 #include <gmock/gmock.h>
 

@@ -10,9 +10,9 @@
 #include <vector>
 
 #include "runtime/bytes.h"
-#include "sinks/audit/audit_log.h"
-#include "sinks/audit/housekeeping.h"
-#include "sinks/audit/segments.h"
+#include "sinks/audit/log/audit_log.h"
+#include "sinks/audit/log/housekeeping.h"
+#include "sinks/audit/log/segments.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/temp_dir.h"
 

@@ -1,4 +1,4 @@
-#include "sinks/audit/note.h"
+#include "sinks/audit/log/note.h"
 
 #include <gmock/gmock.h>
 

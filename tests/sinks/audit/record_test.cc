@@ -1,4 +1,4 @@
-#include "sinks/audit/record.h"
+#include "sinks/audit/log/record.h"
 
 #include <gmock/gmock.h>
 

@@ -1,11 +1,11 @@
-#include "sinks/audit/verify.h"
+#include "sinks/audit/log/verify.h"
 
 #include <gmock/gmock.h>
 
 #include <nlohmann/json.hpp>
 
-#include "sinks/audit/housekeeping.h"
-#include "sinks/audit/position.h"
+#include "sinks/audit/log/housekeeping.h"
+#include "sinks/audit/log/position.h"
 #include "tests/sinks/audit/fixture.h"
 
 namespace portcall::sinks::audit {

@@ -1,4 +1,4 @@
-#include "sinks/template.h"
+#include "sinks/formats/template.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,0 +1,260 @@
+#include "sinks/audit/log/audit_log.h"
+
+#include <fcntl.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/failpoint.h"
+#include "runtime/time.h"
+#include "sinks/audit/log/folder_lock.h"
+#include "sinks/audit/log/receipt.h"
+#include "sinks/audit/log/segments.h"
+
+namespace portcall::sinks::audit {
+
+AuditLog::AuditLog(LogOptions options, std::shared_ptr<const SigningKey> key, runtime::Log& log)
+    : options_(std::move(options)), key_(std::move(key)), log_(log), checkpointed_at_(options_.clock->Ticks()) {}
+
+Result<std::unique_ptr<AuditLog>> AuditLog::Open(LogOptions options, std::shared_ptr<const SigningKey> key,
+                                                 runtime::Log& log) {
+  if (auto made = runtime::MakeFolders(options.folder, 0750); !made) return made.error();
+  Result<runtime::Fd> lock = LockFolder(options.folder);
+  if (!lock) return lock.error();
+  std::unique_ptr<AuditLog> opened(new AuditLog(std::move(options), std::move(key), log));
+  if (auto begun = opened->Begin(std::move(*lock)); !begun) return begun.error();
+  return opened;
+}
+
+AuditLog::~AuditLog() = default;
+
+Result<void> AuditLog::End() {
+  if (!file_ || position_.size() == checkpointed_) return {};
+  return MakeCheckpoint();
+}
+
+Result<void> AuditLog::Begin(runtime::Fd lock) {
+  Result<Recovered> recovered = Recover(options_.folder, key_->verifier(), options_.receipt, log_);
+  if (!recovered) return recovered.error();
+  lock_ = std::move(lock);
+  position_ = std::move(recovered->position);
+  marked_ = std::move(recovered->marked);
+  begun_ = recovered->begun.empty() ? runtime::Rfc3339Fixed(options_.clock->Now().time_since_epoch().count())
+                                    : recovered->begun;
+  checkpointed_ = recovered->checkpointed;
+  checkpoints_bytes_ = recovered->checkpoints_bytes;
+  news_ = position_.size() - checkpointed_;
+  aside_ = std::move(recovered->aside);
+  begun_anew_ = recovered->begun_anew;
+  if (begun_anew_) {
+    const auto before = Checkpoint::Parse(options_.receipt);
+    log_.Error("audit log: the folder is empty, but the database knows of an audit log: a new one begins",
+               {{"folder", options_.folder.string()}, {"records", std::to_string(before ? before->size : 0)}});
+  }
+  // It was made as the last thing before an end, clean or not, and may not have gone out.
+  if (!recovered->last_note.empty()) notes_.push_back(std::move(recovered->last_note));
+  const std::string verifier = key_->verifier().Text() + '\n';
+  const std::filesystem::path beside = options_.folder / kPublicKey;
+  if (const Result<std::string> old = runtime::ReadWhole(beside); !old || *old != verifier) {
+    if (auto written = runtime::ReplaceFile(beside, verifier, 0644); !written) return written;
+  }
+  return recovered->resumed ? Heal() : Rotate();
+}
+
+std::filesystem::path AuditLog::Path() const { return options_.folder / SegmentName(position_.segment); }
+
+Result<void> AuditLog::OpenSegment() {
+  Result<runtime::Fd> file = runtime::OpenFile(Path(), O_RDWR | O_CREAT, 0640);
+  if (!file) return file.error();
+  if (auto cut = Truncate(*file, position_.offset, Path()); !cut) return cut;
+  if (auto synced = runtime::SyncFolder(options_.folder); !synced) return synced;
+  file_ = std::move(*file);
+  return {};
+}
+
+// After a failure nothing that was written is believed but what was on disk before: the rest is cut, through a new
+// descriptor, and the last line that counts is read again.
+Result<void> AuditLog::Heal() {
+  Result<runtime::Fd> file = runtime::OpenFile(Path(), O_RDWR);
+  if (!file) return file.error();
+  const Result<std::uint64_t> size = SizeOfFile(*file, Path());
+  if (!size) return size.error();
+  if (*size > position_.offset) {
+    if (auto cut = Truncate(*file, position_.offset, Path()); !cut) return cut;
+  }
+  if (position_.offset > 0) {
+    const Result<Hash> hash = HashOfLineBefore(Path(), position_.offset);
+    if (!hash) return hash.error();
+    if (*hash != position_.prev) {
+      return Error(Errc::kInvalid, Path().string() + " is not what was written to it: run 'portcall audit verify'");
+    }
+  }
+  if (auto synced = SyncData(*file, Path()); !synced) return synced;
+  file_ = std::move(*file);
+  return {};
+}
+
+// Ready to be written: the end is known, it is the file that others see, and it is not too long or old.
+Result<void> AuditLog::Prepare() {
+  if (file_ && !runtime::IsNamed(file_, Path())) {
+    file_ = runtime::Fd();
+    return Error(Errc::kInvalid, Path().string() + " was removed or replaced while it was written");
+  }
+  if (!file_) {
+    if (auto healed = Heal(); !healed) return healed;
+  }
+  return RotationDue() ? Rotate() : Result<void>();
+}
+
+Result<void> AuditLog::Append(std::span<const store::EventPtr> events) {
+  if (auto prepared = Prepare(); !prepared) return prepared;
+  Position next = position_;
+  std::uint64_t news = 0;
+  std::string bytes;
+  for (const store::EventPtr& event : events) {
+    const std::string recorded = runtime::Rfc3339Fixed(event->recorded_at);
+    if (next.Holds(event->seq, recorded)) continue;
+    if (event->seq <= next.seq) {
+      log_.Warn("audit log: the registry's log was begun anew; the chain goes on",
+                {{"seq", std::to_string(event->seq)}, {"before", std::to_string(next.seq)}});
+    }
+    Record record = RecordOf(*event, options_.source);
+    record.n = next.size();
+    record.prev = HexOf(next.prev);
+    const std::string line = LineOf(record, options_.format);
+    next.prev = hashing_.Leaf(line);
+    next.tree.Append(hashing_, next.prev);
+    next.seq = event->seq;
+    next.recorded = recorded;
+    if (event->action != store::Action::kCheckpoint) ++news;
+    bytes += line;
+    bytes += '\n';
+  }
+  if (bytes.empty()) return {};
+  if (auto written = Write(bytes); !written) return written;
+  next.offset += bytes.size();
+  position_ = std::move(next);
+  news_ += news;
+  Recognize(bytes);
+  runtime::Failpoint("audit_after_write");
+  return {};
+}
+
+// Events that were not acknowledged come again after a crash. Where they make the records that were kept aside, those
+// are no news.
+void AuditLog::Recognize(std::string_view bytes) {
+  if (aside_.text.empty()) return;
+  const std::size_t compared = std::min(bytes.size(), aside_.text.size());
+  if (!bytes.starts_with(std::string_view(aside_.text).substr(0, compared))) {
+    aside_ = {};
+    return;
+  }
+  aside_.text.erase(0, compared);
+  std::error_code ignored;
+  if (aside_.text.empty()) std::filesystem::remove(aside_.file, ignored);
+}
+
+Result<void> AuditLog::Write(std::string_view bytes) {
+  Result<void> written = WriteAt(file_, bytes, position_.offset, Path());
+  const bool whole = static_cast<bool>(written);
+  if (whole) written = SyncData(file_, Path());
+  if (written) return {};
+  // What is there now is not known after a failed sync; otherwise it can be cut at once, so that the room is free.
+  if (whole || !Truncate(file_, position_.offset, Path())) file_ = runtime::Fd();
+  return written;
+}
+
+bool AuditLog::RotationDue() const {
+  if (position_.offset == 0) return false;
+  const auto latest = options_.clock->Now().time_since_epoch() - options_.rotate_interval;
+  return position_.offset >= options_.rotate_bytes || begun_ <= runtime::Rfc3339Fixed(latest.count());
+}
+
+bool AuditLog::CheckpointDue() const {
+  if (news_ == 0) return false;
+  if (position_.size() - checkpointed_ >= options_.checkpoint_records) return true;
+  return options_.clock->Ticks() - checkpointed_at_ >= options_.checkpoint_interval;
+}
+
+Result<void> AuditLog::Tick() {
+  if (auto prepared = Prepare(); !prepared) return prepared;
+  return CheckpointDue() ? MakeCheckpoint() : Result<void>();
+}
+
+// A closed segment is covered by a checkpoint to its last record.
+Result<void> AuditLog::Rotate() {
+  if (position_.size() != checkpointed_) {
+    if (auto made = MakeCheckpoint(); !made) return made;
+  }
+  Position old = position_;
+  position_.segment = position_.size();
+  position_.offset = 0;
+  if (auto opened = OpenSegment(); !opened) {
+    position_ = std::move(old);
+    return opened;
+  }
+  marked_ = position_;
+  begun_ = runtime::Rfc3339Fixed(options_.clock->Now().time_since_epoch().count());
+  return {};
+}
+
+Checkpoint AuditLog::Claim() { return {key_->verifier().name(), position_.size(), position_.tree.Root(hashing_)}; }
+
+std::string AuditLog::MakeReceipt() { return Receipt{Claim(), checkpointed_}.Sign(*key_); }
+
+Result<void> AuditLog::MakeCheckpoint() {
+  std::string note = key_->Sign(Claim().Text());
+  if (auto appended = AppendNote(note); !appended) return appended;
+  checkpointed_ = position_.size();
+  checkpointed_at_ = options_.clock->Ticks();
+  news_ = 0;
+  notes_.push_back(std::move(note));
+  runtime::Failpoint("audit_after_checkpoint");
+  // The next start reads what this checkpoint added. Failing at it costs time alone.
+  if (auto saved = SaveState(options_.folder, marked_); !saved) {
+    log_.Warn("audit log: its state was not saved; the next start reads more", {{"error", saved.error().detail}});
+  }
+  marked_ = position_;
+  return TrimCheckpoints();
+}
+
+Result<void> AuditLog::AppendNote(const std::string& note) {
+  const std::filesystem::path path = options_.folder / kCheckpoints;
+  Result<runtime::Fd> file = runtime::OpenFile(path, O_RDWR | O_CREAT, 0640);
+  if (!file) return file.error();
+  // Behind it lies at most what an earlier call did not finish.
+  if (auto cut = Truncate(*file, checkpoints_bytes_, path); !cut) return cut;
+  const std::string text = checkpoints_bytes_ == 0 ? note : '\n' + note;
+  if (auto written = WriteAt(*file, text, checkpoints_bytes_, path); !written) return written;
+  if (auto synced = SyncData(*file, path); !synced) return synced;
+  if (checkpoints_bytes_ == 0) {
+    if (auto synced = runtime::SyncFolder(options_.folder); !synced) return synced;
+  }
+  checkpoints_bytes_ += text.size();
+  return {};
+}
+
+// Checkpoints of what was removed by retention can no longer be compared with anything.
+Result<void> AuditLog::TrimCheckpoints() {
+  const Result<Position> retained = LoadRetained(options_.folder, key_->verifier());
+  if (!retained || retained->size() <= trimmed_) return {};
+  const std::filesystem::path path = options_.folder / kCheckpoints;
+  Result<std::string> text = runtime::ReadWhole(path);
+  if (!text) return text.error();
+  std::size_t from = 0;
+  while (const std::optional<NoteSpan> span = NextNote(*text, from)) {
+    const auto checkpoint = Checkpoint::Parse(std::string_view(*text).substr(span->begin, span->end - span->begin));
+    if (checkpoint && checkpoint->size >= retained->size()) {
+      if (auto replaced = runtime::ReplaceFile(path, std::string_view(*text).substr(span->begin), 0640); !replaced) {
+        return replaced;
+      }
+      checkpoints_bytes_ = text->size() - span->begin;
+      break;
+    }
+    from = span->end;
+  }
+  trimmed_ = retained->size();
+  return {};
+}
+
+}  // namespace portcall::sinks::audit

@@ -1,0 +1,131 @@
+#include "sinks/audit/log/housekeeping.h"
+
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+#include <vector>
+
+#include "runtime/files.h"
+#include "runtime/time.h"
+#include "sinks/audit/log/position.h"
+#include "sinks/audit/log/segments.h"
+
+namespace portcall::sinks::audit {
+namespace {
+
+Result<void> Remove(const std::filesystem::path& file) {
+  if (::unlink(file.c_str()) != 0) return runtime::FileError(errno, "removing", file);
+  return {};
+}
+
+// Removes closed segments, oldest first.
+class Retirement {
+ public:
+  Retirement(const Housekeeping& task, const SigningKey& key, runtime::Log& log) : task_(task), key_(key), log_(log) {}
+
+  // The time of the oldest record that ends a segment which stays; empty: none does.
+  Result<std::string> Run(const std::vector<Segment>& segments, std::uint64_t active) {
+    Result<Position> start = LoadRetained(task_.folder, key_.verifier());
+    if (!start && start.error().code == Errc::kNotFound) start = Position();
+    if (!start) return start.error();
+    for (std::size_t i = 0; i < segments.size() && segments[i].first < active; ++i) {
+      const std::uint64_t next = i + 1 < segments.size() ? segments[i + 1].first : active;
+      if (start->size() < next) {
+        Result<Position> end = EndOf(segments[i], next, *start);
+        if (!end) return end.error();
+        if (!task_.IsOld(end->recorded)) return end->recorded;
+        if (auto agreed = CompareRoot(*end); !agreed) return agreed.error();
+        // The segment goes only after its end is remembered as the chain's beginning.
+        if (auto saved = SaveRetained(task_.folder, *end, key_); !saved) return saved.error();
+        start = std::move(*end);
+      }
+      if (auto removed = Remove(segments[i].file); !removed) return removed.error();
+      log_.Info("audit log: removed an old segment", {{"file", segments[i].file.string()}});
+    }
+    return std::string();
+  }
+
+ private:
+  // Where the chain stands behind the segment.
+  Result<Position> EndOf(const Segment& segment, std::uint64_t next, const Position& start) {
+    if (start.size() != segment.first) {
+      return Error(Errc::kInvalid, "records before " + segment.file.string() + " are missing");
+    }
+    Position end = start;
+    Result<LineReader> lines = LineReader::Open(segment);
+    if (!lines) return lines.error();
+    std::string_view line;
+    LineReader::Got got;
+    while ((got = lines->Next(line)) == LineReader::Got::kLine) {
+      if (!end.Follow(hashing_, line)) break;
+    }
+    if (got != LineReader::Got::kEnd || end.size() != next) {
+      return Error(Errc::kInvalid, segment.file.string() + " is damaged at record " + std::to_string(end.size()));
+    }
+    end.segment = end.size();
+    end.offset = 0;
+    return end;
+  }
+
+  // A rotation makes a checkpoint of all that came before.
+  Result<void> CompareRoot(const Position& end) {
+    const std::filesystem::path file = task_.folder / kCheckpoints;
+    if (notes_.empty()) {
+      Result<std::string> text = runtime::ReadWhole(file);
+      if (!text) return text.error();
+      notes_ = std::move(*text);
+    }
+    const std::string before = "records before " + std::to_string(end.size());
+    std::size_t from = 0;
+    while (const std::optional<NoteSpan> span = NextNote(notes_, from)) {
+      from = span->end;
+      const std::string_view note = std::string_view(notes_).substr(span->begin, span->end - span->begin);
+      const auto claimed = Checkpoint::Parse(note);
+      if (!claimed || claimed->size != end.size()) continue;
+      const auto text = key_.verifier().Open(note);
+      const auto checkpoint = text ? Checkpoint::Parse(*text) : std::nullopt;
+      if (checkpoint && checkpoint->root == end.tree.Root(hashing_)) return {};
+      return Error(Errc::kInvalid, before + " are not what their checkpoint covers");
+    }
+    return Error(Errc::kInvalid, file.string() + ": the checkpoint of the " + before + " is missing");
+  }
+
+  const Housekeeping& task_;
+  const SigningKey& key_;
+  runtime::Log& log_;
+  Hashing hashing_;
+  std::string notes_;  // all checkpoints, once they are needed
+};
+
+}  // namespace
+
+bool Housekeeping::IsOld(std::string_view recorded) const {
+  return keep.count() > 0 && recorded < runtime::Rfc3339Fixed((clock->Now() - keep).time_since_epoch().count());
+}
+
+std::string Tidy(const Housekeeping& task, std::uint64_t active, const SigningKey& key, runtime::Log& log) {
+  std::string oldest;
+  Result<std::vector<Segment>> segments = ListSegments(task.folder);
+  if (segments && task.keep.count() > 0) {
+    if (auto kept = Retirement(task, key, log).Run(*segments, active)) {
+      oldest = std::move(*kept);
+    } else {
+      log.Error("audit log: old records are not removed", {{"error", kept.error().detail}});
+    }
+    segments = ListSegments(task.folder);
+  }
+  if (!segments) {
+    log.Error("audit log: cannot be tidied", {{"error", segments.error().detail}});
+    return oldest;
+  }
+  for (const Segment& segment : *segments) {
+    if (segment.first >= active || segment.compressed || !task.compress) continue;
+    if (auto packed = Compress(segment); !packed) {
+      log.Warn("audit log: a segment is not compressed", {{"error", packed.error().detail}});
+    }
+  }
+  return oldest;
+}
+
+}  // namespace portcall::sinks::audit

@@ -1,0 +1,110 @@
+#include "sinks/audit/log/signed_checkpoints.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "runtime/files.h"
+#include "sinks/audit/log/segments.h"
+
+namespace portcall::sinks::audit {
+namespace {
+
+using Json = nlohmann::json;
+
+std::uint64_t LineAt(std::string_view text, std::size_t at) {
+  return 1 + static_cast<std::uint64_t>(std::ranges::count(text.substr(0, at), '\n'));
+}
+
+std::optional<Checkpoint> Opened(std::string_view note, const VerifierKey& key) {
+  const std::optional<std::string> text = key.Open(note);
+  return text ? Checkpoint::Parse(*text) : std::nullopt;
+}
+
+// Takes all notes of `text`; what is left at the end is returned.
+std::string_view TakeNotes(std::string_view text, const std::string& file, const VerifierKey& key, VerifyReport& report,
+                           std::vector<SignedCheckpoint>& found) {
+  std::size_t from = 0;
+  while (const std::optional<NoteSpan> span = NextNote(text, from)) {
+    from = span->end;
+    const std::uint64_t line = LineAt(text, span->begin);
+    const auto checkpoint = Opened(text.substr(span->begin, span->end - span->begin), key);
+    if (!checkpoint) {
+      report.findings.push_back({file, line, std::nullopt, "this checkpoint was changed, or another key signed it"});
+      continue;
+    }
+    found.push_back({*checkpoint, file, line, false});
+  }
+  return text.substr(from);
+}
+
+void CollectTexts(const Json& json, std::string& notes) {
+  if (json.is_string()) {
+    const auto& text = json.get_ref<const std::string&>();
+    if (!NextNote(text, 0)) return;
+    // A sentence may stand before it, with a blank line between.
+    const std::size_t blank = text.find("\n\n") + 2;
+    const bool sentence = !std::string_view(text).substr(blank).starts_with("\xE2\x80\x94 ");
+    notes += text.substr(sentence ? blank : 0) + '\n';
+  }
+  if (json.is_structured()) {
+    for (const Json& member : json) CollectTexts(member, notes);
+  }
+}
+
+// JSON may stand on one line each, or as one document.
+std::string NotesInJson(const std::string& text) {
+  std::string notes;
+  const Json whole = Json::parse(text, nullptr, false);
+  if (!whole.is_discarded()) {
+    CollectTexts(whole, notes);
+    return notes;
+  }
+  std::string_view rest = text;
+  while (!rest.empty()) {
+    const std::string_view line = rest.substr(0, rest.find('\n'));
+    rest.remove_prefix(std::min(rest.size(), line.size() + 1));
+    CollectTexts(Json::parse(line, nullptr, false), notes);
+  }
+  return notes;
+}
+
+}  // namespace
+
+Result<std::vector<SignedCheckpoint>> LoadOwn(const std::filesystem::path& folder, const VerifierKey& key,
+                                              VerifyReport& report) {
+  const std::string file = (folder / kCheckpoints).string();
+  const Result<std::string> text = runtime::ReadWhole(file);
+  std::vector<SignedCheckpoint> found;
+  if (!text && text.error().code == Errc::kNotFound) return found;
+  if (!text) return text.error();
+  if (!TakeNotes(*text, file, key, report, found).empty())
+    report.notes.push_back(file + " ends in an unfinished checkpoint");
+  for (std::size_t i = 1; i < found.size(); ++i) {
+    if (found[i].checkpoint.size >= found[i - 1].checkpoint.size) continue;
+    report.findings.push_back({file, found[i].line, std::nullopt, "this checkpoint covers less than the one before"});
+  }
+  report.checkpoints = found.size();
+  return found;
+}
+
+Result<std::vector<SignedCheckpoint>> LoadOutside(const std::filesystem::path& file, const VerifierKey& key,
+                                                  VerifyReport& report) {
+  Result<std::string> text = runtime::ReadWhole(file);
+  if (!text) return text.error();
+  const bool json = text->starts_with('{') || text->starts_with('[');
+  const std::string notes = json ? NotesInJson(*text) : *text;
+  std::vector<SignedCheckpoint> found;
+  const std::size_t damaged = report.findings.size();
+  TakeNotes(notes, file.string(), key, report, found);
+  if (found.empty() && damaged == report.findings.size()) {
+    return Error(Errc::kInvalid, file.string() + " holds no checkpoint");
+  }
+  for (SignedCheckpoint& one : found) {
+    one.outside = true;
+    if (json) one.line = 0;
+  }
+  return found;
+}
+
+}  // namespace portcall::sinks::audit

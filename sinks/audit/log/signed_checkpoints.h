@@ -1,0 +1,29 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "runtime/result.h"
+#include "sinks/audit/log/note.h"
+#include "sinks/audit/log/verify.h"
+
+namespace portcall::sinks::audit {
+
+struct SignedCheckpoint {
+  Checkpoint checkpoint;
+  std::string file;
+  std::uint64_t line = 0;
+  bool outside = false;
+};
+
+// The log's own, in order; what is wrong with the file goes to the report. None where there is no file.
+Result<std::vector<SignedCheckpoint>> LoadOwn(const std::filesystem::path& folder, const VerifierKey& key,
+                                              VerifyReport& report);
+// Those in a file that was kept elsewhere: notes as they stand, or JSON lines that hold them as text (an event that
+// brought one, in whatever format). kInvalid: there is none.
+Result<std::vector<SignedCheckpoint>> LoadOutside(const std::filesystem::path& file, const VerifierKey& key,
+                                                  VerifyReport& report);
+
+}  // namespace portcall::sinks::audit

@@ -1,0 +1,338 @@
+#include "sinks/audit/log/verify.h"
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "runtime/files.h"
+#include "sinks/audit/log/position.h"
+#include "sinks/audit/log/receipt.h"
+#include "sinks/audit/log/segments.h"
+#include "sinks/audit/log/signed_checkpoints.h"
+
+namespace portcall::sinks::audit {
+namespace {
+
+constexpr std::size_t kMostFindings = 50;
+constexpr std::uint64_t kProgressEvery = 1 << 14;  // records
+
+std::string Range(std::uint64_t first, std::uint64_t end) {
+  if (end == first + 1) return "record " + std::to_string(first) + " is";
+  return "records " + std::to_string(first) + " to " + std::to_string(end - 1) + " are";
+}
+
+class Verifier {
+ public:
+  Verifier(const VerifyOptions& options, VerifierKey key) : options_(options), key_(std::move(key)) {}
+
+  Result<VerifyReport> Run();
+
+ private:
+  Result<void> ListEnds();
+  Result<void> LoadCheckpoints();
+  void LoadReceipt(std::uint64_t own);
+  void CheckEnds();
+  Result<void> FindStart();
+  Result<void> ReadAll();
+  Result<void> ReadSegment(const Segment& segment, bool last);
+  void CheckLine(std::string_view line);
+  void Diagnose(const std::optional<Link>& link, bool linked);
+  void CompareRoots();
+  void CheckEnd();
+  void CheckState();
+  void Find(Finding finding);
+  void FindHere(std::optional<std::uint64_t> record, std::string what) {
+    Find({file_, line_, record, std::move(what)});
+  }
+
+  const VerifyOptions& options_;
+  const VerifierKey key_;
+  VerifyReport report_;
+  std::vector<Segment> segments_;
+  std::vector<std::uint64_t> ends_;            // of closed segments, as n of the record after
+  std::vector<SignedCheckpoint> checkpoints_;  // by size
+  std::size_t compared_ = 0;                   // of those
+  std::uint64_t last_good_ = 0;                // size at the last checkpoint that fitted
+  Hashing hashing_;
+  Tree tree_;
+  Hash prev_ = Genesis();
+  std::uint64_t next_ = 0;          // n of the record that must come
+  bool prev_known_ = true;          // false behind a gap
+  bool intact_ = true;              // no damage yet, so that roots can be compared
+  std::string file_, before_file_;  // of this line and of the one before
+  std::uint64_t line_ = 0, before_line_ = 0;
+  std::uint64_t bytes_before_ = 0, bytes_total_ = 0;
+};
+
+void Verifier::Find(Finding finding) {
+  if (report_.findings.size() < kMostFindings) {
+    report_.findings.push_back(std::move(finding));
+  } else {
+    ++report_.more;
+  }
+}
+
+Result<VerifyReport> Verifier::Run() {
+  report_.key = key_.Text();
+  report_.own_key = !options_.key;
+  if (!std::filesystem::is_directory(options_.folder)) {
+    return Error(Errc::kNotFound, options_.folder.string() + " is no folder");
+  }
+  // In this order, so that a log that grows meanwhile has what its checkpoints cover, and checkpoints of what is
+  // closed.
+  if (auto listed = ListEnds(); !listed) return listed.error();
+  if (auto loaded = LoadCheckpoints(); !loaded) return loaded.error();
+  if (auto found = FindStart(); !found) return found.error();
+  CheckEnds();
+  if (auto read = ReadAll(); !read) return read.error();
+  CheckEnd();
+  CheckState();
+  return std::move(report_);
+}
+
+Result<void> Verifier::ListEnds() {
+  const Result<std::vector<Segment>> segments = ListSegments(options_.folder);
+  if (!segments) return segments.error();
+  for (const Segment& segment : *segments) ends_.push_back(segment.first);
+  return {};
+}
+
+// Where records went or a segment was closed, there was a checkpoint of all before.
+void Verifier::CheckEnds() {
+  if (next_ > 0) ends_.push_back(next_);
+  std::ranges::sort(ends_);
+  ends_.erase(std::ranges::unique(ends_).begin(), ends_.end());
+  std::uint64_t missing = 0, first = 0;
+  for (const std::uint64_t end : ends_) {
+    if (end == 0 || end < next_) continue;
+    const auto same =
+        std::ranges::equal_range(checkpoints_, end, {}, [](const auto& one) { return one.checkpoint.size; });
+    if (std::ranges::any_of(same, [](const SignedCheckpoint& one) { return !one.outside; })) continue;
+    if (missing++ == 0) first = end;
+  }
+  if (missing == 0) return;
+  Find({(options_.folder / kCheckpoints).string(), 0, first - 1,
+        "a checkpoint ends each closed segment, but the one of the records before " + std::to_string(first) +
+            (missing == 1 ? "" : " and " + std::to_string(missing - 1) + " more") + " is missing"});
+}
+
+// What the database knows is one more checkpoint from outside.
+void Verifier::LoadReceipt(std::uint64_t own) {
+  const DatabaseFacts& database = *options_.database;
+  if (database.receipt.empty()) {
+    report_.notes.push_back("the database carries no root yet: it says how many events were recorded, and not which");
+    return;
+  }
+  const auto receipt = Receipt::Open(database.receipt, key_);
+  if (!receipt) {
+    Find({database.file.string(), 0, std::nullopt,
+          "the database knows of another audit log, or its root was changed: this key did not sign it"});
+    return;
+  }
+  checkpoints_.push_back({receipt->checkpoint, database.file.string(), 0, true});
+  if (receipt->covered <= own) return;
+  Find({(options_.folder / kCheckpoints).string(), 0, std::nullopt,
+        "checkpoints are missing: the last one covers " + std::to_string(own) +
+            " records, but the database knows of one that covers " + std::to_string(receipt->covered)});
+}
+
+Result<void> Verifier::LoadCheckpoints() {
+  Result<std::vector<SignedCheckpoint>> own = LoadOwn(options_.folder, key_, report_);
+  if (!own) return own.error();
+  checkpoints_ = std::move(*own);
+  if (options_.database) LoadReceipt(checkpoints_.empty() ? 0 : checkpoints_.back().checkpoint.size);
+  for (const std::filesystem::path& file : options_.outside) {
+    Result<std::vector<SignedCheckpoint>> outside = LoadOutside(file, key_, report_);
+    if (!outside) return outside.error();
+    checkpoints_.insert(checkpoints_.end(), outside->begin(), outside->end());
+  }
+  std::ranges::sort(checkpoints_, {}, [](const SignedCheckpoint& one) { return one.checkpoint.size; });
+  return {};
+}
+
+Result<void> Verifier::FindStart() {
+  Result<Position> retained = LoadRetained(options_.folder, key_);
+  if (!retained && retained.error().code == Errc::kInvalid) {
+    Find({(options_.folder / kRetained).string(), 0, std::nullopt, retained.error().detail});
+  } else if (!retained && retained.error().code != Errc::kNotFound) {
+    return retained.error();
+  }
+  if (retained) {
+    tree_ = retained->tree;
+    prev_ = retained->prev;
+    next_ = retained->size();
+    report_.notes.push_back("records before " + std::to_string(next_) + " were removed by retention, which is signed");
+  }
+  report_.first = report_.end = last_good_ = next_;
+  Result<std::vector<Segment>> segments = ListSegments(options_.folder);
+  if (!segments) return segments.error();
+  segments_ = std::move(*segments);
+  // What retention was about to remove is no longer part of the log.
+  std::erase_if(segments_, [&](const Segment& segment) { return segment.first < next_; });
+  for (const Segment& segment : segments_) {
+    std::error_code ignored;
+    const auto size = std::filesystem::file_size(segment.file, ignored);
+    if (!ignored) bytes_total_ += size;
+  }
+  for (; compared_ < checkpoints_.size() && checkpoints_[compared_].checkpoint.size < next_; ++compared_) {
+    if (!checkpoints_[compared_].outside) continue;
+    report_.notes.push_back(checkpoints_[compared_].file +
+                            ": a checkpoint is older than the first record that is kept");
+  }
+  CompareRoots();
+  return {};
+}
+
+Result<void> Verifier::ReadAll() {
+  for (std::size_t i = 0; i < segments_.size(); ++i) {
+    if (auto read = ReadSegment(segments_[i], i + 1 == segments_.size()); !read) return read;
+  }
+  report_.segments = segments_.size();
+  report_.bytes = bytes_before_;
+  return {};
+}
+
+Result<void> Verifier::ReadSegment(const Segment& segment, bool last) {
+  Result<LineReader> lines = LineReader::Open(segment);
+  if (!lines) return lines.error();
+  file_ = segment.file.string();
+  line_ = 0;
+  if (segment.first > next_) {
+    FindHere(next_, Range(next_, segment.first) + " missing before this segment: deleted");
+    intact_ = prev_known_ = false;
+    next_ = segment.first;
+  }
+  std::string_view line;
+  LineReader::Got got;
+  while ((got = lines->Next(line)) == LineReader::Got::kLine) {
+    ++line_;
+    CheckLine(line);
+    before_line_ = line_;
+    if (line_ == 1) before_file_ = file_;
+    if (options_.progress && next_ % kProgressEvery == 0) {
+      options_.progress({bytes_before_ + lines->bytes_read(), bytes_total_, next_ - report_.first});
+    }
+  }
+  bytes_before_ += lines->bytes_read();
+  ++line_;
+  if (got == LineReader::Got::kDamaged) {
+    FindHere(next_, lines->trouble());
+    intact_ = prev_known_ = false;
+  } else if (got == LineReader::Got::kUnfinished && last && !segment.compressed) {
+    report_.notes.push_back(file_ + " ends in an unfinished line: it is being written, or a crash cut it short");
+  } else if (got == LineReader::Got::kUnfinished) {
+    FindHere(next_, "the last line is cut off");
+    intact_ = prev_known_ = false;
+  }
+  return {};
+}
+
+void Verifier::CheckLine(std::string_view line) {
+  const std::optional<Link> link = LinkOf(line);
+  char expected[2 * sizeof(Hash)];
+  HexInto(prev_, expected);
+  const bool linked = link && (!prev_known_ || std::memcmp(expected, link->prev.data(), sizeof expected) == 0);
+  if (!linked || link->n != next_) Diagnose(link, linked);
+  prev_ = hashing_.Leaf(line);
+  prev_known_ = true;
+  next_ = link ? link->n + 1 : next_ + 1;
+  if (!intact_) return;
+  tree_.Append(hashing_, prev_);
+  if (compared_ < checkpoints_.size() && checkpoints_[compared_].checkpoint.size == tree_.size()) CompareRoots();
+}
+
+void Verifier::Diagnose(const std::optional<Link>& link, bool linked) {
+  intact_ = false;
+  if (!link) {
+    FindHere(next_, "this line is no record of an audit log: edited or inserted");
+  } else if (link->n > next_) {
+    FindHere(next_, Range(next_, link->n) + " missing before this line: deleted or moved");
+  } else if (link->n < next_) {
+    FindHere(link->n, "record " + std::to_string(link->n) + " stands behind record " + std::to_string(next_ - 1) +
+                          ": inserted, repeated or moved");
+  } else if (!linked && link->n == 0) {
+    FindHere(0, "the first record claims to follow another: it was edited, or those before it were removed");
+  } else if (!linked) {
+    Find({before_file_, before_line_, link->n - 1,
+          "record " + std::to_string(link->n - 1) + " was edited or replaced: record " + std::to_string(link->n) +
+              " carries another hash of it"});
+  }
+}
+
+void Verifier::CompareRoots() {
+  for (; compared_ < checkpoints_.size() && checkpoints_[compared_].checkpoint.size == tree_.size(); ++compared_) {
+    const SignedCheckpoint& one = checkpoints_[compared_];
+    if (!intact_) continue;
+    if (tree_.Root(hashing_) == one.checkpoint.root) {
+      last_good_ = tree_.size();
+      continue;
+    }
+    intact_ = false;
+    Find({one.file, one.line, last_good_,
+          "this checkpoint covers other records: " + Range(last_good_, tree_.size()) +
+              " not what was signed; one or more were changed and the chain was computed anew"});
+  }
+}
+
+void Verifier::CheckEnd() {
+  report_.end = next_;
+  std::uint64_t uncompared = 0;
+  const SignedCheckpoint* missing = nullptr;
+  for (const SignedCheckpoint& one : checkpoints_) {
+    const std::uint64_t size = one.checkpoint.size;
+    report_.covered = std::max(report_.covered, size);
+    if (one.outside) report_.covered_outside = std::max(report_.covered_outside, size);
+    if (size > next_) {
+      missing = &one;
+    } else if (!intact_ && size > last_good_) {
+      ++uncompared;
+    }
+  }
+  if (missing != nullptr) {
+    Find({missing->file, missing->line, next_,
+          "the log ends before record " + std::to_string(next_) +
+              ", but this checkpoint covers more: " + Range(next_, missing->checkpoint.size) + " missing: truncated"});
+  }
+  if (uncompared > 0) {
+    report_.notes.push_back(std::to_string(uncompared) + " checkpoints behind the damage could not be compared");
+  }
+  if (report_.checkpoints == 0 && report_.records() > 0) {
+    report_.notes.push_back("there is no checkpoint: none of the records is signed");
+  }
+  if (!options_.database || !options_.database->receipt.empty()) return;
+  const auto delivered = static_cast<std::uint64_t>(std::max<std::int64_t>(0, options_.database->delivered));
+  report_.covered = std::max(report_.covered, std::min(delivered, next_));
+  report_.covered_outside = std::max(report_.covered_outside, std::min(delivered, next_));
+  if (delivered > next_) {
+    Find({options_.folder.string(), 0, next_,
+          "the database says that " + std::to_string(delivered) + " events were recorded, the log ends before record " +
+              std::to_string(next_) + ": truncated, or begun after the endpoint"});
+  }
+}
+
+// The state is unsigned and only helps the writer to start; still it tells where the log had come to.
+void Verifier::CheckState() {
+  const std::optional<Position> state = LoadState(options_.folder);
+  if (!state || state->size() <= next_) return;
+  Find({(options_.folder / kState).string(), 0, next_,
+        "the writer had come to record " + std::to_string(state->size()) + ": " + Range(next_, state->size()) +
+            " missing: truncated"});
+}
+
+}  // namespace
+
+std::string Finding::Text() const {
+  std::string text = file;
+  if (line > 0) text += ':' + std::to_string(line);
+  if (record) text += " (record " + std::to_string(*record) + ')';
+  return text + ": " + what;
+}
+
+Result<VerifyReport> Verify(const VerifyOptions& options) {
+  if (options.key) return Verifier(options, *options.key).Run();
+  Result<VerifierKey> key = VerifierKey::FromFile(options.folder / kPublicKey);
+  if (!key) return Error(Errc::kInvalid, key.error().detail + ": name the verifier key with --key");
+  return Verifier(options, std::move(*key)).Run();
+}
+
+}  // namespace portcall::sinks::audit

@@ -1,0 +1,138 @@
+#include "sinks/audit/sink/audit_kind.h"
+
+#include <algorithm>
+#include <array>
+#include <filesystem>
+#include <memory>
+#include <set>
+#include <string>
+
+#include "config/sections/endpoint.h"
+#include "config/reader/scalars.h"
+#include "sinks/audit/sink/audit_config.h"
+#include "sinks/audit/sink/audit_sink.h"
+#include "sinks/audit/log/record.h"
+
+namespace portcall::sinks {
+namespace {
+
+using config::Endpoint;
+using config::Quoted;
+using config::Section;
+
+constexpr std::array<config::Key, 8> kKeys{
+    {{"format"}, {"key"}, {"directory"}, {"origin"}, {"checkpoint"}, {"rotate"}, {"compress"}, {"keep"}}};
+constexpr std::string_view kNeverGivenUp = "no record is given up";
+constexpr std::array<config::Key, 5> kRefused{{{"images", "an audit log is not for images alone"},
+                                               {"maxparked", "there is one lane"},
+                                               {"maxage", kNeverGivenUp},
+                                               {"maxretries", kNeverGivenUp},
+                                               {"tls", "it is written to a local folder"}}};
+
+constexpr std::uint64_t kLeastSegment = 4'096;
+
+void ReadDirectory(Section& section, AuditConfig& audit) {
+  section.Read("directory", audit.directory);
+  if (audit.directory.empty()) {
+    return section.Error("directory", "is missing: write directory: /var/lib/portcall/audit");
+  }
+  if (!audit.directory.starts_with('/')) {
+    return section.Error("directory", Quoted(audit.directory) + " is not absolute: it begins with /");
+  }
+  audit.directory = std::filesystem::path(audit.directory).lexically_normal().string();
+  if (audit.directory.size() > 1 && audit.directory.ends_with('/')) audit.directory.pop_back();
+  if (audit.directory == "/") section.Error("directory", "is the root folder: name one for the audit log alone");
+}
+
+// The name that stands in the first line of every checkpoint and before its signature.
+void ReadOrigin(Section& section, const Endpoint& endpoint, AuditConfig& audit) {
+  audit.origin = endpoint.source.empty() ? endpoint.name : endpoint.source;
+  section.Read("origin", audit.origin);
+  const bool plain = std::ranges::all_of(audit.origin, [](char c) { return c > 0x20 && c < 0x7f && c != '+'; });
+  if (audit.origin.empty() || audit.origin.size() > 255 || !plain) {
+    section.Error("origin", Quoted(audit.origin) +
+                                " cannot name a checkpoint: write origin: registry.example.com/audit (printable, "
+                                "without blanks and +)");
+  }
+}
+
+void ReadSegments(Section& section, AuditConfig& audit) {
+  Section checkpoint = section.Sub("checkpoint");
+  checkpoint.Read("records", 1, 1'000'000'000, audit.checkpoint_records);
+  checkpoint.Read("interval", audit.checkpoint_interval);
+  checkpoint.Finish();
+  Section rotate = section.Sub("rotate");
+  rotate.ReadSize("size", 0, audit.rotate_bytes);
+  if (audit.rotate_bytes < kLeastSegment) rotate.Error("size", "is too small: at least 4KiB are needed");
+  rotate.Read("interval", audit.rotate_interval);
+  rotate.Finish();
+  section.Read("compress", audit.compress);
+  section.Read("keep", audit.keep, /*zero_counts=*/true);
+}
+
+// Two writers of one chain of records would break it.
+void RefuseSharedFolders(Section& notifications, const std::vector<Endpoint>& all) {
+  std::set<std::string> directories;
+  for (const Endpoint& endpoint : all) {
+    const auto audit = endpoint.As<AuditConfig>();
+    if (!audit || audit->directory.empty() || directories.insert(audit->directory).second) continue;
+    notifications.Error("endpoints",
+                        "directory: " + Quoted(audit->directory) + " stands at two endpoints; each needs its own");
+  }
+}
+
+class AuditLogs final : public Kind {
+ public:
+  AuditLogs() : Kind({.name = "audit", .keys = {kKeys}, .refused = kRefused, .one_line = true, .audits = true}) {}
+
+  void Read(Section& section, Endpoint& endpoint) const override {
+    auto audit = std::make_shared<AuditConfig>();
+    ReadDirectory(section, *audit);
+    section.ReadChoice("format", audit::kFormatNames, audit->format);
+    section.ReadFile("key", audit->key);
+    ReadOrigin(section, endpoint, *audit);
+    ReadSegments(section, *audit);
+    endpoint.format = audit->format;
+    endpoint.place = audit->directory;
+    endpoint.settings = std::move(audit);
+  }
+
+  std::string WhyNot(const Endpoint&, std::string_view action) const override {
+    if (action != "checkpoint") return {};
+    return "an audit log does not record checkpoints; let another endpoint take them";
+  }
+
+  void Compare(Section& notifications, std::vector<Endpoint>& all) const override {
+    RefuseSharedFolders(notifications, all);
+    const bool anchored = std::ranges::any_of(
+        all, [](const Endpoint& endpoint) { return !endpoint.disabled && config::AsksFor(endpoint, "checkpoint"); });
+    for (Endpoint& endpoint : all) {
+      const auto audit = endpoint.As<AuditConfig>();
+      if (audit == nullptr) continue;
+      if (anchored) {
+        auto publishing = std::make_shared<AuditConfig>(*audit);
+        publishing->publish = true;
+        endpoint.settings = std::move(publishing);
+        endpoint.DependOn("checkpoints are published");
+      } else if (!endpoint.disabled && notifications.report().strictness() == config::Strictness::kCheck) {
+        notifications.Warn("endpoints",
+                           "nobody outside holds the checkpoints of " + Quoted(endpoint.name) +
+                               ", so whoever can write its folder can cut its end unseen: let another endpoint "
+                               "take only: {actions: [checkpoint]}, with format: cloudevents");
+      }
+    }
+  }
+
+  Result<std::unique_ptr<Sink>> Make(const Endpoint& endpoint, const Surroundings& around) const override {
+    return MakeAudit(endpoint, around);
+  }
+};
+
+}  // namespace
+
+const Kind& AuditKind() {
+  static const AuditLogs kKind;
+  return kKind;
+}
+
+}  // namespace portcall::sinks

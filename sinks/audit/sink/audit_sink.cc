@@ -1,0 +1,100 @@
+#include "sinks/audit/sink/audit_sink.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "runtime/clock.h"
+#include "runtime/files.h"
+#include "sinks/audit/sink/audit_config.h"
+#include "sinks/audit/log/segments.h"
+#include "sinks/audit/sink/writer.h"
+
+namespace portcall::sinks {
+namespace {
+
+class AuditSink final : public Sink {
+ public:
+  explicit AuditSink(std::shared_ptr<audit::Writer> writer) : writer_(std::move(writer)) {}
+  ~AuditSink() override { writer_->Leave(); }
+  AuditSink(const AuditSink&) = delete;
+  AuditSink& operator=(const AuditSink&) = delete;
+
+  Capacity capacity() const override {
+    Capacity capacity;
+    capacity.window = audit::Writer::kWindow;
+    capacity.pipelines_lanes = true;
+    return capacity;
+  }
+
+  void Open(const std::string& receipt) override { writer_->Start(receipt); }
+
+  Task<Outcome> Deliver(Batch batch) override {
+    const auto started = runtime::SystemClock().Ticks();
+    Outcome outcome = co_await audit::Writer::Take(writer_, std::move(batch.events));
+    outcome.latency = runtime::SystemClock().Ticks() - started;
+    co_return outcome;
+  }
+
+  Task<> Close() override { return audit::Writer::Close(writer_); }
+  void Interrupt() override { writer_->Interrupt(); }
+  void Abort() override { writer_->Interrupt(); }  // Close() refuses what comes later
+  std::string Trouble() const override { return writer_->trouble(); }
+
+ private:
+  std::shared_ptr<audit::Writer> writer_;
+};
+
+// A configured origin is wanted as it stands; what stands in for one is made to fit.
+Result<std::string> OriginOf(const config::Endpoint& endpoint, const AuditConfig& config) {
+  if (!config.origin.empty()) {
+    if (audit::IsKeyName(config.origin)) return config.origin;
+    return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": origin: blanks and '+' are not allowed");
+  }
+  std::string origin = endpoint.source.empty() ? endpoint.name : endpoint.source;
+  for (char& c : origin) {
+    if (!audit::IsKeyName(std::string_view(&c, 1))) c = '-';
+  }
+  return origin;
+}
+
+}  // namespace
+
+Result<std::unique_ptr<Sink>> MakeAudit(const config::Endpoint& endpoint, const Surroundings& around) {
+  const std::string where = "endpoint " + endpoint.name + ": ";
+  const auto settings = endpoint.As<AuditConfig>();
+  if (!settings || settings->directory.empty()) {
+    return Error(Errc::kInvalid, where + "an audit log needs a directory");
+  }
+  const AuditConfig& config = *settings;
+  const std::optional<audit::Format> format = audit::FormatOf(config.format);
+  if (!format) return Error(Errc::kInvalid, where + "unknown format '" + config.format + "'");
+  Result<std::string> origin = OriginOf(endpoint, config);
+  if (!origin) return origin.error();
+
+  audit::WriterOptions options;
+  options.log.folder = config.directory;
+  options.log.format = *format;
+  options.log.source = endpoint.source;
+  options.log.checkpoint_records = static_cast<std::uint64_t>(std::max(1, config.checkpoint_records));
+  options.log.checkpoint_interval = config.checkpoint_interval;
+  options.log.rotate_bytes = config.rotate_bytes;
+  options.log.rotate_interval = config.rotate_interval;
+  options.tidy.folder = config.directory;
+  options.tidy.compress = config.compress;
+  options.tidy.keep = config.keep;
+  options.endpoint = endpoint.name;
+  options.timeout = endpoint.timeout;
+  options.publish = config.publish;
+  if (auto made = runtime::MakeFolders(options.log.folder, 0750); !made) {
+    return Error(Errc::kInvalid, where + made.error().detail);
+  }
+  options.origin = std::move(*origin);
+  options.make_key = config.key.empty();
+  options.key_file = options.make_key ? options.log.folder / audit::kPrivateKey : std::filesystem::path(config.key);
+  const Result<audit::SigningKey> key = audit::SigningKey::Load(options.key_file, options.origin, options.make_key);
+  if (!key) return Error(Errc::kInvalid, where + key.error().detail);
+  return std::unique_ptr<Sink>(
+      std::make_unique<AuditSink>(std::make_shared<audit::Writer>(std::move(options), around)));
+}
+
+}  // namespace portcall::sinks

@@ -1,0 +1,296 @@
+#include "sinks/audit/sink/writer.h"
+
+#include <algorithm>
+#include <thread>
+#include <utility>
+
+namespace portcall::sinks::audit {
+namespace {
+
+using namespace std::chrono_literals;
+
+// How long a log that another sink of this process is about to leave (a changed entry) is waited for.
+constexpr std::chrono::milliseconds kHandover = 1s, kHandoverPoll = 20ms;
+constexpr std::chrono::milliseconds kTick = 60s, kShortestTick = 10ms;
+constexpr std::chrono::seconds kPatience = 2s;  // with a disk that does not answer at the end
+
+Outcome Delivered(const std::string& receipt) {
+  Outcome outcome;
+  outcome.verdict = Verdict::kDelivered;
+  outcome.receipt = receipt;
+  return outcome;
+}
+
+Outcome Failed(const std::string& why) {
+  Outcome outcome;
+  outcome.error = why;
+  return outcome;
+}
+
+// Changes when something in the folder does.
+std::string LookOf(const std::filesystem::path& folder) {
+  std::string look;
+  std::error_code error;
+  std::filesystem::directory_iterator entries(folder, error);
+  for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
+    std::error_code ignored;
+    const auto changed = entries->last_write_time(ignored).time_since_epoch().count();
+    look += entries->path().filename().string() + ' ' + std::to_string(entries->file_size(ignored)) + ' ' +
+            std::to_string(changed) + '\n';
+  }
+  return look;
+}
+
+}  // namespace
+
+Writer::Writer(WriterOptions options, const Surroundings& around)
+    : options_(std::move(options)),
+      executor_(around.executor),
+      logger_(around.log),
+      pool_(around.pool),
+      publish_(around.publish),
+      tick_(around.executor),
+      deadline_(around.executor) {}
+
+void Writer::Start(const std::string& receipt) {
+  options_.log.receipt = receipt;
+  due_ = true;
+  Write();
+  ArmTick();
+}
+
+void Writer::ArmTick() {
+  // Often enough that what is due is not late by much.
+  const auto period = std::min({options_.log.checkpoint_interval / 4, options_.log.rotate_interval / 4, kTick});
+  tick_.expires_after(std::max(period, kShortestTick));
+  tick_.async_wait([weak = weak_from_this()](error_code ec) {
+    const auto self = ec ? nullptr : weak.lock();
+    if (!self || self->closed_) return;
+    self->due_ = true;
+    self->Write();
+    self->ArmTick();
+  });
+}
+
+Task<Outcome> Writer::Take(std::shared_ptr<Writer> self, std::vector<store::EventPtr> events) {
+  if (self->closed_ || self->late_ || self->unheard_ > 0) {
+    co_return Failed(self->trouble_.empty() ? "the audit log is not written" : self->trouble_);
+  }
+  Outcome outcome = co_await Suspend<Outcome>([&](Resume<Outcome> resume) {
+    self->queue_.push_back({std::move(events), std::move(resume)});
+    self->Write();
+  });
+  if (outcome.verdict != Verdict::kDelivered) --self->unheard_;
+  co_return outcome;
+}
+
+void Writer::Write() {
+  if (busy_ || closed_ || (queue_.empty() && !due_)) return;
+  busy_ = true;
+  due_ = false;
+  std::vector<store::EventPtr> events;
+  for (Waiting& waiting : queue_) {
+    events.insert(events.end(), waiting.events.begin(), waiting.events.end());
+    writing_.push_back(std::move(waiting));
+  }
+  queue_.clear();
+  ArmDeadline();
+  asio::post(pool_, [self = shared_from_this(), events = std::move(events)]() mutable {
+    Done done = self->Work(events);
+    const Executor executor = self->executor_;
+    asio::post(executor, [self = std::move(self), done = std::move(done)]() mutable { self->Finish(std::move(done)); });
+  });
+}
+
+// A disk that does not answer must not hold attempts for longer than the endpoint allows.
+void Writer::ArmDeadline() {
+  deadline_.expires_after(options_.timeout);
+  deadline_.async_wait([weak = weak_from_this()](error_code ec) {
+    const auto self = ec ? nullptr : weak.lock();
+    if (!self || !self->busy_) return;
+    self->late_ = true;
+    self->trouble_ = "the disk of the audit log does not answer";
+    self->logger_.Error("audit log: the disk does not answer", {{"endpoint", self->options_.endpoint}});
+    self->FailAll(self->trouble_);
+  });
+}
+
+Writer::Done Writer::Work(const std::vector<store::EventPtr>& events) {
+  Done done;
+  try {
+    const bool was_open = log_ != nullptr;
+    done.written = OpenLog(!events.empty());
+    if (!log_) return done;
+    done.open = true;
+    done.begun_anew = !was_open && log_->begun_anew();
+    if (!events.empty()) done.written = log_->Append(events);
+    if (done.written) done.kept = log_->Tick();
+    if (done.written && !events.empty()) done.receipt = log_->MakeReceipt();
+    done.notes = log_->TakeNotes();
+    done.segment = log_->segment();
+  } catch (const std::exception& e) {
+    done.written = Error(Errc::kInternal, std::string("the audit log: ") + e.what());
+  }
+  return done;
+}
+
+Result<void> Writer::OpenLog(bool wanted) {
+  if (log_) return {};
+  const auto until = std::chrono::steady_clock::now() + kHandover;
+  for (;;) {
+    const Result<void> opened = TryOpen();
+    if (opened) return {};
+    if (opened.error().code != Errc::kConflict) return opened.error();
+    if (!wanted) return {};  // whoever has it may be about to leave
+    if (std::chrono::steady_clock::now() > until) return opened.error();
+    std::this_thread::sleep_for(kHandoverPoll);
+  }
+}
+
+// Reading a folder that was refused again would find the same, and may take long.
+Result<void> Writer::TryOpen() {
+  std::string look = LookOf(options_.log.folder);
+  if (refused_ && look == refused_folder_) return *refused_;
+  refused_.reset();
+  if (auto made = runtime::MakeFolders(options_.log.folder, 0750); !made) return made;
+  // The folder may be another one than at the last try, with a key of its own.
+  Result<SigningKey> key = SigningKey::Load(options_.key_file, options_.origin, options_.make_key);
+  if (!key) return key.error();
+  key_ = std::make_shared<const SigningKey>(std::move(*key));
+  auto opened = AuditLog::Open(options_.log, key_, logger_);
+  if (opened) {
+    log_ = std::move(*opened);
+    return {};
+  }
+  if (opened.error().code == Errc::kInvalid) {
+    refused_ = opened.error();
+    refused_folder_ = LookOf(options_.log.folder);
+  }
+  return opened.error();
+}
+
+void Writer::Finish(Done done) {
+  busy_ = false;
+  deadline_.cancel();
+  if (!late_) Tell(done);
+  if (std::exchange(late_, false)) {
+    trouble_.clear();  // they have been told; what is there by now is skipped when it comes again
+  } else if (done.written) {
+    for (Waiting& waiting : writing_) waiting.resume(Delivered(done.receipt));
+    writing_.clear();
+  } else {
+    FailAll(done.written.error().detail);
+  }
+  if (closed_) return End();
+  if (done.begun_anew) PublishBeginning();
+  for (std::string& note : done.notes) Publish(std::move(note));
+  if (done.open) TidyUp(done.segment);
+  Write();
+}
+
+// One line when something begins to go wrong, and one when that is over.
+void Writer::Tell(const Done& done) {
+  const std::string now = !done.written ? done.written.error().detail : !done.kept ? done.kept.error().detail : "";
+  if (now == trouble_) return;
+  if (now.empty()) {
+    logger_.Info("audit log: it is written again", {{"endpoint", options_.endpoint}});
+  } else {
+    logger_.Error("audit log: it cannot be written", {{"endpoint", options_.endpoint}, {"error", now}});
+  }
+  trouble_ = now;
+}
+
+void Writer::FailAll(const std::string& why) {
+  for (Waiting& waiting : queue_) writing_.push_back(std::move(waiting));
+  queue_.clear();
+  unheard_ += writing_.size();
+  for (Waiting& waiting : std::exchange(writing_, {})) waiting.resume(Failed(why));
+}
+
+void Writer::Publish(std::string note) {
+  if (!options_.publish || !publish_) return;
+  publish_(store::SystemEvent(store::Action::kCheckpoint, std::move(note)));
+}
+
+// The new log itself records what the database knew of the one before it, which is forgotten there from now on.
+void Writer::PublishBeginning() {
+  if (!publish_) return;
+  publish_(store::SystemEvent(
+      store::Action::kEndpoint,
+      "endpoint " + options_.endpoint + ": a new audit log begins in " + options_.log.folder.string() +
+          "; of the one before it, what this checkpoint covers was acknowledged:\n\n" + options_.log.receipt));
+}
+
+void Writer::TidyUp(std::uint64_t segment) {
+  if (tidying_ || (segment == tidied_ && (oldest_.empty() || !options_.tidy.IsOld(oldest_)))) return;
+  tidying_ = true;
+  asio::post(pool_, [self = shared_from_this(), segment]() mutable {
+    std::string oldest;
+    try {
+      oldest = Tidy(self->options_.tidy, segment, *self->key_, self->logger_);
+    } catch (const std::exception& e) {
+      self->logger_.Error("audit log: cannot be tidied", {{"error", e.what()}});
+    }
+    const Executor executor = self->executor_;
+    asio::post(executor, [self = std::move(self), segment, oldest = std::move(oldest)]() mutable {
+      self->tidying_ = false;
+      self->tidied_ = segment;
+      self->oldest_ = std::move(oldest);
+      if (self->closed_) self->End();
+    });
+  });
+}
+
+void Writer::Interrupt() { FailAll("stopped before the audit log was written"); }
+
+void Writer::Leave() {
+  if (std::exchange(closed_, true)) return;
+  tick_.cancel();
+  deadline_.cancel();
+  FailAll("the audit log was closed");
+  End();
+}
+
+Task<> Writer::Close(std::shared_ptr<Writer> self) {
+  self->Leave();
+  if (self->ended_) co_return;
+  self->deadline_.expires_after(kPatience);
+  self->deadline_.async_wait([self](error_code ec) {
+    if (!ec && self->closing_) self->closing_(true);
+  });
+  co_await Suspend<bool>([&self](Resume<bool> resume) { self->closing_ = std::move(resume); });
+}
+
+// The lock goes with the log, so nothing of ours may still touch the folder.
+void Writer::End() {
+  if (busy_ || tidying_ || ended_) return;
+  busy_ = true;
+  asio::post(pool_, [self = shared_from_this()]() mutable {
+    std::vector<std::string> notes = self->EndLog();
+    const Executor executor = self->executor_;
+    asio::post(executor, [self = std::move(self), notes = std::move(notes)]() mutable {
+      self->ended_ = true;
+      self->deadline_.cancel();
+      if (!self->closing_) return;
+      for (std::string& note : notes) self->Publish(std::move(note));
+      self->closing_(true);
+    });
+  });
+}
+
+std::vector<std::string> Writer::EndLog() {
+  if (!log_) return {};
+  std::vector<std::string> notes;
+  try {
+    if (auto ended = log_->End(); !ended) {
+      logger_.Warn("audit log: no checkpoint at the end", {{"error", ended.error().detail}});
+    }
+    notes = log_->TakeNotes();
+  } catch (const std::exception& e) {
+    logger_.Error("audit log: no checkpoint at the end", {{"error", e.what()}});
+  }
+  log_.reset();
+  return notes;
+}
+
+}  // namespace portcall::sinks::audit

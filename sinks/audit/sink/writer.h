@@ -1,0 +1,99 @@
+#pragma once
+
+#include <chrono>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "runtime/timer.h"
+#include "sinks/audit/log/audit_log.h"
+#include "sinks/audit/log/housekeeping.h"
+#include "sinks/kind.h"
+
+namespace portcall::sinks::audit {
+
+struct WriterOptions {
+  LogOptions log;
+  Housekeeping tidy;
+  std::filesystem::path key_file;
+  std::string origin;
+  bool make_key = false;  // where there is none
+  std::string endpoint;
+  std::chrono::milliseconds timeout{10'000};
+  bool publish = false;
+};
+
+// Gathers events on a loop and has them appended on the pool: what came while one write was under way goes with the
+// next, so that many events share one sync. Order is kept across failures: after one, nothing is taken until everybody
+// whose event failed has heard of it. It holds itself while work of its own is on the pool.
+class Writer : public std::enable_shared_from_this<Writer> {
+ public:
+  // Events that wait or are being written; the broker hands over no more.
+  static constexpr std::size_t kWindow = 1024;
+
+  Writer(WriterOptions options, const Surroundings& around);
+
+  void Start(const std::string& receipt);  // opens the log; failing is told and tried again
+  // Ends when the events are on disk, or with what went wrong, within the timeout.
+  static Task<Outcome> Take(std::shared_ptr<Writer> self, std::vector<store::EventPtr> events);
+  void Interrupt();  // who waits is told that it failed; what is being written may be there nevertheless
+  // The log ends, with a checkpoint, which is published if the sink still can. Waits for it, though not for ever.
+  static Task<> Close(std::shared_ptr<Writer> self);
+  void Leave();  // the same without waiting
+  const std::string& trouble() const { return trouble_; }
+
+ private:
+  struct Waiting {
+    std::vector<store::EventPtr> events;
+    Resume<Outcome> resume;
+  };
+  struct Done {
+    Result<void> written;  // the events
+    Result<void> kept;     // checkpoints and rotation
+    std::vector<std::string> notes;
+    std::string receipt;  // of the events, where they were written
+    std::uint64_t segment = 0;
+    bool open = false;
+    bool begun_anew = false;
+  };
+
+  void Write();
+  Done Work(const std::vector<store::EventPtr>& events);  // on the pool, one at a time
+  Result<void> OpenLog(bool wanted);
+  Result<void> TryOpen();
+  void Finish(Done done);
+  void FailAll(const std::string& why);
+  void Tell(const Done& done);
+  void Publish(std::string note);
+  void PublishBeginning();
+  void TidyUp(std::uint64_t segment);
+  void ArmTick();
+  void ArmDeadline();
+  void End();
+  std::vector<std::string> EndLog();  // on the pool
+
+  WriterOptions options_;
+  const Executor executor_;
+  runtime::Log& logger_;
+  asio::thread_pool& pool_;
+  const std::function<void(store::Event)> publish_;
+  // Touched by the pool alone, and one thread at a time.
+  std::unique_ptr<AuditLog> log_;
+  std::shared_ptr<const SigningKey> key_;
+  std::optional<Error> refused_;  // what was found in the folder as it looked then
+  std::string refused_folder_;
+
+  std::deque<Waiting> queue_;
+  std::vector<Waiting> writing_;
+  std::size_t unheard_ = 0;  // attempts that failed and whose callers have not gone on yet
+  bool busy_ = false, due_ = false, late_ = false, tidying_ = false, closed_ = false, ended_ = false;
+  Resume<bool> closing_;
+  std::uint64_t tidied_ = 0;  // the segment that was active when closed ones were last looked at
+  std::string oldest_;        // of those, as Tidy said
+  std::string trouble_;
+  Timer tick_, deadline_;
+};
+
+}  // namespace portcall::sinks::audit

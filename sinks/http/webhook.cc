@@ -1,0 +1,165 @@
+#include "sinks/http/webhook.h"
+
+#include <algorithm>
+
+#include "runtime/bytes.h"
+#include "runtime/clock.h"
+#include "runtime/version.h"
+#include "sinks/http/client_tls.h"
+#include "sinks/http/answer.h"
+#include "sinks/http/retry_after.h"
+
+namespace portcall::sinks {
+namespace {
+
+using http::IsToken;
+
+bool IsFieldValue(std::string_view value) {
+  return std::ranges::all_of(value, [](char c) { return c == '\t' || !runtime::IsControl(c); });
+}
+
+// Fields that belong to the connection; Go's client, and so Distribution, takes them from no configuration either.
+bool IsOurs(std::string_view name) {
+  return std::ranges::any_of(std::initializer_list<std::string_view>{"Host", "Content-Length", "Transfer-Encoding",
+                                                                     "Trailer", "Connection", "Expect"},
+                             [&](std::string_view ours) { return http::EqualsIgnoreCase(name, ours); });
+}
+
+bool Configured(const config::HeaderList& headers, std::string_view name) {
+  return std::ranges::any_of(headers, [&](const auto& h) { return http::EqualsIgnoreCase(h.first, name); });
+}
+
+Result<void> CheckHeaders(const config::Endpoint& endpoint, const WebhookConfig& own, runtime::Log& log) {
+  for (const auto& [name, value] : endpoint.headers) {
+    if (!IsToken(name)) {
+      return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": '" + name + "' is not a header name");
+    }
+    if (!IsFieldValue(value)) {
+      return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": the value of header " + name +
+                                       " holds a line break or another control character");
+    }
+    if (IsOurs(name))
+      log.Warn("header has no effect: it belongs to the connection", {{"endpoint", endpoint.name}, {"header", name}});
+  }
+  if (own.hmac_secret.empty()) return {};
+  const std::string& name = own.hmac_header;
+  if (!IsToken(name) || IsOurs(name) || http::EqualsIgnoreCase(name, "Content-Type")) {
+    return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": '" + name + "' cannot carry the body's HMAC");
+  }
+  if (Configured(endpoint.headers, name)) {
+    return Error(Errc::kInvalid,
+                 "endpoint " + endpoint.name + ": header " + name + " carries the body's HMAC, and is configured too");
+  }
+  return {};
+}
+
+// What the redactor must know: a receiver that has the HMAC's secret may show it in its answer.
+config::HeaderList SecretsOf(const config::Endpoint& endpoint, const WebhookConfig& own) {
+  config::HeaderList secrets = endpoint.headers;
+  secrets.emplace_back("hmac-secret", own.hmac_secret);
+  return secrets;
+}
+
+// The form of GitHub's X-Hub-Signature-256 and of Flux's X-Signature.
+std::string SignatureOf(std::string_view secret, std::string_view body) {
+  const std::string mac = runtime::HmacSha256(secret, body);
+  return "sha256=" + runtime::Hex({reinterpret_cast<const unsigned char*>(mac.data()), mac.size()});
+}
+
+// Request line and fields. Configured fields come on top of Content-Type, as Distribution appends them.
+std::string MakeHead(const config::Endpoint& endpoint, const http::Url& url, std::string_view content_type) {
+  std::string head = "POST " + url.target + " HTTP/1.1\r\nHost: " + url.host_header() + "\r\n";
+  const auto add = [&head](std::string_view name, std::string_view value) {
+    head.append(name).append(": ").append(value).append("\r\n");
+  };
+  if (!Configured(endpoint.headers, "User-Agent")) add("User-Agent", runtime::kUserAgent);
+  add("Content-Type", content_type);
+  if (!url.userinfo.empty() && !Configured(endpoint.headers, "Authorization")) {
+    // "user" without a password is sent with an empty one, as RFC 7617 wants the colon.
+    const std::string pair = url.userinfo.find(':') != std::string::npos ? url.userinfo : url.userinfo + ":";
+    add("Authorization", "Basic " + runtime::Base64(pair));
+  }
+  for (const auto& [name, value] : endpoint.headers) {
+    if (!IsOurs(name)) add(name, value);
+  }
+  return head;
+}
+
+}  // namespace
+
+Webhook::Webhook(const config::Endpoint& endpoint, WebhookConfig own, const http::Url& url)
+    : timeout_(endpoint.timeout),
+      resend_on_stale_(endpoint.retry_on_timeout),
+      source_(endpoint.source),
+      own_(std::move(own)),
+      redactor_(SecretsOf(endpoint, own_), url) {
+  capacity_.window = static_cast<std::size_t>(std::max(1, endpoint.concurrency));
+  capacity_.batch = static_cast<std::size_t>(std::max(1, endpoint.batch));
+}
+
+Result<std::unique_ptr<Sink>> Webhook::Make(const config::Endpoint& endpoint, const Surroundings& around) {
+  Result<http::Url> url = http::ParseUrl(endpoint.url);
+  if (!url) return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": " + url.error().detail);
+  const auto own = endpoint.As<WebhookConfig>();
+  if (own == nullptr) return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": its settings are missing");
+  if (auto checked = CheckHeaders(endpoint, *own, around.log); !checked) return Error(checked.error());
+
+  std::unique_ptr<Webhook> sink(new Webhook(endpoint, *own, *url));
+  sink->format_ = FindFormat(endpoint.format);
+  if (sink->format_ == nullptr) {
+    return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": unknown format '" + endpoint.format + "'");
+  }
+  sink->head_ = MakeHead(endpoint, *url, sink->format_->content_type);
+
+  http::ClientOptions options;
+  if (url->tls()) {
+    auto tls = ClientTlsOf(endpoint);
+    if (!tls) return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": " + tls.error().detail);
+    options.tls = std::move(*tls);
+  }
+  options.url = std::move(*url);
+  options.keep_body = kKeepAnswer;
+  options.max_idle = sink->capacity_.window;
+  sink->client_ = std::make_unique<http::Client>(around.executor, around.resolver, std::move(options));
+  return std::unique_ptr<Sink>(std::move(sink));
+}
+
+Capacity Webhook::capacity() const { return capacity_; }
+
+Task<Outcome> Webhook::Deliver(Batch batch) {
+  const runtime::Clock& clock = runtime::SystemClock();
+  const auto started = clock.Ticks();
+  const Encoded encoded = format_->encode(batch.events, source_);
+  std::string head = head_ + encoded.fields;
+  if (!own_.hmac_secret.empty()) {
+    head.append(own_.hmac_header).append(": ").append(SignatureOf(own_.hmac_secret, encoded.body)).append("\r\n");
+  }
+  Outcome outcome;
+  outcome.maybe_received = false;
+  const http::Outgoing request{head, encoded.body, resend_on_stale_, &outcome.maybe_received};
+  Result<http::Incoming> answer = co_await client_->Send(request, timeout_);
+  if (answer) {
+    outcome = Judge(std::move(*answer));  // maybe_received again: there is an answer
+  } else {
+    outcome.error = std::move(answer).error().detail;
+  }
+  outcome.latency = clock.Ticks() - started;
+  co_return outcome;
+}
+
+Outcome Webhook::Judge(http::Incoming answer) const {
+  Outcome outcome;
+  outcome.verdict = VerdictOf(answer.status);
+  outcome.status = answer.status;
+  outcome.status_text = StatusText(answer.status);
+  if (outcome.verdict == Verdict::kDelivered) return outcome;
+  outcome.error = outcome.status_text;
+  if (answer.status >= 300 && answer.status < 400) outcome.error += ": redirect not followed";
+  outcome.retry_after = ParseRetryAfter(answer.retry_after, runtime::SystemClock().Now());
+  const bool cut = answer.body.size() >= kKeepAnswer;
+  answer.body.resize(std::min(answer.body.size(), kKeepAnswer));
+  outcome.answer = redactor_.Redact(std::move(answer.body), cut);
+  return outcome;
+}
+
+}  // namespace portcall::sinks

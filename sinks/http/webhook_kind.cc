@@ -1,0 +1,70 @@
+#include "sinks/http/webhook_kind.h"
+
+#include <algorithm>
+#include <array>
+
+#include "config/sections/endpoint.h"
+#include "config/reader/scalars.h"
+#include "runtime/http/message.h"
+#include "sinks/http/client_tls.h"
+#include "sinks/formats/format.h"
+#include "sinks/http/webhook.h"
+
+namespace portcall::sinks {
+namespace {
+
+constexpr std::array<config::Key, 2> kKeys{{{"format"}, {"hmac"}}};
+
+std::shared_ptr<const WebhookConfig> ReadHmac(config::Section& entry, const config::HeaderList& headers) {
+  auto config = std::make_shared<WebhookConfig>();
+  config::Section hmac = entry.Sub("hmac");
+  if (!hmac.there()) return config;
+  hmac.Read("secret", config->hmac_secret);
+  hmac.Read("header", config->hmac_header);
+  const std::string& name = config->hmac_header;
+  if (config->hmac_secret.empty()) hmac.Error("secret", "is missing");
+  if (const std::string why = config::WhyBadHeaderName(name); !why.empty()) hmac.Error("header", why);
+  const bool twice =
+      std::ranges::any_of(headers, [&](const auto& header) { return http::EqualsIgnoreCase(header.first, name); });
+  if (twice) hmac.Error("header", config::Quoted(name) + " stands in headers too");
+  hmac.Finish();
+  return config;
+}
+
+class Webhooks final : public Kind {
+ public:
+  Webhooks() : Kind({.name = "webhook", .keys = {kKeys, config::kHttpKeys, config::kQueueKeys}}) {}
+
+  void Read(config::Section& entry, config::Endpoint& endpoint) const override {
+    endpoint.format = kDockerV1Name;
+    entry.ReadChoice("format", FormatNames(), endpoint.format);
+    const Format& format = *FindFormat(endpoint.format);
+    endpoint.images_only = format.for_images;
+    endpoint.sends_source = format.sends_source;
+    config::ReadUrl(entry, endpoint);
+    if (!entry.Has("url")) entry.Error("url", "is missing: write url: https://host/path");
+    config::ReadHttpKeys(entry, endpoint);
+    endpoint.settings = ReadHmac(entry, endpoint.headers);
+  }
+
+  void Check(config::Section& entry, const config::Endpoint& endpoint) const override {
+    CheckClientTls(entry, endpoint);
+  }
+
+  std::string WhyNot(const config::Endpoint& endpoint, std::string_view) const override {
+    return WhyNoForm(endpoint.format);
+  }
+
+  Result<std::unique_ptr<Sink>> Make(const config::Endpoint& endpoint, const Surroundings& around) const override {
+    return Webhook::Make(endpoint, around);
+  }
+};
+
+}  // namespace
+
+const Kind& WebhookKind() {
+  static const Webhooks kKind;
+  return kKind;
+}
+
+}  // namespace portcall::sinks
