@@ -1,4 +1,4 @@
-#include "store/blobs/uploads.h"
+#include "store/blobs/fs/uploads.h"
 
 namespace portcall::store {
 

@@ -1,4 +1,4 @@
-#include "store/blobs/fs_blob_store.h"
+#include "store/blobs/fs/fs_blob_store.h"
 
 #include <fcntl.h>
 #include <sys/statvfs.h>

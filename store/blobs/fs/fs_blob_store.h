@@ -6,7 +6,7 @@
 
 #include "store/blobs/blob_store.h"
 #include "store/blobs/digest_locks.h"
-#include "store/blobs/uploads.h"
+#include "store/blobs/fs/uploads.h"
 
 namespace portcall::store {
 
