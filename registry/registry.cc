@@ -6,14 +6,14 @@
 #include <string>
 #include <utility>
 
-#include "registry/call.h"
-#include "registry/handlers.h"
-#include "registry/pull_recorder.h"
-#include "registry/reference.h"
-#include "registry/refusals.h"
-#include "registry/replies.h"
-#include "registry/upload_notes.h"
-#include "registry/upload_service.h"
+#include "registry/request/call.h"
+#include "registry/http/handlers.h"
+#include "registry/recording/pull_recorder.h"
+#include "registry/request/reference.h"
+#include "registry/recording/refusals.h"
+#include "registry/http/replies.h"
+#include "registry/recording/upload_notes.h"
+#include "registry/catalog/upload_service.h"
 #include "runtime/bytes.h"
 #include "runtime/mutex.h"
 #include "store/catalog.h"

@@ -1,4 +1,4 @@
-#include "registry/ranges.h"
+#include "registry/http/ranges.h"
 
 #include <gtest/gtest.h>
 

@@ -1,11 +1,11 @@
-#include "registry/refusals.h"
+#include "registry/recording/refusals.h"
 
 #include <gmock/gmock.h>
 #include <prometheus/counter.h>
 
 #include <thread>
 
-#include "registry/pull_recorder.h"
+#include "registry/recording/pull_recorder.h"
 #include "tests/registry/service_fixture.h"
 
 namespace portcall::registry {

@@ -1,4 +1,4 @@
-#include "registry/routes.h"
+#include "registry/request/routes.h"
 
 #include <gtest/gtest.h>
 

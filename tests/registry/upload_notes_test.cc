@@ -1,4 +1,4 @@
-#include "registry/upload_notes.h"
+#include "registry/recording/upload_notes.h"
 
 #include <thread>
 

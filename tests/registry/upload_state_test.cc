@@ -1,4 +1,4 @@
-#include "registry/upload_state.h"
+#include "registry/http/upload_state.h"
 
 #include <gtest/gtest.h>
 

@@ -1,4 +1,4 @@
-#include "registry/urls.h"
+#include "registry/request/urls.h"
 
 #include <gtest/gtest.h>
 

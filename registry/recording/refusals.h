@@ -9,8 +9,8 @@
 #include <unordered_map>
 #include <vector>
 
-#include "registry/events.h"
-#include "registry/pull_recorder.h"
+#include "registry/recording/events.h"
+#include "registry/recording/pull_recorder.h"
 #include "runtime/clock.h"
 #include "runtime/http/message.h"
 #include "runtime/mutex.h"

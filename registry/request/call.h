@@ -2,11 +2,11 @@
 
 #include <string>
 
-#include "registry/busy_uploads.h"
-#include "registry/manifest_cache.h"
+#include "registry/catalog/busy_uploads.h"
+#include "registry/catalog/manifest_cache.h"
 #include "registry/registry.h"
-#include "registry/routes.h"
-#include "registry/urls.h"
+#include "registry/request/routes.h"
+#include "registry/request/urls.h"
 
 namespace portcall::registry {
 

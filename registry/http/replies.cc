@@ -1,4 +1,4 @@
-#include "registry/replies.h"
+#include "registry/http/replies.h"
 
 #include <array>
 

@@ -4,7 +4,7 @@
 #include <optional>
 #include <string>
 
-#include "registry/call.h"
+#include "registry/request/call.h"
 #include "runtime/result.h"
 #include "runtime/task.h"
 #include "store/digest.h"

@@ -1,8 +1,8 @@
-#include "registry/events.h"
+#include "registry/recording/events.h"
 
 #include <utility>
 
-#include "registry/reference.h"
+#include "registry/request/reference.h"
 #include "runtime/bytes.h"
 
 namespace portcall::registry {

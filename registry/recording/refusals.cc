@@ -1,4 +1,4 @@
-#include "registry/refusals.h"
+#include "registry/recording/refusals.h"
 
 #include <array>
 #include <utility>

@@ -2,12 +2,12 @@
 #include <string>
 #include <utility>
 
-#include "registry/conditions.h"
-#include "registry/events.h"
-#include "registry/handlers.h"
-#include "registry/pull_recorder.h"
-#include "registry/ranges.h"
-#include "registry/replies.h"
+#include "registry/http/conditions.h"
+#include "registry/recording/events.h"
+#include "registry/http/handlers.h"
+#include "registry/recording/pull_recorder.h"
+#include "registry/http/ranges.h"
+#include "registry/http/replies.h"
 #include "store/catalog.h"
 #include "store/digest.h"
 #include "store/event_log.h"

@@ -1,4 +1,4 @@
-#include "registry/conditions.h"
+#include "registry/http/conditions.h"
 
 namespace portcall::registry {
 

@@ -4,7 +4,7 @@
 #include <string>
 #include <string_view>
 
-#include "registry/call.h"
+#include "registry/request/call.h"
 #include "store/event.h"
 
 namespace portcall::registry {

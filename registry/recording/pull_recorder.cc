@@ -1,4 +1,4 @@
-#include "registry/pull_recorder.h"
+#include "registry/recording/pull_recorder.h"
 
 #include <prometheus/counter.h>
 

@@ -1,4 +1,4 @@
-#include "registry/urls.h"
+#include "registry/request/urls.h"
 
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>

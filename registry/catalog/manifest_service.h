@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "registry/call.h"
-#include "registry/manifest.h"
+#include "registry/request/call.h"
+#include "registry/catalog/manifest.h"
 #include "runtime/result.h"
 #include "runtime/task.h"
 

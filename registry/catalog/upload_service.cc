@@ -1,13 +1,13 @@
-#include "registry/upload_service.h"
+#include "registry/catalog/upload_service.h"
 
 #include <algorithm>
 #include <memory>
 #include <span>
 #include <utility>
 
-#include "registry/events.h"
-#include "registry/reference.h"
-#include "registry/upload_notes.h"
+#include "registry/recording/events.h"
+#include "registry/request/reference.h"
+#include "registry/recording/upload_notes.h"
 #include "runtime/bytes.h"
 #include "store/catalog.h"
 #include "store/event_log.h"

@@ -1,4 +1,4 @@
-#include "registry/reference.h"
+#include "registry/request/reference.h"
 
 #include <algorithm>
 

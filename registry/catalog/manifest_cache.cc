@@ -1,4 +1,4 @@
-#include "registry/manifest_cache.h"
+#include "registry/catalog/manifest_cache.h"
 
 #include <algorithm>
 #include <functional>

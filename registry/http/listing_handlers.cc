@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
-#include "registry/handlers.h"
-#include "registry/replies.h"
+#include "registry/http/handlers.h"
+#include "registry/http/replies.h"
 #include "runtime/http/url.h"
 #include "runtime/json.h"
 #include "store/catalog.h"

@@ -1,11 +1,11 @@
-#include "registry/manifest_service.h"
+#include "registry/catalog/manifest_service.h"
 
 #include <string_view>
 #include <unordered_set>
 #include <utility>
 
-#include "registry/events.h"
-#include "registry/reference.h"
+#include "registry/recording/events.h"
+#include "registry/request/reference.h"
 #include "store/catalog.h"
 #include "store/event_log.h"
 

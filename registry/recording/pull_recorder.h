@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "config/config.h"
-#include "registry/events.h"
+#include "registry/recording/events.h"
 #include "runtime/log.h"
 #include "runtime/metrics.h"
 #include "runtime/mutex.h"

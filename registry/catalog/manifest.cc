@@ -1,4 +1,4 @@
-#include "registry/manifest.h"
+#include "registry/catalog/manifest.h"
 
 #include <algorithm>
 #include <cstdint>

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "registry/call.h"
+#include "registry/request/call.h"
 #include "runtime/http/message.h"
 #include "runtime/task.h"
 

@@ -1,8 +1,8 @@
-#include "registry/routes.h"
+#include "registry/request/routes.h"
 
 #include <utility>
 
-#include "registry/reference.h"
+#include "registry/request/reference.h"
 #include "runtime/http/url.h"
 
 namespace portcall::registry {
