@@ -17,6 +17,7 @@
 #include "runtime/bytes.h"
 #include "runtime/json.h"
 #include "runtime/log_format.h"
+#include "runtime/time.h"
 #include "sinks/formats/docker.h"
 #include "store/event.h"
 
