@@ -6,7 +6,7 @@
 #include <map>
 
 #include "broker/endpoint/endpoint_runner.h"
-#include "broker/core/expiry.h"
+#include "broker/endpoint/expiring.h"
 #include "broker/endpoint/lifecycle.h"
 #include "broker/retention.h"
 #include "runtime/http/resolver.h"
@@ -339,7 +339,8 @@ Task<> Broker::Impl::ExpireOrphans(store::Seq through) {
     const std::int64_t now = Read(deps_.clock).wall;
     auto expired = co_await ExpireOrphan(deps_.store, reader_, orphans_[i], through, now, sweep_ends_);
     if (!expired) {
-      if (!sweep_ends_) deps_.log.Error("events of a removed endpoint could not expire", {{"error", expired.error().detail}});
+      if (!sweep_ends_)
+        deps_.log.Error("events of a removed endpoint could not expire", {{"error", expired.error().detail}});
       co_return;
     }
     orphans_[i] = std::move(expired->orphan);

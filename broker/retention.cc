@@ -7,7 +7,8 @@
 #include <filesystem>
 
 #include "broker/core/moment.h"
-#include "store/cursors.h"
+#include "store/attempts.h"
+#include "store/dead_letters.h"
 #include "store/event_log.h"
 
 namespace portcall::broker {
@@ -77,13 +78,12 @@ Task<> Retention::DeleteAll(store::Seq through, const bool& stopping) {
 
 Task<> Retention::Trim(std::int64_t now) {
   auto job = [now, audited = audited_](store::Tx& tx) -> Result<bool> {
-    const store::Trimmed gone =
-        store::TrimHistory(tx, now - 7 * kDay, kAttemptRows, now - 30 * kDay, kDeadBytes, kChunk);
-    if (audited && gone.dead > 0) {
-      store::Append(tx,
-                    store::SystemEvent(store::Action::kDrop, std::to_string(gone.dead) +
-                                                                 " dead letters dropped: older than 30 days, or the "
-                                                                 "oldest beyond 1 GiB"));
+    const std::size_t attempts = store::TrimAttempts(tx, now - 7 * kDay, kAttemptRows, kChunk);
+    const std::size_t dead = store::TrimDead(tx, now - 30 * kDay, kDeadBytes, kChunk - attempts);
+    if (audited && dead > 0) {
+      const std::string note =
+          std::to_string(dead) + " dead letters dropped: older than 30 days, or the oldest beyond 1 GiB";
+      store::Append(tx, store::SystemEvent(store::Action::kDrop, note));
     }
     return true;
   };

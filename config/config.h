@@ -115,7 +115,7 @@ struct Endpoint {
   std::string was;                   // the name it had
   std::string ca, certificate, key;  // TLS of the receiver
   bool insecure_skip_verify = false;
-  // Of what the entry says, see Section::Fingerprint(): another one where any of it changed. Not for logs.
+  // Of what the entry says, see MapReader::Fingerprint(): another one where any of it changed. Not for logs.
   std::string fingerprint;
 
   std::string_view type() const;  // the kind's name

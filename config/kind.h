@@ -7,7 +7,7 @@
 
 namespace portcall::config {
 
-class Section;
+class MapReader;
 struct Endpoint;
 
 // A key that entries of some kinds have.
@@ -45,14 +45,14 @@ class Kind {
 
   // Reads the kind's keys of an entry. Sets the defaults that differ from Endpoint's, as what all kinds share is read
   // after it; `settings`; and `url`, or `place` where that is no URL. Reports at the key what is wrong, and goes on.
-  virtual void Read(Section& entry, Endpoint& endpoint) const = 0;
+  virtual void Read(MapReader& entry, Endpoint& endpoint) const = 0;
   // Reports at the keys what making the sink would find wrong. Follows Read() where that found no error and the entry
   // is not disabled. May read files, but changes none, connects to nothing and has no loop.
-  virtual void Check(Section& /*entry*/, const Endpoint&) const {}
+  virtual void Check(MapReader& /*entry*/, const Endpoint&) const {}
   // Why an endpoint cannot take events of an action that is no change to the registry; empty: it can.
   virtual std::string WhyNot(const Endpoint&, std::string_view /*action*/) const { return {}; }
   // Once, when all entries are read: what the kind's endpoints have to know of the others.
-  virtual void Compare(Section& /*notifications*/, std::vector<Endpoint>& /*all*/) const {}
+  virtual void Compare(MapReader& /*notifications*/, std::vector<Endpoint>& /*all*/) const {}
 
  private:
   const Traits traits_;

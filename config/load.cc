@@ -9,8 +9,8 @@
 #include <utility>
 
 #include "config/reader/environment.h"
-#include "config/sections/sections.h"
 #include "config/reader/yaml.h"
+#include "config/sections/sections.h"
 
 namespace portcall::config {
 namespace {
@@ -64,7 +64,7 @@ Loaded Parse(const std::string& text, const std::string& name, const std::map<st
 
   auto config = std::make_shared<Config>();
   config->path = name;
-  Section sections(report, root);
+  MapReader sections(report, root);
   ReadLog(sections, config->log);
   ReadStorage(sections, config->storage);
   ReadHttp(sections, config->http);

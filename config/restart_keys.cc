@@ -1,10 +1,10 @@
+#include "config/restart_keys.h"
+
 #include <algorithm>
 #include <string>
 #include <string_view>
 #include <tuple>
 #include <vector>
-
-#include "config/load.h"
 
 namespace portcall::config {
 namespace {

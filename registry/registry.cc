@@ -6,14 +6,16 @@
 #include <string>
 #include <utility>
 
-#include "registry/request/call.h"
-#include "registry/http/handlers.h"
-#include "registry/recording/pull_recorder.h"
-#include "registry/request/reference.h"
-#include "registry/recording/refusals.h"
-#include "registry/http/replies.h"
-#include "registry/recording/upload_notes.h"
+#include "registry/catalog/busy_uploads.h"
+#include "registry/catalog/manifest_cache.h"
 #include "registry/catalog/upload_service.h"
+#include "registry/http/handlers.h"
+#include "registry/http/replies.h"
+#include "registry/recording/pull_recorder.h"
+#include "registry/recording/refusals.h"
+#include "registry/recording/upload_notes.h"
+#include "registry/request/call.h"
+#include "registry/request/reference.h"
 #include "runtime/bytes.h"
 #include "runtime/mutex.h"
 #include "store/catalog.h"

@@ -23,8 +23,7 @@ Task<> Run(std::shared_ptr<Timer> timer, const Gate& gate, std::chrono::millisec
 void Periodic::Every(std::chrono::milliseconds first, std::chrono::milliseconds interval, Work work) {
   asio::post(loop_.context(), [this, first, interval, work = std::move(work)]() mutable {
     auto timer = std::make_shared<Timer>(loop_.executor());
-    Spawn(loop_.executor(), gate_, Run(timer, gate_, first, interval, std::move(work)),
-                   [timer] { timer->cancel(); });
+    Spawn(loop_.executor(), gate_, Run(timer, gate_, first, interval, std::move(work)), [timer] { timer->cancel(); });
   });
 }
 

@@ -4,8 +4,8 @@
 
 #include "sinks/audit/sink/audit_kind.h"
 #include "sinks/ci/ci_kind.h"
-#include "sinks/kafka/kafka_kind.h"
 #include "sinks/http/webhook_kind.h"
+#include "sinks/kafka/kafka_kind.h"
 
 namespace portcall::sinks {
 

@@ -1,57 +1,18 @@
 #pragma once
 
-#include <chrono>
-#include <cstdint>
-#include <memory>
-#include <optional>
-#include <span>
 #include <string>
 #include <vector>
 
-#include "runtime/result.h"
 #include "runtime/task.h"
+#include "sinks/outcome.h"
 #include "store/event.h"
 
 namespace portcall::sinks {
-
-// How one attempt ended (DELIVERY.md §4). The policy on it lives in the broker.
-enum class Verdict {
-  kDelivered,      // settled: 2xx, or the delivery report
-  kFailed,         // the endpoint's failure: anything else, no answer in time
-  kRejected,       // the event's fault: 400, 413, 415, 422
-  kUndeliverable,  // no repetition can help: dead letter at once, `error` says why
-  kGone,           // 410: pause the endpoint
-};
-
-struct Outcome {
-  Verdict verdict = Verdict::kFailed;
-  int status = 0;           // HTTP status, 0: none
-  std::string status_text;  // "200 OK", for the metric; empty: no answer
-  std::string error;        // one line, no secrets; empty when delivered
-  std::string answer;       // capped body of a refusal, for the dead letter
-  // Of a delivery: what the destination holds by now, for the sink alone to read. It is stored no later than the event
-  // is settled, and the newest of the endpoint's is what Open() brings back. Empty: nothing to remember.
-  std::string receipt;
-  // False: no byte of the request left, so a repetition cannot do harm (no such host, refused, TLS).
-  bool maybe_received = true;
-  std::optional<std::chrono::milliseconds> retry_after;
-  std::chrono::nanoseconds latency{};
-};
 
 // One attempt's load: events of one endpoint, in order. Most formats allow exactly one.
 struct Batch {
   std::vector<store::EventPtr> events;
   int attempt = 1;  // of the first event, counting this one
-};
-
-// What a sink can take at a time.
-struct Capacity {
-  std::size_t window = 32;             // attempts in flight
-  std::size_t window_bytes = 4 << 20;  // of events in flight and waiting for it, about
-  std::size_t batch = 1;               // events in an attempt
-  // Several events of one lane in flight. The sink itself keeps their order: where it reports one as failed, later ones
-  // of its lane that it delivers nevertheless may be sent again, but none was accepted without those before it.
-  bool pipelines_lanes = false;
 };
 
 // One destination. It makes one attempt and says how it ended: never retries, never sleeps, never throws, never touches

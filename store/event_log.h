@@ -6,7 +6,8 @@
 #include <string_view>
 #include <vector>
 
-#include "store/store.h"
+#include "store/capability.h"
+#include "store/event.h"
 
 namespace portcall::store {
 

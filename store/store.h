@@ -15,13 +15,11 @@
 #include "runtime/loops.h"
 #include "runtime/result.h"
 #include "runtime/task.h"
+#include "store/capability.h"
 #include "store/event.h"
 #include "store/write_job.h"
 
 namespace portcall::store {
-
-// The right to read one consistent state: exists inside a Read query only, on a pool thread.
-class Snapshot;
 
 struct StoreOptions {
   std::filesystem::path database;           // a local file; its folder exists

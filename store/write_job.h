@@ -6,12 +6,9 @@
 #include <utility>
 
 #include "runtime/result.h"
+#include "store/capability.h"
 
 namespace portcall::store {
-
-// The right to change, and to read what is changed: exists inside a Write job only, on the writer's thread. What may be
-// done with one stands in catalog.h, event_log.h and cursors.h.
-class Tx;
 
 enum class Priority {
   kRequest,     // a client waits; refused with kNoSpace below the reserve

@@ -2,13 +2,16 @@
 
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdio>
 #include <fstream>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <ostream>
 
+#include "app/commands/command.h"
 #include "config/glob.h"
 #include "runtime/time.h"
 #include "sinks/audit/log/export.h"
@@ -20,7 +23,7 @@ namespace {
 
 namespace audit = sinks::audit;
 
-constexpr int kFine = 0, kDamaged = 1, kUsage = 2;
+constexpr int kDamaged = kFailed;
 
 int Refuse(std::ostream& err, const std::string& why) {
   err << "portcall: " << why << '\n';
@@ -142,6 +145,40 @@ class Output {
   std::ostream* out_;
 };
 
+void AddVerify(CLI::App& noun, Invocation& invocation) {
+  CLI::App* verify = noun.add_subcommand("verify", "find whatever was changed in an audit log");
+  const auto options = std::make_shared<AuditVerifyOptions>();
+  verify->add_option("DIR", options->folder, "the folder of the log")->required();
+  verify->add_option("--key", options->key, "file of the verifier key; default: the one in the folder");
+  verify->add_option("--against,--anchor", options->outside,
+                     "file with checkpoints that were kept elsewhere, as notes or in events");
+  CLI::Option* database = verify->add_option("--database", options->database, "the registry's database");
+  verify->add_option("--endpoint", options->endpoint, "the audit endpoint's name there")->needs(database);
+  verify->add_flag("--json", options->json, "print the result as JSON");
+  verify->add_flag("--progress", options->progress, "tell how far it is; a terminal is always told");
+  verify->callback([options, &invocation] {
+    invocation.run = [options, &invocation] { return AuditVerify(*options, invocation.out, invocation.err); };
+  });
+}
+
+void AddExport(CLI::App& noun, Invocation& invocation) {
+  CLI::App* records = noun.add_subcommand("export", "print records of an audit log");
+  const auto options = std::make_shared<AuditExportOptions>();
+  records->add_option("DIR", options->folder, "the folder of the log")->required();
+  records->add_option("--format", options->format, "jsonl (default), ecs or csv")
+      ->check(CLI::IsMember({"jsonl", "ecs", "csv"}));
+  records->add_option("--since", options->since, "records from this time on (RFC 3339)");
+  records->add_option("--until", options->until, "records before this time");
+  records->add_option("--repository", options->repository, "a glob: * within a path segment, ** across them");
+  records->add_option("--actor", options->actor, "who did it");
+  records->add_option("--action", options->action, "push, pull, mount, delete, refused, ...");
+  records->add_option("--output", options->output, "file to write; default: standard output");
+  records->add_flag("--progress", options->progress, "tell how far it is; a terminal is always told");
+  records->callback([options, &invocation] {
+    invocation.run = [options, &invocation] { return AuditExport(*options, invocation.out, invocation.err); };
+  });
+}
+
 }  // namespace
 
 int AuditVerify(const AuditVerifyOptions& options, std::ostream& out, std::ostream& err) {
@@ -170,7 +207,7 @@ int AuditVerify(const AuditVerifyOptions& options, std::ostream& out, std::ostre
   } else {
     Print(*report, options, out);
   }
-  return report->sound() ? kFine : kDamaged;
+  return report->sound() ? kDone : kDamaged;
 }
 
 int AuditExport(const AuditExportOptions& options, std::ostream& out, std::ostream& err) {
@@ -206,7 +243,14 @@ int AuditExport(const AuditExportOptions& options, std::ostream& out, std::ostre
     return kDamaged;
   }
   if (!options.output.empty()) err << *written << " records\n";
-  return kFine;
+  return kDone;
+}
+
+void AddAudit(CLI::App& program, Invocation& invocation) {
+  CLI::App* noun = program.add_subcommand("audit", "read an audit log");
+  noun->require_subcommand(1);
+  AddVerify(*noun, invocation);
+  AddExport(*noun, invocation);
 }
 
 }  // namespace portcall::app

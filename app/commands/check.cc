@@ -1,8 +1,11 @@
 #include "app/commands/check.h"
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
+#include <memory>
 #include <ostream>
 
+#include "app/commands/command.h"
 #include "config/load.h"
 #include "sinks/kinds.h"
 
@@ -17,6 +20,18 @@ int Check(const std::string& path, const std::map<std::string, std::string>& env
   if (wrong) return 2;
   out << path << ": ok\n";
   return 0;
+}
+
+void AddCheck(CLI::App& program, Invocation& invocation) {
+  CLI::App* command = program.add_subcommand("check", "say everything that is wrong with a configuration file");
+  const auto path = std::make_shared<std::string>();
+  AddConfig(*command, *path);
+  command->callback([path, &invocation] {
+    invocation.run = [path, &invocation] {
+      const auto config = FindConfig(*path, invocation);
+      return config ? Check(*config, invocation.environment, invocation.out) : kUsage;
+    };
+  });
 }
 
 }  // namespace portcall::app

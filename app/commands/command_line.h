@@ -1,12 +1,10 @@
 #pragma once
 
 #include <iosfwd>
-#include <map>
-#include <string>
+
+#include "app/commands/command.h"
 
 namespace portcall::app {
-
-using Environment = std::map<std::string, std::string>;
 
 // A C environment as a map; of a name that comes twice the first counts, as for getenv.
 Environment ReadEnvironment(const char* const* environment);

@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "broker/broker.h"
 #include "app/debug/health.h"
+#include "broker/status.h"
 #include "config/config.h"
 #include "runtime/http/server.h"
 #include "runtime/loops.h"

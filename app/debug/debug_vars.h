@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "broker/broker.h"
 #include "app/debug/process_stats.h"
+#include "broker/status.h"
 #include "config/config.h"
 
 namespace portcall::app {

@@ -6,11 +6,11 @@
 #include <vector>
 
 #include "app/debug/health.h"
-#include "runtime/periodic.h"
 #include "config/config.h"
 #include "runtime/http/resolver.h"
 #include "runtime/log.h"
 #include "runtime/loops.h"
+#include "runtime/periodic.h"
 
 namespace portcall::app {
 

@@ -6,10 +6,11 @@
 #include <random>
 #include <thread>
 
-#include "broker/endpoint/lifecycle.h"
 #include "app/server/access_log.h"
 #include "app/server/request_log.h"
+#include "broker/endpoint/lifecycle.h"
 #include "config/load.h"
+#include "config/restart_keys.h"
 #include "runtime/bytes.h"
 #include "runtime/text.h"
 #include "runtime/time.h"

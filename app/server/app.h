@@ -8,21 +8,21 @@
 #include <thread>
 #include <vector>
 
-#include "broker/broker.h"
 #include "app/debug/debug_server.h"
 #include "app/debug/health.h"
 #include "app/debug/health_checks.h"
 #include "app/debug/http_metrics.h"
-#include "runtime/periodic.h"
 #include "app/debug/process_metrics.h"
+#include "broker/broker.h"
 #include "config/config.h"
 #include "registry/registry.h"
-#include "runtime/http/server.h"
 #include "runtime/clock.h"
+#include "runtime/http/server.h"
 #include "runtime/log.h"
 #include "runtime/loops.h"
 #include "runtime/metrics.h"
 #include "runtime/mutex.h"
+#include "runtime/periodic.h"
 #include "store/blobs/blob_store.h"
 #include "store/store.h"
 

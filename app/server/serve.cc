@@ -1,7 +1,6 @@
 #include "app/server/serve.h"
 
 #include <csignal>
-
 #include <optional>
 #include <ostream>
 

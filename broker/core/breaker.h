@@ -2,7 +2,7 @@
 
 #include <cstdint>
 
-#include "broker/broker.h"
+#include "broker/core/breaker_state.h"
 #include "broker/core/chance.h"
 #include "broker/core/moment.h"
 

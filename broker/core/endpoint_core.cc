@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "broker/tail/event_ring.h"
-
 namespace portcall::broker {
 namespace {
 

@@ -15,7 +15,7 @@
 #include "broker/core/policy.h"
 #include "broker/core/rate_limit.h"
 #include "broker/core/window.h"
-#include "sinks/sink.h"
+#include "sinks/outcome.h"
 #include "store/cursors.h"
 
 namespace portcall::broker {

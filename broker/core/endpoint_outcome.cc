@@ -3,7 +3,6 @@
 
 #include "broker/core/backoff.h"
 #include "broker/core/endpoint_core.h"
-#include "broker/tail/event_ring.h"
 
 // The half of EndpointCore that judges how attempts ended.
 namespace portcall::broker {

@@ -4,9 +4,7 @@
 #include <unordered_map>
 #include <vector>
 
-#include "broker/tail/catch_up_reader.h"
 #include "broker/core/filter.h"
-#include "runtime/log.h"
 #include "store/cursors.h"
 
 namespace portcall::broker {
@@ -41,12 +39,5 @@ class Expiry {
   store::Seq first_, through_;
   std::int64_t expired_ = 0, settled_before_ = 0, uncounted_ = 0;
 };
-
-// Both for endpoints and for what removed ones left behind.
-void TellExpired(runtime::Log& log, const std::string& endpoint, store::Seq from, store::Seq through,
-                 std::int64_t events);
-
-// Reads what an expiry has to see. Ends with kCancelled when `stopping`.
-Task<Result<void>> ReadExpiring(CatchUpReader& reader, store::Seq head, Expiry& expiry, const bool& stopping);
 
 }  // namespace portcall::broker

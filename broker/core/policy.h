@@ -7,7 +7,7 @@
 #include "broker/core/breaker.h"
 #include "broker/core/lane_key.h"
 #include "config/config.h"
-#include "sinks/sink.h"
+#include "sinks/outcome.h"
 
 namespace portcall::broker {
 

@@ -4,7 +4,8 @@
 #include <map>
 #include <string>
 
-#include "broker/broker.h"
+#include "broker/status.h"
+#include "runtime/metrics.h"
 #include "sinks/sink.h"
 #include "store/event.h"
 

@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
-#include "broker/tail/catch_up_reader.h"
 #include "broker/core/endpoint_core.h"
 #include "broker/endpoint/endpoint_metrics.h"
+#include "broker/tail/catch_up_reader.h"
 #include "broker/tail/event_ring.h"
 #include "runtime/gate.h"
 #include "runtime/log.h"
@@ -128,8 +128,8 @@ class EndpointRunner {
   bool called_off_ = false;
   Resume<bool> quiet_;            // who waits until nothing is under way
   AttemptId let_go_through_ = 0;  // ended by us, if not by themselves
-  bool page_used_ = false;  // since the last tick
-  Ticks read_after_ = 0;    // a failed read is not repeated before
+  bool page_used_ = false;        // since the last tick
+  Ticks read_after_ = 0;          // a failed read is not repeated before
 
   std::int64_t dead_letters_;
   store::Seq oldest_for_;  // where `oldest_recorded_` was looked up

@@ -1,7 +1,7 @@
 #include <utility>
 
 #include "broker/endpoint/endpoint_runner.h"
-#include "broker/core/expiry.h"
+#include "broker/endpoint/expiring.h"
 
 // The part of EndpointRunner that lets events expire.
 namespace portcall::broker {

@@ -4,6 +4,7 @@
 
 #include "broker/endpoint/endpoint_runner.h"
 #include "runtime/failpoint.h"
+#include "store/endpoints.h"
 #include "store/event_log.h"
 
 // The half of EndpointRunner that talks to the store.

@@ -4,6 +4,7 @@
 
 #include "runtime/http/url.h"
 #include "runtime/time.h"
+#include "store/endpoints.h"
 #include "store/event_log.h"
 
 namespace portcall::broker {

@@ -9,7 +9,7 @@
 #include <utility>
 
 #include "broker/endpoint/endpoint_metrics.h"
-#include "broker/core/expiry.h"
+#include "broker/endpoint/expiring.h"
 #include "store/event_log.h"
 
 namespace portcall::broker {

@@ -4,8 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "broker/broker.h"
+#include "broker/status.h"
 #include "broker/tail/catch_up_reader.h"
+#include "runtime/metrics.h"
 #include "store/cursors.h"
 #include "store/event_log.h"
 

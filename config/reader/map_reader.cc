@@ -44,9 +44,10 @@ std::string WhyBadHeaderName(std::string_view name) {
   return IsFraming(name) ? "every request says this for itself: choose another header" : "";
 }
 
-Section::Section(Report& report, const Value& root) : Section(report, &root, root.place, "", UnknownKeys::kDoubted) {}
+MapReader::MapReader(Report& report, const Value& root)
+    : MapReader(report, &root, root.place, "", UnknownKeys::kDoubted) {}
 
-Section::Section(Report& report, const Value* node, Place place, std::string path, UnknownKeys unknown)
+MapReader::MapReader(Report& report, const Value* node, Place place, std::string path, UnknownKeys unknown)
     : report_(report), node_(node), place_(std::move(place)), path_(std::move(path)), unknown_(unknown) {
   if (node_ == nullptr || node_->kind == Value::Kind::kMap) return;
   if (node_->kind != Value::Kind::kNull) {
@@ -55,76 +56,76 @@ Section::Section(Report& report, const Value* node, Place place, std::string pat
   node_ = nullptr;
 }
 
-Section Section::Sub(std::string_view key, UnknownKeys unknown) {
-  Section below(report_, Find(key), PlaceOf(key), PathOf(key), unknown);
+MapReader MapReader::Sub(std::string_view key, UnknownKeys unknown) {
+  MapReader below(report_, Find(key), PlaceOf(key), PathOf(key), unknown);
   below.transcript_ = transcript_;
   return below;
 }
 
-void Section::Record() { transcript_ = std::make_shared<Transcript>(path_); }
+void MapReader::Record() { transcript_ = std::make_shared<Transcript>(path_); }
 
-void Section::RecordFact(std::string_view name, std::string_view text) {
+void MapReader::RecordFact(std::string_view name, std::string_view text) {
   if (transcript_) transcript_->Note(name, text);
 }
 
-std::string Section::Fingerprint() const { return transcript_ ? transcript_->Fingerprint() : ""; }
+std::string MapReader::Fingerprint() const { return transcript_ ? transcript_->Fingerprint() : ""; }
 
 template <class T>
-void Section::Take(std::string_view key, T& out, T value) {
+void MapReader::Take(std::string_view key, T& out, T value) {
   if (out == value) return;
   if (transcript_) transcript_->Note(PathOf(key), value);
   out = std::move(value);
 }
 
-bool Section::Has(std::string_view key) {
+bool MapReader::Has(std::string_view key) {
   if (Find(key) == nullptr) return false;
   if (transcript_) transcript_->Note(PathOf(key) + "?", "");
   return true;
 }
 
-const Value* Section::Get(std::string_view key) {
+const Value* MapReader::Get(std::string_view key) {
   const Value* value = Find(key);
   if (value != nullptr && transcript_) transcript_->Note(PathOf(key), *value);
   return value;
 }
 
-bool Section::there() const {
+bool MapReader::there() const {
   if (node_ != nullptr && transcript_) transcript_->Note(path_ + "?", "");
   return node_ != nullptr;
 }
 
-const std::vector<Member>& Section::Members() const {
+const std::vector<Member>& MapReader::Members() const {
   static const std::vector<Member> kNone;
   if (node_ == nullptr) return kNone;
   if (transcript_) transcript_->Note(path_, *node_);
   return node_->members;
 }
 
-bool Section::Asked(std::string_view key) const { return std::ranges::find(asked_, key) != asked_.end(); }
+bool MapReader::Asked(std::string_view key) const { return std::ranges::find(asked_, key) != asked_.end(); }
 
-const Value* Section::Find(std::string_view key) {
+const Value* MapReader::Find(std::string_view key) {
   asked_.push_back(key);
   const Member* member = node_ == nullptr ? nullptr : node_->Find(key);
   return member == nullptr || member->value.kind == Value::Kind::kNull ? nullptr : &member->value;
 }
 
-bool Section::empty() const {
+bool MapReader::empty() const {
   return node_ == nullptr || std::all_of(node_->members.begin(), node_->members.end(),
                                          [](const Member& member) { return member.value.kind == Value::Kind::kNull; });
 }
 
-const Value* Section::Scalar(std::string_view key, std::string_view wanted) {
+const Value* MapReader::Scalar(std::string_view key, std::string_view wanted) {
   const Value* node = Find(key);
   if (node == nullptr || node->kind == Value::Kind::kScalar) return node;
   Error(key, "is " + std::string(KindOf(*node)) + " where " + std::string(wanted) + " is wanted");
   return nullptr;
 }
 
-void Section::Read(std::string_view key, std::string& out) {
+void MapReader::Read(std::string_view key, std::string& out) {
   if (const Value* node = Scalar(key, "text")) Take(key, out, node->text);
 }
 
-void Section::Read(std::string_view key, bool& out) {
+void MapReader::Read(std::string_view key, bool& out) {
   const Value* node = Scalar(key, "true or false");
   if (node == nullptr) return;
   auto flag = ParseFlag(node->text);
@@ -137,7 +138,7 @@ void Section::Read(std::string_view key, bool& out) {
   }
 }
 
-void Section::Read(std::string_view key, std::vector<std::string>& out) {
+void MapReader::Read(std::string_view key, std::vector<std::string>& out) {
   const Value* node = Find(key);
   if (node == nullptr) return;
   if (node->kind != Value::Kind::kList) {
@@ -156,7 +157,7 @@ void Section::Read(std::string_view key, std::vector<std::string>& out) {
   Take(key, out, std::move(items));
 }
 
-void Section::ReadWhole(std::string_view key, std::int64_t least, std::int64_t most, std::int64_t& out) {
+void MapReader::ReadWhole(std::string_view key, std::int64_t least, std::int64_t most, std::int64_t& out) {
   const Value* node = Scalar(key, "a whole number");
   if (node == nullptr) return;
   auto number = ParseWhole(node->text);
@@ -169,7 +170,7 @@ void Section::ReadWhole(std::string_view key, std::int64_t least, std::int64_t m
   Take(key, out, *number);
 }
 
-void Section::Read(std::string_view key, Millis& out, bool zero_counts) {
+void MapReader::Read(std::string_view key, Millis& out, bool zero_counts) {
   const Value* node = Scalar(key, "a duration (10s, 500ms)");
   if (node == nullptr) return;
   auto duration = ParseDuration(node->text);
@@ -178,7 +179,7 @@ void Section::Read(std::string_view key, Millis& out, bool zero_counts) {
   if (duration->value.count() > 0 || zero_counts) Take(key, out, duration->value);
 }
 
-void Section::ReadSize(std::string_view key, std::uint64_t least, std::uint64_t& out) {
+void MapReader::ReadSize(std::string_view key, std::uint64_t least, std::uint64_t& out) {
   const Value* node = Scalar(key, "a size (256MiB)");
   if (node == nullptr) return;
   auto size = ParseSize(node->text);
@@ -187,17 +188,16 @@ void Section::ReadSize(std::string_view key, std::uint64_t least, std::uint64_t&
   Take(key, out, *size);
 }
 
-void Section::ReadChoice(std::string_view key, std::span<const std::string_view> allowed, std::string& out) {
+void MapReader::ReadChoice(std::string_view key, std::span<const std::string_view> allowed, std::string& out) {
   const Value* node = Scalar(key, "one of " + runtime::Joined(allowed));
   if (node == nullptr) return;
   if (std::find(allowed.begin(), allowed.end(), node->text) != allowed.end()) {
     return Take(key, out, node->text);
   }
-  Error(key, "is " + Quoted(node->text) + "; it may be " + runtime::Joined(allowed) +
-                 DidYouMean(node->text, allowed));
+  Error(key, "is " + Quoted(node->text) + "; it may be " + runtime::Joined(allowed) + DidYouMean(node->text, allowed));
 }
 
-void Section::ReadHeaders(std::string_view key, HeaderList& out) {
+void MapReader::ReadHeaders(std::string_view key, HeaderList& out) {
   const Value* node = Find(key);
   if (node == nullptr) return;
   if (node->kind == Value::Kind::kScalar && node->text.starts_with('<') && node->text.ends_with('>')) {
@@ -212,7 +212,7 @@ void Section::ReadHeaders(std::string_view key, HeaderList& out) {
   Take(key, out, std::move(headers));
 }
 
-void Section::ReadHeader(const std::string& path, const Member& member, HeaderList& out) {
+void MapReader::ReadHeader(const std::string& path, const Member& member, HeaderList& out) {
   if (!IsToken(member.key)) {
     // The name is not shown: it may be a value whose name was forgotten.
     return report_.Error(member.place, path, std::string(kHeaderNames));
@@ -237,14 +237,14 @@ void Section::ReadHeader(const std::string& path, const Member& member, HeaderLi
   }
 }
 
-void Section::ReadFile(std::string_view key, std::string& out) {
+void MapReader::ReadFile(std::string_view key, std::string& out) {
   Read(key, out);
   if (!out.empty()) {
     if (std::string why = WhyUnreadable(out); !why.empty()) Error(key, why);
   }
 }
 
-void Section::ForEach(std::string_view key, const std::function<void(Section&)>& read) {
+void MapReader::ForEach(std::string_view key, const std::function<void(MapReader&)>& read) {
   const Value* node = Find(key);
   if (node == nullptr) return;
   if (node->kind != Value::Kind::kList) {
@@ -252,8 +252,8 @@ void Section::ForEach(std::string_view key, const std::function<void(Section&)>&
   }
   if (transcript_) transcript_->Note(PathOf(key), node->items.size());
   for (std::size_t i = 0; i < node->items.size(); ++i) {
-    Section entry(report_, &node->items[i], node->items[i].place, PathOf(key) + "[" + std::to_string(i) + "]",
-                  unknown_);
+    MapReader entry(report_, &node->items[i], node->items[i].place, PathOf(key) + "[" + std::to_string(i) + "]",
+                    unknown_);
     entry.transcript_ = transcript_;
     if (entry.node_ != nullptr) {
       read(entry);
@@ -264,41 +264,41 @@ void Section::ForEach(std::string_view key, const std::function<void(Section&)>&
   }
 }
 
-void Section::AcceptAll() {
+void MapReader::AcceptAll() {
   if (node_ == nullptr) return;
   for (const Member& member : node_->members) Accept(member.key);
 }
 
-void Section::Ignore(std::string_view key, std::string_view why) {
+void MapReader::Ignore(std::string_view key, std::string_view why) {
   if (Find(key) != nullptr) Warn(key, "has no effect here: " + std::string(why));
 }
 
-void Section::Refuse(std::string_view key, std::string_view why) {
+void MapReader::Refuse(std::string_view key, std::string_view why) {
   if (Find(key) != nullptr) Error(key, std::string(why));
 }
 
-void Section::Error(std::string_view key, std::string message) const {
+void MapReader::Error(std::string_view key, std::string message) const {
   report_.Error(PlaceOf(key), PathOf(key), std::move(message));
 }
-void Section::Warn(std::string_view key, std::string message) const {
+void MapReader::Warn(std::string_view key, std::string message) const {
   report_.Warn(PlaceOf(key), PathOf(key), std::move(message));
 }
-void Section::Doubt(std::string_view key, std::string message) const {
+void MapReader::Doubt(std::string_view key, std::string message) const {
   report_.Doubt(PlaceOf(key), PathOf(key), std::move(message));
 }
 
-std::string Section::PathOf(std::string_view key) const {
+std::string MapReader::PathOf(std::string_view key) const {
   if (key.empty()) return path_;
   return path_.empty() ? std::string(key) : path_ + "." + std::string(key);
 }
 
-Place Section::PlaceOf(std::string_view key) const {
+Place MapReader::PlaceOf(std::string_view key) const {
   const Member* member = node_ == nullptr ? nullptr : node_->Find(key);
   if (member == nullptr) return place_;
   return member->value.kind == Value::Kind::kNull ? member->place : member->value.place;
 }
 
-void Section::Finish() const {
+void MapReader::Finish() const {
   if (node_ == nullptr) return;
   for (const Member& member : node_->members) {
     if (Asked(member.key)) continue;

@@ -23,11 +23,11 @@ std::string WhyBadHeaderName(std::string_view name);
 
 // One map of the file while it is read: the typed readers leave `out` alone when the key is absent or null, and report
 // what does not fit. Finish() reports the keys that nobody asked for. Lives no longer than the nodes and the report.
-class Section {
+class MapReader {
  public:
-  Section(Report& report, const Value& root);  // the whole file
-  Section Sub(std::string_view key, UnknownKeys unknown);
-  Section Sub(std::string_view key) { return Sub(key, unknown_); }
+  MapReader(Report& report, const Value& root);  // the whole file
+  MapReader Sub(std::string_view key, UnknownKeys unknown);
+  MapReader Sub(std::string_view key) { return Sub(key, unknown_); }
 
   // From here on, what is taken from this map and from those below it is part of its fingerprint.
   void Record();
@@ -66,7 +66,7 @@ class Section {
   void ReadHeaders(std::string_view key, HeaderList& out);
   // A file that must be there and readable.
   void ReadFile(std::string_view key, std::string& out);
-  void ForEach(std::string_view key, const std::function<void(Section&)>& read);  // a list of maps
+  void ForEach(std::string_view key, const std::function<void(MapReader&)>& read);  // a list of maps
 
   void Accept(std::string_view key) { Find(key); }  // known, without effect, and nobody misses it
   void AcceptAll();
@@ -85,7 +85,7 @@ class Section {
   void Finish() const;
 
  private:
-  Section(Report& report, const Value* node, Place place, std::string path, UnknownKeys unknown);
+  MapReader(Report& report, const Value* node, Place place, std::string path, UnknownKeys unknown);
   const Value* Find(std::string_view key);
   const Value* Scalar(std::string_view key, std::string_view wanted);
   void ReadHeader(const std::string& path, const Member& member, HeaderList& out);

@@ -4,7 +4,7 @@
 #include <utility>
 #include <vector>
 
-#include "config/load.h"
+#include "config/problem.h"
 #include "config/reader/node.h"
 
 namespace portcall::config {

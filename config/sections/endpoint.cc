@@ -11,7 +11,7 @@ namespace portcall::config {
 namespace {
 
 // A key of another kind says more than an unknown one would.
-void RefuseForeign(Section& section, const Kind& kind, KindTable kinds) {
+void RefuseForeign(MapReader& section, const Kind& kind, KindTable kinds) {
   const auto takers = [kinds](std::string_view key) {
     std::string names;
     for (const Kind* taker : kinds) {
@@ -35,7 +35,7 @@ void RefuseForeign(Section& section, const Kind& kind, KindTable kinds) {
   }
 }
 
-void ReadMaxRetries(Section& section, Endpoint& endpoint) {
+void ReadMaxRetries(MapReader& section, Endpoint& endpoint) {
   if (!section.Has("maxretries")) return;
   std::int64_t retries = -1;
   section.ReadWhole("maxretries", -1'000'000'000, 1'000'000'000, retries);
@@ -43,7 +43,7 @@ void ReadMaxRetries(Section& section, Endpoint& endpoint) {
   if (retries > 0) endpoint.max_retries = static_cast<int>(retries);
 }
 
-void ReadRate(Section& section, Endpoint& endpoint) {
+void ReadRate(MapReader& section, Endpoint& endpoint) {
   const Value* rate = section.Get("ratelimit");
   if (rate == nullptr) return;
   double value = 0;
@@ -56,14 +56,14 @@ void ReadRate(Section& section, Endpoint& endpoint) {
   endpoint.rate_limit = value;
 }
 
-void ReadOneLine(Section& section, Endpoint& endpoint) {
+void ReadOneLine(MapReader& section, Endpoint& endpoint) {
   std::string order = "strict";
   section.ReadChoice("order", {"strict"}, order);
   endpoint.order = Order::kStrict;
   endpoint.max_age = Millis(0);
 }
 
-void ReadPolicy(Section& section, Endpoint& endpoint) {
+void ReadPolicy(MapReader& section, Endpoint& endpoint) {
   section.Read("timeout", endpoint.timeout);
   std::int64_t threshold = endpoint.threshold;
   section.ReadWhole("threshold", -1'000'000'000, 1'000'000'000, threshold);
@@ -90,7 +90,7 @@ void ReadPolicy(Section& section, Endpoint& endpoint) {
 }
 
 // A push that waits for `debounce` is one that later ones may replace.
-void ReadCollapse(Section& section, Endpoint& endpoint) {
+void ReadCollapse(MapReader& section, Endpoint& endpoint) {
   section.Read("collapse", endpoint.collapse);
   if (!endpoint.collapse) endpoint.debounce = Millis(0);
   section.Read("debounce", endpoint.debounce, /*zero_counts=*/true);
@@ -100,7 +100,7 @@ void ReadCollapse(Section& section, Endpoint& endpoint) {
 }
 
 // Null: it is unknown, and so is what the other keys mean.
-const Kind* ReadKind(Section& section, KindTable kinds) {
+const Kind* ReadKind(MapReader& section, KindTable kinds) {
   std::vector<std::string_view> names;
   for (const Kind* kind : kinds) names.push_back(kind->name());
   std::string type(names.front());
@@ -110,7 +110,7 @@ const Kind* ReadKind(Section& section, KindTable kinds) {
 }
 
 // What every entry may say. The kind, and what only it has, come first.
-void ReadKeys(Section& section, KindTable kinds, Endpoint& endpoint) {
+void ReadKeys(MapReader& section, KindTable kinds, Endpoint& endpoint) {
   section.Read("name", endpoint.name);
   section.Read("disabled", endpoint.disabled);
   section.Read("from", endpoint.from);
@@ -133,7 +133,7 @@ void ReadKeys(Section& section, KindTable kinds, Endpoint& endpoint) {
 
 }  // namespace
 
-void ReadTlsFiles(Section& tls, Endpoint& endpoint) {
+void ReadTlsFiles(MapReader& tls, Endpoint& endpoint) {
   tls.ReadFile("ca", endpoint.ca);
   tls.ReadFile("certificate", endpoint.certificate);
   tls.ReadFile("key", endpoint.key);
@@ -150,14 +150,14 @@ void ReadTlsFiles(Section& tls, Endpoint& endpoint) {
   tls.Finish();
 }
 
-void ReadUrl(Section& entry, Endpoint& endpoint) {
+void ReadUrl(MapReader& entry, Endpoint& endpoint) {
   entry.Read("url", endpoint.url);
   const Value* node = entry.Get("url");
   if (node == nullptr || node->kind != Value::Kind::kScalar) return;
   if (const std::string why = WhyBadUrl(endpoint.url); !why.empty()) entry.Error("url", why);
 }
 
-void ReadHttpKeys(Section& entry, Endpoint& endpoint) {
+void ReadHttpKeys(MapReader& entry, Endpoint& endpoint) {
   entry.ReadHeaders("headers", endpoint.headers);
   entry.Read("concurrency", 1, 1024, endpoint.concurrency);
   entry.Read("batch", 1, 1000, endpoint.batch);
@@ -167,11 +167,11 @@ void ReadHttpKeys(Section& entry, Endpoint& endpoint) {
   entry.Read("maxretryafter", endpoint.max_retry_after);
   entry.Read("retryontimeout", endpoint.retry_on_timeout);
   ReadCollapse(entry, endpoint);
-  Section tls = entry.Sub("tls");
+  MapReader tls = entry.Sub("tls");
   ReadTlsFiles(tls, endpoint);
 }
 
-Endpoint ReadEndpoint(Section& section, const std::string& source, KindTable kinds) {
+Endpoint ReadEndpoint(MapReader& section, const std::string& source, KindTable kinds) {
   const std::size_t errors = section.report().errors();
   section.Record();
   section.RecordFact("source", source);

@@ -11,7 +11,7 @@
 namespace portcall::config {
 
 // One entry of notifications.endpoints, with the defaults of its kind. `source` is that of the whole file.
-Endpoint ReadEndpoint(Section& section, const std::string& source, KindTable kinds);
+Endpoint ReadEndpoint(MapReader& section, const std::string& source, KindTable kinds);
 
 // Keys that every entry may have.
 inline constexpr std::array<std::string_view, 15> kEntryKeys{
@@ -33,14 +33,14 @@ inline constexpr std::array<Key, 9> kHttpKeys{{{"url", "only HTTP requests go to
                                                {"debounce", kOneByOne},
                                                {"collapse", kOneByOne},
                                                {"tls"}}};
-void ReadUrl(Section& entry, Endpoint& endpoint);  // says nothing where it is absent
+void ReadUrl(MapReader& entry, Endpoint& endpoint);  // says nothing where it is absent
 // All but `url`. What `endpoint.debounce` is before counts for an endpoint that collapses.
-void ReadHttpKeys(Section& entry, Endpoint& endpoint);
+void ReadHttpKeys(MapReader& entry, Endpoint& endpoint);
 // ca, certificate, key and insecureskipverify below `tls`.
-void ReadTlsFiles(Section& tls, Endpoint& endpoint);
+void ReadTlsFiles(MapReader& tls, Endpoint& endpoint);
 
 // only, ignore, ignoredmediatypes and images. The kind's keys are read already.
-void ReadSelections(Section& section, Endpoint& endpoint);
+void ReadSelections(MapReader& section, Endpoint& endpoint);
 // Whether the endpoint asks for an action by name.
 bool AsksFor(const Endpoint& endpoint, std::string_view action);
 // As WhyBadGlob(), and what no repository's name can fit.

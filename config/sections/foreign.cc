@@ -1,13 +1,13 @@
 #include <algorithm>
 #include <array>
 
-#include "config/sections/sections.h"
 #include "config/reader/scalars.h"
+#include "config/sections/sections.h"
 
 namespace portcall::config {
 namespace {
 
-void ReadVersion(Section& root) {
+void ReadVersion(MapReader& root) {
   std::string version;
   root.Read("version", version);
   if (version.empty()) {
@@ -18,7 +18,7 @@ void ReadVersion(Section& root) {
 }
 
 // To start without the protection that a file asks for would open the registry.
-void RefuseAuth(Section& root) {
+void RefuseAuth(MapReader& root) {
   const Value* auth = root.Get("auth");
   if (auth == nullptr || (auth->kind == Value::Kind::kScalar && auth->text == "none")) return;
   std::string kind = auth->kind == Value::Kind::kScalar ? auth->text : "";
@@ -35,10 +35,10 @@ void RefuseAuth(Section& root) {
                  "could push and pull. Remove the section only if that is meant, and something in front protects it");
 }
 
-void RefuseMiddleware(Section& root) {
-  Section section = root.Sub("middleware");
+void RefuseMiddleware(MapReader& root) {
+  MapReader section = root.Sub("middleware");
   for (std::string_view kind : {"registry", "repository", "storage"}) {
-    section.ForEach(kind, [&](Section& entry) {
+    section.ForEach(kind, [&](MapReader& entry) {
       bool disabled = false;
       std::string name;
       entry.Read("disabled", disabled);
@@ -51,14 +51,14 @@ void RefuseMiddleware(Section& root) {
 }
 
 // What others have and we do not: refused where its absence would open, redirect or lose something.
-void ReadForeign(Section& root) {
-  Section proxy = root.Sub("proxy");
+void ReadForeign(MapReader& root) {
+  MapReader proxy = root.Sub("proxy");
   std::string remote;
   proxy.Read("remoteurl", remote);
   if (!remote.empty()) proxy.Error("remoteurl", "a pull-through cache does not work here yet");
   RefuseMiddleware(root);
 
-  Section database = root.Sub("database");
+  MapReader database = root.Sub("database");
   std::string enabled = "false";
   database.Read("enabled", enabled);
   if (ParseFlag(enabled) != false) {
@@ -66,8 +66,8 @@ void ReadForeign(Section& root) {
                    "images that a PostgreSQL metadata database describes cannot be read here; the catalog is "
                    "SQLite, in the storage folder or at store.path");
   }
-  Section compatibility = root.Sub("compatibility");
-  Section schema1 = compatibility.Sub("schema1");
+  MapReader compatibility = root.Sub("compatibility");
+  MapReader schema1 = compatibility.Sub("schema1");
   bool old_manifests = false;
   schema1.Read("enabled", old_manifests);
   if (old_manifests) schema1.Warn("enabled", "has no effect here: manifests of schema 1 are refused");
@@ -91,8 +91,8 @@ bool AllowsEverything(const std::string& pattern) {
 }
 
 // Patterns are not matched here: a list that would let some pass lets none pass.
-void ReadManifestUrls(Section& manifests, bool& allowed) {
-  Section urls = manifests.Sub("urls");
+void ReadManifestUrls(MapReader& manifests, bool& allowed) {
+  MapReader urls = manifests.Sub("urls");
   std::vector<std::string> allow, deny;
   urls.Read("allow", allow);
   urls.Read("deny", deny);
@@ -106,11 +106,11 @@ void ReadManifestUrls(Section& manifests, bool& allowed) {
   }
 }
 
-void ReadValidation(Section& root, bool& urls_allowed) {
-  Section section = root.Sub("validation");
+void ReadValidation(MapReader& root, bool& urls_allowed) {
+  MapReader section = root.Sub("validation");
   section.Read("disabled", urls_allowed);
   section.Accept("enabled");
-  Section manifests = section.Sub("manifests");
+  MapReader manifests = section.Sub("manifests");
   ReadManifestUrls(manifests, urls_allowed);
   manifests.Ignore("indexes", "an index is accepted when every manifest that it names is there");
   manifests.Ignore("referencelimit", "manifests are bounded by their size, 4 MiB");
@@ -121,15 +121,15 @@ void ReadValidation(Section& root, bool& urls_allowed) {
 
 }  // namespace
 
-void ReadOthers(Section& root, Config& config) {
+void ReadOthers(MapReader& root, Config& config) {
   ReadVersion(root);
   RefuseAuth(root);
   ReadForeign(root);
   ReadValidation(root, config.manifest_urls_allowed);
-  Section catalog = root.Sub("catalog");
+  MapReader catalog = root.Sub("catalog");
   catalog.Read("maxentries", 1, 1'000'000, config.catalog_max_entries);
   catalog.Finish();
-  Section tags = root.Sub("tags");
+  MapReader tags = root.Sub("tags");
   tags.Read("maxtags", 1, 1'000'000, config.tags_max);
   tags.Finish();
 }

@@ -4,13 +4,13 @@
 namespace portcall::config {
 namespace {
 
-void ReadTiming(Section& section, HealthCheck& check) {
+void ReadTiming(MapReader& section, HealthCheck& check) {
   section.Read("interval", check.interval);
   section.Read("threshold", 0, 1'000'000, check.threshold);
   if (check.threshold == 0) check.threshold = 1;
 }
 
-HealthCheck ReadFileCheck(Section& section) {
+HealthCheck ReadFileCheck(MapReader& section) {
   HealthCheck check;
   check.kind = HealthCheck::Kind::kFile;
   section.Read("file", check.target);
@@ -19,7 +19,7 @@ HealthCheck ReadFileCheck(Section& section) {
   return check;
 }
 
-HealthCheck ReadHttpCheck(Section& section) {
+HealthCheck ReadHttpCheck(MapReader& section) {
   HealthCheck check;
   check.kind = HealthCheck::Kind::kHttp;
   section.Read("uri", check.target);
@@ -31,7 +31,7 @@ HealthCheck ReadHttpCheck(Section& section) {
   return check;
 }
 
-HealthCheck ReadTcpCheck(Section& section) {
+HealthCheck ReadTcpCheck(MapReader& section) {
   HealthCheck check;
   check.kind = HealthCheck::Kind::kTcp;
   section.Read("addr", check.target);
@@ -43,18 +43,18 @@ HealthCheck ReadTcpCheck(Section& section) {
 
 }  // namespace
 
-void ReadHealth(Section& root, std::vector<HealthCheck>& health) {
-  Section section = root.Sub("health");
-  Section storage = section.Sub("storagedriver");
+void ReadHealth(MapReader& root, std::vector<HealthCheck>& health) {
+  MapReader section = root.Sub("health");
+  MapReader storage = section.Sub("storagedriver");
   bool enabled = false;
   HealthCheck check;
   storage.Read("enabled", enabled);
   ReadTiming(storage, check);
   storage.Finish();
   if (enabled) health.push_back(check);
-  section.ForEach("file", [&](Section& entry) { health.push_back(ReadFileCheck(entry)); });
-  section.ForEach("http", [&](Section& entry) { health.push_back(ReadHttpCheck(entry)); });
-  section.ForEach("tcp", [&](Section& entry) { health.push_back(ReadTcpCheck(entry)); });
+  section.ForEach("file", [&](MapReader& entry) { health.push_back(ReadFileCheck(entry)); });
+  section.ForEach("http", [&](MapReader& entry) { health.push_back(ReadHttpCheck(entry)); });
+  section.ForEach("tcp", [&](MapReader& entry) { health.push_back(ReadTcpCheck(entry)); });
   section.Finish();
 }
 

@@ -2,8 +2,8 @@
 #include <array>
 
 #include "config/reader/address.h"
-#include "config/sections/sections.h"
 #include "config/reader/scalars.h"
+#include "config/sections/sections.h"
 
 namespace portcall::config {
 namespace {
@@ -37,8 +37,8 @@ constexpr std::array<std::string_view, 25> kCipherSuites{
     "TLS_CHACHA20_POLY1305_SHA256",
 };
 
-void ReadTls(Section& http, TlsConfig& tls) {
-  Section section = http.Sub("tls");
+void ReadTls(MapReader& http, TlsConfig& tls) {
+  MapReader section = http.Sub("tls");
   section.ReadFile("certificate", tls.certificate);
   section.ReadFile("key", tls.key);
   if (tls.certificate.empty() != tls.key.empty()) {
@@ -63,7 +63,7 @@ void ReadTls(Section& http, TlsConfig& tls) {
   std::string mode(kRequired);
   section.Read("clientauth", mode);
   if (mode != kRequired) section.Error("clientauth", "only " + std::string(kRequired) + " works here yet");
-  Section acme = section.Sub("letsencrypt");
+  MapReader acme = section.Sub("letsencrypt");
   if (!acme.empty()) {
     section.Error("letsencrypt",
                   "certificates are not ordered here: get one with another tool and name it in "
@@ -72,8 +72,8 @@ void ReadTls(Section& http, TlsConfig& tls) {
   section.Finish();
 }
 
-void ReadDebug(Section& http, const std::string& main_addr, DebugConfig& debug) {
-  Section section = http.Sub("debug");
+void ReadDebug(MapReader& http, const std::string& main_addr, DebugConfig& debug) {
+  MapReader section = http.Sub("debug");
   section.Read("addr", debug.addr);
   if (!debug.addr.empty()) {
     std::string why = WhyBadAddress(debug.addr, AddressFor::kListen);
@@ -81,7 +81,7 @@ void ReadDebug(Section& http, const std::string& main_addr, DebugConfig& debug) 
       why = "is the address of the registry itself";
     if (!why.empty()) section.Error("addr", why);
   }
-  Section prometheus = section.Sub("prometheus");
+  MapReader prometheus = section.Sub("prometheus");
   prometheus.Read("enabled", debug.prometheus);
   prometheus.Read("path", debug.prometheus_path);
   if (!debug.prometheus_path.starts_with('/')) {
@@ -91,7 +91,7 @@ void ReadDebug(Section& http, const std::string& main_addr, DebugConfig& debug) 
     prometheus.Warn("enabled", "metrics are served by the debug server, and http.debug.addr is missing");
   }
   prometheus.Finish();
-  Section tls = section.Sub("tls");
+  MapReader tls = section.Sub("tls");
   bool enabled = false;
   tls.Read("enabled", enabled);
   if (enabled) tls.Error("enabled", "TLS for the debug server does not work here yet: bind it to localhost");
@@ -102,7 +102,7 @@ void ReadDebug(Section& http, const std::string& main_addr, DebugConfig& debug) 
   section.Finish();
 }
 
-void ReadPlaces(Section& section, HttpConfig& http) {
+void ReadPlaces(MapReader& section, HttpConfig& http) {
   section.Read("addr", http.addr);
   if (http.addr.empty()) {
     section.Error("addr", "is missing: write addr: :5000 for all interfaces, or 127.0.0.1:5000 for this machine only");
@@ -128,7 +128,7 @@ void ReadPlaces(Section& section, HttpConfig& http) {
   if (!http.prefix.ends_with('/')) http.prefix += '/';
 }
 
-void ReadTrustedProxies(Section& section, std::vector<std::string>& networks) {
+void ReadTrustedProxies(MapReader& section, std::vector<std::string>& networks) {
   networks = {"127.0.0.0/8", "::1/128", "10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7"};
   section.Read("trustedproxies", networks);
   for (std::string& network : networks) {
@@ -138,8 +138,8 @@ void ReadTrustedProxies(Section& section, std::vector<std::string>& networks) {
 
 }  // namespace
 
-void ReadHttp(Section& root, HttpConfig& http) {
-  Section section = root.Sub("http");
+void ReadHttp(MapReader& root, HttpConfig& http) {
+  MapReader section = root.Sub("http");
   ReadPlaces(section, http);
   section.Read("secret", http.secret);
   section.Read("relativeurls", http.relative_urls);

@@ -1,12 +1,12 @@
 #include <array>
 
-#include "config/sections/sections.h"
 #include "config/reader/scalars.h"
+#include "config/sections/sections.h"
 
 namespace portcall::config {
 namespace {
 
-void ReadLevel(Section& section, std::string_view key, std::string& level) {
+void ReadLevel(MapReader& section, std::string_view key, std::string& level) {
   constexpr std::array<std::string_view, 4> kLevels{"error", "warn", "info", "debug"};
   std::string text = level;
   section.Read(key, text);
@@ -22,23 +22,23 @@ void ReadLevel(Section& section, std::string_view key, std::string& level) {
 
 }  // namespace
 
-void ReadLog(Section& root, LogConfig& log) {
+void ReadLog(MapReader& root, LogConfig& log) {
   if (root.Has("loglevel")) {
     root.Warn("loglevel", "is an old name: write log: {level: …}");
     ReadLevel(root, "loglevel", log.level);
   }
-  Section section = root.Sub("log");
+  MapReader section = root.Sub("log");
   ReadLevel(section, "level", log.level);
   section.ReadChoice("formatter", {"text", "json", "logstash"}, log.formatter);
   if (const Value* fields = section.Get("fields")) {
-    Section names = section.Sub("fields");
+    MapReader names = section.Sub("fields");
     for (const Member& member : fields->members) {
       std::string value;
       names.Read(member.key, value);
       log.fields[member.key] = value;
     }
   }
-  Section access = section.Sub("accesslog");
+  MapReader access = section.Sub("accesslog");
   bool disabled = false;
   access.Read("disabled", disabled);
   log.access_log = !disabled;

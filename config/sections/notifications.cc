@@ -2,9 +2,9 @@
 #include <set>
 
 #include "config/reader/address.h"
+#include "config/reader/scalars.h"
 #include "config/sections/endpoint.h"
 #include "config/sections/sections.h"
-#include "config/reader/scalars.h"
 #include "runtime/http/url.h"
 #include "runtime/text.h"
 
@@ -14,7 +14,7 @@ namespace {
 constexpr std::uint64_t kLeastLog = 16ull << 20;
 
 // `20%` of the volume, or a size.
-void ReadMaxSize(Section& section, EventsConfig& events) {
+void ReadMaxSize(MapReader& section, EventsConfig& events) {
   const Value* node = section.Get("maxsize");
   if (node == nullptr) return;
   if (node->kind != Value::Kind::kScalar || !node->text.ends_with('%')) {
@@ -27,8 +27,8 @@ void ReadMaxSize(Section& section, EventsConfig& events) {
   events.max_percent = static_cast<int>(*percent);
 }
 
-void ReadEvents(Section& notifications, EventsConfig& events) {
-  Section section = notifications.Sub("events");
+void ReadEvents(MapReader& notifications, EventsConfig& events) {
+  MapReader section = notifications.Sub("events");
   section.Read("includereferences", events.include_references);
   std::string pull = "relaxed";
   const Value* node = section.Get("pull");
@@ -49,7 +49,7 @@ void ReadEvents(Section& notifications, EventsConfig& events) {
 }
 
 // The name is an endpoint's identity: cursor, dead letters and metrics hang on it.
-void CheckName(Section& section, const Endpoint& endpoint, std::set<std::string>& names) {
+void CheckName(MapReader& section, const Endpoint& endpoint, std::set<std::string>& names) {
   const std::string& name = endpoint.name;
   if (name.empty()) {
     std::string host = HostOfUrl(endpoint.url);
@@ -64,7 +64,7 @@ void CheckName(Section& section, const Endpoint& endpoint, std::set<std::string>
   }
 }
 
-void CheckFormerNames(Section& section, const std::vector<Endpoint>& endpoints, const std::set<std::string>& names) {
+void CheckFormerNames(MapReader& section, const std::vector<Endpoint>& endpoints, const std::set<std::string>& names) {
   std::set<std::string> former;
   for (const Endpoint& endpoint : endpoints) {
     if (endpoint.was.empty()) continue;
@@ -77,7 +77,7 @@ void CheckFormerNames(Section& section, const std::vector<Endpoint>& endpoints, 
 }
 
 // The name under which this registry is known: what is published carries it, never that of a host or a pod.
-void ReadSource(Section& section, Config& config) {
+void ReadSource(MapReader& section, Config& config) {
   if (const auto host = http::ParseUrl(config.http.host)) config.source = host->host_header();
   section.Read("source", config.source);
   if (!section.Has("source")) return;
@@ -92,7 +92,7 @@ void ReadSource(Section& section, Config& config) {
   }
 }
 
-void CheckSources(Section& section, const Config& config) {
+void CheckSources(MapReader& section, const Config& config) {
   if (!config.source.empty() || section.report().strictness() != Strictness::kCheck) return;
   std::string names;
   for (const Endpoint& endpoint : config.endpoints) {
@@ -105,14 +105,14 @@ void CheckSources(Section& section, const Config& config) {
 
 }  // namespace
 
-void ReadNotifications(Section& root, KindTable kinds, Config& config) {
-  Section section = root.Sub("notifications", UnknownKeys::kRefused);
+void ReadNotifications(MapReader& root, KindTable kinds, Config& config) {
+  MapReader section = root.Sub("notifications", UnknownKeys::kRefused);
   ReadEvents(section, config.events);
   ReadSource(section, config);
   std::vector<Endpoint>& endpoints = config.endpoints;
   std::set<std::string> names;
   bool other_order = false;
-  section.ForEach("endpoints", [&](Section& entry) {
+  section.ForEach("endpoints", [&](MapReader& entry) {
     endpoints.push_back(ReadEndpoint(entry, config.source, kinds));
     CheckName(entry, endpoints.back(), names);
     const bool theirs = endpoints.back().kind == kinds.front();
@@ -131,7 +131,7 @@ void ReadNotifications(Section& root, KindTable kinds, Config& config) {
 }
 
 // `audit: strict`, or a map.
-void ReadAuditPolicy(Section& root, KindTable kinds, Config& config) {
+void ReadAuditPolicy(MapReader& root, KindTable kinds, Config& config) {
   AuditPolicy& audit = config.audit;
   const Value* node = root.Get("audit");
   if (node == nullptr) return;
@@ -140,7 +140,7 @@ void ReadAuditPolicy(Section& root, KindTable kinds, Config& config) {
     root.ReadChoice("audit", {"strict"}, word);
     audit.strict = word == "strict";
   } else {
-    Section section = root.Sub("audit", UnknownKeys::kRefused);
+    MapReader section = root.Sub("audit", UnknownKeys::kRefused);
     section.Read("strict", audit.strict);
     section.Read("refused", audit.refused);
     section.Finish();

@@ -5,10 +5,10 @@
 #include <string_view>
 #include <vector>
 
-#include "config/sections/endpoint.h"
 #include "config/event_names.h"
 #include "config/glob.h"
 #include "config/reader/scalars.h"
+#include "config/sections/endpoint.h"
 #include "runtime/text.h"
 
 namespace portcall::config {
@@ -18,7 +18,7 @@ bool Holds(std::span<const std::string> list, std::string_view word) {
   return std::ranges::find(list, word) != list.end();
 }
 
-void ReadNames(Section& rules, std::string_view key, std::string_view what, std::span<const std::string_view> known,
+void ReadNames(MapReader& rules, std::string_view key, std::string_view what, std::span<const std::string_view> known,
                std::vector<std::string>& out) {
   rules.Read(key, out);
   for (const std::string& name : out) {
@@ -43,7 +43,7 @@ std::string WhyBadTagGlob(std::string_view pattern) {
 
 using WhyBad = std::string (*)(std::string_view);
 
-void ReadGlobs(Section& rules, std::string_view key, WhyBad why_bad, std::vector<std::string>& out) {
+void ReadGlobs(MapReader& rules, std::string_view key, WhyBad why_bad, std::vector<std::string>& out) {
   rules.Read(key, out);
   for (const std::string& pattern : out) {
     if (const std::string why = why_bad(pattern); !why.empty()) rules.Error(key, why);
@@ -55,7 +55,7 @@ std::string WhyBadMediaType(std::string_view type) {
   return printable && !type.empty() ? "" : Quoted(type) + " is no media type";
 }
 
-void ReadRules(Section& rules, Selection& selection) {
+void ReadRules(MapReader& rules, Selection& selection) {
   ReadNames(rules, "actions", "action", kActionNames, selection.actions);
   ReadNames(rules, "kinds", "kind", kKindNames, selection.kinds);
   ReadGlobs(rules, "repositories", WhyBadRepositoryGlob, selection.repositories);
@@ -71,7 +71,7 @@ bool SomeSystemAction(const Selection& selection) {
 }
 
 // What the kind or the format of an endpoint cannot say.
-void CheckActions(Section& only, const Endpoint& endpoint) {
+void CheckActions(MapReader& only, const Endpoint& endpoint) {
   for (std::string_view action : std::span(kActionNames).subspan(kRegistryActions)) {
     if (!AsksFor(endpoint, action)) continue;
     const std::string why = endpoint.kind->WhyNot(endpoint, action);
@@ -93,7 +93,7 @@ void FillIn(const Endpoint& endpoint, Selection& only) {
   }
 }
 
-void ReadImages(Section& section, Endpoint& endpoint) {
+void ReadImages(MapReader& section, Endpoint& endpoint) {
   if (endpoint.kind->traits().one_line) return;
   section.Read("images", endpoint.images_only);
   if (!endpoint.images_only) return;
@@ -117,10 +117,10 @@ std::string WhyBadRepositoryGlob(std::string_view pattern) {
   return WhyNever(pattern, "abcdefghijklmnopqrstuvwxyz0123456789._-/*?", "repository's name");
 }
 
-void ReadSelections(Section& section, Endpoint& endpoint) {
+void ReadSelections(MapReader& section, Endpoint& endpoint) {
   std::vector<std::string> types;
   ReadGlobs(section, "ignoredmediatypes", WhyBadMediaType, types);
-  Section only = section.Sub("only"), ignore = section.Sub("ignore");
+  MapReader only = section.Sub("only"), ignore = section.Sub("ignore");
   ReadRules(only, endpoint.only);
   ReadRules(ignore, endpoint.ignore);
   for (std::string& type : endpoint.ignore.media_types) {

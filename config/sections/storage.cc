@@ -2,8 +2,8 @@
 #include <array>
 #include <string>
 
-#include "config/sections/sections.h"
 #include "config/reader/scalars.h"
+#include "config/sections/sections.h"
 #include "runtime/time.h"
 
 namespace portcall::config {
@@ -19,7 +19,7 @@ bool IsIn(const std::array<std::string_view, N>& words, std::string_view word) {
 }
 
 // What is not one of the settings names the place where images lie: to pass over it would mean another place.
-void ReadDriver(Section& section, StorageConfig& storage) {
+void ReadDriver(MapReader& section, StorageConfig& storage) {
   std::string chosen;
   for (const Member& member : section.Members()) {
     std::string_view name = member.key;
@@ -43,7 +43,7 @@ void ReadDriver(Section& section, StorageConfig& storage) {
   if (chosen.empty()) {
     section.Error("", "names no place for the images: write filesystem: {rootdirectory: /var/lib/registry}");
   }
-  Section filesystem = section.Sub("filesystem");
+  MapReader filesystem = section.Sub("filesystem");
   filesystem.Read("rootdirectory", storage.root_directory);
   if (storage.root_directory.empty()) filesystem.Error("rootdirectory", "is empty; write a folder's path");
   filesystem.Ignore("maxthreads", "file work has a pool of its own size");
@@ -51,22 +51,22 @@ void ReadDriver(Section& section, StorageConfig& storage) {
 }
 
 // Rounded up to whole hours: an upload is never taken away before its time.
-void ReadAge(Section& purging, std::chrono::hours& age) {
+void ReadAge(MapReader& purging, std::chrono::hours& age) {
   Millis read = age;
   purging.Read("age", read);
   age = std::chrono::ceil<std::chrono::hours>(read);
   if (age != read) purging.Warn("age", "is rounded up to " + runtime::ShowDuration(age));
 }
 
-void ReadMaintenance(Section& section, StorageConfig& storage) {
-  Section maintenance = section.Sub("maintenance");
-  Section purging = maintenance.Sub("uploadpurging");
+void ReadMaintenance(MapReader& section, StorageConfig& storage) {
+  MapReader maintenance = section.Sub("maintenance");
+  MapReader purging = maintenance.Sub("uploadpurging");
   purging.Read("enabled", storage.upload_purging);
   ReadAge(purging, storage.upload_age);
   purging.Read("interval", storage.upload_purge_interval);
   purging.Read("dryrun", storage.upload_purging_dry_run);
   purging.Finish();
-  Section read_only = maintenance.Sub("readonly");
+  MapReader read_only = maintenance.Sub("readonly");
   read_only.Read("enabled", storage.read_only);
   read_only.Finish();
   maintenance.Finish();
@@ -74,8 +74,8 @@ void ReadMaintenance(Section& section, StorageConfig& storage) {
 
 }  // namespace
 
-void ReadStorage(Section& root, StorageConfig& storage) {
-  Section store = root.Sub("store", UnknownKeys::kRefused);
+void ReadStorage(MapReader& root, StorageConfig& storage) {
+  MapReader store = root.Sub("store", UnknownKeys::kRefused);
   store.Read("path", storage.database);
   store.Finish();
 
@@ -87,10 +87,10 @@ void ReadStorage(Section& root, StorageConfig& storage) {
     if (written->text == "filesystem") return;
     return root.Error("storage", Quoted(written->text) + " is no storage driver that works here; filesystem does");
   }
-  Section section = root.Sub("storage");
+  MapReader section = root.Sub("storage");
   if (!section.there()) return;
   ReadDriver(section, storage);
-  Section deletes = section.Sub("delete");
+  MapReader deletes = section.Sub("delete");
   deletes.Read("enabled", storage.delete_enabled);
   deletes.Finish();
   section.ReadSize("reserve", 0, storage.reserve_bytes);

@@ -4,8 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "registry/request/call.h"
 #include "registry/catalog/manifest.h"
+#include "registry/catalog/manifest_cache.h"
+#include "registry/request/call.h"
 #include "runtime/result.h"
 #include "runtime/task.h"
 

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "registry/recording/events.h"
-#include "registry/request/reference.h"
 #include "registry/recording/upload_notes.h"
+#include "registry/request/reference.h"
 #include "runtime/bytes.h"
 #include "store/catalog.h"
 #include "store/event_log.h"

@@ -3,11 +3,11 @@
 #include <utility>
 
 #include "registry/http/conditions.h"
-#include "registry/recording/events.h"
 #include "registry/http/handlers.h"
-#include "registry/recording/pull_recorder.h"
 #include "registry/http/ranges.h"
 #include "registry/http/replies.h"
+#include "registry/recording/events.h"
+#include "registry/recording/pull_recorder.h"
 #include "store/catalog.h"
 #include "store/digest.h"
 #include "store/event_log.h"

@@ -4,13 +4,13 @@
 #include <utility>
 #include <vector>
 
-#include "registry/http/conditions.h"
-#include "registry/recording/events.h"
-#include "registry/http/handlers.h"
 #include "registry/catalog/manifest_service.h"
+#include "registry/http/conditions.h"
+#include "registry/http/handlers.h"
+#include "registry/http/replies.h"
+#include "registry/recording/events.h"
 #include "registry/recording/pull_recorder.h"
 #include "registry/request/reference.h"
-#include "registry/http/replies.h"
 #include "runtime/bytes.h"
 #include "runtime/http/url.h"
 #include "runtime/loops.h"

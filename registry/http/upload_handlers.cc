@@ -2,12 +2,13 @@
 #include <string>
 #include <utility>
 
+#include "registry/catalog/busy_uploads.h"
+#include "registry/catalog/upload_service.h"
 #include "registry/http/handlers.h"
 #include "registry/http/ranges.h"
 #include "registry/http/replies.h"
-#include "registry/recording/upload_notes.h"
-#include "registry/catalog/upload_service.h"
 #include "registry/http/upload_state.h"
+#include "registry/recording/upload_notes.h"
 #include "runtime/bytes.h"
 #include "runtime/http/url.h"
 #include "runtime/time.h"

@@ -2,14 +2,16 @@
 
 #include <string>
 
-#include "registry/catalog/busy_uploads.h"
-#include "registry/catalog/manifest_cache.h"
-#include "registry/registry.h"
+#include "config/config.h"
+#include "registry/deps.h"
 #include "registry/request/routes.h"
 #include "registry/request/urls.h"
+#include "runtime/http/message.h"
 
 namespace portcall::registry {
 
+class BusyUploads;
+class ManifestCache;
 class PullRecorder;
 class UploadNotes;
 

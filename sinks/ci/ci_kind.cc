@@ -19,8 +19,8 @@ namespace portcall::sinks {
 namespace {
 
 using config::Endpoint;
+using config::MapReader;
 using config::Member;
-using config::Section;
 using config::Value;
 
 constexpr std::array<config::Key, 3> kKeys{{{"preset"}, {"variables"}, {"routes"}}};
@@ -34,7 +34,7 @@ std::string HashOfFile(const std::string& path) {
 }
 
 // False: there is none, and what else the entry says cannot be judged.
-bool ReadPreset(Section& section, CiConfig& ci) {
+bool ReadPreset(MapReader& section, CiConfig& ci) {
   section.Read("preset", ci.preset);
   if (ci.preset.empty()) {
     std::string known;
@@ -59,7 +59,7 @@ bool ReadPreset(Section& section, CiConfig& ci) {
   return true;
 }
 
-void ReadWords(Section& section, const CiPreset& preset, Words& words) {
+void ReadWords(MapReader& section, const CiPreset& preset, Words& words) {
   const auto read = [&](std::string_view word) {
     if (!section.Has(word)) return;
     std::string value;
@@ -70,8 +70,8 @@ void ReadWords(Section& section, const CiPreset& preset, Words& words) {
   if (preset.FindWord(kEventIdWord) == nullptr) read(kEventIdWord);
 }
 
-void ReadVariables(Section& section, CiConfig& ci) {
-  Section variables = section.Sub("variables");
+void ReadVariables(MapReader& section, CiConfig& ci) {
+  MapReader variables = section.Sub("variables");
   for (const Member& member : variables.Members()) {
     std::string text;
     variables.Accept(member.key);
@@ -80,8 +80,8 @@ void ReadVariables(Section& section, CiConfig& ci) {
   }
 }
 
-void ReadRoutes(Section& section, CiConfig& ci) {
-  section.ForEach("routes", [&](Section& entry) {
+void ReadRoutes(MapReader& section, CiConfig& ci) {
+  section.ForEach("routes", [&](MapReader& entry) {
     CiRoute route;
     entry.Read("repositories", route.repositories);
     if (!entry.Has("repositories")) {
@@ -118,7 +118,7 @@ class CiSystems final : public Kind {
  public:
   CiSystems() : Kind({.name = "ci", .keys = {kKeys, config::kHttpKeys, config::kQueueKeys}, .refused = kRefused}) {}
 
-  void Read(Section& section, Endpoint& endpoint) const override {
+  void Read(MapReader& section, Endpoint& endpoint) const override {
     endpoint.timeout = config::Millis(30'000);
     endpoint.max_age = std::chrono::hours(6);
     endpoint.collapse = true;
@@ -141,7 +141,7 @@ class CiSystems final : public Kind {
     endpoint.settings = std::move(ci);
   }
 
-  void Check(Section& section, const Endpoint& endpoint) const override { CheckClientTls(section, endpoint); }
+  void Check(MapReader& section, const Endpoint& endpoint) const override { CheckClientTls(section, endpoint); }
 
   std::string WhyNot(const Endpoint&, std::string_view) const override { return "is nothing to build"; }
 

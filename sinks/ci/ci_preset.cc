@@ -4,8 +4,8 @@
 #include <array>
 #include <fstream>
 
-#include "config/reader/address.h"
 #include "config/glob.h"
+#include "config/reader/address.h"
 #include "config/reader/scalars.h"
 #include "runtime/text.h"
 #include "sinks/ci/presets/presets.h"

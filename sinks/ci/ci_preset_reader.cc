@@ -3,10 +3,10 @@
 #include <set>
 
 #include "config/reader/address.h"
-#include "config/sections/endpoint.h"
 #include "config/reader/map_reader.h"
 #include "config/reader/scalars.h"
 #include "config/reader/yaml.h"
+#include "config/sections/endpoint.h"
 #include "runtime/text.h"
 #include "sinks/ci/ci_kind.h"
 #include "sinks/ci/ci_preset.h"
@@ -14,10 +14,10 @@
 namespace portcall::sinks {
 namespace {
 
+using config::MapReader;
 using config::Member;
 using config::Place;
 using config::Report;
-using config::Section;
 using config::UnknownKeys;
 using config::Value;
 
@@ -49,7 +49,7 @@ std::vector<std::string> SplitPath(std::string_view dotted) {
 class Reader {
  public:
   // `outer` holds the file as its one member without a name, so that unknown keys are refused in it.
-  Reader(Report& report, const Value& outer) : report_(report), root_(Section(report, outer).Sub("", kRefused)) {}
+  Reader(Report& report, const Value& outer) : report_(report), root_(MapReader(report, outer).Sub("", kRefused)) {}
 
   std::shared_ptr<const CiPreset> Read() {
     root_.Read("name", preset_.name);
@@ -70,7 +70,7 @@ class Reader {
 
  private:
   void ReadWords() {
-    Section words = root_.Sub("words");
+    MapReader words = root_.Sub("words");
     known_.assign(EventWords().begin(), EventWords().end());
     if (!words.there()) return;
     for (const Member& member : words.Members()) {
@@ -78,7 +78,7 @@ class Reader {
       word.name = member.key;
       if (!IsWordName(word.name)) words.Error(member.key, "a word is made of a-z, 0-9 and _");
       if (IsTaken(word.name)) words.Error(member.key, "is a key of every endpoint or a word of every event");
-      Section entry = words.Sub(member.key);
+      MapReader entry = words.Sub(member.key);
       ReadWord(entry, word);
       preset_.words.push_back(std::move(word));
     }
@@ -93,7 +93,7 @@ class Reader {
     }
   }
 
-  static void ReadWord(Section& entry, CiWord& word) {
+  static void ReadWord(MapReader& entry, CiWord& word) {
     entry.Read("help", word.help);
     entry.Read("default", word.fallback);
     entry.Read("with", word.with);
@@ -115,15 +115,15 @@ class Reader {
     report_.Error(place, path, parsed.error().detail);
     return {};
   }
-  Template ReadTemplate(Section& section, std::string_view key) {
+  Template ReadTemplate(MapReader& section, std::string_view key) {
     std::string text;
     section.Read(key, text);
     return Parse(section.PlaceOf(key), section.PathOf(key), text);
   }
 
-  CiEntries ReadEntries(Section& section, std::string_view key) {
+  CiEntries ReadEntries(MapReader& section, std::string_view key) {
     CiEntries entries;
-    const Section map = section.Sub(key);
+    const MapReader map = section.Sub(key);
     for (const Member& member : map.Members()) {
       const std::string path = map.PathOf(member.key);
       if (member.value.kind != Value::Kind::kScalar) {
@@ -135,7 +135,7 @@ class Reader {
     return entries;
   }
 
-  CiEntries ReadFields(Section& section, std::string_view key) {
+  CiEntries ReadFields(MapReader& section, std::string_view key) {
     CiEntries fields = ReadEntries(section, key);
     for (const auto& [name, value] : fields) {
       if (const std::string why = config::WhyBadHeaderName(name); !why.empty()) section.Error(key, why);
@@ -170,9 +170,9 @@ class Reader {
     const Value* node = root_.Get("request");
     if (node == nullptr) return root_.Error("request", "is missing: write path, and what else the request has");
     if (node->kind == Value::Kind::kList) {
-      root_.ForEach("request", [this](Section& entry) { ReadRequest(entry); });
+      root_.ForEach("request", [this](MapReader& entry) { ReadRequest(entry); });
     } else {
-      Section entry = root_.Sub("request");
+      MapReader entry = root_.Sub("request");
       ReadRequest(entry);
       entry.Finish();
     }
@@ -181,7 +181,7 @@ class Reader {
     }
   }
 
-  void ReadRequest(Section& entry) {
+  void ReadRequest(MapReader& entry) {
     CiRequest request;
     entry.Read("when", request.when);
     for (const std::string& word : request.when) {
@@ -208,9 +208,9 @@ class Reader {
   }
 
   void ReadAuth() {
-    Section auth = root_.Sub("auth");
+    MapReader auth = root_.Sub("auth");
     preset_.auth.bearer = ReadTemplate(auth, "bearer");
-    Section basic = auth.Sub("basic");
+    MapReader basic = auth.Sub("basic");
     preset_.auth.user = ReadTemplate(basic, "user");
     preset_.auth.password = ReadTemplate(basic, "password");
     basic.Finish();
@@ -220,7 +220,7 @@ class Reader {
 
   void ReadVariables() {
     CiVariables& variables = preset_.variables;
-    Section section = root_.Sub("variables");
+    MapReader section = root_.Sub("variables");
     std::string place = "json", shape = "map", at, name = "{{name}}";
     section.ReadChoice("in", {"json", "form", "query"}, place);
     section.ReadChoice("as", {"map", "list", "text"}, shape);
@@ -252,7 +252,7 @@ class Reader {
     section.Finish();
   }
 
-  void CheckPlace(Section& section, CiVariables::Place place) {
+  void CheckPlace(MapReader& section, CiVariables::Place place) {
     for (const CiRequest& request : preset_.requests) {
       const bool fits = place == CiVariables::Place::kQuery ||
                         (place == CiVariables::Place::kForm ? request.body == CiRequest::Body::kForm
@@ -261,7 +261,7 @@ class Reader {
     }
   }
 
-  void ReadDefaults(Section& section) {
+  void ReadDefaults(MapReader& section) {
     auto& defaults = preset_.variables.defaults;
     if (!section.Has("defaults")) {
       defaults = {{"REGISTRY_REPOSITORY", "{{repository}}"},
@@ -271,7 +271,7 @@ class Reader {
                   {"REGISTRY_ACTOR", "{{actor}}"}};
       return;
     }
-    const Section map = section.Sub("defaults");
+    const MapReader map = section.Sub("defaults");
     for (const Member& member : map.Members()) {
       if (auto parsed = Template::Parse(member.value.text, EventWords()); !parsed) {
         report_.Error(member.value.place, map.PathOf(member.key), parsed.error().detail);
@@ -292,7 +292,7 @@ class Reader {
       }
     }
     if (statuses.empty()) root_.Error("success", "is missing: the statuses that mean that a build was accepted");
-    const Section hints = root_.Sub("hints");
+    const MapReader hints = root_.Sub("hints");
     for (const Member& member : hints.Members()) {
       const auto status = config::ParseWhole(member.key);
       if (!status || *status < 300 || *status > 599) {
@@ -305,7 +305,7 @@ class Reader {
 
   void ReadAnswer() {
     if (!root_.Has("answer")) return;
-    Section section = root_.Sub("answer");
+    MapReader section = root_.Sub("answer");
     std::string at;
     section.Read("at", at);
     section.Read("equals", preset_.answer.equals);
@@ -318,7 +318,7 @@ class Reader {
   void ReadLookup() {
     if (!root_.Has("lookup")) return;
     CiLookup& lookup = preset_.lookup;
-    Section section = root_.Sub("lookup");
+    MapReader section = root_.Sub("lookup");
     section.Read("word", lookup.word);
     if (preset_.FindWord(lookup.word) == nullptr) section.Error("word", "is not among the words");
     lookup.path = ReadTemplate(section, "path");
@@ -331,7 +331,7 @@ class Reader {
 
   static constexpr UnknownKeys kRefused = UnknownKeys::kRefused;
   Report& report_;
-  Section root_;
+  MapReader root_;
   CiPreset preset_;
   std::vector<std::string_view> known_;
 };

@@ -9,8 +9,8 @@
 #include "runtime/http/client.h"
 #include "sinks/ci/ci_answer.h"
 #include "sinks/ci/ci_request.h"
-#include "sinks/http/client_tls.h"
 #include "sinks/http/answer.h"
+#include "sinks/http/client_tls.h"
 #include "sinks/http/redactor.h"
 #include "sinks/http/retry_after.h"
 

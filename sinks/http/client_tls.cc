@@ -8,10 +8,10 @@ Result<http::TlsContext> ClientTlsOf(const config::Endpoint& endpoint) {
   return http::MakeClientTls({endpoint.ca, endpoint.certificate, endpoint.key, endpoint.insecure_skip_verify});
 }
 
-void CheckClientTls(config::Section& entry, const config::Endpoint& endpoint) {
+void CheckClientTls(config::MapReader& entry, const config::Endpoint& endpoint) {
   const auto url = http::ParseUrl(endpoint.url);
   if (!url || !url->tls()) return;
-  const config::Section tls = entry.Sub("tls");
+  const config::MapReader tls = entry.Sub("tls");
   if (const auto trusted = http::MakeClientTls({endpoint.ca, {}, {}}); !trusted)
     tls.Error("ca", trusted.error().detail);
   if (const auto own = http::MakeClientTls({{}, endpoint.certificate, endpoint.key}); !own) {

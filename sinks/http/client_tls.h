@@ -10,6 +10,6 @@ namespace portcall::sinks {
 // kInvalid: a file of the endpoint's `tls`, and what is wrong with it.
 Result<http::TlsContext> ClientTlsOf(const config::Endpoint& endpoint);
 // The same as findings at the keys, where the URL wants TLS.
-void CheckClientTls(config::Section& entry, const config::Endpoint& endpoint);
+void CheckClientTls(config::MapReader& entry, const config::Endpoint& endpoint);
 
 }  // namespace portcall::sinks

@@ -5,8 +5,8 @@
 #include "runtime/bytes.h"
 #include "runtime/clock.h"
 #include "runtime/version.h"
-#include "sinks/http/client_tls.h"
 #include "sinks/http/answer.h"
+#include "sinks/http/client_tls.h"
 #include "sinks/http/retry_after.h"
 
 namespace portcall::sinks {

@@ -5,8 +5,8 @@
 #include "config/config.h"
 #include "runtime/http/client.h"
 #include "sinks/formats/format.h"
-#include "sinks/kind.h"
 #include "sinks/http/redactor.h"
+#include "sinks/kind.h"
 #include "sinks/sink.h"
 
 namespace portcall::sinks {

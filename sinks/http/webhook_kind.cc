@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <array>
 
-#include "config/sections/endpoint.h"
 #include "config/reader/scalars.h"
+#include "config/sections/endpoint.h"
 #include "runtime/http/message.h"
-#include "sinks/http/client_tls.h"
 #include "sinks/formats/format.h"
+#include "sinks/http/client_tls.h"
 #include "sinks/http/webhook.h"
 
 namespace portcall::sinks {
@@ -15,9 +15,9 @@ namespace {
 
 constexpr std::array<config::Key, 2> kKeys{{{"format"}, {"hmac"}}};
 
-std::shared_ptr<const WebhookConfig> ReadHmac(config::Section& entry, const config::HeaderList& headers) {
+std::shared_ptr<const WebhookConfig> ReadHmac(config::MapReader& entry, const config::HeaderList& headers) {
   auto config = std::make_shared<WebhookConfig>();
-  config::Section hmac = entry.Sub("hmac");
+  config::MapReader hmac = entry.Sub("hmac");
   if (!hmac.there()) return config;
   hmac.Read("secret", config->hmac_secret);
   hmac.Read("header", config->hmac_header);
@@ -35,7 +35,7 @@ class Webhooks final : public Kind {
  public:
   Webhooks() : Kind({.name = "webhook", .keys = {kKeys, config::kHttpKeys, config::kQueueKeys}}) {}
 
-  void Read(config::Section& entry, config::Endpoint& endpoint) const override {
+  void Read(config::MapReader& entry, config::Endpoint& endpoint) const override {
     endpoint.format = kDockerV1Name;
     entry.ReadChoice("format", FormatNames(), endpoint.format);
     const Format& format = *FindFormat(endpoint.format);
@@ -47,7 +47,7 @@ class Webhooks final : public Kind {
     endpoint.settings = ReadHmac(entry, endpoint.headers);
   }
 
-  void Check(config::Section& entry, const config::Endpoint& endpoint) const override {
+  void Check(config::MapReader& entry, const config::Endpoint& endpoint) const override {
     CheckClientTls(entry, endpoint);
   }
 

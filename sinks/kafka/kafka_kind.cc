@@ -9,25 +9,25 @@
 #include <vector>
 
 #include "config/reader/address.h"
-#include "config/sections/endpoint.h"
 #include "config/reader/scalars.h"
+#include "config/sections/endpoint.h"
 #include "runtime/text.h"
 #include "sinks/formats/format.h"
+#include "sinks/formats/template.h"
 #include "sinks/kafka/client.h"
 #include "sinks/kafka/kafka_config.h"
 #include "sinks/kafka/kafka_sink.h"
 #include "sinks/kafka/message.h"
 #include "sinks/kafka/reserved.h"
 #include "sinks/kafka/topic_name.h"
-#include "sinks/formats/template.h"
 
 namespace portcall::sinks {
 namespace {
 
 using config::Endpoint;
+using config::MapReader;
 using config::Member;
 using config::Quoted;
-using config::Section;
 using config::Value;
 
 constexpr std::array<config::Key, 9> kKeys{{{"format"},
@@ -41,7 +41,7 @@ constexpr std::array<config::Key, 9> kKeys{{{"format"},
                                             {"tls"}}};
 constexpr std::int64_t kLeastQueue = 5'000;  // the window of an endpoint
 
-void ReadBrokers(Section& section, KafkaConfig& kafka) {
+void ReadBrokers(MapReader& section, KafkaConfig& kafka) {
   const Value* node = section.Get("brokers");
   if (node == nullptr) return section.Error("brokers", "is missing: write brokers: [host:9092]");
   if (node->kind == Value::Kind::kScalar) {
@@ -67,7 +67,7 @@ void ReadBrokers(Section& section, KafkaConfig& kafka) {
   }
 }
 
-void CheckTopic(Section& section, const std::string& text) {
+void CheckTopic(MapReader& section, const std::string& text) {
   if (text.empty()) return section.Error("topic", "is missing: write topic: registry-events");
   const auto topic = ParseTopic(text);
   if (!topic) {
@@ -80,7 +80,7 @@ void CheckTopic(Section& section, const std::string& text) {
   if (const std::string why = WhyBadTopic(longest); !why.empty()) section.Error("topic", why);
 }
 
-void ReadTopics(Section& section, KafkaConfig& kafka) {
+void ReadTopics(MapReader& section, KafkaConfig& kafka) {
   section.Read("topic", kafka.topic);
   section.Read("deadlettertopic", kafka.dead_letter_topic);
   CheckTopic(section, kafka.topic);
@@ -89,14 +89,14 @@ void ReadTopics(Section& section, KafkaConfig& kafka) {
   if (kafka.dead_letter_topic == kafka.topic) section.Error("deadlettertopic", "is the topic itself");
 }
 
-void ReadRecordKey(Section& section, const Endpoint& endpoint, KafkaConfig& kafka) {
+void ReadRecordKey(MapReader& section, const Endpoint& endpoint, KafkaConfig& kafka) {
   kafka.key = endpoint.source.empty() ? "{{repository}}" : "{{source}}/{{repository}}";
   section.Read("key", kafka.key);
   if (const auto key = Template::Parse(kafka.key, EventWords()); !key) section.Error("key", key.error().detail);
 }
 
-void ReadSasl(Section& section, KafkaConfig& kafka) {
-  Section sasl = section.Sub("sasl");
+void ReadSasl(MapReader& section, KafkaConfig& kafka) {
+  MapReader sasl = section.Sub("sasl");
   if (!sasl.there()) return;
   sasl.ReadChoice("mechanism", {"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}, kafka.sasl_mechanism);
   if (!sasl.Has("mechanism")) sasl.Error("mechanism", "is missing: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512");
@@ -111,18 +111,18 @@ void ReadSasl(Section& section, KafkaConfig& kafka) {
 }
 
 // A map, even an empty one, or `true` turns TLS on.
-void ReadTransport(Section& section, Endpoint& endpoint, KafkaConfig& kafka) {
+void ReadTransport(MapReader& section, Endpoint& endpoint, KafkaConfig& kafka) {
   const Value* node = section.Get("tls");
   if (node == nullptr) return;
   if (node->kind == Value::Kind::kScalar) return section.Read("tls", kafka.tls);
-  Section tls = section.Sub("tls");
+  MapReader tls = section.Sub("tls");
   kafka.tls = true;
   tls.Read("enabled", kafka.tls);
   config::ReadTlsFiles(tls, endpoint);
 }
 
-void ReadProperties(Section& section, KafkaConfig& kafka) {
-  Section properties = section.Sub("properties");
+void ReadProperties(MapReader& section, KafkaConfig& kafka) {
+  MapReader properties = section.Sub("properties");
   for (const Member& member : properties.Members()) {
     const std::string& name = member.key;
     properties.Accept(name);
@@ -153,7 +153,7 @@ class KafkaTopics final : public Kind {
  public:
   KafkaTopics() : Kind({.name = "kafka", .keys = {kKeys, config::kQueueKeys}, .event_kinds = {"tag", "manifest"}}) {}
 
-  void Read(Section& section, Endpoint& endpoint) const override {
+  void Read(MapReader& section, Endpoint& endpoint) const override {
     endpoint.timeout = config::Millis(30'000);
     endpoint.sends_source = true;
     endpoint.format = kCloudEventsName;
@@ -170,8 +170,8 @@ class KafkaTopics final : public Kind {
     endpoint.settings = std::move(kafka);
   }
 
-  void Check(Section& section, const Endpoint& endpoint) const override {
-    const Section properties = section.Sub("properties");
+  void Check(MapReader& section, const Endpoint& endpoint) const override {
+    const MapReader properties = section.Sub("properties");
     bool fit = true;
     const auto kafka = endpoint.As<KafkaConfig>();
     for (const auto& property : kafka->properties) {

@@ -10,8 +10,8 @@
 
 #include "config/config.h"
 #include "runtime/result.h"
-#include "sinks/kafka/kafka_config.h"
 #include "sinks/formats/template.h"
+#include "sinks/kafka/kafka_config.h"
 #include "store/event.h"
 
 namespace portcall::sinks {

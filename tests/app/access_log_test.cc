@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <time.h>
 
-#include "tests/cli/exchange.h"
+#include "tests/app/exchange.h"
 
 namespace portcall::app {
 namespace {

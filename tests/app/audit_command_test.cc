@@ -1,5 +1,3 @@
-#include "app/commands/audit.h"
-
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -7,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "app/commands/audit.h"
 #include "app/commands/command_line.h"
 #include "runtime/bytes.h"
 #include "sinks/audit/log/audit_log.h"

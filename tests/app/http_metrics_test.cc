@@ -3,7 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "tests/cli/exchange.h"
+#include "tests/app/exchange.h"
 
 namespace portcall::app {
 namespace {

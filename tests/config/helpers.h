@@ -6,6 +6,7 @@
 #include <string>
 
 #include "config/load.h"
+#include "config/restart_keys.h"
 #include "sinks/kinds.h"
 
 namespace portcall::config {

@@ -1,8 +1,8 @@
-#include "config/reader/scalars.h"
-
 #include <gtest/gtest.h>
 
 #include <array>
+
+#include "config/reader/scalars.h"
 
 namespace portcall::config {
 namespace {

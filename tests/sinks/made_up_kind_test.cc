@@ -2,8 +2,8 @@
 // is told in docs/contributing.md.
 #include <array>
 
-#include "config/sections/endpoint.h"
 #include "config/reader/scalars.h"
+#include "config/sections/endpoint.h"
 #include "runtime/http/resolver.h"
 #include "sinks/kind.h"
 #include "tests/config/helpers.h"
@@ -27,6 +27,7 @@ class Pigeon final : public Sink {
     outcome.verdict = Verdict::kDelivered;
     co_return outcome;
   }
+  void Interrupt() override {}
   void Abort() override {}
 
  private:
@@ -40,7 +41,7 @@ class Pigeons final : public Kind {
  public:
   Pigeons() : Kind({.name = "pigeon", .keys = {kKeys, config::kQueueKeys}, .event_kinds = {"tag"}}) {}
 
-  void Read(config::Section& entry, config::Endpoint& endpoint) const override {
+  void Read(config::MapReader& entry, config::Endpoint& endpoint) const override {
     auto pigeon = std::make_shared<PigeonConfig>();
     entry.Read("loft", pigeon->loft);
     if (pigeon->loft.empty()) entry.Error("loft", "is missing: write loft: tower");
@@ -50,7 +51,7 @@ class Pigeons final : public Kind {
     endpoint.settings = std::move(pigeon);
   }
 
-  void Check(config::Section& entry, const config::Endpoint& endpoint) const override {
+  void Check(config::MapReader& entry, const config::Endpoint& endpoint) const override {
     if (endpoint.As<PigeonConfig>()->loft == "ruin") entry.Error("loft", "no pigeon lands there");
   }
 

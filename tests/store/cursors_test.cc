@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 
+#include "store/endpoints.h"
 #include "tests/store/fixture.h"
 
 namespace portcall::store {
@@ -202,8 +203,8 @@ TEST_F(CursorsTest, TrimsHistoryByAgeAndSize) {
   const auto trim = [&](std::int64_t before, std::int64_t rows, std::int64_t dead_before, std::int64_t bytes,
                         std::size_t limit) {
     return Write([&](Tx& tx) {
-      const Trimmed gone = TrimHistory(tx, before, rows, dead_before, bytes, limit);
-      return gone.attempts + gone.dead;
+      const std::size_t attempts = TrimAttempts(tx, before, rows, limit);
+      return attempts + TrimDead(tx, dead_before, bytes, limit - attempts);
     });
   };
   const std::int64_t all = std::int64_t{1} << 40;

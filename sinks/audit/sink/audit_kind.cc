@@ -7,18 +7,18 @@
 #include <set>
 #include <string>
 
-#include "config/sections/endpoint.h"
 #include "config/reader/scalars.h"
+#include "config/sections/endpoint.h"
+#include "sinks/audit/log/record.h"
 #include "sinks/audit/sink/audit_config.h"
 #include "sinks/audit/sink/audit_sink.h"
-#include "sinks/audit/log/record.h"
 
 namespace portcall::sinks {
 namespace {
 
 using config::Endpoint;
+using config::MapReader;
 using config::Quoted;
-using config::Section;
 
 constexpr std::array<config::Key, 8> kKeys{
     {{"format"}, {"key"}, {"directory"}, {"origin"}, {"checkpoint"}, {"rotate"}, {"compress"}, {"keep"}}};
@@ -31,7 +31,7 @@ constexpr std::array<config::Key, 5> kRefused{{{"images", "an audit log is not f
 
 constexpr std::uint64_t kLeastSegment = 4'096;
 
-void ReadDirectory(Section& section, AuditConfig& audit) {
+void ReadDirectory(MapReader& section, AuditConfig& audit) {
   section.Read("directory", audit.directory);
   if (audit.directory.empty()) {
     return section.Error("directory", "is missing: write directory: /var/lib/portcall/audit");
@@ -45,7 +45,7 @@ void ReadDirectory(Section& section, AuditConfig& audit) {
 }
 
 // The name that stands in the first line of every checkpoint and before its signature.
-void ReadOrigin(Section& section, const Endpoint& endpoint, AuditConfig& audit) {
+void ReadOrigin(MapReader& section, const Endpoint& endpoint, AuditConfig& audit) {
   audit.origin = endpoint.source.empty() ? endpoint.name : endpoint.source;
   section.Read("origin", audit.origin);
   const bool plain = std::ranges::all_of(audit.origin, [](char c) { return c > 0x20 && c < 0x7f && c != '+'; });
@@ -56,12 +56,12 @@ void ReadOrigin(Section& section, const Endpoint& endpoint, AuditConfig& audit) 
   }
 }
 
-void ReadSegments(Section& section, AuditConfig& audit) {
-  Section checkpoint = section.Sub("checkpoint");
+void ReadSegments(MapReader& section, AuditConfig& audit) {
+  MapReader checkpoint = section.Sub("checkpoint");
   checkpoint.Read("records", 1, 1'000'000'000, audit.checkpoint_records);
   checkpoint.Read("interval", audit.checkpoint_interval);
   checkpoint.Finish();
-  Section rotate = section.Sub("rotate");
+  MapReader rotate = section.Sub("rotate");
   rotate.ReadSize("size", 0, audit.rotate_bytes);
   if (audit.rotate_bytes < kLeastSegment) rotate.Error("size", "is too small: at least 4KiB are needed");
   rotate.Read("interval", audit.rotate_interval);
@@ -71,7 +71,7 @@ void ReadSegments(Section& section, AuditConfig& audit) {
 }
 
 // Two writers of one chain of records would break it.
-void RefuseSharedFolders(Section& notifications, const std::vector<Endpoint>& all) {
+void RefuseSharedFolders(MapReader& notifications, const std::vector<Endpoint>& all) {
   std::set<std::string> directories;
   for (const Endpoint& endpoint : all) {
     const auto audit = endpoint.As<AuditConfig>();
@@ -85,7 +85,7 @@ class AuditLogs final : public Kind {
  public:
   AuditLogs() : Kind({.name = "audit", .keys = {kKeys}, .refused = kRefused, .one_line = true, .audits = true}) {}
 
-  void Read(Section& section, Endpoint& endpoint) const override {
+  void Read(MapReader& section, Endpoint& endpoint) const override {
     auto audit = std::make_shared<AuditConfig>();
     ReadDirectory(section, *audit);
     section.ReadChoice("format", audit::kFormatNames, audit->format);
@@ -102,7 +102,7 @@ class AuditLogs final : public Kind {
     return "an audit log does not record checkpoints; let another endpoint take them";
   }
 
-  void Compare(Section& notifications, std::vector<Endpoint>& all) const override {
+  void Compare(MapReader& notifications, std::vector<Endpoint>& all) const override {
     RefuseSharedFolders(notifications, all);
     const bool anchored = std::ranges::any_of(
         all, [](const Endpoint& endpoint) { return !endpoint.disabled && config::AsksFor(endpoint, "checkpoint"); });

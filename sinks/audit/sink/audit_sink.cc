@@ -5,8 +5,8 @@
 
 #include "runtime/clock.h"
 #include "runtime/files.h"
-#include "sinks/audit/sink/audit_config.h"
 #include "sinks/audit/log/segments.h"
+#include "sinks/audit/sink/audit_config.h"
 #include "sinks/audit/sink/writer.h"
 
 namespace portcall::sinks {

@@ -5,9 +5,9 @@
 
 #include <csignal>
 
-#include "sinks/audit/sink/audit_config.h"
 #include "sinks/audit/log/folder_lock.h"
 #include "sinks/audit/log/receipt.h"
+#include "sinks/audit/sink/audit_config.h"
 #include "tests/sinks/audit/fixture.h"
 #include "tests/support/kinds.h"
 #include "tests/support/loop_runner.h"

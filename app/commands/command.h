@@ -1,0 +1,41 @@
+#pragma once
+
+#include <functional>
+#include <iosfwd>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+namespace portcall::app {
+
+using Environment = std::map<std::string, std::string>;
+
+// Exit codes that scripts may rely on.
+inline constexpr int kDone = 0, kFailed = 1, kUsage = 2;
+
+// One run of the program: what it was given, and what to do once the command line is read.
+struct Invocation {
+  const Environment& environment;
+  std::vector<std::string> words;  // the command line as it was
+  std::ostream& out;
+  std::ostream& err;
+  std::function<int()> run = {};  // of the command that was named; returns the exit code
+};
+
+// Each adds one noun with what it takes, and stands in the file of that name. `invocation` outlives the parser.
+void AddServe(CLI::App& program, Invocation& invocation);
+void AddCheck(CLI::App& program, Invocation& invocation);
+void AddAudit(CLI::App& program, Invocation& invocation);
+void AddVersion(CLI::App& program, Invocation& invocation);
+
+// The argument CONFIG. FindConfig gives its value or $REGISTRY_CONFIGURATION_PATH; nothing after it has said what is
+// missing.
+void AddConfig(CLI::App& command, std::string& path);
+std::optional<std::string> FindConfig(const std::string& path, const Invocation& invocation);
+
+}  // namespace portcall::app

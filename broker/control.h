@@ -1,0 +1,24 @@
+#pragma once
+
+#include <vector>
+
+#include "broker/status.h"
+#include "config/config.h"
+#include "runtime/result.h"
+
+namespace portcall::broker {
+
+// What an operator may do with the broker and see of it. Callable from any thread but the broker's own loop; each call
+// may wait for that loop.
+class Control {
+ public:
+  virtual ~Control() = default;
+
+  // A new file's endpoints, as a whole or not at all. Blocks until applied.
+  virtual Result<void> Apply(config::ConfigPtr config) = 0;
+  virtual std::vector<EndpointStatus> Status() const = 0;
+  // events.onfull is `refuse` and endpoints hold the log at events.maxsize: pushes are to be answered 503. Never waits.
+  virtual bool LogIsFull() const = 0;
+};
+
+}  // namespace portcall::broker

@@ -1,0 +1,7 @@
+#pragma once
+
+namespace portcall::broker {
+
+enum class BreakerState { kClosed, kHalfOpen, kOpen };
+
+}  // namespace portcall::broker

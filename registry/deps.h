@@ -1,0 +1,29 @@
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "runtime/clock.h"
+#include "runtime/log.h"
+#include "runtime/loops.h"
+#include "runtime/metrics.h"
+#include "store/blobs/blob_store.h"
+#include "store/store.h"
+
+namespace portcall::registry {
+
+// What the registry stands on. All of it outlives the registry.
+struct RegistryDeps {
+  store::Store& store;
+  store::BlobStore& blobs;
+  asio::thread_pool& pool;
+  runtime::Log& log;
+  runtime::Metrics& metrics;
+  const runtime::Clock& clock;
+  std::string source_addr;      // host name and configured port, as events carry it
+  std::string source_instance;  // UUID of this process
+  // The event log is full and events.onfull is `refuse`: what would change anything gets 503. Any thread; empty: never.
+  std::function<bool()> log_is_full = {};
+};
+
+}  // namespace portcall::registry

@@ -1,0 +1,11 @@
+#pragma once
+
+namespace portcall::store {
+
+// The right to change, and to read what is changed: exists inside a Write job only, on the writer's thread.
+class Tx;
+// The right to read one consistent state: exists inside a Read query only. What may be done with either stands in
+// catalog.h, event_log.h and cursors.h.
+class Snapshot;
+
+}  // namespace portcall::store

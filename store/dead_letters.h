@@ -1,0 +1,35 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "store/capability.h"
+#include "store/event.h"
+
+namespace portcall::store {
+
+// An event, or a range of them, that an endpoint wanted and did not get, and why (DELIVERY.md §4).
+struct DeadLetter {
+  std::int64_t id = 0;
+  std::int64_t cursor = 0;
+  std::string endpoint;
+  Event event;              // its own copy; of a range, the first seq alone
+  Seq through = 0;          // the last event of an expired range, 0: one event
+  std::int64_t events = 1;  // how many it stands for
+  int attempts = 0;
+  std::int64_t died_at = 0;
+  std::string reason;  // maxretries, maxage, rejected, outcome unknown, …
+  std::string answer;  // the last one: status and capped, redacted body
+};
+
+// Rows of the endpoint; a range counts as one.
+std::int64_t CountDead(Snapshot& s, std::string_view endpoint);
+std::vector<DeadLetter> ListDead(Snapshot& s, std::string_view endpoint, std::int64_t after_id, std::size_t limit);
+bool DropDead(Tx& tx, std::int64_t id);  // one dead letter; false: there is none
+// Keeps those that died after `before` and of these at most `bytes`, the newest; deletes at most `limit` rows: how
+// many.
+std::size_t TrimDead(Tx& tx, std::int64_t before, std::int64_t bytes, std::size_t limit);
+
+}  // namespace portcall::store

@@ -1,0 +1,22 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "store/capability.h"
+
+namespace portcall::store {
+
+// What is remembered of an endpoint beyond its cursors.
+struct EndpointState {
+  std::string name;
+  bool paused = false;
+  std::string reason;       // why it is paused
+  std::string fingerprint;  // of its entry as it was last started, or paused: a changed entry resumes
+};
+std::optional<EndpointState> FindEndpoint(Snapshot& s, std::string_view name);
+std::optional<EndpointState> FindEndpoint(Tx& tx, std::string_view name);
+void PutEndpoint(Tx& tx, const EndpointState& state);
+
+}  // namespace portcall::store

@@ -1,0 +1,116 @@
+#include "store/dead_letters.h"
+
+#include <optional>
+
+#include "store/sqlite/bury.h"
+#include "store/sqlite/event_row.h"
+#include "store/sqlite/statement.h"
+#include "store/sqlite/tx.h"
+
+namespace portcall::store {
+namespace {
+
+const Sql kBury(
+    "INSERT INTO dead (cursor,attempts,died_at,bytes,endpoint,seq,recorded_at,action,kind,size,source,repository,tag,"
+    "event_id,digest,media_type,actor,details,reason,answer,through,events)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+const Sql kExtendRange(
+    "UPDATE dead SET through=?,events=events+? WHERE id=(SELECT max(id) FROM dead WHERE cursor=? AND through<>0)"
+    " AND through+1=? AND endpoint=? AND reason=?");
+const Sql kGrowDead("UPDATE dead_size SET bytes=bytes+? WHERE id=1");
+const Sql kDeadSize("SELECT bytes FROM dead_size WHERE id=1");
+const Sql kCountDead("SELECT count(*) FROM dead WHERE endpoint=?");
+const Sql kDead(
+    "SELECT id,cursor,endpoint,attempts,died_at,reason,answer,seq,recorded_at,action,kind,size,source,repository,tag,"
+    "event_id,digest,media_type,actor,details,through,events FROM dead WHERE endpoint=? AND id>? ORDER BY id LIMIT ?");
+const Sql kOldestDead("SELECT id,bytes,died_at FROM dead ORDER BY id LIMIT 1");
+const Sql kDropDead("DELETE FROM dead WHERE id=? RETURNING bytes");
+
+constexpr std::int64_t kFixedDeadBytes = 320;  // numbers, digest, id, index, page overhead
+
+void Bury(Connection& connection, std::int64_t cursor, const DeadLetter& dead) {
+  const Event& e = dead.event;
+  const std::size_t texts = e.details.size() + e.repository.size() + e.media_type.size() + dead.reason.size() +
+                            dead.answer.size() + dead.endpoint.size();
+  const std::int64_t bytes = kFixedDeadBytes + static_cast<std::int64_t>(texts);
+  const std::int64_t owner = dead.cursor != 0 ? dead.cursor : cursor;
+  Query(connection, kBury, owner, dead.attempts, dead.died_at, bytes, dead.endpoint, e.seq, e.recorded_at, e.action,
+        e.kind, e.size, e.source, e.repository, e.tag, e.id, e.digest, e.media_type, e.actor, e.details, dead.reason,
+        dead.answer, dead.through, dead.events)
+      .Run();
+  Query(connection, kGrowDead, bytes).Run();
+}
+
+bool ExtendRange(Connection& connection, std::int64_t cursor, const DeadLetter& dead) {
+  Query(connection, kExtendRange, dead.through, dead.events, cursor, dead.event.seq, dead.endpoint, dead.reason).Run();
+  return connection.changes() != 0;
+}
+
+std::optional<std::int64_t> DropOneDead(Connection& connection, std::int64_t id) {
+  std::int64_t bytes = 0;
+  {
+    Query query(connection, kDropDead, id);
+    if (!query.Step()) return std::nullopt;
+    bytes = query.Int(0);
+    query.Run();
+  }
+  Query(connection, kGrowDead, -bytes).Run();
+  return bytes;
+}
+
+}  // namespace
+
+void Bury(Connection& connection, std::int64_t cursor, const std::vector<DeadLetter>& letters) {
+  for (const DeadLetter& dead : letters) {
+    if (dead.through == 0 || !ExtendRange(connection, cursor, dead)) Bury(connection, cursor, dead);
+  }
+}
+
+std::int64_t CountDead(Snapshot& s, std::string_view endpoint) {
+  Query query(s.connection(), kCountDead, endpoint);
+  return query.Step() ? query.Int(0) : 0;
+}
+
+std::vector<DeadLetter> ListDead(Snapshot& s, std::string_view endpoint, std::int64_t after_id, std::size_t limit) {
+  std::vector<DeadLetter> letters;
+  Query query(s.connection(), kDead, endpoint, after_id, limit);
+  while (query.Step()) {
+    DeadLetter& dead = letters.emplace_back();
+    dead.id = query.Int(0);
+    dead.cursor = query.Int(1);
+    dead.endpoint = query.Text(2);
+    dead.attempts = static_cast<int>(query.Int(3));
+    dead.died_at = query.Int(4);
+    dead.reason = query.Text(5);
+    dead.answer = query.Text(6);
+    ReadEvent(query, 7, dead.event);
+    dead.through = query.Int(20);
+    dead.events = query.Int(21);
+  }
+  return letters;
+}
+
+bool DropDead(Tx& tx, std::int64_t id) { return DropOneDead(tx.connection(), id).has_value(); }
+
+std::size_t TrimDead(Tx& tx, std::int64_t before, std::int64_t bytes, std::size_t limit) {
+  Connection& connection = tx.connection();
+  std::int64_t total = 0;
+  {
+    Query query(connection, kDeadSize);
+    if (query.Step()) total = query.Int(0);
+  }
+  std::size_t gone = 0;
+  while (gone < limit) {
+    std::int64_t id = 0;
+    {
+      Query oldest(connection, kOldestDead);
+      if (!oldest.Step() || (oldest.Int(2) >= before && total <= bytes)) break;
+      id = oldest.Int(0);
+    }
+    total -= DropOneDead(connection, id).value_or(0);
+    ++gone;
+  }
+  return gone;
+}
+
+}  // namespace portcall::store
