@@ -6,8 +6,9 @@ import os
 import subprocess
 from pathlib import Path
 
+from house import FLOORS
+
 ROOT = Path(__file__).resolve().parents[2]
-FLOORS = ("runtime", "config", "store", "sinks", "registry", "broker", "app")
 CODE = FLOORS + ("tests", "examples")
 BUILD = Path(os.environ.get("PORTCALL_BUILD", ROOT / "build/dev"))
 
