@@ -4,7 +4,6 @@
 #include <system_error>
 
 #include "runtime/http/client.h"
-#include "runtime/http/sockets.h"
 
 namespace portcall::app {
 
@@ -21,8 +20,16 @@ class HealthChecks::Check {
     return check_.kind == HealthCheck::Kind::kStorage ? "storagedriver_filesystem" : check_.target;
   }
 
+  // What is asked now ends, and nothing is reported any more.
+  void Stop() {
+    stopped_ = true;
+    if (client_ != nullptr) client_->Abort();
+  }
+
   Task<> Run() {
+    if (stopped_) co_return;
     const Result<void> result = co_await Probe();
+    if (stopped_) co_return;
     if (result) {
       if (failures_ >= check_.threshold) deps_.log.Info("health check passes again", {{"check", name()}});
       failures_ = 0;
@@ -77,7 +84,9 @@ class HealthChecks::Check {
     std::string head = "GET " + url->target + " HTTP/1.1\r\nHost: " + url->host_header() + "\r\nConnection: close\r\n";
     for (const auto& [field, value] : check_.headers) head.append(field).append(": ").append(value).append("\r\n");
     http::Client client(deps_.loop.executor(), resolver_, std::move(options));
+    client_ = &client;
     const Result<http::Incoming> answer = co_await client.Send({head, {}, true}, check_.timeout);
+    client_ = nullptr;
     client.Close();
     if (!answer) co_return Error(answer.error());
     if (answer->status == check_.status) co_return Result<void>();
@@ -92,25 +101,22 @@ class HealthChecks::Check {
     }
     std::string host = check_.target.substr(0, colon);
     if (host.starts_with('[') && host.ends_with(']')) host = host.substr(1, host.size() - 2);
-    const auto addresses = co_await resolver_.Resolve(host);
-    if (!addresses) co_return Error(addresses.error());
-    Error last(Errc::kUnavailable, host + ": no address");
-    for (const asio::ip::address& address : *addresses) {
-      const asio::ip::tcp::endpoint to(address, port);
-      auto stream = co_await http::Dial(deps_.loop.executor(), to, nullptr, host, check_.timeout);
-      if (stream) {
-        (*stream)->Close();
-        co_return Result<void>();
-      }
-      last = stream.error();
-    }
-    co_return last;
+    http::ClientOptions options;
+    options.url.host = std::move(host);
+    options.url.port = port;
+    http::Client client(deps_.loop.executor(), resolver_, std::move(options));
+    client_ = &client;
+    Result<void> connected = co_await client.Connect(check_.timeout);
+    client_ = nullptr;
+    co_return connected;
   }
 
   const HealthCheckDeps& deps_;
   http::Resolver& resolver_;
   const HealthCheck check_;
   int failures_ = 0;
+  http::Client* client_ = nullptr;  // while it asks
+  bool stopped_ = false;
 };
 
 HealthChecks::HealthChecks(HealthCheckDeps deps, const std::vector<HealthCheck>& checks)
@@ -123,6 +129,9 @@ HealthChecks::HealthChecks(HealthCheckDeps deps, const std::vector<HealthCheck>&
 }
 
 HealthChecks::~HealthChecks() {
+  asio::post(deps_.loop.executor(), [this] {
+    for (const auto& check : checks_) check->Stop();
+  });
   periodic_.Stop();
   // What this set reported must not outlive it: a reload may drop a check that fails.
   for (const auto& check : checks_) deps_.health.Pass(check->name());

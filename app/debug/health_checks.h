@@ -23,7 +23,7 @@ struct HealthCheckDeps {
 };
 
 // Runs the checks of the file's `health` section, each at its interval, and reports them to Health. Made and destroyed
-// on a thread that is no loop; the destructor waits for checks under way, at most their timeouts.
+// on a thread that is no loop; the destructor ends what is asked of others and waits for what is asked of file systems.
 class HealthChecks {
  public:
   HealthChecks(HealthCheckDeps deps, const std::vector<config::HealthCheck>& checks);

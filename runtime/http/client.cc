@@ -50,6 +50,7 @@ class Client::Impl {
   }
 
   Task<Result<Incoming>> Send(Outgoing request, std::chrono::milliseconds timeout);
+  Task<Result<void>> Connect(std::chrono::milliseconds timeout);
   void Close();
   void Interrupt();
   void Abort();
@@ -106,6 +107,12 @@ Task<Result<Incoming>> Client::Impl::Send(Outgoing request, std::chrono::millise
   Incoming answer = Finish(std::move(connection));
   answer.resent = resent;
   co_return answer;
+}
+
+Task<Result<void>> Client::Impl::Connect(std::chrono::milliseconds timeout) {
+  if (aborted_) co_return Cancelled();
+  const Result<Connection> opened = co_await Open(SteadyClock::now() + timeout);
+  co_return opened ? Result<void>() : Result<void>(opened.error());
 }
 
 Client::Impl::Connection Client::Impl::TakeIdle() {
@@ -187,6 +194,7 @@ Client::~Client() = default;
 Task<Result<Incoming>> Client::Send(Outgoing request, std::chrono::milliseconds timeout) {
   return impl_->Send(request, timeout);
 }
+Task<Result<void>> Client::Connect(std::chrono::milliseconds timeout) { return impl_->Connect(timeout); }
 void Client::Close() { impl_->Close(); }
 void Client::Interrupt() { impl_->Interrupt(); }
 void Client::Abort() { impl_->Abort(); }

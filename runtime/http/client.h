@@ -53,6 +53,9 @@ class Client {
   // step; kUnavailable: refused, reset, no such host, TLS; kInvalid: not HTTP. Errors name the host, never a header.
   Task<Result<Incoming>> Send(Outgoing request, std::chrono::milliseconds timeout);
 
+  // Opens a connection to see whether that works, and closes it. Fails as Send does.
+  Task<Result<void>> Connect(std::chrono::milliseconds timeout);
+
   void Close();  // for reload: idle connections go, later Sends open new ones
   // Every connection is closed now and pending Sends fail; one that had not begun to wait yet may go on.
   void Interrupt();

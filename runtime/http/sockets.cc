@@ -167,24 +167,4 @@ Task<Result<std::unique_ptr<ByteStream>>> AcceptTls(TcpSocket socket, TlsContext
   co_return std::move(stream);
 }
 
-Task<Result<std::unique_ptr<ByteStream>>> Dial(Executor executor, asio::ip::tcp::endpoint to, TlsContext tls,
-                                               std::string host, std::chrono::milliseconds patience) {
-  TcpSocket socket(executor);
-  std::unique_ptr<SocketStream> stream;
-  if (tls) {
-    stream = TlsClientStream(std::move(socket), std::move(tls), host);
-  } else {
-    stream = std::make_unique<TcpStream>(std::move(socket));
-  }
-  stream->ExpiresAfter(patience);
-  const IoResult connected = co_await stream->Connect(to);
-  if (stream->expired()) co_return Error(Errc::kTimeout, "connecting to " + Shown(to) + " took too long");
-  if (connected.ec) co_return Error(Errc::kUnavailable, "connecting to " + Shown(to) + ": " + connected.ec.message());
-  const IoResult shaken = co_await stream->Handshake();
-  if (stream->expired()) co_return Error(Errc::kTimeout, "the TLS handshake with " + host + " took too long");
-  if (shaken.ec) co_return Error(Errc::kUnavailable, "TLS handshake with " + host + ": " + shaken.ec.message());
-  stream->ExpiresNever();
-  co_return std::unique_ptr<ByteStream>(std::move(stream));
-}
-
 }  // namespace portcall::http

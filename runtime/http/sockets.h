@@ -26,8 +26,4 @@ std::unique_ptr<ByteStream> TlsServerStream(TcpSocket socket, TlsContext tls);
 Task<Result<std::unique_ptr<ByteStream>>> AcceptTls(TcpSocket socket, TlsContext tls,
                                                     std::chrono::milliseconds patience);
 
-// Connects to one address; with `tls`, shakes hands, sends `host` as SNI and verifies the certificate for it.
-Task<Result<std::unique_ptr<ByteStream>>> Dial(Executor executor, asio::ip::tcp::endpoint to, TlsContext tls,
-                                               std::string host, std::chrono::milliseconds patience);
-
 }  // namespace portcall::http

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <boost/asio/ip/tcp.hpp>
 #include <condition_variable>
 #include <fstream>
 
@@ -106,6 +107,33 @@ TEST_F(HealthChecksTest, AnUnexpectedStatusFails) {
   Start(check);
   EXPECT_TRUE(turns_.Become(false));
   checks_.reset();
+}
+
+// Connections are made, and nothing is ever said.
+class SilentPort {
+ public:
+  SilentPort() : acceptor_(context_, {asio::ip::address_v4::loopback(), 0}) {}
+  std::string address() const { return "127.0.0.1:" + std::to_string(acceptor_.local_endpoint().port()); }
+  void AwaitConnection() { connection_ = acceptor_.accept(); }
+
+ private:
+  asio::io_context context_;
+  asio::ip::tcp::acceptor acceptor_;
+  asio::ip::tcp::socket connection_{context_};
+};
+
+TEST_F(HealthChecksTest, TheEndWaitsForNobody) {
+  SilentPort silent;
+  HealthCheck check;
+  check.kind = HealthCheck::Kind::kHttp;
+  check.target = "http://" + silent.address() + "/";
+  check.timeout = 1h;
+  Start(check);
+  silent.AwaitConnection();
+  const auto begun = std::chrono::steady_clock::now();
+  checks_.reset();
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 3s);
+  EXPECT_TRUE(health_.healthy());
 }
 
 }  // namespace

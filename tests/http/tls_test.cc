@@ -6,7 +6,7 @@
 #include <fstream>
 #include <future>
 
-#include "runtime/http/sockets.h"
+#include "runtime/http/socket_stream.h"
 #include "tests/http/fixture.h"
 #include "tests/support/certificates.h"
 
@@ -45,10 +45,21 @@ TlsContext Trusting(const std::string& ca) {
   return *tls;
 }
 
+Task<Result<std::unique_ptr<ByteStream>>> Dial(Executor executor, asio::ip::tcp::endpoint to, TlsContext tls,
+                                               std::string host) {
+  std::unique_ptr<SocketStream> stream = TlsClientStream(TcpSocket(executor), std::move(tls), host);
+  stream->ExpiresAfter(seconds(10));
+  const IoResult connected = co_await stream->Connect(to);
+  if (connected.ec) co_return Error(Errc::kUnavailable, "connecting: " + connected.ec.message());
+  const IoResult shaken = co_await stream->Handshake();
+  if (shaken.ec) co_return Error(Errc::kUnavailable, "TLS handshake with " + host + ": " + shaken.ec.message());
+  co_return std::unique_ptr<ByteStream>(std::move(stream));
+}
+
 // Dials, sends one request and reads to the end; what went wrong in brackets.
 Task<std::string> Fetch(Executor executor, std::uint16_t port, TlsContext tls, std::string host, std::string request) {
   Result<std::unique_ptr<ByteStream>> stream =
-      co_await Dial(executor, {asio::ip::address_v4::loopback(), port}, std::move(tls), host, seconds(10));
+      co_await Dial(executor, {asio::ip::address_v4::loopback(), port}, std::move(tls), host);
   if (!stream) co_return "[" + stream.error().detail + "]";
   (*stream)->ExpiresAfter(seconds(10));
   const asio::const_buffer out = asio::buffer(request);
