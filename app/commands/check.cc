@@ -1,5 +1,3 @@
-#include "app/commands/check.h"
-
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <memory>
@@ -10,17 +8,21 @@
 #include "sinks/kinds.h"
 
 namespace portcall::app {
+namespace {
 
+// Prints one line for each finding of the file; 2 when one of them is an error, else 0 after "PATH: ok".
 int Check(const std::string& path, const std::map<std::string, std::string>& environment, std::ostream& out) {
   const config::Loaded loaded = config::Load(path, environment, config::Strictness::kCheck, sinks::Kinds());
   for (const config::Problem& problem : loaded.problems) out << problem.Text() << '\n';
   const bool wrong = !loaded.config || std::ranges::any_of(loaded.problems, [](const config::Problem& problem) {
     return problem.severity == config::Severity::kError;
   });
-  if (wrong) return 2;
+  if (wrong) return kUsage;
   out << path << ": ok\n";
-  return 0;
+  return kDone;
 }
+
+}  // namespace
 
 void AddCheck(CLI::App& program, Invocation& invocation) {
   CLI::App* command = program.add_subcommand("check", "say everything that is wrong with a configuration file");

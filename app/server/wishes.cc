@@ -23,10 +23,10 @@ Wishes::Wishes(const Signals& signals, std::chrono::milliseconds patience, runti
       thread_([this](const std::stop_token& stop) { Watch(stop); }) {}
 
 std::optional<Clock::time_point> Wishes::Await() {
-  std::unique_lock lock(mutex_);
-  came_.wait(lock, [this] { return untold_; });
-  untold_ = asked_.has_value();  // a wish to stop stays
-  return asked_;
+  const runtime::MutexLock lock(mutex_);
+  while (!untold_) came_.Wait(mutex_);
+  untold_ = told_.has_value();  // a wish to stop stays
+  return told_;
 }
 
 void Wishes::Watch(const std::stop_token& stop) {
@@ -46,10 +46,11 @@ void Wishes::Watch(const std::stop_token& stop) {
 }
 
 void Wishes::Tell(bool to_stop) {
-  const std::lock_guard lock(mutex_);
   if (to_stop) asked_ = Clock::now();
+  const runtime::MutexLock lock(mutex_);
+  told_ = asked_;
   untold_ = true;
-  came_.notify_one();
+  came_.NotifyOne();
 }
 
 }  // namespace portcall::app

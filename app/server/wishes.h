@@ -1,14 +1,13 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
-#include <mutex>
 #include <optional>
 #include <thread>
 
 #include "app/server/signals.h"
 #include "runtime/clock.h"
 #include "runtime/log.h"
+#include "runtime/mutex.h"
 
 namespace portcall::app {
 
@@ -29,10 +28,11 @@ class Wishes {
   const Signals& signals_;
   const std::chrono::milliseconds patience_;
   runtime::Log& log_;
-  std::mutex mutex_;
-  std::condition_variable came_;
-  bool untold_ = false;
-  std::optional<runtime::SteadyTime> asked_;  // written by the thread alone
+  runtime::Mutex mutex_;
+  runtime::CondVar came_;
+  bool untold_ GUARDED_BY(mutex_) = false;
+  std::optional<runtime::SteadyTime> told_ GUARDED_BY(mutex_);  // `asked_`, for Await
+  std::optional<runtime::SteadyTime> asked_;                    // of the thread
   std::jthread thread_;
 };
 
