@@ -26,10 +26,10 @@ class Sink {
   // endpoint has settled. The destination may hold more than that says, never less. Empty: there is none.
   virtual void Open(const std::string& /*receipt*/) {}
   virtual Task<Outcome> Deliver(Batch batch) = 0;
-  // Attempts under way end now, as failed, and nothing of them comes later; what is delivered from then on is tried as
-  // ever. An attempt between two steps may miss it: who waits for one calls again.
+  // Ends the attempts under way as failed, and nothing of them comes later; Deliver() works as usual afterwards. An
+  // attempt between two steps may miss the call: a caller that waits for the attempts to end must call again.
   virtual void Interrupt() = 0;
-  // Shutdown: the same, and so ends what is still delivered.
+  // Shutdown: as Interrupt(), and later attempts end as failed too.
   virtual void Abort() = 0;
   // The last call, once no attempt is under way, before the sink is destroyed: what it ends in an orderly way, such as
   // a closing checkpoint or a library's threads. Takes two seconds at most.

@@ -9,7 +9,7 @@
 
 namespace portcall::store {
 
-// What came of an attempt, or of many that succeeded.
+// The result of one attempt, or of many that succeeded.
 struct AttemptRow {
   Seq seq = 0;               // of a batch: the first
   std::int64_t at = 0;       // ns
@@ -23,7 +23,7 @@ struct AttemptRow {
 
 // The attempts recorded under exactly this seq, oldest first.
 std::vector<AttemptRow> ListAttempts(Snapshot& s, std::int64_t cursor, Seq seq, std::size_t limit);
-// Keeps those made after `before` and of these at most `rows`, the newest; deletes at most `limit` rows: how many.
+// Keeps the newest `rows` of those made after `before`; deletes at most `limit` of the others and returns how many.
 std::size_t TrimAttempts(Tx& tx, std::int64_t before, std::int64_t rows, std::size_t limit);
 
 }  // namespace portcall::store

@@ -11,7 +11,7 @@
 namespace portcall::store {
 
 // The catalog: repositories, manifests, tags, blob links, uploads. Free functions over a capability, so that a use case
-// composes them in one transaction with its event. They throw only when the database fails; the writer answers that.
+// composes them in one transaction with its event. They throw only when the database fails; the store reports that.
 
 struct ManifestRow {
   std::string digest, media_type;
@@ -52,7 +52,7 @@ bool ManifestExists(Tx& tx, std::string_view repository, std::string_view digest
 std::optional<std::int64_t> FindBlob(Tx& tx, std::string_view repository, std::string_view digest);
 std::optional<std::int64_t> FindBlobAnywhere(Tx& tx, std::string_view digest);       // size, linked or not
 void PutManifest(Tx& tx, std::string_view repository, const ManifestRow& manifest);  // idempotent
-// Points the tag at the manifest; the digest it named before, if another.
+// Points the tag at the manifest. Returns the digest it named before, if that was another.
 std::optional<std::string> PutTag(Tx& tx, std::string_view repository, std::string_view tag, std::string_view digest);
 bool DeleteTag(Tx& tx, std::string_view repository, std::string_view tag);
 bool DeleteManifest(Tx& tx, std::string_view repository, std::string_view digest);  // its tags must be gone

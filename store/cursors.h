@@ -25,7 +25,7 @@ struct Cursor {
   std::int64_t matched = 0, settled = 0;  // pending = matched - settled
   std::string selection;                  // replay: what was asked for
   std::string fingerprint;                // of the filters that `matched` was counted with
-  std::string receipt;                    // the newest that its sink gave, which alone can read it
+  std::string receipt;                    // the newest that its sink gave; only the sink can read it
 };
 
 // A lane whose next event waits: its events from next_seq up to the cursor's settled_through are unsettled.
@@ -36,7 +36,7 @@ struct ParkedLane {
   std::int64_t due = 0;          // wall clock, ns
   std::int64_t age = 0;          // ns in which it could be delivered since its first attempt; maxage bounds it
   std::string reason;            // last failure, or "in flight"
-  std::int64_t recorded_at = 0;  // the least that it can be of the next event, 0: unknown
+  std::int64_t recorded_at = 0;  // lower bound of the next event's recorded_at, 0: unknown
 };
 
 // What one flush changes, in one transaction. A range of `dead` that begins where the cursor's last expired range ends

@@ -28,8 +28,8 @@ struct DeadLetter {
 std::int64_t CountDead(Snapshot& s, std::string_view endpoint);
 std::vector<DeadLetter> ListDead(Snapshot& s, std::string_view endpoint, std::int64_t after_id, std::size_t limit);
 bool DropDead(Tx& tx, std::int64_t id);  // one dead letter; false: there is none
-// Keeps those that died after `before` and of these at most `bytes`, the newest; deletes at most `limit` rows: how
-// many.
+// Keeps those that died after `before` and of these at most `bytes`, the newest; deletes at most `limit` rows and
+// returns how many.
 std::size_t TrimDead(Tx& tx, std::int64_t before, std::int64_t bytes, std::size_t limit);
 
 }  // namespace portcall::store

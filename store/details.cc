@@ -107,7 +107,7 @@ class Scanner {
     return (at - start) % 2 == 1;
   }
 
-  // An escaped name may spell a known one; the general decoder knows.
+  // A name with escapes may still be a known one: false leaves it to the general decoder.
   bool Key(std::string_view& key) { return Token(key) && runtime::ContentOf(key) == JsonContent::kPlain; }
 
   bool Text(std::string& text) {
@@ -121,7 +121,7 @@ class Scanner {
     return (content == JsonContent::kQuoted && Unescape(token, text)) || DecodeText(token, text);
   }
 
-  // The escapes seen daily: a platform is JSON itself, and Docker's user agent holds "\\(linux\\)".
+  // Only the common escapes: a platform is JSON itself, and Docker's user agent holds "\\(linux\\)".
   static bool Unescape(std::string_view token, std::string& text) {
     text.clear();
     text.reserve(token.size());

@@ -41,12 +41,12 @@ struct LogSize {
   std::int64_t bytes = 0;  // of rows, about
   Seq first = 0;           // the lowest that is kept, 0: none
 };
-// Of a log that was deleted from its front on, but for the ranges in `kept`, which are in order and apart.
+// Assumes that events were deleted only from the front, and none in the ranges `kept`, which are sorted and disjoint.
 LogSize SizeOf(Snapshot& s, std::span<const SeqRange> kept = {});
 // Deletes events with seq <= through and recorded_at < before, at most `limit`, none in `kept`; how many went.
 std::size_t DeleteEvents(Tx& tx, Seq through, std::int64_t recorded_before, std::size_t limit,
                          std::span<const SeqRange> kept = {});
-// What every cursor had passed at a time, so that history is kept from then on. A newer mark may not say less.
+// At time `at` every cursor had passed `passed_through`: retention counts from then. A newer mark must not be smaller.
 void PutMark(Tx& tx, std::int64_t at, Seq passed_through);
 // The newest mark at or before the time, 0: none. Marks older than that one are forgotten.
 Seq TakeMark(Tx& tx, std::int64_t at);

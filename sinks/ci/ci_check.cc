@@ -90,7 +90,7 @@ class Checker {
     }
   }
 
-  // Half of what belongs together.
+  // Words that another word needs (CiWord::with), and that are missing.
   void CheckPairs() {
     static const std::vector<CiRoute> kWhole(1);
     for (const CiRoute& route : config_.routes.empty() ? kWhole : config_.routes) {

@@ -246,7 +246,7 @@ class CiRequests::Draft {
     fields_.append(name).append(": ").append(value).append("\r\n");
     named_.push_back(name);
   }
-  // The user's own header of the same name counts, and the first of ours.
+  // Skipped when the name is taken: the user's own header wins, and among ours the first.
   void AddDefault(const std::string& name, const std::string& value) {
     const auto same = [&name](const std::string& there) { return http::EqualsIgnoreCase(there, name); };
     if (std::ranges::none_of(named_, same)) AddHeader(name, value);

@@ -106,10 +106,10 @@ Task<Outcome> CiSink::Start(store::EventPtr event) {
     outcome.error = std::move(answer).error().detail;
     co_return outcome;
   }
-  outcome = JudgeCi(*preset_, answer->status, answer->body);  // maybe_received again: there is an answer
+  outcome = JudgeCi(*preset_, answer->status, answer->body);  // maybe_received is true again
   if (outcome.verdict != Verdict::kDelivered) {
     Keep(*answer, outcome);
-    looked_up_.erase(key);  // it may have been deleted and made anew
+    looked_up_.erase(key);  // what was looked up may have been deleted and made anew
   }
   co_return outcome;
 }

@@ -98,7 +98,7 @@ std::string Quay(const store::Event& event, std::string_view source) {
 
 std::string Acr(const store::Event& event, std::string_view source) {
   const store::Details details = store::DecodeDetails(event.details);
-  // Keel makes the image's name of this host and the repository: the client's own word for us will not do.
+  // Keel joins this host and the repository to the image's name: the Host that the pushing client sent will not do.
   const std::string host = HostOf(event, source);
   return Text({{"id", event.id},
                {"timestamp", runtime::Rfc3339Nano(event.recorded_at)},

@@ -8,7 +8,7 @@
 
 namespace portcall::sinks {
 
-// What every sink that speaks HTTP says and thinks.
+// Shared by the sinks that speak HTTP.
 inline constexpr std::size_t kKeepAnswer = 4096;  // bytes of a refusal's body
 
 // What a status other than 2xx means (DELIVERY.md §4); 2xx is kDelivered.

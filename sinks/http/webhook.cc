@@ -139,7 +139,7 @@ Task<Outcome> Webhook::Deliver(Batch batch) {
   const http::Outgoing request{head, encoded.body, resend_on_stale_, &outcome.maybe_received};
   Result<http::Incoming> answer = co_await client_->Send(request, timeout_);
   if (answer) {
-    outcome = Judge(std::move(*answer));  // maybe_received again: there is an answer
+    outcome = Judge(std::move(*answer));  // makes maybe_received true again: there is an answer
   } else {
     outcome.error = std::move(answer).error().detail;
   }

@@ -85,7 +85,7 @@ Headers MakeHeaders(const KafkaMessage& message) {
   return headers;
 }
 
-// librdkafka never writes to what it copies.
+// librdkafka's signatures want void*, but it only copies these bytes and never writes to them.
 void* Borrowed(const std::string& bytes) { return const_cast<char*>(bytes.data()); }
 
 }  // namespace

@@ -36,10 +36,10 @@ class KafkaClient {
  public:
   using PartitionCounts = std::map<std::string, int>;  // 0: there is no such topic
 
-  // What Make would say of single settings.
+  // The error that Make would give for a setting on its own.
   static Result<void> Check(const KafkaSettings& settings);
-  // Does not connect. `topics` are those that messages name by place; kInvalid: a property, named, without its value
-  // where that is a secret.
+  // Does not connect. KafkaMessage::topic is a place in `topics`. kInvalid: a property, by name; its value is shown
+  // only where it is no secret.
   static Result<std::shared_ptr<KafkaClient>> Make(const KafkaSettings& settings, std::vector<std::string> topics);
   // Waits for librdkafka's threads; what was not reported is forgotten.
   ~KafkaClient();
@@ -47,11 +47,11 @@ class KafkaClient {
   KafkaClient& operator=(const KafkaClient&) = delete;
 
   int wakeup_fd() const { return wakeup_fd_; }
-  // Copies the message. An error code (OutcomeOf knows them), 0: it will be reported with `opaque`.
+  // Copies the message. Returns an error code for OutcomeOf, or 0: the message will be reported with `opaque`.
   int Produce(const KafkaMessage& message, void* opaque);
-  static bool IsFull(int error);  // Produce: not now
+  static bool IsFull(int error);  // Produce's error says that its queue has no room now
   // Fetches what there is, without waiting. False: nothing is left, and the descriptor wakes for what comes. `spent`
-  // takes the reported messages, which are dear to free: on any thread, before the client goes.
+  // takes the reported messages, which are costly to free: clear it on any thread, but before the client goes.
   using Spent = std::vector<std::shared_ptr<void>>;
   bool Serve(KafkaListener& listener, Spent& spent);
   void Purge();    // all messages under way are reported now, as failed

@@ -8,7 +8,7 @@
 
 namespace portcall::sinks {
 
-// What an entry of `type: kafka` says. Templates are those of sinks/template.h.
+// What an entry of `type: kafka` says. Templates are those of sinks/formats/template.h.
 struct KafkaConfig : config::Settings {
   std::vector<std::string> brokers;
   std::string topic;              // template over {{action}} and {{kind}} alone, so the topics are a closed set

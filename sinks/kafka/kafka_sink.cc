@@ -62,7 +62,7 @@ class KafkaSink final : public Sink {
     }
   }
 
-  // What `dead` says stands, whatever comes of it here; only a producer that failed asks for another attempt.
+  // Returns `dead` even where the dead-letter topic refuses the event; only a failed producer leads to another attempt.
   Task<Outcome> SendDeadLetter(const store::Event& event, std::int32_t partition, Outcome dead) {
     KafkaReport report;
     for (const bool whole : {true, false}) {
@@ -85,7 +85,7 @@ class KafkaSink final : public Sink {
   std::unique_ptr<KafkaTopicWatch> watch_;
 };
 
-// librdkafka's own words for a file that it cannot read do not name it.
+// librdkafka's error for a file that it cannot read does not name the file.
 Result<void> CheckFiles(const config::Endpoint& endpoint, const KafkaConfig& kafka) {
   if (!kafka.tls) return {};
   for (const auto& [key, path] :

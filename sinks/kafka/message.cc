@@ -24,7 +24,7 @@ bool Has(const std::vector<std::string>& list, std::string_view name) {
   return std::ranges::find(list, name) != list.end();
 }
 
-// Whether such events exist, as far as their topic should be there.
+// Whether there are events of this action and kind, so that their topic is expected to exist.
 bool Occurs(Action action, Kind kind) {
   switch (action) {
     case Action::kPush:
@@ -44,7 +44,7 @@ bool Selected(const config::Endpoint& endpoint, Action action, Kind kind) {
   if (!Occurs(action, kind) || Has(ignore.actions, store::NameOf(action)) || Has(ignore.kinds, store::NameOf(kind))) {
     return false;
   }
-  // What is recorded for the audit log goes to those alone who ask for it.
+  // Actions recorded for the audit log go only to endpoints that name them.
   const bool ordinary = action <= Action::kDelete;
   if (only.actions.empty() ? !ordinary : !Has(only.actions, store::NameOf(action))) return false;
   return only.kinds.empty() || Has(only.kinds, store::NameOf(kind));

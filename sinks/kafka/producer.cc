@@ -92,7 +92,7 @@ bool KafkaProducer::Produce(KafkaFlight& flight) {
     return true;
   }
   if (KafkaClient::IsFull(error)) {
-    if (!in_flight_.empty() || freeing_ > 0) return false;  // its reports, or the end of those told, will make room
+    if (!in_flight_.empty() || freeing_ > 0) return false;  // reports, or freeing reported messages, will make room
     End(flight, {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, Stored::kNo, -1,
                  "the message is larger than librdkafka's queue: raise queue.buffering.max.kbytes"});
     return true;
@@ -117,7 +117,7 @@ void KafkaProducer::End(KafkaFlight& flight, KafkaReport report) {
   if (failed) FailLane(lane);
 }
 
-// Until the sender has acted on the failure: what it hands in meanwhile, and what waits here, would overtake.
+// Refuses the lane's other messages until its sender has acted on the failure: they would overtake the failed one.
 void KafkaProducer::FailLane(const KafkaLane& lane) {
   if (aborted_) return;
   const auto place = failed_lanes_.try_emplace(lane.text(), 0).first;
@@ -149,7 +149,7 @@ void KafkaProducer::OnReport(void* opaque, KafkaReport report) {
   } else if (IsTooLarge(report.error)) {
     Shrink(flight, report);
   } else if (IsTopicForbidden(report.error)) {
-    // Each such answer costs a client; its successor would only ask again.
+    // Each such answer costs a client, so the topic is not tried again for a while.
     forbidden_[flight.topic] = Now() + kForbiddenFor;
   } else if (!condemned_.empty()) {
     report.reason = condemned_;
@@ -157,8 +157,8 @@ void KafkaProducer::OnReport(void* opaque, KafkaReport report) {
   End(flight, std::move(report));
 }
 
-// A broker refuses a batch for its size, and with it messages that are not too large. Only one that no batch can share
-// with another is known to be so itself.
+// A broker refuses a batch for its size, and with it messages that are not too large. Only a message above the batch
+// limit, which travels alone, is known to be too large itself.
 void KafkaProducer::Shrink(KafkaFlight& flight, KafkaReport& report) {
   if (flight.bytes > batch_limit_) return;
   shrink_ = true;
@@ -227,7 +227,7 @@ void KafkaProducer::Serve() {
   });
 }
 
-// On the pool, because it costs as much as sending. Only then has librdkafka's queue room again.
+// Frees on the pool, because freeing costs as much as sending. Only afterwards has librdkafka's queue room again.
 void KafkaProducer::Free(std::shared_ptr<KafkaClient> client, KafkaClient::Spent spent) {
   ++freeing_;
   asio::post(pool_, [client = std::move(client), spent = std::move(spent), executor = executor_,
@@ -242,7 +242,7 @@ void KafkaProducer::Free(std::shared_ptr<KafkaClient> client, KafkaClient::Spent
   });
 }
 
-// This client takes nothing more. Its messages are reported, guilty ones with their own error, and then it goes.
+// This client takes nothing more. Its messages are reported, those at fault with their own error; then it is replaced.
 void KafkaProducer::Condemn(std::string_view reason) {
   if (!condemned_.empty() || client_ == nullptr) return;
   condemned_ = "the producer was replaced: " + std::string(reason);
@@ -282,7 +282,7 @@ void KafkaProducer::Dismiss() {
   client_.reset();
 }
 
-// The next message makes the next client.
+// Leaves no client behind: the next message makes one.
 void KafkaProducer::Interrupt() {
   condemned_.clear();
   timer_.cancel();

@@ -16,7 +16,7 @@
 
 namespace portcall::sinks {
 
-// Whose order counts; the texts outlive the flight.
+// Messages of one lane are kept in order. The texts must outlive the flight.
 struct KafkaLane {
   std::string_view source, repository;
   bool operator==(const KafkaLane&) const = default;
@@ -55,10 +55,10 @@ class KafkaProducer final : private KafkaListener {
   Task<KafkaReport> Send(KafkaFlight& flight);
   // Everything under way ends now, as failed; a new client takes what is sent from then on.
   void Interrupt();
-  // The same, and so ends what is still sent.
+  // As Interrupt(), and what is sent afterwards fails too.
   void Abort();
   std::string trouble() const;
-  // The client of now, for what the pool asks of it; null while there is none.
+  // The current client, for calls that block and so run on the pool; null while there is none.
   std::shared_ptr<KafkaClient> client() const { return client_; }
 
  private:

@@ -76,7 +76,7 @@ bool IsProducerFailure(int error) {
 std::string TroubleOf(int error, std::string_view text, std::string_view mechanism, int version) {
   std::string trouble(text.substr(0, text.find(" (after ")));
   if (trouble.empty()) trouble = TextOf(error);
-  // Such a broker takes them for wrong credentials, so nothing but the version tells the two apart.
+  // Brokers of 4.0 report an older librdkafka's SCRAM as wrong credentials: only the version tells the two apart.
   const bool refused = text.find("invalid credentials") != std::string_view::npos;
   if (IsAuthentication(error) && refused && mechanism.starts_with("SCRAM") && version < kScramWithKafka4) {
     trouble +=

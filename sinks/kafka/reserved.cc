@@ -6,7 +6,7 @@
 namespace portcall::sinks {
 namespace {
 
-// librdkafka's names of what has a key here, or must stand as it is. A prefix ends with a dot.
+// librdkafka's properties that have a key of their own here, or must keep our value. A prefix ends with a dot.
 struct Reserved {
   std::string_view property, why;
 };

@@ -16,7 +16,7 @@ inline constexpr std::size_t kKafkaWindowBytes = 16u << 20u;  // of their events
 using KafkaSettings = std::vector<std::pair<std::string, std::string>>;
 
 // Our defaults, then what the friendly keys say, then `properties`. kInvalid: a property that belongs to a friendly key
-// or that would break a promise, or a key that is missing; says which. Pure.
+// or that would break a delivery guarantee, or a key that is missing; says which. Pure.
 Result<KafkaSettings> MakeKafkaSettings(const config::Endpoint& endpoint);
 
 }  // namespace portcall::sinks

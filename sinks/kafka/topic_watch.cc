@@ -12,9 +12,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kPatience = 1s;        // of the pool's thread
-constexpr auto kFirstRetry = 5s;      // doubled until the brokers answer
-constexpr auto kInterval = 5min;      // and between answers
+constexpr auto kPatience = 1s;        // how long one query may hold a pool thread
+constexpr auto kFirstRetry = 5s;      // doubled up to kInterval until the brokers answer
+constexpr auto kInterval = 5min;      // between answers
 constexpr auto kWhileMissing = 1min;  // so that a topic that was made since is seen
 
 }  // namespace
@@ -49,7 +49,7 @@ struct KafkaTopicWatch::State : std::enable_shared_from_this<State> {
 void KafkaTopicWatch::State::Ask() {
   std::shared_ptr<KafkaClient> client = current();
   if (client == nullptr) return Again(retry);
-  // The client goes back to the loop only by way of the pool: the last one to hold it waits for its threads.
+  // The client is released on the pool, not on the loop: its last holder waits for librdkafka's threads.
   asio::post(pool, [self = weak_from_this(), client = std::move(client), places = topics, to = executor,
                     work = asio::make_work_guard(executor)]() mutable {
     auto counts = client->Partitions(places, kPatience);

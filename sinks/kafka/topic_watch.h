@@ -23,7 +23,7 @@ class KafkaTopicWatch {
   ~KafkaTopicWatch();
 
   struct Finding {
-    std::vector<std::string> missing;  // now; changes_told: they are others than before
+    std::vector<std::string> missing;  // all that are missing now
     std::vector<std::string> changed;  // "name: 6, now 12 partitions"
   };
   // What is new in `now`; the counts that stay known are kept in `known`. Pure.

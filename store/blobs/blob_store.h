@@ -31,8 +31,8 @@ class BlobStore {
   // `reserve_bytes` free on the volume, what would write gets kNoSpace.
   static Result<std::unique_ptr<BlobStore>> Open(std::filesystem::path root, asio::thread_pool& pool,
                                                  std::uint64_t reserve_bytes = 0);
-  // Whether `root` holds repositories (links of layers or manifests) in Distribution's layout. Beside a new catalog
-  // some other registry made them, and serving would hide them. Writes nothing.
+  // Whether `root` holds repositories (links of layers or manifests) in Distribution's layout. If the catalog is new,
+  // they belong to another registry, and serving would hide them. Writes nothing.
   static bool HasRepositories(const std::filesystem::path& root);
   virtual ~BlobStore() = default;
 
@@ -42,15 +42,15 @@ class BlobStore {
   virtual Task<Result<void>> StartUpload(std::string repository, std::string uuid) = 0;
   virtual Task<Result<std::uint64_t>> UploadSize(std::string repository, std::string uuid) = 0;  // kNotFound
   virtual Task<Result<void>> DropUpload(std::string repository, std::string uuid) = 0;           // idempotent
-  // Appends; `bytes` must stay until the result. One append per upload at a time, else kConflict. The hashes run
-  // along, so that a commit need not read the file again.
+  // Appends; `bytes` must stay until the result. One append per upload at a time, else kConflict. Hashes the bytes as
+  // they come, so that a commit need not read the file again.
   virtual Task<Result<std::uint64_t>> Append(std::string repository, std::string uuid, std::span<const char> bytes) = 0;
-  // Truncates to `size`, which a refused chunk must leave behind.
+  // Truncates to `size`, so that a refused chunk leaves the upload as long as it was.
   virtual Task<Result<void>> Truncate(std::string repository, std::string uuid, std::uint64_t size) = 0;
 
   // Verifies the digest (kInvalid when it does not match: the upload is gone), syncs file and folder and moves it to
   // its place over what lies there; then, still under the digest's lock, awaits `commit(size)`, which writes the rows.
-  // The upload is gone afterwards, also when `commit` failed: the file stays, to be adopted when it is pushed again.
+  // The upload is gone afterwards, also when `commit` failed: the blob's file stays, and the next push adopts it.
   virtual Task<Result<std::uint64_t>> Commit(std::string repository, std::string uuid, Digest digest,
                                              std::function<Task<Result<void>>(std::uint64_t size)> commit) = 0;
   // Bytes that are at hand, as a blob file (manifest mirrors).

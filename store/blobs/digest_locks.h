@@ -9,7 +9,7 @@
 
 namespace portcall::store {
 
-// One holder per digest, others wait in line. Callable from any loop; a waiter resumes on its own.
+// One holder per digest, others wait in line. Callable from any loop; a waiter resumes on its own loop.
 class DigestLocks {
  public:
   class Held {

@@ -13,8 +13,8 @@ namespace portcall::store {
 
 // Before the engine touches the file: it is ours or new, and on a fit file system.
 Result<void> CheckFile(const std::filesystem::path& file);
-// After it was opened, which fails where the file's end is missing, and brought to the newest version: its tables are
-// there and can be read, no cursor is beyond the head.
+// After opening, which fails for a truncated file, and migration to the newest version: the tables are there and can
+// be read, and no cursor is beyond the head.
 Result<void> CheckContent(Connection& connection, const std::filesystem::path& file);
 // Everything, table by table, with pauses as long as the work.
 Result<void> CheckEverything(Connection& connection, const std::filesystem::path& file,

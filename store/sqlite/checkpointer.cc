@@ -44,8 +44,8 @@ void Checkpointer::AfterCommit() {
   }
 }
 
-// The log begins anew only when no reader needs it, so nobody may be inside. A query that never ends must not stop the
-// writer: then the log grows until the next try.
+// The log can start again from its beginning only when no reader uses it, so the readers are shut out first. A query
+// that never ends must not stop the writer: then the log grows until the next try.
 void Checkpointer::Force() {
   using std::chrono::milliseconds;
   if (!readers_.Shut(milliseconds(200))) {

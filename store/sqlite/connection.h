@@ -19,16 +19,16 @@ class DatabaseError : public std::runtime_error {
   DatabaseError(int code, int os_error, const std::string& what)
       : std::runtime_error(what), code_(code), os_error_(os_error) {}
   int code() const { return code_; }  // the engine's extended code
-  bool no_space() const;              // the volume, a quota or a limit is full: goes by when there is room again
-  bool fatal() const;                 // the file or the disk lies: nothing it says may be believed any more
+  bool no_space() const;              // the volume, a quota or a limit is full: passes once there is room again
+  bool fatal() const;                 // damage or a failing disk: no answer can be trusted any more
   Error ToError() const;
 
  private:
   int code_, os_error_;
 };
 
-// A statement's text, with a place of its own in every connection's table of prepared statements, so that using one
-// costs an index. Made at namespace scope only, before any connection.
+// A statement's text, with a fixed place in every connection's table of prepared statements, so that finding it is
+// one array access. Made at namespace scope only, before any connection.
 class Sql {
  public:
   explicit Sql(const char* text);

@@ -38,7 +38,7 @@ const Sql kForgetMarks("DELETE FROM marks WHERE at<?");
 #undef EVENT_COLUMNS
 
 constexpr std::int64_t kSecond = 1'000'000'000;
-// How far an event's id and its record may lie apart for the quick search: clocks differ, and the writer has a queue.
+// The quick search lets an id's time differ from recorded_at by this much: clocks differ, and the writer has a queue.
 constexpr std::int64_t kMadeAfter = 2 * kSecond, kMadeBefore = 10 * kSecond;
 constexpr std::int64_t kFixedRowBytes = 320;  // id, digest, numbers, the lane's index, page overhead
 
@@ -82,7 +82,7 @@ Seq FirstRecorded(Connection& connection, std::int64_t unix_nanos) {
   return low;
 }
 
-// Where events lie without a gap.
+// The ranges of seq in which no event is missing.
 std::vector<SeqRange> RunsOf(Connection& connection, std::span<const SeqRange> kept) {
   std::vector<SeqRange> runs;
   Seq after = 0;
@@ -164,7 +164,7 @@ LogSize SizeOf(Snapshot& s, std::span<const SeqRange> kept) {
   size.first = runs.front().after + 1;
   for (const SeqRange& run : runs) size.events += run.through - run.after;
   const std::int64_t samples = std::min(size.events, kSamples);
-  std::int64_t sampled = 0, bytes = 0, before = 0;  // before: events in the runs that are behind us
+  std::int64_t sampled = 0, bytes = 0, before = 0;  // before: events in the runs already passed
   auto run = runs.begin();
   for (std::int64_t i = 0; i < samples; ++i) {
     const std::int64_t place = i * size.events / samples;

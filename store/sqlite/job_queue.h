@@ -9,8 +9,8 @@
 namespace portcall::store {
 
 // Jobs on their way to the writer: those that somebody waits for, and background jobs. They are linked through their
-// callers' frames: the queue allocates nothing, and is never longer than there are callers suspended in it, each of
-// which the callers' own limits admitted. Any number of threads push, one takes.
+// callers' frames: the queue allocates nothing, and holds at most one job per suspended caller, whose number the
+// callers' own limits bound. Any number of threads push, one takes.
 class JobQueue {
  public:
   bool Push(WriteJob& job, Priority priority);  // false: closed, the job was not taken
@@ -36,7 +36,7 @@ class JobQueue {
     WriteJob* Pop();
   };
 
-  List taken_;  // of the taker alone: a lock for many jobs, not for each
+  List taken_;  // the taker's own, so that it locks once for many jobs
   runtime::Mutex mutex_;
   runtime::CondVar arrived_;
   List waiting_ GUARDED_BY(mutex_);

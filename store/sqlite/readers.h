@@ -15,8 +15,8 @@ namespace portcall::store {
 
 class Snapshot;
 
-// The connections that read, each for one query at a time, and the gate that lets a checkpoint have none of them
-// inside. Callable from any thread that may block.
+// The connections that read, each for one query at a time, and the gate that keeps queries out during a checkpoint.
+// Callable from any thread that may block.
 class Readers {
  public:
   Readers(const std::filesystem::path& file, std::size_t count, Trust& trust);

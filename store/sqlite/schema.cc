@@ -9,8 +9,8 @@ namespace portcall::store {
 
 namespace {
 
-// Texts that are none are empty, never NULL. Hot tables carry no foreign keys: their writers keep them consistent
-// within one transaction. Wide columns stand last, so that reading the others does not walk overflow pages.
+// A text that is absent is stored empty, never NULL. Hot tables have no foreign keys: their writers keep them
+// consistent within one transaction. Wide columns stand last, so that reading the others does not walk overflow pages.
 constexpr const char* kVersion1 = R"sql(
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 
@@ -75,8 +75,8 @@ CREATE INDEX attempts_seq ON attempts (cursor, seq);
 
 constexpr const char* kReceipts = "ALTER TABLE cursors ADD COLUMN receipt TEXT NOT NULL DEFAULT ''";
 
-// A lane's event ages only while it can be delivered, which the time of its first attempt does not tell: what waits
-// begins anew. That time stands in for when the event was recorded until the row is written again.
+// `age` counts only time in which the event could be delivered, which cannot be told from first_attempt: it begins at
+// 0 for waiting events. The old first_attempt stands in for recorded_at until the row is written again.
 constexpr const char* kAges = R"sql(
 ALTER TABLE parked RENAME COLUMN first_attempt TO recorded_at;
 ALTER TABLE parked ADD COLUMN age INTEGER NOT NULL DEFAULT 0;

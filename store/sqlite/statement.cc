@@ -10,7 +10,7 @@ namespace portcall::store {
 Query::~Query() { sqlite3_reset(statement_); }
 
 bool Query::Step() {
-  errno = 0;  // what is there after a failure is the failure's: a commit's does not reach sqlite3_system_errno
+  errno = 0;  // so that Fail() finds this step's errno: a commit's does not reach sqlite3_system_errno
   const int rc = sqlite3_step(statement_);
   if (rc == SQLITE_ROW) return true;
   if (rc != SQLITE_DONE) connection_.Fail(sqlite3_sql(statement_));
@@ -25,7 +25,7 @@ void Query::Run() {
 std::int64_t Query::Int(int column) const { return sqlite3_column_int64(statement_, column); }
 
 std::string_view Query::Text(int column) const {
-  // Asked as bytes, a text column is not converted; the length is known only after the pointer.
+  // column_blob returns text without converting it; column_bytes is valid only after it.
   const auto* bytes = static_cast<const char*>(sqlite3_column_blob(statement_, column));
   return {bytes, bytes == nullptr ? 0 : static_cast<std::size_t>(sqlite3_column_bytes(statement_, column))};
 }

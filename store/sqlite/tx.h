@@ -17,7 +17,7 @@ class Tx {
       : connection_(connection), clock_(clock), last_recorded_(last_recorded) {}
 
   Connection& connection() { return connection_; }
-  // Never before an earlier one, wherever the clock jumps.
+  // Never less than the last one given, even when the clock jumps back.
   std::int64_t RecordNow() {
     last_recorded_ = std::max<std::int64_t>(last_recorded_, clock_.Now().time_since_epoch().count());
     return last_recorded_;

@@ -12,7 +12,7 @@ namespace portcall::store {
 class Volume {
  public:
   Volume(std::filesystem::path folder, std::uint64_t reserve) : folder_(std::move(folder)), reserve_(reserve) {}
-  // Less is free than the reserve. Asks the system at most every 250 ms. One thread.
+  // Whether less than the reserve is free. Asks the system at most every 250 ms. One thread.
   bool BelowReserve();
 
   // The name of a file system that does not keep the promises a database needs (locks, shared memory, fsync), by the

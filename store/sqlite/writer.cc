@@ -65,7 +65,7 @@ void Writer::Close() {
   thread_.join();
   readers_.Close();
   if (!trust_.lost()) Checkpoint(&Checkpointer::Final);
-  // Asked again, because the checkpoint may have been what failed.
+  // Checked again, because the checkpoint above may have cost the trust in the database.
   if (trust_.lost()) connection_->LeaveLog();
   connection_.reset();
 }
@@ -125,7 +125,7 @@ void Writer::RunJobs() {
   }
 }
 
-// Background jobs go when nobody else does, and now and then in a busy time: what they delete makes room.
+// Background jobs run when no other job waits, and in short slices under load, because what they delete makes room.
 void Writer::RunBackground() {
   const auto start = steady_clock::now();
   if (!group_.empty() && start - last_slice_ < kSlicePause) return;
@@ -208,7 +208,7 @@ void Writer::Note(const DatabaseError& error) {
   if (error.fatal()) trust_.Lose(error.what());
 }
 
-// The events are told first: who learns that its write is durable can count on the readers of the log knowing it.
+// on_appended_ comes before Done: a caller that learns its write is durable may count on the log's readers knowing it.
 void Writer::Tell() {
   if (on_appended_ && !tx_.appended().empty()) on_appended_(tx_.appended());
   bool all_kept = !spoiled_;

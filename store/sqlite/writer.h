@@ -19,8 +19,8 @@
 namespace portcall::store {
 
 // The thread that alone changes the database. It takes what waits, runs each job in a savepoint of one transaction,
-// goes on while more arrive (up to 512 jobs or 4 MiB of events), commits, and tells the callers. So the commits grow
-// with the load and nobody waits for company.
+// goes on while more arrive (up to 512 jobs or 4 MiB of events), commits, and tells the callers. So commits grow with
+// the load, and no job is held back to wait for others.
 class Writer {
  public:
   Writer(std::unique_ptr<Connection> connection, Readers& readers, Trust& trust, const StoreOptions& options,

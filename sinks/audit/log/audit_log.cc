@@ -51,7 +51,7 @@ Result<void> AuditLog::Begin(runtime::Fd lock) {
     log_.Error("audit log: the folder is empty, but the database knows of an audit log: a new one begins",
                {{"folder", options_.folder.string()}, {"records", std::to_string(before ? before->size : 0)}});
   }
-  // It was made as the last thing before an end, clean or not, and may not have gone out.
+  // The last checkpoint may have been made just before the process ended, and so never published.
   if (!recovered->last_note.empty()) notes_.push_back(std::move(recovered->last_note));
   const std::string verifier = key_->verifier().Text() + '\n';
   const std::filesystem::path beside = options_.folder / kPublicKey;
@@ -72,8 +72,8 @@ Result<void> AuditLog::OpenSegment() {
   return {};
 }
 
-// After a failure nothing that was written is believed but what was on disk before: the rest is cut, through a new
-// descriptor, and the last line that counts is read again.
+// After a failed write only what was on disk before it counts: cuts the rest, through a new descriptor, and compares
+// the last line that counts with the hash in memory.
 Result<void> AuditLog::Heal() {
   Result<runtime::Fd> file = runtime::OpenFile(Path(), O_RDWR);
   if (!file) return file.error();
@@ -94,7 +94,7 @@ Result<void> AuditLog::Heal() {
   return {};
 }
 
-// Ready to be written: the end is known, it is the file that others see, and it is not too long or old.
+// Readies the segment for writing: refuses a file that was replaced, heals one whose end is unknown, rotates when due.
 Result<void> AuditLog::Prepare() {
   if (file_ && !runtime::IsNamed(file_, Path())) {
     file_ = runtime::Fd();
@@ -140,8 +140,8 @@ Result<void> AuditLog::Append(std::span<const store::EventPtr> events) {
   return {};
 }
 
-// Events that were not acknowledged come again after a crash. Where they make the records that were kept aside, those
-// are no news.
+// Events that were not acknowledged come again after a crash. Where they make the same records that were kept aside,
+// the file with those is removed.
 void AuditLog::Recognize(std::string_view bytes) {
   if (aside_.text.empty()) return;
   const std::size_t compared = std::min(bytes.size(), aside_.text.size());
@@ -159,7 +159,7 @@ Result<void> AuditLog::Write(std::string_view bytes) {
   const bool whole = static_cast<bool>(written);
   if (whole) written = SyncData(file_, Path());
   if (written) return {};
-  // What is there now is not known after a failed sync; otherwise it can be cut at once, so that the room is free.
+  // After a failed sync the file's content is unknown, so it is closed; a failed write is cut at once to free its room.
   if (whole || !Truncate(file_, position_.offset, Path())) file_ = runtime::Fd();
   return written;
 }
@@ -210,7 +210,7 @@ Result<void> AuditLog::MakeCheckpoint() {
   news_ = 0;
   notes_.push_back(std::move(note));
   runtime::Failpoint("audit_after_checkpoint");
-  // The next start reads what this checkpoint added. Failing at it costs time alone.
+  // Saves the place of the checkpoint before: the next start reads what this one added. A failure costs only time.
   if (auto saved = SaveState(options_.folder, marked_); !saved) {
     log_.Warn("audit log: its state was not saved; the next start reads more", {{"error", saved.error().detail}});
   }
@@ -222,7 +222,7 @@ Result<void> AuditLog::AppendNote(const std::string& note) {
   const std::filesystem::path path = options_.folder / kCheckpoints;
   Result<runtime::Fd> file = runtime::OpenFile(path, O_RDWR | O_CREAT, 0640);
   if (!file) return file.error();
-  // Behind it lies at most what an earlier call did not finish.
+  // Past the last whole note there is at most one that an earlier call did not finish.
   if (auto cut = Truncate(*file, checkpoints_bytes_, path); !cut) return cut;
   const std::string text = checkpoints_bytes_ == 0 ? note : '\n' + note;
   if (auto written = WriteAt(*file, text, checkpoints_bytes_, path); !written) return written;

@@ -36,20 +36,20 @@ struct LogOptions {
 // over all of them. Everything blocks. One thread at a time; other processes are kept out by a lock.
 class AuditLog {
  public:
-  // Takes up where the last one ended: reads what the last checkpoint and the receipt cover since the checkpoint
-  // before, or everything where that is not known, and cuts what neither covers. kConflict: another writes there;
-  // kInvalid: the folder is not what these say (truncated, restored, changed, another key).
+  // Goes on where the log ended: reads what the last checkpoint and the receipt cover since the checkpoint before, or
+  // everything where that is not known, and cuts what neither covers. kConflict: another process writes there;
+  // kInvalid: the folder contradicts checkpoint or receipt (truncated, restored, changed, another key).
   static Result<std::unique_ptr<AuditLog>> Open(LogOptions options, std::shared_ptr<const SigningKey> key,
                                                 runtime::Log& log);
-  ~AuditLog();  // what was appended stays; End() comes first where the end is a clean one
+  ~AuditLog();  // appended records stay; for a clean end call End() first
 
-  // All are on disk on return, those included that were there before; after an error none of the new ones is.
+  // On success all records are on disk, earlier ones too; after an error none of the new ones is.
   Result<void> Append(std::span<const store::EventPtr> events);
   // Makes a checkpoint, and begins a segment, where they are due. What fails is tried again by the next call.
   Result<void> Tick();
   // A checkpoint over everything, where there is something new. The last call.
   Result<void> End();
-  // The notes of the checkpoints made since the last call; first of all the last one that was there before.
+  // The notes of the checkpoints made since the last call; the first call also returns the last note found by Open().
   std::vector<std::string> TakeNotes() { return std::exchange(notes_, {}); }
 
   // Says what is on disk: to be stored with the events that were appended.
@@ -69,7 +69,7 @@ class AuditLog {
   void Recognize(std::string_view bytes);
   Result<void> OpenSegment();
   Result<void> Rotate();
-  Checkpoint Claim();  // to what there is
+  Checkpoint Claim();  // over all records so far
   Result<void> MakeCheckpoint();
   Result<void> AppendNote(const std::string& note);
   Result<void> TrimCheckpoints();
@@ -83,11 +83,11 @@ class AuditLog {
   Hashing hashing_;
   runtime::Fd lock_, file_;         // file_ is closed while its end is not known
   Position position_, marked_;      // now, and at the last checkpoint
-  std::string begun_;               // the segment that is written, as `recorded` is
+  std::string begun_;               // when the current segment began, in the form of `recorded`
   std::uint64_t checkpointed_ = 0;  // size of the last checkpoint
   std::uint64_t checkpoints_bytes_ = 0;
   std::uint64_t trimmed_ = 0;  // no checkpoint of a smaller size is kept
-  std::uint64_t news_ = 0;     // records since then that are no checkpoints themselves
+  std::uint64_t news_ = 0;     // records since the last checkpoint, except of checkpoint events
   runtime::SteadyTime checkpointed_at_;
   std::vector<std::string> notes_;
   KeptAside aside_;

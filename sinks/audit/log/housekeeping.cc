@@ -24,7 +24,7 @@ class Retirement {
  public:
   Retirement(const Housekeeping& task, const SigningKey& key, runtime::Log& log) : task_(task), key_(key), log_(log) {}
 
-  // The time of the oldest record that ends a segment which stays; empty: none does.
+  // When the last record of the oldest segment that stays was recorded; empty: no closed segment stays.
   Result<std::string> Run(const std::vector<Segment>& segments, std::uint64_t active) {
     Result<Position> start = LoadRetained(task_.folder, key_.verifier());
     if (!start && start.error().code == Errc::kNotFound) start = Position();
@@ -47,7 +47,7 @@ class Retirement {
   }
 
  private:
-  // Where the chain stands behind the segment.
+  // The chain's position after the segment.
   Result<Position> EndOf(const Segment& segment, std::uint64_t next, const Position& start) {
     if (start.size() != segment.first) {
       return Error(Errc::kInvalid, "records before " + segment.file.string() + " are missing");
@@ -68,7 +68,7 @@ class Retirement {
     return end;
   }
 
-  // A rotation makes a checkpoint of all that came before.
+  // Every rotation made a checkpoint, so there is one of the records up to a closed segment's end.
   Result<void> CompareRoot(const Position& end) {
     const std::filesystem::path file = task_.folder / kCheckpoints;
     if (notes_.empty()) {

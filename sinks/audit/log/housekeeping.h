@@ -23,11 +23,11 @@ struct Housekeeping {
   bool IsOld(std::string_view recorded) const;  // a record of that time need not be kept
 };
 
-// Does what is due to the segments before `active`; blocks. A segment is as old as its last record says, which its
-// hash covers. What is removed is read before, and stays where it is not what the checkpoint at its end covers, so
+// Does what is due to the segments before `active`; blocks. A segment's age is that of its last record, whose hash
+// protects the time. A segment is read before its removal, and stays if it contradicts the checkpoint at its end, so
 // that retention destroys no evidence. The folder is locked by the caller's process.
-// When the oldest closed segment's last record was recorded: the next removal is due once that is old. Empty: there is
-// none, or it may not be removed.
+// Returns when the oldest closed segment's last record was recorded: the next removal is due once that is old. Empty:
+// there is none, or it may not be removed.
 std::string Tidy(const Housekeeping& task, std::uint64_t active, const SigningKey& key, runtime::Log& log);
 
 }  // namespace portcall::sinks::audit

@@ -69,7 +69,7 @@ Hashing::~Hashing() = default;
 Hashing::Hashing(Hashing&&) noexcept = default;
 Hashing& Hashing::operator=(Hashing&&) noexcept = default;
 
-// One piece, because a call costs about as much as hashing a block.
+// Copied into one buffer, because each call of OpenSSL costs about as much as hashing a block.
 Hash Hashing::Node(const Hash& left, const Hash& right) {
   std::array<char, 1 + 2 * sizeof(Hash)> bytes;
   bytes[0] = '\x01';

@@ -14,7 +14,7 @@ using runtime::JsonWriter;
 
 constexpr std::string_view kEcsHead = "{\"portcall\":";
 
-// When the id was made is when the request was served.
+// An event's id is made while its request is served, so the id's time is the request's.
 std::string TimeOfId(std::string_view id) {
   const auto millis = runtime::UuidV7Millis(id);
   return millis ? runtime::Rfc3339Fixed(*millis * 1'000'000).substr(0, 23) + "Z" : std::string();
@@ -89,7 +89,7 @@ EcsClass ClassOf(std::string_view action) {
 }
 
 void WriteEcsSource(JsonWriter& out, const Record& record) {
-  // The address that counts for a SIEM is the client's; the peer's own stands beside it where a proxy came between.
+  // A SIEM wants the client's address as the source; the peer's address is written beside it behind a proxy.
   const std::string& client = record.client.empty() ? record.address : record.client;
   const std::size_t colon = client.rfind(':');
   out.Begin("source");

@@ -74,8 +74,8 @@ class Reader {
     if (state && state->size() > checkpoint_.size && Fits(*state)) {
       return Damage("the audit log's checkpoints of " + std::to_string(state->size()) + " records are gone");
     }
-    // At least the last record that the checkpoint covers is read, so that all that is gone on from is signed. State
-    // that leads to a contradiction is worth nothing; the records themselves decide.
+    // State counts only before the last signed record, so that reading from it always meets a signed root. State that
+    // leads to a contradiction is ignored: the records themselves decide.
     const std::uint64_t signed_size = std::min(checkpoint_.size, receipt_ ? receipt_->checkpoint.size : UINT64_MAX);
     if (state && state->size() < signed_size && Fits(*state)) {
       if (Result<Recovered> recovered = From(*state)) return recovered;
@@ -89,7 +89,7 @@ class Reader {
     return From(*start);
   }
 
-  // Nothing is there but what a first start may have left that went no further.
+  // The folder holds at most what a first start leaves behind when it is cut short.
   bool IsEmpty() const {
     const auto nothing = [](const Segment& segment) {
       std::error_code ignored;
@@ -121,7 +121,7 @@ class Reader {
     return {};
   }
 
-  // How many records are vouched for.
+  // How many records the last checkpoint or the receipt vouches for.
   std::uint64_t proven() const { return std::max(checkpoint_.size, receipt_ ? receipt_->checkpoint.size : 0); }
 
  private:
@@ -144,7 +144,7 @@ class Reader {
     return {};
   }
 
-  // The state's segment is there as the state knows it.
+  // The state's segment is there, and the line before the state's offset has the hash that the state holds.
   bool Fits(const Position& state) const {
     const auto found = std::ranges::find(segments_, state.segment, &Segment::first);
     if (found == segments_.end() || found->compressed) return false;
@@ -216,8 +216,8 @@ class Reader {
     return CutTail(segment, torn);
   }
 
-  // All that the database knows of is read, so that the events of what follows are sent again. Nothing else is signed
-  // on: it might be anybody's.
+  // All that the database knows of is read, so the events of later records are sent again. Records past that are not
+  // signed as they stand, because anybody might have written them.
   bool IsComplete() const { return receipt_ && position_.size() == proven(); }
 
   Result<void> KeepAside(const std::string& text) {
@@ -236,8 +236,8 @@ class Reader {
     return {};
   }
 
-  // What nothing vouches for: a write that a crash cut short, or kept from being acknowledged. Beyond one torn line it
-  // is kept aside, because it might be something else.
+  // Cuts what nothing vouches for: a write that a crash cut short, or whose acknowledgement it prevented. More than one
+  // torn line is kept aside, because it might be something else.
   Result<void> CutTail(const Segment& segment, bool torn) {
     Result<runtime::Fd> file = runtime::OpenFile(segment.file, O_RDWR);
     if (!file) return file.error();

@@ -30,9 +30,9 @@ struct Recovered {
   bool begun_anew = false;  // the folder is empty, although there is a receipt
 };
 
-// Reads what is needed of the folder. `receipt`: the last one that the database has, empty: it has none. The folder is
-// ahead of it after a crash; what then neither it nor a checkpoint covers goes, because its events come again.
-// kInvalid: the records or checkpoints are not all those that the last checkpoint and the receipt speak of, or these
+// Reads what is needed of the folder. `receipt`: the last one that the database has, empty: it has none. After a crash
+// the folder may be ahead of it; records that neither it nor a checkpoint covers are cut: their events come again.
+// kInvalid: records or checkpoints that the last checkpoint or the receipt covers are missing or changed, or the two
 // bear another signature; nothing was changed then.
 Result<Recovered> Recover(const std::filesystem::path& folder, const VerifierKey& key, const std::string& receipt,
                           runtime::Log& log);

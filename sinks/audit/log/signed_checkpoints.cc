@@ -42,7 +42,7 @@ void CollectTexts(const Json& json, std::string& notes) {
   if (json.is_string()) {
     const auto& text = json.get_ref<const std::string&>();
     if (!NextNote(text, 0)) return;
-    // A sentence may stand before it, with a blank line between.
+    // A sentence may stand before the note, with a blank line between.
     const std::size_t blank = text.find("\n\n") + 2;
     const bool sentence = !std::string_view(text).substr(blank).starts_with("\xE2\x80\x94 ");
     notes += text.substr(sentence ? blank : 0) + '\n';

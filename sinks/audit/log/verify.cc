@@ -78,8 +78,8 @@ Result<VerifyReport> Verifier::Run() {
   if (!std::filesystem::is_directory(options_.folder)) {
     return Error(Errc::kNotFound, options_.folder.string() + " is no folder");
   }
-  // In this order, so that a log that grows meanwhile has what its checkpoints cover, and checkpoints of what is
-  // closed.
+  // In this order, because the log may grow meanwhile: checkpoints are read after the list of closed segments that they
+  // must cover, and records after the checkpoints that cover them.
   if (auto listed = ListEnds(); !listed) return listed.error();
   if (auto loaded = LoadCheckpoints(); !loaded) return loaded.error();
   if (auto found = FindStart(); !found) return found.error();
@@ -97,7 +97,7 @@ Result<void> Verifier::ListEnds() {
   return {};
 }
 
-// Where records went or a segment was closed, there was a checkpoint of all before.
+// Removing or closing a segment leaves a checkpoint of all records before: reports those that are missing.
 void Verifier::CheckEnds() {
   if (next_ > 0) ends_.push_back(next_);
   std::ranges::sort(ends_);
@@ -116,7 +116,7 @@ void Verifier::CheckEnds() {
             (missing == 1 ? "" : " and " + std::to_string(missing - 1) + " more") + " is missing"});
 }
 
-// What the database knows is one more checkpoint from outside.
+// The receipt in the database is one more checkpoint from outside.
 void Verifier::LoadReceipt(std::uint64_t own) {
   const DatabaseFacts& database = *options_.database;
   if (database.receipt.empty()) {
@@ -167,7 +167,7 @@ Result<void> Verifier::FindStart() {
   Result<std::vector<Segment>> segments = ListSegments(options_.folder);
   if (!segments) return segments.error();
   segments_ = std::move(*segments);
-  // What retention was about to remove is no longer part of the log.
+  // Segments that retention has given up but not yet deleted are no longer part of the log.
   std::erase_if(segments_, [&](const Segment& segment) { return segment.first < next_; });
   for (const Segment& segment : segments_) {
     std::error_code ignored;
@@ -310,7 +310,7 @@ void Verifier::CheckEnd() {
   }
 }
 
-// The state is unsigned and only helps the writer to start; still it tells where the log had come to.
+// The state is unsigned and only helps the writer to start, but it shows how far the log had come.
 void Verifier::CheckState() {
   const std::optional<Position> state = LoadState(options_.folder);
   if (!state || state->size() <= next_) return;

@@ -46,8 +46,8 @@ struct VerifyReport {
   std::uint64_t first = 0, end = 0;  // n of the first record, and of the one after the last
   std::uint64_t bytes = 0;           // of the files that were read
   std::uint64_t segments = 0, checkpoints = 0;
-  std::uint64_t covered = 0;          // the truncation of records before this one would be found, by
-  std::uint64_t covered_outside = 0;  // any checkpoint, one from outside, or the database
+  std::uint64_t covered = 0;          // any checkpoint shows a truncation of records before this n
+  std::uint64_t covered_outside = 0;  // the same of checkpoints from outside and the database
   std::string key;                    // the verifier key
   bool own_key = false;               // it came from the folder
   bool sound() const { return findings.empty(); }

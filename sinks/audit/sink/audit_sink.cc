@@ -44,7 +44,7 @@ class AuditSink final : public Sink {
   std::shared_ptr<audit::Writer> writer_;
 };
 
-// A configured origin is wanted as it stands; what stands in for one is made to fit.
+// A configured origin is used unchanged or refused; in a default, characters that are not allowed are replaced.
 Result<std::string> OriginOf(const config::Endpoint& endpoint, const AuditConfig& config) {
   if (!config.origin.empty()) {
     if (audit::IsKeyName(config.origin)) return config.origin;

@@ -9,7 +9,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// How long a log that another sink of this process is about to leave (a changed entry) is waited for.
+// How long to wait for a log that another sink of this process is about to leave, because its entry was changed.
 constexpr std::chrono::milliseconds kHandover = 1s, kHandoverPoll = 20ms;
 constexpr std::chrono::milliseconds kTick = 60s, kShortestTick = 10ms;
 constexpr std::chrono::seconds kPatience = 2s;  // with a disk that does not answer at the end
@@ -141,13 +141,13 @@ Result<void> Writer::OpenLog(bool wanted) {
     const Result<void> opened = TryOpen();
     if (opened) return {};
     if (opened.error().code != Errc::kConflict) return opened.error();
-    if (!wanted) return {};  // whoever has it may be about to leave
+    if (!wanted) return {};  // no event needs it yet, and its holder may be about to leave
     if (std::chrono::steady_clock::now() > until) return opened.error();
     std::this_thread::sleep_for(kHandoverPoll);
   }
 }
 
-// Reading a folder that was refused again would find the same, and may take long.
+// A refused folder that has not changed is not read again: the result would be the same, and reading may take long.
 Result<void> Writer::TryOpen() {
   std::string look = LookOf(options_.log.folder);
   if (refused_ && look == refused_folder_) return *refused_;
@@ -174,7 +174,7 @@ void Writer::Finish(Done done) {
   deadline_.cancel();
   if (!late_) Tell(done);
   if (std::exchange(late_, false)) {
-    trouble_.clear();  // they have been told; what is there by now is skipped when it comes again
+    trouble_.clear();  // ArmDeadline() failed its events; those that were written after all are skipped later
   } else if (done.written) {
     for (Waiting& waiting : writing_) waiting.resume(Delivered(done.receipt));
     writing_.clear();
@@ -212,7 +212,7 @@ void Writer::Publish(std::string note) {
   publish_(store::SystemEvent(store::Action::kCheckpoint, std::move(note)));
 }
 
-// The new log itself records what the database knew of the one before it, which is forgotten there from now on.
+// Records in the new log what the database knew of the log before, because the database forgets that from now on.
 void Writer::PublishBeginning() {
   if (!publish_) return;
   publish_(store::SystemEvent(
@@ -261,7 +261,7 @@ Task<> Writer::Close(std::shared_ptr<Writer> self) {
   co_await Suspend<bool>([&self](Resume<bool> resume) { self->closing_ = std::move(resume); });
 }
 
-// The lock goes with the log, so nothing of ours may still touch the folder.
+// Closing the log releases its lock, so no other work of this sink may still touch the folder.
 void Writer::End() {
   if (busy_ || tidying_ || ended_) return;
   busy_ = true;

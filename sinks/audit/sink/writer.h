@@ -38,8 +38,8 @@ class Writer : public std::enable_shared_from_this<Writer> {
   void Start(const std::string& receipt);  // opens the log; failing is told and tried again
   // Ends when the events are on disk, or with what went wrong, within the timeout.
   static Task<Outcome> Take(std::shared_ptr<Writer> self, std::vector<store::EventPtr> events);
-  void Interrupt();  // who waits is told that it failed; what is being written may be there nevertheless
-  // The log ends, with a checkpoint, which is published if the sink still can. Waits for it, though not for ever.
+  void Interrupt();  // fails all waiting callers; what is being written may be recorded nevertheless
+  // Ends the log with a checkpoint, which is published if the sink still can. Waits for that, but not for ever.
   static Task<> Close(std::shared_ptr<Writer> self);
   void Leave();  // the same without waiting
   const std::string& trouble() const { return trouble_; }
@@ -82,7 +82,7 @@ class Writer : public std::enable_shared_from_this<Writer> {
   // Touched by the pool alone, and one thread at a time.
   std::unique_ptr<AuditLog> log_;
   std::shared_ptr<const SigningKey> key_;
-  std::optional<Error> refused_;  // what was found in the folder as it looked then
+  std::optional<Error> refused_;  // why the folder was refused, as it looked then
   std::string refused_folder_;
 
   std::deque<Waiting> queue_;
@@ -91,7 +91,7 @@ class Writer : public std::enable_shared_from_this<Writer> {
   bool busy_ = false, due_ = false, late_ = false, tidying_ = false, closed_ = false, ended_ = false;
   Resume<bool> closing_;
   std::uint64_t tidied_ = 0;  // the segment that was active when closed ones were last looked at
-  std::string oldest_;        // of those, as Tidy said
+  std::string oldest_;        // what Tidy() returned then
   std::string trouble_;
   Timer tick_, deadline_;
 };

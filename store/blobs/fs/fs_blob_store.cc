@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::uint64_t kWritebackStep = 8 << 20;
 
-// An upload is known under its repository alone.
+// With the repository in the key, no other repository can reach the upload.
 std::string KeyOf(const std::string& repository, const std::string& uuid) { return repository + "/" + uuid; }
 
 Error Busy() { return Error(Errc::kConflict, "another request is writing to this upload"); }
@@ -247,7 +247,7 @@ Task<Result<std::uint64_t>> FsBlobStore::Commit(std::string repository, std::str
   const fs::path folder = UploadFolder(repository, uuid);
   auto settle = [this, &turn, &folder, &digest]() -> Result<std::uint64_t> {
     Result<std::uint64_t> size = Settle(*turn, folder / "data", digest);
-    // What could not be verified or synced cannot be trusted any more; what had no room is kept for another try.
+    // An upload that failed its digest or fsync cannot be trusted any more; one that had no room is kept for a retry.
     const bool keep = !size && (size.error().code == Errc::kNoSpace || size.error().code == Errc::kNotFound);
     if (!keep) turn->state.reset();
     if (size) {

@@ -34,7 +34,7 @@ class FsBlobStore final : public BlobStore {
   std::filesystem::path UploadFolder(std::string_view repository, std::string_view uuid) const;
   std::filesystem::path UploadPath(std::string_view repository, std::string_view uuid) const;
   Result<void> CheckRoom();
-  // Opens the upload's file where the state is not known; the state is whole afterwards.
+  // Opens the upload's file where memory holds no state of it; `turn` has the complete state afterwards.
   Result<void> Know(Uploads::Turn& turn, const std::filesystem::path& path);
   Result<std::uint64_t> Settle(Uploads::Turn& turn, const std::filesystem::path& upload, const Digest& digest);
   Result<void> MoveInto(const std::filesystem::path& from, const Digest& digest);

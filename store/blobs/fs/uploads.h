@@ -28,7 +28,7 @@ struct Upload {
 // on which: one piece of work on an upload at a time. Callable from any thread.
 class Uploads {
  public:
-  // Taken for one piece of work; gives the state back when it goes.
+  // One caller's hold on an upload for one piece of work; the destructor gives the state back.
   class Turn {
    public:
     Turn(Uploads* uploads, std::string uuid, std::unique_ptr<Upload> state)
@@ -61,7 +61,7 @@ class Uploads {
   void GiveBack(const std::string& uuid, std::unique_ptr<Upload> state);
   runtime::Mutex mutex_;
   std::unordered_map<std::string, Entry> entries_ GUARDED_BY(mutex_);
-  std::list<std::string> ages_ GUARDED_BY(mutex_);  // of what is idle; front: longest ago
+  std::list<std::string> ages_ GUARDED_BY(mutex_);  // the idle uploads; front: used longest ago
 };
 
 }  // namespace portcall::store
