@@ -19,7 +19,7 @@ namespace {
 constexpr std::chrono::milliseconds kTick{500};
 constexpr std::chrono::milliseconds kReloadGrace{2'000};  // a reload takes five seconds at most
 
-// The promise belongs to who waits for it.
+// `ended` outlives this task: RunOnLoop owns it and waits for it.
 Task<> Announce(Task<> task, std::promise<void>& ended) {
   co_await std::move(task);
   ended.set_value();
@@ -41,7 +41,7 @@ class Broker::Impl {
   bool LogIsFull() const { return retention_.full(); }
 
  private:
-  // Runs `f` on the loop and waits for it; the caller's thread is another.
+  // Runs `f` on the loop and waits for it. Must not be called on the loop's own thread.
   template <class F>
   auto OnLoop(F f) const;
   void RunOnLoop(Task<> task);
@@ -77,8 +77,8 @@ class Broker::Impl {
   runtime::Gate gate_;
   Timer ticker_;
   bool stopping_ = false, sweeping_ = false;
-  bool sweep_ends_ = false;          // at the next step: the process ends, or endpoints change
-  std::vector<Resume<bool>> swept_;  // who waits for its end
+  bool sweep_ends_ = false;          // a sweep must end at its next step: the process ends, or endpoints change
+  std::vector<Resume<bool>> swept_;  // wait for the end of the running sweep
   std::atomic<bool> stopped_ = false;
 };
 
@@ -113,7 +113,7 @@ void Broker::Impl::RunOnLoop(Task<> task) {
   std::promise<void> ended;
   OnLoop([&] { runtime::Spawn(deps_.loop.executor(), gate, Announce(std::move(task), ended)); });
   ended.get_future().wait();
-  OnLoop([] {});  // the task has left its gate by then
+  OnLoop([] {});  // waits until the task has left the gate, too
 }
 
 Result<void> Broker::Impl::Begin() {
@@ -131,7 +131,7 @@ Result<void> Broker::Impl::Begin() {
   return {};
 }
 
-// What opening the endpoints appended came before anybody called OnAppended.
+// Opening the endpoints appends events before the store calls OnAppended, so the ring gets them here.
 Result<void> Broker::Impl::SeeOwnEvents() {
   auto query = [after = ring_.head()](store::Snapshot& s) -> Result<std::vector<store::EventPtr>> {
     return store::ReadEvents(s, after, store::Head(s), SIZE_MAX / 2);
@@ -143,7 +143,7 @@ Result<void> Broker::Impl::SeeOwnEvents() {
   return {};
 }
 
-// A sink's own event. Lost only with the process, or where the store refuses it, which is told.
+// Appends a sink's own event. It is lost if the process ends first or the store refuses it, which is logged.
 void Broker::Impl::Publish(store::Event event) {
   runtime::Spawn(deps_.loop.executor(), gate_, AppendEvent(std::move(event)));
 }
@@ -263,7 +263,7 @@ Result<void> Broker::Impl::Apply(config::ConfigPtr config) {
   return {};
 }
 
-// A sweep decides by the cursors as they stand, and endpoints that come and go change them.
+// Ends a running sweep: it decides by the cursors, and a change of endpoints changes those.
 Task<> Broker::Impl::HoldSweeps() {
   sweep_ends_ = true;
   for (const auto& runner : runners_) runner->CallOff();
@@ -322,7 +322,7 @@ void Broker::Impl::ShowOrphans() {
   orphan_metrics_.Show(orphans_, live, Read(deps_.clock).wall);
 }
 
-// Endpoints wait for their attempts side by side.
+// All endpoints at once, since each may have to wait for its own attempts.
 Task<> Broker::Impl::Expire(store::Seq through) {
   runtime::Gate gate;
   for (const auto& runner : runners_) {

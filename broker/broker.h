@@ -33,7 +33,7 @@ struct BrokerDeps {
 class Broker final : public Control {
  public:
   // Loads cursors and lanes, makes new endpoints' cursors, turns removed endpoints' cursors into orphans.
-  // kInvalid: what makes a start wrong, such as a cursor beyond the log's head.
+  // kInvalid: the endpoints cannot start as they are, for example with a cursor beyond the log's head.
   static Result<std::unique_ptr<Broker>> Start(BrokerDeps deps, config::ConfigPtr config);
   ~Broker() override;
 

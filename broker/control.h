@@ -14,7 +14,7 @@ class Control {
  public:
   virtual ~Control() = default;
 
-  // A new file's endpoints, as a whole or not at all. Blocks until applied.
+  // Changes to the endpoints of a new configuration, to all of them or to none. Blocks until applied.
   virtual Result<void> Apply(config::ConfigPtr config) = 0;
   virtual std::vector<EndpointStatus> Status() const = 0;
   // events.onfull is `refuse` and endpoints hold the log at events.maxsize: pushes are to be answered 503. Never waits.

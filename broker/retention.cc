@@ -44,7 +44,7 @@ Task<> Retention::Sweep(const bool& stopping) {
   if (!stopping && max_bytes_ != 0) co_await WatchSize(stopping);
 }
 
-// The last event that every endpoint had passed `keep` ago, as far as the marks tell: one is set a minute.
+// The last event that every endpoint had passed `keep` ago, to within a minute: marks are set that often.
 Task<store::Seq> Retention::PassedLongAgo(std::int64_t now) {
   const store::Seq passed = cursors_.passed();
   if (keep_ns_ <= 0) co_return passed;
@@ -103,7 +103,7 @@ Task<store::LogSize> Retention::Size() {
   co_return store::LogSize{};
 }
 
-// What nobody needs goes, whatever its age, until the log fits: what is there beyond that waits for somebody.
+// Deletes what nobody needs, whatever its age, until the log fits or all that is left is needed.
 Task<store::LogSize> Retention::DeleteHistory(const bool& stopping) {
   store::LogSize size = co_await Size();
   for (bool more = true; more && IsHigh(size) && !stopping; size = co_await Size()) {
@@ -112,19 +112,19 @@ Task<store::LogSize> Retention::DeleteHistory(const bool& stopping) {
   co_return size;
 }
 
-// A little more than must go, so that it does not come to this with every new event.
+// Expires a little more than it must, so that the next events do not fill the log again at once.
 Task<> Retention::Expire(store::LogSize size) {
   const double share = 1 - 0.95 * static_cast<double>(max_bytes_) / static_cast<double>(size.bytes);
   const auto many = static_cast<store::Seq>(std::ceil(share * static_cast<double>(size.events)));
   const store::Seq through = size.first - 1 + many;
   if (on_full_ == config::OnFull::kExpire) co_return co_await cursors_.expire(through);
-  // What an endpoint needs as well would stay all the same.
+  // An event that an endpoint needs as well stays in the log: expiring it for a removed one would free no space.
   co_await cursors_.expire_of_removed(std::min(through, cursors_.passed()));
 }
 
 Task<> Retention::WatchSize(const bool& stopping) {
   store::LogSize size = co_await DeleteHistory(stopping);
-  // Where there are gaps, the next place to begin at shows only once the events before it have gone.
+  // Repeats because of gaps: where the log begins next is known only once the events before a gap have gone.
   for (store::Seq first = 0; size.bytes >= max_bytes_ && size.first > first && !stopping;) {
     first = size.first;
     co_await Expire(size);

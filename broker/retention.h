@@ -19,8 +19,8 @@ class Retention {
  public:
   struct Cursors {
     std::function<store::Seq()> passed;                   // the last event that no endpoint needs any more
-    std::function<std::vector<store::SeqRange>()> kept;   // what removed endpoints still need; in order and apart
-    std::function<Task<>(store::Seq)> expire;             // makes those up to there unneeded, as expired
+    std::function<std::vector<store::SeqRange>()> kept;   // what removed endpoints still need; sorted and disjoint
+    std::function<Task<>(store::Seq)> expire;             // expires what is unsettled up to there
     std::function<Task<>(store::Seq)> expire_of_removed;  // the same, of removed endpoints alone
   };
   Retention(store::Store& store, runtime::Log& log, const runtime::Clock& clock, Cursors cursors)

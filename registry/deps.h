@@ -22,7 +22,7 @@ struct RegistryDeps {
   const runtime::Clock& clock;
   std::string source_addr;      // host name and configured port, as events carry it
   std::string source_instance;  // UUID of this process
-  // The event log is full and events.onfull is `refuse`: what would change anything gets 503. Any thread; empty: never.
+  // True: the event log is full and events.onfull is `refuse`, so changes get 503. Any thread. No function: never full.
   std::function<bool()> log_is_full = {};
 };
 

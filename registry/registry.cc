@@ -98,7 +98,7 @@ http::Response LogIsFull() {
 
 bool Changes(std::string_view method) { return method != "GET" && method != "HEAD" && method != "OPTIONS"; }
 
-// The handler's task itself, without a frame in between.
+// No coroutine itself: it passes the handler's task on, which saves a frame.
 Task<http::Response> Dispatch(Call& call) {
   switch (call.route.place) {
     case Place::kCatalog:
@@ -194,7 +194,7 @@ class Registry::Impl {
         ++gone;
       }
       purged += gone;
-      // A slice of busy uploads alone would come back for ever.
+      // Ends when every upload of a slice is busy: the next query would return the same ones for ever.
       if (rows->size() < kPurgeSlice || gone == 0) co_return purged;
     }
   }
@@ -233,7 +233,7 @@ class Registry::Impl {
     if (route.name.size() > kMaxNameLength) {
       co_return Fail(Code::kNameInvalid, Quote("the name is longer than 255 characters"));
     }
-    // Read-only answers to uploads name methods that only single uploads have.
+    // In read-only mode, AllowedMethods lists methods here that only single uploads have.
     if (route.place == Place::kUploads && request.method != "POST") co_return NotFound();
     if (deps_.log_is_full && Changes(request.method) && deps_.log_is_full()) co_return LogIsFull();
     Call call{request, settings, route, core_};

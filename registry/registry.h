@@ -22,7 +22,7 @@ class Registry {
   void Apply(config::ConfigPtr config);
   // Non-empty: a failing health check; every path answers 503 until it is cleared. Any thread.
   void SetUnhealthy(std::string why);
-  // Ends uploads that are older than storage.maintenance.uploadpurging.age; how many. On any loop.
+  // Deletes uploads older than storage.maintenance.uploadpurging.age and returns how many. On any loop.
   Task<Result<std::size_t>> PurgeUploads();
 
  private:

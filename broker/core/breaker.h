@@ -35,7 +35,7 @@ class Breaker {
   // `next` is the id the next attempt will have: whatever started before it was in flight together with this one.
   Change Failed(AttemptId attempt, AttemptId next, Ticks now);
   Change Succeeded();
-  // The endpoint answered, but says neither good nor bad of itself: a probe ends without a verdict.
+  // The outcome says nothing about the endpoint: a probe ends without a verdict.
   void Neutral(AttemptId attempt, Ticks now);
   Change Open(Ticks now);
 

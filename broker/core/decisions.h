@@ -19,7 +19,7 @@ struct Note {
 
 struct Attempt {
   AttemptId id = 0;
-  Lane* lane = nullptr;  // the core's
+  Lane* lane = nullptr;  // owned by the core
   store::EventPtr event;
   int number = 1;
 };

@@ -76,7 +76,7 @@ bool EndpointCore::Claim(Moment now, Attempt& attempt) {
     Lane& lane = *ready_.front();
     ready_.pop_front();
     lane.state = lane.sent > 0 ? Lane::State::kInFlight : Lane::State::kIdle;
-    if (lane.sent > 0 && closed()) continue;  // a probe stands alone
+    if (lane.sent > 0 && closed()) continue;  // a probe is never sent behind another attempt
     if (lane.was_started()) {
       Die(lane, "outcome unknown", {}, now);
       Continue(lane, now);
@@ -128,7 +128,7 @@ void EndpointCore::BeginTrial(Lane& lane) {
   if (lane.attempts == 0) lane.first_attempt = lane.front().claimed_active;
 }
 
-// Attempts that were announced but never left must not be found as `started`.
+// Withdraws attempts that never left: a `started` row would tell the next run that they may have been received.
 void EndpointCore::GiveBackStarts(Moment now) {
   for (std::deque<Attempt>* line : {&starting_, &started_}) {
     for (const Attempt& attempt : std::exchange(*line, {})) {

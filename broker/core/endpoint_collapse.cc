@@ -15,10 +15,10 @@ bool PushesTag(const store::Event& event) { return event.action == store::Action
 
 struct Successor {
   std::size_t at = 0;     // in the lane's queue, 0: none
-  bool may_come = false;  // what is not in the queue may hold another
+  bool may_come = false;  // events that are not in the queue yet may hold another
 };
 
-// The last of the pushes of the front one's tag that follow it with nothing else of that tag between them.
+// The last push that supersedes the front event: of the same tag, and only pushes of that tag lie between.
 Successor SuccessorOf(const Lane& lane) {
   const store::Event& front = *lane.front().event;
   if (!PushesTag(front)) return {};
@@ -35,7 +35,7 @@ Successor SuccessorOf(const Lane& lane) {
   return found;
 }
 
-// A push that came after its lane's last turn waits for others.
+// A push that came after its lane's last turn waits, because another may supersede it soon.
 bool Debounces(const Policy& policy, const Lane& lane) {
   const store::Event& front = *lane.front().event;
   return policy.debounce > 0 && front.seq > lane.due_through && PushesTag(front);
@@ -43,8 +43,8 @@ bool Debounces(const Policy& policy, const Lane& lane) {
 
 }  // namespace
 
-// What cannot go soon waits behind the cursor, so that all of the log is read. While the endpoint is closed nothing but
-// one probe is in the ready line.
+// Lanes that cannot go soon are parked, so that the rest of the log is read and later pushes are found. While the
+// endpoint is closed, the ready line holds nothing but one probe.
 bool EndpointCore::MustWait(const Lane& lane, Moment now) const {
   if (!policy_.collapses || lane.was_started()) return false;
   if (Debounces(policy_, lane)) return true;
@@ -69,8 +69,8 @@ void EndpointCore::WatchClosed(Moment now) {
   }
 }
 
-// Settles the lane's first events that later ones supersede. True: its front event may go. False: later ones have to be
-// read before.
+// Settles the lane's first events that later ones supersede. True: its front event may go. False: later events of the
+// lane must be read first.
 bool EndpointCore::Collapse(Lane& lane, Moment now) {
   Successor next = SuccessorOf(lane);
   for (; next.at > 0; next = SuccessorOf(lane)) {

@@ -7,8 +7,8 @@ namespace portcall::broker {
 namespace {
 
 constexpr std::size_t kRefill = 256;       // events are taken in portions, so that reading does not cost a turn each
-constexpr std::size_t kGathered = 16;      // events of a lane that may take part of the look-ahead to be superseded
-constexpr std::size_t kIdleLanes = 4'096;  // kept to spare their making; more are forgotten when they run empty
+constexpr std::size_t kGathered = 16;      // of one collapsing lane in the look-ahead; with more, the lane is passed
+constexpr std::size_t kIdleLanes = 4'096;  // up to this many lanes, those that run empty are kept for reuse
 
 }  // namespace
 
@@ -90,7 +90,7 @@ void EndpointCore::LoadLane(store::ParkedLane row, store::Seq settled_through, M
 
 bool EndpointCore::MayScan() const {
   if (stopped_ || strict_waits_ || parked_ >= policy_.max_parked) return false;
-  // Where later events supersede those that wait, they are read in any case.
+  // A collapsing endpoint always reads on, since later events may supersede those that wait.
   if (!closed() || policy_.collapses) return true;
   if (!paused_.empty()) return false;
   // A closed endpoint reads on only to have something to probe with.

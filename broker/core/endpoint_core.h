@@ -47,18 +47,18 @@ class EndpointCore {
   // Attempts of a lane start in the order in which they were claimed.
   bool Claim(Moment now, Attempt& attempt);
   void OnOutcome(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
-  // It was ended by us, so it is no attempt: nothing is counted. But where a repetition would do harm, its outcome is.
+  // For an attempt that we ended: it does not count, unless a repetition would do harm; then its outcome counts.
   void OnLetGo(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
   AttemptId newest_attempt() const { return next_id_ - 1; }
-  // What is to be written now, if anything. Flushed once it is on disk; until then there is no other.
+  // What to write now, if anything. Call Flushed once it is on disk; until then, this returns nothing more.
   std::optional<store::Settlement> TakeSettlement(Moment now, bool everything = false);
   void Flushed();
-  // A row says its event's age as of when it was written, so all are brought up to date before the last settlements of
-  // a stop or a Reload. A crash loses the time since the last failed attempt: those events live longer by it.
+  // Brings the events' ages in all rows up to date. Call it before the last settlements of a stop or a Reload. A crash
+  // loses the time since the last failed attempt, so those events live longer by that much.
   void RenewAges(Moment now);
 
-  void Stop(bool stopped);  // claims and reads nothing more
-  // Nothing is under way that would come back: attempts, reads, a settlement.
+  void Stop(bool stopped);  // true: claims and reads nothing more; false: goes on
+  // No attempt, read or settlement is under way.
   bool quiet() const { return in_flight_ == 0 && loading_ == 0 && !ledger_.flushing(); }
   bool flushed() const { return ledger_.due() == kNever; }  // what is decided is stored, or on its way
   // The stored cursor and rows were changed from outside, while it was stopped, quiet and flushed.

@@ -4,7 +4,7 @@
 #include "broker/core/backoff.h"
 #include "broker/core/endpoint_core.h"
 
-// The half of EndpointCore that judges how attempts ended.
+// The part of EndpointCore that judges how attempts ended.
 namespace portcall::broker {
 
 using sinks::Outcome;
@@ -52,7 +52,7 @@ void EndpointCore::OnLetGo(const Attempt& attempt, const Outcome& outcome, Momen
   Advance(lane, now);
 }
 
-// What a delivery says of the endpoint, whenever its event's turn comes.
+// What a delivery says of the endpoint. That counts at once, even if the event is settled later.
 void EndpointCore::JudgeSuccess(const Attempt& attempt, const Outcome& outcome, Moment now) {
   rejected_in_a_row_ = 0;
   opened_by_rejections_ = false;
@@ -187,7 +187,7 @@ void EndpointCore::Park(Lane& lane, Ticks due, std::string reason, Moment now) {
   lane.reason = std::move(reason);
   lane.next_seq = lane.front().event->seq;
   if (lane.kind == LaneKey::Kind::kStrict) {
-    strict_waits_ = true;  // one line: nothing may pass, so nothing leaves the window
+    strict_waits_ = true;  // no event may overtake another, so none leaves the window
   } else {
     PassLane(lane, lane.reason, now);
     held_ -= lane.size();

@@ -7,7 +7,7 @@
 // lane's order, whichever ends first.
 namespace portcall::broker {
 
-// An attempt ended before those of the events in front of it.
+// Keeps the outcome of an attempt that ended before those of the events in front of it.
 void EndpointCore::Remember(Lane& lane, AttemptId attempt, const sinks::Outcome& outcome) {
   Lane::Entry& entry = lane.Sent(attempt);
   ++early_;
@@ -17,7 +17,7 @@ void EndpointCore::Remember(Lane& lane, AttemptId attempt, const sinks::Outcome&
   }
   entry.ended = Lane::Ended::kFailed;
   early_failures_.emplace(attempt, outcome);
-  // What no repetition can help is not waited for.
+  // An undeliverable event is not sent again, so the lane need not stop for it.
   if (outcome.verdict != sinks::Verdict::kUndeliverable) Halt(lane);
 }
 
@@ -28,8 +28,8 @@ void EndpointCore::Halt(Lane& lane) {
   lane.state = Lane::State::kInFlight;
 }
 
-// Takes what ended early off the lane's front. Where the front has failed, the lane waits until nothing of it is in
-// flight, and is parked then: what was delivered behind it may be sent again.
+// Settles events at the lane's front that ended early. If the front one failed, the lane is parked once nothing of it
+// is in flight; what was delivered behind the front may be sent again.
 void EndpointCore::Advance(Lane& lane, Moment now) {
   while (!lane.draining && lane.sent > 0 && lane.front().ended != Lane::Ended::kNo) {
     --early_;

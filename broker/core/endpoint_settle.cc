@@ -3,7 +3,7 @@
 
 #include "broker/core/endpoint_core.h"
 
-// The half of EndpointCore that plans what a flush writes.
+// The part of EndpointCore that plans what a flush writes.
 namespace portcall::broker {
 namespace {
 
@@ -37,8 +37,8 @@ void EndpointCore::MarkDirty(Lane& lane, Ticks now) {
   dirty_.push_back(&lane);
 }
 
-// Moves the lane's events behind the cursor. A few stay in memory for its next turns; those in
-// flight and the front one always.
+// Moves the lane's events behind the cursor. The front event and those in flight stay in memory, and so do a few more
+// for the lane's next turns.
 void EndpointCore::PassLane(Lane& lane, std::string_view reason, Moment now) {
   if (!lane.was_started() && (lane.attempts == 0 || lane.reason.empty())) lane.reason = reason;
   lane.next_seq = lane.front().event->seq;
@@ -63,10 +63,10 @@ void EndpointCore::PassLane(Lane& lane, std::string_view reason, Moment now) {
   MarkDirty(lane, now.ticks);
 }
 
-// An event that holds back settled ones for too long, or too many of them, is passed: its lane remembers it. At the end
-// every such event is, or what was delivered behind it would be sent again, and settlements would follow one another.
+// Passes an event that holds back settled ones for too long, or too many: its lane remembers it. With `all`, passes
+// every such event, or what was delivered behind it would be sent again and flushing would not come to an end.
 void EndpointCore::PassObstacles(Moment now, bool all) {
-  // What is parked behind an attempt takes part of the look-ahead too, and all has to be read where it may collapse.
+  // A collapsing endpoint must read the whole log, so events that hold the cursor may fill only part of the look-ahead.
   const std::size_t most = policy_.collapses ? policy_.look_ahead / 8 : policy_.look_ahead;
   while (!slots_.empty() && (slots_.done_beyond() > 0 || slots_.size() > most)) {
     Slots::Slot& front = slots_.front();
@@ -143,7 +143,7 @@ store::ParkedLane EndpointCore::RowOf(const Lane& lane, Moment now) const {
   row.lane = lane.key;
   const bool front = AsksOutcome(policy_, lane) || lane.kind == LaneKey::Kind::kStrict;
   row.next_seq = front && !lane.empty() ? lane.front().event->seq : lane.next_seq;
-  if (lane.failing == row.next_seq && lane.attempts > 0) {  // not of one that is settled, or wanted no more
+  if (lane.failing == row.next_seq && lane.attempts > 0) {  // not those of an event that is settled or no longer wanted
     row.attempts = lane.attempts;
     row.age = active_.At(now.ticks) - lane.first_attempt;
   }

@@ -19,7 +19,7 @@ Expiry::Expiry(const store::Cursor& cursor, std::vector<store::ParkedLane> rows,
   }
 }
 
-// Before the cursor that is what no row speaks of; ahead of it, what a row has left behind.
+// Before the cursor, events are settled unless a row still covers them; after it, only if a row has moved past them.
 bool Expiry::IsSettled(const store::Event& event) const {
   const bool ahead = event.seq > cursor_.settled_through;
   if (rows_.empty()) return !ahead;

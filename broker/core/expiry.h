@@ -25,7 +25,7 @@ class Expiry {
   bool Take(const store::Event& event);
   std::int64_t expired() const { return expired_; }
 
-  // The cursor past the range, the lanes that go on behind it, and one dead row, if anything expired.
+  // What to store: the cursor past the range, rows of the lanes that go on, and one dead letter if anything expired.
   store::Settlement Finish(std::int64_t wall_now) const;
   // The cursor's rows once that is stored.
   std::vector<store::ParkedLane> RowsAfter(const store::Settlement& settlement) const;

@@ -12,7 +12,7 @@ namespace {
 
 using store::Action;
 
-using config::kRegistryActions;  // all there was in earlier fingerprints
+using config::kRegistryActions;  // fingerprints of earlier versions know no other actions
 constexpr std::array<std::string_view, 4> kImageTypes{
     "application/vnd.docker.distribution.manifest.v2+json", "application/vnd.docker.distribution.manifest.list.v2+json",
     "application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.index.v1+json"};
@@ -30,13 +30,13 @@ bool NamesAnAttachment(std::string_view tag) {
   return ending.empty() || ending == ".sig" || ending == ".att" || ending == ".sbom";
 }
 
-// What the columns say of a push of an image or an index under a tag.
+// Whether it may be a new image, as far as the columns tell: a push of an image or an index under a tag.
 bool MayBeNewImage(const store::Event& event) {
   return event.action == Action::kPush && event.kind == store::Kind::kTag &&
          std::ranges::find(kImageTypes, event.media_type) != kImageTypes.end() && !NamesAnAttachment(event.tag);
 }
 
-// What only the body says: it is no other artifact, and the tag named another one, or nothing, until then.
+// The rest, which only the body tells: it is no other artifact, and the tag did not point to this digest before.
 bool IsNewImage(const store::Event& event) {
   const store::Details details = store::DecodeDetails(event.details);
   if (!details.subject.empty() || details.previous_digest == event.digest) return false;
@@ -60,14 +60,14 @@ std::bitset<kCount> Bits(const std::vector<std::string>& names, Of of) {
   return bits;
 }
 
-// Those that an endpoint takes without naming them.
+// The actions that an endpoint gets when its entry names none.
 std::bitset<store::kActions> UsualActions() {
   std::bitset<store::kActions> actions;
   for (std::size_t i = 0; i < kRegistryActions; ++i) actions.set(i);
   return actions;
 }
 
-// The order of `text`'s last digit is bit 0; what it is too short for stays.
+// The last digit of `text` is bit 0. Bits for which `text` is too short stay as they are.
 template <std::size_t kCount>
 void ReadBits(std::string_view text, std::bitset<kCount>& bits) {
   for (std::size_t i = 0; i < std::min(text.size(), kCount); ++i) bits.set(i, text[text.size() - 1 - i] == '1');
@@ -152,7 +152,7 @@ void Filter::Compile() {
   simple_ = simple_ && !images_only_ && only_types_.empty() && ignored_types_.empty();
 }
 
-// The first line and those without a plus are what earlier versions knew.
+// Earlier versions wrote only the first line and lines without a plus, so the form of those must not change.
 void Filter::Write() {
   fingerprint_ = ignored_actions_.to_string();
   const auto write = [this](std::string_view rule, const auto& values) {

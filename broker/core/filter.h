@@ -15,8 +15,8 @@ namespace portcall::broker {
 // `only.actions` the actions that are recorded for the audit log alone go to no other endpoint. Compiled once; looks at
 // columns first, so that an event's body need not be decoded to be passed over. Immutable: any thread may ask.
 //
-// Rules on repositories, tags and media types keep out no event of the system, which has none of them; those on media
-// types no delete and no refused request.
+// Rules on repositories, tags and media types let every event of the system pass, since it has none of them. Rules on
+// media types let every delete and every refused request pass.
 class Filter {
  public:
   Filter() = default;  // wants everything

@@ -40,14 +40,14 @@ struct Lane {
     Ended ended = Ended::kNo;  // before the events in front of it did
   };
 
-  std::string_view key;  // of the table's node
+  std::string_view key;  // points into the table's node
   LaneKey::Kind kind = LaneKey::Kind::kRepository;
   State state = State::kIdle;
   bool parked = false;    // has unsettled events that the cursor passed
   bool dirty = false;     // its row must be looked at by the next settlement
   bool has_row = false;   // as of the last settlement
   bool halted = false;    // one in flight has failed: no more are claimed until all have ended
-  bool draining = false;  // that one is the front, and waits for them
+  bool draining = false;  // the failed one is at the front, and waits for the others to end
 
   std::size_t sent = 0;    // the first entries of the queue: in flight, or ended before their turn
   std::size_t flying = 0;  // those of them that have not ended
@@ -56,16 +56,16 @@ struct Lane {
   store::Seq loaded_through = 0;  // parked: everything up to here was in the queue
   store::Seq passed_through = 0;  // parked: the last event of this lane that the cursor passed
   store::Seq done_through = 0;    // settled here, though the cursor may stand before it
-  store::Seq due_through = 0;     // collapsing: the last event that came before its turn
-  int late_reads = 0;             // collapsing: reads of what came while its turn had come already
+  store::Seq due_through = 0;     // collapsing: the last event that had come when the lane's turn came
+  int late_reads = 0;             // collapsing: how often it then read events that came after its turn
 
-  store::Seq failing = 0;  // the event that the next three lines speak of
+  store::Seq failing = 0;  // the event that the fields up to `reason` describe
   int attempts = 0, rejections = 0;
   Ticks first_attempt = 0;  // on the endpoint's active time
   std::string reason;
   Ticks stored_age = 0;  // what the row says
 
-  std::int64_t recorded_at = 0;  // the least that it can be of the first unsettled event, while the queue is empty
+  std::int64_t recorded_at = 0;  // while the queue is empty: the earliest that the first unsettled event can be
   Ticks due = 0;
 
   bool empty() const { return head_ == queue_.size(); }

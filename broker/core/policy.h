@@ -24,7 +24,7 @@ struct Policy {
   std::optional<int> max_retries;
   int window = 32;  // attempts in flight
   bool retry_on_timeout = true;
-  bool pipelines = false;  // several of a lane
+  bool pipelines = false;  // several attempts of one lane may be in flight
   bool collapses = false;  // a later push of a tag supersedes one that waits
   double rate_limit = 0;
 
@@ -33,7 +33,7 @@ struct Policy {
   std::size_t max_held = 8'192;                         // events of parked lanes
   std::size_t lane_page = 128;                          // read of a parked lane at a time
   std::int64_t max_held_back = 256;                     // settled events behind one that holds the cursor
-  Ticks max_hold = 50 * kMillisecond;                   // how long it may
+  Ticks max_hold = 50 * kMillisecond;                   // how long one event may hold the cursor
 
   // How long a lane's stored due time can lie ahead.
   Ticks longest_wait() const { return std::max(breaker.max_backoff, debounce); }

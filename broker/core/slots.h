@@ -26,14 +26,14 @@ class Slots {
     store::Seq seq = 0;
     Lane* lane = nullptr;
     State state = State::kOpen;
-    Ticks front_since = 0;  // when it became what holds the cursor, 0: not yet
+    Ticks front_since = 0;  // when it began to hold the cursor, 0: not yet
   };
 
   SlotId Push(store::Seq seq, Lane* lane) {
     slots_.push_back({seq, lane, State::kOpen, 0});
     return base_ + static_cast<SlotId>(slots_.size()) - 1;
   }
-  // Marks and drops what is at the front; how many events became settled by that.
+  // Marks the slot and drops what is done at the front; returns how many events became settled by that.
   std::int64_t Done(SlotId id);
   std::int64_t Passed(SlotId id);
   // The passed slot of this event, if it has not left yet.

@@ -115,7 +115,7 @@ void EndpointRunner::Feed(Moment now) {
   }
 }
 
-// A task may end before its start returns, so the flag stands first; the task takes it back.
+// Sets the flag before the start, because the task may end before Spawn returns; the task clears it.
 void EndpointRunner::StartTask(bool& running, Task<> task) {
   running = true;
   if (!runtime::Spawn(around_.executor, tasks_, std::move(task))) running = false;
@@ -143,7 +143,7 @@ void EndpointRunner::StartAttempts(Moment now) {
   }
 }
 
-// In the order of the claims, whichever worker comes first.
+// Attempts go out in the order of their claims, whichever worker asks first.
 bool EndpointRunner::NextAttempt(Attempt& attempt) {
   if (claimed_.empty()) return core_.Claim(Now(), attempt);
   attempt = std::move(claimed_.front());
@@ -151,7 +151,7 @@ bool EndpointRunner::NextAttempt(Attempt& attempt) {
   return true;
 }
 
-// Once for all that ends in one turn of the loop.
+// Drives once for everything that ends in one turn of the loop.
 void EndpointRunner::DriveSoon() {
   if (drives_soon_) return;
   runtime::Gate::Pass pass = tasks_.Enter();
@@ -170,8 +170,8 @@ void EndpointRunner::StartFlush(Moment now) {
   }
 }
 
-// The timer is only ever moved forward in time by what comes sooner: a wake too many costs less than setting it anew
-// with each event.
+// Sets the timer anew only when the core must be woken earlier: a wake too many costs less than setting the timer with
+// each event.
 void EndpointRunner::Arm(Moment now) {
   Ticks wake = core_.Wake(now);
   if (read_after_ > now.ticks) wake = std::min(wake, read_after_);
@@ -187,7 +187,7 @@ void EndpointRunner::Arm(Moment now) {
   });
 }
 
-// One of the endpoint's attempts at a time, for as long as there is something to do.
+// A worker: makes one attempt after another.
 Task<> EndpointRunner::Work() {
   Attempt attempt;
   for (;;) {
@@ -229,12 +229,12 @@ Task<sinks::Outcome> EndpointRunner::Try(const Attempt& attempt) {
   co_return outcome;
 }
 
-// Where the destination is known to be away, waiting for it helps nobody.
+// Waiting is pointless while the destination is known to be away: attempts will not end by themselves.
 std::chrono::milliseconds EndpointRunner::Patience(std::chrono::milliseconds most) const {
   return sink_->Trouble().empty() ? most : std::chrono::milliseconds(0);
 }
 
-// Attempts that only their destination could end are ended by us, again and again until none is under way.
+// After `patience`, ends attempts that are still under way, and repeats that until there are none.
 void EndpointRunner::LetGoAfter(std::chrono::milliseconds patience) {
   runtime::Gate::Pass pass = tasks_.Enter();
   if (!pass) return;

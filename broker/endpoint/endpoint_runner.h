@@ -35,7 +35,7 @@ struct Opened {
   std::string paused;  // the reason, empty: not paused
   std::int64_t dead_letters = 0;
   std::int64_t oldest_recorded = 0;  // of the first wanted event after the cursor, 0: not known
-  bool was_failing = false;          // when its entry was another
+  bool was_failing = false;          // under its previous entry
 };
 
 // Runs one endpoint's core: makes its attempts, reads and flushes what it decides. Lives on the broker's loop; Stop
@@ -51,8 +51,8 @@ class EndpointRunner {
   // Claims no more, lets attempts end until `grace` has passed, aborts the rest, flushes.
   Task<> Stop(std::chrono::milliseconds grace);
 
-  // Ends what is unsettled up to `through` as expired. Attempts may end before that, but are not waited for longer than
-  // a moment. One at a time.
+  // Ends what is unsettled up to `through` as expired. Attempts in flight get a moment to end by themselves, and are
+  // ended then. One call at a time.
   Task<> Expire(store::Seq through);
   void CallOff();  // an expiry that is under way ends now, done or not
 
@@ -113,7 +113,7 @@ class EndpointRunner {
 
   runtime::Gate attempts_, tasks_;
   Timer timer_;
-  Timer patience_;  // with attempts, where something waits for their end
+  Timer patience_;  // runs out when something has waited long enough for attempts to end
   Ticks armed_ = kNever;
   std::size_t workers_ = 0;
   std::vector<Resume<bool>> resting_;
@@ -127,16 +127,16 @@ class EndpointRunner {
   enum class Expiring : std::uint8_t { kNo, kEnding, kQuiet } expiring_ = Expiring::kNo;
   bool called_off_ = false;
   Resume<bool> quiet_;            // who waits until nothing is under way
-  AttemptId let_go_through_ = 0;  // ended by us, if not by themselves
+  AttemptId let_go_through_ = 0;  // attempts up to this one were ended by us, unless they ended by themselves
   bool page_used_ = false;        // since the last tick
   Ticks read_after_ = 0;          // a failed read is not repeated before
 
   std::int64_t dead_letters_;
-  store::Seq oldest_for_;  // where `oldest_recorded_` was looked up
+  store::Seq oldest_for_;  // the place in the log that `oldest_recorded_` was looked up for
   std::int64_t oldest_recorded_;
   bool finding_oldest_ = false;
-  bool was_failing_;     // before it was started anew; until its first attempt has ended
-  std::string trouble_;  // of the sink, as told
+  bool was_failing_;     // the runner before this one was failing; until the first attempt has ended
+  std::string trouble_;  // what the sink last told of its trouble
   Ticks next_summary_ = 0;
   std::int64_t deaths_told_ = 0, deaths_untold_ = 0;
 };

@@ -49,7 +49,7 @@ Task<> EndpointRunner::Expire(store::Seq through) {
   Drive();
 }
 
-// Stored and held state are the same here, so the cursor is changed where it is stored and then loaded anew.
+// All that the core knows is on disk by now, so the stored cursor is changed and the core loads it anew.
 Task<> EndpointRunner::ExpireQuietly(store::Seq through) {
   auto load = [id = cursor_.id](store::Snapshot& s) -> Result<std::vector<store::ParkedLane>> {
     return store::LoadParked(s, id);

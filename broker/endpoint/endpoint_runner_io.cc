@@ -7,7 +7,7 @@
 #include "store/endpoints.h"
 #include "store/event_log.h"
 
-// The half of EndpointRunner that talks to the store.
+// The part of EndpointRunner that talks to the store.
 namespace portcall::broker {
 namespace {
 
@@ -168,8 +168,8 @@ Task<bool> EndpointRunner::WriteOnce(const store::Settlement& settlement) {
   co_return static_cast<bool>(written);
 }
 
-// A settlement that cannot be written is kept and tried again. Meanwhile the core claims on, up to the number of events
-// that a crash may repeat: on a full disk what is pending can leave.
+// A settlement that cannot be written is kept and tried again. Meanwhile the core goes on claiming, up to the number of
+// events that a crash may repeat, so that pending events still go out while the disk is full.
 Task<> EndpointRunner::Flush(store::Settlement settlement) {
   while (!co_await WriteOnce(settlement)) {
     if (stopping_) co_return;
@@ -179,7 +179,7 @@ Task<> EndpointRunner::Flush(store::Settlement settlement) {
   if (!stopping_) Drive();
 }
 
-// What was decided until now; nothing is under way. False: it stops, and the rest could not be written.
+// Writes all decisions; nothing may be under way. False: the runner stops, and the rest could not be written.
 Task<bool> EndpointRunner::FlushEverything() {
   core_.RenewAges(Now());
   for (int i = 0; i < 8; ++i) {
@@ -206,7 +206,7 @@ Task<> EndpointRunner::StorePause(std::string reason) {
   }
 }
 
-// While the endpoint does not read on, the age of what it would read next stands for its lateness.
+// For an endpoint that does not read on: the age of the next event that it wants stands for its lateness.
 Task<> EndpointRunner::FindOldest() {
   const store::Seq after = core_.scan();
   Result<CatchUpReader::Chunk> chunk = co_await around_.reader.Read(after, around_.ring.head());

@@ -21,7 +21,7 @@ void EndpointRunner::TellRecovered(const Note& note) {
       {{"endpoint", endpoint_.name}, {"after", Seconds(note.lasted)}, {"pending", std::to_string(core_.pending())}});
 }
 
-// Its failures were told by the runner before this one; if it fails again, that is told as a new trouble.
+// The failures were logged before the reload, so the recovery is logged here. A new failure is logged as usual.
 void EndpointRunner::TellRestarted(bool delivered) {
   if (!delivered) return;
   around_.log.Info("endpoint recovered with its changed entry",
@@ -51,7 +51,7 @@ void EndpointRunner::TellDead(const Note& note) {
   around_.log.Write(runtime::Level::kWarn, "event dead-lettered", fields);
 }
 
-// Deliveries that wait inside the sink fail nothing: this is how operators learn of it.
+// A delivery that waits inside the sink does not fail, so operators learn of it only by these lines.
 void EndpointRunner::TellTrouble() {
   const bool told = !trouble_.empty();
   trouble_ = stopping_ ? std::string() : sink_->Trouble();

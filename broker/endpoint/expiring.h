@@ -8,7 +8,7 @@
 
 namespace portcall::broker {
 
-// Both for endpoints and for what removed ones left behind.
+// Both functions serve endpoints as well as the orphans of removed ones.
 void TellExpired(runtime::Log& log, const std::string& endpoint, store::Seq from, store::Seq through,
                  std::int64_t events);
 

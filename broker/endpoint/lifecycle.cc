@@ -58,7 +58,7 @@ Result<std::vector<Opened>> Assign(store::Store& store, const config::Config& co
       const auto removed =
           std::ranges::find(stored.cursors.rbegin(), stored.cursors.rend(), entry.name, &store::Cursor::endpoint);
       if (removed != stored.cursors.rend()) {
-        fresh.receipt = removed->receipt;  // its destination is where it was
+        fresh.receipt = removed->receipt;  // the sink goes on where the removed endpoint's stood
         returned.push_back(entry.name);
       }
     }
@@ -150,7 +150,7 @@ Result<void> Store(store::Store& store, const Stored& stored, bool audited, std:
   return done ? Result<void>() : Result<void>(done.error());
 }
 
-// A filter that wants none of the next events leaves it unknown: the start does not search the log.
+// 0 also when the filter wants none of the next events: a start must not search the whole log.
 std::int64_t OldestWanted(store::Snapshot& s, const Opened& opened) {
   constexpr std::size_t kPage = 256;
   const Filter filter(opened.endpoint);

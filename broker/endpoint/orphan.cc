@@ -25,7 +25,7 @@ double AgeOf(const Orphan& orphan, std::int64_t wall_now) {
   return static_cast<double>(std::max<std::int64_t>(1, wall_now - orphan.oldest_recorded)) / 1e9;
 }
 
-// Nothing is needed before the first event that its endpoint wanted. Not searched for in the whole log at a start.
+// Skips events before the first one that the endpoint wanted. One page only: a start must not search the log.
 void PassUnwanted(store::Snapshot& snapshot, Orphan& orphan) {
   constexpr std::size_t kPage = 256;
   const Filter filter(orphan.cursor.fingerprint);

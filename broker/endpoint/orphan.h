@@ -31,11 +31,11 @@ struct Orphan {
 
 Orphan LoadOrphan(store::Snapshot& snapshot, const store::Cursor& cursor);
 
-// What they need together, in order and apart.
+// The ranges that any of them needs, sorted and disjoint.
 std::vector<store::SeqRange> NeededBy(const std::vector<Orphan>& orphans);
 
-// What its events up to `through` come to (DELIVERY.md §1): the orphan as it is afterwards, and how many expired. Its
-// endpoint's filter is the one that its cursor was counted with.
+// The result of letting events up to `through` expire (DELIVERY.md §1): the orphan as it is afterwards, and how many
+// expired. The filter that decides is the one that the cursor was counted with.
 struct ExpiredOrphan {
   Orphan orphan;
   store::Seq from = 0, through = 0;

@@ -60,7 +60,7 @@ Task<Result<CatchUpReader::Chunk>> CatchUpReader::Load(store::Seq page, store::S
 
 Task<> CatchUpReader::Prefetch(store::Seq page, store::Seq head) {
   if (pages_.contains(page) || loading_.contains(page)) co_return;
-  // What could not be read ahead is read again, and complained of, when it is wanted.
+  // A failure is ignored here: whoever wants the page reads it again and reports the error.
   (void)co_await Load(page, head);
 }
 

@@ -18,7 +18,7 @@ namespace portcall::broker {
 class CatchUpReader {
  public:
   static constexpr store::Seq kPageEvents = 1'024;
-  static constexpr std::size_t kMaxBytes = 16 << 20;  // beyond: pages that were not used for longest go
+  static constexpr std::size_t kMaxBytes = 16 << 20;  // beyond that, the least recently used pages go
 
   struct Chunk {
     std::shared_ptr<const std::vector<store::EventPtr>> events;

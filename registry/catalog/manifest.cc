@@ -23,7 +23,7 @@ constexpr int kMaxDepth = 64;
 
 Error Invalid(std::string why) { return Error(Errc::kInvalid, std::move(why)); }
 
-// The JSON library nests calls as deep as the text nests; so the text is measured first.
+// The depth is checked before parsing: the JSON library nests its calls as deep as the text, and the stack is limited.
 bool IsShallow(std::string_view text) {
   int depth = 0;
   bool in_string = false;
@@ -43,7 +43,7 @@ bool IsShallow(std::string_view text) {
   return true;
 }
 
-// A member that is absent, or null, which Go's encoders write for absent things.
+// A member that is null counts as absent: Go's encoders write null for what is absent.
 const Json* Member(const Json& object, const char* name) {
   const auto found = object.find(name);
   return found == object.end() || found->is_null() ? nullptr : &*found;
@@ -152,7 +152,7 @@ Result<void> ReadExtras(const Json& json, bool index, Manifest& manifest) {
   auto artifact_type = Text(json, "artifactType");
   if (!artifact_type) return artifact_type.error();
   manifest.artifact_type = std::move(*artifact_type);
-  // image-spec: where an image does not say, its config's type stands in.
+  // image-spec: without artifactType, the media type of an image's config is its artifact type.
   if (manifest.artifact_type.empty() && !index) manifest.artifact_type = manifest.references.front().media_type;
   if (const Json* annotations = Member(json, "annotations")) {
     const bool strings = annotations->is_object() &&

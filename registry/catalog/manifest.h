@@ -25,12 +25,12 @@ struct ManifestRules {
   bool urls_allowed = false;  // descriptors may say where else their content is
 };
 
-// What receivers of events are told that a manifest is: its artifact_type, but an index that BuildKit made of a build
-// cache says so in its configuration alone, which stands among its children.
+// The artifact type that events carry: artifact_type, except for an index that BuildKit made of a build cache. Only the
+// cache configuration among such an index's children tells what it is.
 std::string_view ArtifactTypeForEvents(const Manifest& manifest);
 // The media type in a Content-Type header: lower case, without parameters.
 std::string MediaTypeOf(std::string_view content_type);
-// kInvalid says in a sentence for the pusher what is wrong.
+// kInvalid: the detail is a sentence that tells the client what is wrong.
 Result<Manifest> ParseManifest(std::string_view media_type, std::string_view bytes, const ManifestRules& rules);
 
 }  // namespace portcall::registry

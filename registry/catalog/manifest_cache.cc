@@ -74,7 +74,7 @@ ManifestCache::Change::~Change() {
   for (const auto& covered : covered_) {
     Shard& shard = cache_.ShardOf(KeyView{covered.first, covered.second});
     const runtime::MutexLock lock(shard.mutex);
-    // One of the equal entries: several changes of one reference may be under way.
+    // Erases one entry only: another change of the same reference may be under way and has an equal entry.
     shard.changing.erase(std::ranges::find(shard.changing, covered));
     ++shard.generation;
   }

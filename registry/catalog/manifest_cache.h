@@ -30,7 +30,7 @@ class ManifestCache {
  public:
   explicit ManifestCache(std::size_t max_bytes);
 
-  // What a value must be put with: the state of affairs when it was not found.
+  // Find gives a ticket for Put, which drops the value if anything was changed since that Find.
   using Ticket = std::uint64_t;
   StoredManifestPtr Find(std::string_view repository, std::string_view reference, Ticket& ticket);
   void Put(std::string_view repository, std::string_view reference, StoredManifestPtr manifest, Ticket ticket);
@@ -42,7 +42,7 @@ class ManifestCache {
     Change(const Change&) = delete;
     Change& operator=(const Change&) = delete;
     ~Change();
-    // Any thread, one at a time; also inside the write job, where alone all references may be known.
+    // Any thread, one call at a time; also from the write job, because some references are known only there.
     void Covers(std::string_view repository, std::string_view reference);
 
    private:

@@ -14,7 +14,7 @@ namespace {
 
 StoredManifestPtr FromRow(store::ManifestRow row) {
   auto stored = std::make_shared<StoredManifest>();
-  // Only what was valid is in the store; urls were judged when it was pushed.
+  // Urls are allowed here: the rules on them were applied when the manifest was pushed.
   if (auto parsed = ParseManifest(row.media_type, row.bytes, ManifestRules{true})) {
     stored->references = std::move(parsed->references);
   }
@@ -24,13 +24,13 @@ StoredManifestPtr FromRow(store::ManifestRow row) {
   return stored;
 }
 
-// More than this helps nobody.
+// An answer that lists more missing digests would not help the client.
 constexpr std::size_t kMostMissing = 1000;
 
-// What the repository lacks of what the manifest names. An index may also name blobs: build caches do.
+// Digests that the manifest names and the repository lacks. An index may also name blobs: build caches do.
 std::vector<std::string> MissingOf(store::Tx& tx, const std::string& repository, const Manifest& manifest) {
   std::vector<std::string> missing;
-  // Each digest once: tens of thousands of equal ones have room in a manifest, and the writer's time is everybody's.
+  // Looks each digest up once: a manifest may repeat it tens of thousands of times, and all requests share the writer.
   std::unordered_set<std::string_view> seen;
   for (const std::string& blob : manifest.blobs) {
     if (missing.size() == kMostMissing) return missing;

@@ -23,7 +23,7 @@ struct ManifestPush {
   Manifest manifest;
   std::vector<std::string> tags;  // to point at it
 };
-// The digests that the manifest names and the repository has not; nothing was changed unless empty.
+// Returns the digests that the manifest names and the repository lacks. If there are any, nothing was changed.
 Task<Result<std::vector<std::string>>> PushManifest(Call& call, const ManifestPush& push);
 
 // Whether there was one. A manifest's tags go with it.

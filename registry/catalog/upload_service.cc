@@ -25,7 +25,7 @@ struct Filled {
   std::optional<Error> error;
 };
 
-// As much of the body as fits: fewer and larger writes.
+// Fills the whole buffer if the body is long enough, so that writes are few and large.
 Task<Filled> Fill(http::Body& body, std::span<char> buffer) {
   Filled filled;
   while (filled.size < buffer.size()) {
@@ -71,7 +71,7 @@ Task<Result<void>> NoteUpload(const Core& core, const store::UploadRow& row) {
   co_return co_await core.deps.store.Write(job);
 }
 
-// A link is a promise to serve the blob: a file that somebody took away must be pushed again.
+// The catalog may link a blob whose file was removed by hand: then the client has to push it again.
 Task<Result<bool>> HasFile(const Core& core, const store::Digest& digest) {
   const Result<store::BlobFile> file = co_await core.deps.blobs.OpenBlob(digest);
   if (file) co_return true;
@@ -128,7 +128,7 @@ Task<Result<std::uint64_t>> FinishUpload(Call& call, const std::string& uuid, co
   const Result<std::uint64_t> size = co_await deps.blobs.Commit(call.route.name, uuid, digest, commit);
   if (!size && size.error().code == Errc::kInvalid) {
     const Result<void> forgotten = co_await ForgetUpload(call.core, uuid);
-    // The row would be purged in time; what the client did wrong matters more.
+    // Only logged: the client must hear of its wrong digest, and purging deletes the row later.
     if (!forgotten) deps.log.Warn("upload row left behind", {{"vars.uuid", uuid}});
   }
   co_return size;

@@ -11,8 +11,8 @@
 
 namespace portcall::registry {
 
-// Uploads of one repository, from their start to the blob. Who changes one holds it in `busy`. References live in the
-// caller's frame until the result is there.
+// Uploads of one repository, from their start to the blob. The caller holds an upload in `busy` while it changes it.
+// All references must stay valid until the task has ended.
 
 // A new upload's id; its file is there, and purging will know of it.
 Task<Result<std::string>> StartUpload(Call& call);
@@ -25,8 +25,8 @@ struct Received {
 // nothing behind. Fails when the store does.
 Task<Result<Received>> ReceiveBody(Call& call, const std::string& uuid, std::uint64_t offset, bool keep_part);
 
-// Verifies the digest and makes the upload a blob of the repository, with its event; its size. kInvalid: another
-// digest, and the upload is gone.
+// Verifies the digest, makes the upload a blob of the repository, with its event, and returns the blob's size.
+// kInvalid: the content has another digest, and the upload is gone.
 Task<Result<std::uint64_t>> FinishUpload(Call& call, const std::string& uuid, const store::Digest& digest);
 
 Task<Result<void>> DropUpload(const Core& core, const std::string& repository, const std::string& uuid);

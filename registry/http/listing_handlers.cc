@@ -58,7 +58,7 @@ Document DescriptorOf(const store::ManifestRow& row) {
   return json;
 }
 
-// What clients of registries without referrers kept in a tag named after the digest; the API takes it over.
+// Where a registry has no referrers API, clients list referrers in a tag named after the digest; adds those.
 void MergeFallback(const std::string& bytes, const std::string& artifact_type, Document& manifests) {
   const Document index = Document::parse(bytes, nullptr, false);
   if (!index.is_object() || !index.contains("manifests") || !index["manifests"].is_array()) return;
@@ -116,7 +116,7 @@ Task<http::Response> HandleReferrers(Call& call) {
   if (!digest) co_return Fail(Code::kDigestInvalid, Quote("digest parsing failed"));
   std::string artifact_type;
   const bool filtered = http::QueryValue(call.request.query(), "artifactType", artifact_type) && !artifact_type.empty();
-  // distribution-spec, "Referrers Tag Schema": a tag has no room for more of a long digest.
+  // distribution-spec, "Referrers Tag Schema": a long digest is cut, so that it fits into a tag.
   const std::string fallback_tag = std::string(digest->algorithm()) + "-" + std::string(digest->hex().substr(0, 64));
   Document manifests = Document::array();
   auto list = [&](store::Snapshot& s) -> Result<bool> {

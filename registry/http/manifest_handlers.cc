@@ -19,7 +19,7 @@
 namespace portcall::registry {
 namespace {
 
-// From here on hashing would hold up the loop's other connections.
+// Larger bodies are hashed on the pool: on the loop they would hold up its other connections.
 constexpr std::size_t kHashOnPool = 64 << 10;
 constexpr std::size_t kMaxExtraTags = 32;
 
@@ -29,7 +29,7 @@ http::Response Unknown(const Call& call) {
   return Fail(Code::kManifestUnknown, QuoteObject({{"Name", call.route.name}, {"Revision", reference}}));
 }
 
-// The stored manifest whatever the Accept header says: clients that name too few types can read it all the same.
+// Ignores the Accept header: some clients name too few types, yet can read whatever is stored.
 Task<http::Response> Get(Call& call) {
   const std::string& reference = call.route.reference;
   const Result<StoredManifestPtr> loaded = co_await LoadManifest(call, reference);

@@ -49,9 +49,9 @@ http::Response PlainText(int status, std::string body);
 // The error document; the first failure gives the status. `failures` is not empty.
 http::Response Fail(std::span<const Failure> failures);
 http::Response Fail(Code code, std::string detail = {});
-// What the store or the blob store could not do, in terms of the API. The operator's text goes to the log alone.
+// The API's answer to an error of the store or the blob store. The operator's text is logged and not sent.
 http::Response FailWith(const Error& error);
-// What reading the request's body came to.
+// The answer when reading the request's body has failed.
 http::Response FailBody(const Error& error);
 
 }  // namespace portcall::registry

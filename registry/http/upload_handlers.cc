@@ -17,15 +17,15 @@
 namespace portcall::registry {
 namespace {
 
-// An upload as its request addresses it, held against other requests.
+// The upload that a request names. `hold` keeps other requests from writing to it.
 struct Held {
   BusyUploads::Hold hold;
   std::string uuid, started_at;
   std::uint64_t size = 0;  // bytes in the file
-  bool stale = false;      // the client's state is of another offset
+  bool stale = false;      // the client's state names another offset
 };
 
-// Location, Range and id, from which the client goes on.
+// Adds what the client needs to go on: Location, Range and id.
 void AddUploadFields(const Call& call, const Held& upload, http::Response& response) {
   const UploadState state(call.route.name, upload.uuid, upload.size, upload.started_at);
   const std::string token = SealUploadState(call.settings.secret, state);
@@ -89,7 +89,7 @@ Task<http::Response> PostWhole(Call& call, const store::Digest& digest) {
   co_return received ? FailBody(*received->body) : FailWith(received.error());
 }
 
-// What the catalog knows of an upload whose state the client did not keep; a refusal when it is not this repository's.
+// For a client that sent no state: reads the upload's row. A refusal when the upload is not this repository's.
 Task<std::optional<http::Response>> FindRow(Call& call, Held& upload) {
   using Row = std::optional<store::UploadRow>;
   Row noted = call.core.uploads.Find(upload.uuid);
@@ -101,8 +101,8 @@ Task<std::optional<http::Response>> FindRow(Call& call, Held& upload) {
   co_return std::nullopt;
 }
 
-// Finds the upload that the path names, and holds it to write; a refusal otherwise. A client that kept the path alone
-// is taken at the file's word; a state that is there must be ours.
+// Finds the upload that the path names, and holds it if the request writes; a refusal otherwise. A client may leave the
+// state out and goes on at the file's end; a state that it does send must be sealed by us.
 Task<std::optional<http::Response>> Find(Call& call, Held& upload) {
   upload.uuid = call.route.reference;
   if (!runtime::IsUuid(upload.uuid)) co_return Fail(Code::kBlobUploadInvalid);
@@ -129,7 +129,7 @@ Task<std::optional<http::Response>> Find(Call& call, Held& upload) {
   co_return std::nullopt;
 }
 
-// What is wrong with where the client means to write, if anything. `range` is what its Content-Range says.
+// A refusal when the client would write at the wrong place. `range` is set to what its Content-Range says.
 std::optional<http::Response> CheckPlace(const Call& call, const Held& upload, std::optional<ChunkRange>& range) {
   const std::string_view header = call.request.fields.Get("Content-Range");
   if (!header.empty()) {
@@ -143,7 +143,7 @@ std::optional<http::Response> CheckPlace(const Call& call, const Held& upload, s
   return std::nullopt;
 }
 
-// Takes the body in; a refusal otherwise. A counted chunk counts whole or not at all.
+// Appends the body; a refusal otherwise. A chunk with a Content-Range is kept whole or not at all.
 Task<std::optional<http::Response>> TakeChunk(Call& call, Held& upload, bool keep_part) {
   std::optional<ChunkRange> range;
   if (auto refusal = CheckPlace(call, upload, range)) co_return refusal;

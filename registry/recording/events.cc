@@ -9,7 +9,7 @@ namespace portcall::registry {
 namespace {
 
 constexpr std::string_view kBlobType = "application/octet-stream";
-// Of refused requests.
+// Bounds, in bytes, on the texts of a refused request.
 constexpr std::size_t kMaxText = 255;
 constexpr std::size_t kMaxMethod = 32;
 constexpr std::size_t kMaxAgent = 512;
@@ -36,7 +36,7 @@ Draft NewDraft(const Call& call, store::Action action, store::Kind kind) {
   return draft;
 }
 
-// The codes of the distribution API for refusals, whatever document went along.
+// The distribution API's code for a refusal's status, whatever body the response has.
 std::string_view RefusalCode(int status) {
   switch (status) {
     case 401:
@@ -114,7 +114,7 @@ Draft RefusedEvent(const Call& call, int status) {
   Draft draft = NewDraft(call, store::Action::kRefused, KindOf(call.route));
   store::Event& event = draft.event;
   store::Details& details = draft.details;
-  // An upload's id is neither.
+  // The reference of an upload is its id, neither a tag nor a digest.
   if (call.route.place != Place::kUpload) {
     (event.kind == store::Kind::kTag ? event.tag : event.digest) = call.route.reference;
   }
@@ -135,7 +135,7 @@ std::string ClaimedName(const http::Request& request) {
   constexpr std::string_view kBasic = "basic ";
   const std::string_view header = request.fields.Get("Authorization");
   if (header.size() <= kBasic.size() || !http::EqualsIgnoreCase(header.substr(0, kBasic.size()), kBasic)) return {};
-  // Basic credentials come in the standard alphabet, perhaps without padding.
+  // Basic credentials use the standard alphabet, perhaps without padding; the decoder wants base64url with padding.
   std::string text(header.substr(kBasic.size())), decoded;
   for (char& c : text) c = c == '+' ? '-' : c == '/' ? '_' : c;
   while (text.size() % 4 != 0) text += '=';

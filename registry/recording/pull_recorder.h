@@ -29,7 +29,7 @@ class PullRecorder {
 
   // Fails for durable events only. `draft` is moved from.
   Task<Result<void>> Record(Draft draft, config::PullEvents mode);
-  // Into the queue, past its bound: for few, from who bounds them. Any thread, without waiting.
+  // Queues events even beyond kQueue, so callers must keep their number small. Any thread; never waits.
   void Add(std::vector<Draft> drafts);
 
  private:
@@ -39,7 +39,7 @@ class PullRecorder {
   };
   bool TryQueue(Draft& draft);
   void Run();
-  // Takes what is queued and lets waiting requests follow; false when there is nothing left and the end has come.
+  // Takes what is queued and lets waiting requests queue theirs. False: nothing is left and the recorder stops.
   bool Take(std::vector<Draft>& batch);
   void Commit(std::vector<Draft>& batch);
   void CountLost(std::span<const store::Event> events, const Error& error);

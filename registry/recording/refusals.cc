@@ -17,7 +17,7 @@ constexpr std::array kDetailTexts{
     &store::Details::peer,           &store::Details::forwarded,         &store::Details::tls_subject,
     &store::Details::error_code};
 
-// Leaves of `all` what holds for `one` too.
+// Clears in `all` whatever differs in `one`, so that an event for many says only what they have in common.
 void KeepCommon(Draft& all, const Draft& one) {
   for (const auto text : kEventTexts) {
     if (all.event.*text != one.event.*text) (all.event.*text).clear();
@@ -66,7 +66,7 @@ Refusals::~Refusals() {
 Task<void> Refusals::Record(Draft draft, std::string_view address) {
   EndMinute();
   if (!IsSingle(draft, address)) co_return;
-  // Waits for room in the queue where there is none; what is relaxed does not fail.
+  // Waits while the queue is full. The result can be ignored, because only durable events fail.
   [[maybe_unused]] const Result<void> queued =
       co_await recorder_.Record(std::move(draft), config::PullEvents::kRelaxed);
 }

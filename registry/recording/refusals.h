@@ -29,7 +29,7 @@ bool IsRefusal(const http::Request& request, int status);
 class Refusals {
  public:
   static constexpr std::size_t kSingly = 10;
-  // How many (actor, address) are told apart in a minute. Beyond that one event counts what all others were refused.
+  // How many pairs (actor, address) are told apart in a minute. One event counts the refusals of all others.
   static constexpr std::size_t kKeys = 1024;
   static constexpr std::chrono::seconds kMinute{60};
 
@@ -56,7 +56,7 @@ class Refusals {
   runtime::Mutex mutex_;
   runtime::CondVar wake_;
   std::unordered_map<std::string, Tally> tallies_ GUARDED_BY(mutex_);
-  std::optional<Draft> others_ GUARDED_BY(mutex_);             // what found no place in the table
+  std::optional<Draft> others_ GUARDED_BY(mutex_);             // refusals beyond kKeys
   std::optional<runtime::SteadyTime> end_ GUARDED_BY(mutex_);  // of the minute that runs
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::jthread thread_;

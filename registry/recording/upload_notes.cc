@@ -62,7 +62,7 @@ Result<void> UploadNotes::Put(store::Tx& tx, bool all, std::vector<std::string>&
       put.push_back(uuid);
     }
   }
-  // An error rolls back, so that it costs no commit.
+  // Fails on purpose: an error rolls the transaction back, which saves an empty commit.
   if (rows.empty()) return Error(Errc::kNotFound, "nothing is due");
   for (const store::UploadRow& row : rows) store::PutUpload(tx, row);
   return {};
@@ -89,7 +89,7 @@ bool UploadNotes::Commit(bool all) {
   std::vector<std::string> put;
   const auto put_due = [&](store::Tx& tx) { return Put(tx, all, put); };
   const Result<void> done = store_.WriteNow(put_due, store::Priority::kSettlement);
-  // The files stay, and their clients may go on: only purging does not know of them.
+  // Only purging misses these uploads: their files stay, and their clients may go on.
   if (!done && done.error().code != Errc::kNotFound) {
     log_.Warn("uploads not noted for purging", {{"err.detail", done.error().detail}});
   }

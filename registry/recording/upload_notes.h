@@ -16,9 +16,9 @@
 
 namespace portcall::registry {
 
-// The catalog's rows of uploads, from which purging finds what clients left behind. No client waits for one: a row is
-// written when its upload is a second old, by a thread of its own, many to a commit, and an upload that has ended by
-// then never costs one. What a crash takes are rows of uploads that were younger than that. Callable from any loop.
+// The catalog's rows of uploads, from which purging finds uploads that clients abandoned. No client waits for a row: a
+// thread of its own writes it when the upload is a second old, many to a commit. An upload that has ended by then gets
+// none. A crash loses only the rows of uploads younger than that. Callable from any loop.
 class UploadNotes {
  public:
   static constexpr std::size_t kMost = 4096;
@@ -26,10 +26,10 @@ class UploadNotes {
   explicit UploadNotes(store::Store& store, runtime::Log& log, std::chrono::milliseconds delay = kDelay);
   ~UploadNotes();  // writes what is noted; nothing else must be called any more
 
-  // False: as many as there may be are noted already, and the caller writes the row itself.
+  // False: kMost rows are noted already, and the caller must write this row itself.
   [[nodiscard]] bool Add(store::UploadRow row);
-  // Of an upload that ended. True: there is no row and will be none; false: the row is to be deleted in a transaction
-  // that is asked for after this call.
+  // For an upload that has ended. True: there is no row and will be none. False: the caller must delete the row, in a
+  // transaction that it asks for after this call.
   bool Cancel(const std::string& uuid);
   std::optional<store::UploadRow> Find(const std::string& uuid);
 

@@ -10,7 +10,7 @@ inline constexpr std::size_t kMaxNameLength = 255;
 // components of lower-case letters and digits, joined inside by one period, one or two underscores, or dashes.
 bool IsRepositoryName(std::string_view text);
 bool IsTag(std::string_view text);
-// Has the shape of a digest, `algorithm:encoded`, well-formed or not; what has it is never a tag.
+// Whether the text has the form `algorithm:encoded`, even if it is no valid digest. Such a text is never a tag.
 bool LooksLikeDigest(std::string_view text);
 
 }  // namespace portcall::registry

@@ -78,7 +78,7 @@ Urls::Urls(const config::HttpConfig& config, const http::Request& request, const
     while (base_.ends_with('/')) base_.pop_back();
   } else if (!config.relative_urls) {
     const Origin origin = OriginOf(request, proxies);
-    // Without a Host (HTTP/1.0), or with one that is none, a path is all that can be said.
+    // A request without a Host (HTTP/1.0), or with an invalid one, gets paths only.
     if (IsHost(origin.host)) base_.append(origin.scheme).append("://").append(origin.host);
   }
   base_.append(config.prefix).append("v2/");

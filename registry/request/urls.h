@@ -14,15 +14,15 @@ namespace portcall::registry {
 class TrustedProxies {
  public:
   TrustedProxies() = default;
-  explicit TrustedProxies(const std::vector<std::string>& cidrs);  // what does not parse trusts nobody
+  explicit TrustedProxies(const std::vector<std::string>& cidrs);  // entries that do not parse are ignored
   bool Contains(std::string_view ip) const;
 
  private:
   std::vector<http::Network> networks_;
 };
 
-// Addresses under which this registry's clients reach it: http.host, or paths alone with http.relativeurls, or what the
-// request came to, as the proxy in front tells it.
+// Addresses under which clients reach this registry: at http.host if that is set, paths alone with http.relativeurls,
+// and otherwise at the host that the request was sent to, which a trusted proxy may report.
 class Urls {
  public:
   Urls(const config::HttpConfig& config, const http::Request& request, const TrustedProxies& proxies);
@@ -37,8 +37,8 @@ class Urls {
 
 // The client's address for events: the first valid one of X-Forwarded-For, or X-Real-Ip, else the peer with its port.
 std::string ClientAddress(const http::Request& request, const TrustedProxies& proxies);
-// What a trusted peer says of whom it speaks for, word by word: the fields X-Forwarded-For, Forwarded and X-Real-Ip, as
-// far as they are there, joined by ", ". Cut at kMaxForwarded bytes. Empty when the peer is not trusted.
+// What a trusted peer says about the client behind it, unchanged: the values of X-Forwarded-For, Forwarded and
+// X-Real-Ip that are present, joined by ", ". Cut at kMaxForwarded bytes. Empty when the peer is not trusted.
 inline constexpr std::size_t kMaxForwarded = 1024;
 std::string ForwardedText(const http::Request& request, const TrustedProxies& proxies);
 
