@@ -4,6 +4,7 @@
 
 #include "config/kind.h"
 #include "runtime/bytes.h"
+#include "runtime/http/url.h"
 
 namespace portcall::config {
 
@@ -17,6 +18,12 @@ bool Config::audits() const {
   return std::ranges::any_of(endpoints, [](const Endpoint& endpoint) {
     return !endpoint.disabled && endpoint.kind != nullptr && endpoint.kind->traits().audits;
   });
+}
+
+std::string PlaceOf(const Endpoint& entry) {
+  if (!entry.place.empty()) return entry.place;
+  const auto url = http::ParseUrl(entry.url);
+  return url ? url->Shown() : http::ShownUrl(entry.url);
 }
 
 }  // namespace portcall::config

@@ -127,6 +127,9 @@ struct Endpoint {
   void DependOn(std::string_view fact);
 };
 
+// What a message may show of an endpoint's place: without user, password and query.
+std::string PlaceOf(const Endpoint& entry);
+
 // What is recorded for the audit log beyond pushes, pulls, mounts and deletes.
 struct AuditPolicy {
   bool strict = false;   // no request succeeds whose event is not on disk: pulls wait for theirs

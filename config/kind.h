@@ -23,7 +23,8 @@ class Kind {
  public:
   struct Traits {
     std::string_view name;
-    // What its entries take beyond what all entries have. config/endpoint.h has the keys that several kinds share.
+    // What its entries take beyond what all entries have. config/sections/endpoint.h has the keys that several kinds
+    // share.
     std::vector<Keys> keys;
     Keys refused = {};                               // keys of others for which it has a reason of its own
     std::vector<std::string_view> event_kinds = {};  // where only.kinds is silent; empty: all

@@ -8,7 +8,6 @@
 
 #include "app/server/access_log.h"
 #include "app/server/request_log.h"
-#include "broker/endpoint/lifecycle.h"
 #include "config/load.h"
 #include "config/restart_keys.h"
 #include "runtime/bytes.h"
@@ -226,7 +225,7 @@ void App::Announce() const {
   const config::ConfigPtr current = config();
   const std::string version(kVersion);
   for (const config::Endpoint& endpoint : current->endpoints) {
-    log_.Info("configuring endpoint " + endpoint.name + " (" + broker::PlaceOf(endpoint) +
+    log_.Info("configuring endpoint " + endpoint.name + " (" + config::PlaceOf(endpoint) +
               "), timeout=" + GoDuration(endpoint.timeout) + (endpoint.disabled ? ", disabled" : ""));
   }
   if (debug_server_) {

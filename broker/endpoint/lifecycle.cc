@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "runtime/http/url.h"
 #include "runtime/time.h"
 #include "store/endpoints.h"
 #include "store/event_log.h"
@@ -93,7 +92,8 @@ std::vector<std::string> ChangesOf(store::Tx& tx, const Stored& stored, const st
     const auto state = store::FindEndpoint(tx, entry.name);
     const bool known = std::ranges::any_of(
         stored.cursors, [&](const store::Cursor& c) { return c.id == opened.cursor.id && opened.cursor.id != 0; });
-    const std::string what = "endpoint " + entry.name + " (" + std::string(entry.type()) + ", " + PlaceOf(entry) + ")";
+    const std::string what =
+        "endpoint " + entry.name + " (" + std::string(entry.type()) + ", " + config::PlaceOf(entry) + ")";
     if (!known) {
       changes.push_back(what + " added");
     } else if (!IsStoredAs(stored, opened.cursor)) {
@@ -183,12 +183,6 @@ Result<bool> LoadRows(store::Snapshot& s, Endpoints& endpoints) {
 }
 
 }  // namespace
-
-std::string PlaceOf(const config::Endpoint& entry) {
-  if (!entry.place.empty()) return entry.place;
-  const auto url = http::ParseUrl(entry.url);
-  return url ? url->Shown() : http::ShownUrl(entry.url);
-}
 
 Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& config) {
   Result<Stored> stored = store.ReadNow(Load);

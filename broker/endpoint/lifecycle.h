@@ -22,7 +22,4 @@ struct Endpoints {
 // stands beyond the log's head, or `from` is no time.
 Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& config);
 
-// What a message may show of an endpoint's place: without user, password and query.
-std::string PlaceOf(const config::Endpoint& entry);
-
 }  // namespace portcall::broker

@@ -14,13 +14,14 @@ BELOW = {
 }
 FLOORS = tuple(BELOW)
 
-# The rooms of a floor from the top down: folders end with a slash, files stand without their suffix, "*" is what no other
-# name fits. A room sees itself and those in the lines below it; rooms of one line do not see each other.
+# The rooms of a floor from the top down: folders end with a slash and mean their own files alone, files stand without their
+# suffix, "*" is any other file of the floor itself. A room sees itself and those in the lines below it; rooms of one line do
+# not see each other.
 ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
     "runtime": (("http/",), ("*",)),
     "config": (("load", "restart_keys"), ("sections/",), ("reader/",), ("*",)),
     "store": (("sqlite/", "blobs/fs/"), ("blobs/",), ("*",)),
-    "sinks": (("kinds",), ("audit/sink/", "ci/", "kafka/"), ("http/",), ("audit/log/",), ("formats/",), ("*",)),
+    "sinks": (("kinds",), ("audit/sink/", "ci/", "kafka/"), ("http/", "ci/presets/"), ("audit/log/",), ("formats/",), ("*",)),
     "registry": (("registry",), ("http/",), ("catalog/",), ("recording/",), ("request/",), ("*",)),
     "broker": (("broker",), ("control",), ("retention", "endpoint/"), ("tail/",), ("status",), ("core/",)),
     "app": (("main",), ("commands/",), ("server/",), ("debug/",)),
@@ -29,22 +30,22 @@ ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
 
 def room_of(floor: str, inside: str) -> tuple[int, str] | None:
     """The line and the name of the room that a path below the floor lies in; None: the plan has no place for it."""
-    stem = inside.rsplit(".", 1)[0]
-    best: tuple[int, str] | None = None
-    for line, rooms in enumerate(ROOMS[floor]):
-        for room in rooms:
-            fits = stem.startswith(room) if room.endswith("/") else stem == room or (room == "*" and best is None)
-            if fits and (best is None or best[1] == "*" or len(room) > len(best[1])):
-                best = (line, room)
-    return best
+    folder, slash, name = inside.rpartition("/")
+    stem = name.rsplit(".", 1)[0]
+    names = (folder + slash,) if slash else (stem, "*")
+    for wanted in names:
+        for line, rooms in enumerate(ROOMS[floor]):
+            if wanted in rooms:
+                return line, wanted
+    return None
 
 
 def may_include(path: str, included: str) -> bool:
-    """Both as seen from the top folder; what is none of ours may be included by anybody."""
+    """Of a quoted include: both as seen from the top folder, from where alone ours are named."""
     floor, _, inside = path.partition("/")
     other, _, there = included.partition("/")
     if other not in BELOW:
-        return True
+        return False
     if floor != other:
         return other in BELOW[floor] or (floor == "sinks" and included == "store/event.h")
     here, below = room_of(floor, inside), room_of(floor, there)
