@@ -72,24 +72,24 @@ struct EventsConfig {
 
 enum class Order { kRepository, kStrict, kNone };
 
-// Which events an endpoint takes. An empty list says nothing. Repositories, tags and actors are globs: `*` within a
+// Which events an endpoint takes. An empty list has no effect. Repositories, tags and actors are globs: `*` within a
 // path segment, `**` across them, `?` one character.
 struct Selection {
   std::vector<std::string> actions, kinds, repositories, tags, media_types, actors;
 };
 
-// What a kind of destination read of its own keys; each kind derives its own. Immutable from then on.
+// The values of a kind's own keys; each kind derives its own type. Immutable once read.
 struct Settings {
   virtual ~Settings() = default;
 };
 
 struct Endpoint {
   std::string name;
-  const Kind* kind = nullptr;  // null only in a file that is refused, for its type is unknown
+  const Kind* kind = nullptr;  // null only when its type is unknown, which refuses the file
   std::shared_ptr<const Settings> settings;
   std::string url;            // where HTTP requests go; empty: the kind makes none
-  std::string place;          // where it goes otherwise, as it may be shown
-  std::string format;         // of the kind's formats, where it has any
+  std::string place;          // without a URL: the destination, fit to be shown
+  std::string format;         // one of the kind's formats, where it has any
   std::string source;         // notifications.source, else the host of http.host; empty: neither is set
   bool sends_source = false;  // what it sends holds the registry's own name
   bool disabled = false;
@@ -110,12 +110,12 @@ struct Endpoint {
   // Later pushes of a tag replace one that waits (DELIVERY.md §4); debounce: how long the first one waits for them.
   bool collapse = false;
   Millis debounce{0};
-  std::vector<std::string> routes;   // globs of the repositories that it has a way for; empty: all
+  std::vector<std::string> routes;   // globs: repositories that the destination can take; empty: all
   std::string from = "latest";       // latest, earliest, or an RFC 3339 time
-  std::string was;                   // the name it had
+  std::string was;                   // its earlier name, after a rename
   std::string ca, certificate, key;  // TLS of the receiver
   bool insecure_skip_verify = false;
-  // Of what the entry says, see MapReader::Fingerprint(): another one where any of it changed. Not for logs.
+  // Differs whenever anything in the entry does, see MapReader::Fingerprint(). Not for logs.
   std::string fingerprint;
 
   std::string_view type() const;  // the kind's name
@@ -123,7 +123,7 @@ struct Endpoint {
   std::shared_ptr<const S> As() const {  // the settings; null: they are another kind's
     return std::dynamic_pointer_cast<const S>(settings);
   }
-  // What came from outside of the entry counts as part of it from now on.
+  // Adds a fact from outside the entry to its fingerprint.
   void DependOn(std::string_view fact);
 };
 
@@ -154,7 +154,7 @@ struct Config {
   std::vector<Endpoint> endpoints;
   std::string source;  // notifications.source, else the host of http.host
   AuditPolicy audit;
-  bool audits() const;  // an endpoint that is a record of everything is there and not disabled
+  bool audits() const;  // whether an endpoint whose kind audits is there and not disabled
   std::vector<HealthCheck> health;
   std::size_t catalog_max_entries = 1000, tags_max = 1000;
   bool manifest_urls_allowed = false;  // validation.manifests.urls with an allow list or validation.disabled

@@ -35,8 +35,8 @@ class Walk {
  public:
   explicit Walk(std::string_view pattern) : pattern_(pattern) {}
 
-  // `place`, and what can be reached from it without a character. Step() comes here for what is reached from the left
-  // before a star stays where it is: places ascend.
+  // Adds `place` and all places reachable from it without a character. It may stop at one that is there already,
+  // because Step() goes through places in ascending order: a star is entered from its left before it adds itself.
   void Enter(std::size_t place, Places& places) const {
     for (; !places.Has(place); ++place) {
       places.Add(place);
@@ -47,7 +47,7 @@ class Walk {
   }
 
   void Step(std::size_t place, char c, Places& next) const {
-    // What is left of a character of several bytes belongs to the `?` that took its first one.
+    // The `?` that took the first byte of a character takes its continuation bytes too.
     const bool continues = (static_cast<unsigned char>(c) & 0xc0) == 0x80;
     if (continues && place > 0 && pattern_[place - 1] == '?') next.Add(place);
     if (place == pattern_.size()) return;

@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::size_t kMaxFile = 4u << 20;
 
-// The reason, or nothing and the file's bytes in `text`.
+// Reads the file into `text`. Returns why that failed; empty: it did not.
 std::string ReadWholeFile(const std::string& path, std::string& text) {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) {

@@ -16,7 +16,7 @@ namespace {
 
 const unsigned char* Octets(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
-// Between the two alphabets, which differ in two characters.
+// Converts between the two base64 alphabets, which differ in two characters.
 std::string Translated(std::string text, std::string_view from, std::string_view to) {
   for (char& c : text) {
     if (const std::size_t at = from.find(c); at != std::string_view::npos) c = to[at];
@@ -83,7 +83,7 @@ bool Base64Decode(std::string_view text, std::string& bytes) {
   const std::size_t padding = text.ends_with("==") ? 2 : text.ends_with('=') ? 1 : 0;
   if (size < 0 || static_cast<std::size_t>(size) < padding) return false;
   bytes.resize(static_cast<std::size_t>(size) - padding);
-  // OpenSSL passes over blanks and unused bits; here each value has one text.
+  // OpenSSL ignores blanks and unused bits; this comparison refuses them, so that each value has one text.
   return Base64(bytes) == text;
 }
 
@@ -95,7 +95,7 @@ bool Base64UrlDecode(std::string_view text, std::string& bytes) {
 std::string HmacSha256(std::string_view key, std::string_view message) {
   const std::unique_ptr<EVP_MAC_CTX, FreeMac> context(EVP_MAC_CTX_dup(HmacTemplate()));
   if (!context) throw std::bad_alloc();
-  // OpenSSL takes a null key for "as before".
+  // OpenSSL reads a null key as "use the previous key".
   const auto* key_bytes = reinterpret_cast<const unsigned char*>(key.empty() ? "" : key.data());
   Check(EVP_MAC_init(context.get(), key_bytes, key.size(), nullptr), "HMAC key");
   Check(EVP_MAC_update(context.get(), reinterpret_cast<const unsigned char*>(message.data()), message.size()), "HMAC");

@@ -13,7 +13,7 @@ namespace portcall::runtime {
 std::string Hex(std::span<const unsigned char> bytes);
 std::string Base64(std::string_view bytes);     // standard alphabet, padded
 std::string Base64Url(std::string_view bytes);  // URL-safe alphabet, padded
-// Strict: what Base64() or Base64Url() makes, and nothing else. `bytes` is anything after a failure.
+// Strict: accepts only what Base64() or Base64Url() would write. After a failure `bytes` is unspecified.
 bool Base64Decode(std::string_view text, std::string& bytes);
 bool Base64UrlDecode(std::string_view text, std::string& bytes);
 std::string HmacSha256(std::string_view key, std::string_view message);  // 32 raw bytes
@@ -23,8 +23,8 @@ bool EqualInConstantTime(std::string_view a, std::string_view b);
 std::string UuidV4();
 std::string UuidV7();
 bool IsUuid(std::string_view text);
-// When a version 7 id was made, in milliseconds since 1970. Nothing for other ids, and for times beyond the year 2261,
-// which nanoseconds cannot say.
+// When a version 7 id was made, in milliseconds since 1970. Nothing for other ids, and for times after the year 2261,
+// whose nanoseconds do not fit into 64 bits.
 std::optional<std::int64_t> UuidV7Millis(std::string_view id);
 
 // A running hash; `algorithm` is sha256 or sha512 (anything else is a bug).

@@ -32,29 +32,29 @@ class Fd {
   int fd_ = -1;
 };
 
-// errno as an error: ENOENT is kNotFound, what a full disk, quota or size limit says kNoSpace, the rest kUnavailable;
-// the detail names what was tried and the path.
+// errno as an error: ENOENT is kNotFound; a full disk, quota or size limit is kNoSpace; the rest is kUnavailable. The
+// detail names what was tried and the path.
 Error FileError(int error, std::string_view what, const std::filesystem::path& path);
 
 Result<Fd> OpenFile(const std::filesystem::path& path, int flags, mode_t mode = 0644);
 Result<std::uint64_t> SizeOfFile(const Fd& file, const std::filesystem::path& path);
-// All of `bytes` or an error; then some of them may be there.
+// Writes all of `bytes`; after an error some of them may be in the file.
 Result<void> WriteAt(const Fd& file, std::string_view bytes, std::uint64_t offset, const std::filesystem::path& path);
-// Up to the size of `into`; 0: the end.
+// Reads at most the size of `into`; 0: the end of the file.
 Result<std::size_t> ReadAt(const Fd& file, std::span<char> into, std::uint64_t offset,
                            const std::filesystem::path& path);
 Result<void> SyncFile(const Fd& file, const std::filesystem::path& path);
-Result<void> SyncData(const Fd& file, const std::filesystem::path& path);  // and what is needed to find it
+Result<void> SyncData(const Fd& file, const std::filesystem::path& path);  // with the metadata needed to read it
 Result<void> Truncate(const Fd& file, std::uint64_t size, const std::filesystem::path& path);
 bool IsNamed(const Fd& file, const std::filesystem::path& path);  // the path leads to this very file
 // Makes the names in a folder durable.
 Result<void> SyncFolder(const std::filesystem::path& folder);
-// Creates what is missing of `folder` and makes the new names durable.
+// Creates the missing folders of the path `folder` and makes their names durable.
 Result<void> MakeFolders(const std::filesystem::path& folder, mode_t mode = 0755);
 Result<std::string> ReadWhole(const std::filesystem::path& path);
-// The file holds `text` or what it held, whatever happens meanwhile; durable on return.
+// Atomic: even after a crash the file holds either `text` or its old content. Durable on return.
 Result<void> ReplaceFile(const std::filesystem::path& path, std::string_view text, mode_t mode = 0644);
-// Feeds the file from the start, in pieces.
+// Passes the file's content to `feed`, from the start, in pieces.
 Result<void> ReadThrough(const Fd& file, const std::filesystem::path& path,
                          const std::function<void(std::string_view)>& feed);
 

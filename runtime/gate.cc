@@ -38,7 +38,7 @@ Gate::Pass Gate::Enter(OnClose on_close) {
 
 void Gate::Close() {
   if (std::exchange(closed_, true)) return;
-  // A callback may let any pass leave, and who has left must not be called: each moves behind the mark first.
+  // A callback may destroy any pass, which erases its entry: so always take the first entry left before `mark`.
   const auto mark = inside_.insert(inside_.end(), OnClose());
   while (inside_.begin() != mark) {
     const OnClose on_close = std::exchange(inside_.front(), {});

@@ -14,7 +14,7 @@ class Gate {
  public:
   using OnClose = std::function<void()>;
 
-  // Move-only proof of being inside; leaving is its destruction. It must not outlive the gate.
+  // Move-only: its holder counts as inside until the pass is destroyed. It must not outlive the gate.
   class Pass {
    public:
     Pass() = default;

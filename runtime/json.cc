@@ -27,7 +27,7 @@ void AppendPlainString(std::string& out, std::string_view text) {
   out += '"';
 }
 
-// ASCII that stands for itself.
+// The ASCII characters that need no escaping.
 using Table = std::array<bool, 128>;
 constexpr Table TableOf(std::string_view escaped) {
   Table plain{};
@@ -53,7 +53,7 @@ template <bool go>
 void AppendGuardedString(std::string& out, std::string_view text) {
   constexpr const Table& plain = go ? kPlainInGo : kPlainInLog;
   out += '"';
-  std::size_t start = 0;  // of what stands for itself
+  std::size_t start = 0;  // of the text that needs no escaping
   for (std::size_t i = 0; i < text.size();) {
     const auto byte = static_cast<unsigned char>(text[i]);
     if (byte < plain.size() && plain[byte]) {
@@ -88,7 +88,7 @@ bool IsPrintable(char32_t c) {
 }
 
 JsonContent ContentOf(std::string_view text) {
-  // No branch in the loop, and flags as small as what they come from: so the compiler looks at 16 bytes at a time.
+  // No branch in the loop, and flags of one byte: so the compiler can vectorize it and check 16 bytes at a time.
   std::uint8_t quoted = 0;
   std::uint8_t other = 0;
   for (const char c : text) {

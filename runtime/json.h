@@ -7,15 +7,15 @@
 
 namespace portcall::runtime {
 
-// How the strings of a document are spelled. To a parser all three are the same; they differ for whoever compares bytes
-// or looks at lines.
+// How strings are escaped. Parsers read all three alike; they differ for receivers that compare bytes and for people
+// who read lines.
 enum class JsonSpelling {
   kPlain,  // only what JSON demands is escaped; what is no UTF-8 becomes U+FFFD
   kGo,     // as Go's encoding/json: also <, >, &, U+2028 and U+2029; each byte that is no UTF-8 becomes \ufffd
   kLog,    // also every invisible character, with which a request could forge or hide lines; else as kGo
 };
 
-// How much of a text stands for itself inside a JSON string: all of it; all but quotes and backslashes; less.
+// What of a text needs escaping inside a JSON string: nothing; only quotes and backslashes; other characters too.
 enum class JsonContent { kPlain, kQuoted, kOther };
 JsonContent ContentOf(std::string_view text);
 

@@ -22,13 +22,13 @@ using SteadyTime = std::chrono::steady_clock::time_point;
 
 constexpr std::size_t kEnough = 32 * 1024;
 constexpr std::chrono::milliseconds kGather{10};
-constexpr std::chrono::milliseconds kLook{50};  // how often a thread without room looks whether it shall end
+constexpr std::chrono::milliseconds kLook{50};  // how often the thread, waiting for room, checks `end`
 constexpr std::chrono::seconds kPatience{1};
 constexpr std::string_view kNotRead = "was not read";
 
 std::size_t LinesIn(std::string_view text) { return static_cast<std::size_t>(std::ranges::count(text, '\n')); }
 
-// As many whole lines as a pipe takes at once, or a part of a longer line.
+// As many whole lines as a pipe takes in one write; of a line longer than that, a part.
 std::string_view FirstPart(std::string_view text) {
   if (text.size() <= PIPE_BUF) return text;
   const std::size_t end = text.rfind('\n', PIPE_BUF - 1);
@@ -45,7 +45,7 @@ struct LineWriter::State : std::enable_shared_from_this<State> {
   void Add(std::string_view line) REQUIRES(mutex);
   bool AwaitWritten(SteadyTime until) REQUIRES(mutex);
 
-  // On the thread.
+  // Called on the thread.
   void Run();
   void Gather() REQUIRES(mutex);
   void PutOut(std::string_view batch, std::size_t after);
@@ -58,19 +58,19 @@ struct LineWriter::State : std::enable_shared_from_this<State> {
   const Notice notice;
 
   Mutex mutex;
-  CondVar arrived;  // for the thread
-  CondVar went;     // for who waits on the thread
+  CondVar arrived;  // wakes the thread
+  CondVar went;     // wakes those who wait for the thread
   std::thread thread GUARDED_BY(mutex);
   std::string waiting GUARDED_BY(mutex);
-  std::size_t dropped GUARDED_BY(mutex) = 0;    // lines, after the last one that waits
-  std::uint64_t added GUARDED_BY(mutex) = 0;    // bytes, ever
-  std::uint64_t settled GUARDED_BY(mutex) = 0;  // of them, written or given up
+  std::size_t dropped GUARDED_BY(mutex) = 0;    // lines lost after the last one in `waiting`
+  std::uint64_t added GUARDED_BY(mutex) = 0;    // bytes taken since the start
+  std::uint64_t settled GUARDED_BY(mutex) = 0;  // of those bytes, written or given up
   bool hurry GUARDED_BY(mutex) = false;
   bool ended GUARDED_BY(mutex) = false;
   std::optional<SteadyTime> end GUARDED_BY(mutex);  // nothing is written after it
 
-  // Of the thread alone.
-  std::size_t lost = 0;  // lines that nobody was told of
+  // Used by the thread only, hence without the mutex.
+  std::size_t lost = 0;  // lines whose loss is not reported yet
   std::string why{kNotRead};
   bool torn = false;  // the last thing put out was a part of a line
 };
@@ -80,7 +80,7 @@ bool LineWriter::State::Started() {
   try {
     thread = std::thread([self = shared_from_this()] { self->Run(); });
     return true;
-  } catch (const std::system_error&) {  // no thread to be had now; the next line tries again
+  } catch (const std::system_error&) {  // the system gives no thread now; the next line tries again
     return false;
   }
 }
@@ -130,7 +130,7 @@ void LineWriter::State::Gather() {
   hurry = false;
 }
 
-// A loss is told before anything that follows it.
+// Reports a loss before writing what came after it.
 void LineWriter::State::PutOut(std::string_view batch, std::size_t after) {
   const std::string_view rest = TellLoss() ? Put(batch) : batch;
   lost += LinesIn(rest) + after;
@@ -145,7 +145,7 @@ bool LineWriter::State::TellLoss() {
   return true;
 }
 
-// What could not be put out.
+// Returns the part of `text` that was not written.
 std::string_view LineWriter::State::Put(std::string_view text) {
   while (!text.empty() && AwaitRoom()) {
     const std::string_view part = FirstPart(text);
@@ -161,7 +161,7 @@ std::string_view LineWriter::State::Put(std::string_view text) {
   return text;
 }
 
-// False: the end has come first. A descriptor that is no good counts as room, since a write tells what is wrong.
+// False: `end` came first. A broken descriptor counts as having room, since only a write says what is wrong with it.
 bool LineWriter::State::AwaitRoom() {
   while (true) {
     {

@@ -15,7 +15,7 @@ namespace {
 
 constexpr std::size_t kMaxBytes = 1024 * 1024;
 
-// The log that a dying process writes to.
+// The log that Die() writes to.
 constinit Mutex current_mutex;
 constinit Log* current GUARDED_BY(current_mutex) = nullptr;
 

@@ -28,8 +28,8 @@ struct LogOptions {
 
 // Lines for operators, on stderr, in the shape that Distribution's log has. Callable from any thread, and never waits
 // for stderr: while nobody reads it a mebibyte of lines is kept, and what comes then is dropped and counted in a line
-// that follows. Only a fatal line waits until it is out, for a second at most, since the process ends after it. Nobody
-// passes a secret: fields hold names, never header values.
+// that follows. Only a fatal line waits until it is out, for a second at most, since the process ends after it. Never
+// pass a secret: fields hold names, not header values.
 class Log {
  public:
   explicit Log(LogOptions options);
@@ -58,7 +58,7 @@ class Log {
   std::unique_ptr<Impl> impl_;
 };
 
-// Ends the process after a bug: a fatal line in the log that there is, else on stderr, and abort.
+// Ends the process after a bug: writes a fatal line to the current Log, or to stderr when there is none, and aborts.
 [[noreturn]] void Die(std::string_view why);
 
 // Combined-format access lines on stdout. Callable from any thread, and never waits: while nobody reads stdout 4 MiB

@@ -10,8 +10,8 @@ namespace portcall::runtime {
 
 std::string_view NameOf(Level level);  // logrus' names: warning, not warn
 
-// One line with its newline. Fields are sorted by key; of two with one key the one in `fields` stands. An unknown
-// formatter is text.
+// One line with its newline. Fields are sorted by key; where the options have the same key, the one in `fields` wins.
+// An unknown formatter means text.
 std::string FormatLine(const LogOptions& options, std::string_view time, Level level, std::string_view message,
                        std::span<const LogField> fields);
 

@@ -18,7 +18,7 @@ namespace {
 
 prometheus::Labels ToMap(const Labels& labels) { return {labels.begin(), labels.end()}; }
 
-// The family of that name, built at its first use; the help text of the first use stands.
+// The family of that name, built at its first use; later help texts are ignored.
 template <class T, class Builder>
 prometheus::Family<T>& Find(std::map<std::string, prometheus::Family<T>*>& families, Builder builder,
                             prometheus::Registry& registry, const std::string& name, const std::string& help) {
@@ -27,7 +27,7 @@ prometheus::Family<T>& Find(std::map<std::string, prometheus::Family<T>*>& famil
   return *family;
 }
 
-// Prometheus' rules give a gauge no name that ends in _total; a name that others chose so is shown without a type.
+// Prometheus forbids gauges whose name ends in _total. Those that Distribution named so are shown without a type.
 void MakeUntyped(prometheus::MetricFamily& family) {
   family.type = prometheus::MetricType::Untyped;
   for (prometheus::ClientMetric& metric : family.metric) metric.untyped.value = metric.gauge.value;

@@ -4,8 +4,8 @@
 #include <condition_variable>
 #include <mutex>
 
-// Clang's thread-safety analysis knows by these which mutex guards what, and refuses to compile code that forgets it.
-// To other compilers they are nothing.
+// These tell Clang's thread-safety analysis which mutex guards what; it refuses to compile code that does not hold it.
+// Other compilers ignore them.
 #if defined(__clang__)
 #define PORTCALL_THREAD_ANNOTATION(x) __attribute__((x))
 #else
@@ -16,7 +16,7 @@
 
 namespace portcall::runtime {
 
-// std::mutex with the annotations; nothing is added to it. Taken by MutexLock alone, so that nothing can stay locked.
+// std::mutex with the annotations; nothing is added to it. Only MutexLock takes it, so it is always released.
 class PORTCALL_THREAD_ANNOTATION(capability("mutex")) Mutex {
  public:
   constexpr Mutex() = default;
@@ -57,7 +57,7 @@ class CondVar {
     changed_.wait(lock);
     lock.release();
   }
-  // False: the time has come.
+  // False: `until` has passed.
   bool WaitUntil(Mutex& mutex, std::chrono::steady_clock::time_point until) REQUIRES(mutex) {
     std::unique_lock lock(mutex.native_, std::adopt_lock);
     const bool early = changed_.wait_until(lock, until) == std::cv_status::no_timeout;

@@ -8,7 +8,7 @@
 
 namespace portcall::runtime {
 
-// Work that comes round on one loop: the next run starts an interval after the last one ended.
+// Work repeated on one loop: the next run starts an interval after the last one ended.
 class Periodic {
  public:
   using Work = std::function<Task<>()>;
@@ -24,7 +24,7 @@ class Periodic {
  private:
   Task<> CloseAndDrain();
   Loop& loop_;
-  Gate gate_;  // the loop's
+  Gate gate_;  // used on the loop only
   bool stopped_ = false;
 };
 

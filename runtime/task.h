@@ -25,8 +25,8 @@ inline constexpr asio::use_awaitable_t<Executor> use_task{};
 // `auto [ec, n] = co_await socket.async_read_some(buffer, nothrow);`
 inline constexpr asio::as_tuple_t<asio::use_awaitable_t<Executor>> nothrow{use_task};
 
-// Wakes one suspended coroutine, once, from any thread. The coroutine goes on on its own loop, which is kept running
-// until then. A Resume that is dropped unused destroys the coroutine: who holds one must call it, also at shutdown.
+// Wakes one suspended coroutine, once, from any thread. The coroutine continues on its own loop, which is kept
+// running until then. A Resume dropped unused destroys the coroutine: its holder must call it, also at shutdown.
 template <class T>
 class Resume {
  public:
@@ -45,7 +45,7 @@ class Resume {
   template <class Handler>
   struct Holder final : Node {
     explicit Holder(Handler h) : handler(std::move(h)), work(asio::get_associated_executor(handler)) {}
-    // The guard goes along: released here, on another thread, it could outlive the loop that it woke.
+    // The work guard moves with the handler: this thread might release it only after the loop is gone.
     void Post(T value) override {
       const auto executor = work.get_executor();
       asio::post(executor, [h = std::move(handler), v = std::move(value), w = std::move(work)]() mutable {

@@ -23,7 +23,7 @@ std::string LowerCase(std::string_view text);
 bool EqualsIgnoreCase(std::string_view a, std::string_view b);
 bool IsDigits(std::string_view text);  // at least one, and nothing else
 bool HasControl(std::string_view text);
-// Without the `blanks` before and after it.
+// `text` without the `blanks` at its start and end.
 std::string_view Trim(std::string_view text, std::string_view blanks = " \t");
 
 // A number that is all of `text`: no blanks, no plus sign. Nothing for others, and for those that T cannot hold.

@@ -15,7 +15,7 @@ void PutDigits(std::string& text, std::size_t at, std::size_t digits, std::int64
   for (std::size_t i = at + digits; i > at; value /= 10) text[--i] = static_cast<char>('0' + value % 10);
 }
 
-// value/unit with up to the unit's digits after the point, without trailing zeros.
+// value/unit as a decimal number without trailing zeros; `unit` is a power of ten.
 std::string Fraction(std::uint64_t value, std::uint64_t unit) {
   std::string text = std::to_string(value / unit);
   std::uint64_t rest = value % unit;

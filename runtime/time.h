@@ -18,9 +18,9 @@ std::string Rfc3339Fixed(std::int64_t unix_nanos);
 // 1678 and after 2261).
 std::optional<std::int64_t> ParseRfc3339(std::string_view text);
 
-// As Go prints it: 1h30m0s, 1.5s, 52.582µs. What is negative becomes 0s.
+// As Go prints it: 1h30m0s, 1.5s, 52.582µs. Negative durations become 0s.
 std::string GoDuration(std::chrono::nanoseconds duration);
-// As files have it: 1h30m, 1s500ms. Not negative.
+// As configuration files have it: 1h30m, 1s500ms. `duration` must not be negative.
 std::string ShowDuration(std::chrono::milliseconds duration);
 
 }  // namespace portcall::runtime

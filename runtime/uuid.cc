@@ -48,8 +48,8 @@ boost::uuids::uuid RandomUuid() {
 
 std::string UuidV4() { return boost::uuids::to_string(RandomUuid()); }
 
-// RFC 9562 §6.2 method 3: the twelve bits after the milliseconds count their 4096ths, so that one number orders all
-// ids of the process; a tie or a clock set back takes the next number.
+// RFC 9562 §6.2 method 3: the twelve bits after the milliseconds count 4096ths of one, so that these 60 bits order all
+// ids of the process. On a tie, or when the clock was set back, they are the last id's plus one.
 std::string UuidV7() {
   static std::atomic<std::uint64_t> last{0};
   const auto nanos = static_cast<std::uint64_t>(

@@ -30,7 +30,7 @@ int Refuse(std::ostream& err, const std::string& why) {
   return kUsage;
 }
 
-// A line on stderr that is written over, once a second.
+// A progress line on stderr, overwritten once a second.
 class Progress {
  public:
   Progress(std::ostream& err, bool wanted)
@@ -93,7 +93,7 @@ std::string UpTo(std::uint64_t covered, std::uint64_t end) {
   return covered == 0 ? "none of them" : "up to record " + std::to_string(covered - 1);
 }
 
-// What the result is worth: damage that nobody could see must not look like none.
+// Says what the check could not see, so that damage there is not taken for ruled out.
 void PrintWorth(const audit::VerifyReport& report, const AuditVerifyOptions& options, std::ostream& out) {
   out << "records whose loss at the end would be noticed: by the folder's own checkpoints or better, "
       << UpTo(report.covered, report.end) << "; by what is kept elsewhere, " << UpTo(report.covered_outside, report.end)
@@ -118,7 +118,7 @@ void Print(const audit::VerifyReport& report, const AuditVerifyOptions& options,
   out << options.folder.string() << (report.sound() ? ": ok\n" : ": DAMAGED\n");
 }
 
-// A time as the command line has it, as records have it.
+// Turns a time from the command line into the form that records have.
 bool ToRecorded(const std::string& given, std::string& recorded) {
   if (given.empty()) return true;
   const std::optional<std::int64_t> time = runtime::ParseRfc3339(given);
@@ -191,7 +191,7 @@ int AuditVerify(const AuditVerifyOptions& options, std::ostream& out, std::ostre
     task.key = std::move(*key);
   }
   if (!options.database.empty()) {
-    // Before the records, so that a running server only adds to them.
+    // Read before the records: what a running server adds meanwhile then lies beyond the cursor.
     const auto peeked = store::PeekCursor(options.database, options.endpoint);
     if (!peeked) return Refuse(err, peeked.error().detail);
     task.database =

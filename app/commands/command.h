@@ -24,17 +24,17 @@ struct Invocation {
   std::vector<std::string> words;  // the command line as it was
   std::ostream& out;
   std::ostream& err;
-  std::function<int()> run = {};  // of the command that was named; returns the exit code
+  std::function<int()> run = {};  // runs the named command; returns the exit code
 };
 
-// Each adds one noun with what it takes, and stands in the file of that name. `invocation` outlives the parser.
+// Each adds one command with its arguments, and is defined in the file of that name. `invocation` outlives the parser.
 void AddServe(CLI::App& program, Invocation& invocation);
 void AddCheck(CLI::App& program, Invocation& invocation);
 void AddAudit(CLI::App& program, Invocation& invocation);
 void AddVersion(CLI::App& program, Invocation& invocation);
 
-// The argument CONFIG. FindConfig gives its value or $REGISTRY_CONFIGURATION_PATH; nothing after it has said what is
-// missing.
+// The argument CONFIG. FindConfig gives its value or $REGISTRY_CONFIGURATION_PATH; nothing, with a message, when both
+// are missing.
 void AddConfig(CLI::App& command, std::string& path);
 std::optional<std::string> FindConfig(const std::string& path, const Invocation& invocation);
 

@@ -80,7 +80,7 @@ class HealthChecks::Check {
       if (!tls) co_return Error(tls.error());
       options.tls = std::move(*tls);
     }
-    // Where Distribution sends HEAD: our client reads the body that a length announces.
+    // GET, where Distribution sends HEAD: our client would wait for the body whose length HEAD's answer announces.
     std::string head = "GET " + url->target + " HTTP/1.1\r\nHost: " + url->host_header() + "\r\nConnection: close\r\n";
     for (const auto& [field, value] : check_.headers) head.append(field).append(": ").append(value).append("\r\n");
     http::Client client(deps_.loop.executor(), resolver_, std::move(options));

@@ -10,7 +10,7 @@ namespace portcall::app {
 class ProcessMetrics {
  public:
   explicit ProcessMetrics(runtime::Metrics& metrics);
-  // Before a page is made. One thread at a time.
+  // Call before a page is made. One thread at a time.
   void Refresh(const store::StoreStats& store, std::size_t connections, const ProcessStats& process);
 
  private:

@@ -105,7 +105,7 @@ Result<void> App::OpenData() {
     if (broker::Broker* broker = tail_.load(std::memory_order_acquire)) broker->OnAppended(events);
   };
   options.on_fatal = [&log = log_](const std::string& why) {
-    // Nothing that is written from here on could be trusted: no farewell.
+    // Ends at once, without an orderly shutdown: nothing written from here on could be trusted.
     log.Write(runtime::Level::kFatal, "the database can no longer be trusted: " + why);
     _exit(1);
   };
@@ -202,7 +202,7 @@ void App::StartHousekeeping() {
   CheckAfterUncleanEnd();
   const config::StorageConfig& storage = current->storage;
   if (!storage.upload_purging || storage.read_only) return;
-  // Somewhere in the first hour, so that registries that start together do not sweep together.
+  // At a random time in the first hour, so that registries that start together do not purge together.
   std::mt19937 random(std::random_device{}());
   const config::Millis within = std::min<config::Millis>(std::chrono::hours(1), storage.upload_purge_interval);
   const config::Millis first(std::uniform_int_distribution<std::int64_t>(0, within.count())(random));
@@ -322,7 +322,7 @@ void App::Close(std::chrono::steady_clock::time_point until) {
   };
   ready_ = false;
   if (server_) server_->Drain(left());
-  debug_server_.reset();        // it shows everything that goes now
+  debug_server_.reset();        // first, since it shows everything destroyed below
   integrity_ = std::jthread();  // asks it to stop, and waits
   server_.reset();
   periodic_.Stop();

@@ -32,16 +32,16 @@ namespace portcall::app {
 // One thread, which is no loop, owns it.
 class App {
  public:
-  // Runs once this returns. kInvalid: the configuration or the data is not fit to start with; else what failed. The
+  // Serves once this returns. kInvalid: the configuration or the data is not fit to start with; else what failed. The
   // data folder must be this process's. `log` outlives the App.
   static Result<std::unique_ptr<App>> Start(config::ConfigPtr loaded, std::vector<std::string> command_line,
                                             runtime::Log& log);
   ~App();
 
-  // Another file's content, as a whole or not at all. kConflict names the keys that need a restart.
+  // Applies a newly loaded file, as a whole or not at all. kConflict names the keys that need a restart.
   Result<void> Apply(config::ConfigPtr loaded);
 
-  // For the audit log, where there is one: what came of a wish to reload.
+  // Records the result of a reload in the audit log, where there is one.
   void RecordReload(const std::string& what);
 
   // Lets exchanges and attempts under way end, at most http.draintimeout from `asked` on, then closes everything.
@@ -72,7 +72,7 @@ class App {
   const std::string instance_;
   config::ConfigPtr loaded_;  // as the file says, for comparing
   mutable runtime::Mutex config_mutex_;
-  config::ConfigPtr config_ GUARDED_BY(config_mutex_);  // with what was generated
+  config::ConfigPtr config_ GUARDED_BY(config_mutex_);  // with generated values filled in
   std::atomic<bool> ready_ = false;
   std::atomic<bool> access_log_on_;
   bool closed_ = false;
@@ -82,7 +82,7 @@ class App {
   ProcessMetrics process_metrics_;
   runtime::AccessLog access_log_;
   runtime::Loops loops_;
-  // Between the store's writer, which is there first, and the broker.
+  // Through this the store's writer, which exists before the broker, reaches it.
   std::atomic<broker::Broker*> tail_ = nullptr;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<store::BlobStore> blobs_;

@@ -17,7 +17,7 @@ void LogExchange(runtime::Log& log, const http::Exchange& exchange) {
   fields.reserve(16 + response.log.size());
   for (const auto& [key, value] : response.log) fields.push_back({key, value});
   const std::size_t of_handler = fields.size();
-  // What the handler says counts, such as the address of a client behind a proxy that is trusted.
+  // The handler's value wins, such as the address of a client behind a trusted proxy.
   const auto add = [&](std::string_view key, std::string value) {
     const auto end = fields.begin() + static_cast<std::ptrdiff_t>(of_handler);
     if (std::find_if(fields.begin(), end, [&](const auto& f) { return f.key == key; }) != end) return;

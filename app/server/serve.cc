@@ -16,8 +16,8 @@ namespace portcall::app {
 namespace {
 
 constexpr int kFailed = 1, kUnfit = 2;
-// How long a drain may pass its own limit before the process is ended without one: five seconds after the limit, it is
-// gone in any case.
+// How long a drain may exceed its own limit before the process is ended at once. Below five seconds, so that it is gone
+// five seconds after the limit in any case.
 constexpr std::chrono::milliseconds kOverrun(4'500);
 
 int ExitCodeOf(const Error& error) { return error.code == Errc::kInvalid ? kUnfit : kFailed; }

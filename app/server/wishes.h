@@ -11,14 +11,14 @@
 
 namespace portcall::app {
 
-// Takes signals in a thread of its own from construction on, so that a wish to stop counts from when it comes, whatever
-// is under way then. A second one, or a first that is not followed within `patience`, ends the process at once with 1.
-// `signals` and `log` outlive it.
+// Takes signals in a thread of its own from construction on, so that the time of a stop is noted when it is asked for,
+// even if the process is busy. A second one, or a shutdown longer than `patience`, ends the process at once with 1.
+// `signals` and `log` must outlive it.
 class Wishes {
  public:
   Wishes(const Signals& signals, std::chrono::milliseconds patience, runtime::Log& log);
 
-  // Waits for a wish. Nothing: to reload; else when the stop was asked for. One thread.
+  // Waits for a signal. Nothing: a reload is wanted; else the time at which a stop was asked for. One thread.
   std::optional<runtime::SteadyTime> Await();
 
  private:

@@ -27,7 +27,7 @@ std::string_view KindOf(const Value& node) {
 
 using http::IsToken;
 
-// What every message of ours says for itself; a second one would break it.
+// Headers that we set in every message ourselves; a second one would break it.
 bool IsFraming(std::string_view name) {
   constexpr std::array<std::string_view, 8> kNames{
       "host", "content-length", "transfer-encoding", "connection", "trailer", "upgrade", "expect", "te"};
@@ -214,7 +214,7 @@ void MapReader::ReadHeaders(std::string_view key, HeaderList& out) {
 
 void MapReader::ReadHeader(const std::string& path, const Member& member, HeaderList& out) {
   if (!IsToken(member.key)) {
-    // The name is not shown: it may be a value whose name was forgotten.
+    // The name is not shown: it may be a secret value, written without the header's name.
     return report_.Error(member.place, path, std::string(kHeaderNames));
   }
   std::string name = path + "." + member.key.substr(0, 60);

@@ -18,7 +18,7 @@ namespace portcall::config {
 
 enum class UnknownKeys { kRefused, kDoubted };  // kRefused inside notifications and our own sections
 
-// What keeps a name from being that of a header of ours; empty: nothing.
+// Why a header of this name cannot be sent; empty: it can.
 std::string WhyBadHeaderName(std::string_view name);
 
 // One map of the file while it is read: the typed readers leave `out` alone when the key is absent or null, and report
@@ -31,16 +31,16 @@ class MapReader {
 
   // From here on, what is taken from this map and from those below it is part of its fingerprint.
   void Record();
-  // What is read elsewhere and belongs to it: the content of a file that it names.
+  // Adds something read elsewhere to the fingerprint, such as the content of a file that the map names.
   void RecordFact(std::string_view name, std::string_view text);
   std::string Fingerprint() const;  // of what was recorded so far, see Transcript
 
   bool Has(std::string_view key);
   const Value* Get(std::string_view key);  // null: absent or null
-  bool there() const;                      // it is a map, if an empty one
+  bool there() const;                      // the map exists, even if it is empty
   bool Holds(std::string_view key) const {
     return node_ != nullptr && node_->Find(key) != nullptr;
-  }  // asks for nothing
+  }  // does not count as asking for the key
   bool Asked(std::string_view key) const;
   bool empty() const;                          // no member with a value
   const std::vector<Member>& Members() const;  // where the keys are the user's own words
@@ -68,7 +68,7 @@ class MapReader {
   void ReadFile(std::string_view key, std::string& out);
   void ForEach(std::string_view key, const std::function<void(MapReader&)>& read);  // a list of maps
 
-  void Accept(std::string_view key) { Find(key); }  // known, without effect, and nobody misses it
+  void Accept(std::string_view key) { Find(key); }  // known, without effect, not worth a warning
   void AcceptAll();
   void Ignore(std::string_view key, std::string_view why);  // known, without effect: a warning
   void Refuse(std::string_view key, std::string_view why);  // an error when it is there
@@ -89,7 +89,7 @@ class MapReader {
   const Value* Find(std::string_view key);
   const Value* Scalar(std::string_view key, std::string_view wanted);
   void ReadHeader(const std::string& path, const Member& member, HeaderList& out);
-  // The one way in which a reader's value changes.
+  // Every reader sets `out` through this, so that the transcript has it.
   template <class T>
   void Take(std::string_view key, T& out, T value);
 
@@ -99,7 +99,7 @@ class MapReader {
   std::string path_;
   UnknownKeys unknown_;
   std::shared_ptr<Transcript> transcript_;  // shared with the maps below; null: nothing is recorded
-  std::vector<std::string_view> asked_;     // the keys' names are literals
+  std::vector<std::string_view> asked_;     // views, since keys' names are literals
 };
 
 }  // namespace portcall::config

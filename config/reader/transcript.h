@@ -12,9 +12,9 @@
 
 namespace portcall::config {
 
-// What an entry of the file says, as its readers take it: a note for each answer that is not what the reader would have
-// gone on with anyway. So nobody keeps a list of what counts; spelling, order, comments and a default that is written
-// out make no difference; and a key that a later version adds changes nothing until somebody writes it.
+// What an entry of the file says, as its readers take it: a note for each value that differs from the reader's default.
+// So there is no list of keys to keep up to date; spelling, order, comments and a default that is written out make no
+// difference; and a key that a later version adds changes nothing until somebody writes it.
 class Transcript {
  public:
   // Keys are paths in the file; `entry` is the entry's own, so that its place in a list makes no difference.
@@ -24,10 +24,10 @@ class Transcript {
   void Note(std::string_view key, std::integral auto number) { Note(key, std::string_view(std::to_string(number))); }
   void Note(std::string_view key, Millis value) { Note(key, value.count()); }
   void Note(std::string_view key, const std::vector<std::string>& items);
-  void Note(std::string_view key, const HeaderList& headers);  // the order counts within a name alone
+  void Note(std::string_view key, const HeaderList& headers);  // order counts only among one name's values
   void Note(std::string_view key, const Value& value);         // as it stands in the file
 
-  // SHA-256 in hex, for comparing. It is made of secrets too, so it is not for logs.
+  // SHA-256 in hex, for comparing. Secrets go into it too, so it must not be logged.
   std::string Fingerprint() const;
 
  private:

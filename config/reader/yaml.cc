@@ -16,7 +16,7 @@ namespace {
 
 constexpr int kMaxDepth = 64;
 constexpr int kMaxNodes = 20'000;
-constexpr std::size_t kMaxKeys = 1'000;  // of one map: they are searched in line
+constexpr std::size_t kMaxKeys = 1'000;  // of one map, since they are searched linearly
 
 struct Refused {
   Place place;
@@ -183,7 +183,7 @@ class Builder : public YAML::EventHandler {
   int nodes_ = 0;
 };
 
-// yaml-cpp takes some control characters for the end of the text, and would read half a file without a word.
+// yaml-cpp takes some control characters for the end of the text, and would silently read half a file.
 std::optional<std::size_t> FindControl(std::string_view text) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     auto byte = static_cast<unsigned char>(text[i]);

@@ -10,7 +10,7 @@
 namespace portcall::config {
 namespace {
 
-// A key of another kind says more than an unknown one would.
+// For a key of another kind, an error that names the kind helps more than "unknown key".
 void RefuseForeign(MapReader& section, const Kind& kind, KindTable kinds) {
   const auto takers = [kinds](std::string_view key) {
     std::string names;
@@ -89,7 +89,7 @@ void ReadPolicy(MapReader& section, Endpoint& endpoint) {
   endpoint.order = order == "strict" ? Order::kStrict : order == "none" ? Order::kNone : Order::kRepository;
 }
 
-// A push that waits for `debounce` is one that later ones may replace.
+// `debounce` waits for later pushes that replace the first, so it means nothing without `collapse`.
 void ReadCollapse(MapReader& section, Endpoint& endpoint) {
   section.Read("collapse", endpoint.collapse);
   if (!endpoint.collapse) endpoint.debounce = Millis(0);
@@ -99,7 +99,7 @@ void ReadCollapse(MapReader& section, Endpoint& endpoint) {
   }
 }
 
-// Null: it is unknown, and so is what the other keys mean.
+// Null when the type is unknown; then nobody knows what the other keys mean.
 const Kind* ReadKind(MapReader& section, KindTable kinds) {
   std::vector<std::string_view> names;
   for (const Kind* kind : kinds) names.push_back(kind->name());
@@ -109,7 +109,7 @@ const Kind* ReadKind(MapReader& section, KindTable kinds) {
   return section.report().errors() == errors ? FindKind(kinds, type) : nullptr;
 }
 
-// What every entry may say. The kind, and what only it has, come first.
+// Reads all keys of an entry. The kind reads its own before the shared ones, whose defaults it may change.
 void ReadKeys(MapReader& section, KindTable kinds, Endpoint& endpoint) {
   section.Read("name", endpoint.name);
   section.Read("disabled", endpoint.disabled);

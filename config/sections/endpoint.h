@@ -19,7 +19,7 @@ inline constexpr std::array<std::string_view, 15> kEntryKeys{
     "timeout", "threshold", "backoff",           "maxbackoff",     "order",
     "only",    "ignore",    "ignoredmediatypes", "queuesizelimit", "queuepurgetimeout"};
 
-// Keys for what waits in lanes and may be given up. A kind without Traits::one_line lists them; they are read for it.
+// Keys about lanes and giving up. A kind without Traits::one_line lists them, but leaves reading to ReadEndpoint().
 inline constexpr std::array<Key, 5> kQueueKeys{{{"images"}, {"ratelimit"}, {"maxparked"}, {"maxage"}, {"maxretries"}}};
 
 // Keys of kinds that make HTTP requests; their Read() calls the two readers below.
@@ -33,8 +33,8 @@ inline constexpr std::array<Key, 9> kHttpKeys{{{"url", "only HTTP requests go to
                                                {"debounce", kOneByOne},
                                                {"collapse", kOneByOne},
                                                {"tls"}}};
-void ReadUrl(MapReader& entry, Endpoint& endpoint);  // says nothing where it is absent
-// All but `url`. What `endpoint.debounce` is before counts for an endpoint that collapses.
+void ReadUrl(MapReader& entry, Endpoint& endpoint);  // reports nothing where it is absent
+// All but `url`. `endpoint.debounce` holds the kind's default before, which counts only with `collapse`.
 void ReadHttpKeys(MapReader& entry, Endpoint& endpoint);
 // ca, certificate, key and insecureskipverify below `tls`.
 void ReadTlsFiles(MapReader& tls, Endpoint& endpoint);
@@ -43,7 +43,7 @@ void ReadTlsFiles(MapReader& tls, Endpoint& endpoint);
 void ReadSelections(MapReader& section, Endpoint& endpoint);
 // Whether the endpoint asks for an action by name.
 bool AsksFor(const Endpoint& endpoint, std::string_view action);
-// As WhyBadGlob(), and what no repository's name can fit.
+// As WhyBadGlob(), and why no repository's name can match.
 std::string WhyBadRepositoryGlob(std::string_view pattern);
 
 }  // namespace portcall::config

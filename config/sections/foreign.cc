@@ -17,7 +17,7 @@ void ReadVersion(MapReader& root) {
   }
 }
 
-// To start without the protection that a file asks for would open the registry.
+// Starting without the authentication that the file asks for would leave the registry open.
 void RefuseAuth(MapReader& root) {
   const Value* auth = root.Get("auth");
   if (auth == nullptr || (auth->kind == Value::Kind::kScalar && auth->text == "none")) return;
@@ -50,7 +50,7 @@ void RefuseMiddleware(MapReader& root) {
   section.Finish();
 }
 
-// What others have and we do not: refused where its absence would open, redirect or lose something.
+// Sections that only other registries have: refused where ignoring them would open, redirect or lose something.
 void ReadForeign(MapReader& root) {
   MapReader proxy = root.Sub("proxy");
   std::string remote;
@@ -90,7 +90,7 @@ bool AllowsEverything(const std::string& pattern) {
   return std::find(kPatterns.begin(), kPatterns.end(), pattern) != kPatterns.end();
 }
 
-// Patterns are not matched here: a list that would let some pass lets none pass.
+// Patterns are not matched here: an allow list that would let only some URLs pass lets none pass.
 void ReadManifestUrls(MapReader& manifests, bool& allowed) {
   MapReader urls = manifests.Sub("urls");
   std::vector<std::string> allow, deny;

@@ -48,7 +48,7 @@ void ReadEvents(MapReader& notifications, EventsConfig& events) {
   section.Finish();
 }
 
-// The name is an endpoint's identity: cursor, dead letters and metrics hang on it.
+// The name is an endpoint's identity: its cursor, dead letters and metrics are kept under it.
 void CheckName(MapReader& section, const Endpoint& endpoint, std::set<std::string>& names) {
   const std::string& name = endpoint.name;
   if (name.empty()) {
@@ -76,7 +76,7 @@ void CheckFormerNames(MapReader& section, const std::vector<Endpoint>& endpoints
   }
 }
 
-// The name under which this registry is known: what is published carries it, never that of a host or a pod.
+// The registry's name in what is published. It must stay the same, so it is never the name of a host or a pod.
 void ReadSource(MapReader& section, Config& config) {
   if (const auto host = http::ParseUrl(config.http.host)) config.source = host->host_header();
   section.Read("source", config.source);

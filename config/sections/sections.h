@@ -10,8 +10,8 @@ namespace portcall::config {
 void ReadLog(MapReader& root, LogConfig& log);
 void ReadStorage(MapReader& root, StorageConfig& storage);
 void ReadHttp(MapReader& root, HttpConfig& http);
-void ReadNotifications(MapReader& root, KindTable kinds, Config& config);  // http was read
-void ReadAuditPolicy(MapReader& root, KindTable kinds, Config& config);    // notifications were read
+void ReadNotifications(MapReader& root, KindTable kinds, Config& config);  // after http
+void ReadAuditPolicy(MapReader& root, KindTable kinds, Config& config);    // after notifications
 void ReadHealth(MapReader& root, std::vector<HealthCheck>& health);
 // version, catalog, tags, validation, and what other registries have: auth, proxy, middleware, redis, database, …
 void ReadOthers(MapReader& root, Config& config);

@@ -28,7 +28,7 @@ void ReadNames(MapReader& rules, std::string_view key, std::string_view what, st
   }
 }
 
-// The first character that `allowed` and the globs' own do not hold.
+// Why `pattern` can match nothing: it holds a character that is not in `allowed`, which includes the wildcards.
 std::string WhyNever(std::string_view pattern, std::string_view allowed, std::string_view what) {
   const std::size_t at = pattern.find_first_not_of(allowed);
   if (at == std::string_view::npos) return "";
@@ -70,7 +70,7 @@ bool SomeSystemAction(const Selection& selection) {
                              [&](std::string_view action) { return Holds(selection.actions, action); });
 }
 
-// What the kind or the format of an endpoint cannot say.
+// Refuses actions that the endpoint's kind or format has no form for.
 void CheckActions(MapReader& only, const Endpoint& endpoint) {
   for (std::string_view action : std::span(kActionNames).subspan(kRegistryActions)) {
     if (!AsksFor(endpoint, action)) continue;
@@ -79,10 +79,10 @@ void CheckActions(MapReader& only, const Endpoint& endpoint) {
   }
 }
 
-// What an endpoint takes where the entry does not say.
+// Fills in the endpoint's defaults where the entry does not say what it takes.
 void FillIn(const Endpoint& endpoint, Selection& only) {
   const Kind::Traits& traits = endpoint.kind->traits();
-  // A refused request may be about anything.
+  // A refused request may be about any kind of thing, so all kinds stay allowed.
   if (!traits.event_kinds.empty() && only.kinds.empty() && !AsksFor(endpoint, "refused")) {
     only.kinds.assign(traits.event_kinds.begin(), traits.event_kinds.end());
     if (SomeSystemAction(only)) only.kinds.emplace_back("system");

@@ -18,7 +18,7 @@ bool IsIn(const std::array<std::string_view, N>& words, std::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
 }
 
-// What is not one of the settings names the place where images lie: to pass over it would mean another place.
+// A key that is no setting names a storage driver. It is never ignored: images would end up in the wrong place.
 void ReadDriver(MapReader& section, StorageConfig& storage) {
   std::string chosen;
   for (const Member& member : section.Members()) {
@@ -50,7 +50,7 @@ void ReadDriver(MapReader& section, StorageConfig& storage) {
   filesystem.Finish();
 }
 
-// Rounded up to whole hours: an upload is never taken away before its time.
+// Rounded up to whole hours, so that no upload is purged too early.
 void ReadAge(MapReader& purging, std::chrono::hours& age) {
   Millis read = age;
   purging.Read("age", read);

@@ -15,7 +15,7 @@ using SteadyClock = std::chrono::steady_clock;
 using runtime::SteadyTime;
 using Addresses = std::shared_ptr<const Resolver::Answer>;
 
-// A lookup that its caller may give up: the first of answer, timer and abort wakes it.
+// A lookup that can be given up: the answer, the timer or an abort, whichever is first, wakes the caller.
 class LookupWait : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
   LookupWait(const Executor& executor, Resume<Addresses> resume) : timer_(executor), resume_(std::move(resume)) {}
@@ -72,10 +72,10 @@ class Client::Impl {
   const Executor executor_;
   Resolver& resolver_;
   const ClientOptions options_;
-  std::vector<Connection> idle_;  // the last used at the end
+  std::vector<Connection> idle_;  // the most recently used at the end
   List<ClientConnection> busy_;
   List<LookupWait> lookups_;
-  std::uint64_t generation_ = 0;  // connections of an older one are not used again
+  std::uint64_t generation_ = 0;  // raised by Close(); older connections are not reused
   std::uint64_t interrupts_ = 0;
   bool aborted_ = false;
 };
@@ -84,12 +84,12 @@ Task<Result<Incoming>> Client::Impl::Send(Outgoing request, std::chrono::millise
   if (aborted_) co_return Cancelled();
   const SteadyTime deadline = SteadyClock::now() + timeout;
   bool resent = false;
-  // A request that must not be sent twice does not meet a connection that the other side may just have closed.
+  // A request that must not be sent twice gets a new connection: the server may just have closed an idle one.
   Connection connection = request.resend_on_stale ? TakeIdle() : nullptr;
   if (connection) {
     if (request.begun != nullptr) *request.begun = true;
     std::optional<Error> failed = co_await connection->Exchange(request, deadline);
-    // Some servers say goodbye to an idle connection with a 408, which then lies there before the request.
+    // Some servers close an idle connection with a 408, which would pass for the answer to this request.
     const bool stale = failed ? failed->code == Errc::kUnavailable && !connection->answered()
                               : connection->answer().status == 408 && !connection->reusable();
     if (!stale && failed) co_return *std::move(failed);
@@ -130,7 +130,7 @@ Incoming Client::Impl::Finish(Connection connection) {
   Incoming answer = std::move(connection->answer());
   connection->unlink();
   if (connection->reusable() && connection->generation() == generation_ && !aborted_ && options_.max_idle > 0) {
-    // The one that has rested longest is the likeliest to be closed by the other side.
+    // Drops the one that was idle longest, because the server is the likeliest to close it.
     if (idle_.size() >= options_.max_idle) idle_.erase(idle_.begin());
     connection->Rest(options_.idle_timeout);
     idle_.push_back(std::move(connection));
@@ -158,7 +158,7 @@ Task<Result<Client::Impl::Connection>> Client::Impl::Open(SteadyTime deadline) {
   const std::vector<asio::ip::address>& addresses = **found;
   std::optional<Error> failed;
   for (std::size_t i = 0; i < addresses.size(); ++i) {
-    // An address that swallows everything leaves time for those after it.
+    // Shares the time among the addresses left, so that one that never answers does not use up all of it.
     const SteadyTime now = SteadyClock::now();
     const SteadyTime until = now + (deadline - now) / static_cast<long>(addresses.size() - i);
     auto connection = std::make_unique<ClientConnection>(options_, generation_);

@@ -18,8 +18,8 @@ namespace portcall::http {
 struct Outgoing {
   std::string_view head;
   std::string_view body;
-  bool resend_on_stale = true;  // a reused connection that dies before a byte of the answer: once more, on a new one
-  bool* begun = nullptr;        // set to true before the first byte leaves: what fails with it unset was not received
+  bool resend_on_stale = true;  // send once more, on a new connection, when a reused one dies unanswered
+  bool* begun = nullptr;        // set to true before the first byte leaves: a failure with it unset sent nothing
 };
 
 struct Incoming {
@@ -28,7 +28,7 @@ struct Incoming {
   std::string retry_after;  // the field, or empty
   std::string location;     // the field, or empty
   std::string body;         // at most ClientOptions::keep_body bytes
-  bool resent = false;      // the uncounted second try happened
+  bool resent = false;      // it was sent a second time, see resend_on_stale
 };
 
 struct ClientOptions {
@@ -57,9 +57,9 @@ class Client {
   Task<Result<void>> Connect(std::chrono::milliseconds timeout);
 
   void Close();  // for reload: idle connections go, later Sends open new ones
-  // Every connection is closed now and pending Sends fail; one that had not begun to wait yet may go on.
+  // Closes every connection now, so that pending Sends fail; one that has not begun to wait yet may go on.
   void Interrupt();
-  void Abort();  // for shutdown: the same, and later Sends fail too
+  void Abort();  // for shutdown: as Interrupt(), and later Sends fail too
   std::size_t idle() const;
 
  private:

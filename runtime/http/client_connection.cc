@@ -82,7 +82,7 @@ Task<std::optional<Error>> ClientConnection::Exchange(const Outgoing& request, r
   const IoResult sent = co_await stream_->Write(parts);
   if (stream_->expired()) co_return TimedOut("sending the request");
 
-  // Who refuses a request may answer before having read it all; so a failed write does not decide.
+  // A server may refuse a request before it has read it all; so after a failed write an answer may still come.
   while (true) {
     const IoResult got = co_await stream_->Read(reader_.Space());
     const char* step = reader_.started() ? "reading the answer" : "waiting for the answer";

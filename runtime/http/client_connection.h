@@ -14,8 +14,8 @@
 
 namespace portcall::http {
 
-// One connection to the client's origin: what is sent and received on it, under a deadline that covers everything. It
-// unlinks itself from the list that it is in.
+// One connection to the client's origin: what is sent and received on it, under a deadline that covers everything. Its
+// destructor unlinks it from the list that it is in.
 class ClientConnection
     : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:

@@ -11,7 +11,7 @@ namespace {
 namespace beast = boost::beast::http;
 using beast_view = boost::beast::string_view;
 
-// The shortest chunked body, "0\r\n\r\n". Beast aborts when it is shown less of one for the second time.
+// The shortest chunked body, "0\r\n\r\n". Beast aborts when it is given less than this twice.
 constexpr std::size_t kLeastChunks = 5;
 
 std::string_view View(beast_view text) { return {text.data(), text.size()}; }
@@ -20,7 +20,7 @@ class Parser final : public beast::basic_parser<true> {
  public:
   Parser(Request& request, std::uint32_t head_bytes) : request_(request) {
     header_limit(head_bytes);
-    body_limit(boost::none);  // counted by who reads the body
+    body_limit(boost::none);  // RequestBody enforces its own
     eager(false);
   }
 
@@ -69,7 +69,7 @@ class Parser final : public beast::basic_parser<true> {
   bool coded_ = false;
   bool expects_continue_ = false;
   bool in_head_ = true;
-  bool in_chunks_ = false;  // the first chunk's line was taken
+  bool in_chunks_ = false;  // the first chunk's size line has been parsed
 };
 
 void Parser::on_field_impl(beast::field field, beast_view name, beast_view value, error_code& ec) {
@@ -156,7 +156,7 @@ RequestParser::Step RequestParser::ParseHead(std::string_view bytes, std::size_t
   error_code ec;
   used += parser.put(asio::buffer(bytes.substr(used)), ec);
   impl_->head_used += used;
-  // Beast bounds a line and the block of fields, but not what came in pieces.
+  // Beast limits a line and the block of fields, but not their sum when they come in pieces.
   const std::size_t kept = parser.is_header_done() ? 0 : bytes.size() - used;
   if (impl_->head_used + kept > impl_->head_bytes) ec = beast::error::header_limit;
   if (!ec && parser.is_header_done()) return Step::kDone;

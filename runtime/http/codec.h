@@ -22,11 +22,11 @@ class RequestParser {
   // The next request; what is parsed goes into `request`, which must stay until the body is done.
   void Start(Request& request);
 
-  // Takes what it understands from the front of `bytes` and says how much in `used`; the rest must come again, with
-  // more behind it.
+  // Parses what it can from the front of `bytes` and says how much in `used`. Pass the rest again, with more bytes
+  // behind it.
   Step ParseHead(std::string_view bytes, std::size_t& used);
 
-  // After the head.
+  // Valid once ParseHead() is done.
   bool keep_alive() const;
   bool http10() const;
   bool expects_continue() const;

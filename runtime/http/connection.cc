@@ -16,7 +16,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kCopied = 16UL * 1024;
 // A response goes out in pieces of this size, each with a deadline of its own.
 constexpr std::size_t kPiece = 512UL * 1024;
-// What of an unread body is read and forgotten to keep the connection; beyond it the connection closes.
+// At most this much of an unread body is read and dropped to keep the connection; with more left it closes.
 constexpr std::uint64_t kDrained = 256UL * 1024;
 constexpr std::chrono::seconds kDrainPatience{5};
 constexpr char kTlsHandshake = 0x16;
@@ -92,7 +92,7 @@ void Connection::StartRequest() {
   parser_.Start(request_);
 }
 
-// True when a whole head is there. What has been received already is parsed without touching the loop.
+// True when a whole head is there. Bytes received earlier are parsed before any are read.
 Task<bool> Connection::ReadHead() {
   StartRequest();
   idle_ = input_.empty();
@@ -126,7 +126,7 @@ Task<bool> Connection::ReadHead() {
 // One request with its response; true when another may follow.
 Task<bool> Connection::Exchange() {
   const Clock::time_point start = Clock::now();
-  stream_->ExpiresNever();  // how long the handler takes is no fault of the peer's; each step sets a deadline again
+  stream_->ExpiresNever();  // the peer must not pay for a slow handler; each read and write sets a new deadline
   idle_ = false;
   written_ = 0;
   request_.received = runtime::SystemClock().Now();
@@ -170,7 +170,7 @@ Task<Response> Connection::Handle() {
 Task<> Connection::SettleBody(Response& response) {
   const bool worth_reading = !body_.awaits_continue() && body_.left() <= kDrained;
   if (body_.fault_status() == 0 && worth_reading && co_await body_.Drain(kDrained, kDrainPatience)) co_return;
-  // Whatever else the handler made of a body that failed, the fault was the client's.
+  // The client sent the bad body, so an answer that does not say so, such as a 500, is replaced.
   const int fault = body_.fault_status();
   if (fault != 0 && (response.status < 400 || response.status >= 500)) response = PlainText(fault, ReasonOf(fault));
   response.close = true;
@@ -235,7 +235,7 @@ Task<bool> Connection::Write(std::span<const asio::const_buffer> buffers) {
   co_return !sent.ec;
 }
 
-// Answers a head that is no request; false, for the connection ends with it.
+// Answers a head that is no valid request. Always false: the connection ends after it.
 Task<bool> Connection::Refuse(int status, std::string_view why) {
   const Response response = PlainText(status, why);
   co_await Send(response, {.to_head = false, .http10 = false, .keep_alive = false});

@@ -49,7 +49,7 @@ class Connection : public boost::intrusive::list_base_hook<boost::intrusive::lin
   Request request_;
   std::string out_;            // the head being sent, with a small body behind it
   std::uint64_t written_ = 0;  // bytes of the current response's body
-  bool idle_ = true;           // nothing of a request has come
+  bool idle_ = true;           // no byte of the next request has come
   bool draining_ = false;
 };
 

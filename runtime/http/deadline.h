@@ -7,9 +7,9 @@
 
 namespace portcall::http {
 
-// A deadline that costs a comparison to move: for what sets one at every step and rarely misses it. It never fires
-// early. The timer below is set anew only for a sooner deadline; one that was moved later or cleared still costs the
-// loop one look at its old time. Lives on one loop, which it must not outlive.
+// A deadline that costs a comparison to move, for streams that set one at every step and rarely miss it. Only a sooner
+// deadline restarts the timer; when it was moved later or cleared, the timer still fires at the old time and checks. It
+// never calls OnDeadline() early. Lives on one loop, which it must not outlive.
 class Deadline {
  public:
   using Time = std::chrono::steady_clock::time_point;
@@ -32,8 +32,8 @@ class Deadline {
 
   Timer timer_;
   Time when_ = Time::max();
-  Time looks_at_ = Time::max();  // the end of the timer's wait; max: it does not wait
-  // A wait that has ended is past cancelling: what it left in the loop's queue finds out from this.
+  Time looks_at_ = Time::max();  // when the timer fires; max: it is not running
+  // A timer that has fired cannot be cancelled: its queued handler sees from this that the Deadline is gone.
   std::shared_ptr<const bool> alive_ = std::make_shared<bool>(true);
 };
 

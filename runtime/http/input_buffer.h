@@ -9,8 +9,8 @@
 
 namespace portcall::http {
 
-// Bytes received and not yet understood. Grows by doubling; its user bounds what it keeps. Empty, it gives back what it
-// had grown by, so that a connection at rest stays small.
+// Bytes received and not yet parsed. Grows by doubling; its user bounds the size. Once empty it frees what it had grown
+// by, so that an idle connection stays small.
 class InputBuffer {
  public:
   std::string_view data() const { return {bytes_.get() + begin_, end_ - begin_}; }

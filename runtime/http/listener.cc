@@ -12,7 +12,7 @@ namespace {
 
 using asio::ip::tcp;
 
-// How often a free port of the first address may turn out to be taken on the second.
+// How many ports are tried for port 0: one that is free on the first address may be taken on the second.
 constexpr int kTries = 32;
 
 struct HostPort {

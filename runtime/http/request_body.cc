@@ -12,7 +12,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 // The longest line of a chunk's size, and the most trailers, that are kept while incomplete.
 constexpr std::size_t kChunkLine = 16UL * 1024;
-// Below this the handler's memory is too small to be read into past the framing.
+// The handler's buffer must be this large for chunks, with their framing, to be read straight into it.
 constexpr std::size_t kDirectRead = 4096;
 
 std::string_view View(std::span<const char> bytes) { return {bytes.data(), bytes.size()}; }

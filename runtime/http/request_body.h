@@ -16,11 +16,11 @@ namespace portcall::http {
 // The body of a connection's current request, read straight into the handler's memory. Reused for each request.
 class RequestBody final : public Body {
  public:
-  // Everything must outlive the body.
+  // All arguments must outlive the body.
   RequestBody(ByteStream& stream, InputBuffer& input, RequestParser& parser, const ServerLimits& limits)
       : stream_(stream), input_(input), parser_(parser), limits_(limits) {}
 
-  void Start();  // after the parser's head
+  void Start();  // once the parser has the head
 
   Task<Result<std::size_t>> Read(std::span<char> into) override;
   std::optional<std::uint64_t> length() const override;
@@ -30,7 +30,7 @@ class RequestBody final : public Body {
 
   bool done() const { return done_; }
   std::uint64_t received() const { return received_; }
-  std::uint64_t left() const { return left_; }  // of a counted body
+  std::uint64_t left() const { return left_; }  // unread bytes, with Content-Length
   bool too_large() const { return !chunked_ && limits_.body_bytes > 0 && length_ > limits_.body_bytes; }
   bool awaits_continue() const { return awaits_continue_; }
   int fault_status() const { return fault_status_; }  // 0: none; the connection cannot be used after one

@@ -18,7 +18,7 @@ using Answer = Resolver::Answer;
 
 constexpr std::chrono::seconds kKeepAnswer{30};
 constexpr std::chrono::seconds kKeepFailure{5};
-// Beyond it what has expired is forgotten.
+// From this many names on, expired answers are dropped.
 constexpr std::size_t kManyNames = 256;
 
 struct FreeInfo {
@@ -50,7 +50,7 @@ Answer LookUp(const std::string& host) {
 
 }  // namespace
 
-// Shared with the lookups under way, which come back to the loop to end.
+// Shared with the lookups under way, which finish on the loop and may outlive the Resolver.
 struct Resolver::State {
   struct Entry {
     std::shared_ptr<const Answer> answer;
@@ -94,7 +94,7 @@ void Resolver::Start(const Executor& executor, const std::string& host, Done don
   asio::post(state_->pool, [state = state_, host, work = asio::executor_work_guard<Executor>(executor)]() mutable {
     auto answer = std::make_shared<const Answer>(LookUp(host));
     const Executor loop = work.get_executor();
-    // The state and the guard move along, so that they are let go on the loop, while it is there.
+    // The state and the guard move into the handler, so that the loop's thread destroys them while the loop exists.
     asio::post(loop, [state = std::move(state), host, answer = std::move(answer), work = std::move(work)] {
       state->Finish(host, answer);
     });

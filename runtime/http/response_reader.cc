@@ -16,18 +16,18 @@ constexpr std::size_t kFirstBuffer = 4096;
 constexpr std::size_t kBodySpace = 16 * 1024;
 constexpr int kSwitching = 101;  // final, and what follows is not HTTP
 constexpr std::string_view kVersion = "HTTP/1.";
-// The shortest chunked body, "0\r\n\r\n". Beast aborts when it is shown less of one for the second time.
+// The shortest chunked body, "0\r\n\r\n". Beast aborts when it is given less than this twice.
 constexpr std::size_t kLeastChunks = 5;
 
 }  // namespace
 
-// Fills the reader's answer: of the fields only those that it has a place for, where Beast's own message keeps all.
+// Fills the reader's answer. Keeps only the fields that Incoming has a member for; Beast's own message keeps all.
 class ResponseReader::Parser final : public beast::basic_parser<false> {
  public:
   explicit Parser(ResponseReader& reader) : reader_(reader) {
     constexpr std::size_t kMost = std::numeric_limits<std::uint32_t>::max();
     header_limit(static_cast<std::uint32_t>(std::min(reader.max_head_, kMost)));
-    body_limit(boost::none);  // counted by Keep(): Beast's would not hand out how a longer body begins
+    body_limit(boost::none);  // Keep() has its own: Beast's would withhold the beginning of a longer body
   }
 
   bool MustWait(std::string_view bytes) const {
@@ -59,7 +59,7 @@ class ResponseReader::Parser final : public beast::basic_parser<false> {
   }
 
   ResponseReader& reader_;
-  bool in_chunks_ = false;  // the first chunk's line was taken
+  bool in_chunks_ = false;  // the first chunk's size line has been parsed
 };
 
 struct ResponseReader::Impl {
@@ -92,7 +92,7 @@ asio::mutable_buffer ResponseReader::Space() {
   const std::size_t wanted = impl_->parser->is_header_done() ? kBodySpace : kFirstBuffer;
   if (buffer_.size() < wanted) buffer_.resize(wanted);
   if (end_ == buffer_.size()) {
-    // A head that does not fit; what has been parsed makes room first.
+    // The buffer is full of an unfinished head: drop what is parsed, then grow.
     buffer_.erase(0, begin_);
     end_ -= begin_;
     begin_ = 0;
@@ -111,7 +111,7 @@ ResponseReader::Progress ResponseReader::Parse() {
   while (begin_ != end_) {
     Parser& parser = *impl_->parser;
     if (!parser.got_some()) {
-      // Beast would judge the beginning of a version only once the head has ended, and what is not HTTP may never end.
+      // Beast checks the version only at the end of the head, and a peer that speaks no HTTP may never send one.
       const std::string_view front = unparsed().substr(0, kVersion.size());
       if (!kVersion.starts_with(front)) return Invalid("the answer is not HTTP/1");
       if (front.size() < kVersion.size()) return Progress::kMore;
@@ -123,7 +123,7 @@ ResponseReader::Progress ResponseReader::Parse() {
     const std::size_t used = parser.put(asio::buffer(unparsed()), ec);
     begin_ += used;
     head_size_ = in_head ? head_size_ + used : 0;
-    // Beast bounds the status line and the fields each by themselves, and a chunk's line and the trailers not at all.
+    // Beast limits the status line and the fields separately, and a chunk's line and the trailers not at all.
     const std::size_t kept = ec == beast::error::need_more ? end_ - begin_ : 0;
     if (ec == beast::error::header_limit || head_size_ + kept > max_head_) {
       return Invalid(in_head ? "the head of the answer is too long" : "a line of the answer is too long");

@@ -14,7 +14,7 @@
 namespace portcall::http {
 namespace {
 
-// Without file descriptors a try is pointless until some are closed.
+// The pause when file descriptors have run out: accepting fails until some are closed.
 constexpr std::chrono::milliseconds kNoDescriptors{100};
 // How often an accept loop at its limit looks whether a connection has ended.
 constexpr std::chrono::milliseconds kFullHouse{10};
@@ -119,7 +119,7 @@ Task<> Server::Impl::Accept(Door& door) {
 void Server::Impl::Hand(TcpSocket socket, Worker& worker) {
   error_code ec;
   const asio::ip::tcp::endpoint peer = socket.remote_endpoint(ec);
-  if (ec) return;  // gone already
+  if (ec) return;  // the peer has gone already
   open_.fetch_add(1, std::memory_order_relaxed);
   asio::post(worker.loop.executor(), [this, &worker, peer, tls = Tls(), s = std::move(socket)]() mutable {
     worker.Serve(std::make_unique<Connection>(options_, std::move(s), peer, std::move(tls), open_));
@@ -142,7 +142,7 @@ void Server::Impl::Drain(std::chrono::milliseconds patience) {
   asio::post(front(), [this] { accepting_.Close(); });
   asio::co_spawn(front(), accepting_.Drained(), asio::use_future).wait();
 
-  // Nothing more is handed over; what was, is in the loops' queues before these.
+  // No more connections are handed to the workers, and those handed over are queued on the loops before these posts.
   std::vector<std::future<void>> ended;
   for (const std::unique_ptr<Worker>& worker : workers_) {
     asio::post(worker->loop.executor(), [w = worker.get()] { w->gate.Close(); });
@@ -150,7 +150,7 @@ void Server::Impl::Drain(std::chrono::milliseconds patience) {
   }
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     if (ended[i].wait_until(until) == std::future_status::ready) continue;
-    // Awaited too: the gate may be empty before this has run, and it must not find the worker gone.
+    // Drain() waits for this too: the gate may become empty first, and the worker must still exist when it runs.
     auto close = [w = workers_[i].get()] {
       for (Connection& connection : w->connections) connection.Close();
     };

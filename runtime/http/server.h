@@ -13,7 +13,7 @@
 
 namespace portcall::http {
 
-// Every bound says what happens beyond it.
+// Each comment says what happens beyond the limit.
 struct ServerLimits {
   std::uint32_t head_bytes = 32 * 1024;                               // 431, and the connection closes
   std::uint64_t body_bytes = 0;                                       // 0: no limit; else 413
@@ -22,7 +22,7 @@ struct ServerLimits {
   std::chrono::milliseconds body_stall{std::chrono::seconds(60)};     // no byte of a body: 408; of a response: closed
   std::uint64_t body_min_rate = 128;  // bytes a second over `body_rate_window`, else 408
   std::chrono::milliseconds body_rate_window{std::chrono::seconds(60)};  // counts only time spent waiting for the peer
-  std::uint32_t connections = 10'000;                                    // accepted later, when one has ended
+  std::uint32_t connections = 10'000;                                    // more wait until one has ended
 };
 
 // What a finished exchange looked like, for access logs and metrics. Called on the connection's loop.

@@ -23,12 +23,12 @@ class SocketStream : public ByteStream, protected Deadline {
   Task<IoResult> Connect(asio::ip::tcp::endpoint to);
 
  protected:
-  // An operation that the deadline ended says so.
+  // Turns the error of an operation that the deadline ended into timed_out.
   error_code Explain(error_code ec) const { return ec && expired_ ? asio::error::timed_out : ec; }
   void OnDeadline() override;
   void Prepare();  // options of a connected socket
-  // Ends our half and waits for the peer's, discarding: closing with bytes unread would reset the connection, and the
-  // peer would lose what it was sent last.
+  // Ends our half and discards what comes until the peer ends its own: closing with bytes unread would reset the
+  // connection, and the peer would lose what we sent last.
   Task<> Linger();
   TcpSocket socket_;
 

@@ -32,7 +32,7 @@ class ByteStream {
   // Says goodbye (TLS close_notify, FIN) and waits for the peer's, within a second, so that what was sent last arrives;
   // replaces the deadline; errors are of no interest.
   virtual Task<> Shutdown() = 0;
-  // From now on; replaces the deadline before. It closes the stream.
+  // Counts from now and replaces the earlier deadline. When it passes, the stream is closed.
   virtual void ExpiresAfter(std::chrono::steady_clock::duration d) = 0;
   virtual void ExpiresNever() = 0;
   // Like ExpiresAfter, but the deadline only fails what is pending (`timed_out`): an answer can still be sent, after a

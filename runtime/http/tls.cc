@@ -94,7 +94,7 @@ Result<void> SetSuites(SSL_CTX* context, const std::vector<std::string>& suites)
     } else if (const std::string_view name = OpenSslName(suite); !name.empty()) {
       Append(up_to_12, name);
     } else if (suite.find("_3DES_") != std::string::npos) {
-      Append(up_to_12, suite);  // OpenSSL is built without, and passes over it where there are others
+      Append(up_to_12, suite);  // OpenSSL is built without it, and skips it beside others
     } else {
       return Invalid("unknown cipher suite " + suite +
                      "; use Go's names, such as TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256");
@@ -137,8 +137,8 @@ Result<TlsContext> MakeServerTls(const ServerTls& options) {
   SSL_CTX_set_options(context, SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_NO_RENEGOTIATION);
   // Idle connections give their buffers back.
   SSL_CTX_set_mode(context, SSL_MODE_RELEASE_BUFFERS);
-  // Sessions are resumed by tickets only: a cache would be shared between the loops under a lock. Resumption of
-  // verified clients needs a name.
+  // Sessions are resumed by tickets only: a cache would be shared between the loops under a lock. OpenSSL resumes
+  // sessions of verified clients only where a session id context is set.
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   static constexpr unsigned char kSessions[] = "portcall";
   SSL_CTX_set_session_id_context(context, kSessions, sizeof kSessions - 1);

@@ -18,11 +18,11 @@ namespace {
 
 using asio::ssl::stream_base;
 
-// What Go's server says to a client that took the port for a plain one.
+// What Go's server answers to a client that speaks plain HTTP on a TLS port.
 constexpr std::string_view kPlainOnTls =
     "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
 
-// OpenSSL's reason why a peer's certificate was not believed.
+// OpenSSL's reason why a peer's certificate was rejected.
 const boost::system::error_category& Verification() {
   struct Category final : boost::system::error_category {
     const char* name() const noexcept override { return "certificate"; }
@@ -53,7 +53,7 @@ class TlsStream final : public SocketStream {
   Task<> AnswerPlainHttp();
 
   TlsContext tls_;
-  mutable asio::ssl::stream<TcpSocket&> ssl_;  // its native handle is to be had from a mutable one alone
+  mutable asio::ssl::stream<TcpSocket&> ssl_;  // mutable, because native_handle() is not const
   stream_base::handshake_type side_;
 };
 
@@ -124,7 +124,7 @@ std::string TlsStream::PeerSubject() const {
 
 Task<IoResult> TlsStream::Read(asio::mutable_buffer into) {
   const auto [ec, n] = co_await ssl_.async_read_some(into, nothrow);
-  // Many clients close without close_notify; whether a message is complete, its framing tells.
+  // Many clients close without close_notify; HTTP's framing tells whether a message is complete.
   if (ec == asio::ssl::error::stream_truncated) co_return IoResult{asio::error::eof, n};
   co_return IoResult{Explain(ec), n};
 }

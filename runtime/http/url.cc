@@ -77,7 +77,7 @@ Result<Url> ParseUrl(std::string_view text) {
     if (!port || *port == 0) return WrongPort();
     url.port = *port;
   }
-  // What follows a port that is no number would pass for the path.
+  // After a port that is no number the rest would be taken for the path.
   if (!view.encoded_path().empty() && !view.encoded_path().starts_with('/')) return WrongPort();
   if (view.has_userinfo()) url.userinfo = PercentDecode(view.encoded_userinfo());
   url.target = view.encoded_path();
