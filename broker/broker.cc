@@ -17,6 +17,7 @@ namespace portcall::broker {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{500};
+constexpr store::Seq kNothing = INT64_MAX;
 constexpr std::chrono::milliseconds kReloadGrace{2'000};  // a reload takes five seconds at most
 
 // `ended` outlives this task: RunOnLoop owns it and waits for it.
@@ -51,6 +52,7 @@ class Broker::Impl {
   Task<> AppendEvent(store::Event event);
   Result<void> MakeSinks(const config::Config& config, Sinks& sinks);
   bool Keeps(const EndpointRunner& runner, const config::Config& config) const;
+  void KeepForNobody(const Opened& opened);
   void Adopt(Endpoints endpoints, Sinks& sinks);
   Task<> StopRunners(const config::Config* keep, std::chrono::milliseconds grace);
   Task<> StopAll(std::chrono::milliseconds grace);
@@ -73,6 +75,7 @@ class Broker::Impl {
   std::vector<std::unique_ptr<EndpointRunner>> runners_;
   std::vector<std::int64_t> failing_;  // cursors whose runners failed when a reload stopped them
   std::vector<Orphan> orphans_;
+  store::Seq idle_from_ = kNothing;  // events after this one are kept for endpoints that stand still
   OrphanMetrics orphan_metrics_;
   runtime::Gate gate_;
   Timer ticker_;
@@ -175,8 +178,9 @@ bool Broker::Impl::Keeps(const EndpointRunner& runner, const config::Config& con
   });
 }
 
-// The sinks of entries that are new or changed.
+// The sinks of entries that are new or changed, as far as they can be made; the first reason why one cannot.
 Result<void> Broker::Impl::MakeSinks(const config::Config& config, Sinks& sinks) {
+  Result<void> all;
   for (const config::Endpoint& entry : config.endpoints) {
     if (entry.disabled) continue;
     const auto same = [&](const auto& runner) {
@@ -186,20 +190,34 @@ Result<void> Broker::Impl::MakeSinks(const config::Config& config, Sinks& sinks)
     auto sink = deps_.make_sink ? deps_.make_sink(entry)
                                 : sinks::MakeSink(entry, {deps_.loop.executor(), resolver_, deps_.log, deps_.pool,
                                                           [this](store::Event event) { Publish(std::move(event)); }});
-    if (!sink) {
-      sinks.clear();
-      return sink.error();
+    if (sink) {
+      sinks[entry.name] = std::move(*sink);
+    } else if (all) {
+      all = sink.error();
     }
-    sinks[entry.name] = std::move(*sink);
   }
-  return {};
+  return all;
+}
+
+// After a reload that was undone, an endpoint may be left without a sink: what it needs stays in the log.
+void Broker::Impl::KeepForNobody(const Opened& opened) {
+  const auto runs = [&](const auto& runner) { return runner->endpoint().name == opened.endpoint.name; };
+  if (std::ranges::any_of(runners_, runs)) return;
+  idle_from_ = std::min(idle_from_, opened.cursor.settled_through);
+  for (const store::ParkedLane& lane : opened.parked) idle_from_ = std::min(idle_from_, lane.next_seq - 1);
+  deps_.log.Error("endpoint stands still after a refused reload; its events are kept: reload again or restart",
+                  {{"endpoint", opened.endpoint.name}});
 }
 
 // Starts what is not running yet.
 void Broker::Impl::Adopt(Endpoints endpoints, Sinks& sinks) {
+  idle_from_ = kNothing;
   for (Opened& opened : endpoints.open) {
     const auto sink = sinks.find(opened.endpoint.name);
-    if (sink == sinks.end()) continue;
+    if (sink == sinks.end()) {
+      KeepForNobody(opened);
+      continue;
+    }
     if (std::ranges::find(failing_, opened.cursor.id) != failing_.end()) opened.was_failing = true;
     runners_.push_back(std::make_unique<EndpointRunner>(around_, std::move(opened), std::move(sink->second)));
   }
@@ -248,7 +266,13 @@ Result<void> Broker::Impl::Apply(config::ConfigPtr config) {
     });
     auto before = OpenEndpoints(deps_.store, *config_);
     OnLoop([&] {
-      if (before) Adopt(std::move(*before), sinks);
+      if (before) {
+        Adopt(std::move(*before), sinks);
+      } else {
+        idle_from_ = 0;
+        deps_.log.Error("endpoints that were to change stand still, and all events are kept: reload again or restart",
+                        {{"error", before.error().detail}});
+      }
       sinks.clear();
       sweep_ends_ = false;
     });
@@ -284,7 +308,7 @@ std::vector<EndpointStatus> Broker::Impl::Status() const {
 }
 
 store::Seq Broker::Impl::PassedThrough() const {
-  store::Seq through = ring_.head();
+  store::Seq through = std::min(ring_.head(), idle_from_);
   for (const auto& runner : runners_) through = std::min(through, runner->UnneededThrough());
   return through;
 }

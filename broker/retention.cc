@@ -40,7 +40,7 @@ void Retention::Configure(const config::Config& config) {
 Task<> Retention::Sweep(const bool& stopping) {
   const std::int64_t now = clock_.Now().time_since_epoch().count();
   co_await DeleteAll(co_await PassedLongAgo(now), stopping);
-  if (!stopping) co_await Trim(now);
+  if (!stopping) co_await Trim(now, stopping);
   if (!stopping && max_bytes_ != 0) co_await WatchSize(stopping);
 }
 
@@ -76,18 +76,22 @@ Task<> Retention::DeleteAll(store::Seq through, const bool& stopping) {
   }
 }
 
-Task<> Retention::Trim(std::int64_t now) {
+// As fast as they are made, each by itself.
+Task<> Retention::Trim(std::int64_t now, const bool& stopping) {
   auto job = [now, audited = audited_](store::Tx& tx) -> Result<bool> {
     const std::size_t attempts = store::TrimAttempts(tx, now - 7 * kDay, kAttemptRows, kChunk);
-    const std::size_t dead = store::TrimDead(tx, now - 30 * kDay, kDeadBytes, kChunk - attempts);
+    const std::size_t dead = store::TrimDead(tx, now - 30 * kDay, kDeadBytes, kChunk);
     if (audited && dead > 0) {
       const std::string note =
           std::to_string(dead) + " dead letters dropped: older than 30 days, or the oldest beyond 1 GiB";
       store::Append(tx, store::SystemEvent(store::Action::kDrop, note));
     }
-    return true;
+    return attempts == kChunk || dead == kChunk;
   };
-  (void)co_await store_.Write(job, store::Priority::kBackground);
+  for (bool more = true; more && !stopping;) {
+    const Result<bool> trimmed = co_await store_.Write(job, store::Priority::kBackground);
+    more = trimmed && *trimmed;
+  }
 }
 
 Task<store::LogSize> Retention::Size() {

@@ -36,7 +36,7 @@ class Retention {
   Task<store::Seq> PassedLongAgo(std::int64_t now);
   Task<bool> DeleteChunk(store::Seq through);
   Task<> DeleteAll(store::Seq through, const bool& stopping);
-  Task<> Trim(std::int64_t now);
+  Task<> Trim(std::int64_t now, const bool& stopping);
   Task<> WatchSize(const bool& stopping);
   Task<> Expire(store::LogSize size);
   Task<store::LogSize> DeleteHistory(const bool& stopping);

@@ -26,11 +26,11 @@ EndpointCore::EndpointCore(const config::Endpoint& endpoint, const sinks::Capaci
       lanes_(policy_.laning),
       scan_(cursor.settled_through),
       counted_(std::max(cursor.through, cursor.settled_through)),
-      written_through_(cursor.settled_through),
       matched_(cursor.matched),
       settled_(cursor.settled),
       paused_(std::move(paused)) {
   for (store::ParkedLane& row : parked) LoadLane(std::move(row), cursor.settled_through, now);
+  unneeded_ = DecidedThrough(cursor.settled_through);
   WatchClosed(now);
 }
 
@@ -44,11 +44,12 @@ void EndpointCore::Reload(const store::Cursor& cursor, std::vector<store::Parked
   lanes_ = Lanes(policy_.laning);
   parked_ = held_ = bytes_ = 0;
   strict_waits_ = false;
-  scan_ = written_through_ = cursor.settled_through;
+  scan_ = cursor.settled_through;
   counted_ = std::max(cursor.through, cursor.settled_through);
   matched_ = cursor.matched;
   settled_ = cursor.settled;
   for (store::ParkedLane& row : parked) LoadLane(std::move(row), cursor.settled_through, now);
+  unneeded_ = DecidedThrough(cursor.settled_through);
 }
 
 void EndpointCore::Hold(Lane& lane, const store::EventPtr& event, SlotId slot) {
@@ -198,8 +199,7 @@ std::int64_t EndpointCore::OldestRecorded() const {
   return oldest;
 }
 
-store::Seq EndpointCore::UnneededThrough() const {
-  store::Seq through = written_through_;
+store::Seq EndpointCore::DecidedThrough(store::Seq through) const {
   if (parked_ == 0) return through;
   for (const auto& [key, lane] : lanes_) {
     if (lane.parked) through = std::min(through, lane.next_seq - 1);

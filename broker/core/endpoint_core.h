@@ -84,8 +84,8 @@ class EndpointCore {
   std::size_t held() const { return held_; }
   std::size_t slots() const { return slots_.size(); }
   std::size_t bytes() const { return bytes_; }
-  // Events up to here are needed no more: neither by the cursor as it is stored nor by a parked lane.
-  store::Seq UnneededThrough() const;
+  // Events up to here are needed no more: neither by the cursor nor by a lane, both as they are stored.
+  store::Seq UnneededThrough() const { return unneeded_; }
 
  private:
   void LoadLane(store::ParkedLane row, store::Seq settled_through, Moment now);
@@ -99,6 +99,7 @@ class EndpointCore {
   bool MayPromote(Moment now) const;
   Attempt Begin(Lane& lane, Moment now);
   void Claimed(Lane::Entry& entry, Moment now) const;
+  store::Seq DecidedThrough(store::Seq through) const;
   void BeginTrial(Lane& lane);
   void JudgeSuccess(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
   void JudgeFailure(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
@@ -139,7 +140,8 @@ class EndpointCore {
   Lanes lanes_;
   Slots slots_;
   ActiveTime active_;
-  store::Seq scan_, counted_, written_through_, head_ = 0;
+  store::Seq scan_, counted_, head_ = 0;
+  store::Seq unneeded_ = 0, unneeded_when_flushed_ = 0;
   std::int64_t matched_, settled_;
   std::deque<Lane*> ready_, load_queue_;
   std::deque<Attempt> starting_, flushing_starts_, started_;

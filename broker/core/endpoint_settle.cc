@@ -90,7 +90,7 @@ std::optional<store::Settlement> EndpointCore::TakeSettlement(Moment now, bool e
   PassObstacles(now, everything || stopped_);
   store::Settlement settlement;
   settlement.cursor = cursor_;
-  settlement.settled_through = written_through_ = settled_through();
+  settlement.settled_through = settled_through();
   settlement.through = counted_;
   settlement.matched = matched_;
   settlement.settled = settled_;
@@ -98,11 +98,13 @@ std::optional<store::Settlement> EndpointCore::TakeSettlement(Moment now, bool e
   ledger_.Take(settlement, slots_.done_beyond());
   if (slots_.done_beyond() > 0 && !everything) ledger_.Touch(now.ticks);
   flushing_starts_ = std::exchange(starting_, {});
+  unneeded_when_flushed_ = DecidedThrough(settlement.settled_through);
   return settlement;
 }
 
 void EndpointCore::Flushed() {
   ledger_.Flushed();
+  unneeded_ = unneeded_when_flushed_;
   for (Attempt& attempt : std::exchange(flushing_starts_, {})) started_.push_back(std::move(attempt));
   if (stopped_ && !started_.empty()) ledger_.Hurry();
 }

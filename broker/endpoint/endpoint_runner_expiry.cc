@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <utility>
 
 #include "broker/endpoint/endpoint_runner.h"
@@ -9,6 +10,8 @@ namespace portcall::broker {
 namespace {
 
 constexpr std::chrono::milliseconds kPatience{2'000};  // with attempts that may still end by themselves
+// And beyond that with the store: the other endpoints and the next sweep do not wait for it any longer.
+constexpr std::chrono::milliseconds kPatienceWithStore{5'000};
 
 }  // namespace
 
@@ -28,12 +31,19 @@ void EndpointRunner::CallOff() {
 
 Task<> EndpointRunner::Expire(store::Seq through) {
   const runtime::Gate::Pass pass = tasks_.Enter();
-  if (!pass || stopping_ || expiring_ != Expiring::kNo) co_return;
+  if (!pass || stopping_ || recounting_ || expiring_ != Expiring::kNo) co_return;
   expiring_ = Expiring::kEnding;
   called_off_ = false;
   core_.Stop(true);
   core_.RenewAges(Now());
-  LetGoAfter(Patience(kPatience));
+  // What must not be sent twice becomes a dead letter when it is let go: it has its whole timeout.
+  const auto patience = Patience(core_.policy().retry_on_timeout ? kPatience : std::max(kPatience, endpoint_.timeout));
+  LetGoAfter(patience);
+  Timer limit(around_.executor);
+  limit.expires_after(patience + kPatienceWithStore);
+  limit.async_wait([this, held = tasks_.Enter()](error_code ec) {
+    if (!ec) CallOff();
+  });
   Drive();  // gives back what was about to start
   while (!called_off_ && !Quiet()) {
     co_await Suspend<bool>([this](Resume<bool> resume) { quiet_ = std::move(resume); });
@@ -42,6 +52,7 @@ Task<> EndpointRunner::Expire(store::Seq through) {
     expiring_ = Expiring::kQuiet;
     co_await ExpireQuietly(through);
   }
+  limit.cancel();
   expiring_ = Expiring::kNo;
   core_.Stop(stopping_);
   if (stopping_) co_return;

@@ -91,6 +91,14 @@ void Simulation::Drive() {
   if (core_->held() > policy.max_held + core_->parked() + static_cast<std::size_t>(policy.window))
     Violate("held events beyond their bound");
   in_flight_peak = std::max(in_flight_peak, core_->in_flight());
+  CheckUnneeded();
+}
+
+// What retention may delete must not be needed after a crash, whatever was decided meanwhile.
+void Simulation::CheckUnneeded() {
+  store::Seq stored = cursor.settled_through;
+  for (const auto& [key, row] : rows) stored = std::min(stored, row.next_seq - 1);
+  if (core_->UnneededThrough() > stored) Violate("an event may be deleted that the stored state needs");
 }
 
 void Simulation::TakeNotes() {

@@ -72,6 +72,7 @@ class Simulation {
   void Send(Attempt attempt);
   void Arrive(const Attempt& attempt);
   void Answer(const Attempt& attempt, const sinks::Outcome& outcome);
+  void CheckUnneeded();
   void TakeNotes();
   void CheckSuperseded(const Note& note);
   void CheckNewest(const store::Event& event);
