@@ -133,7 +133,7 @@ HealthChecks::~HealthChecks() {
     for (const auto& check : checks_) check->Stop();
   });
   periodic_.Stop();
-  // What this set reported must not outlive it: a reload may drop a check that fails.
+  // What this set reported must not outlive it.
   for (const auto& check : checks_) deps_.health.Pass(check->name());
 }
 

@@ -295,9 +295,6 @@ Result<void> App::Apply(config::ConfigPtr loaded) {
     const runtime::MutexLock lock(config_mutex_);
     config_ = next;
   }
-  health_checks_.reset();
-  health_checks_ = std::make_unique<HealthChecks>(
-      HealthCheckDeps{health_, loops_.server(0), loops_.pool(), log_, next->storage.root_directory}, next->health);
   return {};
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -43,6 +44,18 @@ def test_a_failing_check_takes_the_registry_out(serve: Serve, tmp_path: Path) ->
     flag.unlink()
     wait.until(lambda: server.debug("/debug/health").status == 200, "health recovers")
     wait.until(lambda: server.client().http.get("/v2/").status == 200, "the API answers")
+
+
+def test_a_reload_leaves_a_failing_check_failing(serve: Serve, tmp_path: Path) -> None:
+    flag = tmp_path / "maintenance"
+    server = serve(changes={"health": {"file": [{"file": str(flag), "interval": "100ms", "threshold": 10}]}})
+    flag.write_text("")
+    wait.until(lambda: server.debug("/debug/health").status == 503, "health fails")
+    assert server.process is not None
+    server.process.send_signal(signal.SIGHUP)
+    wait.until(lambda: "configuration reloaded" in server.log(), "the file is read again")
+    assert server.debug("/debug/health").status == 503
+    assert server.client().http.get("/v2/").status == 503
 
 
 def test_a_dead_endpoint_is_named_but_fails_nothing(serve: Serve) -> None:
