@@ -26,6 +26,10 @@ Task<> Announce(Task<> task, std::promise<void>& ended) {
   ended.set_value();
 }
 
+bool Runs(const EndpointRunner& runner, const config::Endpoint& entry) {
+  return runner.endpoint().name == entry.name && runner.endpoint().fingerprint == entry.fingerprint;
+}
+
 }  // namespace
 
 class Broker::Impl {
@@ -47,7 +51,6 @@ class Broker::Impl {
   auto OnLoop(F f) const;
   void RunOnLoop(Task<> task);
   void DriveAll();
-  Result<void> SeeOwnEvents();
   void Publish(store::Event event);
   Task<> AppendEvent(store::Event event);
   Result<void> MakeSinks(const config::Config& config, Sinks& sinks);
@@ -125,24 +128,12 @@ Result<void> Broker::Impl::Begin() {
   if (!made) return made;
   auto endpoints = OpenEndpoints(deps_.store, *config_);
   if (!endpoints) return endpoints.error();
-  if (auto seen = SeeOwnEvents(); !seen) return seen;
+  if (auto seen = ReadNewest(ring_, deps_.store); !seen) return seen;  // what opening the endpoints appended
   OnLoop([&] {
     retention_.Configure(*config_);
     Adopt(std::move(*endpoints), sinks);
     runtime::Spawn(deps_.loop.executor(), gate_, Tend());
   });
-  return {};
-}
-
-// Opening the endpoints appends events before the store calls OnAppended, so the ring gets them here.
-Result<void> Broker::Impl::SeeOwnEvents() {
-  auto query = [after = ring_.head()](store::Snapshot& s) -> Result<std::vector<store::EventPtr>> {
-    return store::ReadEvents(s, after, store::Head(s), SIZE_MAX / 2);
-  };
-  const auto events = deps_.store.ReadNow(query);
-  if (!events) return events.error();
-  (void)ring_.Append(*events);
-  ring_.Awake();
   return {};
 }
 
@@ -172,21 +163,15 @@ void Broker::Impl::DriveAll() {
 }
 
 bool Broker::Impl::Keeps(const EndpointRunner& runner, const config::Config& config) const {
-  return std::ranges::any_of(config.endpoints, [&](const config::Endpoint& entry) {
-    return !entry.disabled && entry.name == runner.endpoint().name &&
-           entry.fingerprint == runner.endpoint().fingerprint;
-  });
+  return std::ranges::any_of(config.endpoints,
+                             [&](const config::Endpoint& entry) { return !entry.disabled && Runs(runner, entry); });
 }
 
 // The sinks of entries that are new or changed, as far as they can be made; the first reason why one cannot.
 Result<void> Broker::Impl::MakeSinks(const config::Config& config, Sinks& sinks) {
   Result<void> all;
   for (const config::Endpoint& entry : config.endpoints) {
-    if (entry.disabled) continue;
-    const auto same = [&](const auto& runner) {
-      return runner->endpoint().name == entry.name && runner->endpoint().fingerprint == entry.fingerprint;
-    };
-    if (std::ranges::any_of(runners_, same)) continue;
+    if (entry.disabled || std::ranges::any_of(runners_, [&](const auto& r) { return Runs(*r, entry); })) continue;
     auto sink = deps_.make_sink ? deps_.make_sink(entry)
                                 : sinks::MakeSink(entry, {deps_.loop.executor(), resolver_, deps_.log, deps_.pool,
                                                           [this](store::Event event) { Publish(std::move(event)); }});

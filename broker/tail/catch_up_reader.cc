@@ -102,4 +102,15 @@ Task<> CatchUpReader::Stop() {
   co_await gate_.Drained();
 }
 
+Result<void> ReadNewest(EventRing& ring, store::Store& store) {
+  auto query = [after = ring.head()](store::Snapshot& s) -> Result<std::vector<store::EventPtr>> {
+    return store::ReadEvents(s, after, store::Head(s), SIZE_MAX / 2);
+  };
+  const auto events = store.ReadNow(query);
+  if (!events) return events.error();
+  (void)ring.Append(*events);
+  ring.Awake();
+  return {};
+}
+
 }  // namespace portcall::broker

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "broker/tail/event_ring.h"
 #include "runtime/gate.h"
 #include "runtime/task.h"
 #include "store/store.h"
@@ -53,5 +54,8 @@ class CatchUpReader {
   int running_ = 0;
   std::deque<Resume<bool>> turns_;
 };
+
+// Puts into the ring what the log has gained since the ring began, before anybody called Append. Blocks.
+Result<void> ReadNewest(EventRing& ring, store::Store& store);
 
 }  // namespace portcall::broker
