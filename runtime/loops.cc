@@ -13,9 +13,12 @@ Loop::Loop(const char* thread_name) : work_(context_.get_executor()) {
   });
 }
 
-Loop::~Loop() {
+Loop::~Loop() { Stop(); }
+
+void Loop::Stop() {
   work_.reset();
   context_.stop();
+  if (thread_.joinable()) thread_.join();
 }
 
 Loops::Loops(unsigned servers, unsigned pool_threads) : pool_(pool_threads) {
@@ -25,6 +28,10 @@ Loops::Loops(unsigned servers, unsigned pool_threads) : pool_(pool_threads) {
   }
 }
 
-Loops::~Loops() { pool_.join(); }
+Loops::~Loops() {
+  pool_.join();
+  broker_->Stop();
+  for (const auto& server : servers_) server->Stop();
+}
 
 }  // namespace portcall::runtime

@@ -15,7 +15,8 @@ namespace portcall::runtime {
 class Loop {
  public:
   explicit Loop(const char* thread_name);
-  ~Loop();  // stops and joins; pending handlers are destroyed
+  ~Loop();  // stops; pending handlers are destroyed
+  void Stop();  // ends the thread, once its handler under way returns; what is pending stays
   asio::io_context& context() { return context_; }
   Executor executor() { return context_.get_executor(); }
 
@@ -26,20 +27,22 @@ class Loop {
 };
 
 // The process's threads: `server` loops for connections (one per core), one loop for the broker, and a pool for what
-// blocks (files, hashing, DNS, SQL reads). The main thread has a loop of its own, owned by the composition root.
+// blocks (files, hashing, DNS, SQL reads).
 class Loops {
  public:
   Loops(unsigned servers, unsigned pool_threads);
-  ~Loops();  // lets the pool finish what it was given while the loops still run, because its jobs wake them
+  // Lets the pool finish what it was given while the loops still run, because its jobs wake them. A job that comes too
+  // late to run may hold timers of a loop, so the loops outlive the pool.
+  ~Loops();
   std::size_t servers() const { return servers_.size(); }
   Loop& server(std::size_t i) { return *servers_[i]; }
   Loop& broker() { return *broker_; }
   asio::thread_pool& pool() { return pool_; }
 
  private:
-  asio::thread_pool pool_;
   std::unique_ptr<Loop> broker_;
   std::vector<std::unique_ptr<Loop>> servers_;
+  asio::thread_pool pool_;
 };
 
 // Runs `fn` on the pool and resumes the caller on its own loop with the value, or with the exception that `fn` threw.

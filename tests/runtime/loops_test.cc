@@ -9,7 +9,9 @@
 #include <stdexcept>
 #include <string>
 #include <thread>
+#include <vector>
 
+#include "runtime/timer.h"
 #include "tests/support/loop_runner.h"
 
 namespace portcall::runtime {
@@ -55,6 +57,23 @@ TEST(LoopsTest, DestructionLetsThePoolFinishWhatItStarted) {
   asio::co_spawn(loops->server(0).executor(), Sleepy(loops->pool(), started, finished), [](std::exception_ptr) {});
   started.get_future().wait();
   loops.reset();  // must neither hang nor touch a loop that is gone
+}
+
+TEST(LoopsTest, ALateJobOfThePoolGoesWhileTheLoopsItMayUseStand) {
+  struct Farewell {
+    ~Farewell() { said.push_back(from); }
+    std::vector<std::string>& said;
+    std::string from;
+  };
+  std::vector<std::string> said;
+  auto loops = std::make_unique<Loops>(1, 1);
+  Timer timer(loops->broker().executor());
+  timer.expires_after(std::chrono::hours(1));
+  timer.async_wait([waiting = std::make_unique<Farewell>(said, "loop")](error_code) {});
+  loops->pool().join();
+  asio::post(loops->pool(), [late = std::make_unique<Farewell>(said, "pool")] {});
+  loops.reset();
+  EXPECT_EQ(said, (std::vector<std::string>{"pool", "loop"}));
 }
 
 }  // namespace

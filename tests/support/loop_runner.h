@@ -18,6 +18,9 @@ class LoopRunner {
   runtime::Loop& loop() { return loop_; }
   Executor executor() { return loop_.executor(); }
 
+  // For fixtures with a pool: joined before, destroyed after, as Loops does.
+  void Stop() { loop_.Stop(); }
+
   // Starts `task` on the loop; the future gives its value, or throws what left it.
   template <class T>
   std::future<T> Start(Task<T> task) {
