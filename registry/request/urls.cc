@@ -60,6 +60,29 @@ Origin OriginOf(const http::Request& request, const TrustedProxies& proxies) {
   return origin;
 }
 
+bool IsAddress(std::string_view text) {
+  boost::system::error_code ec;
+  ip::make_address(text, ec);
+  return !ec;
+}
+
+// Each proxy appends whom it heard from, and what stands before that is the client's own word: so the last address that
+// is no trusted proxy counts, or the first of the list where all are. What is no address ends the search.
+std::string_view NearestStranger(const std::vector<std::string_view>& fields, const TrustedProxies& proxies) {
+  std::string_view nearest;
+  for (auto field = fields.rbegin(); field != fields.rend(); ++field) {
+    for (std::string_view rest = *field; !rest.empty();) {
+      const std::size_t comma = rest.rfind(',');
+      const std::string_view candidate = Trim(comma == std::string_view::npos ? rest : rest.substr(comma + 1));
+      rest = comma == std::string_view::npos ? std::string_view() : rest.substr(0, comma);
+      if (!IsAddress(candidate)) return nearest;
+      nearest = candidate;
+      if (!proxies.Contains(candidate)) return nearest;
+    }
+  }
+  return nearest;
+}
+
 }  // namespace
 
 TrustedProxies::TrustedProxies(const std::vector<std::string>& cidrs) {
@@ -102,19 +125,11 @@ std::string Urls::Upload(std::string_view name, std::string_view uuid, std::stri
 }
 
 std::string ClientAddress(const http::Request& request, const TrustedProxies& proxies) {
-  const std::string_view forwarded = request.fields.Get("X-Forwarded-For");
+  const std::vector<std::string_view> forwarded = request.fields.All("X-Forwarded-For");
   const std::string_view real = request.fields.Get("X-Real-Ip");
   if ((forwarded.empty() && real.empty()) || !proxies.Contains(request.peer_ip)) return request.peer;
-  boost::system::error_code ec;
-  for (std::string_view rest = forwarded; !rest.empty();) {
-    const std::string_view candidate = FirstOf(rest);
-    ip::make_address(candidate, ec);
-    if (!ec) return std::string(candidate);
-    const std::size_t comma = rest.find(',');
-    rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
-  }
-  ip::make_address(Trim(real), ec);
-  return ec ? request.peer : std::string(Trim(real));
+  if (const std::string_view client = NearestStranger(forwarded, proxies); !client.empty()) return std::string(client);
+  return IsAddress(Trim(real)) ? std::string(Trim(real)) : request.peer;
 }
 
 std::string ForwardedText(const http::Request& request, const TrustedProxies& proxies) {

@@ -35,7 +35,8 @@ class Urls {
   std::string base_;  // up to and with "/v2/"
 };
 
-// The client's address for events: the first valid one of X-Forwarded-For, or X-Real-Ip, else the peer with its port.
+// The client's address for events: the last of X-Forwarded-For that is no trusted proxy, or X-Real-Ip, else the peer
+// with its port.
 std::string ClientAddress(const http::Request& request, const TrustedProxies& proxies);
 // What a trusted peer says about the client behind it, unchanged: the values of X-Forwarded-For, Forwarded and
 // X-Real-Ip that are present, joined by ", ". Cut at kMaxForwarded bytes. Empty when the peer is not trusted.

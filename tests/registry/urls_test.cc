@@ -83,6 +83,25 @@ TEST_F(UrlsTest, TheClientsAddress) {
   EXPECT_EQ(ClientAddress(request_, proxies_), "2001:db8::1");
 }
 
+TEST_F(UrlsTest, AClientCannotClaimAnAddressThroughAProxy) {
+  request_.fields.Add("X-Forwarded-For", "8.8.8.8");
+  request_.fields.Add("X-Forwarded-For", "9.9.9.9, 203.0.113.5,10.0.0.1");
+  EXPECT_EQ(ClientAddress(request_, proxies_), "203.0.113.5");
+}
+
+TEST_F(UrlsTest, AnAddressBehindTrustedProxiesAlone) {
+  request_.fields.Add("X-Forwarded-For", "10.9.9.9, 10.0.0.1");
+  EXPECT_EQ(ClientAddress(request_, proxies_), "10.9.9.9") << "the outermost";
+}
+
+TEST_F(UrlsTest, WhatStandsBeforeNonsenseIsNotBelieved) {
+  request_.fields.Add("X-Forwarded-For", "8.8.8.8, unknown, 10.0.0.1");
+  EXPECT_EQ(ClientAddress(request_, proxies_), "10.0.0.1");
+  request_.fields = {};
+  request_.fields.Add("X-Forwarded-For", "8.8.8.8, unknown");
+  EXPECT_EQ(ClientAddress(request_, proxies_), "10.1.2.3:4567") << "the peer";
+}
+
 TEST(TrustedProxies, NetworksOfBothFamilies) {
   const TrustedProxies proxies({"192.168.4.0/22", "fd00::/8", "203.0.113.7", "nonsense", "1.2.3.4/99", "1.2.3.4/x"});
   for (const char* ip : {"192.168.4.1", "192.168.7.255", "fd12::1", "203.0.113.7"}) EXPECT_TRUE(proxies.Contains(ip));
