@@ -3,11 +3,12 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
-#include <map>
 
 #include "broker/endpoint/endpoint_runner.h"
 #include "broker/endpoint/expiring.h"
 #include "broker/endpoint/lifecycle.h"
+#include "broker/endpoint/make_sinks.h"
+#include "broker/read_clock.h"
 #include "broker/retention.h"
 #include "runtime/http/resolver.h"
 #include "sinks/kind.h"
@@ -18,7 +19,9 @@ namespace {
 
 constexpr std::chrono::milliseconds kTick{500};
 constexpr store::Seq kNothing = INT64_MAX;
-constexpr std::chrono::milliseconds kReloadGrace{2'000};  // a reload takes five seconds at most
+// A reload takes five seconds at most: what it waits for attempts to end, and for files before that.
+constexpr std::chrono::milliseconds kReloadGrace{2'000}, kReloadPatience{2'000};
+constexpr std::chrono::minutes kStartPatience(1);  // nothing is served before, so whoever starts it sees that it hangs
 
 // `ended` outlives this task: RunOnLoop owns it and waits for it.
 Task<> Announce(Task<> task, std::promise<void>& ended) {
@@ -34,8 +37,6 @@ bool Runs(const EndpointRunner& runner, const config::Endpoint& entry) {
 
 class Broker::Impl {
  public:
-  using Sinks = std::map<std::string, std::unique_ptr<sinks::Sink>>;
-
   Impl(BrokerDeps deps, config::ConfigPtr config, store::Seq head);
 
   Result<void> Begin();
@@ -53,7 +54,7 @@ class Broker::Impl {
   void DriveAll();
   void Publish(store::Event event);
   Task<> AppendEvent(store::Event event);
-  Result<void> MakeSinks(const config::Config& config, Sinks& sinks);
+  Result<MadeSinks> MakeNewSinks(const config::Config& config, std::chrono::milliseconds patience);
   bool Keeps(const EndpointRunner& runner, const config::Config& config) const;
   void KeepForNobody(const Opened& opened);
   void Adopt(Endpoints endpoints, Sinks& sinks);
@@ -123,15 +124,15 @@ void Broker::Impl::RunOnLoop(Task<> task) {
 }
 
 Result<void> Broker::Impl::Begin() {
-  Sinks sinks;
-  Result<void> made = OnLoop([&] { return MakeSinks(*config_, sinks); });
-  if (!made) return made;
+  Result<MadeSinks> made = MakeNewSinks(*config_, kStartPatience);
+  if (!made) return made.error();
+  if (!made->refused) return made->refused;
   auto endpoints = OpenEndpoints(deps_.store, *config_);
   if (!endpoints) return endpoints.error();
   if (auto seen = ReadNewest(ring_, deps_.store); !seen) return seen;  // what opening the endpoints appended
   OnLoop([&] {
     retention_.Configure(*config_);
-    Adopt(std::move(*endpoints), sinks);
+    Adopt(std::move(*endpoints), made->sinks);
     runtime::Spawn(deps_.loop.executor(), gate_, Tend());
   });
   return {};
@@ -167,21 +168,23 @@ bool Broker::Impl::Keeps(const EndpointRunner& runner, const config::Config& con
                              [&](const config::Endpoint& entry) { return !entry.disabled && Runs(runner, entry); });
 }
 
-// The sinks of entries that are new or changed, as far as they can be made; the first reason why one cannot.
-Result<void> Broker::Impl::MakeSinks(const config::Config& config, Sinks& sinks) {
-  Result<void> all;
-  for (const config::Endpoint& entry : config.endpoints) {
-    if (entry.disabled || std::ranges::any_of(runners_, [&](const auto& r) { return Runs(*r, entry); })) continue;
-    auto sink = deps_.make_sink ? deps_.make_sink(entry)
-                                : sinks::MakeSink(entry, {deps_.loop.executor(), resolver_, deps_.log, deps_.pool,
-                                                          [this](store::Event event) { Publish(std::move(event)); }});
-    if (sink) {
-      sinks[entry.name] = std::move(*sink);
-    } else if (all) {
-      all = sink.error();
+// The sinks of entries that are new or changed, as far as they can be made.
+Result<MadeSinks> Broker::Impl::MakeNewSinks(const config::Config& config, std::chrono::milliseconds patience) {
+  std::vector<config::Endpoint> entries = OnLoop([&] {
+    std::vector<config::Endpoint> wanted;
+    for (const config::Endpoint& entry : config.endpoints) {
+      const auto runs = [&](const auto& runner) { return Runs(*runner, entry); };
+      if (!entry.disabled && std::ranges::none_of(runners_, runs)) wanted.push_back(entry);
     }
+    return wanted;
+  });
+  MakeSink make = deps_.make_sink;
+  if (!make) {
+    const sinks::Surroundings around{deps_.loop.executor(), resolver_, deps_.log, deps_.pool,
+                                     [this](store::Event event) { Publish(std::move(event)); }};
+    make = [around](const config::Endpoint& entry) { return sinks::MakeSink(entry, around); };
   }
-  return all;
+  return MakeSinks(deps_.pool, std::move(entries), std::move(make), patience);
 }
 
 // After a reload that was undone, an endpoint may be left without a sink: what it needs stays in the log.
@@ -237,28 +240,27 @@ Task<> Broker::Impl::StopRunners(const config::Config* keep, std::chrono::millis
 }
 
 Result<void> Broker::Impl::Apply(config::ConfigPtr config) {
-  Sinks sinks;
-  Result<void> made = OnLoop([&] { return MakeSinks(*config, sinks); });
-  if (!made) return made;
+  Result<MadeSinks> made = MakeNewSinks(*config, kReloadPatience);
+  if (!made) return made.error();
+  if (!made->refused) return made->refused;
   RunOnLoop(HoldSweeps());
   RunOnLoop(StopRunners(config.get(), kReloadGrace));
   auto endpoints = OpenEndpoints(deps_.store, *config);
   if (!endpoints) {
     // Back to what ran before, as far as the store allows.
-    OnLoop([&] {
-      sinks.clear();
-      (void)MakeSinks(*config_, sinks);
-    });
+    OnLoop([&] { made->sinks.clear(); });
+    Result<MadeSinks> again = MakeNewSinks(*config_, kReloadPatience);
+    if (again) made = std::move(again);
     auto before = OpenEndpoints(deps_.store, *config_);
     OnLoop([&] {
       if (before) {
-        Adopt(std::move(*before), sinks);
+        Adopt(std::move(*before), made->sinks);
       } else {
         idle_from_ = 0;
         deps_.log.Error("endpoints that were to change stand still, and all events are kept: reload again or restart",
                         {{"error", before.error().detail}});
       }
-      sinks.clear();
+      made->sinks.clear();
       sweep_ends_ = false;
     });
     return endpoints.error();
@@ -266,7 +268,7 @@ Result<void> Broker::Impl::Apply(config::ConfigPtr config) {
   OnLoop([&] {
     config_ = std::move(config);
     retention_.Configure(*config_);
-    Adopt(std::move(*endpoints), sinks);
+    Adopt(std::move(*endpoints), made->sinks);
     sweep_ends_ = false;
   });
   return {};

@@ -27,11 +27,12 @@ class Kind : public config::Kind {
  public:
   using config::Kind::Kind;
   // Of an endpoint that this kind has read. kInvalid: what only shows when it is built (a certificate that has changed
-  // since); never the value of a secret.
+  // since); never the value of a secret. It may wait for files, so it is called on any thread but the loop's, and starts
+  // nothing there: that begins with Sink::Open.
   virtual Result<std::unique_ptr<Sink>> Make(const config::Endpoint& endpoint, const Surroundings& around) const = 0;
 };
 
-// By the endpoint's kind. kInvalid: it has none, or as Make.
+// By the endpoint's kind; as Make. kInvalid, too: it has none.
 Result<std::unique_ptr<Sink>> MakeSink(const config::Endpoint& endpoint, const Surroundings& around);
 
 }  // namespace portcall::sinks

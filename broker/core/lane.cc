@@ -52,11 +52,6 @@ Lane& Lanes::Named(std::string_view key) {
   return found != lanes_.end() ? found->second : Insert(std::string(key));
 }
 
-Lane* Lanes::Find(std::string_view key) {
-  const auto found = lanes_.find(key);
-  return found != lanes_.end() ? &found->second : nullptr;
-}
-
 Lane& Lanes::Insert(std::string key) {
   const auto [at, inserted] = lanes_.try_emplace(std::move(key));
   Lane& lane = at->second;

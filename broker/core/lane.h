@@ -95,7 +95,6 @@ class Lanes {
 
   Lane& Of(const store::Event& event);
   Lane& Named(std::string_view key);
-  Lane* Find(std::string_view key);
   void Drop(Lane& lane) { lanes_.erase(lanes_.find(lane.key)); }
   std::size_t size() const { return lanes_.size(); }
   auto begin() { return lanes_.begin(); }

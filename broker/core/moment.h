@@ -3,8 +3,6 @@
 #include <chrono>
 #include <cstdint>
 
-#include "runtime/clock.h"
-
 namespace portcall::broker {
 
 using Ticks = std::int64_t;  // steady clock, ns; every wait and duration inside the process
@@ -18,10 +16,6 @@ struct Moment {
 inline constexpr Ticks kMillisecond = 1'000'000;
 inline constexpr Ticks kSecond = 1'000 * kMillisecond;
 inline constexpr Ticks kNever = INT64_MAX;
-
-inline Moment Read(const runtime::Clock& clock) {
-  return {std::chrono::nanoseconds(clock.Ticks().time_since_epoch()).count(), clock.Now().time_since_epoch().count()};
-}
 
 constexpr Ticks TicksOf(std::chrono::milliseconds duration) { return duration.count() * kMillisecond; }
 

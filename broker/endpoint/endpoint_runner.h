@@ -7,6 +7,7 @@
 
 #include "broker/core/endpoint_core.h"
 #include "broker/endpoint/endpoint_metrics.h"
+#include "broker/read_clock.h"
 #include "broker/tail/catch_up_reader.h"
 #include "broker/tail/event_ring.h"
 #include "runtime/gate.h"

@@ -18,12 +18,18 @@ namespace {
 
 class KafkaSink final : public Sink {
  public:
-  KafkaSink(KafkaMessages messages, config::Order order, std::unique_ptr<KafkaProducer> producer)
-      : messages_(std::move(messages)), order_(order), producer_(std::move(producer)) {}
+  KafkaSink(const config::Endpoint& endpoint, KafkaMessages messages, std::unique_ptr<KafkaProducer> producer,
+            Surroundings around)
+      : name_(endpoint.name),
+        order_(endpoint.order),
+        around_(std::move(around)),
+        messages_(std::move(messages)),
+        producer_(std::move(producer)) {}
 
-  void Watch(const config::Endpoint& endpoint, const Surroundings& around) {
+  void Open(const std::string& /*receipt*/) override {
+    producer_->Start();
     auto current = [this] { return producer_->client(); };
-    watch_ = std::make_unique<KafkaTopicWatch>(endpoint.name, messages_, current, around);
+    watch_ = std::make_unique<KafkaTopicWatch>(name_, messages_, current, around_);
   }
 
   Capacity capacity() const override { return {kKafkaWindow, kKafkaWindowBytes, 1, true}; }
@@ -79,8 +85,10 @@ class KafkaSink final : public Sink {
     co_return dead;
   }
 
-  const KafkaMessages messages_;
+  const std::string name_;
   const config::Order order_;
+  const Surroundings around_;
+  const KafkaMessages messages_;
   const std::unique_ptr<KafkaProducer> producer_;
   std::unique_ptr<KafkaTopicWatch> watch_;
 };
@@ -112,9 +120,8 @@ Result<std::unique_ptr<Sink>> MakeKafka(const config::Endpoint& endpoint, const 
   auto producer = KafkaProducer::Make(
       {endpoint.name, kafka->sasl_mechanism, std::move(*settings), messages->topics(), endpoint.timeout}, around);
   if (!producer) return refuse(producer.error());
-  auto sink = std::make_unique<KafkaSink>(std::move(*messages), endpoint.order, std::move(*producer));
-  sink->Watch(endpoint, around);
-  return std::unique_ptr<Sink>(std::move(sink));
+  return std::unique_ptr<Sink>(
+      std::make_unique<KafkaSink>(endpoint, std::move(*messages), std::move(*producer), around));
 }
 
 }  // namespace portcall::sinks

@@ -41,8 +41,13 @@ runtime::Level LevelOf(int syslog) {
 
 Result<std::unique_ptr<KafkaProducer>> KafkaProducer::Make(Options options, const Surroundings& around) {
   std::unique_ptr<KafkaProducer> made(new KafkaProducer(std::move(options), around));
-  if (auto built = made->Build(); !built) return Error(built.error());
+  if (auto built = made->MakeClient(); !built) return Error(built.error());
   return made;
+}
+
+void KafkaProducer::Start() {
+  wakeup_.emplace(executor_, client_->wakeup_fd());
+  Listen();
 }
 
 KafkaProducer::KafkaProducer(Options options, const Surroundings& around)
@@ -191,16 +196,20 @@ void KafkaProducer::OnLog(int level, std::string_view facility, std::string_view
   log_.Write(ours, "librdkafka: " + std::string(text), fields);
 }
 
-Result<void> KafkaProducer::Build() {
+Result<void> KafkaProducer::MakeClient() {
   KafkaSettings settings = options_.settings;
   if (batch_limit_ < BatchBytesOf(settings)) settings.emplace_back("batch.size", std::to_string(batch_limit_));
   auto made = KafkaClient::Make(settings, options_.topics);
   if (!made) return Error(made.error());
   client_ = std::move(*made);
   ++generation_;
-  wakeup_.emplace(executor_, client_->wakeup_fd());
-  Listen();
   return {};
+}
+
+Result<void> KafkaProducer::Build() {
+  Result<void> made = MakeClient();
+  if (made) Start();
+  return made;
 }
 
 void KafkaProducer::Listen() {
@@ -271,12 +280,14 @@ void KafkaProducer::Retire() {
   }
 }
 
-// The client ends on the pool: its destructor waits for librdkafka's threads.
+// The client ends on the pool: its destructor waits for librdkafka's threads. It is purged at once, because the pool may
+// be busy, and until then it would still send.
 void KafkaProducer::Dismiss() {
   if (client_ == nullptr) return;
   ++generation_;
+  client_->Purge();
   client_->Silence();
-  wakeup_->release();  // the client closes its descriptor
+  if (wakeup_) wakeup_->release();  // the client closes its descriptor
   wakeup_.reset();
   asio::post(pool_, [client = std::move(client_)]() mutable { client.reset(); });
   client_.reset();

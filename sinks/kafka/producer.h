@@ -48,10 +48,11 @@ class KafkaProducer final : private KafkaListener {
     std::vector<std::string> topics;
     std::chrono::milliseconds patience{10'000};  // without a report, until trouble() says so
   };
-  // kInvalid as KafkaClient::Make says it.
+  // kInvalid as KafkaClient::Make says it. On any thread; reports nothing before Start().
   static Result<std::unique_ptr<KafkaProducer>> Make(Options options, const Surroundings& around);
   ~KafkaProducer() override;
 
+  void Start();  // on the loop, once, before the first message
   Task<KafkaReport> Send(KafkaFlight& flight);
   // Everything under way ends now, as failed; a new client takes what is sent from then on.
   void Interrupt();
@@ -71,7 +72,8 @@ class KafkaProducer final : private KafkaListener {
   void OnFatal(int error, std::string_view text) override;
   void OnLog(int level, std::string_view facility, std::string_view text) override;
 
-  Result<void> Build();
+  Result<void> MakeClient();
+  Result<void> Build();  // a client that is started
   void Listen();
   void Serve();
   void Free(std::shared_ptr<KafkaClient> client, KafkaClient::Spent spent);

@@ -167,6 +167,7 @@ Result<void> World::Start(std::vector<config::Endpoint> endpoints) {
   deps.sweep_interval = std::chrono::milliseconds(500);
   deps.make_sink = [this](const config::Endpoint& entry) -> Result<std::unique_ptr<sinks::Sink>> {
     if (entry.url == "bad") return Error(Errc::kInvalid, "bad url");
+    if (entry.url == "disk") disk.wait();
     return std::unique_ptr<sinks::Sink>(
         std::make_unique<ScriptedSink>(receivers_[entry.name], loop_->executor(), entry));
   };

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <functional>
+#include <future>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -81,6 +82,7 @@ class World {
   ShiftedClock& clock() { return clock_; }
   config::EventsConfig events;       // of the files that follow
   std::string details, tag, digest;  // of the events that follow
+  std::shared_future<void> disk;     // answers for the files of an endpoint with the url "disk"
   store::Store& store() { return *store_; }
   Broker& broker() { return *broker_; }
   std::string Metrics() const { return metrics_->Text(); }

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <set>
@@ -111,6 +112,34 @@ TEST_P(HangingTest, AStopWaitsForNoExpiry) {
 
 INSTANTIATE_TEST_SUITE_P(Kinds, HangingTest, ::testing::Bool(),
                          [](const auto& kind) { return std::string(kind.param ? "Pipelined" : "Plain"); });
+
+TEST(HangingDiskTest, AReloadThatWaitsForItIsRefusedInTimeAndTheOthersGoOn) {
+  World world;
+  std::promise<void> answers;
+  world.disk = answers.get_future().share();
+  config::Endpoint stuck = world.Entry("stuck");
+  stuck.url = "disk";
+  ASSERT_TRUE(world.Start({world.Entry("hook")}));
+  std::atomic<bool> refused = false;
+  std::jthread delivery([&] {
+    for (std::size_t i = 1; !refused; ++i) {
+      world.Append("app");
+      if (!world.receiver("hook").Await(i, 1s)) return void(ADD_FAILURE() << "not while the disk hangs");
+    }
+  });
+  const auto begun = std::chrono::steady_clock::now();
+  const Result<void> applied = world.Apply({world.Entry("hook"), stuck});
+  refused = true;
+  ASSERT_FALSE(applied);
+  EXPECT_EQ(applied.error().code, Errc::kTimeout);
+  EXPECT_NE(applied.error().detail.find("stuck"), std::string::npos) << applied.error().detail;
+  EXPECT_LT(std::chrono::steady_clock::now() - begun, 5s);
+  delivery.join();
+  answers.set_value();
+  EXPECT_TRUE(world.Apply({world.Entry("hook"), stuck}));
+  world.Append("app");
+  EXPECT_TRUE(world.receiver("stuck").Await(1));
+}
 
 }  // namespace
 }  // namespace portcall::broker

@@ -25,7 +25,7 @@ TEST(Lanes, TheSameRepositoryOfTwoSourcesIsTwoLanes) {
   Lane& ours = lanes.Of(Make("", "app"));
   EXPECT_EQ(&lanes.Of(Make("", "app")), &ours);
   EXPECT_NE(&lanes.Of(Make("relay", "app")), &ours);
-  EXPECT_EQ(lanes.Find("\napp"), &ours);
+  EXPECT_EQ(&lanes.Named("\napp"), &ours);
   EXPECT_EQ(&lanes.Named("relay\napp"), &lanes.Of(Make("relay", "app")));
   EXPECT_EQ(lanes.size(), 2u);
 }

@@ -64,6 +64,7 @@ class KafkaSinkTest : public ::testing::Test {
       auto made = MakeKafka(endpoint_, {runner_.executor(), resolver_, log_, pool_});
       if (!made) return Error(made.error());
       sink_ = std::move(*made);
+      sink_->Open("");
       return {};
     });
   }

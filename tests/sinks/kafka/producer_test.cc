@@ -41,6 +41,7 @@ class KafkaProducerTest : public ::testing::Test {
                                       {runner_.executor(), resolver_, log_, pool_});
       if (!made) throw std::runtime_error(made.error().detail);
       producer_ = std::move(*made);
+      producer_->Start();
     });
   }
   ~KafkaProducerTest() override {
