@@ -19,6 +19,8 @@ constexpr std::int64_t kMarkInterval = 60 * kSecond;
 constexpr std::int64_t kDay = 24ll * 3'600 * kSecond;
 constexpr std::int64_t kAttemptRows = 1'000'000;
 constexpr std::int64_t kDeadBytes = 1ll << 30;
+// What expires at a time is read first, and the endpoint stands still meanwhile.
+constexpr std::int64_t kExpiredAtOnce = 128ll << 20;  // bytes
 
 }  // namespace
 
@@ -119,7 +121,8 @@ Task<store::LogSize> Retention::DeleteHistory(const bool& stopping) {
 // Expires a little more than it must, so that the next events do not fill the log again at once.
 Task<> Retention::Expire(store::LogSize size) {
   const double share = 1 - 0.95 * static_cast<double>(max_bytes_) / static_cast<double>(size.bytes);
-  const auto many = static_cast<store::Seq>(std::ceil(share * static_cast<double>(size.events)));
+  const double most = static_cast<double>(kExpiredAtOnce) / static_cast<double>(size.bytes);
+  const auto many = static_cast<store::Seq>(std::ceil(std::min(share, most) * static_cast<double>(size.events)));
   const store::Seq through = size.first - 1 + many;
   if (on_full_ == config::OnFull::kExpire) co_return co_await cursors_.expire(through);
   // An event that an endpoint needs as well stays in the log: expiring it for a removed one would free no space.

@@ -10,7 +10,7 @@ namespace portcall::broker {
 namespace {
 
 constexpr std::chrono::milliseconds kPatience{2'000};  // with attempts that may still end by themselves
-// And beyond that with the store: the other endpoints and the next sweep do not wait for it any longer.
+// And beyond that with the store's last answers, before the sweep goes on without this endpoint.
 constexpr std::chrono::milliseconds kPatienceWithStore{5'000};
 
 }  // namespace
@@ -48,11 +48,14 @@ Task<> EndpointRunner::Expire(store::Seq through) {
   while (!called_off_ && !Quiet()) {
     co_await Suspend<bool>([this](Resume<bool> resume) { quiet_ = std::move(resume); });
   }
+  limit.cancel();
   if (!called_off_) {
     expiring_ = Expiring::kQuiet;
     co_await ExpireQuietly(through);
+  } else if (!stopping_) {
+    around_.log.Warn("events could not expire yet: attempts or the database did not come to an end in time",
+                     {{"endpoint", endpoint_.name}, {"through", std::to_string(through)}});
   }
-  limit.cancel();
   expiring_ = Expiring::kNo;
   core_.Stop(stopping_);
   if (stopping_) co_return;
