@@ -7,6 +7,7 @@
 #include <iostream>
 
 #include "app/commands/command_line.h"
+#include "app/exit_code.h"
 
 namespace {
 
@@ -39,6 +40,6 @@ int main(int argc, char** argv) {
     return portcall::app::Run(argc, argv, portcall::app::ReadEnvironment(environ), std::cout, std::cerr);
   } catch (const std::exception& e) {
     std::cerr << "portcall: " << e.what() << '\n';
-    return 1;
+    return portcall::app::kFailed;
   }
 }

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "app/exit_code.h"
+
 namespace CLI {
 class App;
 }
@@ -14,9 +16,6 @@ class App;
 namespace portcall::app {
 
 using Environment = std::map<std::string, std::string>;
-
-// Exit codes that scripts may rely on.
-inline constexpr int kDone = 0, kFailed = 1, kUsage = 2;
 
 // One run of the program: what it was given, and what to do once the command line is read.
 struct Invocation {

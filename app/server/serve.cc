@@ -4,23 +4,23 @@
 #include <optional>
 #include <ostream>
 
+#include "app/exit_code.h"
 #include "app/server/app.h"
 #include "app/server/data_folder.h"
 #include "app/server/data_lock.h"
 #include "app/server/signals.h"
-#include "app/server/wishes.h"
+#include "app/server/signal_watch.h"
 #include "config/load.h"
 #include "sinks/kinds.h"
 
 namespace portcall::app {
 namespace {
 
-constexpr int kFailed = 1, kUnfit = 2;
 // How long a drain may exceed its own limit before the process is ended at once. Below five seconds, so that it is gone
 // five seconds after the limit in any case.
 constexpr std::chrono::milliseconds kOverrun(4'500);
 
-int ExitCodeOf(const Error& error) { return error.code == Errc::kInvalid ? kUnfit : kFailed; }
+int ExitCodeOf(const Error& error) { return error.code == Errc::kInvalid ? kUsage : kFailed; }
 
 config::Loaded Load(const ServeOptions& options) {
   return config::Load(options.config_path, options.environment, config::Strictness::kServe, sinks::Kinds());
@@ -54,18 +54,19 @@ void Reload(const ServeOptions& options, App& app, runtime::Log& log) {
 }
 
 int RunUntilStopped(const ServeOptions& options, config::ConfigPtr config, const Signals& signals, runtime::Log& log) {
+  // From here on, because a start may take long, too: a migration, a disk that does not answer.
+  SignalWatch watch(signals, config->http.drain_timeout + kOverrun, log);
   auto app = App::Start(std::move(config), options.command_line, log);
   if (!app) {
     log.Write(runtime::Level::kFatal, app.error().detail);
     return ExitCodeOf(app.error());
   }
-  Wishes wishes(signals, (*app)->drain_timeout() + kOverrun, log);
   std::optional<runtime::SteadyTime> asked;
-  while (!(asked = wishes.Await())) Reload(options, **app, log);
+  while (!(asked = watch.Await())) Reload(options, **app, log);
   (*app)->Stop(*asked);
   app->reset();
   log.Info("stopped");
-  return 0;
+  return kDone;
 }
 
 }  // namespace
@@ -75,7 +76,7 @@ int Serve(const ServeOptions& options, std::ostream& err) {
   const config::Loaded loaded = Load(options);
   if (!loaded.config) {
     for (const config::Problem& problem : loaded.problems) err << problem.Text() << '\n';
-    return kUnfit;
+    return kUsage;
   }
   runtime::Log log(LogOptionsOf(loaded.config->log));
   LogProblems(log, loaded);

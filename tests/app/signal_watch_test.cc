@@ -1,4 +1,4 @@
-#include "app/server/wishes.h"
+#include "app/server/signal_watch.h"
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -11,29 +11,29 @@ namespace {
 
 using namespace std::chrono_literals;
 
-class WishesTest : public ::testing::Test {
+class SignalWatchTest : public ::testing::Test {
  protected:
   const Signals signals_;
   runtime::Log log_{{runtime::Level::kFatal, "text", {}}};
 };
 
-TEST_F(WishesTest, AStopCountsFromWhenItWasAskedFor) {
-  Wishes wishes(signals_, 1h, log_);
+TEST_F(SignalWatchTest, AStopCountsFromWhenItWasAskedFor) {
+  SignalWatch watch(signals_, 1h, log_);
   kill(getpid(), SIGHUP);
-  EXPECT_EQ(wishes.Await(), std::nullopt);
-  // While whoever waits for wishes is busy with something that hangs.
+  EXPECT_EQ(watch.Await(), std::nullopt);
+  // While whoever waits for watch is busy with something that hangs.
   const auto before = std::chrono::steady_clock::now();
   kill(getpid(), SIGTERM);
   std::this_thread::sleep_for(300ms);
-  const auto asked = wishes.Await();
+  const auto asked = watch.Await();
   ASSERT_TRUE(asked);
   EXPECT_LT(*asked - before, 250ms);
-  EXPECT_EQ(wishes.Await(), asked) << "it stays";
+  EXPECT_EQ(watch.Await(), asked) << "it stays";
 }
 
-TEST_F(WishesTest, WhatHangsIsEnded) {
+TEST_F(SignalWatchTest, WhatHangsIsEnded) {
   const auto hang = [this] {
-    const Wishes wishes(signals_, 100ms, log_);
+    const SignalWatch watch(signals_, 100ms, log_);
     kill(getpid(), SIGTERM);
     std::this_thread::sleep_for(20s);
   };

@@ -1,4 +1,4 @@
-#include "app/server/wishes.h"
+#include "app/server/signal_watch.h"
 
 #include <unistd.h>
 
@@ -9,27 +9,27 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-// A terminal, `timeout` and some supervisors signal the process and its group, so that one wish to stop comes twice.
-constexpr std::chrono::seconds kSameWish(1);
+// A terminal, `timeout` and some supervisors signal the process and its group, so that one request to stop comes twice.
+constexpr std::chrono::seconds kSameRequest(1);
 // Between two looks at whether the thread is to end; while the process ends, at the clock.
 constexpr std::chrono::milliseconds kLook(500), kLookAtTheEnd(50);
 
 }  // namespace
 
-Wishes::Wishes(const Signals& signals, std::chrono::milliseconds patience, runtime::Log& log)
+SignalWatch::SignalWatch(const Signals& signals, std::chrono::milliseconds patience, runtime::Log& log)
     : signals_(signals),
       patience_(patience),
       log_(log),
       thread_([this](const std::stop_token& stop) { Watch(stop); }) {}
 
-std::optional<Clock::time_point> Wishes::Await() {
+std::optional<Clock::time_point> SignalWatch::Await() {
   const runtime::MutexLock lock(mutex_);
   while (!untold_) came_.Wait(mutex_);
-  untold_ = told_.has_value();  // a wish to stop stays
+  untold_ = told_.has_value();  // a request to stop stays
   return told_;
 }
 
-void Wishes::Watch(const std::stop_token& stop) {
+void SignalWatch::Watch(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     const auto signal = signals_.Wait(asked_ ? kLookAtTheEnd : kLook);
     if (!asked_) {
@@ -38,14 +38,14 @@ void Wishes::Watch(const std::stop_token& stop) {
     }
     const auto since = Clock::now() - *asked_;
     const bool late = since >= patience_;
-    const bool again = signal && *signal != SIGHUP && since >= kSameWish;
+    const bool again = signal && *signal != SIGHUP && since >= kSameRequest;
     if (!late && !again) continue;
     log_.Write(runtime::Level::kFatal, late ? "the shutdown hangs, ending at once" : "second signal, ending at once");
     _exit(1);
   }
 }
 
-void Wishes::Tell(bool to_stop) {
+void SignalWatch::Tell(bool to_stop) {
   if (to_stop) asked_ = Clock::now();
   const runtime::MutexLock lock(mutex_);
   told_ = asked_;

@@ -14,9 +14,9 @@ namespace portcall::app {
 // Takes signals in a thread of its own from construction on, so that the time of a stop is noted when it is asked for,
 // even if the process is busy. A second one, or a shutdown longer than `patience`, ends the process at once with 1.
 // `signals` and `log` must outlive it.
-class Wishes {
+class SignalWatch {
  public:
-  Wishes(const Signals& signals, std::chrono::milliseconds patience, runtime::Log& log);
+  SignalWatch(const Signals& signals, std::chrono::milliseconds patience, runtime::Log& log);
 
   // Waits for a signal. Nothing: a reload is wanted; else the time at which a stop was asked for. One thread.
   std::optional<runtime::SteadyTime> Await();
