@@ -23,8 +23,17 @@ ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
     "store": (("sqlite/", "blobs/fs/"), ("blobs/",), ("*",)),
     "sinks": (("kinds",), ("audit/sink/", "ci/", "kafka/"), ("http/", "ci/presets/"), ("audit/log/",), ("formats/",), ("*",)),
     "registry": (("registry",), ("http/",), ("catalog/",), ("recording/",), ("request/",), ("*",)),
-    "broker": (("broker",), ("control",), ("retention", "endpoint/"), ("tail/",), ("status",), ("core/",)),
-    "app": (("main",), ("commands/",), ("server/",), ("debug/",)),
+    "broker": (("broker",), ("control",), ("retention", "endpoint/"), ("tail/",), ("status", "read_clock"), ("core/",)),
+    "app": (("main",), ("commands/",), ("server/",), ("debug/",), ("exit_code",)),
+}
+
+# What other floors may include of a floor, by room; a floor that is not named here is open to all above it.
+OPEN_TO_ABOVE: dict[str, tuple[str, ...]] = {
+    "config": ("*", "load", "restart_keys", "reader/", "sections/"),
+    "store": ("*", "blobs/"),
+    "sinks": ("*", "kinds", "audit/log/"),
+    "registry": ("registry",),
+    "broker": ("broker", "control", "status"),
 }
 
 
@@ -41,13 +50,16 @@ def room_of(floor: str, inside: str) -> tuple[int, str] | None:
 
 
 def may_include(path: str, included: str) -> bool:
-    """Of a quoted include: both as seen from the top folder, from where alone ours are named."""
+    """Both as seen from the top folder, from where alone ours are named."""
     floor, _, inside = path.partition("/")
     other, _, there = included.partition("/")
     if other not in BELOW:
         return False
     if floor != other:
-        return other in BELOW[floor] or (floor == "sinks" and included == "store/event.h")
+        if floor == "sinks" and included == "store/event.h":
+            return True
+        room = room_of(other, there)
+        return other in BELOW[floor] and room is not None and room[1] in OPEN_TO_ABOVE.get(other, (room[1],))
     here, below = room_of(floor, inside), room_of(floor, there)
     if here is None or below is None:
         return False
