@@ -126,8 +126,6 @@ class Registry::Impl {
  public:
   Impl(RegistryDeps deps, config::ConfigPtr config)
       : deps_(std::move(deps)),
-        // Without http.secret, uploads that cross a restart must be begun again.
-        own_secret_(runtime::UuidV4() + runtime::UuidV4()),
         cache_(kCacheBytes),
         pulls_(deps_.store, deps_.log, deps_.metrics),
         refusals_(pulls_, deps_.clock),
@@ -138,7 +136,7 @@ class Registry::Impl {
   void Apply(config::ConfigPtr config) {
     auto settings = std::make_shared<Settings>();
     settings->proxies = TrustedProxies(config->http.trusted_proxies);
-    settings->secret = config->http.secret.empty() ? own_secret_ : config->http.secret;
+    settings->secret = config->http.secret;
     settings->config = std::move(config);
     const runtime::MutexLock lock(mutex_);
     settings_ = std::move(settings);
@@ -241,7 +239,6 @@ class Registry::Impl {
   }
 
   const RegistryDeps deps_;
-  const std::string own_secret_;
   ManifestCache cache_;
   PullRecorder pulls_;
   Refusals refusals_;
@@ -262,7 +259,7 @@ Task<http::Response> Registry::Handle(http::Request& request) { return impl_->Ha
 
 void Registry::Apply(config::ConfigPtr config) { impl_->Apply(std::move(config)); }
 
-void Registry::SetUnhealthy(std::string why) { impl_->SetUnhealthy(!why.empty()); }
+void Registry::SetUnhealthy(bool unhealthy) { impl_->SetUnhealthy(unhealthy); }
 
 Task<Result<std::size_t>> Registry::PurgeUploads() { return impl_->PurgeUploads(); }
 

@@ -15,13 +15,14 @@ namespace portcall::registry {
 // one transaction. Handle may run on every server loop at once; Apply from any thread.
 class Registry {
  public:
+  // http.secret of each file must not be empty: state of uploads is sealed with it.
   Registry(RegistryDeps deps, config::ConfigPtr config);
   ~Registry();
 
   Task<http::Response> Handle(http::Request& request);
   void Apply(config::ConfigPtr config);
-  // Non-empty: a failing health check; every path answers 503 until it is cleared. Any thread.
-  void SetUnhealthy(std::string why);
+  // A failing health check: every path answers 503 until it is over. Any thread.
+  void SetUnhealthy(bool unhealthy);
   // Deletes uploads older than storage.maintenance.uploadpurging.age and returns how many. On any loop.
   Task<Result<std::size_t>> PurgeUploads();
 

@@ -14,13 +14,11 @@ std::string Notice(std::size_t lines, std::string_view why) {
 
 }  // namespace
 
-AccessLog::AccessLog(bool enabled)
-    : enabled_(enabled), writer_(std::make_unique<LineWriter>(STDOUT_FILENO, kMaxBytes, Notice)) {}
+AccessLog::AccessLog() : writer_(std::make_unique<LineWriter>(STDOUT_FILENO, kMaxBytes, Notice)) {}
 
 AccessLog::~AccessLog() = default;
 
 void AccessLog::Write(std::string line) {
-  if (!enabled_) return;
   line.push_back('\n');
   writer_->Write(line);
 }

@@ -65,13 +65,11 @@ class Log {
 // are kept, and what comes then is dropped and counted in a line that follows.
 class AccessLog {
  public:
-  explicit AccessLog(bool enabled);
+  AccessLog();
   ~AccessLog();
-  bool enabled() const { return enabled_; }
   void Write(std::string line);  // without the newline
 
  private:
-  bool enabled_;
   std::unique_ptr<LineWriter> writer_;
 };
 

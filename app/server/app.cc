@@ -34,6 +34,7 @@ std::string SourceAddress(const std::string& listen) {
   return name + (colon == std::string::npos ? "" : listen.substr(colon));
 }
 
+// Where the file has no http.secret, uploads that cross a restart must be begun again.
 config::ConfigPtr WithSecret(const config::ConfigPtr& loaded, const std::string& secret) {
   if (!loaded->http.secret.empty()) return loaded;
   auto completed = std::make_shared<config::Config>(*loaded);
@@ -52,8 +53,7 @@ runtime::LogOptions LogOptionsOf(const config::LogConfig& log) {
   using runtime::Level;
   runtime::LogOptions options;
   const std::map<std::string, Level> levels = {
-      {"trace", Level::kDebug},  {"debug", Level::kDebug}, {"info", Level::kInfo},   {"warn", Level::kWarn},
-      {"warning", Level::kWarn}, {"error", Level::kError}, {"fatal", Level::kFatal}, {"panic", Level::kFatal}};
+      {"debug", Level::kDebug}, {"info", Level::kInfo}, {"warn", Level::kWarn}, {"error", Level::kError}};
   if (const auto level = levels.find(log.level); level != levels.end()) options.level = level->second;
   options.formatter = log.formatter;
   options.fields.assign(log.fields.begin(), log.fields.end());
@@ -74,10 +74,9 @@ App::App(config::ConfigPtr loaded, std::vector<std::string> command_line, runtim
       access_log_on_(loaded_->log.access_log),
       http_metrics_(metrics_),
       process_metrics_(metrics_),
-      access_log_(true),
       loops_(Cores(), std::max(4u, Cores())),
       health_([this](bool healthy) {
-        registry_->SetUnhealthy(healthy ? "" : "health check failed: please see /debug/health");
+        registry_->SetUnhealthy(!healthy);
       }),
       periodic_(loops_.server(0)) {}
 

@@ -51,7 +51,8 @@ store::Settlement Expiry::Finish(std::int64_t wall_now) const {
   settlement.settled = cursor_.settled + settled_before_ + expired_;
   for (const store::ParkedLane& row : rows_) {
     if (row.next_seq > through_) continue;
-    const bool repository = row.lane != "*" && row.lane.find('\n') != std::string::npos;
+    const LaneKey::Kind kind = LaneKey::Parse(row.lane).kind;
+    const bool repository = kind == LaneKey::Kind::kRepository || kind == LaneKey::Kind::kTag;
     if (!repository || through_ >= cursor_.settled_through) {
       settlement.unpark.push_back(row.lane);
     } else {

@@ -156,7 +156,7 @@ EndpointStatus EndpointRunner::Status() const {
   EndpointStatus status;
   status.name = endpoint_.name;
   status.type = endpoint_.type();
-  status.url = endpoint_.place.empty() ? http::ShownUrl(endpoint_.url) : endpoint_.place;
+  status.url = config::PlaceOf(endpoint_);
   status.breaker = core_.breaker().state();
   status.paused = !core_.paused().empty();
   status.reason = core_.last_error().empty() ? trouble_ : core_.last_error();

@@ -25,14 +25,8 @@ std::string_view KindOf(const Value& node) {
   return "nothing";
 }
 
+using http::IsFraming;
 using http::IsToken;
-
-// Headers that we set in every message ourselves; a second one would break it.
-bool IsFraming(std::string_view name) {
-  constexpr std::array<std::string_view, 8> kNames{
-      "host", "content-length", "transfer-encoding", "connection", "trailer", "upgrade", "expect", "te"};
-  return std::find(kNames.begin(), kNames.end(), runtime::LowerCase(name)) != kNames.end();
-}
 
 constexpr std::string_view kHeaderNames =
     "a header's name may hold letters, digits and dashes, without blanks or colons";

@@ -135,11 +135,9 @@ std::string ClaimedName(const http::Request& request) {
   constexpr std::string_view kBasic = "basic ";
   const std::string_view header = request.fields.Get("Authorization");
   if (header.size() <= kBasic.size() || !http::EqualsIgnoreCase(header.substr(0, kBasic.size()), kBasic)) return {};
-  // Basic credentials use the standard alphabet, perhaps without padding; the decoder wants base64url with padding.
   std::string text(header.substr(kBasic.size())), decoded;
-  for (char& c : text) c = c == '+' ? '-' : c == '/' ? '_' : c;
-  while (text.size() % 4 != 0) text += '=';
-  if (!runtime::Base64UrlDecode(text, decoded)) return {};
+  while (text.size() % 4 != 0) text += '=';  // some clients leave it out
+  if (!runtime::Base64Decode(text, decoded)) return {};
   const std::size_t colon = decoded.find(':');
   return colon == std::string::npos ? std::string() : decoded.substr(0, colon);
 }

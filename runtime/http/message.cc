@@ -1,6 +1,7 @@
 #include "runtime/http/message.h"
 
 #include <algorithm>
+#include <array>
 
 namespace portcall::http {
 namespace {
@@ -52,6 +53,12 @@ bool IsToken(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
     return runtime::IsAlphanumeric(c) || std::string_view("!#$%&'*+-.^_`|~").find(c) != std::string_view::npos;
   });
+}
+
+bool IsFraming(std::string_view name) {
+  constexpr std::array<std::string_view, 8> kNames{
+      "host", "content-length", "transfer-encoding", "connection", "trailer", "upgrade", "expect", "te"};
+  return std::ranges::any_of(kNames, [&](std::string_view ours) { return EqualsIgnoreCase(name, ours); });
 }
 
 void Fields::Set(std::string_view name, std::string value) {

@@ -38,6 +38,7 @@ class Fields {
 
 using runtime::EqualsIgnoreCase;      // names of fields, and most of their words
 bool IsToken(std::string_view text);  // what a name may be (RFC 9110 §5.6.2)
+bool IsFraming(std::string_view name);  // of a field that each request and answer says for itself, such as Host
 
 // A request body is pulled by the handler, never pushed: that is the back-pressure. What a handler leaves unread is
 // drained (up to a bound) or the connection is closed after the response.

@@ -12,24 +12,18 @@
 namespace portcall::sinks {
 namespace {
 
+using http::IsFraming;
 using http::IsToken;
 
 bool IsFieldValue(std::string_view value) {
   return std::ranges::all_of(value, [](char c) { return c == '\t' || !runtime::IsControl(c); });
 }
 
-// Fields that belong to the connection; Go's client, and so Distribution, takes them from no configuration either.
-bool IsOurs(std::string_view name) {
-  return std::ranges::any_of(std::initializer_list<std::string_view>{"Host", "Content-Length", "Transfer-Encoding",
-                                                                     "Trailer", "Connection", "Expect"},
-                             [&](std::string_view ours) { return http::EqualsIgnoreCase(name, ours); });
-}
-
 bool Configured(const config::HeaderList& headers, std::string_view name) {
   return std::ranges::any_of(headers, [&](const auto& h) { return http::EqualsIgnoreCase(h.first, name); });
 }
 
-Result<void> CheckHeaders(const config::Endpoint& endpoint, const WebhookConfig& own, runtime::Log& log) {
+Result<void> CheckHeaders(const config::Endpoint& endpoint, const WebhookConfig& own) {
   for (const auto& [name, value] : endpoint.headers) {
     if (!IsToken(name)) {
       return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": '" + name + "' is not a header name");
@@ -38,12 +32,10 @@ Result<void> CheckHeaders(const config::Endpoint& endpoint, const WebhookConfig&
       return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": the value of header " + name +
                                        " holds a line break or another control character");
     }
-    if (IsOurs(name))
-      log.Warn("header has no effect: it belongs to the connection", {{"endpoint", endpoint.name}, {"header", name}});
   }
   if (own.hmac_secret.empty()) return {};
   const std::string& name = own.hmac_header;
-  if (!IsToken(name) || IsOurs(name) || http::EqualsIgnoreCase(name, "Content-Type")) {
+  if (!IsToken(name) || IsFraming(name) || http::EqualsIgnoreCase(name, "Content-Type")) {
     return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": '" + name + "' cannot carry the body's HMAC");
   }
   if (Configured(endpoint.headers, name)) {
@@ -80,7 +72,7 @@ std::string MakeHead(const config::Endpoint& endpoint, const http::Url& url, std
     add("Authorization", "Basic " + runtime::Base64(pair));
   }
   for (const auto& [name, value] : endpoint.headers) {
-    if (!IsOurs(name)) add(name, value);
+    if (!IsFraming(name)) add(name, value);
   }
   return head;
 }
@@ -102,7 +94,7 @@ Result<std::unique_ptr<Sink>> Webhook::Make(const config::Endpoint& endpoint, co
   if (!url) return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": " + url.error().detail);
   const auto own = endpoint.As<WebhookConfig>();
   if (own == nullptr) return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": its settings are missing");
-  if (auto checked = CheckHeaders(endpoint, *own, around.log); !checked) return Error(checked.error());
+  if (auto checked = CheckHeaders(endpoint, *own); !checked) return Error(checked.error());
 
   std::unique_ptr<Webhook> sink(new Webhook(endpoint, *own, *url));
   sink->format_ = FindFormat(endpoint.format);

@@ -78,7 +78,7 @@ TEST_F(BaseTest, TooLongNamesAreInvalid) {
 }
 
 TEST_F(BaseTest, UnhealthyRefusesEverythingUntilCleared) {
-  registry_->SetUnhealthy("disk");
+  registry_->SetUnhealthy(true);
   for (const char* path : {"/", "/v2/", "/v2/a/tags/list", "/nowhere"}) {
     const auto response = Send("GET", path);
     EXPECT_EQ(response.status, 503);
@@ -86,7 +86,7 @@ TEST_F(BaseTest, UnhealthyRefusesEverythingUntilCleared) {
               "{\"errors\":[{\"code\":\"UNAVAILABLE\",\"message\":\"service unavailable\","
               "\"detail\":\"health check failed: please see /debug/health\"}]}\n");
   }
-  registry_->SetUnhealthy("");
+  registry_->SetUnhealthy(false);
   EXPECT_EQ(Send("GET", "/v2/").status, 200);
 }
 

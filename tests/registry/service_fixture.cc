@@ -8,6 +8,7 @@ namespace portcall::registry {
 
 ServiceTest::ServiceTest() {
   runner_ = std::make_unique<portcall::testing::LoopRunner>();
+  config_.http.secret = "a secret";
   config_.storage.delete_enabled = true;
   config_.http.headers = {{"X-Content-Type-Options", "nosniff"}};
   config_.http.trusted_proxies = {"127.0.0.0/8"};

@@ -134,7 +134,7 @@ TEST(AccessLogTest, EveryLineOfEveryThreadArrivesWholeAndInOrder) {
   constexpr int kThreads = 4, kEach = 5000;
   ::testing::internal::CaptureStdout();
   {
-    AccessLog log(true);
+    AccessLog log;
     std::vector<std::jthread> threads;
     for (int t = 0; t < kThreads; ++t) {
       threads.emplace_back([&log, t] {
@@ -149,16 +149,6 @@ TEST(AccessLogTest, EveryLineOfEveryThreadArrivesWholeAndInOrder) {
   for (const int n : next) EXPECT_EQ(n, kEach);
 }
 
-TEST(AccessLogTest, ADisabledLogIsSilent) {
-  ::testing::internal::CaptureStdout();
-  {
-    AccessLog log(false);
-    EXPECT_FALSE(log.enabled());
-    log.Write("x");
-  }
-  EXPECT_EQ(::testing::internal::GetCapturedStdout(), "");
-}
-
 // Stdout becomes a pipe that nobody reads until the log has been given more than it may hold.
 TEST(AccessLogTest, DropsAndCountsWhenStdoutIsNotRead) {
   int ends[2];
@@ -166,7 +156,7 @@ TEST(AccessLogTest, DropsAndCountsWhenStdoutIsNotRead) {
   const int saved = ::dup(STDOUT_FILENO);
   ::dup2(ends[1], STDOUT_FILENO);
   ::close(ends[1]);
-  auto log = std::make_unique<AccessLog>(true);
+  auto log = std::make_unique<AccessLog>();
   const std::string line(1000, 'x');
   constexpr int kLines = 12'000;  // 12 MB: the buffer twice, and the pipe
   for (int i = 0; i < kLines; ++i) log->Write(line);
@@ -192,7 +182,7 @@ TEST(AccessLogTest, EndsWhenStdoutIsNeverRead) {
   const int saved = ::dup(STDOUT_FILENO);
   ::dup2(ends[1], STDOUT_FILENO);
   ::close(ends[1]);
-  auto log = std::make_unique<AccessLog>(true);
+  auto log = std::make_unique<AccessLog>();
   for (int i = 0; i < 1000; ++i) log->Write(std::string(1000, 'x'));
   const auto start = std::chrono::steady_clock::now();
   log.reset();

@@ -44,19 +44,6 @@ class AuditSink final : public Sink {
   std::shared_ptr<audit::Writer> writer_;
 };
 
-// A configured origin is used unchanged or refused; in a default, characters that are not allowed are replaced.
-Result<std::string> OriginOf(const config::Endpoint& endpoint, const AuditConfig& config) {
-  if (!config.origin.empty()) {
-    if (audit::IsKeyName(config.origin)) return config.origin;
-    return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": origin: blanks and '+' are not allowed");
-  }
-  std::string origin = endpoint.source.empty() ? endpoint.name : endpoint.source;
-  for (char& c : origin) {
-    if (!audit::IsKeyName(std::string_view(&c, 1))) c = '-';
-  }
-  return origin;
-}
-
 }  // namespace
 
 Result<std::unique_ptr<Sink>> MakeAudit(const config::Endpoint& endpoint, const Surroundings& around) {
@@ -68,8 +55,9 @@ Result<std::unique_ptr<Sink>> MakeAudit(const config::Endpoint& endpoint, const 
   const AuditConfig& config = *settings;
   const std::optional<audit::Format> format = audit::FormatOf(config.format);
   if (!format) return Error(Errc::kInvalid, where + "unknown format '" + config.format + "'");
-  Result<std::string> origin = OriginOf(endpoint, config);
-  if (!origin) return origin.error();
+  if (!audit::IsKeyName(config.origin)) {
+    return Error(Errc::kInvalid, where + "origin '" + config.origin + "' cannot name a checkpoint");
+  }
 
   audit::WriterOptions options;
   options.log.folder = config.directory;
@@ -88,7 +76,7 @@ Result<std::unique_ptr<Sink>> MakeAudit(const config::Endpoint& endpoint, const 
   if (auto made = runtime::MakeFolders(options.log.folder, 0750); !made) {
     return Error(Errc::kInvalid, where + made.error().detail);
   }
-  options.origin = std::move(*origin);
+  options.origin = config.origin;
   options.make_key = config.key.empty();
   options.key_file = options.make_key ? options.log.folder / audit::kPrivateKey : std::filesystem::path(config.key);
   const Result<audit::SigningKey> key = audit::SigningKey::Load(options.key_file, options.origin, options.make_key);

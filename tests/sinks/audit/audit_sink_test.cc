@@ -25,7 +25,8 @@ using ::testing::SizeIs;
 
 class AuditSinkTest : public AuditFolder {
  protected:
-  AuditSinkTest() : pool_(2), resolver_(pool_), runner_(std::make_unique<portcall::testing::LoopRunner>()) {
+  AuditSinkTest() {
+    config_.origin = "registry.example.com";
     config_.directory = folder();
     endpoint_.name = "audit";
     endpoint_.source = "registry.example.com";
@@ -33,6 +34,7 @@ class AuditSinkTest : public AuditFolder {
   ~AuditSinkTest() override {
     Close();
     pool_.join();
+    runner_->Stop();
   }
   Result<void> Make() {
     endpoint_.settings = std::make_shared<const AuditConfig>(config_);
@@ -72,14 +74,14 @@ class AuditSinkTest : public AuditFolder {
     FAIL() << "the folder is still locked";
   }
 
-  asio::thread_pool pool_;
-  http::Resolver resolver_;
+  std::unique_ptr<portcall::testing::LoopRunner> runner_ = std::make_unique<portcall::testing::LoopRunner>();
+  asio::thread_pool pool_{2};
+  http::Resolver resolver_{pool_};
   AuditConfig config_;
   std::string receipt_;
   config::Endpoint endpoint_ = portcall::testing::EndpointOf("audit");
   std::vector<store::Event> published_;
   std::unique_ptr<Sink> sink_;
-  std::unique_ptr<portcall::testing::LoopRunner> runner_;
 };
 
 TEST_F(AuditSinkTest, AnEventIsDeliveredWhenItIsOnDisk) {
