@@ -55,7 +55,7 @@ class Client::Impl {
   void Interrupt();
   void Abort();
   std::size_t idle() const {
-    return static_cast<std::size_t>(std::count_if(idle_.begin(), idle_.end(), [](const auto& c) { return c->open(); }));
+    return static_cast<std::size_t>(std::count_if(idle_.begin(), idle_.end(), [](const auto& c) { return c->fresh(); }));
   }
 
  private:
@@ -119,7 +119,7 @@ Client::Impl::Connection Client::Impl::TakeIdle() {
   while (!idle_.empty()) {
     Connection connection = std::move(idle_.back());
     idle_.pop_back();
-    if (!connection->open()) continue;
+    if (!connection->fresh()) continue;
     busy_.push_back(*connection);
     return connection;
   }

@@ -10,7 +10,7 @@
 #include "runtime/clock.h"
 #include "runtime/http/client.h"
 #include "runtime/http/response_reader.h"
-#include "runtime/http/stream.h"
+#include "runtime/http/socket_stream.h"
 
 namespace portcall::http {
 
@@ -32,7 +32,9 @@ class ClientConnection
   std::uint64_t generation() const { return generation_; }
 
   void Rest(std::chrono::milliseconds idle_timeout) { stream_->ExpiresAfter(idle_timeout); }
-  bool open() const { return !stream_->expired(); }
+  // May carry another request. Bytes that came after the last answer are no answer to the next request, so a connection
+  // with some is not used again, nor is one that the server has closed.
+  bool fresh() const { return !stream_->expired() && stream_->silent(); }
   void Abort();  // what is pending fails
 
  private:
@@ -42,7 +44,7 @@ class ClientConnection
 
   const ClientOptions& options_;
   const std::uint64_t generation_;
-  std::unique_ptr<ByteStream> stream_;
+  std::unique_ptr<SocketStream> stream_;
   ResponseReader reader_;
   bool reusable_ = false;
   bool aborted_ = false;

@@ -116,7 +116,8 @@ Task<bool> Connection::ReadHead() {
       stream_->InterruptAfter(options_.limits.head_timeout);
     }
     const IoResult got = co_await stream_->Read(input_.Prepare(1024));
-    if (got.ec && !idle_ && stream_->expired()) co_return co_await Refuse(408, "The request's head took too long.");
+    // Also after a read that succeeded: it may have been done when the deadline came, which then interrupted nothing.
+    if (!idle_ && stream_->expired()) co_return co_await Refuse(408, "The request's head took too long.");
     if (got.ec) co_return false;
     input_.Commit(got.n);
     idle_ = false;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <limits>
 
 namespace portcall::http {
 namespace {
@@ -92,14 +93,15 @@ std::vector<std::string_view> Fields::All(std::string_view name) const {
 }
 
 Task<Result<std::string>> ReadAll(Body& body, std::size_t limit) {
-  constexpr std::size_t kStep = 64UL * 1024;
+  constexpr std::size_t kStep = 64UL * 1024;  // at first, whatever is announced; doubled as bytes come
   const std::optional<std::uint64_t> length = body.length();
   if (length && *length > limit) co_return Error(Errc::kTooLarge, "the body is larger than " + std::to_string(limit));
   std::string whole;
   std::size_t filled = 0;
   while (true) {
     // One byte more than announced, so that the end is seen without another growth.
-    if (filled == whole.size()) whole.resize(length && filled == 0 ? *length + 1 : filled + kStep);
+    const std::size_t most = length ? *length + 1 : std::numeric_limits<std::size_t>::max();
+    if (filled == whole.size()) whole.resize(std::min(most, std::max(kStep, 2 * filled)));
     const Result<std::size_t> n = co_await body.Read(std::span(whole).subspan(filled));
     if (!n) co_return n.error();
     if (*n == 0) break;

@@ -21,6 +21,8 @@ class SocketStream : public ByteStream, protected Deadline {
   void Close() override;
 
   Task<IoResult> Connect(asio::ip::tcp::endpoint to);
+  // Neither bytes nor an end have come from the peer that nobody has read yet.
+  bool silent() const;
 
  protected:
   // Turns the error of an operation that the deadline ended into timed_out.

@@ -1,6 +1,7 @@
 #include "runtime/http/sockets.h"
 
 #include <sys/sendfile.h>
+#include <sys/socket.h>
 
 #include <algorithm>
 #include <array>
@@ -147,6 +148,11 @@ Task<IoResult> SocketStream::Connect(asio::ip::tcp::endpoint to) {
   const auto [ec] = co_await socket_.async_connect(to, nothrow);
   if (!ec) Prepare();
   co_return IoResult{Explain(ec), 0};
+}
+
+bool SocketStream::silent() const {
+  char next = 0;
+  return ::recv(const_cast<TcpSocket&>(socket_).native_handle(), &next, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 std::unique_ptr<ByteStream> PlainStream(TcpSocket socket) {

@@ -10,6 +10,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <stdexcept>
+#include <thread>
 
 namespace portcall::http {
 
@@ -178,6 +179,12 @@ std::vector<std::string> TestServer::bugs() {
 std::vector<std::string> TestServer::exchanges() {
   const std::lock_guard lock(state_->mutex);
   return state_->exchanges;
+}
+
+void TestServer::Occupy(std::chrono::milliseconds duration) {
+  for (runtime::Loop* loop : {&first_, &second_}) {
+    asio::post(loop->executor(), [duration] { std::this_thread::sleep_for(duration); });
+  }
 }
 
 void TestServer::WaitForWaiting() {

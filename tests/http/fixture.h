@@ -55,6 +55,7 @@ class TestServer {
   std::vector<std::string> exchanges();  // "METHOD path status read written"
   const std::string& file() const { return file_; }
 
+  void Occupy(std::chrono::milliseconds duration);  // the loops do nothing else meanwhile
   // Requests for /wait rest until Release, which may be called once, after WaitForWaiting.
   void WaitForWaiting();
   void Release();

@@ -3,6 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
+#include "tests/support/loop_runner.h"
+
 namespace portcall::http {
 namespace {
 
@@ -30,6 +34,35 @@ TEST(Fields, SetReplacesAllOfAName) {
   std::vector<std::string> shown;
   for (const Fields::Field& f : fields.all()) shown.push_back(f.name + "=" + f.value);
   EXPECT_THAT(shown, ElementsAre("A=4", "B=2", "C=5"));
+}
+
+// A client that only announces a body makes the server hold next to nothing.
+class AnnouncedBody final : public Body {
+ public:
+  explicit AnnouncedBody(std::size_t length) : length_(length) {}
+  Task<Result<std::size_t>> Read(std::span<char> into) override {
+    spaces.push_back(into.size());
+    const std::size_t n = std::min(into.size(), length_ - at_);
+    std::fill_n(into.begin(), n, 'x');
+    at_ += n;
+    co_return n;
+  }
+  std::optional<std::uint64_t> length() const override { return length_; }
+  std::vector<std::size_t> spaces;
+
+ private:
+  const std::size_t length_;
+  std::size_t at_ = 0;
+};
+
+TEST(ReadAll, MakesRoomAsBytesComeAndNotAsAnnounced) {
+  testing::LoopRunner runner;
+  AnnouncedBody body(4'000'000);
+  const Result<std::string> whole = runner.Run(ReadAll(body, 4 << 20));
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(whole->size(), 4'000'000u);
+  EXPECT_LE(body.spaces.front(), 64u * 1024);
+  EXPECT_LE(body.spaces.size(), 9u);
 }
 
 TEST(Request, SplitsPathAndQuery) {

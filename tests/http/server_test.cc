@@ -223,6 +223,18 @@ TEST(Server, CutsASlowHead) {
   EXPECT_EQ(StatusOf(client.ReadToEnd()), 408);
 }
 
+// The deadline comes while a read has ended and its handler waits for its turn.
+TEST(Server, CutsASlowHeadThatIsJustBeingRead) {
+  constexpr std::chrono::milliseconds kTimeout(200);
+  TestServer server({.head_timeout = kTimeout});
+  RawClient client(server.port());
+  client.Send("GET / HTTP/1.1\r\nHost: x\r\nA: ");
+  std::this_thread::sleep_for(kTimeout / 2);
+  server.Occupy(kTimeout);
+  client.Send(std::string(20'000, 'b'));
+  EXPECT_EQ(StatusOf(client.ReadToEnd()), 408);
+}
+
 TEST(Server, ClosesIdleConnectionsWithoutAWord) {
   TestServer server({.idle_timeout = std::chrono::milliseconds(100)});
   RawClient silent(server.port());
