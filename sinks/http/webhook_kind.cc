@@ -24,6 +24,9 @@ std::shared_ptr<const WebhookConfig> ReadHmac(config::MapReader& entry, const co
   const std::string& name = config->hmac_header;
   if (config->hmac_secret.empty()) hmac.Error("secret", "is missing");
   if (const std::string why = config::WhyBadHeaderName(name); !why.empty()) hmac.Error("header", why);
+  if (http::EqualsIgnoreCase(name, "Content-Type")) {
+    hmac.Error("header", "says what the body is: write another, such as header: X-Signature");
+  }
   const bool twice =
       std::ranges::any_of(headers, [&](const auto& header) { return http::EqualsIgnoreCase(header.first, name); });
   if (twice) hmac.Error("header", config::Quoted(name) + " stands in headers too");

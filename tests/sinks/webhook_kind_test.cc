@@ -32,6 +32,8 @@ TEST(WebhookKind, Signatures) {
       {"hmac: {}", ".hmac.secret: is missing"},
       {"hmac: hunter2", ".hmac: is a single value where a map (name: value) is wanted"},
       {"hmac: {secret: [hunter2]}", ".hmac.secret: is a list where text is wanted"},
+      {"hmac: {secret: hunter2, header: Content-type}",
+       ".hmac.header: says what the body is: write another, such as header: X-Signature"},
       {"hmac: {secret: hunter2, header: 'X A'}",
        ".hmac.header: a header's name may hold letters, digits and dashes, without blanks or colons"},
       {"hmac: {secret: hunter2, header: Content-Length}",

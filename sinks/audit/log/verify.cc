@@ -57,6 +57,7 @@ class Verifier {
   Tree tree_;
   Hash prev_ = Genesis();
   std::uint64_t next_ = 0;          // n of the record that must come
+  std::optional<Position> state_;   // of the writer, as it was at first
   bool prev_known_ = true;          // false behind a gap
   bool intact_ = true;              // no damage yet, so that roots can be compared
   std::string file_, before_file_;  // of this line and of the one before
@@ -78,8 +79,9 @@ Result<VerifyReport> Verifier::Run() {
   if (!std::filesystem::is_directory(options_.folder)) {
     return Error(Errc::kNotFound, options_.folder.string() + " is no folder");
   }
-  // In this order, because the log may grow meanwhile: checkpoints are read after the list of closed segments that they
-  // must cover, and records after the checkpoints that cover them.
+  // In this order, because the log may grow meanwhile: how far it must go is read first, checkpoints after the list of
+  // closed segments that they must cover, and records after the checkpoints that cover them.
+  state_ = LoadState(options_.folder);
   if (auto listed = ListEnds(); !listed) return listed.error();
   if (auto loaded = LoadCheckpoints(); !loaded) return loaded.error();
   if (auto found = FindStart(); !found) return found.error();
@@ -312,10 +314,9 @@ void Verifier::CheckEnd() {
 
 // The state is unsigned and only helps the writer to start, but it shows how far the log had come.
 void Verifier::CheckState() {
-  const std::optional<Position> state = LoadState(options_.folder);
-  if (!state || state->size() <= next_) return;
+  if (!state_ || state_->size() <= next_) return;
   Find({(options_.folder / kState).string(), 0, next_,
-        "the writer had come to record " + std::to_string(state->size()) + ": " + Range(next_, state->size()) +
+        "the writer had come to record " + std::to_string(state_->size()) + ": " + Range(next_, state_->size()) +
             " missing: truncated"});
 }
 

@@ -27,6 +27,18 @@ TEST_F(VerifyTest, ASoundLogIsSound) {
   EXPECT_EQ(First(CheckAgainst(Anchor(30))), "");
 }
 
+TEST_F(VerifyTest, ALogThatGrowsMeanwhileIsSound) {
+  Fill(46, 17'000, 1'000);
+  options_.rotate_bytes = 10'000;
+  bool grown = false;
+  VerifyOptions options;
+  options.progress = [&](const VerifyProgress&) {
+    if (!std::exchange(grown, true)) Fill(17'001, 17'100);  // into segments that the verification has not listed
+  };
+  EXPECT_EQ(First(Check(std::move(options))), "");
+  EXPECT_TRUE(grown);
+}
+
 TEST_F(VerifyTest, FindsAnEditedByte) {
   auto lines = Lines(File());
   Edit(lines[16], "bob", "eve");
