@@ -15,7 +15,7 @@ namespace portcall::runtime {
 class Loop {
  public:
   explicit Loop(const char* thread_name);
-  ~Loop();  // stops; pending handlers are destroyed
+  ~Loop();      // stops; pending handlers are destroyed
   void Stop();  // ends the thread, once its handler under way returns; what is pending stays
   asio::io_context& context() { return context_; }
   Executor executor() { return context_.get_executor(); }

@@ -27,8 +27,8 @@ class Kind : public config::Kind {
  public:
   using config::Kind::Kind;
   // Of an endpoint that this kind has read. kInvalid: what only shows when it is built (a certificate that has changed
-  // since); never the value of a secret. It may wait for files, so it is called on any thread but the loop's, and starts
-  // nothing there: that begins with Sink::Open.
+  // since); never the value of a secret. It may wait for files, so it is called on any thread but the loop's, and
+  // starts nothing there: that begins with Sink::Open.
   virtual Result<std::unique_ptr<Sink>> Make(const config::Endpoint& endpoint, const Surroundings& around) const = 0;
 };
 

@@ -75,9 +75,7 @@ App::App(config::ConfigPtr loaded, std::vector<std::string> command_line, runtim
       http_metrics_(metrics_),
       process_metrics_(metrics_),
       loops_(Cores(), std::max(4u, Cores())),
-      health_([this](bool healthy) {
-        registry_->SetUnhealthy(!healthy);
-      }),
+      health_([this](bool healthy) { registry_->SetUnhealthy(!healthy); }),
       periodic_(loops_.server(0)) {}
 
 Result<std::unique_ptr<App>> App::Start(config::ConfigPtr loaded, std::vector<std::string> command_line,

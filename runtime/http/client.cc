@@ -55,7 +55,8 @@ class Client::Impl {
   void Interrupt();
   void Abort();
   std::size_t idle() const {
-    return static_cast<std::size_t>(std::count_if(idle_.begin(), idle_.end(), [](const auto& c) { return c->fresh(); }));
+    return static_cast<std::size_t>(
+        std::count_if(idle_.begin(), idle_.end(), [](const auto& c) { return c->fresh(); }));
   }
 
  private:

@@ -36,8 +36,8 @@ class Fields {
   std::vector<Field> fields_;
 };
 
-using runtime::EqualsIgnoreCase;      // names of fields, and most of their words
-bool IsToken(std::string_view text);  // what a name may be (RFC 9110 §5.6.2)
+using runtime::EqualsIgnoreCase;        // names of fields, and most of their words
+bool IsToken(std::string_view text);    // what a name may be (RFC 9110 §5.6.2)
 bool IsFraming(std::string_view name);  // of a field that each request and answer says for itself, such as Host
 
 // A request body is pulled by the handler, never pushed: that is the back-pressure. What a handler leaves unread is

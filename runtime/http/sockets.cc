@@ -152,7 +152,8 @@ Task<IoResult> SocketStream::Connect(asio::ip::tcp::endpoint to) {
 
 bool SocketStream::silent() const {
   char next = 0;
-  return ::recv(const_cast<TcpSocket&>(socket_).native_handle(), &next, 1, MSG_PEEK | MSG_DONTWAIT) < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
+  return ::recv(const_cast<TcpSocket&>(socket_).native_handle(), &next, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+         (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
 std::unique_ptr<ByteStream> PlainStream(TcpSocket socket) {

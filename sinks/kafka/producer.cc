@@ -280,8 +280,8 @@ void KafkaProducer::Retire() {
   }
 }
 
-// The client ends on the pool: its destructor waits for librdkafka's threads. It is purged at once, because the pool may
-// be busy, and until then it would still send.
+// The client ends on the pool: its destructor waits for librdkafka's threads. It is purged at once, because the pool
+// may be busy, and until then it would still send.
 void KafkaProducer::Dismiss() {
   if (client_ == nullptr) return;
   ++generation_;

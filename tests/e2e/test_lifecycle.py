@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import shutil
 import signal
@@ -111,6 +112,32 @@ def test_a_stop_that_is_signalled_twice_at_once_still_drains(serve: Serve) -> No
         server.wait_log("stopping, draining")
         assert server.stop() == 0
         assert len(receiver.accepted()) == 1
+
+
+def test_sigterm_ends_a_start_that_hangs(tmp_path: Path) -> None:
+    """A file on a disk that does not answer: a pipe that nobody writes into."""
+    key = tmp_path / "key"
+    os.mkfifo(key)
+    audit = {"name": "audit", "type": "audit", "directory": str(tmp_path / "audit"), "key": str(key)}
+    server = Server(tmp_path / "server", [audit], {"http": {"draintimeout": "1s"}})
+    process = server.spawn()
+
+    def opened() -> int | None:
+        try:
+            return os.open(key, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:  # nobody reads yet
+            return None
+
+    try:
+        writer = wait.until(opened, "the server reads the key")
+        begun = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(20) == 1
+        assert time.monotonic() - begun < 6
+        os.close(writer)
+        assert "the shutdown hangs, ending at once" in server.log()
+    finally:
+        server.kill()
 
 
 def test_sigterm_waits_for_attempts_in_flight(serve: Serve) -> None:

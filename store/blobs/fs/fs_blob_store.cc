@@ -201,7 +201,6 @@ Task<Result<void>> FsBlobStore::Truncate(std::string repository, std::string uui
 
 // Leaves the upload's bytes verified and on disk.
 Result<std::uint64_t> FsBlobStore::Settle(Uploads::Turn& turn, const fs::path& upload, const Digest& digest) {
-  if (Result<void> room = CheckRoom(); !room) return room.error();
   if (Result<void> known = Know(turn, upload); !known) return known.error();
   Upload& state = *turn.state;
   std::string hex;
@@ -246,9 +245,11 @@ Task<Result<std::uint64_t>> FsBlobStore::Commit(std::string repository, std::str
   const DigestLocks::Held held = co_await locks_.Acquire(digest.text());
   const fs::path folder = UploadFolder(repository, uuid);
   auto settle = [this, &turn, &folder, &digest]() -> Result<std::uint64_t> {
+    if (Result<void> room = CheckRoom(); !room) return room.error();  // it is kept for a retry
     Result<std::uint64_t> size = Settle(*turn, folder / "data", digest);
-    // An upload that failed its digest or fsync cannot be trusted any more; one that had no room is kept for a retry.
-    const bool keep = !size && (size.error().code == Errc::kNoSpace || size.error().code == Errc::kNotFound);
+    // An upload that failed its digest or fsync, for lack of room too, cannot be trusted any more: another fsync may say
+    // that all is well.
+    const bool keep = !size && size.error().code == Errc::kNotFound;
     if (!keep) turn->state.reset();
     if (size) {
       if (Result<void> moved = MoveInto(folder / "data", digest); !moved) return moved.error();
