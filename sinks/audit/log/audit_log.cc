@@ -46,6 +46,7 @@ Result<void> AuditLog::Begin(runtime::Fd lock) {
   news_ = position_.size() - checkpointed_;
   aside_ = std::move(recovered->aside);
   begun_anew_ = recovered->begun_anew;
+  recent_ = RecentEvents::Load(options_.folder, position_);
   if (begun_anew_) {
     const auto before = Checkpoint::Parse(options_.receipt);
     log_.Error("audit log: the folder is empty, but the database knows of an audit log: a new one begins",
@@ -111,10 +112,11 @@ Result<void> AuditLog::Append(std::span<const store::EventPtr> events) {
   Position next = position_;
   std::uint64_t news = 0;
   std::string bytes;
+  std::vector<std::pair<std::int64_t, std::string>> added;
   for (const store::EventPtr& event : events) {
-    const std::string recorded = runtime::Rfc3339Fixed(event->recorded_at);
-    if (next.Holds(event->seq, recorded)) continue;
-    if (event->seq <= next.seq) {
+    std::string recorded = runtime::Rfc3339Fixed(event->recorded_at);
+    if (recent_.Contains(event->seq, recorded)) continue;
+    if (event->seq <= next.seq && recorded > next.recorded) {
       log_.Warn("audit log: the registry's log was begun anew; the chain goes on",
                 {{"seq", std::to_string(event->seq)}, {"before", std::to_string(next.seq)}});
     }
@@ -126,6 +128,7 @@ Result<void> AuditLog::Append(std::span<const store::EventPtr> events) {
     next.tree.Append(hashing_, next.prev);
     next.seq = event->seq;
     next.recorded = recorded;
+    added.emplace_back(event->seq, std::move(recorded));
     if (event->action != store::Action::kCheckpoint) ++news;
     bytes += line;
     bytes += '\n';
@@ -134,6 +137,7 @@ Result<void> AuditLog::Append(std::span<const store::EventPtr> events) {
   if (auto written = Write(bytes); !written) return written;
   next.offset += bytes.size();
   position_ = std::move(next);
+  for (auto& [seq, recorded] : added) recent_.Add(seq, std::move(recorded));
   news_ += news;
   Recognize(bytes);
   runtime::Failpoint("audit_after_write");

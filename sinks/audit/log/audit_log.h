@@ -14,6 +14,7 @@
 #include "runtime/result.h"
 #include "sinks/audit/log/note.h"
 #include "sinks/audit/log/position.h"
+#include "sinks/audit/log/recent_events.h"
 #include "sinks/audit/log/record.h"
 #include "sinks/audit/log/recovery.h"
 #include "store/event.h"
@@ -83,6 +84,7 @@ class AuditLog {
   Hashing hashing_;
   runtime::Fd lock_, file_;         // file_ is closed while its end is not known
   Position position_, marked_;      // now, and at the last checkpoint
+  RecentEvents recent_;
   std::string begun_;               // when the current segment began, in the form of `recorded`
   std::uint64_t checkpointed_ = 0;  // size of the last checkpoint
   std::uint64_t checkpoints_bytes_ = 0;

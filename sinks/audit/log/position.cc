@@ -47,10 +47,6 @@ bool Position::Follow(Hashing& hashing, std::string_view line) {
   return true;
 }
 
-bool Position::Holds(std::int64_t event_seq, std::string_view event_recorded) const {
-  return size() > 0 && event_seq <= seq && event_recorded <= recorded;
-}
-
 std::string EncodePosition(const Position& position) {
   std::string text = "size " + std::to_string(position.size()) + "\nprev " + HexOf(position.prev) + "\nseq " +
                      std::to_string(position.seq) + "\nrecorded " + position.recorded + "\nsegment " +

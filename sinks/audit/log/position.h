@@ -25,9 +25,6 @@ struct Position {
   std::uint64_t size() const { return tree.size(); }
   // Takes in a line; false: it is no record, or does not follow the one before.
   bool Follow(Hashing& hashing, std::string_view line);
-  // The log holds this event: a line for it, or for a later one of the same log, is there. A log that was begun anew
-  // gives small numbers again, but at later times.
-  bool Holds(std::int64_t event_seq, std::string_view event_recorded) const;
 };
 
 std::string EncodePosition(const Position& position);

@@ -130,6 +130,26 @@ TEST_F(AuditLogTest, SkipsWhatItHolds) {
   EXPECT_EQ(Seqs(), Range(1, 25));
 }
 
+// Events that waited while later ones went out, because the endpoint was another kind of destination before.
+TEST_F(AuditLogTest, RecordsOldEventsOnceThatItDoesNotHold) {
+  Fill(10, 20);
+  Fill(1, 5);
+  EXPECT_EQ(Seqs().size(), 16U);
+  Fill(1, 20);
+  std::vector<std::int64_t> seqs = Seqs();
+  EXPECT_EQ(seqs.size(), 20U);
+  std::ranges::sort(seqs);
+  EXPECT_EQ(seqs, Range(1, 20));
+}
+
+TEST_F(AuditLogTest, KnowsWhatItHoldsAcrossSegments) {
+  options_.rotate_bytes = 4'000;
+  Fill(1, 100);
+  std::filesystem::remove(folder() / kState);
+  Fill(1, 101);
+  EXPECT_EQ(Seqs(), Range(1, 101));
+}
+
 TEST_F(AuditLogTest, TakesSmallNumbersOfALogThatWasBegunAnew) {
   Fill(1, 20);
   auto log = Open();
