@@ -8,6 +8,7 @@ import io
 import json
 import random
 import shutil
+import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +22,7 @@ from harness import wait
 from harness.audit_log import ORIGIN, assert_sound, audit, lines, records, segments, verify, wait_for
 from harness.clients import Skopeo
 from harness.images import digest_of, image, write_layout
+from harness.ports import free_port
 from harness.registry_client import expect
 from harness.server import Config, Server, endpoint, merged, run_command
 
@@ -270,6 +272,32 @@ def test_export(serve: Serve, folder: Path, tmp_path: Path) -> None:
     output = tmp_path / "out.jsonl"
     assert export("--output", str(output)) == ""
     assert output.read_bytes().splitlines() == lines(folder)
+
+
+@pytest.mark.parametrize("restarts", [False, True], ids=["reload", "restart"])
+def test_an_endpoint_that_becomes_an_audit_log_loses_nothing(serve: Serve, folder: Path, restarts: bool) -> None:
+    """What waits in lanes is older than what the audit log records first: its own reload."""
+    dead = endpoint("log", f"http://127.0.0.1:{free_port()}/", threshold=100)
+    server = start(serve, [dead])
+    client = server.client()
+    for number in range(4):
+        client.push_image(f"acme/app{number % 2}", f"v{number}", image(number, layers=1))
+    server.wait_metric(2, "portcall_notifications_parked_lanes", endpoint="log")
+    waiting = int(server.pending("log"))
+    assert waiting >= 12
+    server.write_config(merged(server.config, {"notifications": {"endpoints": [audit(folder, name="log")]}}))
+    if restarts:
+        assert server.stop() == 0
+        server.start()
+    else:
+        assert server.process
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_log("configuration reloaded")
+    server.wait_pending("log", 0)
+    found = records(folder)
+    assert sum(r["action"] == "push" for r in found) == waiting
+    assert len({r["id"] for r in found}) == len(found)
+    assert_sound(folder)
 
 
 @pytest.mark.parametrize("arguments, wanted", [
