@@ -1,8 +1,10 @@
 #include "app/server/serve.h"
 
 #include <csignal>
+#include <future>
 #include <optional>
 #include <ostream>
+#include <thread>
 
 #include "app/exit_code.h"
 #include "app/server/app.h"
@@ -19,11 +21,29 @@ namespace {
 // How long a drain may exceed its own limit before the process is ended at once. Below five seconds, so that it is gone
 // five seconds after the limit in any case.
 constexpr std::chrono::milliseconds kOverrun(4'500);
+// A reload is applied or refused within five seconds; applying it may take as long as Broker::Apply says.
+constexpr std::chrono::milliseconds kReloadPatience(3'000);
 
 int ExitCodeOf(const Error& error) { return error.code == Errc::kInvalid ? kUsage : kFailed; }
 
-config::Loaded Load(const ServeOptions& options) {
-  return config::Load(options.config_path, options.environment, config::Strictness::kServe, sinks::Kinds());
+// The file and what it names are read by a thread of its own, which is left behind where a disk does not answer.
+std::future<config::Loaded> StartLoad(const ServeOptions& options) {
+  std::packaged_task<config::Loaded()> load([path = options.config_path, environment = options.environment] {
+    return config::Load(path, environment, config::Strictness::kServe, sinks::Kinds());
+  });
+  std::future<config::Loaded> loaded = load.get_future();
+  std::thread(std::move(load)).detach();
+  return loaded;
+}
+
+// Nothing: a stop was asked for first.
+std::optional<config::Loaded> LoadAtStart(const ServeOptions& options, const Signals& signals) {
+  std::future<config::Loaded> loaded = StartLoad(options);
+  while (loaded.wait_for(std::chrono::milliseconds(0)) != std::future_status::ready) {
+    const auto signal = signals.Wait(std::chrono::milliseconds(5));
+    if (signal && *signal != SIGHUP) return std::nullopt;
+  }
+  return loaded.get();
 }
 
 void LogProblems(runtime::Log& log, const config::Loaded& loaded) {
@@ -37,7 +57,14 @@ void LogProblems(runtime::Log& log, const config::Loaded& loaded) {
 }
 
 void Reload(const ServeOptions& options, App& app, runtime::Log& log) {
-  const config::Loaded loaded = Load(options);
+  std::future<config::Loaded> loading = StartLoad(options);
+  if (loading.wait_for(kReloadPatience) != std::future_status::ready) {
+    log.Error("configuration not reloaded, the old one stays: the disk of " + options.config_path +
+              ", or of a file that it names, does not answer");
+    app.RecordReload("configuration " + options.config_path + " refused: a disk does not answer");
+    return;
+  }
+  const config::Loaded loaded = loading.get();
   LogProblems(log, loaded);
   if (!loaded.config) {
     log.Error("configuration not reloaded, the old one stays: the file has errors");
@@ -73,15 +100,16 @@ int RunUntilStopped(const ServeOptions& options, config::ConfigPtr config, const
 
 int Serve(const ServeOptions& options, std::ostream& err) {
   const Signals signals;
-  const config::Loaded loaded = Load(options);
-  if (!loaded.config) {
-    for (const config::Problem& problem : loaded.problems) err << problem.Text() << '\n';
+  const std::optional<config::Loaded> loaded = LoadAtStart(options, signals);
+  if (!loaded) return kFailed;
+  if (!loaded->config) {
+    for (const config::Problem& problem : loaded->problems) err << problem.Text() << '\n';
     return kUsage;
   }
-  runtime::Log log(LogOptionsOf(loaded.config->log));
-  LogProblems(log, loaded);
+  runtime::Log log(LogOptionsOf(loaded->config->log));
+  LogProblems(log, *loaded);
 
-  const config::StorageConfig& storage = loaded.config->storage;
+  const config::StorageConfig& storage = loaded->config->storage;
   if (auto prepared = PrepareDataFolder(storage.root_directory, DatabaseOf(storage)); !prepared) {
     log.Write(runtime::Level::kFatal, prepared.error().detail);
     return ExitCodeOf(prepared.error());
@@ -97,7 +125,7 @@ int Serve(const ServeOptions& options, std::ostream& err) {
     log.Write(runtime::Level::kFatal, lock.error().detail);
     return kFailed;
   }
-  return RunUntilStopped(options, loaded.config, signals, log);
+  return RunUntilStopped(options, loaded->config, signals, log);
 }
 
 }  // namespace portcall::app

@@ -32,6 +32,11 @@ def tree_of(folder: Path) -> dict[str, str]:
             for p in sorted(folder.rglob("*"))}
 
 
+def hears_stops(pid: int) -> bool:
+    masks = re.findall(r"^Sig(?:Blk|Cgt):\s*(\w+)", Path(f"/proc/{pid}/status").read_text(), re.MULTILINE)
+    return any(int(mask, 16) >> (signal.SIGTERM - 1) & 1 for mask in masks)
+
+
 def refuses(server: Server, code: int, pattern: str, seconds: float = 20) -> None:
     process = server.spawn()
     assert process.wait(seconds) == code, server.log()[-2000:]
@@ -122,18 +127,44 @@ def test_sigterm_ends_a_start_that_hangs(tmp_path: Path) -> None:
     server = Server(tmp_path / "server", [audit], {"http": {"draintimeout": "1s"}})
     process = server.spawn()
 
-    def listens() -> bool:
-        status = Path(f"/proc/{process.pid}/status").read_text()
-        masks = re.findall(r"^Sig(?:Blk|Cgt):\s*(\w+)", status, re.MULTILINE)
-        return any(int(mask, 16) >> (signal.SIGTERM - 1) & 1 for mask in masks)
-
     try:
-        wait.until(listens, "a stop is no sudden death any more")
+        wait.until(lambda: hears_stops(process.pid), "a stop is no sudden death any more")
         begun = time.monotonic()
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == 1
         assert time.monotonic() - begun < 6
         assert "the shutdown hangs, ending at once" in server.log()
+    finally:
+        server.kill()
+
+
+def test_a_reload_that_hangs_is_refused(serve: Serve, receiver: Receiver, tmp_path: Path) -> None:
+    """A file on a disk that does not answer: a pipe that nobody writes into."""
+    server = serve([endpoint("main", receiver.url)])
+    assert server.process
+    good = server.config
+    os.mkfifo(tmp_path / "preset")
+    ci = {"name": "ci", "type": "ci", "preset": str(tmp_path / "preset"), "url": receiver.url}
+    server.write_config(merged(good, {"notifications": {"endpoints": [ci]}}))
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_log("configuration not reloaded.*does not answer", 5)
+    server.write_config(good)
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_log("configuration reloaded", 5)
+    expect(server.client().push_blob("acme/app", b"data"), 201)
+    server.wait_pending("main", 0)
+    assert server.stop() == 0
+
+
+def test_a_start_that_hangs_can_be_stopped(tmp_path: Path) -> None:
+    server = Server(tmp_path / "server")
+    server.config_path.unlink()
+    os.mkfifo(server.config_path)
+    process = server.spawn()
+    try:
+        wait.until(lambda: hears_stops(process.pid), "a stop is no sudden death any more")
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(5) == 1
     finally:
         server.kill()
 
