@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "runtime/bytes.h"
 #include "runtime/http/message.h"
 #include "runtime/json.h"
 #include "runtime/text.h"
 #include "runtime/version.h"
+#include "sinks/http/credentials.h"
 #include "sinks/facts.h"
 #include "sinks/http/answer.h"
 
@@ -228,14 +228,12 @@ class CiRequests::Draft {
     const std::string bearer = facts_.Render(auth.bearer), user = facts_.Render(auth.user);
     if (!bearer.empty()) AddDefault("Authorization", "Bearer " + bearer);
     if (!user.empty()) {
-      AddDefault("Authorization", "Basic " + runtime::Base64(user + ":" + facts_.Render(auth.password)));
+      AddDefault("Authorization", "Basic " + BasicCredentials(user + ":" + facts_.Render(auth.password)));
     }
-    if (!requests_.userinfo_.empty()) AddDefault("Authorization", "Basic " + runtime::Base64(requests_.userinfo_));
+    if (!requests_.userinfo_.empty()) AddDefault("Authorization", "Basic " + BasicCredentials(requests_.userinfo_));
     for (const auto& [name, secret] : auth.signature_headers) {
       if (facts_.LeftOut(secret)) continue;
-      const std::string mac = runtime::HmacSha256(facts_.Render(secret), body_);
-      const auto* bytes = reinterpret_cast<const unsigned char*>(mac.data());
-      AddDefault(name, "sha256=" + runtime::Hex({bytes, mac.size()}));
+      AddDefault(name, BodySignature(facts_.Render(secret), body_));
     }
   }
 
@@ -266,7 +264,6 @@ Result<CiRequests> CiRequests::Make(const config::Endpoint& endpoint, const http
   made.source_ = endpoint.source;
   made.host_ = url.host_header();
   made.userinfo_ = url.userinfo;
-  if (!url.userinfo.empty() && url.userinfo.find(':') == std::string::npos) made.userinfo_ += ':';
   const std::size_t question = url.target.find('?');
   made.base_path_ = url.target.substr(0, question);
   while (made.base_path_.ends_with('/')) made.base_path_.pop_back();
@@ -352,10 +349,9 @@ std::vector<std::string> CiRequests::Secrets() const {
     for (const auto& [name, word] : table) {
       if (!word.literal || word.text.empty()) continue;
       secrets.push_back(word.text);
-      secrets.push_back(http::PercentEncode(word.text));
     }
     const std::string pair = preset_->auth.user.Render(plain) + ":" + preset_->auth.password.Render(plain);
-    if (pair.size() > 1) secrets.push_back(runtime::Base64(pair));
+    if (pair.size() > 1) secrets.push_back(BasicCredentials(pair));
   }
   return secrets;
 }

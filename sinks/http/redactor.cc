@@ -3,7 +3,9 @@
 #include <algorithm>
 
 #include "runtime/bytes.h"
+#include "runtime/http/message.h"
 #include "runtime/text.h"
+#include "sinks/http/credentials.h"
 
 namespace portcall::sinks {
 namespace {
@@ -11,6 +13,42 @@ namespace {
 constexpr std::string_view kReplacement = "***";
 // Shorter ones would turn ordinary words of an answer into stars, and protect nothing.
 constexpr std::size_t kShortest = 4;
+
+// A text in which each unsafe byte is written as `prefix` and its two hex digits.
+std::string Escaped(std::string_view text, std::string_view unsafe, std::string_view prefix, std::string_view digits) {
+  std::string escaped;
+  for (const char c : text) {
+    if (unsafe.find(c) == std::string_view::npos) {
+      escaped += c;
+      continue;
+    }
+    const auto byte = static_cast<unsigned char>(c);
+    escaped.append(prefix) += digits[byte >> 4];
+    escaped += digits[byte & 15];
+  }
+  return escaped;
+}
+
+std::string Replaced(std::string text, std::string_view what, std::string_view by) {
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) {
+    text.replace(at, what.size(), by);
+  }
+  return text;
+}
+
+// How receivers repeat a text: as it is, in a URL, in HTML, and in JSON as Go, PHP and .NET escape it.
+std::vector<std::string> SpellingsOf(std::string_view text) {
+  constexpr std::string_view kLower = "0123456789abcdef", kUpper = "0123456789ABCDEF";
+  constexpr std::string_view kReserved = "!#$%&'()*+,/:;=?@[] <>\"\\^`{|}";
+  const std::string as_is(text);
+  return {as_is,
+          Escaped(text, kReserved, "%", kUpper),
+          Escaped(text, kReserved, "%", kLower),
+          Replaced(Replaced(Replaced(as_is, "&", "&amp;"), "<", "&lt;"), ">", "&gt;"),
+          Replaced(as_is, "/", "\\/"),
+          Escaped(text, "<>&", "\\u00", kLower),
+          Escaped(text, "<>&+'`\"", "\\u00", kUpper)};
+}
 
 }  // namespace
 
@@ -26,14 +64,17 @@ Redactor::Redactor(const config::HeaderList& headers, const http::Url& url) {
   for (const auto& [name, value] : headers) {
     if (!IsSecretHeader(name)) continue;
     Add(value);
-    if (const auto space = value.find(' '); space != std::string::npos) Add(std::string_view(value).substr(space + 1));
+    const auto space = value.find(' ');
+    if (space == std::string::npos) continue;
+    const std::string_view credentials = std::string_view(value).substr(space + 1);
+    Add(credentials);
+    if (std::string pair; http::EqualsIgnoreCase(value.substr(0, space), "Basic")) {
+      if (runtime::Base64Decode(credentials, pair)) AddPair(pair);
+    }
   }
   if (!url.userinfo.empty()) {
-    Add(url.userinfo);
-    Add(runtime::Base64(url.userinfo));
-    if (const auto colon = url.userinfo.find(':'); colon != std::string::npos) {
-      Add(std::string_view(url.userinfo).substr(colon + 1));
-    }
+    AddPair(url.userinfo);
+    Add(BasicCredentials(url.userinfo));
   }
   if (const auto question = url.target.find('?'); question != std::string::npos) {
     std::string_view query = std::string_view(url.target).substr(question + 1);
@@ -46,11 +87,21 @@ Redactor::Redactor(const config::HeaderList& headers, const http::Url& url) {
       Add(http::PercentDecode(pair.substr(equals + 1)));
     }
   }
-  std::ranges::sort(secrets_, [](const std::string& a, const std::string& b) { return a.size() > b.size(); });
+  std::ranges::sort(secrets_, [](const std::string& a, const std::string& b) {
+    return a.size() != b.size() ? a.size() > b.size() : a < b;
+  });
+  secrets_.erase(std::ranges::unique(secrets_).begin(), secrets_.end());
 }
 
 void Redactor::Add(std::string_view secret) {
-  if (secret.size() >= kShortest) secrets_.emplace_back(secret);
+  if (secret.size() < kShortest) return;
+  for (std::string& spelling : SpellingsOf(secret)) secrets_.push_back(std::move(spelling));
+}
+
+// user:password
+void Redactor::AddPair(std::string_view pair) {
+  Add(pair);
+  if (const auto colon = pair.find(':'); colon != std::string_view::npos) Add(pair.substr(colon + 1));
 }
 
 std::string Redactor::Redact(std::string text, bool cut) const {

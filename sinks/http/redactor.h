@@ -14,7 +14,7 @@ namespace portcall::sinks {
 class Redactor {
  public:
   // Secrets are the values of the configured headers whose names speak of credentials, the URL's user and password,
-  // and the values in its query.
+  // and the values in its query; each as it is, and as URLs, JSON and HTML escape it.
   Redactor(const config::HeaderList& headers, const http::Url& url);
 
   // `cut`: the text was cut off at its end, where the beginning of a secret may stand.
@@ -22,6 +22,7 @@ class Redactor {
 
  private:
   void Add(std::string_view secret);
+  void AddPair(std::string_view pair);
   std::vector<std::string> secrets_;  // longest first
 };
 

@@ -2,11 +2,11 @@
 
 #include <algorithm>
 
-#include "runtime/bytes.h"
 #include "runtime/clock.h"
 #include "runtime/version.h"
 #include "sinks/http/answer.h"
 #include "sinks/http/client_tls.h"
+#include "sinks/http/credentials.h"
 #include "sinks/http/retry_after.h"
 
 namespace portcall::sinks {
@@ -52,12 +52,6 @@ config::HeaderList SecretsOf(const config::Endpoint& endpoint, const WebhookConf
   return secrets;
 }
 
-// The form of GitHub's X-Hub-Signature-256 and of Flux's X-Signature.
-std::string SignatureOf(std::string_view secret, std::string_view body) {
-  const std::string mac = runtime::HmacSha256(secret, body);
-  return "sha256=" + runtime::Hex({reinterpret_cast<const unsigned char*>(mac.data()), mac.size()});
-}
-
 // Request line and fields. Configured fields come on top of Content-Type, as Distribution appends them.
 std::string MakeHead(const config::Endpoint& endpoint, const http::Url& url, std::string_view content_type) {
   std::string head = "POST " + url.target + " HTTP/1.1\r\nHost: " + url.host_header() + "\r\n";
@@ -67,9 +61,7 @@ std::string MakeHead(const config::Endpoint& endpoint, const http::Url& url, std
   if (!Configured(endpoint.headers, "User-Agent")) add("User-Agent", runtime::kUserAgent);
   add("Content-Type", content_type);
   if (!url.userinfo.empty() && !Configured(endpoint.headers, "Authorization")) {
-    // "user" without a password is sent with an empty one, as RFC 7617 wants the colon.
-    const std::string pair = url.userinfo.find(':') != std::string::npos ? url.userinfo : url.userinfo + ":";
-    add("Authorization", "Basic " + runtime::Base64(pair));
+    add("Authorization", "Basic " + BasicCredentials(url.userinfo));
   }
   for (const auto& [name, value] : endpoint.headers) {
     if (!IsFraming(name)) add(name, value);
@@ -124,7 +116,7 @@ Task<Outcome> Webhook::Deliver(Batch batch) {
   const Encoded encoded = format_->encode(batch.events, source_);
   std::string head = head_ + encoded.fields;
   if (!own_.hmac_secret.empty()) {
-    head.append(own_.hmac_header).append(": ").append(SignatureOf(own_.hmac_secret, encoded.body)).append("\r\n");
+    head.append(own_.hmac_header).append(": ").append(BodySignature(own_.hmac_secret, encoded.body)).append("\r\n");
   }
   Outcome outcome;
   outcome.maybe_received = false;

@@ -24,6 +24,24 @@ TEST(Redactor, TakesOutCredentialsOfTheUrl) {
             "*** *** *** *** *** x=1");
 }
 
+TEST(Redactor, TakesOutATokenThatIsTheUrlsUser) {
+  const Redactor redactor({}, UrlOf("http://t0kent0ken@h/"));
+  EXPECT_EQ(redactor.Redact("Basic dDBrZW50MGtlbjo=, t0kent0ken", false), "Basic ***, ***") << "the colon is sent, too";
+}
+
+TEST(Redactor, TakesOutWhatBasicCredentialsHold) {
+  const Redactor redactor({{"Authorization", "Basic dXNlcjpwYXNzdzByZA=="}}, UrlOf("http://h/"));
+  EXPECT_EQ(redactor.Redact("user:passw0rd, passw0rd", false), "***, ***");
+}
+
+TEST(Redactor, TakesOutSecretsThatAreWrittenOtherwise) {
+  const Redactor redactor({{"X-Token", "a+b/c&d<e"}}, UrlOf("http://h/"));
+  for (const char* echoed : {"a+b/c&d<e", "a%2Bb%2Fc%26d%3Ce", "a%2bb%2fc%26d%3ce", "a+b/c&amp;d&lt;e", "a+b\\/c&d<e",
+                             "a+b/c\\u0026d\\u003ce", "a\\u002Bb/c\\u0026d\\u003Ce"}) {
+    EXPECT_EQ(redactor.Redact(std::string("you sent ") + echoed + '.', false), "you sent ***.") << echoed;
+  }
+}
+
 TEST(Redactor, TakesOutTheBeginningOfASecretWhereTheTextWasCut) {
   const Redactor redactor({{"Authorization", "Bearer s3cr3t-t0ken"}}, UrlOf("http://h/"));
   EXPECT_EQ(redactor.Redact("you sent s3cr3t-t0", true), "you sent ***");
