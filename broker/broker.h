@@ -28,7 +28,7 @@ struct BrokerDeps {
   std::chrono::milliseconds sweep_interval{10'000};  // between two looks at what the log may forget
 };
 
-// Delivers the log to the endpoints (DELIVERY.md §2–§5): one cursor each, no endpoint waits for another. Start and Stop
+// Delivers the log to the endpoints (docs/delivery.md §2–§5): one cursor each, none waits for another. Start and Stop
 // block and belong to the composition root's thread; the rest is callable from any thread.
 class Broker final : public Control {
  public:

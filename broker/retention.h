@@ -12,7 +12,7 @@
 
 namespace portcall::broker {
 
-// Keeps the log within its bounds (DELIVERY.md §1): deletes events `events.keep` after every endpoint has passed them,
+// Keeps the log in its bounds (docs/delivery.md §1): deletes events `events.keep` after every endpoint has passed them,
 // but for what removed endpoints have left pending, in small chunks behind everything else; trims attempts and dead
 // letters; watches `events.maxsize`. Lives on the broker's loop, except that full() is callable from any thread.
 class Retention {

@@ -107,7 +107,7 @@ struct Endpoint {
   // Only pushes of images and indexes that change what a tag points to: no signatures, attestations, SBOMs, caches, no
   // push of what the tag names already. The default of CI systems and of the formats that image updaters read.
   bool images_only = false;
-  // Later pushes of a tag replace one that waits (DELIVERY.md §4); debounce: how long the first one waits for them.
+  // Later pushes of a tag replace one that waits (docs/delivery.md §4); debounce: how long the first waits for them.
   bool collapse = false;
   Millis debounce{0};
   std::vector<std::string> routes;   // globs: repositories that the destination can take; empty: all

@@ -7,7 +7,7 @@
 
 namespace portcall::sinks {
 
-// How one attempt ended (DELIVERY.md §4). The policy on it lives in the broker.
+// How one attempt ended (docs/delivery.md §4). The policy on it lives in the broker.
 enum class Verdict {
   kDelivered,      // settled: 2xx, or the delivery report
   kFailed,         // the endpoint's failure: anything else, no answer in time

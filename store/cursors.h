@@ -11,7 +11,7 @@
 
 namespace portcall::store {
 
-// Cursors over the log, the lanes that wait behind them, and how both move (DELIVERY.md §2–§3).
+// Cursors over the log, the lanes that wait behind them, and how both move (docs/delivery.md §2–§3).
 
 enum class CursorKind : std::uint8_t { kLive = 0, kReplay = 1, kRemoved = 2 };
 

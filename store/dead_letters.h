@@ -10,7 +10,7 @@
 
 namespace portcall::store {
 
-// An event, or a range of them, that an endpoint wanted and did not get, and why (DELIVERY.md §4).
+// An event, or a range of them, that an endpoint wanted and did not get, and why (docs/delivery.md §4).
 struct DeadLetter {
   std::int64_t id = 0;
   std::int64_t cursor = 0;

@@ -11,7 +11,7 @@
 
 namespace portcall::store {
 
-// The event log (DELIVERY.md §1).
+// The event log (docs/delivery.md §1).
 
 // Appends the event and gives it seq and recorded_at; makes an id where it has none. Part of the caller's transaction.
 Seq Append(Tx& tx, Event event);

@@ -38,7 +38,7 @@ struct StoreStats {
   bool out_of_space = false;  // the last commit found the disk full, or the reserve is used up
 };
 
-// What is durable, behind one writer thread and a few readers (DELIVERY.md §1, §9). Callable from any loop; the loops
+// What is durable, behind a writer thread and some readers (docs/delivery.md §1, §8). Callable from any loop; the loops
 // that call it outlive it.
 class Store {
  public:

@@ -10,7 +10,7 @@ namespace portcall::broker {
 
 using AttemptId = std::uint64_t;  // grows with every attempt of an endpoint
 
-// An endpoint's circuit breaker (DELIVERY.md §4). `threshold` consecutive failures open it, where failures of attempts
+// An endpoint's circuit breaker (docs/delivery.md §4). `threshold` consecutive failures open it; failures of attempts
 // that were in flight together count once; then one probe at a time finds out when the endpoint is back.
 class Breaker {
  public:

@@ -3,7 +3,7 @@
 
 #include "broker/core/endpoint_core.h"
 
-// The part of EndpointCore that lets later pushes of a tag supersede one that waits (DELIVERY.md §4, `debounce`).
+// The part of EndpointCore that lets later pushes of a tag supersede one that waits (docs/delivery.md §4, `debounce`).
 namespace portcall::broker {
 namespace {
 

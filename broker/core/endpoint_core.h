@@ -20,7 +20,7 @@
 
 namespace portcall::broker {
 
-// Decides what one endpoint does next (DELIVERY.md §2–§4). Pure: events, outcomes and time go in, decisions come out.
+// Decides what one endpoint does next (docs/delivery.md §2–§4). Pure: events, outcomes, time go in, decisions come out.
 // What it holds of the log, in events and bytes, is bounded by its policy. One thread.
 class EndpointCore {
  public:

@@ -3,7 +3,7 @@
 
 #include "broker/core/endpoint_core.h"
 
-// The part of EndpointCore that lets several events of a lane be in flight (DELIVERY.md §7): they are settled in the
+// The part of EndpointCore that has several events of a lane in flight (docs/delivery.md §6): they are settled in the
 // lane's order, whichever ends first.
 namespace portcall::broker {
 

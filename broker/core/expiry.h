@@ -9,7 +9,7 @@
 
 namespace portcall::broker {
 
-// What becomes of a cursor whose oldest unsettled events expire up to a place in the log (DELIVERY.md §1). Pure: takes
+// What becomes of a cursor whose oldest unsettled events expire up to a place (docs/delivery.md §1). Pure: takes
 // the log's events from first() to through() in order, and gives what is to be stored in one transaction.
 class Expiry {
  public:

@@ -9,7 +9,7 @@
 
 namespace portcall::broker {
 
-// What an endpoint's lanes are made of (DELIVERY.md §3): a repository, one of its tags where later pushes supersede
+// What endpoints' lanes are made of (docs/delivery.md §3): a repository, one of its tags where later pushes supersede
 // earlier ones, everything, or each event by itself.
 enum class Laning : std::uint8_t { kRepository, kTag, kStrict, kNone };
 Laning LaningOf(const config::Endpoint& endpoint);

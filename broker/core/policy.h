@@ -48,7 +48,7 @@ struct Trial {
   bool maybe_received = true;
 };
 
-// Why an event ends as a dead letter; nullopt: it waits for another attempt (DELIVERY.md §4).
+// Why an event ends as a dead letter; nullopt: it waits for another attempt (docs/delivery.md §4).
 std::optional<std::string_view> ReasonToDie(const Policy& policy, const Trial& trial);
 
 }  // namespace portcall::broker

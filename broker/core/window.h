@@ -6,7 +6,7 @@
 namespace portcall::broker {
 
 // How many attempts may be in flight: additive increase, multiplicative decrease, and a slow start after a breaker
-// closed (DELIVERY.md §3). `fixed` is for a sink that queues for itself: failures do not shrink its window.
+// closed (docs/delivery.md §3). `fixed` is for a sink that queues for itself: failures do not shrink its window.
 class Window {
  public:
   explicit Window(int max, bool fixed = false) : max_(std::max(1, max)), size_(max_), fixed_(fixed) {}

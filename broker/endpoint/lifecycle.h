@@ -17,7 +17,7 @@ struct Endpoints {
   std::vector<std::string> resumed;   // were paused, and their entry changed
 };
 
-// Brings the stored cursors in line with the file's endpoints (DELIVERY.md §5): new ones begin at `latest` or at
+// Brings the stored cursors in line with the file's endpoints (docs/delivery.md §5): new ones begin at `latest` or at
 // `from`, `was` takes over, what is no longer there becomes an orphan. One transaction; blocks. kInvalid: a cursor
 // stands beyond the log's head, or `from` is no time.
 Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& config);

@@ -34,7 +34,7 @@ Orphan LoadOrphan(store::Snapshot& snapshot, const store::Cursor& cursor);
 // The ranges that any of them needs, sorted and disjoint.
 std::vector<store::SeqRange> NeededBy(const std::vector<Orphan>& orphans);
 
-// The result of letting events up to `through` expire (DELIVERY.md §1): the orphan as it is afterwards, and how many
+// The result of letting events up to `through` expire (docs/delivery.md §1): the orphan as it is then, and how many
 // expired. The filter that decides is the one that the cursor was counted with.
 struct ExpiredOrphan {
   Orphan orphan;

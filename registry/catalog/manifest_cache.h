@@ -25,7 +25,7 @@ using StoredManifestPtr = std::shared_ptr<const StoredManifest>;
 
 // Manifests by repository and reference (tag or digest), least recently used out first. Nothing stale is ever found:
 // while a reference is being changed it is not cached, and what was read before a change does not go in after it
-// (DELIVERY.md §9). Callable from any thread.
+// (docs/delivery.md §8). Callable from any thread.
 class ManifestCache {
  public:
   explicit ManifestCache(std::size_t max_bytes);

@@ -6,7 +6,7 @@
 
 namespace portcall::sinks {
 
-// Produces each event to a Kafka topic by librdkafka (DELIVERY.md §7).
+// Produces each event to a Kafka topic by librdkafka (docs/delivery.md §6).
 // kInvalid: what only shows when it is built; never the value of a secret.
 Result<std::unique_ptr<Sink>> MakeKafka(const config::Endpoint& endpoint, const Surroundings& around);
 

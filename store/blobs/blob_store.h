@@ -23,7 +23,7 @@ struct BlobFile {
 };
 
 // Content by digest in files, in Distribution's layout: <root>/docker/registry/v2/blobs/<alg>/<2 hex>/<hex>/data, and
-// uploads under repositories/<name>/_uploads/<uuid>/data (DELIVERY.md §9). No file under blobs/ is ever removed here
+// uploads under repositories/<name>/_uploads/<uuid>/data (docs/delivery.md §8). No file under blobs/ is removed here
 // but by Remove, which garbage collection alone calls. All disk work runs on the pool. Callable from any loop.
 class BlobStore {
  public:

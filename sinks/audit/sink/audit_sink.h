@@ -6,7 +6,7 @@
 
 namespace portcall::sinks {
 
-// Appends each event as a line to a hash-chained log in a folder (DELIVERY.md §8).
+// Appends each event as a line to a hash-chained log in a folder (docs/delivery.md §7).
 // kInvalid: what only shows when it is built; never the value of a secret.
 Result<std::unique_ptr<Sink>> MakeAudit(const config::Endpoint& endpoint, const Surroundings& around);
 
