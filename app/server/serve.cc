@@ -101,7 +101,10 @@ int RunUntilStopped(const ServeOptions& options, config::ConfigPtr config, const
 int Serve(const ServeOptions& options, std::ostream& err) {
   const Signals signals;
   const std::optional<config::Loaded> loaded = LoadAtStart(options, signals);
-  if (!loaded) return kFailed;
+  if (!loaded) {
+    err << "stopped while " << options.config_path << " was read\n";
+    return kFailed;
+  }
   if (!loaded->config) {
     for (const config::Problem& problem : loaded->problems) err << problem.Text() << '\n';
     return kUsage;
