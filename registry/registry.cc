@@ -10,12 +10,13 @@
 #include "registry/catalog/manifest_cache.h"
 #include "registry/catalog/upload_service.h"
 #include "registry/http/handlers.h"
+#include "registry/http/origin_of.h"
 #include "registry/http/replies.h"
+#include "registry/model/reference.h"
 #include "registry/recording/pull_recorder.h"
 #include "registry/recording/refusals.h"
 #include "registry/recording/upload_notes.h"
 #include "registry/request/call.h"
-#include "registry/request/reference.h"
 #include "runtime/bytes.h"
 #include "runtime/mutex.h"
 #include "store/catalog.h"
@@ -98,6 +99,31 @@ http::Response LogIsFull() {
 
 bool Changes(std::string_view method) { return method != "GET" && method != "HEAD" && method != "OPTIONS"; }
 
+store::Kind KindOf(const Route& route) {
+  switch (route.place) {
+    case Place::kBlob:
+    case Place::kUploads:
+    case Place::kUpload:
+      return store::Kind::kBlob;
+    case Place::kManifest:
+      return LooksLikeDigest(route.reference) ? store::Kind::kManifest : store::Kind::kTag;
+    case Place::kTagReference:
+      return store::Kind::kTag;
+    case Place::kReferrers:
+      return store::Kind::kManifest;
+    case Place::kTags:
+      return store::Kind::kRepository;
+    default:
+      return store::Kind::kSystem;
+  }
+}
+
+RefusedTarget TargetOf(const Route& route) {
+  // The reference of an upload is its id, neither a tag nor a digest.
+  const bool named = route.place != Place::kUpload;
+  return {KindOf(route), route.name, named ? std::string_view(route.reference) : std::string_view()};
+}
+
 // No coroutine itself: it passes the handler's task on, which saves a frame.
 Task<http::Response> Dispatch(Call& call) {
   switch (call.route.place) {
@@ -161,13 +187,14 @@ class Registry::Impl {
     if (route.place != Place::kNone && route.place != Place::kAlive) {
       for (const auto& [name, value] : config.http.headers) response.fields.Add(name, value);
       if (config.audit.refused && IsRefusal(request, response.status)) {
-        co_await RecordRefusal({request, *settings, route, core_}, response.status);
+        co_await RecordRefusal(request, *settings, route, response.status);
       }
     }
     response.handler = HandlerName(route.place);
     AddLogFields(route, response);
-    std::string client = ClientAddress(request, settings->proxies);
-    if (client != request.peer) response.log.emplace_back("http.request.remoteaddr", std::move(client));
+    if (auto client = ClientBehindProxy(request, settings->proxies)) {
+      response.log.emplace_back("http.request.remoteaddr", std::move(*client));
+    }
     co_return response;
   }
 
@@ -203,10 +230,13 @@ class Registry::Impl {
     return settings_;
   }
 
-  Task<void> RecordRefusal(Call call, int status) {
-    Draft draft = RefusedEvent(call, status);
-    const std::string address = draft.details.peer.empty() ? call.request.peer_ip : draft.details.request_addr;
-    co_await refusals_.Record(std::move(draft), address);
+  OriginPtr Origin(const http::Request& request, const Settings& settings) const {
+    return OriginOf(request, settings.config->http, settings.proxies, source_);
+  }
+
+  Task<void> RecordRefusal(http::Request& request, const Settings& settings, const Route& route, int status) {
+    const OriginPtr origin = Origin(request, settings);
+    co_await refusals_.Record(RefusedEvent(origin, TargetOf(route), status), origin->client_ip);
   }
 
   // Places that belong to no repository.
@@ -234,11 +264,12 @@ class Registry::Impl {
     // In read-only mode, AllowedMethods lists methods here that only single uploads have.
     if (route.place == Place::kUploads && request.method != "POST") co_return NotFound();
     if (deps_.log_is_full && Changes(request.method) && deps_.log_is_full()) co_return LogIsFull();
-    Call call{request, settings, route, core_};
+    Call call{request, settings, route, core_, Origin(request, settings)};
     co_return co_await Dispatch(call);
   }
 
   const RegistryDeps deps_;
+  const Source source_{deps_.source_addr, deps_.source_instance};
   ManifestCache cache_;
   PullRecorder pulls_;
   Refusals refusals_;

@@ -4,8 +4,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "registry/model/reference.h"
 #include "registry/recording/events.h"
-#include "registry/request/reference.h"
 #include "store/catalog.h"
 #include "store/event_log.h"
 
@@ -82,7 +82,8 @@ Task<Result<std::vector<std::string>>> PushManifest(Call& call, const ManifestPu
   const ManifestFacts facts{push.digest,           push.media_type,
                             push.bytes.size(),     push.manifest.references,
                             push.manifest.subject, ArtifactTypeForEvents(push.manifest)};
-  const Draft draft = ManifestEvent(call, store::Action::kPush, facts, push.tags.empty() ? "" : push.tags.front());
+  const Draft draft = ManifestEvent(call.origin, EventRulesOf(call.config()), repository, store::Action::kPush, facts,
+                                    push.tags.empty() ? "" : push.tags.front());
   const store::Event event = Seal(draft);
 
   ManifestCache::Change change(call.core.cache);
@@ -115,7 +116,7 @@ Task<Result<std::vector<std::string>>> PushManifest(Call& call, const ManifestPu
 
 Task<Result<bool>> DeleteManifest(Call& call, const std::string& digest) {
   const std::string& repository = call.route.name;
-  const store::Event event = Seal(DeletedEvent(call, store::Kind::kManifest, digest));
+  const store::Event event = Seal(DeletedEvent(call.origin, repository, store::Kind::kManifest, digest));
   ManifestCache::Change change(call.core.cache);
   change.Covers(repository, digest);
   auto job = [&](store::Tx& tx) -> Result<void> {
@@ -127,7 +128,8 @@ Task<Result<bool>> DeleteManifest(Call& call, const std::string& digest) {
     }
     store::DeleteManifest(tx, repository, digest);
     store::Append(tx, event);
-    for (const std::string& tag : tags) store::Append(tx, Seal(DeletedEvent(call, store::Kind::kTag, tag)));
+    for (const std::string& tag : tags)
+      store::Append(tx, Seal(DeletedEvent(call.origin, repository, store::Kind::kTag, tag)));
     return {};
   };
   co_return FoundOf(co_await call.core.deps.store.Write(job));
@@ -135,7 +137,7 @@ Task<Result<bool>> DeleteManifest(Call& call, const std::string& digest) {
 
 Task<Result<bool>> DeleteTag(Call& call, const std::string& tag) {
   const std::string& repository = call.route.name;
-  const store::Event event = Seal(DeletedEvent(call, store::Kind::kTag, tag));
+  const store::Event event = Seal(DeletedEvent(call.origin, repository, store::Kind::kTag, tag));
   ManifestCache::Change change(call.core.cache);
   change.Covers(repository, tag);
   auto job = [&](store::Tx& tx) -> Result<void> {

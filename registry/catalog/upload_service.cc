@@ -5,9 +5,9 @@
 #include <span>
 #include <utility>
 
+#include "registry/model/reference.h"
 #include "registry/recording/events.h"
 #include "registry/recording/upload_notes.h"
-#include "registry/request/reference.h"
 #include "runtime/bytes.h"
 #include "store/catalog.h"
 #include "store/event_log.h"
@@ -41,7 +41,7 @@ Task<Filled> Fill(http::Body& body, std::span<char> buffer) {
 }
 
 Task<Result<void>> CommitBlob(Call& call, const std::string& uuid, const store::Digest& digest, std::uint64_t size) {
-  const store::Event event = Seal(BlobEvent(call, store::Action::kPush, digest.text(), size));
+  const store::Event event = Seal(BlobEvent(call.origin, call.route.name, store::Action::kPush, digest.text(), size));
   const bool noted = !call.core.uploads.Cancel(uuid);
   auto job = [&](store::Tx& tx) -> Result<void> {
     store::PutBlob(tx, digest.text(), static_cast<std::int64_t>(size));
@@ -149,7 +149,8 @@ Task<Result<bool>> MountBlob(Call& call, const store::Digest& digest, const std:
     const auto size = from.empty() ? store::FindBlobAnywhere(tx, text) : store::FindBlob(tx, from, text);
     if (!size) return Error(Errc::kNotFound, "nothing to mount");
     store::LinkBlob(tx, call.route.name, text);
-    store::Append(tx, Seal(BlobEvent(call, store::Action::kMount, text, static_cast<std::uint64_t>(*size), from)));
+    store::Append(tx, Seal(BlobEvent(call.origin, call.route.name, store::Action::kMount, text,
+                                     static_cast<std::uint64_t>(*size), from)));
     return {};
   };
   const Result<void> done = co_await call.core.deps.store.Write(job);

@@ -64,9 +64,9 @@ Task<http::Response> Get(Call& call, const store::Digest& digest) {
   }
   const RangeAnswer range = AskedRange(call.request, digest.text(), file->size);
   if (range.kind == RangeKind::kUnsatisfiable) co_return Unsatisfiable(digest.text(), file->size);
-  const config::PullEvents mode = call.pulls();
+  const config::PullEvents mode = EventRulesOf(call.config()).pulls;
   if (mode != config::PullEvents::kOff) {
-    Draft draft = BlobEvent(call, store::Action::kPull, digest.text(), file->size);
+    Draft draft = BlobEvent(call.origin, call.route.name, store::Action::kPull, digest.text(), file->size);
     const Result<void> recorded = co_await call.core.pulls.Record(std::move(draft), mode);
     if (!recorded) co_return FailWith(recorded.error());
   }
@@ -92,7 +92,7 @@ Task<http::Response> Get(Call& call, const store::Digest& digest) {
 // Takes the blob out of this repository; other repositories, and the file, keep it.
 Task<http::Response> Delete(Call& call, const store::Digest& digest) {
   if (!call.config().storage.delete_enabled) co_return Fail(Code::kUnsupported);
-  const store::Event event = Seal(DeletedEvent(call, store::Kind::kBlob, digest.text()));
+  const store::Event event = Seal(DeletedEvent(call.origin, call.route.name, store::Kind::kBlob, digest.text()));
   auto job = [&](store::Tx& tx) -> Result<void> {
     if (!store::UnlinkBlob(tx, call.route.name, digest.text())) return Error(Errc::kNotFound, "not linked");
     store::Append(tx, event);

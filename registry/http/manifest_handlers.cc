@@ -8,9 +8,9 @@
 #include "registry/http/conditions.h"
 #include "registry/http/handlers.h"
 #include "registry/http/replies.h"
+#include "registry/model/reference.h"
 #include "registry/recording/events.h"
 #include "registry/recording/pull_recorder.h"
-#include "registry/request/reference.h"
 #include "runtime/bytes.h"
 #include "runtime/http/url.h"
 #include "runtime/loops.h"
@@ -43,12 +43,13 @@ Task<http::Response> Get(Call& call) {
     response.status = 304;
     co_return response;
   }
-  const config::PullEvents mode = call.pulls();
-  if (mode != config::PullEvents::kOff) {
+  const EventRules rules = EventRulesOf(call.config());
+  if (rules.pulls != config::PullEvents::kOff) {
     const ManifestFacts facts{stored->digest, stored->media_type, stored->bytes.size(), stored->references};
     const bool by_tag = !LooksLikeDigest(reference);
-    Draft draft = ManifestEvent(call, store::Action::kPull, facts, by_tag ? reference : std::string_view());
-    const Result<void> recorded = co_await call.core.pulls.Record(std::move(draft), mode);
+    Draft draft = ManifestEvent(call.origin, rules, call.route.name, store::Action::kPull, facts,
+                                by_tag ? reference : std::string_view());
+    const Result<void> recorded = co_await call.core.pulls.Record(std::move(draft), rules.pulls);
     if (!recorded) co_return FailWith(recorded.error());
   }
   response.fields.Add("Content-Type", stored->media_type);

@@ -17,8 +17,14 @@ constexpr std::array kDetailTexts{
     &store::Details::peer,           &store::Details::forwarded,         &store::Details::tls_subject,
     &store::Details::error_code};
 
+}  // namespace
+
+bool IsRefusal(const http::Request& request, int status) {
+  return status == 403 || status == 405 || status == 429 || (status == 401 && request.fields.Has("Authorization"));
+}
+
 // Clears in `all` whatever differs in `one`, so that an event for many says only what they have in common.
-void KeepCommon(Draft& all, const Draft& one) {
+void Refusals::KeepCommon(Folded& all, const Folded& one) {
   for (const auto text : kEventTexts) {
     if (all.event.*text != one.event.*text) (all.event.*text).clear();
   }
@@ -34,7 +40,8 @@ void KeepCommon(Draft& all, const Draft& one) {
   }
 }
 
-void Fold(std::optional<Draft>& all, Draft one, std::string_view address) {
+void Refusals::Fold(std::optional<Folded>& all, const Draft& draft, std::string_view address) {
+  Folded one{draft.event, DetailsOf(draft)};
   one.details.request_addr = address;
   if (all) {
     KeepCommon(*all, one);
@@ -42,12 +49,6 @@ void Fold(std::optional<Draft>& all, Draft one, std::string_view address) {
     all = std::move(one);
   }
   ++all->details.count;
-}
-
-}  // namespace
-
-bool IsRefusal(const http::Request& request, int status) {
-  return status == 403 || status == 405 || status == 429 || (status == 401 && request.fields.Has("Authorization"));
 }
 
 Refusals::Refusals(PullRecorder& recorder, const runtime::Clock& clock)
@@ -71,7 +72,7 @@ Task<void> Refusals::Record(Draft draft, std::string_view address) {
       co_await recorder_.Record(std::move(draft), config::PullEvents::kRelaxed);
 }
 
-bool Refusals::IsSingle(Draft& draft, std::string_view address) {
+bool Refusals::IsSingle(const Draft& draft, std::string_view address) {
   std::string key = draft.event.actor;
   key.append(1, '\0').append(address);
   bool begins = false;
@@ -82,12 +83,12 @@ bool Refusals::IsSingle(Draft& draft, std::string_view address) {
     auto found = tallies_.find(key);
     if (found == tallies_.end() && tallies_.size() < kKeys) found = tallies_.try_emplace(std::move(key)).first;
     if (found == tallies_.end()) {
-      Fold(others_, std::move(draft), address);
+      Fold(others_, draft, address);
       return false;
     }
     Tally& tally = found->second;
     if (tally.singly == kSingly) {
-      Fold(tally.folded, std::move(draft), address);
+      Fold(tally.folded, draft, address);
       return false;
     }
     ++tally.singly;
@@ -108,12 +109,13 @@ void Refusals::EndMinute() {
 
 std::vector<Draft> Refusals::TakeFolded() {
   std::vector<Draft> folded;
+  const auto take = [&folded](Folded& all) { folded.push_back(Sealed(std::move(all.event), all.details)); };
   for (auto& [key, tally] : tallies_) {
-    if (tally.folded) folded.push_back(std::move(*tally.folded));
+    if (tally.folded) take(*tally.folded);
   }
   if (others_) {
     others_->details.note = "refused to more clients than are told apart";
-    folded.push_back(std::move(*others_));
+    take(*others_);
   }
   tallies_.clear();
   others_.reset();

@@ -42,12 +42,19 @@ class Refusals {
   void EndMinute();
 
  private:
+  // One event for many.
+  struct Folded {
+    store::Event event;
+    store::Details details;
+  };
   struct Tally {
     std::size_t singly = 0;
-    std::optional<Draft> folded;
+    std::optional<Folded> folded;
   };
-  // False: it was counted instead, and the draft is moved from.
-  bool IsSingle(Draft& draft, std::string_view address);
+  static void Fold(std::optional<Folded>& all, const Draft& draft, std::string_view address);
+  static void KeepCommon(Folded& all, const Folded& one);
+  // False: it was counted instead.
+  bool IsSingle(const Draft& draft, std::string_view address);
   std::vector<Draft> TakeFolded() REQUIRES(mutex_);  // ends the minute
   void Run();
 
@@ -56,7 +63,7 @@ class Refusals {
   runtime::Mutex mutex_;
   runtime::CondVar wake_;
   std::unordered_map<std::string, Tally> tallies_ GUARDED_BY(mutex_);
-  std::optional<Draft> others_ GUARDED_BY(mutex_);             // refusals beyond kKeys
+  std::optional<Folded> others_ GUARDED_BY(mutex_);            // refusals beyond kKeys
   std::optional<runtime::SteadyTime> end_ GUARDED_BY(mutex_);  // of the minute that runs
   bool stopping_ GUARDED_BY(mutex_) = false;
   std::jthread thread_;

@@ -4,6 +4,7 @@
 
 #include "config/config.h"
 #include "registry/deps.h"
+#include "registry/model/origin.h"
 #include "registry/request/routes.h"
 #include "registry/request/urls.h"
 #include "runtime/http/message.h"
@@ -37,12 +38,9 @@ struct Call {
   const Settings& settings;
   const Route& route;
   Core& core;
+  OriginPtr origin;
 
   const config::Config& config() const { return *settings.config; }
-  // How pulls are recorded. With audit.strict no answer goes out before its event is on disk.
-  config::PullEvents pulls() const {
-    return config().audit.strict ? config::PullEvents::kDurable : config().events.pull;
-  }
   bool head() const { return request.method == "HEAD"; }
   Urls MakeUrls() const { return Urls(config().http, request, settings.proxies); }
 };

@@ -22,7 +22,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
     "config": (("load", "restart_keys"), ("sections/",), ("reader/",), ("*",)),
     "store": (("sqlite/", "blobs/fs/"), ("blobs/",), ("*",)),
     "sinks": (("kinds",), ("audit/sink/", "ci/", "kafka/"), ("http/", "ci/presets/"), ("audit/log/",), ("formats/",), ("*",)),
-    "registry": (("registry",), ("http/",), ("catalog/",), ("recording/",), ("request/",), ("*",)),
+    "registry": (("registry",), ("http/",), ("catalog/",), ("recording/",), ("request/",), ("model/",), ("*",)),
     "broker": (("broker",), ("control",), ("retention", "endpoint/"), ("tail/",), ("status", "read_clock"), ("core/",)),
     "app": (("main",), ("commands/",), ("server/",), ("debug/",), ("exit_code",)),
 }

@@ -31,18 +31,20 @@ class RefusalsTest : public ServiceTest {
     recorder_.reset();
   }
 
-  static Draft Some(const std::string& actor, const std::string& repository = "a") {
+  static Draft Some(const std::string& actor, const std::string& repository = "a", int status = 405) {
     Draft draft;
     draft.event.action = store::Action::kRefused;
     draft.event.kind = store::Kind::kTag;
     draft.event.repository = repository;
     draft.event.tag = "v1";
     draft.event.actor = actor;
-    draft.details.request_id = runtime::UuidV4();
-    draft.details.request_addr = "192.0.2.1:" + std::to_string(draft.details.request_id.front());
-    draft.details.request_method = "PUT";
-    draft.details.status = 405;
-    draft.details.error_code = "UNSUPPORTED";
+    const auto origin = std::make_shared<Origin>();
+    origin->actor = actor;
+    origin->request_id = runtime::UuidV4();
+    origin->client = "192.0.2.1:" + std::to_string(origin->request_id.front());
+    origin->method = "PUT";
+    draft.origin = origin;
+    draft.details.status = status;
     return draft;
   }
   void Refuse(int times, const std::string& actor = "eve", const std::string& address = "192.0.2.1") {
@@ -165,12 +167,10 @@ TEST_F(RefusalsTest, TheCountSaysWhatAllHaveInCommon) {
 
   Begin();
   Refuse(11);
-  Draft other = Some("eve");
+  Draft other = Some("eve", "a", 403);
   other.event.kind = store::Kind::kManifest;
   other.event.tag.clear();
   other.event.digest = "sha256:1";
-  other.details.status = 403;
-  other.details.error_code = "DENIED";
   RefuseOne(other);
   End();
   last = Last();
