@@ -6,26 +6,20 @@
 #include <string>
 #include <utility>
 
-#include "registry/catalog/busy_uploads.h"
-#include "registry/catalog/manifest_cache.h"
-#include "registry/catalog/upload_service.h"
+#include "registry/catalog/catalog.h"
+#include "registry/http/call.h"
 #include "registry/http/handlers.h"
-#include "registry/http/origin_of.h"
+#include "registry/http/refused.h"
 #include "registry/http/replies.h"
 #include "registry/model/reference.h"
 #include "registry/recording/pull_recorder.h"
 #include "registry/recording/refusals.h"
 #include "registry/recording/upload_notes.h"
-#include "registry/request/call.h"
 #include "runtime/bytes.h"
 #include "runtime/mutex.h"
-#include "store/catalog.h"
 
 namespace portcall::registry {
 namespace {
-
-constexpr std::size_t kCacheBytes = 64 << 20;
-constexpr std::size_t kPurgeSlice = 256;
 
 http::Response NotFound() {
   http::Response response = PlainText(404, "404 page not found\n");
@@ -99,31 +93,6 @@ http::Response LogIsFull() {
 
 bool Changes(std::string_view method) { return method != "GET" && method != "HEAD" && method != "OPTIONS"; }
 
-store::Kind KindOf(const Route& route) {
-  switch (route.place) {
-    case Place::kBlob:
-    case Place::kUploads:
-    case Place::kUpload:
-      return store::Kind::kBlob;
-    case Place::kManifest:
-      return LooksLikeDigest(route.reference) ? store::Kind::kManifest : store::Kind::kTag;
-    case Place::kTagReference:
-      return store::Kind::kTag;
-    case Place::kReferrers:
-      return store::Kind::kManifest;
-    case Place::kTags:
-      return store::Kind::kRepository;
-    default:
-      return store::Kind::kSystem;
-  }
-}
-
-RefusedTarget TargetOf(const Route& route) {
-  // The reference of an upload is its id, neither a tag nor a digest.
-  const bool named = route.place != Place::kUpload;
-  return {KindOf(route), route.name, named ? std::string_view(route.reference) : std::string_view()};
-}
-
 // No coroutine itself: it passes the handler's task on, which saves a frame.
 Task<http::Response> Dispatch(Call& call) {
   switch (call.route.place) {
@@ -152,7 +121,6 @@ class Registry::Impl {
  public:
   Impl(RegistryDeps deps, config::ConfigPtr config)
       : deps_(std::move(deps)),
-        cache_(kCacheBytes),
         pulls_(deps_.store, deps_.log, deps_.metrics),
         refusals_(pulls_, deps_.clock),
         uploads_(deps_.store, deps_.log) {
@@ -163,6 +131,7 @@ class Registry::Impl {
     auto settings = std::make_shared<Settings>();
     settings->proxies = TrustedProxies(config->http.trusted_proxies);
     settings->secret = config->http.secret;
+    settings->events = EventRulesOf(*config);
     settings->config = std::move(config);
     const runtime::MutexLock lock(mutex_);
     settings_ = std::move(settings);
@@ -174,20 +143,22 @@ class Registry::Impl {
     const std::shared_ptr<const Settings> settings = CurrentSettings();
     const config::Config& config = *settings->config;
     const Route route = MatchRoute(request.path(), config.http.prefix);
+    Call call(request, *settings, route, catalog_, source_);
     http::Response response;
     if (unhealthy_.load(std::memory_order_relaxed)) {
       response = Fail(Code::kUnavailable, Quote("health check failed: please see /debug/health"));
     } else if (route.name.empty()) {
-      response = co_await AnswerPlain(request, *settings, route);
+      response = co_await AnswerPlain(call);
     } else {
-      response = co_await AnswerRouted(request, *settings, route);
+      response = co_await AnswerRouted(call);
     }
     if (request.method == "HEAD") EndHead(response);
     response.fields.Add("Docker-Distribution-Api-Version", "registry/2.0");
     if (route.place != Place::kNone && route.place != Place::kAlive) {
       for (const auto& [name, value] : config.http.headers) response.fields.Add(name, value);
       if (config.audit.refused && IsRefusal(request, response.status)) {
-        co_await RecordRefusal(request, *settings, route, response.status);
+        co_await refusals_.Record(RefusedEvent(call.origin(), TargetOf(route), response.status),
+                                  call.origin()->client_ip);
       }
     }
     response.handler = HandlerName(route.place);
@@ -198,30 +169,10 @@ class Registry::Impl {
     co_return response;
   }
 
-  Task<Result<std::size_t>> PurgeUploads() {
+  Task<Result<Purged>> PurgeUploads() {
     const std::shared_ptr<const Settings> settings = CurrentSettings();
     const config::StorageConfig& storage = settings->config->storage;
-    const auto before = (deps_.clock.Now() - storage.upload_age).time_since_epoch().count();
-    std::size_t purged = 0;
-    while (true) {
-      auto list = [&](store::Snapshot& s) -> Result<std::vector<store::UploadRow>> {
-        return store::UploadsStartedBefore(s, before, storage.upload_purging_dry_run ? SIZE_MAX / 2 : kPurgeSlice);
-      };
-      const auto rows = co_await deps_.store.Read(list);
-      if (!rows) co_return rows.error();
-      if (storage.upload_purging_dry_run) co_return rows->size();
-      std::size_t gone = 0;
-      for (const store::UploadRow& row : *rows) {
-        const BusyUploads::Hold hold = busy_.TryHold(row.uuid);
-        if (!hold) continue;
-        const Result<void> dropped = co_await DropUpload(core_, row.repository, row.uuid);
-        if (!dropped) co_return dropped.error();
-        ++gone;
-      }
-      purged += gone;
-      // Ends when every upload of a slice is busy: the next query would return the same ones for ever.
-      if (rows->size() < kPurgeSlice || gone == 0) co_return purged;
-    }
+    co_return co_await catalog_.uploads().Purge(storage.upload_age, storage.upload_purging_dry_run);
   }
 
  private:
@@ -230,52 +181,42 @@ class Registry::Impl {
     return settings_;
   }
 
-  OriginPtr Origin(const http::Request& request, const Settings& settings) const {
-    return OriginOf(request, settings.config->http, settings.proxies, source_);
-  }
-
-  Task<void> RecordRefusal(http::Request& request, const Settings& settings, const Route& route, int status) {
-    const OriginPtr origin = Origin(request, settings);
-    co_await refusals_.Record(RefusedEvent(origin, TargetOf(route), status), origin->client_ip);
-  }
-
   // Places that belong to no repository.
-  Task<http::Response> AnswerPlain(http::Request& request, const Settings& settings, const Route& route) {
-    switch (route.place) {
+  Task<http::Response> AnswerPlain(Call& call) {
+    switch (call.route.place) {
       case Place::kAlive:
         co_return Alive();
       case Place::kBase:
         co_return Json(200, "{}");
       case Place::kBaseRedirect:
-        co_return BaseRedirect(settings.config->http);
+        co_return BaseRedirect(call.config().http);
       case Place::kCatalog:
-        co_return co_await AnswerRouted(request, settings, route);
+        co_return co_await AnswerRouted(call);
       default:
         co_return NotFound();
     }
   }
 
-  Task<http::Response> AnswerRouted(http::Request& request, const Settings& settings, const Route& route) {
-    const std::string_view allowed = AllowedMethods(route.place, settings.config->storage.read_only);
-    if (!Allows(allowed, request.method)) co_return WrongMethod(request.method, allowed);
+  Task<http::Response> AnswerRouted(Call& call) {
+    const Route& route = call.route;
+    const std::string& method = call.request.method;
+    const std::string_view allowed = AllowedMethods(route.place, call.config().storage.read_only);
+    if (!Allows(allowed, method)) co_return WrongMethod(method, allowed);
     if (route.name.size() > kMaxNameLength) {
       co_return Fail(Code::kNameInvalid, Quote("the name is longer than 255 characters"));
     }
     // In read-only mode, AllowedMethods lists methods here that only single uploads have.
-    if (route.place == Place::kUploads && request.method != "POST") co_return NotFound();
-    if (deps_.log_is_full && Changes(request.method) && deps_.log_is_full()) co_return LogIsFull();
-    Call call{request, settings, route, core_, Origin(request, settings)};
+    if (route.place == Place::kUploads && method != "POST") co_return NotFound();
+    if (deps_.log_is_full && Changes(method) && deps_.log_is_full()) co_return LogIsFull();
     co_return co_await Dispatch(call);
   }
 
   const RegistryDeps deps_;
   const Source source_{deps_.source_addr, deps_.source_instance};
-  ManifestCache cache_;
   PullRecorder pulls_;
   Refusals refusals_;
-  BusyUploads busy_;
   UploadNotes uploads_;
-  Core core_{deps_, cache_, pulls_, busy_, uploads_};
+  Catalog catalog_{deps_, pulls_, uploads_};
   std::atomic<bool> unhealthy_ = false;
   runtime::Mutex mutex_;
   std::shared_ptr<const Settings> settings_ GUARDED_BY(mutex_);
@@ -292,6 +233,6 @@ void Registry::Apply(config::ConfigPtr config) { impl_->Apply(std::move(config))
 
 void Registry::SetUnhealthy(bool unhealthy) { impl_->SetUnhealthy(unhealthy); }
 
-Task<Result<std::size_t>> Registry::PurgeUploads() { return impl_->PurgeUploads(); }
+Task<Result<Purged>> Registry::PurgeUploads() { return impl_->PurgeUploads(); }
 
 }  // namespace portcall::registry

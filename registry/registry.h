@@ -4,6 +4,7 @@
 #include <string>
 
 #include "config/config.h"
+#include "registry/catalog/uploads.h"
 #include "registry/deps.h"
 #include "runtime/http/message.h"
 #include "runtime/result.h"
@@ -23,8 +24,8 @@ class Registry {
   void Apply(config::ConfigPtr config);
   // A failing health check: every path answers 503 until it is over. Any thread.
   void SetUnhealthy(bool unhealthy);
-  // Deletes uploads older than storage.maintenance.uploadpurging.age and returns how many. On any loop.
-  Task<Result<std::size_t>> PurgeUploads();
+  // Deletes uploads older than storage.maintenance.uploadpurging.age; a dry run deletes none. On any loop.
+  Task<Result<Purged>> PurgeUploads();
 
  private:
   class Impl;

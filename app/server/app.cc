@@ -75,9 +75,7 @@ App::App(config::ConfigPtr loaded, std::vector<std::string> command_line, runtim
       http_metrics_(metrics_),
       process_metrics_(metrics_),
       loops_(Cores(), std::max(4u, Cores())),
-      health_([this](bool healthy) {
-        registry_->SetUnhealthy(!healthy);
-      }),
+      health_([this](bool healthy) { registry_->SetUnhealthy(!healthy); }),
       periodic_(loops_.server(0)) {}
 
 Result<std::unique_ptr<App>> App::Start(config::ConfigPtr loaded, std::vector<std::string> command_line,
@@ -263,7 +261,9 @@ Task<> App::PurgeUploads() {
   log_.Info("PurgeUploads starting");
   const auto purged = co_await registry_->PurgeUploads();
   if (purged) {
-    log_.Info("Purge uploads finished.  Num deleted=" + std::to_string(*purged) + ", num errors=0");
+    std::string said = "Purge uploads finished.  Num deleted=" + std::to_string(purged->deleted) + ", num errors=0";
+    if (purged->found > purged->deleted) said += ", num kept=" + std::to_string(purged->found - purged->deleted);
+    log_.Info(said);
   } else {
     log_.Error("upload purge failed", {{"error", purged.error().detail}});
   }

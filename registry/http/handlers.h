@@ -1,6 +1,6 @@
 #pragma once
 
-#include "registry/request/call.h"
+#include "registry/http/call.h"
 #include "runtime/http/message.h"
 #include "runtime/task.h"
 

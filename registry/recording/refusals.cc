@@ -19,10 +19,6 @@ constexpr std::array kDetailTexts{
 
 }  // namespace
 
-bool IsRefusal(const http::Request& request, int status) {
-  return status == 403 || status == 405 || status == 429 || (status == 401 && request.fields.Has("Authorization"));
-}
-
 // Clears in `all` whatever differs in `one`, so that an event for many says only what they have in common.
 void Refusals::KeepCommon(Folded& all, const Folded& one) {
   for (const auto text : kEventTexts) {

@@ -12,15 +12,10 @@
 #include "registry/recording/events.h"
 #include "registry/recording/pull_recorder.h"
 #include "runtime/clock.h"
-#include "runtime/http/message.h"
 #include "runtime/mutex.h"
 #include "runtime/task.h"
 
 namespace portcall::registry {
-
-// Whether an answer refuses: 401, 403, 405 or 429. A 401 to a request without credentials is none: it tells the client
-// to bring some.
-bool IsRefusal(const http::Request& request, int status);
 
 // Puts refused requests into the log, so that a scanner cannot fill the disk with them. Of each actor at one address
 // the first ten of a minute are events of their own. The further ones are counted, and one event for all of them

@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "runtime/byte_source.h"
 #include "runtime/clock.h"
 #include "runtime/result.h"
 #include "runtime/task.h"
@@ -36,22 +37,16 @@ class Fields {
   std::vector<Field> fields_;
 };
 
-using runtime::EqualsIgnoreCase;      // names of fields, and most of their words
-bool IsToken(std::string_view text);  // what a name may be (RFC 9110 §5.6.2)
+using runtime::EqualsIgnoreCase;        // names of fields, and most of their words
+bool IsToken(std::string_view text);    // what a name may be (RFC 9110 §5.6.2)
 bool IsFraming(std::string_view name);  // of a field that each request and answer says for itself, such as Host
 
-// A request body is pulled by the handler, never pushed: that is the back-pressure. What a handler leaves unread is
-// drained (up to a bound) or the connection is closed after the response.
-class Body {
- public:
-  virtual ~Body() = default;
-  // Fills `into` with 1..size bytes; 0 at the end. kInvalid: malformed or cut short; kTimeout: the peer stalled;
-  // kTooLarge: beyond the server's limit. Sends `100 Continue` first where the client waits for it. After a failure the
-  // connection ends, and an answer that is no 4xx is replaced by the server's own 400, 408 or 413.
-  virtual Task<Result<std::size_t>> Read(std::span<char> into) = 0;
-  // Content-Length where the client named one (0 when there is no body); none for chunked.
-  virtual std::optional<std::uint64_t> length() const = 0;
-};
+// A request's body. What a handler leaves unread is drained (up to a bound) or the connection is closed after the
+// response. Read sends `100 Continue` first where the client waits for it, and fails with kInvalid (malformed or cut
+// short), kTimeout (the peer stalled) or kTooLarge (beyond the server's limit). After a failure the connection ends,
+// and an answer that is no 4xx is replaced by the server's own 400, 408 or 413. length() is Content-Length where the
+// client named one (0 when there is no body), and none for chunked.
+using Body = runtime::ByteSource;
 
 // The whole body, or kTooLarge as soon as it is known to pass `limit` bytes.
 Task<Result<std::string>> ReadAll(Body& body, std::size_t limit);

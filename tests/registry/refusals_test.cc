@@ -5,6 +5,7 @@
 
 #include <thread>
 
+#include "registry/http/refused.h"
 #include "registry/recording/pull_recorder.h"
 #include "tests/registry/service_fixture.h"
 
