@@ -12,9 +12,7 @@
 #include "registry/http/refused.h"
 #include "registry/http/replies.h"
 #include "registry/model/reference.h"
-#include "registry/recording/pull_recorder.h"
-#include "registry/recording/refusals.h"
-#include "registry/recording/upload_notes.h"
+#include "registry/recording/recorder.h"
 #include "runtime/bytes.h"
 #include "runtime/mutex.h"
 
@@ -120,10 +118,7 @@ Task<http::Response> Dispatch(Call& call) {
 class Registry::Impl {
  public:
   Impl(RegistryDeps deps, config::ConfigPtr config)
-      : deps_(std::move(deps)),
-        pulls_(deps_.store, deps_.log, deps_.metrics),
-        refusals_(pulls_, deps_.clock),
-        uploads_(deps_.store, deps_.log) {
+      : deps_(std::move(deps)), recorder_(deps_.store, deps_.log, deps_.metrics, deps_.clock) {
     Apply(std::move(config));
   }
 
@@ -157,8 +152,7 @@ class Registry::Impl {
     if (route.place != Place::kNone && route.place != Place::kAlive) {
       for (const auto& [name, value] : config.http.headers) response.fields.Add(name, value);
       if (config.audit.refused && IsRefusal(request, response.status)) {
-        co_await refusals_.Record(RefusedEvent(call.origin(), TargetOf(route), response.status),
-                                  call.origin()->client_ip);
+        co_await recorder_.RecordRefusal(RefusedEvent(call.origin(), TargetOf(route), response.status));
       }
     }
     response.handler = HandlerName(route.place);
@@ -213,10 +207,8 @@ class Registry::Impl {
 
   const RegistryDeps deps_;
   const Source source_{deps_.source_addr, deps_.source_instance};
-  PullRecorder pulls_;
-  Refusals refusals_;
-  UploadNotes uploads_;
-  Catalog catalog_{deps_, pulls_, uploads_};
+  Recorder recorder_;
+  Catalog catalog_{deps_, recorder_};
   std::atomic<bool> unhealthy_ = false;
   runtime::Mutex mutex_;
   std::shared_ptr<const Settings> settings_ GUARDED_BY(mutex_);

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "registry/recording/pull_recorder.h"
+#include "registry/recording/recorder.h"
 #include "store/catalog.h"
 #include "store/event_log.h"
 
@@ -24,7 +24,7 @@ Task<Result<BlobFile>> Blobs::Open(const std::string& repository, const Digest& 
 
 Task<Result<void>> Blobs::Pulled(const OriginPtr& origin, const EventRules& rules, const std::string& repository,
                                  const Digest& digest, std::uint64_t size) {
-  return recorder_.Record(BlobEvent(origin, repository, store::Action::kPull, digest.text(), size), rules.pulls);
+  return recorder_.RecordPull(BlobEvent(origin, repository, store::Action::kPull, digest.text(), size), rules.pulls);
 }
 
 // The catalog may link a blob whose file was removed by hand: then the client has to push it again.

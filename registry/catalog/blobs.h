@@ -12,7 +12,7 @@
 
 namespace portcall::registry {
 
-class PullRecorder;
+class Recorder;
 
 using store::BlobFile;
 
@@ -20,7 +20,7 @@ using store::BlobFile;
 // references must stay valid until the task has ended; errors are the store's or the blob store's.
 class Blobs {
  public:
-  Blobs(const RegistryDeps& deps, PullRecorder& recorder) : deps_(deps), recorder_(recorder) {}
+  Blobs(const RegistryDeps& deps, Recorder& recorder) : deps_(deps), recorder_(recorder) {}
 
   // The file of a blob that is linked in the repository; kNotFound otherwise. No event: whoever passes it on calls
   // Pulled first.
@@ -38,7 +38,7 @@ class Blobs {
   Task<Result<bool>> HasFile(const Digest& digest);
 
   const RegistryDeps& deps_;
-  PullRecorder& recorder_;
+  Recorder& recorder_;
 };
 
 }  // namespace portcall::registry

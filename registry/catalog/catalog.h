@@ -10,11 +10,11 @@ namespace portcall::registry {
 
 // The use cases of the registry: what HTTP, an import or an administrator does with its content, by names, references
 // and bytes, on behalf of an Origin. Each change and its event are one transaction. No use case knows of a request.
-// `deps` and the recorders outlive it, and it outlives every task of it.
+// `deps` and the recorder outlive it, and it outlives every task of it.
 class Catalog {
  public:
-  Catalog(const RegistryDeps& deps, PullRecorder& recorder, UploadNotes& notes)
-      : manifests_(deps, recorder), blobs_(deps, recorder), uploads_(deps, notes), listings_(deps) {}
+  Catalog(const RegistryDeps& deps, Recorder& recorder)
+      : manifests_(deps, recorder), blobs_(deps, recorder), uploads_(deps, recorder), listings_(deps) {}
 
   Manifests& manifests() { return manifests_; }
   Blobs& blobs() { return blobs_; }

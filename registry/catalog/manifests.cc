@@ -5,7 +5,7 @@
 #include <unordered_set>
 #include <utility>
 
-#include "registry/recording/pull_recorder.h"
+#include "registry/recording/recorder.h"
 #include "runtime/bytes.h"
 #include "runtime/loops.h"
 #include "store/catalog.h"
@@ -61,7 +61,7 @@ Result<bool> FoundOf(const Result<void>& done) {
 
 }  // namespace
 
-Manifests::Manifests(const RegistryDeps& deps, PullRecorder& recorder)
+Manifests::Manifests(const RegistryDeps& deps, Recorder& recorder)
     : deps_(deps), recorder_(recorder), cache_(kCacheBytes) {}
 
 Task<Result<StoredManifestPtr>> Manifests::Find(const std::string& repository, const Reference& reference) {
@@ -82,8 +82,8 @@ Task<Result<StoredManifestPtr>> Manifests::Find(const std::string& repository, c
 Task<Result<void>> Manifests::Pulled(const OriginPtr& origin, const EventRules& rules, const std::string& repository,
                                      const Reference& reference, const StoredManifest& manifest) {
   const ManifestFacts facts{manifest.digest, manifest.media_type, manifest.bytes.size(), manifest.references};
-  return recorder_.Record(ManifestEvent(origin, rules, repository, store::Action::kPull, facts, reference.tag()),
-                          rules.pulls);
+  return recorder_.RecordPull(ManifestEvent(origin, rules, repository, store::Action::kPull, facts, reference.tag()),
+                              rules.pulls);
 }
 
 Task<std::string> Manifests::DigestOf(std::string_view algorithm, const std::string& bytes) {

@@ -16,7 +16,7 @@
 
 namespace portcall::registry {
 
-class PullRecorder;
+class Recorder;
 
 struct ManifestPush {
   std::string repository;
@@ -43,7 +43,7 @@ struct PushedManifest {
 // there. Callable from any loop. All references must stay valid until the task has ended; errors are the store's.
 class Manifests {
  public:
-  Manifests(const RegistryDeps& deps, PullRecorder& recorder);
+  Manifests(const RegistryDeps& deps, Recorder& recorder);
 
   // Null when there is none. No event: whoever passes it on calls Pulled first.
   Task<Result<StoredManifestPtr>> Find(const std::string& repository, const Reference& reference);
@@ -70,7 +70,7 @@ class Manifests {
   Task<Result<bool>> DeleteTag(const OriginPtr& origin, const std::string& repository, const std::string& tag);
 
   const RegistryDeps& deps_;
-  PullRecorder& recorder_;
+  Recorder& recorder_;
   ManifestCache cache_;
 };
 

@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "registry/recording/events.h"
-#include "registry/recording/upload_notes.h"
+#include "registry/recording/recorder.h"
 #include "runtime/bytes.h"
 #include "store/catalog.h"
 #include "store/event_log.h"
@@ -46,7 +46,7 @@ Task<Filled> Fill(runtime::ByteSource& source, std::span<char> buffer) {
 Task<Result<void>> Uploads::CommitBlob(const OriginPtr& origin, const std::string& repository, const std::string& uuid,
                                        const Digest& digest, std::uint64_t size) {
   const store::Event event = Seal(BlobEvent(origin, repository, store::Action::kPush, digest.text(), size));
-  const bool noted = !notes_.Cancel(uuid);
+  const bool noted = !recorder_.CancelNote(uuid);
   auto job = [&](store::Tx& tx) -> Result<void> {
     store::PutBlob(tx, digest.text(), static_cast<std::int64_t>(size));
     store::LinkBlob(tx, repository, digest.text());
@@ -58,7 +58,7 @@ Task<Result<void>> Uploads::CommitBlob(const OriginPtr& origin, const std::strin
 }
 
 Task<Result<void>> Uploads::Forget(const std::string& uuid) {
-  if (notes_.Cancel(uuid)) co_return Result<void>();
+  if (recorder_.CancelNote(uuid)) co_return Result<void>();
   auto job = [&](store::Tx& tx) -> Result<void> {
     store::DeleteUpload(tx, uuid);
     return {};
@@ -67,7 +67,7 @@ Task<Result<void>> Uploads::Forget(const std::string& uuid) {
 }
 
 Task<Result<void>> Uploads::Note(const store::UploadRow& row) {
-  if (notes_.Add(row)) co_return Result<void>();
+  if (recorder_.Note(row)) co_return Result<void>();
   auto job = [&](store::Tx& tx) -> Result<void> {
     store::PutUpload(tx, row);
     return {};
@@ -82,13 +82,13 @@ Task<Result<StartedUpload>> Uploads::Start(const std::string& repository) {
   if (!noted) co_return noted.error();
   const Result<void> started = co_await deps_.blobs.StartUpload(repository, row.uuid);
   if (started) co_return StartedUpload{row.uuid, row.started_at};
-  notes_.Cancel(row.uuid);
+  recorder_.CancelNote(row.uuid);
   co_return started.error();
 }
 
 Task<Result<std::int64_t>> Uploads::StartedAt(const std::string& repository, const std::string& uuid) {
   using Row = std::optional<store::UploadRow>;
-  Row noted = notes_.Find(uuid);
+  Row noted = recorder_.FindNote(uuid);
   auto query = [&](store::Snapshot& s) -> Result<Row> { return store::FindUpload(s, uuid); };
   const Result<Row> row = noted ? Result<Row>(std::move(noted)) : co_await deps_.store.Read(query);
   if (!row) co_return row.error();

@@ -17,7 +17,7 @@
 
 namespace portcall::registry {
 
-class UploadNotes;
+class Recorder;
 
 struct StartedUpload {
   std::string uuid;
@@ -45,7 +45,7 @@ struct Purged {
 // has ended; errors are the store's or the blob store's.
 class Uploads {
  public:
-  Uploads(const RegistryDeps& deps, UploadNotes& notes) : deps_(deps), notes_(notes) {}
+  Uploads(const RegistryDeps& deps, Recorder& recorder) : deps_(deps), recorder_(recorder) {}
 
   // The upload's file is there afterwards, and purging will know of it.
   Task<Result<StartedUpload>> Start(const std::string& repository);
@@ -81,7 +81,7 @@ class Uploads {
   Task<Result<void>> Forget(const std::string& uuid);
 
   const RegistryDeps& deps_;
-  UploadNotes& notes_;
+  Recorder& recorder_;
   BusyUploads busy_;
 };
 

@@ -1,8 +1,7 @@
 #include <gmock/gmock.h>
 
 #include "registry/catalog/catalog.h"
-#include "registry/recording/pull_recorder.h"
-#include "registry/recording/upload_notes.h"
+#include "registry/recording/recorder.h"
 #include "tests/registry/service_fixture.h"
 
 namespace portcall::registry {
@@ -51,9 +50,8 @@ class UseCasesTest : public ServiceTest {
   std::vector<std::string> Tags() { return Run(catalog_.listings().Tags("a/b", PageOf()))->value_or(Names()).names; }
 
   const RegistryDeps deps_{*store_, *blobs_, pool_, log_, metrics_, clock_, "vm:0", "instance"};
-  PullRecorder recorder_{*store_, log_, metrics_};
-  UploadNotes notes_{*store_, log_};
-  Catalog catalog_{deps_, recorder_, notes_};
+  Recorder recorder_{*store_, log_, metrics_, clock_};
+  Catalog catalog_{deps_, recorder_};
   EventRules rules_{config::PullEvents::kDurable, true};
   OriginPtr origin_;
 };
