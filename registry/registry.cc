@@ -19,29 +19,29 @@
 namespace portcall::registry {
 namespace {
 
-http::Response NotFound() {
-  http::Response response = PlainText(404, "404 page not found\n");
+Reply NotFound() {
+  Reply response = PlainText(404, "404 page not found\n");
   response.fields.Add("X-Content-Type-Options", "nosniff");
   return response;
 }
 
-http::Response Alive() {
-  http::Response response = Empty(200);
+Reply Alive() {
+  Reply response = Empty(200);
   response.fields.Add("Cache-Control", "no-cache");
   return response;
 }
 
-http::Response BaseRedirect(const config::HttpConfig& config) {
+Reply BaseRedirect(const config::HttpConfig& config) {
   const std::string place = config.prefix + "v2/";
-  http::Response response = Empty(301);
+  Reply response = Empty(301);
   response.fields.Add("Content-Type", "text/html; charset=utf-8");
   response.fields.Add("Location", place);
   response.body = "<a href=\"" + place + "\">Moved Permanently</a>.\n\n";
   return response;
 }
 
-http::Response WrongMethod(std::string_view method, std::string_view allowed) {
-  http::Response response = method == "OPTIONS" ? Empty(200) : PlainText(405, "Method not allowed\n");
+Reply WrongMethod(std::string_view method, std::string_view allowed) {
+  Reply response = method == "OPTIONS" ? Empty(200) : PlainText(405, "Method not allowed\n");
   response.fields.Add("Allow", std::string(allowed));
   return response;
 }
@@ -55,36 +55,15 @@ bool Allows(std::string_view allowed, std::string_view method) {
   return false;
 }
 
-void AddLogFields(const Route& route, http::Response& response) {
-  if (route.name.empty()) return;
-  response.log.emplace_back("vars.name", route.name);
-  switch (route.place) {
-    case Place::kManifest:
-    case Place::kTagReference:
-      response.log.emplace_back("vars.reference", route.reference);
-      break;
-    case Place::kBlob:
-    case Place::kReferrers:
-      response.log.emplace_back("vars.digest", route.reference);
-      break;
-    case Place::kUpload:
-      response.log.emplace_back("vars.uuid", route.reference);
-      break;
-    default:
-      break;
-  }
-}
-
 // A HEAD's answer has the length of its body, and no body. A 304's length would be that of the 200 it stands for.
-void EndHead(http::Response& response) {
+void EndHead(Reply& response) {
   if (!response.head_length && response.status != 304) response.head_length = response.body_size();
   response.body = std::string();
 }
 
-http::Response LogIsFull() {
-  http::Response response =
-      Fail(Code::kUnavailable, Quote("the event log is full: what changes the registry is refused "
-                                     "until receivers have caught up (events.onfull: refuse)"));
+Reply LogIsFull() {
+  Reply response = Fail(Code::kUnavailable, Quote("the event log is full: what changes the registry is refused "
+                                                  "until receivers have caught up (events.onfull: refuse)"));
   response.fields.Add("Retry-After", "60");
   return response;
 }
@@ -92,7 +71,7 @@ http::Response LogIsFull() {
 bool Changes(std::string_view method) { return method != "GET" && method != "HEAD" && method != "OPTIONS"; }
 
 // No coroutine itself: it passes the handler's task on, which saves a frame.
-Task<http::Response> Dispatch(Call& call) {
+Task<Reply> Dispatch(Call& call) {
   switch (call.route.place) {
     case Place::kCatalog:
       return HandleCatalog(call);
@@ -134,49 +113,55 @@ class Registry::Impl {
 
   void SetUnhealthy(bool unhealthy) { unhealthy_.store(unhealthy, std::memory_order_relaxed); }
 
-  Task<http::Response> Handle(http::Request& request) {
-    const std::shared_ptr<const Settings> settings = CurrentSettings();
-    const config::Config& config = *settings->config;
-    const Route route = MatchRoute(request.path(), config.http.prefix);
-    Call call(request, *settings, route, catalog_, source_);
-    http::Response response;
-    if (unhealthy_.load(std::memory_order_relaxed)) {
-      response = Fail(Code::kUnavailable, Quote("health check failed: please see /debug/health"));
-    } else if (route.name.empty()) {
-      response = co_await AnswerPlain(call);
-    } else {
-      response = co_await AnswerRouted(call);
-    }
-    if (request.method == "HEAD") EndHead(response);
-    response.fields.Add("Docker-Distribution-Api-Version", "registry/2.0");
+  RoutedRequest Read(const http::Request& request) {
+    SettingsPtr settings = CurrentSettings();
+    Route route = MatchRoute(request.path(), settings->config->http.prefix);
+    return {std::move(settings), std::move(route), {}};
+  }
+
+  Task<http::Response> Handle(http::Request& request, RoutedRequest& routed) {
+    const Settings& settings = *routed.settings;
+    const Route& route = routed.route;
+    Call call(request, settings, route, catalog_, source_);
+    Reply reply = co_await Answer(call);
+    if (request.method == "HEAD") EndHead(reply);
+    reply.fields.Add("Docker-Distribution-Api-Version", "registry/2.0");
     if (route.place != Place::kNone && route.place != Place::kAlive) {
-      for (const auto& [name, value] : config.http.headers) response.fields.Add(name, value);
-      if (config.audit.refused && IsRefusal(request, response.status)) {
-        co_await recorder_.RecordRefusal(RefusedEvent(call.origin(), TargetOf(route), response.status));
+      for (const auto& [name, value] : settings.config->http.headers) reply.fields.Add(name, value);
+      if (settings.config->audit.refused && IsRefusal(request, reply.status)) {
+        co_await recorder_.RecordRefusal(RefusedEvent(call.origin(), TargetOf(route), reply.status));
       }
     }
-    response.handler = HandlerName(route.place);
-    AddLogFields(route, response);
-    if (auto client = ClientBehindProxy(request, settings->proxies)) {
-      response.log.emplace_back("http.request.remoteaddr", std::move(*client));
+    routed.notes = std::move(reply.notes);
+    if (auto client = ClientBehindProxy(request, settings.proxies)) {
+      routed.notes.push_back({"http.request.remoteaddr", std::move(*client)});
     }
-    co_return response;
+    co_return std::move(reply);
   }
 
   Task<Result<Purged>> PurgeUploads() {
-    const std::shared_ptr<const Settings> settings = CurrentSettings();
+    const SettingsPtr settings = CurrentSettings();
     const config::StorageConfig& storage = settings->config->storage;
     co_return co_await catalog_.uploads().Purge(storage.upload_age, storage.upload_purging_dry_run);
   }
 
  private:
-  std::shared_ptr<const Settings> CurrentSettings() {
+  SettingsPtr CurrentSettings() {
     const runtime::MutexLock lock(mutex_);
     return settings_;
   }
 
+  // No coroutine itself.
+  Task<Reply> Answer(Call& call) {
+    if (unhealthy_.load(std::memory_order_relaxed) || call.route.name.empty()) return AnswerPlain(call);
+    return AnswerRouted(call);
+  }
+
   // Places that belong to no repository.
-  Task<http::Response> AnswerPlain(Call& call) {
+  Task<Reply> AnswerPlain(Call& call) {
+    if (unhealthy_.load(std::memory_order_relaxed)) {
+      co_return Fail(Code::kUnavailable, Quote("health check failed: please see /debug/health"));
+    }
     switch (call.route.place) {
       case Place::kAlive:
         co_return Alive();
@@ -191,7 +176,7 @@ class Registry::Impl {
     }
   }
 
-  Task<http::Response> AnswerRouted(Call& call) {
+  Task<Reply> AnswerRouted(Call& call) {
     const Route& route = call.route;
     const std::string& method = call.request.method;
     const std::string_view allowed = AllowedMethods(route.place, call.config().storage.read_only);
@@ -211,7 +196,7 @@ class Registry::Impl {
   Catalog catalog_{deps_, recorder_};
   std::atomic<bool> unhealthy_ = false;
   runtime::Mutex mutex_;
-  std::shared_ptr<const Settings> settings_ GUARDED_BY(mutex_);
+  SettingsPtr settings_ GUARDED_BY(mutex_);
 };
 
 Registry::Registry(RegistryDeps deps, config::ConfigPtr config)
@@ -219,7 +204,11 @@ Registry::Registry(RegistryDeps deps, config::ConfigPtr config)
 
 Registry::~Registry() = default;
 
-Task<http::Response> Registry::Handle(http::Request& request) { return impl_->Handle(request); }
+RoutedRequest Registry::Read(const http::Request& request) { return impl_->Read(request); }
+
+Task<http::Response> Registry::Handle(http::Request& request, RoutedRequest& routed) {
+  return impl_->Handle(request, routed);
+}
 
 void Registry::Apply(config::ConfigPtr config) { impl_->Apply(std::move(config)); }
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <any>
 #include <random>
 #include <thread>
 
@@ -247,14 +248,18 @@ void App::Announce() const {
 }
 
 Task<http::Response> App::Serve(http::Request& request) {
-  const auto in_flight = http_metrics_.Enter(request.path());
-  co_return co_await registry_->Handle(request);
+  auto& routed = request.context.emplace<registry::RoutedRequest>(registry_->Read(request));
+  const auto in_flight = http_metrics_.Enter(routed.handler());
+  co_return co_await registry_->Handle(request, routed);
 }
 
 void App::Finished(const http::Exchange& exchange) {
-  http_metrics_.Observe(exchange);
+  static const registry::RoutedRequest kUnread;  // what the server answered itself
+  const auto* routed = std::any_cast<registry::RoutedRequest>(&exchange.request.context);
+  if (routed == nullptr) routed = &kUnread;
+  http_metrics_.Observe(exchange, routed->handler());
   if (access_log_on_.load(std::memory_order_relaxed)) access_log_.Write(CombinedLine(exchange));
-  LogExchange(log_, exchange);
+  LogExchange(log_, exchange, *routed);
 }
 
 Task<> App::PurgeUploads() {

@@ -9,9 +9,9 @@
 namespace portcall::registry {
 namespace {
 
-http::Response Unknown(const std::string& digest) { return Fail(Code::kBlobUnknown, Quote(digest)); }
+Reply Unknown(const std::string& digest) { return Fail(Code::kBlobUnknown, Quote(digest)); }
 
-void AddContentFields(http::Response& response, const std::string& digest) {
+void AddContentFields(Reply& response, const std::string& digest) {
   response.fields.Add("Docker-Content-Digest", digest);
   response.fields.Add("Etag", EtagOf(digest));
   response.fields.Add("Cache-Control", "max-age=31536000");
@@ -25,18 +25,18 @@ RangeAnswer AskedRange(const http::Request& request, const std::string& digest, 
   return ReadRange(range, size);
 }
 
-http::Response Unsatisfiable(const std::string& digest, std::uint64_t size) {
-  http::Response response = Fail(Code::kRangeInvalid, Quote("the blob has " + std::to_string(size) + " bytes"));
+Reply Unsatisfiable(const std::string& digest, std::uint64_t size) {
+  Reply response = Fail(Code::kRangeInvalid, Quote("the blob has " + std::to_string(size) + " bytes"));
   AddContentFields(response, digest);
   response.fields.Add("Content-Range", "bytes */" + std::to_string(size));
   return response;
 }
 
-Task<http::Response> Get(Call& call, const Digest& digest) {
+Task<Reply> Get(Call& call, const Digest& digest) {
   Blobs& blobs = call.catalog.blobs();
   const Result<BlobFile> file = co_await blobs.Open(call.route.name, digest);
   if (!file) co_return file.error().code == Errc::kNotFound ? Unknown(digest.text()) : FailWith(file.error());
-  http::Response response;
+  Reply response;
   if (NoneMatchNames(call.request.fields.Get("If-None-Match"), digest.text())) {
     response.status = 304;
     AddContentFields(response, digest.text());
@@ -68,7 +68,7 @@ Task<http::Response> Get(Call& call, const Digest& digest) {
   co_return response;
 }
 
-Task<http::Response> Delete(Call& call, const Digest& digest) {
+Task<Reply> Delete(Call& call, const Digest& digest) {
   if (!call.config().storage.delete_enabled) co_return Fail(Code::kUnsupported);
   const Result<bool> found = co_await call.catalog.blobs().Delete(call.origin(), call.route.name, digest);
   if (!found) co_return FailWith(found.error());
@@ -77,7 +77,7 @@ Task<http::Response> Delete(Call& call, const Digest& digest) {
 
 }  // namespace
 
-Task<http::Response> HandleBlob(Call& call) {
+Task<Reply> HandleBlob(Call& call) {
   const std::optional<Digest> digest = Digest::Parse(call.route.reference);
   if (!digest) co_return Fail(Code::kDigestInvalid, Quote("digest parsing failed"));
   if (call.request.method == "DELETE") co_return co_await Delete(call, *digest);

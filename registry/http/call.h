@@ -1,25 +1,15 @@
 #pragma once
 
-#include <string>
-
 #include "config/config.h"
 #include "registry/catalog/catalog.h"
 #include "registry/http/origin_of.h"
 #include "registry/model/origin.h"
-#include "registry/recording/events.h"
 #include "registry/request/routes.h"
+#include "registry/request/settings.h"
 #include "registry/request/urls.h"
 #include "runtime/http/message.h"
 
 namespace portcall::registry {
-
-// One configuration with what is worked out from it. Immutable; a request keeps the one that it began with.
-struct Settings {
-  config::ConfigPtr config;
-  TrustedProxies proxies;
-  std::string secret;  // seals upload states
-  EventRules events;
-};
 
 // One request on its way through a handler. It outlives the handler's coroutine; one thread at a time.
 class Call {

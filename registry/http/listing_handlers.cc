@@ -40,7 +40,7 @@ PageOf PageFor(std::string_view query, std::size_t limit) {
   return page;
 }
 
-void AddNext(const http::Request& request, const Names& names, std::size_t n, http::Response& response) {
+void AddNext(const http::Request& request, const Names& names, std::size_t n, Reply& response) {
   if (!names.more || names.names.empty()) return;
   std::string link = "<";
   link.append(request.path()).append("?last=").append(http::PercentEncode(names.names.back()));
@@ -50,7 +50,7 @@ void AddNext(const http::Request& request, const Names& names, std::size_t n, ht
 
 }  // namespace
 
-Task<http::Response> HandleCatalog(Call& call) {
+Task<Reply> HandleCatalog(Call& call) {
   const std::string_view query = call.request.query();
   const std::size_t most = call.config().catalog_max_entries;
   const auto asked = AskedCount(query);
@@ -60,12 +60,12 @@ Task<http::Response> HandleCatalog(Call& call) {
   const PageOf page = PageFor(query, asked.value_or(std::min(kDefaultCatalog, most)));
   const Result<Names> names = co_await call.catalog.listings().Repositories(page);
   if (!names) co_return FailWith(names.error());
-  http::Response response = Json(200, Dump({{"repositories", names->names}}));
+  Reply response = Json(200, Dump({{"repositories", names->names}}));
   AddNext(call.request, *names, page.limit, response);
   co_return response;
 }
 
-Task<http::Response> HandleTags(Call& call) {
+Task<Reply> HandleTags(Call& call) {
   const std::string& name = call.route.name;
   const std::string_view query = call.request.query();
   const auto asked = AskedCount(query);
@@ -76,12 +76,12 @@ Task<http::Response> HandleTags(Call& call) {
   if (!*tags) co_return Fail(Code::kNameUnknown, QuoteObject({{"name", name}}));
   Names& names = **tags;
   if (limit == 0) names = Names();
-  http::Response response = Json(200, Dump({{"name", name}, {"tags", names.names}}));
+  Reply response = Json(200, Dump({{"name", name}, {"tags", names.names}}));
   AddNext(call.request, names, limit, response);
   co_return response;
 }
 
-Task<http::Response> HandleReferrers(Call& call) {
+Task<Reply> HandleReferrers(Call& call) {
   const auto digest = Digest::Parse(call.route.reference);
   if (!digest) co_return Fail(Code::kDigestInvalid, Quote("digest parsing failed"));
   std::string artifact_type;
@@ -90,7 +90,7 @@ Task<http::Response> HandleReferrers(Call& call) {
       co_await call.catalog.listings().Referrers(call.route.name, *digest, artifact_type);
   if (!descriptors) co_return FailWith(descriptors.error());
   constexpr std::string_view kIndex = "application/vnd.oci.image.index.v1+json";
-  http::Response response = Empty(200);
+  Reply response = Empty(200);
   response.fields.Add("Content-Type", std::string(kIndex));
   if (filtered) response.fields.Add("OCI-Filters-Applied", "artifactType");
   std::string body = R"({"schemaVersion":2,"mediaType":")";

@@ -15,19 +15,19 @@ namespace {
 
 constexpr std::size_t kMostTags = 32;  // of one push
 
-http::Response Unknown(const Call& call, const Reference& reference) {
+Reply Unknown(const Call& call, const Reference& reference) {
   if (reference.is_tag()) return Fail(Code::kManifestUnknown, QuoteObject({{"Tag", reference.text()}}));
   return Fail(Code::kManifestUnknown, QuoteObject({{"Name", call.route.name}, {"Revision", reference.text()}}));
 }
 
 // Ignores the Accept header: some clients name too few types, yet can read whatever is stored.
-Task<http::Response> Get(Call& call, const Reference& reference) {
+Task<Reply> Get(Call& call, const Reference& reference) {
   Manifests& manifests = call.catalog.manifests();
   const Result<StoredManifestPtr> found = co_await manifests.Find(call.route.name, reference);
   if (!found) co_return FailWith(found.error());
   const StoredManifestPtr& stored = *found;
   if (!stored) co_return Unknown(call, reference);
-  http::Response response;
+  Reply response;
   response.fields.Add("Docker-Content-Digest", stored->digest);
   response.fields.Add("Etag", EtagOf(stored->digest));
   if (NoneMatchNames(call.request.fields.Get("If-None-Match"), stored->digest)) {
@@ -48,14 +48,14 @@ Task<http::Response> Get(Call& call, const Reference& reference) {
   co_return response;
 }
 
-http::Response TooLarge() {
-  http::Response response = Fail(Code::kManifestInvalid,
-                                 Quote("the manifest is larger than " + std::to_string(kMaxManifestBytes) + " bytes"));
+Reply TooLarge() {
+  Reply response = Fail(Code::kManifestInvalid,
+                        Quote("the manifest is larger than " + std::to_string(kMaxManifestBytes) + " bytes"));
   response.status = 413;
   return response;
 }
 
-http::Response Missing(const std::vector<std::string>& digests) {
+Reply Missing(const std::vector<std::string>& digests) {
   std::vector<Failure> failures;
   failures.reserve(digests.size());
   for (const std::string& digest : digests) failures.emplace_back(Code::kManifestBlobUnknown, Quote(digest));
@@ -76,8 +76,8 @@ Result<std::vector<std::string>> MoreTags(const Call& call, const Reference& ref
   return tags;
 }
 
-http::Response Pushed(const Call& call, const PushedManifest& manifest, const std::vector<std::string>& more_tags) {
-  http::Response response = Empty(201);
+Reply Pushed(const Call& call, const PushedManifest& manifest, const std::vector<std::string>& more_tags) {
+  Reply response = Empty(201);
   response.fields.Add("Location", call.MakeUrls().Manifest(call.route.name, manifest.digest));
   response.fields.Add("Docker-Content-Digest", manifest.digest);
   if (!manifest.subject.empty()) response.fields.Add("OCI-Subject", manifest.subject);
@@ -85,7 +85,7 @@ http::Response Pushed(const Call& call, const PushedManifest& manifest, const st
   return response;
 }
 
-Task<http::Response> Put(Call& call, const Reference& reference) {
+Task<Reply> Put(Call& call, const Reference& reference) {
   const auto more_tags = MoreTags(call, reference);
   if (!more_tags) co_return Fail(Code::kTagInvalid, Quote(more_tags.error().detail));
   if (call.request.body->length().value_or(0) > kMaxManifestBytes) co_return TooLarge();
@@ -111,7 +111,7 @@ Task<http::Response> Put(Call& call, const Reference& reference) {
   co_return Pushed(call, *pushed, *more_tags);
 }
 
-Task<http::Response> Delete(Call& call, const Reference& reference) {
+Task<Reply> Delete(Call& call, const Reference& reference) {
   if (!call.config().storage.delete_enabled) co_return Fail(Code::kUnsupported);
   if (reference.malformed()) co_return Fail(Code::kDigestInvalid);
   const Result<bool> found = co_await call.catalog.manifests().Delete(call.origin(), call.route.name, reference);
@@ -121,7 +121,7 @@ Task<http::Response> Delete(Call& call, const Reference& reference) {
 
 }  // namespace
 
-Task<http::Response> HandleManifest(Call& call) {
+Task<Reply> HandleManifest(Call& call) {
   const std::string& method = call.request.method;
   const Reference reference = Reference::Parse(call.route.reference);
   if (method == "DELETE") co_return co_await Delete(call, reference);
@@ -130,7 +130,7 @@ Task<http::Response> HandleManifest(Call& call) {
   co_return co_await Get(call, reference);
 }
 
-Task<http::Response> HandleTagReference(Call& call) {
+Task<Reply> HandleTagReference(Call& call) {
   const Reference reference = Reference::Parse(call.route.reference);
   co_return co_await Delete(call, reference);
 }

@@ -21,7 +21,7 @@ struct Held {
 };
 
 // Adds what the client needs to go on: Location, Range and id.
-void AddUploadFields(const Call& call, const Held& upload, http::Response& response) {
+void AddUploadFields(const Call& call, const Held& upload, Reply& response) {
   const UploadState state(call.route.name, upload.uuid, upload.open.size, upload.started_at);
   const std::string token = SealUploadState(call.settings.secret, state);
   response.fields.Add("Location", call.MakeUrls().Upload(call.route.name, upload.uuid, token));
@@ -29,27 +29,27 @@ void AddUploadFields(const Call& call, const Held& upload, http::Response& respo
   response.fields.Add("Docker-Upload-Uuid", upload.uuid);
 }
 
-http::Response Progress(const Call& call, const Held& upload, int status) {
-  http::Response response = Empty(status);
+Reply Progress(const Call& call, const Held& upload, int status) {
+  Reply response = Empty(status);
   AddUploadFields(call, upload, response);
   return response;
 }
 
-http::Response OutOfRange(const Call& call, const Held& upload, std::string_view why) {
-  http::Response response = Fail(Code::kRangeInvalid, Quote(why));
+Reply OutOfRange(const Call& call, const Held& upload, std::string_view why) {
+  Reply response = Fail(Code::kRangeInvalid, Quote(why));
   AddUploadFields(call, upload, response);
   return response;
 }
 
-http::Response Created(const Call& call, const Digest& digest) {
-  http::Response response = Empty(201);
+Reply Created(const Call& call, const Digest& digest) {
+  Reply response = Empty(201);
   response.fields.Add("Location", call.MakeUrls().Blob(call.route.name, digest.text()));
   response.fields.Add("Docker-Content-Digest", digest.text());
   return response;
 }
 
 // The digest that a query names, or the refusal.
-std::optional<Digest> QueryDigest(std::string_view query, std::string_view name, http::Response& refusal) {
+std::optional<Digest> QueryDigest(std::string_view query, std::string_view name, Reply& refusal) {
   std::string text;
   if (!http::QueryValue(query, name, text) || text.empty()) {
     refusal = Fail(Code::kDigestInvalid, Quote("digest missing"));
@@ -60,7 +60,7 @@ std::optional<Digest> QueryDigest(std::string_view query, std::string_view name,
   return digest;
 }
 
-http::Response NotFinished(const Error& error, const Digest& digest) {
+Reply NotFinished(const Error& error, const Digest& digest) {
   if (error.code == Errc::kInvalid) {
     return Fail(Code::kDigestInvalid,
                 QuoteObject({{"Digest", digest.text()}, {"Reason", "the uploaded content has another digest"}}));
@@ -68,14 +68,14 @@ http::Response NotFinished(const Error& error, const Digest& digest) {
   return error.code == Errc::kNotFound ? Fail(Code::kBlobUploadUnknown) : FailWith(error);
 }
 
-Task<http::Response> Finish(Call& call, Held& upload, const Digest& digest) {
+Task<Reply> Finish(Call& call, Held& upload, const Digest& digest) {
   const Result<std::uint64_t> size =
       co_await call.catalog.uploads().Finish(call.origin(), call.route.name, upload.uuid, digest);
   co_return size ? Created(call, digest) : NotFinished(size.error(), digest);
 }
 
 // The whole blob in one request.
-Task<http::Response> PostWhole(Call& call, const Digest& digest) {
+Task<Reply> PostWhole(Call& call, const Digest& digest) {
   const Result<Received> received =
       co_await call.catalog.uploads().Push(call.origin(), call.route.name, digest, *call.request.body);
   if (!received) co_return NotFinished(received.error(), digest);
@@ -83,7 +83,7 @@ Task<http::Response> PostWhole(Call& call, const Digest& digest) {
 }
 
 // For a client that sent no state. A refusal when the upload is not this repository's.
-Task<std::optional<http::Response>> FindStart(Call& call, Held& upload) {
+Task<std::optional<Reply>> FindStart(Call& call, Held& upload) {
   const Result<std::int64_t> started = co_await call.catalog.uploads().StartedAt(call.route.name, upload.uuid);
   if (!started && started.error().code == Errc::kNotFound) co_return Fail(Code::kBlobUploadUnknown);
   if (!started) co_return FailWith(started.error());
@@ -93,7 +93,7 @@ Task<std::optional<http::Response>> FindStart(Call& call, Held& upload) {
 
 // Finds the upload that the path names, and holds it if the request writes; a refusal otherwise. A client may leave the
 // state out and goes on at the file's end; a state that it does send must be sealed by us.
-Task<std::optional<http::Response>> Find(Call& call, Held& upload) {
+Task<std::optional<Reply>> Find(Call& call, Held& upload) {
   upload.uuid = call.route.reference;
   if (!runtime::IsUuid(upload.uuid)) co_return Fail(Code::kBlobUploadInvalid);
   std::optional<std::uint64_t> claimed;
@@ -119,7 +119,7 @@ Task<std::optional<http::Response>> Find(Call& call, Held& upload) {
 }
 
 // A refusal when the client would write at the wrong place. `range` is set to what its Content-Range says.
-std::optional<http::Response> CheckPlace(const Call& call, const Held& upload, std::optional<ChunkRange>& range) {
+std::optional<Reply> CheckPlace(const Call& call, const Held& upload, std::optional<ChunkRange>& range) {
   const std::string_view header = call.request.fields.Get("Content-Range");
   if (!header.empty()) {
     range = ReadContentRange(header);
@@ -134,7 +134,7 @@ std::optional<http::Response> CheckPlace(const Call& call, const Held& upload, s
 }
 
 // Appends the body; a refusal otherwise. A chunk with a Content-Range is kept whole or not at all.
-Task<std::optional<http::Response>> TakeChunk(Call& call, Held& upload, bool keep_part) {
+Task<std::optional<Reply>> TakeChunk(Call& call, Held& upload, bool keep_part) {
   std::optional<ChunkRange> range;
   if (auto refusal = CheckPlace(call, upload, range)) co_return refusal;
   const std::uint64_t before = upload.open.size;
@@ -151,25 +151,25 @@ Task<std::optional<http::Response>> TakeChunk(Call& call, Held& upload, bool kee
   co_return std::nullopt;
 }
 
-Task<http::Response> Put(Call& call, Held& upload) {
-  http::Response refusal;
+Task<Reply> Put(Call& call, Held& upload) {
+  Reply refusal;
   const auto digest = QueryDigest(call.request.query(), "digest", refusal);
   if (!digest) co_return refusal;
   if (auto refused = co_await TakeChunk(call, upload, false)) co_return std::move(*refused);
   co_return co_await Finish(call, upload, *digest);
 }
 
-Task<http::Response> Delete(Call& call, Held& upload) {
+Task<Reply> Delete(Call& call, Held& upload) {
   const Result<void> dropped = co_await call.catalog.uploads().Drop(call.route.name, upload.uuid);
   if (!dropped) co_return FailWith(dropped.error());
-  http::Response response = Empty(204);
+  Reply response = Empty(204);
   response.fields.Add("Docker-Upload-Uuid", upload.uuid);
   co_return response;
 }
 
 }  // namespace
 
-Task<http::Response> HandleUploads(Call& call) {
+Task<Reply> HandleUploads(Call& call) {
   const std::string_view query = call.request.query();
   std::string text;
   if (http::QueryValue(query, "mount", text)) {
@@ -182,7 +182,7 @@ Task<http::Response> HandleUploads(Call& call) {
     }
     // A mount never fails: the client goes on with an ordinary upload.
   } else if (http::QueryValue(query, "digest", text)) {
-    http::Response refusal;
+    Reply refusal;
     const auto digest = QueryDigest(query, "digest", refusal);
     if (!digest) co_return refusal;
     co_return co_await PostWhole(call, *digest);
@@ -195,7 +195,7 @@ Task<http::Response> HandleUploads(Call& call) {
   co_return Progress(call, upload, 202);
 }
 
-Task<http::Response> HandleUpload(Call& call) {
+Task<Reply> HandleUpload(Call& call) {
   Held upload;
   if (auto refusal = co_await Find(call, upload)) co_return std::move(*refusal);
   const std::string& method = call.request.method;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <any>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -62,6 +63,7 @@ struct Request {
   std::string id;           // UUID made by the server for this request
   runtime::WallTime received{};
   Body* body = nullptr;  // lives as long as the request; never null in a handler
+  std::any context;      // whatever a handler leaves for on_exchange; empty before, and the server never looks
 
   std::string_view path() const;
   std::string_view query() const;  // without the '?'
@@ -81,9 +83,6 @@ struct Response {
   // For HEAD: the length that a GET would have. Otherwise it follows from the body.
   std::optional<std::uint64_t> head_length;
   bool close = false;  // end the connection after this response
-  // For logs and metrics; never sent.
-  std::string handler;                                   // Distribution's handler name: base, manifest, blob, ...
-  std::vector<std::pair<std::string, std::string>> log;  // vars.name, vars.reference, err.code, auth.user.name, ...
 
   std::uint64_t body_size() const;
 };

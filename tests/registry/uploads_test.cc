@@ -224,8 +224,9 @@ TEST_F(UploadsTest, OneWriterAtATimeAndNoCorruption) {
     requests[i].fields.Add("Host", "h");
     requests[i].body = i == 0 ? &one : &two;
   }
-  auto first = runner_->Start(registry_->Handle(requests[0]));
-  auto second = runner_->Start(registry_->Handle(requests[1]));
+  RoutedRequest routed[] = {registry_->Read(requests[0]), registry_->Read(requests[1])};
+  auto first = runner_->Start(registry_->Handle(requests[0], routed[0]));
+  auto second = runner_->Start(registry_->Handle(requests[1], routed[1]));
   const int a = first.get().status, b = second.get().status;
   const std::size_t taken = static_cast<std::size_t>((a == 202) + (b == 202));
   EXPECT_TRUE(a == 202 || a == 416) << a;
