@@ -153,15 +153,16 @@ class Registry::Impl {
 
   // No coroutine itself.
   Task<Reply> Answer(Call& call) {
-    if (unhealthy_.load(std::memory_order_relaxed) || call.route.name.empty()) return AnswerPlain(call);
-    return AnswerRouted(call);
+    if (unhealthy_.load(std::memory_order_relaxed)) return AnswerUnhealthy();
+    return call.route.name.empty() ? AnswerPlain(call) : AnswerRouted(call);
+  }
+
+  static Task<Reply> AnswerUnhealthy() {
+    co_return Fail(Code::kUnavailable, Quote("health check failed: please see /debug/health"));
   }
 
   // Places that belong to no repository.
   Task<Reply> AnswerPlain(Call& call) {
-    if (unhealthy_.load(std::memory_order_relaxed)) {
-      co_return Fail(Code::kUnavailable, Quote("health check failed: please see /debug/health"));
-    }
     switch (call.route.place) {
       case Place::kAlive:
         co_return Alive();

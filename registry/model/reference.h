@@ -23,11 +23,8 @@ bool LooksLikeDigest(std::string_view text);
 // what a client sent is answered, and recorded when refused. An immutable value.
 class Reference {
  public:
-  enum class Kind { kTag, kDigest, kMalformed };
   static Reference Parse(std::string text);
-  static Reference Of(const Digest& digest) { return {Kind::kDigest, digest.text()}; }
 
-  Kind kind() const { return kind_; }
   bool is_tag() const { return kind_ == Kind::kTag; }
   bool is_digest() const { return kind_ == Kind::kDigest; }
   bool malformed() const { return kind_ == Kind::kMalformed; }
@@ -38,6 +35,7 @@ class Reference {
   bool operator==(const Reference&) const = default;
 
  private:
+  enum class Kind { kTag, kDigest, kMalformed };
   Reference(Kind kind, std::string text) : kind_(kind), text_(std::move(text)) {}
   Kind kind_;
   std::string text_;

@@ -99,6 +99,7 @@ void Recorder::Push(Draft draft, std::size_t bytes) {
 // Even beyond kQueueBytes: they are no more than RefusalTally::kMaxBytes in a minute.
 void Recorder::QueueFolded(std::vector<RefusalTally::Folded> folded) {
   std::vector<Draft> drafts;
+  drafts.reserve(folded.size());
   for (RefusalTally::Folded& one : folded) drafts.push_back(std::move(one).Seal());
   const runtime::MutexLock lock(mutex_);
   for (Draft& draft : drafts) {

@@ -38,7 +38,8 @@ TEST(Reference, IsATagOrADigestOrMalformed) {
   EXPECT_TRUE(by_digest.is_digest());
   EXPECT_EQ(by_digest.tag(), "");
   EXPECT_EQ(by_digest.text(), digest);
-  EXPECT_EQ(by_digest, Reference::Of(*Digest::Parse(digest)));
+  EXPECT_EQ(by_digest, Reference::Parse(digest));
+  EXPECT_NE(by_digest, tag);
   EXPECT_EQ(Reference::Parse("sha512:" + std::string(128, 'b')).algorithm(), "sha512");
   for (const std::string text : {"sha256:zz", "md5:aa", "", ".bad", "a b"}) {
     const Reference bad = Reference::Parse(text);
