@@ -6,49 +6,42 @@
 #include <string>
 #include <utility>
 
-#include "registry/catalog/busy_uploads.h"
-#include "registry/catalog/manifest_cache.h"
-#include "registry/catalog/upload_service.h"
+#include "registry/catalog/catalog.h"
+#include "registry/http/call.h"
 #include "registry/http/handlers.h"
+#include "registry/http/refused.h"
 #include "registry/http/replies.h"
-#include "registry/recording/pull_recorder.h"
-#include "registry/recording/refusals.h"
-#include "registry/recording/upload_notes.h"
-#include "registry/request/call.h"
-#include "registry/request/reference.h"
+#include "registry/model/reference.h"
+#include "registry/recording/recorder.h"
 #include "runtime/bytes.h"
 #include "runtime/mutex.h"
-#include "store/catalog.h"
 
 namespace portcall::registry {
 namespace {
 
-constexpr std::size_t kCacheBytes = 64 << 20;
-constexpr std::size_t kPurgeSlice = 256;
-
-http::Response NotFound() {
-  http::Response response = PlainText(404, "404 page not found\n");
+Reply NotFound() {
+  Reply response = PlainText(404, "404 page not found\n");
   response.fields.Add("X-Content-Type-Options", "nosniff");
   return response;
 }
 
-http::Response Alive() {
-  http::Response response = Empty(200);
+Reply Alive() {
+  Reply response = Empty(200);
   response.fields.Add("Cache-Control", "no-cache");
   return response;
 }
 
-http::Response BaseRedirect(const config::HttpConfig& config) {
+Reply BaseRedirect(const config::HttpConfig& config) {
   const std::string place = config.prefix + "v2/";
-  http::Response response = Empty(301);
+  Reply response = Empty(301);
   response.fields.Add("Content-Type", "text/html; charset=utf-8");
   response.fields.Add("Location", place);
   response.body = "<a href=\"" + place + "\">Moved Permanently</a>.\n\n";
   return response;
 }
 
-http::Response WrongMethod(std::string_view method, std::string_view allowed) {
-  http::Response response = method == "OPTIONS" ? Empty(200) : PlainText(405, "Method not allowed\n");
+Reply WrongMethod(std::string_view method, std::string_view allowed) {
+  Reply response = method == "OPTIONS" ? Empty(200) : PlainText(405, "Method not allowed\n");
   response.fields.Add("Allow", std::string(allowed));
   return response;
 }
@@ -62,36 +55,15 @@ bool Allows(std::string_view allowed, std::string_view method) {
   return false;
 }
 
-void AddLogFields(const Route& route, http::Response& response) {
-  if (route.name.empty()) return;
-  response.log.emplace_back("vars.name", route.name);
-  switch (route.place) {
-    case Place::kManifest:
-    case Place::kTagReference:
-      response.log.emplace_back("vars.reference", route.reference);
-      break;
-    case Place::kBlob:
-    case Place::kReferrers:
-      response.log.emplace_back("vars.digest", route.reference);
-      break;
-    case Place::kUpload:
-      response.log.emplace_back("vars.uuid", route.reference);
-      break;
-    default:
-      break;
-  }
-}
-
 // A HEAD's answer has the length of its body, and no body. A 304's length would be that of the 200 it stands for.
-void EndHead(http::Response& response) {
+void EndHead(Reply& response) {
   if (!response.head_length && response.status != 304) response.head_length = response.body_size();
   response.body = std::string();
 }
 
-http::Response LogIsFull() {
-  http::Response response =
-      Fail(Code::kUnavailable, Quote("the event log is full: what changes the registry is refused "
-                                     "until receivers have caught up (events.onfull: refuse)"));
+Reply LogIsFull() {
+  Reply response = Fail(Code::kUnavailable, Quote("the event log is full: what changes the registry is refused "
+                                                  "until receivers have caught up (events.onfull: refuse)"));
   response.fields.Add("Retry-After", "60");
   return response;
 }
@@ -99,7 +71,7 @@ http::Response LogIsFull() {
 bool Changes(std::string_view method) { return method != "GET" && method != "HEAD" && method != "OPTIONS"; }
 
 // No coroutine itself: it passes the handler's task on, which saves a frame.
-Task<http::Response> Dispatch(Call& call) {
+Task<Reply> Dispatch(Call& call) {
   switch (call.route.place) {
     case Place::kCatalog:
       return HandleCatalog(call);
@@ -125,11 +97,7 @@ Task<http::Response> Dispatch(Call& call) {
 class Registry::Impl {
  public:
   Impl(RegistryDeps deps, config::ConfigPtr config)
-      : deps_(std::move(deps)),
-        cache_(kCacheBytes),
-        pulls_(deps_.store, deps_.log, deps_.metrics),
-        refusals_(pulls_, deps_.clock),
-        uploads_(deps_.store, deps_.log) {
+      : deps_(std::move(deps)), recorder_(deps_.store, deps_.log, deps_.metrics, deps_.clock) {
     Apply(std::move(config));
   }
 
@@ -137,6 +105,7 @@ class Registry::Impl {
     auto settings = std::make_shared<Settings>();
     settings->proxies = TrustedProxies(config->http.trusted_proxies);
     settings->secret = config->http.secret;
+    settings->events = EventRulesOf(*config);
     settings->config = std::move(config);
     const runtime::MutexLock lock(mutex_);
     settings_ = std::move(settings);
@@ -144,110 +113,91 @@ class Registry::Impl {
 
   void SetUnhealthy(bool unhealthy) { unhealthy_.store(unhealthy, std::memory_order_relaxed); }
 
-  Task<http::Response> Handle(http::Request& request) {
-    const std::shared_ptr<const Settings> settings = CurrentSettings();
-    const config::Config& config = *settings->config;
-    const Route route = MatchRoute(request.path(), config.http.prefix);
-    http::Response response;
-    if (unhealthy_.load(std::memory_order_relaxed)) {
-      response = Fail(Code::kUnavailable, Quote("health check failed: please see /debug/health"));
-    } else if (route.name.empty()) {
-      response = co_await AnswerPlain(request, *settings, route);
-    } else {
-      response = co_await AnswerRouted(request, *settings, route);
-    }
-    if (request.method == "HEAD") EndHead(response);
-    response.fields.Add("Docker-Distribution-Api-Version", "registry/2.0");
-    if (route.place != Place::kNone && route.place != Place::kAlive) {
-      for (const auto& [name, value] : config.http.headers) response.fields.Add(name, value);
-      if (config.audit.refused && IsRefusal(request, response.status)) {
-        co_await RecordRefusal({request, *settings, route, core_}, response.status);
-      }
-    }
-    response.handler = HandlerName(route.place);
-    AddLogFields(route, response);
-    std::string client = ClientAddress(request, settings->proxies);
-    if (client != request.peer) response.log.emplace_back("http.request.remoteaddr", std::move(client));
-    co_return response;
+  RoutedRequest Read(const http::Request& request) {
+    SettingsPtr settings = CurrentSettings();
+    Route route = MatchRoute(request.path(), settings->config->http.prefix);
+    return {std::move(settings), std::move(route), {}};
   }
 
-  Task<Result<std::size_t>> PurgeUploads() {
-    const std::shared_ptr<const Settings> settings = CurrentSettings();
-    const config::StorageConfig& storage = settings->config->storage;
-    const auto before = (deps_.clock.Now() - storage.upload_age).time_since_epoch().count();
-    std::size_t purged = 0;
-    while (true) {
-      auto list = [&](store::Snapshot& s) -> Result<std::vector<store::UploadRow>> {
-        return store::UploadsStartedBefore(s, before, storage.upload_purging_dry_run ? SIZE_MAX / 2 : kPurgeSlice);
-      };
-      const auto rows = co_await deps_.store.Read(list);
-      if (!rows) co_return rows.error();
-      if (storage.upload_purging_dry_run) co_return rows->size();
-      std::size_t gone = 0;
-      for (const store::UploadRow& row : *rows) {
-        const BusyUploads::Hold hold = busy_.TryHold(row.uuid);
-        if (!hold) continue;
-        const Result<void> dropped = co_await DropUpload(core_, row.repository, row.uuid);
-        if (!dropped) co_return dropped.error();
-        ++gone;
+  Task<http::Response> Handle(http::Request& request, RoutedRequest& routed) {
+    const Settings& settings = *routed.settings;
+    const Route& route = routed.route;
+    Call call(request, settings, route, catalog_, source_);
+    Reply reply = co_await Answer(call);
+    if (request.method == "HEAD") EndHead(reply);
+    reply.fields.Add("Docker-Distribution-Api-Version", "registry/2.0");
+    if (route.place != Place::kNone && route.place != Place::kAlive) {
+      for (const auto& [name, value] : settings.config->http.headers) reply.fields.Add(name, value);
+      if (settings.config->audit.refused && IsRefusal(request, reply.status)) {
+        co_await recorder_.RecordRefusal(RefusedEvent(call.origin(), TargetOf(route), reply.status));
       }
-      purged += gone;
-      // Ends when every upload of a slice is busy: the next query would return the same ones for ever.
-      if (rows->size() < kPurgeSlice || gone == 0) co_return purged;
     }
+    routed.notes = std::move(reply.notes);
+    if (auto client = ClientBehindProxy(request, settings.proxies)) {
+      routed.notes.push_back({"http.request.remoteaddr", std::move(*client)});
+    }
+    co_return std::move(reply);
+  }
+
+  Task<Result<Purged>> PurgeUploads() {
+    const SettingsPtr settings = CurrentSettings();
+    const config::StorageConfig& storage = settings->config->storage;
+    co_return co_await catalog_.uploads().Purge(storage.upload_age, storage.upload_purging_dry_run);
   }
 
  private:
-  std::shared_ptr<const Settings> CurrentSettings() {
+  SettingsPtr CurrentSettings() {
     const runtime::MutexLock lock(mutex_);
     return settings_;
   }
 
-  Task<void> RecordRefusal(Call call, int status) {
-    Draft draft = RefusedEvent(call, status);
-    const std::string address = draft.details.peer.empty() ? call.request.peer_ip : draft.details.request_addr;
-    co_await refusals_.Record(std::move(draft), address);
+  // No coroutine itself.
+  Task<Reply> Answer(Call& call) {
+    if (unhealthy_.load(std::memory_order_relaxed)) return AnswerUnhealthy();
+    return call.route.name.empty() ? AnswerPlain(call) : AnswerRouted(call);
+  }
+
+  static Task<Reply> AnswerUnhealthy() {
+    co_return Fail(Code::kUnavailable, Quote("health check failed: please see /debug/health"));
   }
 
   // Places that belong to no repository.
-  Task<http::Response> AnswerPlain(http::Request& request, const Settings& settings, const Route& route) {
-    switch (route.place) {
+  Task<Reply> AnswerPlain(Call& call) {
+    switch (call.route.place) {
       case Place::kAlive:
         co_return Alive();
       case Place::kBase:
         co_return Json(200, "{}");
       case Place::kBaseRedirect:
-        co_return BaseRedirect(settings.config->http);
+        co_return BaseRedirect(call.config().http);
       case Place::kCatalog:
-        co_return co_await AnswerRouted(request, settings, route);
+        co_return co_await AnswerRouted(call);
       default:
         co_return NotFound();
     }
   }
 
-  Task<http::Response> AnswerRouted(http::Request& request, const Settings& settings, const Route& route) {
-    const std::string_view allowed = AllowedMethods(route.place, settings.config->storage.read_only);
-    if (!Allows(allowed, request.method)) co_return WrongMethod(request.method, allowed);
+  Task<Reply> AnswerRouted(Call& call) {
+    const Route& route = call.route;
+    const std::string& method = call.request.method;
+    const std::string_view allowed = AllowedMethods(route.place, call.config().storage.read_only);
+    if (!Allows(allowed, method)) co_return WrongMethod(method, allowed);
     if (route.name.size() > kMaxNameLength) {
       co_return Fail(Code::kNameInvalid, Quote("the name is longer than 255 characters"));
     }
     // In read-only mode, AllowedMethods lists methods here that only single uploads have.
-    if (route.place == Place::kUploads && request.method != "POST") co_return NotFound();
-    if (deps_.log_is_full && Changes(request.method) && deps_.log_is_full()) co_return LogIsFull();
-    Call call{request, settings, route, core_};
+    if (route.place == Place::kUploads && method != "POST") co_return NotFound();
+    if (deps_.log_is_full && Changes(method) && deps_.log_is_full()) co_return LogIsFull();
     co_return co_await Dispatch(call);
   }
 
   const RegistryDeps deps_;
-  ManifestCache cache_;
-  PullRecorder pulls_;
-  Refusals refusals_;
-  BusyUploads busy_;
-  UploadNotes uploads_;
-  Core core_{deps_, cache_, pulls_, busy_, uploads_};
+  const Source source_{deps_.source_addr, deps_.source_instance};
+  Recorder recorder_;
+  Catalog catalog_{deps_, recorder_};
   std::atomic<bool> unhealthy_ = false;
   runtime::Mutex mutex_;
-  std::shared_ptr<const Settings> settings_ GUARDED_BY(mutex_);
+  SettingsPtr settings_ GUARDED_BY(mutex_);
 };
 
 Registry::Registry(RegistryDeps deps, config::ConfigPtr config)
@@ -255,12 +205,16 @@ Registry::Registry(RegistryDeps deps, config::ConfigPtr config)
 
 Registry::~Registry() = default;
 
-Task<http::Response> Registry::Handle(http::Request& request) { return impl_->Handle(request); }
+RoutedRequest Registry::Read(const http::Request& request) { return impl_->Read(request); }
+
+Task<http::Response> Registry::Handle(http::Request& request, RoutedRequest& routed) {
+  return impl_->Handle(request, routed);
+}
 
 void Registry::Apply(config::ConfigPtr config) { impl_->Apply(std::move(config)); }
 
 void Registry::SetUnhealthy(bool unhealthy) { impl_->SetUnhealthy(unhealthy); }
 
-Task<Result<std::size_t>> Registry::PurgeUploads() { return impl_->PurgeUploads(); }
+Task<Result<Purged>> Registry::PurgeUploads() { return impl_->PurgeUploads(); }
 
 }  // namespace portcall::registry

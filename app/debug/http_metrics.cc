@@ -35,18 +35,6 @@ std::vector<double> Sizes() {  // 1 KiB to 2 GiB, as Distribution has them
   return sizes;
 }
 
-std::string_view HandlerOf(std::string_view path) {
-  const auto has = [&](std::string_view part) { return path.find(part) != std::string_view::npos; };
-  if (has("/manifests/")) return "manifest";
-  if (path.ends_with("/blobs/uploads/") || path.ends_with("/blobs/uploads")) return "blob_upload";
-  if (has("/blobs/uploads/")) return "blob_upload_chunk";
-  if (has("/blobs/")) return "blob";
-  if (path.ends_with("/tags/list") || has("/tags/reference/")) return "tags";
-  if (has("/referrers/")) return "referrers";
-  if (path.ends_with("/_catalog")) return "catalog";
-  return path.ends_with("/v2/") || path.ends_with("/v2") ? "base" : "other";
-}
-
 }  // namespace
 
 HttpMetrics::InFlight::InFlight(prometheus::Gauge& gauge) : gauge_(gauge) { gauge_.Increment(); }
@@ -63,14 +51,12 @@ HttpMetrics::HttpMetrics(runtime::Metrics& metrics) : metrics_(metrics) {
   }
 }
 
-HttpMetrics::InFlight HttpMetrics::Enter(std::string_view path) const {
-  return InFlight(*in_flight_[PlaceOf(kHandlerNames, HandlerOf(path))]);
+HttpMetrics::InFlight HttpMetrics::Enter(std::string_view handler_name) const {
+  return InFlight(*in_flight_[PlaceOf(kHandlerNames, handler_name)]);
 }
 
-void HttpMetrics::Observe(const http::Exchange& exchange) {
-  const std::size_t handler = exchange.response.handler.empty()
-                                  ? PlaceOf(kHandlerNames, HandlerOf(exchange.request.path()))
-                                  : PlaceOf(kHandlerNames, std::string_view(exchange.response.handler));
+void HttpMetrics::Observe(const http::Exchange& exchange, std::string_view handler_name) {
+  const std::size_t handler = PlaceOf(kHandlerNames, handler_name);
   const std::size_t method = PlaceOf(kMethodNames, std::string_view(exchange.request.method));
   CounterOf(handler, method, PlaceOf(kStatusCodes, exchange.response.status)).Increment();
   DurationOf(handler, method).Observe(std::chrono::duration<double>(exchange.duration).count());

@@ -16,7 +16,7 @@ class HttpMetrics {
  public:
   explicit HttpMetrics(runtime::Metrics& metrics);
 
-  // Counts a request of this path as being in flight until it is destroyed.
+  // Counts a request as being in flight until it is destroyed.
   class InFlight {
    public:
     explicit InFlight(prometheus::Gauge& gauge);
@@ -27,9 +27,9 @@ class HttpMetrics {
    private:
     prometheus::Gauge& gauge_;
   };
-  InFlight Enter(std::string_view path) const;
-
-  void Observe(const http::Exchange& exchange);
+  // `handler_name` as the route names it; what is no known name, or none, counts as "other".
+  InFlight Enter(std::string_view handler_name) const;
+  void Observe(const http::Exchange& exchange, std::string_view handler_name);
 
   static constexpr std::size_t kHandlers = 10, kMethods = 8, kStatuses = 32;
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <any>
 #include <random>
 #include <thread>
 
@@ -247,21 +248,27 @@ void App::Announce() const {
 }
 
 Task<http::Response> App::Serve(http::Request& request) {
-  const auto in_flight = http_metrics_.Enter(request.path());
-  co_return co_await registry_->Handle(request);
+  auto& routed = request.context.emplace<registry::RoutedRequest>(registry_->Read(request));
+  const auto in_flight = http_metrics_.Enter(routed.handler());
+  co_return co_await registry_->Handle(request, routed);
 }
 
 void App::Finished(const http::Exchange& exchange) {
-  http_metrics_.Observe(exchange);
+  static const registry::RoutedRequest kUnread;  // what the server answered itself
+  const auto* routed = std::any_cast<registry::RoutedRequest>(&exchange.request.context);
+  if (routed == nullptr) routed = &kUnread;
+  http_metrics_.Observe(exchange, routed->handler());
   if (access_log_on_.load(std::memory_order_relaxed)) access_log_.Write(CombinedLine(exchange));
-  LogExchange(log_, exchange);
+  LogExchange(log_, exchange, *routed);
 }
 
 Task<> App::PurgeUploads() {
   log_.Info("PurgeUploads starting");
   const auto purged = co_await registry_->PurgeUploads();
   if (purged) {
-    log_.Info("Purge uploads finished.  Num deleted=" + std::to_string(*purged) + ", num errors=0");
+    std::string said = "Purge uploads finished.  Num deleted=" + std::to_string(purged->deleted) + ", num errors=0";
+    if (purged->found > purged->deleted) said += ", num kept=" + std::to_string(purged->found - purged->deleted);
+    log_.Info(said);
   } else {
     log_.Error("upload purge failed", {{"error", purged.error().detail}});
   }

@@ -7,17 +7,16 @@
 
 namespace portcall::app {
 
-void LogExchange(runtime::Log& log, const http::Exchange& exchange) {
+void LogExchange(runtime::Log& log, const http::Exchange& exchange, const registry::RoutedRequest& routed) {
   const http::Request& request = exchange.request;
   const http::Response& response = exchange.response;
   const bool failed = response.status >= 400;
   const runtime::Level level = failed ? runtime::Level::kError : runtime::Level::kInfo;
   if (!log.Enabled(level)) return;
-  std::vector<runtime::LogField> fields;
-  fields.reserve(16 + response.log.size());
-  for (const auto& [key, value] : response.log) fields.push_back({key, value});
+  std::vector<runtime::LogField> fields = routed.LogFields();
   const std::size_t of_handler = fields.size();
-  // The handler's value wins, such as the address of a client behind a trusted proxy.
+  fields.reserve(of_handler + 16);
+  // The registry's value wins, such as the address of a client behind a trusted proxy.
   const auto add = [&](std::string_view key, std::string value) {
     const auto end = fields.begin() + static_cast<std::ptrdiff_t>(of_handler);
     if (std::find_if(fields.begin(), end, [&](const auto& f) { return f.key == key; }) != end) return;

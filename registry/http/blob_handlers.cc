@@ -1,38 +1,17 @@
 #include <optional>
 #include <string>
-#include <utility>
 
 #include "registry/http/conditions.h"
 #include "registry/http/handlers.h"
 #include "registry/http/ranges.h"
 #include "registry/http/replies.h"
-#include "registry/recording/events.h"
-#include "registry/recording/pull_recorder.h"
-#include "store/catalog.h"
-#include "store/digest.h"
-#include "store/event_log.h"
 
 namespace portcall::registry {
 namespace {
 
-http::Response Unknown(const std::string& digest) { return Fail(Code::kBlobUnknown, Quote(digest)); }
+Reply Unknown(const std::string& digest) { return Fail(Code::kBlobUnknown, Quote(digest)); }
 
-// The file of a blob that is linked in the repository; kNotFound otherwise.
-Task<Result<store::BlobFile>> OpenLinked(Call& call, const store::Digest& digest) {
-  auto query = [&](store::Snapshot& snapshot) -> Result<bool> {
-    return store::FindBlob(snapshot, call.route.name, digest.text()).has_value();
-  };
-  const Result<bool> linked = co_await call.core.deps.store.Read(query);
-  if (!linked) co_return linked.error();
-  if (!*linked) co_return Error(Errc::kNotFound, "the blob is not linked in the repository");
-  Result<store::BlobFile> file = co_await call.core.deps.blobs.OpenBlob(digest);
-  if (!file && file.error().code == Errc::kNotFound) {
-    call.core.deps.log.Error("blob file missing", {{"vars.name", call.route.name}, {"vars.digest", digest.text()}});
-  }
-  co_return file;
-}
-
-void AddContentFields(http::Response& response, const std::string& digest) {
+void AddContentFields(Reply& response, const std::string& digest) {
   response.fields.Add("Docker-Content-Digest", digest);
   response.fields.Add("Etag", EtagOf(digest));
   response.fields.Add("Cache-Control", "max-age=31536000");
@@ -46,17 +25,18 @@ RangeAnswer AskedRange(const http::Request& request, const std::string& digest, 
   return ReadRange(range, size);
 }
 
-http::Response Unsatisfiable(const std::string& digest, std::uint64_t size) {
-  http::Response response = Fail(Code::kRangeInvalid, Quote("the blob has " + std::to_string(size) + " bytes"));
+Reply Unsatisfiable(const std::string& digest, std::uint64_t size) {
+  Reply response = Fail(Code::kRangeInvalid, Quote("the blob has " + std::to_string(size) + " bytes"));
   AddContentFields(response, digest);
   response.fields.Add("Content-Range", "bytes */" + std::to_string(size));
   return response;
 }
 
-Task<http::Response> Get(Call& call, const store::Digest& digest) {
-  const Result<store::BlobFile> file = co_await OpenLinked(call, digest);
+Task<Reply> Get(Call& call, const Digest& digest) {
+  Blobs& blobs = call.catalog.blobs();
+  const Result<BlobFile> file = co_await blobs.Open(call.route.name, digest);
   if (!file) co_return file.error().code == Errc::kNotFound ? Unknown(digest.text()) : FailWith(file.error());
-  http::Response response;
+  Reply response;
   if (NoneMatchNames(call.request.fields.Get("If-None-Match"), digest.text())) {
     response.status = 304;
     AddContentFields(response, digest.text());
@@ -64,11 +44,10 @@ Task<http::Response> Get(Call& call, const store::Digest& digest) {
   }
   const RangeAnswer range = AskedRange(call.request, digest.text(), file->size);
   if (range.kind == RangeKind::kUnsatisfiable) co_return Unsatisfiable(digest.text(), file->size);
-  const config::PullEvents mode = call.pulls();
-  if (mode != config::PullEvents::kOff) {
-    Draft draft = BlobEvent(call, store::Action::kPull, digest.text(), file->size);
-    const Result<void> recorded = co_await call.core.pulls.Record(std::move(draft), mode);
-    if (!recorded) co_return FailWith(recorded.error());
+  if (call.records_pulls()) {
+    const Result<void> pulled =
+        co_await blobs.Pulled(call.origin(), call.settings.events, call.route.name, digest, file->size);
+    if (!pulled) co_return FailWith(pulled.error());
   }
   AddContentFields(response, digest.text());
   response.fields.Add("Accept-Ranges", "bytes");
@@ -89,24 +68,17 @@ Task<http::Response> Get(Call& call, const store::Digest& digest) {
   co_return response;
 }
 
-// Takes the blob out of this repository; other repositories, and the file, keep it.
-Task<http::Response> Delete(Call& call, const store::Digest& digest) {
+Task<Reply> Delete(Call& call, const Digest& digest) {
   if (!call.config().storage.delete_enabled) co_return Fail(Code::kUnsupported);
-  const store::Event event = Seal(DeletedEvent(call, store::Kind::kBlob, digest.text()));
-  auto job = [&](store::Tx& tx) -> Result<void> {
-    if (!store::UnlinkBlob(tx, call.route.name, digest.text())) return Error(Errc::kNotFound, "not linked");
-    store::Append(tx, event);
-    return {};
-  };
-  const Result<void> done = co_await call.core.deps.store.Write(job);
-  if (!done) co_return done.error().code == Errc::kNotFound ? Unknown(digest.text()) : FailWith(done.error());
-  co_return Empty(202);
+  const Result<bool> found = co_await call.catalog.blobs().Delete(call.origin(), call.route.name, digest);
+  if (!found) co_return FailWith(found.error());
+  co_return *found ? Empty(202) : Unknown(digest.text());
 }
 
 }  // namespace
 
-Task<http::Response> HandleBlob(Call& call) {
-  const std::optional<store::Digest> digest = store::Digest::Parse(call.route.reference);
+Task<Reply> HandleBlob(Call& call) {
+  const std::optional<Digest> digest = Digest::Parse(call.route.reference);
   if (!digest) co_return Fail(Code::kDigestInvalid, Quote("digest parsing failed"));
   if (call.request.method == "DELETE") co_return co_await Delete(call, *digest);
   co_return co_await Get(call, *digest);

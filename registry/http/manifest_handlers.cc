@@ -4,52 +4,40 @@
 #include <utility>
 #include <vector>
 
-#include "registry/catalog/manifest_service.h"
 #include "registry/http/conditions.h"
 #include "registry/http/handlers.h"
 #include "registry/http/replies.h"
-#include "registry/recording/events.h"
-#include "registry/recording/pull_recorder.h"
-#include "registry/request/reference.h"
-#include "runtime/bytes.h"
+#include "registry/model/reference.h"
 #include "runtime/http/url.h"
-#include "runtime/loops.h"
-#include "store/digest.h"
 
 namespace portcall::registry {
 namespace {
 
-// Larger bodies are hashed on the pool: on the loop they would hold up its other connections.
-constexpr std::size_t kHashOnPool = 64 << 10;
-constexpr std::size_t kMaxExtraTags = 32;
+constexpr std::size_t kMostTags = 32;  // of one push
 
-http::Response Unknown(const Call& call) {
-  const std::string& reference = call.route.reference;
-  if (!LooksLikeDigest(reference)) return Fail(Code::kManifestUnknown, QuoteObject({{"Tag", reference}}));
-  return Fail(Code::kManifestUnknown, QuoteObject({{"Name", call.route.name}, {"Revision", reference}}));
+Reply Unknown(const Call& call, const Reference& reference) {
+  if (reference.is_tag()) return Fail(Code::kManifestUnknown, QuoteObject({{"Tag", reference.text()}}));
+  return Fail(Code::kManifestUnknown, QuoteObject({{"Name", call.route.name}, {"Revision", reference.text()}}));
 }
 
 // Ignores the Accept header: some clients name too few types, yet can read whatever is stored.
-Task<http::Response> Get(Call& call) {
-  const std::string& reference = call.route.reference;
-  const Result<StoredManifestPtr> loaded = co_await LoadManifest(call, reference);
-  if (!loaded) co_return FailWith(loaded.error());
-  const StoredManifestPtr& stored = *loaded;
-  if (!stored) co_return Unknown(call);
-  http::Response response;
+Task<Reply> Get(Call& call, const Reference& reference) {
+  Manifests& manifests = call.catalog.manifests();
+  const Result<StoredManifestPtr> found = co_await manifests.Find(call.route.name, reference);
+  if (!found) co_return FailWith(found.error());
+  const StoredManifestPtr& stored = *found;
+  if (!stored) co_return Unknown(call, reference);
+  Reply response;
   response.fields.Add("Docker-Content-Digest", stored->digest);
   response.fields.Add("Etag", EtagOf(stored->digest));
   if (NoneMatchNames(call.request.fields.Get("If-None-Match"), stored->digest)) {
     response.status = 304;
     co_return response;
   }
-  const config::PullEvents mode = call.pulls();
-  if (mode != config::PullEvents::kOff) {
-    const ManifestFacts facts{stored->digest, stored->media_type, stored->bytes.size(), stored->references};
-    const bool by_tag = !LooksLikeDigest(reference);
-    Draft draft = ManifestEvent(call, store::Action::kPull, facts, by_tag ? reference : std::string_view());
-    const Result<void> recorded = co_await call.core.pulls.Record(std::move(draft), mode);
-    if (!recorded) co_return FailWith(recorded.error());
+  if (call.records_pulls()) {
+    const Result<void> pulled =
+        co_await manifests.Pulled(call.origin(), call.settings.events, call.route.name, reference, *stored);
+    if (!pulled) co_return FailWith(pulled.error());
   }
   response.fields.Add("Content-Type", stored->media_type);
   if (call.head()) {
@@ -60,104 +48,91 @@ Task<http::Response> Get(Call& call) {
   co_return response;
 }
 
-http::Response TooLarge() {
-  http::Response response = Fail(Code::kManifestInvalid,
-                                 Quote("the manifest is larger than " + std::to_string(kMaxManifestBytes) + " bytes"));
+Reply TooLarge() {
+  Reply response = Fail(Code::kManifestInvalid,
+                        Quote("the manifest is larger than " + std::to_string(kMaxManifestBytes) + " bytes"));
   response.status = 413;
   return response;
 }
 
-http::Response Missing(const std::vector<std::string>& digests) {
+Reply Missing(const std::vector<std::string>& digests) {
   std::vector<Failure> failures;
   failures.reserve(digests.size());
   for (const std::string& digest : digests) failures.emplace_back(Code::kManifestBlobUnknown, Quote(digest));
   return Fail(failures);
 }
 
-Task<std::string> HashOf(Call& call, const std::string& algorithm, const std::string& bytes) {
-  auto hash = [&] { return runtime::HashHex(algorithm, bytes); };
-  if (bytes.size() < kHashOnPool) co_return hash();
-  co_return co_await runtime::RunOn(call.core.deps.pool, hash);
-}
-
-// The tags of a push: that of the path, and those that the query adds.
-Result<std::vector<std::string>> TagsOf(const Call& call) {
+// The tags that the query adds to that of the path.
+Result<std::vector<std::string>> MoreTags(const Call& call, const Reference& reference) {
   std::vector<std::string> tags;
-  if (!LooksLikeDigest(call.route.reference)) tags.push_back(call.route.reference);
   if (call.request.query().empty()) return tags;
   for (std::string& tag : http::QueryValues(call.request.query(), "tag")) {
     if (!IsTag(tag)) return Error(Errc::kInvalid, "not a tag: " + tag.substr(0, 128));
-    if (std::ranges::find(tags, tag) == tags.end()) tags.push_back(std::move(tag));
-    if (tags.size() > kMaxExtraTags) return Error(Errc::kInvalid, "too many tags for one push");
+    if (tag != reference.tag() && std::ranges::find(tags, tag) == tags.end()) tags.push_back(std::move(tag));
+    if (tags.size() + (reference.is_tag() ? 1 : 0) > kMostTags) {
+      return Error(Errc::kInvalid, "too many tags for one push");
+    }
   }
   return tags;
 }
 
-http::Response Pushed(const Call& call, const ManifestPush& push) {
-  http::Response response = Empty(201);
-  response.fields.Add("Location", call.MakeUrls().Manifest(call.route.name, push.digest));
-  response.fields.Add("Docker-Content-Digest", push.digest);
-  if (!push.manifest.subject.empty()) response.fields.Add("OCI-Subject", push.manifest.subject);
-  for (const std::string& tag : push.tags) {
-    if (tag != call.route.reference) response.fields.Add("OCI-Tag", tag);
-  }
+Reply Pushed(const Call& call, const PushedManifest& manifest, const std::vector<std::string>& more_tags) {
+  Reply response = Empty(201);
+  response.fields.Add("Location", call.MakeUrls().Manifest(call.route.name, manifest.digest));
+  response.fields.Add("Docker-Content-Digest", manifest.digest);
+  if (!manifest.subject.empty()) response.fields.Add("OCI-Subject", manifest.subject);
+  for (const std::string& tag : more_tags) response.fields.Add("OCI-Tag", tag);
   return response;
 }
 
-Task<http::Response> Put(Call& call) {
-  const std::string& reference = call.route.reference;
-  std::string algorithm = "sha256";
-  if (LooksLikeDigest(reference)) {
-    const auto named = store::Digest::Parse(reference);
-    if (!named) co_return Fail(Code::kDigestInvalid, Quote("digest parsing failed"));
-    algorithm = named->algorithm();
-  }
-  auto tags = TagsOf(call);
-  if (!tags) co_return Fail(Code::kTagInvalid, Quote(tags.error().detail));
+Task<Reply> Put(Call& call, const Reference& reference) {
+  const auto more_tags = MoreTags(call, reference);
+  if (!more_tags) co_return Fail(Code::kTagInvalid, Quote(more_tags.error().detail));
   if (call.request.body->length().value_or(0) > kMaxManifestBytes) co_return TooLarge();
   Result<std::string> bytes = co_await http::ReadAll(*call.request.body, kMaxManifestBytes);
   if (!bytes) co_return bytes.error().code == Errc::kTooLarge ? TooLarge() : FailBody(bytes.error());
 
-  ManifestPush push;
-  push.bytes = std::move(*bytes);
-  push.tags = std::move(*tags);
-  push.media_type = MediaTypeOf(call.request.fields.Get("Content-Type"));
-  const ManifestRules rules{call.config().manifest_urls_allowed};
-  Result<Manifest> manifest = ParseManifest(push.media_type, push.bytes, rules);
-  if (!manifest) co_return Fail(Code::kManifestInvalid, Quote(manifest.error().detail));
-  push.manifest = std::move(*manifest);
-  push.digest = algorithm + ":";
-  push.digest += co_await HashOf(call, algorithm, push.bytes);
-  if (LooksLikeDigest(reference) && push.digest != reference) co_return Fail(Code::kDigestInvalid);
-
-  const Result<std::vector<std::string>> missing = co_await PushManifest(call, push);
-  if (!missing) co_return FailWith(missing.error());
-  if (!missing->empty()) co_return Missing(*missing);
-  co_return Pushed(call, push);
+  ManifestPush push{call.route.name,   reference,
+                    *more_tags,        MediaTypeOf(call.request.fields.Get("Content-Type")),
+                    std::move(*bytes), ManifestRules{call.config().manifest_urls_allowed}};
+  const Result<PushedManifest> pushed =
+      co_await call.catalog.manifests().Push(call.origin(), call.settings.events, std::move(push));
+  if (!pushed) co_return FailWith(pushed.error());
+  switch (pushed->state) {
+    case PushedManifest::State::kMalformed:
+      co_return Fail(Code::kManifestInvalid, Quote(pushed->why));
+    case PushedManifest::State::kOtherDigest:
+      co_return Fail(Code::kDigestInvalid);
+    case PushedManifest::State::kIncomplete:
+      co_return Missing(pushed->missing);
+    case PushedManifest::State::kStored:
+      break;
+  }
+  co_return Pushed(call, *pushed, *more_tags);
 }
 
-Task<http::Response> Delete(Call& call) {
+Task<Reply> Delete(Call& call, const Reference& reference) {
   if (!call.config().storage.delete_enabled) co_return Fail(Code::kUnsupported);
-  const std::string& reference = call.route.reference;
-  const bool by_digest = LooksLikeDigest(reference);
-  if (by_digest && !store::Digest::Parse(reference)) co_return Fail(Code::kDigestInvalid);
-  const Result<bool> found = by_digest ? co_await DeleteManifest(call, reference) : co_await DeleteTag(call, reference);
+  if (reference.malformed()) co_return Fail(Code::kDigestInvalid);
+  const Result<bool> found = co_await call.catalog.manifests().Delete(call.origin(), call.route.name, reference);
   if (!found) co_return FailWith(found.error());
-  co_return *found ? Empty(202) : Unknown(call);
+  co_return *found ? Empty(202) : Unknown(call, reference);
 }
 
 }  // namespace
 
-Task<http::Response> HandleManifest(Call& call) {
+Task<Reply> HandleManifest(Call& call) {
   const std::string& method = call.request.method;
-  if (method == "PUT") co_return co_await Put(call);
-  if (method == "DELETE") co_return co_await Delete(call);
-  if (LooksLikeDigest(call.route.reference) && !store::Digest::Parse(call.route.reference)) {
-    co_return Fail(Code::kDigestInvalid, Quote("digest parsing failed"));
-  }
-  co_return co_await Get(call);
+  const Reference reference = Reference::Parse(call.route.reference);
+  if (method == "DELETE") co_return co_await Delete(call, reference);
+  if (reference.malformed()) co_return Fail(Code::kDigestInvalid, Quote("digest parsing failed"));
+  if (method == "PUT") co_return co_await Put(call, reference);
+  co_return co_await Get(call, reference);
 }
 
-Task<http::Response> HandleTagReference(Call& call) { co_return co_await Delete(call); }
+Task<Reply> HandleTagReference(Call& call) {
+  const Reference reference = Reference::Parse(call.route.reference);
+  co_return co_await Delete(call, reference);
+}
 
 }  // namespace portcall::registry

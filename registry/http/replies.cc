@@ -65,27 +65,27 @@ std::string QuoteObject(std::initializer_list<std::pair<std::string_view, std::s
   return object;
 }
 
-http::Response Empty(int status) {
-  http::Response response;
+Reply Empty(int status) {
+  Reply response;
   response.status = status;
   return response;
 }
 
-http::Response Json(int status, std::string body) {
-  http::Response response = Empty(status);
+Reply Json(int status, std::string body) {
+  Reply response = Empty(status);
   response.fields.Add("Content-Type", "application/json; charset=utf-8");
   response.body = std::move(body);
   return response;
 }
 
-http::Response PlainText(int status, std::string body) {
-  http::Response response = Empty(status);
+Reply PlainText(int status, std::string body) {
+  Reply response = Empty(status);
   response.fields.Add("Content-Type", "text/plain; charset=utf-8");
   response.body = std::move(body);
   return response;
 }
 
-http::Response Fail(std::span<const Failure> failures) {
+Reply Fail(std::span<const Failure> failures) {
   std::string body = R"({"errors":[)";
   for (const Failure& failure : failures) {
     const CodeRow& row = RowOf(failure.code);
@@ -96,20 +96,20 @@ http::Response Fail(std::span<const Failure> failures) {
   }
   body += "]}\n";
   const CodeRow& first = RowOf(failures.front().code);
-  http::Response response = Json(first.status, std::move(body));
-  response.log.emplace_back("err.code", LoggedCode(first.name));
-  if (!failures.front().detail.empty()) response.log.emplace_back("err.detail", failures.front().detail);
-  response.log.emplace_back("err.message", first.message);
+  Reply response = Json(first.status, std::move(body));
+  response.notes.push_back({"err.code", LoggedCode(first.name)});
+  if (!failures.front().detail.empty()) response.notes.push_back({"err.detail", failures.front().detail});
+  response.notes.push_back({"err.message", std::string(first.message)});
   return response;
 }
 
-http::Response Fail(Code code, std::string detail) {
+Reply Fail(Code code, std::string detail) {
   const Failure failure(code, std::move(detail));
   return Fail(std::span(&failure, 1));
 }
 
-http::Response FailWith(const Error& error) {
-  http::Response response;
+Reply FailWith(const Error& error) {
+  Reply response;
   switch (error.code) {
     case Errc::kNoSpace:
       response = Fail(Code::kUnavailable, Quote("the registry is out of disk space and refuses writes until there is "
@@ -128,26 +128,26 @@ http::Response FailWith(const Error& error) {
     default:
       response = Fail(Code::kUnknown);
   }
-  std::erase_if(response.log, [](const auto& field) { return field.first == "err.detail"; });
-  response.log.emplace_back("err.detail", error.detail);
+  std::erase_if(response.notes, [](const runtime::LogField& field) { return field.key == "err.detail"; });
+  response.notes.push_back({"err.detail", error.detail});
   return response;
 }
 
-http::Response FailBody(const Error& error) {
+Reply FailBody(const Error& error) {
   switch (error.code) {
     case Errc::kTooLarge: {
-      http::Response response = Fail(Code::kSizeInvalid, Quote("the request body is larger than this server accepts"));
+      Reply response = Fail(Code::kSizeInvalid, Quote("the request body is larger than this server accepts"));
       response.status = 413;
       return response;
     }
     case Errc::kTimeout: {
-      http::Response response = Fail(Code::kSizeInvalid, Quote("the request body did not arrive in time"));
+      Reply response = Fail(Code::kSizeInvalid, Quote("the request body did not arrive in time"));
       response.status = 408;
       response.close = true;
       return response;
     }
     case Errc::kInvalid: {
-      http::Response response = Fail(Code::kSizeInvalid, Quote("the request body is malformed or was cut short"));
+      Reply response = Fail(Code::kSizeInvalid, Quote("the request body is malformed or was cut short"));
       response.close = true;
       return response;
     }

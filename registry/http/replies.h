@@ -3,8 +3,11 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "runtime/http/message.h"
+#include "runtime/log.h"
 #include "runtime/result.h"
 
 namespace portcall::registry {
@@ -43,15 +46,20 @@ std::string Quote(std::string_view text);
 // A JSON object of strings.
 std::string QuoteObject(std::initializer_list<std::pair<std::string_view, std::string_view>> members);
 
-http::Response Empty(int status);
-http::Response Json(int status, std::string body);
-http::Response PlainText(int status, std::string body);
+// A response with what the log says of it: err.code, err.detail, err.message.
+struct Reply : http::Response {
+  std::vector<runtime::LogField> notes;
+};
+
+Reply Empty(int status);
+Reply Json(int status, std::string body);
+Reply PlainText(int status, std::string body);
 // The error document; the first failure gives the status. `failures` is not empty.
-http::Response Fail(std::span<const Failure> failures);
-http::Response Fail(Code code, std::string detail = {});
+Reply Fail(std::span<const Failure> failures);
+Reply Fail(Code code, std::string detail = {});
 // The API's answer to an error of the store or the blob store. The operator's text is logged and not sent.
-http::Response FailWith(const Error& error);
+Reply FailWith(const Error& error);
 // The answer when reading the request's body has failed.
-http::Response FailBody(const Error& error);
+Reply FailBody(const Error& error);
 
 }  // namespace portcall::registry

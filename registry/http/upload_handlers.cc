@@ -2,108 +2,98 @@
 #include <string>
 #include <utility>
 
-#include "registry/catalog/busy_uploads.h"
-#include "registry/catalog/upload_service.h"
 #include "registry/http/handlers.h"
 #include "registry/http/ranges.h"
 #include "registry/http/replies.h"
 #include "registry/http/upload_state.h"
-#include "registry/recording/upload_notes.h"
 #include "runtime/bytes.h"
 #include "runtime/http/url.h"
 #include "runtime/time.h"
-#include "store/catalog.h"
 
 namespace portcall::registry {
 namespace {
 
-// The upload that a request names. `hold` keeps other requests from writing to it.
+// The upload that a request names, held while the request writes to it.
 struct Held {
-  BusyUploads::Hold hold;
+  OpenUpload open;
   std::string uuid, started_at;
-  std::uint64_t size = 0;  // bytes in the file
-  bool stale = false;      // the client's state names another offset
+  bool stale = false;  // the client's state names another offset
 };
 
 // Adds what the client needs to go on: Location, Range and id.
-void AddUploadFields(const Call& call, const Held& upload, http::Response& response) {
-  const UploadState state(call.route.name, upload.uuid, upload.size, upload.started_at);
+void AddUploadFields(const Call& call, const Held& upload, Reply& response) {
+  const UploadState state(call.route.name, upload.uuid, upload.open.size, upload.started_at);
   const std::string token = SealUploadState(call.settings.secret, state);
   response.fields.Add("Location", call.MakeUrls().Upload(call.route.name, upload.uuid, token));
-  response.fields.Add("Range", "0-" + std::to_string(upload.size == 0 ? 0 : upload.size - 1));
+  response.fields.Add("Range", "0-" + std::to_string(upload.open.size == 0 ? 0 : upload.open.size - 1));
   response.fields.Add("Docker-Upload-Uuid", upload.uuid);
 }
 
-http::Response Progress(const Call& call, const Held& upload, int status) {
-  http::Response response = Empty(status);
+Reply Progress(const Call& call, const Held& upload, int status) {
+  Reply response = Empty(status);
   AddUploadFields(call, upload, response);
   return response;
 }
 
-http::Response OutOfRange(const Call& call, const Held& upload, std::string_view why) {
-  http::Response response = Fail(Code::kRangeInvalid, Quote(why));
+Reply OutOfRange(const Call& call, const Held& upload, std::string_view why) {
+  Reply response = Fail(Code::kRangeInvalid, Quote(why));
   AddUploadFields(call, upload, response);
   return response;
 }
 
-http::Response Created(const Call& call, const store::Digest& digest) {
-  http::Response response = Empty(201);
+Reply Created(const Call& call, const Digest& digest) {
+  Reply response = Empty(201);
   response.fields.Add("Location", call.MakeUrls().Blob(call.route.name, digest.text()));
   response.fields.Add("Docker-Content-Digest", digest.text());
   return response;
 }
 
 // The digest that a query names, or the refusal.
-std::optional<store::Digest> QueryDigest(std::string_view query, std::string_view name, http::Response& refusal) {
+std::optional<Digest> QueryDigest(std::string_view query, std::string_view name, Reply& refusal) {
   std::string text;
   if (!http::QueryValue(query, name, text) || text.empty()) {
     refusal = Fail(Code::kDigestInvalid, Quote("digest missing"));
     return std::nullopt;
   }
-  auto digest = store::Digest::Parse(text);
+  auto digest = Digest::Parse(text);
   if (!digest) refusal = Fail(Code::kDigestInvalid, Quote("digest parsing failed"));
   return digest;
 }
 
-Task<http::Response> Finish(Call& call, Held& upload, const store::Digest& digest) {
-  const Result<std::uint64_t> size = co_await FinishUpload(call, upload.uuid, digest);
-  if (size) co_return Created(call, digest);
-  if (size.error().code == Errc::kInvalid) {
-    co_return Fail(Code::kDigestInvalid,
-                   QuoteObject({{"Digest", digest.text()}, {"Reason", "the uploaded content has another digest"}}));
+Reply NotFinished(const Error& error, const Digest& digest) {
+  if (error.code == Errc::kInvalid) {
+    return Fail(Code::kDigestInvalid,
+                QuoteObject({{"Digest", digest.text()}, {"Reason", "the uploaded content has another digest"}}));
   }
-  if (size.error().code == Errc::kNotFound) co_return Fail(Code::kBlobUploadUnknown);
-  co_return FailWith(size.error());
+  return error.code == Errc::kNotFound ? Fail(Code::kBlobUploadUnknown) : FailWith(error);
+}
+
+Task<Reply> Finish(Call& call, Held& upload, const Digest& digest) {
+  const Result<std::uint64_t> size =
+      co_await call.catalog.uploads().Finish(call.origin(), call.route.name, upload.uuid, digest);
+  co_return size ? Created(call, digest) : NotFinished(size.error(), digest);
 }
 
 // The whole blob in one request.
-Task<http::Response> PostWhole(Call& call, const store::Digest& digest) {
-  const Result<std::string> uuid = co_await StartUpload(call);
-  if (!uuid) co_return FailWith(uuid.error());
-  Held upload;
-  upload.uuid = *uuid;
-  const Result<Received> received = co_await ReceiveBody(call, upload.uuid, 0, false);
-  if (received && !received->body) co_return co_await Finish(call, upload, digest);
-  const Result<void> dropped = co_await DropUpload(call.core, call.route.name, upload.uuid);
-  if (!dropped) call.core.deps.log.Warn("upload left for purging", {{"vars.uuid", upload.uuid}});
-  co_return received ? FailBody(*received->body) : FailWith(received.error());
+Task<Reply> PostWhole(Call& call, const Digest& digest) {
+  const Result<Received> received =
+      co_await call.catalog.uploads().Push(call.origin(), call.route.name, digest, *call.request.body);
+  if (!received) co_return NotFinished(received.error(), digest);
+  co_return received->source ? FailBody(*received->source) : Created(call, digest);
 }
 
-// For a client that sent no state: reads the upload's row. A refusal when the upload is not this repository's.
-Task<std::optional<http::Response>> FindRow(Call& call, Held& upload) {
-  using Row = std::optional<store::UploadRow>;
-  Row noted = call.core.uploads.Find(upload.uuid);
-  auto query = [&](store::Snapshot& s) -> Result<Row> { return store::FindUpload(s, upload.uuid); };
-  const Result<Row> row = noted ? Result<Row>(std::move(noted)) : co_await call.core.deps.store.Read(query);
-  if (!row) co_return FailWith(row.error());
-  if (!*row || (*row)->repository != call.route.name) co_return Fail(Code::kBlobUploadUnknown);
-  upload.started_at = runtime::Rfc3339Nano((*row)->started_at);
+// For a client that sent no state. A refusal when the upload is not this repository's.
+Task<std::optional<Reply>> FindStart(Call& call, Held& upload) {
+  const Result<std::int64_t> started = co_await call.catalog.uploads().StartedAt(call.route.name, upload.uuid);
+  if (!started && started.error().code == Errc::kNotFound) co_return Fail(Code::kBlobUploadUnknown);
+  if (!started) co_return FailWith(started.error());
+  upload.started_at = runtime::Rfc3339Nano(*started);
   co_return std::nullopt;
 }
 
 // Finds the upload that the path names, and holds it if the request writes; a refusal otherwise. A client may leave the
 // state out and goes on at the file's end; a state that it does send must be sealed by us.
-Task<std::optional<http::Response>> Find(Call& call, Held& upload) {
+Task<std::optional<Reply>> Find(Call& call, Held& upload) {
   upload.uuid = call.route.reference;
   if (!runtime::IsUuid(upload.uuid)) co_return Fail(Code::kBlobUploadInvalid);
   std::optional<std::uint64_t> claimed;
@@ -115,27 +105,27 @@ Task<std::optional<http::Response>> Find(Call& call, Held& upload) {
     }
     claimed = state->offset;
     upload.started_at = std::move(state->started_at);
-  } else if (auto refusal = co_await FindRow(call, upload)) {
+  } else if (auto refusal = co_await FindStart(call, upload)) {
     co_return std::move(refusal);
   }
   const bool writes = call.request.method != "GET" && !call.head();
-  if (writes) upload.hold = call.core.busy.TryHold(upload.uuid);
-  if (writes && !upload.hold) co_return FailWith(Error(Errc::kConflict, "another request holds the upload"));
-  const Result<std::uint64_t> size = co_await call.core.deps.blobs.UploadSize(call.route.name, upload.uuid);
-  if (!size && size.error().code == Errc::kNotFound) co_return Fail(Code::kBlobUploadUnknown);
-  if (!size) co_return FailWith(size.error());
-  upload.size = *size;
-  upload.stale = claimed && *claimed != *size;
+  Result<OpenUpload> open = co_await call.catalog.uploads().Open(
+      call.route.name, upload.uuid, writes ? Uploads::Access::kWrite : Uploads::Access::kRead);
+  if (!open && open.error().code == Errc::kNotFound) co_return Fail(Code::kBlobUploadUnknown);
+  if (!open) co_return FailWith(open.error());
+  upload.open = std::move(*open);
+  upload.stale = claimed && *claimed != upload.open.size;
   co_return std::nullopt;
 }
 
 // A refusal when the client would write at the wrong place. `range` is set to what its Content-Range says.
-std::optional<http::Response> CheckPlace(const Call& call, const Held& upload, std::optional<ChunkRange>& range) {
+std::optional<Reply> CheckPlace(const Call& call, const Held& upload, std::optional<ChunkRange>& range) {
   const std::string_view header = call.request.fields.Get("Content-Range");
   if (!header.empty()) {
     range = ReadContentRange(header);
     if (!range) return OutOfRange(call, upload, "the Content-Range is malformed");
-    if (range->first != upload.size) return OutOfRange(call, upload, "the chunk does not begin where the upload ends");
+    if (range->first != upload.open.size)
+      return OutOfRange(call, upload, "the chunk does not begin where the upload ends");
     const auto length = call.request.body->length();
     if (length && *length != range->length()) return Fail(Code::kSizeInvalid);
   }
@@ -144,66 +134,68 @@ std::optional<http::Response> CheckPlace(const Call& call, const Held& upload, s
 }
 
 // Appends the body; a refusal otherwise. A chunk with a Content-Range is kept whole or not at all.
-Task<std::optional<http::Response>> TakeChunk(Call& call, Held& upload, bool keep_part) {
+Task<std::optional<Reply>> TakeChunk(Call& call, Held& upload, bool keep_part) {
   std::optional<ChunkRange> range;
   if (auto refusal = CheckPlace(call, upload, range)) co_return refusal;
-  const std::uint64_t before = upload.size;
-  const Result<Received> received = co_await ReceiveBody(call, upload.uuid, before, keep_part && !range);
+  const std::uint64_t before = upload.open.size;
+  Uploads& uploads = call.catalog.uploads();
+  const Result<Received> received =
+      co_await uploads.Receive(call.route.name, upload.uuid, before, *call.request.body, keep_part && !range);
   if (!received) co_return FailWith(received.error());
-  upload.size = received->size;
-  if (received->body) co_return FailBody(*received->body);
-  if (range && upload.size - before != range->length()) {
-    const Result<void> cut = co_await call.core.deps.blobs.Truncate(call.route.name, upload.uuid, before);
+  upload.open.size = received->size;
+  if (received->source) co_return FailBody(*received->source);
+  if (range && upload.open.size - before != range->length()) {
+    const Result<void> cut = co_await uploads.Truncate(call.route.name, upload.uuid, before);
     co_return cut ? Fail(Code::kSizeInvalid) : FailWith(cut.error());
   }
   co_return std::nullopt;
 }
 
-Task<http::Response> Put(Call& call, Held& upload) {
-  http::Response refusal;
+Task<Reply> Put(Call& call, Held& upload) {
+  Reply refusal;
   const auto digest = QueryDigest(call.request.query(), "digest", refusal);
   if (!digest) co_return refusal;
   if (auto refused = co_await TakeChunk(call, upload, false)) co_return std::move(*refused);
   co_return co_await Finish(call, upload, *digest);
 }
 
-Task<http::Response> Delete(Call& call, Held& upload) {
-  const Result<void> dropped = co_await DropUpload(call.core, call.route.name, upload.uuid);
+Task<Reply> Delete(Call& call, Held& upload) {
+  const Result<void> dropped = co_await call.catalog.uploads().Drop(call.route.name, upload.uuid);
   if (!dropped) co_return FailWith(dropped.error());
-  http::Response response = Empty(204);
+  Reply response = Empty(204);
   response.fields.Add("Docker-Upload-Uuid", upload.uuid);
   co_return response;
 }
 
 }  // namespace
 
-Task<http::Response> HandleUploads(Call& call) {
+Task<Reply> HandleUploads(Call& call) {
   const std::string_view query = call.request.query();
   std::string text;
   if (http::QueryValue(query, "mount", text)) {
     std::string from;
     http::QueryValue(query, "from", from);
-    if (const auto digest = store::Digest::Parse(text)) {
-      const Result<bool> mounted = co_await MountBlob(call, *digest, from);
+    if (const auto digest = Digest::Parse(text)) {
+      const Result<bool> mounted = co_await call.catalog.blobs().Mount(call.origin(), call.route.name, *digest, from);
       if (!mounted) co_return FailWith(mounted.error());
       if (*mounted) co_return Created(call, *digest);
     }
     // A mount never fails: the client goes on with an ordinary upload.
   } else if (http::QueryValue(query, "digest", text)) {
-    http::Response refusal;
+    Reply refusal;
     const auto digest = QueryDigest(query, "digest", refusal);
     if (!digest) co_return refusal;
     co_return co_await PostWhole(call, *digest);
   }
-  const Result<std::string> uuid = co_await StartUpload(call);
-  if (!uuid) co_return FailWith(uuid.error());
+  const Result<StartedUpload> started = co_await call.catalog.uploads().Start(call.route.name);
+  if (!started) co_return FailWith(started.error());
   Held upload;
-  upload.uuid = *uuid;
-  upload.started_at = runtime::Rfc3339Nano(call.core.deps.clock.Now().time_since_epoch().count());
+  upload.uuid = started->uuid;
+  upload.started_at = runtime::Rfc3339Nano(started->started_at);
   co_return Progress(call, upload, 202);
 }
 
-Task<http::Response> HandleUpload(Call& call) {
+Task<Reply> HandleUpload(Call& call) {
   Held upload;
   if (auto refusal = co_await Find(call, upload)) co_return std::move(*refusal);
   const std::string& method = call.request.method;

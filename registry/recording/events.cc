@@ -2,37 +2,20 @@
 
 #include <utility>
 
-#include "registry/request/reference.h"
-#include "runtime/bytes.h"
-
 namespace portcall::registry {
 namespace {
 
 constexpr std::string_view kBlobType = "application/octet-stream";
-// Bounds, in bytes, on the texts of a refused request.
-constexpr std::size_t kMaxText = 255;
-constexpr std::size_t kMaxMethod = 32;
-constexpr std::size_t kMaxAgent = 512;
-constexpr std::size_t kMaxUri = 2048;
+// Bound, in bytes, on each name that a refused request brings.
+constexpr std::size_t kMaxName = 255;
 
-Draft NewDraft(const Call& call, store::Action action, store::Kind kind) {
-  const http::Request& request = call.request;
+Draft NewDraft(const OriginPtr& origin, std::string_view repository, store::Action action, store::Kind kind) {
   Draft draft;
   draft.event.action = action;
   draft.event.kind = kind;
-  draft.event.repository = call.route.name;
-  draft.event.actor = ClaimedName(request);
-  store::Details& details = draft.details;
-  details.request_id = request.id;
-  details.request_addr = ClientAddress(request, call.settings.proxies);
-  if (details.request_addr != request.peer) details.peer = request.peer;
-  details.forwarded = ForwardedText(request, call.settings.proxies);
-  details.tls_subject = request.tls_subject;
-  details.request_host = request.fields.Get("Host");
-  details.request_method = request.method;
-  details.request_useragent = request.fields.Get("User-Agent");
-  details.source_addr = call.core.deps.source_addr;
-  details.source_instance = call.core.deps.source_instance;
+  draft.event.repository = repository;
+  draft.event.actor = origin->actor;
+  draft.origin = origin;
   return draft;
 }
 
@@ -50,96 +33,119 @@ std::string_view RefusalCode(int status) {
   }
 }
 
-store::Kind KindOf(const Route& route) {
-  switch (route.place) {
-    case Place::kBlob:
-    case Place::kUploads:
-    case Place::kUpload:
-      return store::Kind::kBlob;
-    case Place::kManifest:
-      return LooksLikeDigest(route.reference) ? store::Kind::kManifest : store::Kind::kTag;
-    case Place::kTagReference:
-      return store::Kind::kTag;
-    case Place::kReferrers:
-      return store::Kind::kManifest;
-    case Place::kTags:
-      return store::Kind::kRepository;
-    default:
-      return store::Kind::kSystem;
-  }
+bool HasUrl(store::Action action) {
+  return action == store::Action::kPush || action == store::Action::kPull || action == store::Action::kMount;
 }
 
-void Cap(std::string& text, std::size_t size) {
-  if (text.size() > size) text.resize(size);
+std::string UrlOf(const store::Event& event, const std::string& base_url) {
+  if (base_url.empty() || !HasUrl(event.action)) return {};
+  return event.kind == store::Kind::kBlob ? BlobUrl(base_url, event.repository, event.digest)
+                                          : ManifestUrl(base_url, event.repository, event.digest);
 }
 
 }  // namespace
 
+EventRules EventRulesOf(const config::Config& config) {
+  // With audit.strict no answer goes out before its event is on disk.
+  return {config.audit.strict ? config::PullEvents::kDurable : config.events.pull, config.events.include_references};
+}
+
+std::size_t BytesOf(const Draft& draft) {
+  constexpr std::size_t kAllocations = 256;
+  std::size_t bytes = store::BytesOf(draft.event) + sizeof(Draft) + kAllocations;
+  if (!draft.origin) return bytes;
+  const Origin& origin = *draft.origin;
+  const Draft::Own& own = draft.details;
+  bytes += sizeof(Origin);
+  for (const std::string* text : {&origin.actor, &origin.request_id, &origin.method, &origin.host, &origin.user_agent,
+                                  &origin.uri, &origin.client, &origin.client_ip, &origin.peer, &origin.forwarded,
+                                  &origin.tls_subject, &origin.base_url, &origin.source_addr, &origin.source_instance,
+                                  &own.from_repository, &own.previous_digest, &own.subject, &own.artifact_type}) {
+    bytes += text->size();
+  }
+  for (const store::Descriptor& reference : own.references) {
+    bytes += sizeof reference + reference.media_type.size() + reference.digest.size() + reference.platform.size();
+  }
+  return bytes;
+}
+
+store::Details DetailsOf(const Draft& draft) {
+  const Origin& origin = *draft.origin;
+  store::Details details;
+  details.url = UrlOf(draft.event, origin.base_url);
+  details.from_repository = draft.details.from_repository;
+  details.previous_digest = draft.details.previous_digest;
+  details.references = draft.details.references;
+  details.subject = draft.details.subject;
+  details.artifact_type = draft.details.artifact_type;
+  details.request_id = origin.request_id;
+  details.request_addr = origin.client;
+  details.request_host = origin.host;
+  details.request_method = origin.method;
+  details.request_useragent = origin.user_agent;
+  details.source_addr = origin.source_addr;
+  details.source_instance = origin.source_instance;
+  details.peer = origin.peer;
+  details.forwarded = origin.forwarded;
+  details.tls_subject = origin.tls_subject;
+  details.actor_verified = origin.actor_verified;
+  if (draft.event.action == store::Action::kRefused) {
+    details.request_uri = origin.uri;
+    details.status = draft.details.status;
+    details.error_code = RefusalCode(details.status);
+  }
+  return details;
+}
+
 store::Event Seal(Draft draft) {
-  draft.event.details = store::EncodeDetails(draft.details);
+  if (!draft.origin) return std::move(draft.event);
+  draft.event.details = store::EncodeDetails(DetailsOf(draft));
   return std::move(draft.event);
 }
 
-Draft BlobEvent(const Call& call, store::Action action, std::string_view digest, std::uint64_t size,
-                std::string_view from) {
-  Draft draft = NewDraft(call, action, store::Kind::kBlob);
+Draft Sealed(store::Event event, const store::Details& details) {
+  Draft draft;
+  draft.event = std::move(event);
+  draft.event.details = store::EncodeDetails(details);
+  return draft;
+}
+
+Draft BlobEvent(const OriginPtr& origin, std::string_view repository, store::Action action, std::string_view digest,
+                std::uint64_t size, std::string_view from) {
+  Draft draft = NewDraft(origin, repository, action, store::Kind::kBlob);
   draft.event.digest = digest;
   draft.event.media_type = kBlobType;
   draft.event.size = static_cast<std::int64_t>(size);
-  draft.details.url = call.MakeUrls().Blob(call.route.name, digest);
   draft.details.from_repository = from;
   return draft;
 }
 
-Draft ManifestEvent(const Call& call, store::Action action, const ManifestFacts& manifest, std::string_view tag) {
-  Draft draft = NewDraft(call, action, tag.empty() ? store::Kind::kManifest : store::Kind::kTag);
+Draft ManifestEvent(const OriginPtr& origin, const EventRules& rules, std::string_view repository, store::Action action,
+                    const ManifestFacts& manifest, std::string_view tag) {
+  Draft draft = NewDraft(origin, repository, action, tag.empty() ? store::Kind::kManifest : store::Kind::kTag);
   draft.event.tag = tag;
   draft.event.digest = manifest.digest;
   draft.event.media_type = manifest.media_type;
   draft.event.size = static_cast<std::int64_t>(manifest.size);
-  draft.details.url = call.MakeUrls().Manifest(call.route.name, manifest.digest);
   draft.details.subject = manifest.subject;
   draft.details.artifact_type = manifest.artifact_type;
-  if (call.config().events.include_references) draft.details.references = manifest.references;
+  if (rules.references) draft.details.references = manifest.references;
   return draft;
 }
 
-Draft DeletedEvent(const Call& call, store::Kind kind, std::string_view digest_or_tag) {
-  Draft draft = NewDraft(call, store::Action::kDelete, kind);
+Draft DeletedEvent(const OriginPtr& origin, std::string_view repository, store::Kind kind,
+                   std::string_view digest_or_tag) {
+  Draft draft = NewDraft(origin, repository, store::Action::kDelete, kind);
   (kind == store::Kind::kTag ? draft.event.tag : draft.event.digest) = digest_or_tag;
   return draft;
 }
 
-Draft RefusedEvent(const Call& call, int status) {
-  Draft draft = NewDraft(call, store::Action::kRefused, KindOf(call.route));
+Draft RefusedEvent(const OriginPtr& origin, const RefusedTarget& target, int status) {
+  Draft draft = NewDraft(origin, target.repository.substr(0, kMaxName), store::Action::kRefused, target.kind);
   store::Event& event = draft.event;
-  store::Details& details = draft.details;
-  // The reference of an upload is its id, neither a tag nor a digest.
-  if (call.route.place != Place::kUpload) {
-    (event.kind == store::Kind::kTag ? event.tag : event.digest) = call.route.reference;
-  }
-  details.request_uri = call.request.path();
-  details.status = status;
-  details.error_code = RefusalCode(status);
-  Cap(event.actor, kMaxText);
-  Cap(event.repository, kMaxText);
-  Cap(event.digest, kMaxText);
-  Cap(details.request_host, kMaxText);
-  Cap(details.request_method, kMaxMethod);
-  Cap(details.request_useragent, kMaxAgent);
-  Cap(details.request_uri, kMaxUri);
+  (event.kind == store::Kind::kTag ? event.tag : event.digest) = target.digest_or_tag.substr(0, kMaxName);
+  draft.details.status = status;
   return draft;
-}
-
-std::string ClaimedName(const http::Request& request) {
-  constexpr std::string_view kBasic = "basic ";
-  const std::string_view header = request.fields.Get("Authorization");
-  if (header.size() <= kBasic.size() || !http::EqualsIgnoreCase(header.substr(0, kBasic.size()), kBasic)) return {};
-  std::string text(header.substr(kBasic.size())), decoded;
-  while (text.size() % 4 != 0) text += '=';  // some clients leave it out
-  if (!runtime::Base64Decode(text, decoded)) return {};
-  const std::size_t colon = decoded.find(':');
-  return colon == std::string::npos ? std::string() : decoded.substr(0, colon);
 }
 
 }  // namespace portcall::registry

@@ -1,25 +1,50 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
-#include "registry/request/call.h"
+#include "config/config.h"
+#include "registry/model/origin.h"
+#include "registry/model/reference.h"
 #include "store/event.h"
 
 namespace portcall::registry {
 
-// An event before it is put into the log: what the writer alone can know is still missing.
-struct Draft {
-  store::Event event;
-  store::Details details;
+// What of events is configured; a use case keeps those that it began with.
+struct EventRules {
+  config::PullEvents pulls = config::PullEvents::kRelaxed;  // as they are recorded
+  bool references = false;                                  // of manifests, in their events
 };
+EventRules EventRulesOf(const config::Config& config);
+
+// An event before it is put into the log: what the writer alone can know is still missing, and what the origin says is
+// only referred to.
+struct Draft {
+  // What is this event's own of store::Details.
+  struct Own {
+    std::string from_repository, previous_digest, subject, artifact_type;
+    std::vector<store::Descriptor> references;
+    int status = 0;  // of a refused request
+  };
+  store::Event event;
+  Own details;
+  OriginPtr origin;  // null: the event is complete
+};
+// An upper bound, about, of the memory that a draft takes; an origin shared by several drafts counts with each.
+std::size_t BytesOf(const Draft& draft);
+
+store::Details DetailsOf(const Draft& draft);
 // The row to append. Costs an encoding; id, seq and time are the log's.
 store::Event Seal(Draft draft);
+// A draft whose event is complete.
+Draft Sealed(store::Event event, const store::Details& details);
 
 // Of blob content: push, pull or mount. `from` names the repository of a mount.
-Draft BlobEvent(const Call& call, store::Action action, std::string_view digest, std::uint64_t size,
-                std::string_view from = {});
+Draft BlobEvent(const OriginPtr& origin, std::string_view repository, store::Action action, std::string_view digest,
+                std::uint64_t size, std::string_view from = {});
 
 struct ManifestFacts {
   std::string_view digest, media_type;
@@ -28,15 +53,19 @@ struct ManifestFacts {
   std::string_view subject = {}, artifact_type = {};  // of a push
 };
 // Push or pull. `tag` is empty when the manifest was named by digest.
-Draft ManifestEvent(const Call& call, store::Action action, const ManifestFacts& manifest, std::string_view tag);
+Draft ManifestEvent(const OriginPtr& origin, const EventRules& rules, std::string_view repository, store::Action action,
+                    const ManifestFacts& manifest, std::string_view tag);
 
 // Deletions carry what was named and no more, as Distribution's do.
-Draft DeletedEvent(const Call& call, store::Kind kind, std::string_view digest_or_tag);
+Draft DeletedEvent(const OriginPtr& origin, std::string_view repository, store::Kind kind,
+                   std::string_view digest_or_tag);
 
-// A request that was answered 401, 403, 405 or 429. Its texts are capped: anybody may send anything.
-Draft RefusedEvent(const Call& call, int status);
-
-// The user name that the request claims in Basic credentials, unverified; empty without.
-std::string ClaimedName(const http::Request& request);
+// What a refused request would have touched. Its texts are capped: anybody may send anything.
+struct RefusedTarget {
+  store::Kind kind = store::Kind::kSystem;
+  std::string_view repository, digest_or_tag;
+};
+// A request that was answered 401, 403, 405 or 429.
+Draft RefusedEvent(const OriginPtr& origin, const RefusedTarget& target, int status);
 
 }  // namespace portcall::registry

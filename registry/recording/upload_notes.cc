@@ -5,97 +5,58 @@
 namespace portcall::registry {
 namespace {
 
-// Small enough that a request's transaction never waits long behind one of these.
-constexpr std::size_t kPerTransaction = 256;
+std::size_t BytesOf(const store::UploadRow& row) {
+  constexpr std::size_t kAllocations = 192;  // nodes of list and index with what surrounds them
+  return sizeof(store::UploadRow) + row.uuid.size() + row.repository.size() + kAllocations;
+}
 
 }  // namespace
 
-UploadNotes::UploadNotes(store::Store& store, runtime::Log& log, std::chrono::milliseconds delay)
-    : store_(store), log_(log), delay_(delay), thread_([this] { Run(); }) {}
-
-UploadNotes::~UploadNotes() {
-  {
-    const runtime::MutexLock lock(mutex_);
-    stopping_ = true;
-  }
-  wake_.NotifyOne();
-}
-
-bool UploadNotes::Add(store::UploadRow row) {
-  const auto due = std::chrono::steady_clock::now() + delay_;
-  bool first = false;
-  {
-    const runtime::MutexLock lock(mutex_);
-    if (notes_.size() >= kMost) return false;
-    first = notes_.empty();
-    std::string uuid = row.uuid;
-    notes_.emplace(std::move(uuid), Note{std::move(row), due, false});
-  }
-  if (first) wake_.NotifyOne();
+bool UploadNotes::Add(store::UploadRow row, runtime::SteadyTime due) {
+  const std::size_t bytes = BytesOf(row);
+  if (bytes_ + bytes > kMaxBytes) return false;
+  bytes_ += bytes;
+  notes_.push_back({std::move(row), due, false});
+  index_.emplace(notes_.back().row.uuid, std::prev(notes_.end()));
   return true;
 }
 
-bool UploadNotes::Cancel(const std::string& uuid) {
-  const runtime::MutexLock lock(mutex_);
-  const auto found = notes_.find(uuid);
-  if (found == notes_.end() || found->second.writing) return false;
-  notes_.erase(found);
+bool UploadNotes::Cancel(std::string_view uuid) {
+  const auto found = index_.find(uuid);
+  if (found == index_.end() || found->second->writing) return false;
+  Erase(found->second);
   return true;
 }
 
-std::optional<store::UploadRow> UploadNotes::Find(const std::string& uuid) {
-  const runtime::MutexLock lock(mutex_);
-  const auto found = notes_.find(uuid);
-  return found == notes_.end() ? std::nullopt : std::optional(found->second.row);
+std::optional<store::UploadRow> UploadNotes::Find(std::string_view uuid) const {
+  const auto found = index_.find(uuid);
+  return found == index_.end() ? std::nullopt : std::optional(found->second->row);
 }
 
-Result<void> UploadNotes::Put(store::Tx& tx, bool all, std::vector<std::string>& put) {
-  const auto now = std::chrono::steady_clock::now();
+std::optional<runtime::SteadyTime> UploadNotes::next_due() const {
+  return notes_.empty() ? std::nullopt : std::optional(notes_.front().due);
+}
+
+std::vector<store::UploadRow> UploadNotes::Write(runtime::SteadyTime now, std::size_t limit) {
   std::vector<store::UploadRow> rows;
-  {
-    const runtime::MutexLock lock(mutex_);
-    for (auto& [uuid, note] : notes_) {
-      if (rows.size() == kPerTransaction) break;
-      if (note.due > now && !all) continue;
-      note.writing = true;
-      rows.push_back(note.row);
-      put.push_back(uuid);
-    }
+  for (Note& note : notes_) {
+    if (rows.size() == limit || note.due > now) break;
+    note.writing = true;
+    rows.push_back(note.row);
   }
-  // Fails on purpose: an error rolls the transaction back, which saves an empty commit.
-  if (rows.empty()) return Error(Errc::kNotFound, "nothing is due");
-  for (const store::UploadRow& row : rows) store::PutUpload(tx, row);
-  return {};
+  return rows;
 }
 
-void UploadNotes::Run() {
-  bool last = false;
-  while (!last) {
-    bool more = false;
-    {
-      const runtime::MutexLock lock(mutex_);
-      while (!stopping_ && notes_.empty()) wake_.Wait(mutex_);
-      const auto until = std::chrono::steady_clock::now() + delay_;
-      while (!stopping_ && wake_.WaitUntil(mutex_, until)) {
-      }
-      last = stopping_;
-      more = !notes_.empty();
-    }
-    while (more) more = Commit(last);
+void UploadNotes::Written(const std::vector<store::UploadRow>& rows) {
+  for (const store::UploadRow& row : rows) {
+    if (const auto found = index_.find(row.uuid); found != index_.end()) Erase(found->second);
   }
 }
 
-bool UploadNotes::Commit(bool all) {
-  std::vector<std::string> put;
-  const auto put_due = [&](store::Tx& tx) { return Put(tx, all, put); };
-  const Result<void> done = store_.WriteNow(put_due, store::Priority::kSettlement);
-  // Only purging misses these uploads: their files stay, and their clients may go on.
-  if (!done && done.error().code != Errc::kNotFound) {
-    log_.Warn("uploads not noted for purging", {{"err.detail", done.error().detail}});
-  }
-  const runtime::MutexLock lock(mutex_);
-  for (const std::string& uuid : put) notes_.erase(uuid);
-  return put.size() == kPerTransaction;
+void UploadNotes::Erase(std::list<Note>::iterator note) {
+  bytes_ -= BytesOf(note->row);
+  index_.erase(note->row.uuid);
+  notes_.erase(note);
 }
 
 }  // namespace portcall::registry

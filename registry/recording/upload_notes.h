@@ -1,58 +1,45 @@
 #pragma once
 
-#include <chrono>
 #include <cstddef>
-#include <cstdint>
+#include <list>
 #include <optional>
 #include <string>
-#include <thread>
+#include <string_view>
 #include <unordered_map>
 #include <vector>
 
-#include "runtime/log.h"
-#include "runtime/mutex.h"
+#include "runtime/clock.h"
 #include "store/catalog.h"
-#include "store/store.h"
 
 namespace portcall::registry {
 
-// The catalog's rows of uploads, from which purging finds uploads that clients abandoned. No client waits for a row: a
-// thread of its own writes it when the upload is a second old, many to a commit. An upload that has ended by then gets
-// none. A crash loses only the rows of uploads younger than that. Callable from any loop.
+// Rows of uploads that are still to be written, oldest first. One thread at a time: its owner guards it.
 class UploadNotes {
  public:
-  static constexpr std::size_t kMost = 4096;
+  // Of memory, about. What does not fit is refused.
+  static constexpr std::size_t kMaxBytes = 1 << 20;
 
-  explicit UploadNotes(store::Store& store, runtime::Log& log, std::chrono::milliseconds delay = kDelay);
-  ~UploadNotes();  // writes what is noted; nothing else must be called any more
+  [[nodiscard]] bool Add(store::UploadRow row, runtime::SteadyTime due);  // `due` is no earlier than that of the last
+  bool Cancel(std::string_view uuid);                                     // false: unknown, or being written
+  std::optional<store::UploadRow> Find(std::string_view uuid) const;
+  bool empty() const { return notes_.empty(); }
+  std::optional<runtime::SteadyTime> next_due() const;
 
-  // False: kMost rows are noted already, and the caller must write this row itself.
-  [[nodiscard]] bool Add(store::UploadRow row);
-  // For an upload that has ended. True: there is no row and will be none. False: the caller must delete the row, in a
-  // transaction that it asks for after this call.
-  bool Cancel(const std::string& uuid);
-  std::optional<store::UploadRow> Find(const std::string& uuid);
+  // Those that are due, `limit` at most, which are not cancelled any more. Until Written, gives the same ones again.
+  std::vector<store::UploadRow> Write(runtime::SteadyTime now, std::size_t limit);
+  void Written(const std::vector<store::UploadRow>& rows);
 
  private:
-  static constexpr std::chrono::seconds kDelay{1};
   struct Note {
     store::UploadRow row;
-    std::chrono::steady_clock::time_point due;
+    runtime::SteadyTime due;
     bool writing = false;
   };
-  void Run();
-  bool Commit(bool all);  // one transaction; false: nothing more is due
-  // Puts the rows of what is due. On the writer's thread, so that what Cancel says is true for every later transaction.
-  Result<void> Put(store::Tx& tx, bool all, std::vector<std::string>& put);
+  void Erase(std::list<Note>::iterator note);
 
-  store::Store& store_;
-  runtime::Log& log_;
-  const std::chrono::milliseconds delay_;
-  runtime::Mutex mutex_;
-  runtime::CondVar wake_;
-  std::unordered_map<std::string, Note> notes_ GUARDED_BY(mutex_);
-  bool stopping_ GUARDED_BY(mutex_) = false;
-  std::jthread thread_;
+  std::list<Note> notes_;
+  std::unordered_map<std::string_view, std::list<Note>::iterator> index_;  // by the rows' own ids, which do not move
+  std::size_t bytes_ = 0;
 };
 
 }  // namespace portcall::registry

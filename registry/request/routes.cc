@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "registry/request/reference.h"
+#include "registry/model/reference.h"
 #include "runtime/http/url.h"
 
 namespace portcall::registry {

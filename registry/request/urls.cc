@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <boost/asio/ip/address.hpp>
 
+#include "registry/model/origin.h"
 #include "runtime/http/url.h"
 #include "runtime/text.h"
 
@@ -33,8 +34,11 @@ std::string_view ForwardedValue(std::string_view header, std::string_view name) 
   return {};
 }
 
+// Of a name with its port. What is longer is in no event either.
+constexpr std::size_t kMaxHost = 255;
+
 bool IsHost(std::string_view text) {
-  return !text.empty() && std::ranges::all_of(text, [](char c) {
+  return !text.empty() && text.size() <= kMaxHost && std::ranges::all_of(text, [](char c) {
     return runtime::IsAlphanumeric(c) || std::string_view(".-_:[]").find(c) != std::string_view::npos;
   });
 }
@@ -43,21 +47,22 @@ bool IsScheme(std::string_view text) {
   return http::EqualsIgnoreCase(text, "http") || http::EqualsIgnoreCase(text, "https");
 }
 
-struct Origin {
+struct Site {
   std::string_view scheme, host;
 };
 
-Origin OriginOf(const http::Request& request, const TrustedProxies& proxies) {
-  Origin origin{request.tls ? "https" : "http", request.fields.Get("Host")};
+// Where the client believes to be.
+Site SiteOf(const http::Request& request, const TrustedProxies& proxies) {
+  Site site{request.tls ? "https" : "http", request.fields.Get("Host")};
   const std::string_view x_proto = request.fields.Get("X-Forwarded-Proto");
   const std::string_view x_host = request.fields.Get("X-Forwarded-Host");
   const std::string_view forwarded = request.fields.Get("Forwarded");
-  if ((x_proto.empty() && x_host.empty() && forwarded.empty()) || !proxies.Contains(request.peer_ip)) return origin;
+  if ((x_proto.empty() && x_host.empty() && forwarded.empty()) || !proxies.Contains(request.peer_ip)) return site;
   const std::string_view scheme = x_proto.empty() ? ForwardedValue(forwarded, "proto") : FirstOf(x_proto);
   const std::string_view host = x_host.empty() ? ForwardedValue(forwarded, "host") : FirstOf(x_host);
-  if (IsScheme(scheme)) origin.scheme = scheme;
-  if (IsHost(host)) origin.host = host;
-  return origin;
+  if (IsScheme(scheme)) site.scheme = scheme;
+  if (IsHost(host)) site.host = host;
+  return site;
 }
 
 bool IsAddress(std::string_view text) {
@@ -100,36 +105,30 @@ Urls::Urls(const config::HttpConfig& config, const http::Request& request, const
     base_ = config.host;
     while (base_.ends_with('/')) base_.pop_back();
   } else if (!config.relative_urls) {
-    const Origin origin = OriginOf(request, proxies);
+    const Site site = SiteOf(request, proxies);
     // A request without a Host (HTTP/1.0), or with an invalid one, gets paths only.
-    if (IsHost(origin.host)) base_.append(origin.scheme).append("://").append(origin.host);
+    if (IsHost(site.host)) base_.append(site.scheme).append("://").append(site.host);
   }
   base_.append(config.prefix).append("v2/");
 }
 
-std::string Urls::At(std::string_view name, std::string_view kind, std::string_view reference) const {
-  std::string url;
-  url.reserve(base_.size() + name.size() + kind.size() + reference.size());
-  url.append(base_).append(name).append(kind).append(reference);
-  return url;
-}
-
 std::string Urls::Manifest(std::string_view name, std::string_view digest) const {
-  return At(name, "/manifests/", digest);
+  return ManifestUrl(base_, name, digest);
 }
 
-std::string Urls::Blob(std::string_view name, std::string_view digest) const { return At(name, "/blobs/", digest); }
+std::string Urls::Blob(std::string_view name, std::string_view digest) const { return BlobUrl(base_, name, digest); }
 
 std::string Urls::Upload(std::string_view name, std::string_view uuid, std::string_view state) const {
-  return At(name, "/blobs/uploads/", uuid).append("?_state=").append(http::PercentEncode(state));
+  return BlobUrl(base_, name, "uploads/").append(uuid).append("?_state=").append(http::PercentEncode(state));
 }
 
-std::string ClientAddress(const http::Request& request, const TrustedProxies& proxies) {
-  const std::vector<std::string_view> forwarded = request.fields.All("X-Forwarded-For");
+std::optional<std::string> ClientBehindProxy(const http::Request& request, const TrustedProxies& proxies) {
   const std::string_view real = request.fields.Get("X-Real-Ip");
-  if ((forwarded.empty() && real.empty()) || !proxies.Contains(request.peer_ip)) return request.peer;
-  if (const std::string_view client = NearestStranger(forwarded, proxies); !client.empty()) return std::string(client);
-  return IsAddress(Trim(real)) ? std::string(Trim(real)) : request.peer;
+  if (real.empty() && !request.fields.Has("X-Forwarded-For")) return std::nullopt;
+  if (!proxies.Contains(request.peer_ip)) return std::nullopt;
+  const std::string_view client = NearestStranger(request.fields.All("X-Forwarded-For"), proxies);
+  if (!client.empty()) return std::string(client);
+  return IsAddress(Trim(real)) ? std::optional<std::string>(Trim(real)) : std::nullopt;
 }
 
 std::string ForwardedText(const http::Request& request, const TrustedProxies& proxies) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -29,15 +30,15 @@ class Urls {
   std::string Manifest(std::string_view name, std::string_view digest) const;
   std::string Blob(std::string_view name, std::string_view digest) const;
   std::string Upload(std::string_view name, std::string_view uuid, std::string_view state) const;
+  const std::string& base() const { return base_; }  // up to and with "/v2/"
 
  private:
-  std::string At(std::string_view name, std::string_view kind, std::string_view reference) const;
-  std::string base_;  // up to and with "/v2/"
+  std::string base_;
 };
 
-// The client's address for events: the last of X-Forwarded-For that is no trusted proxy, or X-Real-Ip, else the peer
-// with its port.
-std::string ClientAddress(const http::Request& request, const TrustedProxies& proxies);
+// The address of the client that a trusted peer speaks for: the last of X-Forwarded-For that is no trusted proxy, or
+// X-Real-Ip. Nothing when the peer itself is the client.
+std::optional<std::string> ClientBehindProxy(const http::Request& request, const TrustedProxies& proxies);
 // What a trusted peer says about the client behind it, unchanged: the values of X-Forwarded-For, Forwarded and
 // X-Real-Ip that are present, joined by ", ". Cut at kMaxForwarded bytes. Empty when the peer is not trusted.
 inline constexpr std::size_t kMaxForwarded = 1024;

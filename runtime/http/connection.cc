@@ -89,6 +89,7 @@ void Connection::StartRequest() {
   request_.method.clear();
   request_.target.clear();
   request_.fields = Fields();
+  request_.context.reset();
   parser_.Start(request_);
 }
 

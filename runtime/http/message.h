@@ -1,5 +1,6 @@
 #pragma once
 
+#include <any>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -11,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "runtime/byte_source.h"
 #include "runtime/clock.h"
 #include "runtime/result.h"
 #include "runtime/task.h"
@@ -40,18 +42,12 @@ using runtime::EqualsIgnoreCase;        // names of fields, and most of their wo
 bool IsToken(std::string_view text);    // what a name may be (RFC 9110 §5.6.2)
 bool IsFraming(std::string_view name);  // of a field that each request and answer says for itself, such as Host
 
-// A request body is pulled by the handler, never pushed: that is the back-pressure. What a handler leaves unread is
-// drained (up to a bound) or the connection is closed after the response.
-class Body {
- public:
-  virtual ~Body() = default;
-  // Fills `into` with 1..size bytes; 0 at the end. kInvalid: malformed or cut short; kTimeout: the peer stalled;
-  // kTooLarge: beyond the server's limit. Sends `100 Continue` first where the client waits for it. After a failure the
-  // connection ends, and an answer that is no 4xx is replaced by the server's own 400, 408 or 413.
-  virtual Task<Result<std::size_t>> Read(std::span<char> into) = 0;
-  // Content-Length where the client named one (0 when there is no body); none for chunked.
-  virtual std::optional<std::uint64_t> length() const = 0;
-};
+// A request's body. What a handler leaves unread is drained (up to a bound) or the connection is closed after the
+// response. Read sends `100 Continue` first where the client waits for it, and fails with kInvalid (malformed or cut
+// short), kTimeout (the peer stalled) or kTooLarge (beyond the server's limit). After a failure the connection ends,
+// and an answer that is no 4xx is replaced by the server's own 400, 408 or 413. length() is Content-Length where the
+// client named one (0 when there is no body), and none for chunked.
+using Body = runtime::ByteSource;
 
 // The whole body, or kTooLarge as soon as it is known to pass `limit` bytes.
 Task<Result<std::string>> ReadAll(Body& body, std::size_t limit);
@@ -67,6 +63,7 @@ struct Request {
   std::string id;           // UUID made by the server for this request
   runtime::WallTime received{};
   Body* body = nullptr;  // lives as long as the request; never null in a handler
+  std::any context;      // whatever a handler leaves for on_exchange; empty before, and the server never looks
 
   std::string_view path() const;
   std::string_view query() const;  // without the '?'
@@ -86,9 +83,6 @@ struct Response {
   // For HEAD: the length that a GET would have. Otherwise it follows from the body.
   std::optional<std::uint64_t> head_length;
   bool close = false;  // end the connection after this response
-  // For logs and metrics; never sent.
-  std::string handler;                                   // Distribution's handler name: base, manifest, blob, ...
-  std::vector<std::pair<std::string, std::string>> log;  // vars.name, vars.reference, err.code, auth.user.name, ...
 
   std::uint64_t body_size() const;
 };

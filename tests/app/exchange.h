@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "registry/registry.h"
 #include "runtime/http/server.h"
 
 namespace portcall::app {
@@ -17,12 +18,13 @@ struct TestExchange {
     request.received = runtime::WallTime(std::chrono::seconds(1'795'190'400));  // 2026-11-20T16:00:00Z
     request.fields.Add("Host", "127.0.0.1:5600");
     request.fields.Add("User-Agent", "skopeo/1.9.3");
-    response.handler = "manifest";
+    routed.route = {registry::Place::kManifest, "", ""};
     response.fields.Add("Content-Type", "application/json");
   }
   http::Exchange Get() const { return {request, response, written, read, std::chrono::microseconds(2130), "HTTP/1.1"}; }
   http::Request request;
   http::Response response;
+  registry::RoutedRequest routed;
   std::uint64_t written = 502, read = 0;
 };
 

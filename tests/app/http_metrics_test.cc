@@ -15,8 +15,8 @@ TEST(HttpMetrics, CountsRequestsAsDistributionDoes) {
   runtime::Metrics metrics;
   HttpMetrics http(metrics);
   TestExchange exchange;
-  http.Observe(exchange.Get());
-  http.Observe(exchange.Get());
+  http.Observe(exchange.Get(), exchange.routed.handler());
+  http.Observe(exchange.Get(), exchange.routed.handler());
   const std::string page = metrics.Text();
   EXPECT_THAT(page, HasSubstr(R"(registry_http_requests_total{code="200",handler="manifest",method="get"} 2)"));
   EXPECT_THAT(page, HasSubstr(R"(registry_http_request_duration_seconds_count{handler="manifest",method="get"} 2)"));
@@ -33,31 +33,42 @@ TEST(HttpMetrics, WhatClientsInventMakesNoSeries) {
   TestExchange exchange;
   exchange.request.method = "INVENTED";
   exchange.response.status = 299;
-  exchange.response.handler.clear();
+  exchange.routed = {};
   exchange.request.target = "/invented";
-  http.Observe(exchange.Get());
+  http.Observe(exchange.Get(), exchange.routed.handler());
   const std::string page = metrics.Text();
   EXPECT_THAT(page, HasSubstr(R"(registry_http_requests_total{code="other",handler="other",method="other"} 1)"));
   EXPECT_THAT(page, Not(HasSubstr("nvented")));
 }
 
-TEST(HttpMetrics, KnowsWhatIsInFlightByItsPath) {
+TEST(HttpMetrics, KnowsWhatIsInFlightByItsRoute) {
   runtime::Metrics metrics;
   HttpMetrics http(metrics);
   const std::string name = "registry_http_in_flight_requests";
-  const std::vector<std::pair<std::string, std::string>> paths = {{"/v2/", "base"},
-                                                                  {"/v2/a/b/manifests/v1", "manifest"},
-                                                                  {"/v2/a/b/tags/list", "tags"},
-                                                                  {"/v2/a/b/blobs/sha256:aa", "blob"},
-                                                                  {"/v2/a/b/blobs/uploads/", "blob_upload"},
-                                                                  {"/v2/a/b/blobs/uploads/uuid", "blob_upload_chunk"},
-                                                                  {"/v2/_catalog", "catalog"}};
+  const std::vector<std::pair<std::string, std::string>> paths = {
+      {"/reg/v2/", "base"},
+      {"/reg/v2/a/b/manifests/v1", "manifest"},
+      {"/reg/v2/a/b/tags/list", "tags"},
+      {"/reg/v2/a/b/blobs/sha256:aa", "blob"},
+      {"/reg/v2/a/b/blobs/uploads/", "blob_upload"},
+      {"/reg/v2/a/b/blobs/uploads/uuid", "blob_upload_chunk"},
+      {"/reg/v2/_catalog", "catalog"},
+      {"/reg/v2/a/referrers/sha256:aa", "referrers"},
+      // Names may hold the words of routes, and below another prefix nothing is served.
+      {"/reg/v2/a/manifests/b/tags/list", "tags"},
+      {"/reg/v2/a/manifests/b/blobs/uploads/", "blob_upload"},
+      {"/reg/v2/a/blobs/uploads/b/manifests/v1", "manifest"},
+      {"/v2/a/b/manifests/v1", "other"}};
   for (const auto& [path, handler] : paths) {
+    const registry::RoutedRequest routed{nullptr, registry::MatchRoute(path, "/reg/"), {}};
     {
-      const auto in_flight = http.Enter(path);
+      const auto in_flight = http.Enter(routed.handler());
       EXPECT_THAT(metrics.Text(), HasSubstr(name + "{handler=\"" + handler + "\"} 1")) << path;
     }
     EXPECT_THAT(metrics.Text(), HasSubstr(name + "{handler=\"" + handler + "\"} 0")) << path;
+    TestExchange exchange;
+    http.Observe(exchange.Get(), routed.handler());
+    EXPECT_THAT(metrics.Text(), HasSubstr("registry_http_requests_total{code=\"200\",handler=\"" + handler)) << path;
   }
 }
 

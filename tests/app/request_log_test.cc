@@ -16,7 +16,7 @@ std::string Logged(const TestExchange& exchange, runtime::Level level = runtime:
   ::testing::internal::CaptureStderr();
   {
     runtime::Log log({level, "text", {}});
-    LogExchange(log, exchange.Get());
+    LogExchange(log, exchange.Get(), exchange.routed);
   }
   return ::testing::internal::GetCapturedStderr();
 }
@@ -33,7 +33,8 @@ TEST(RequestLog, WritesDistributionsFieldsInTheirOrder) {
 TEST(RequestLog, AFailureIsAnErrorWithWhatTheHandlerSaid) {
   TestExchange exchange;
   exchange.response.status = 404;
-  exchange.response.log = {{"vars.name", "acme/app"}, {"err.code", "blob unknown"}};
+  exchange.routed.route.name = "acme/app";
+  exchange.routed.notes = {{"err.code", "blob unknown"}};
   const std::string line = Logged(exchange);
   EXPECT_THAT(line,
               HasSubstr("level=error msg=\"response completed with error\" err.code=\"blob unknown\" http.request."));
@@ -42,7 +43,7 @@ TEST(RequestLog, AFailureIsAnErrorWithWhatTheHandlerSaid) {
 
 TEST(RequestLog, TheHandlersWordForAFieldCounts) {
   TestExchange exchange;
-  exchange.response.log = {{"http.request.remoteaddr", "203.0.113.9"}};
+  exchange.routed.notes = {{"http.request.remoteaddr", "203.0.113.9"}};
   const std::string line = Logged(exchange);
   EXPECT_THAT(line, HasSubstr("http.request.remoteaddr=203.0.113.9"));
   EXPECT_EQ(line.find("52354"), std::string::npos);

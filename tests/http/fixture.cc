@@ -128,6 +128,8 @@ Task<Response> TestServer::State::Handle(Request& request) {
     response.body = std::make_shared<const std::string>(8 << 20, 'b');
   } else if (path == "/close") {
     response.close = true;
+  } else if (path == "/leave") {
+    request.context = std::string(request.query());
   } else if (path == "/no-content") {
     response.status = 204;
   } else if (path == "/ignore") {
@@ -162,6 +164,8 @@ TestServer::TestServer(ServerLimits limits, TlsContext tls, std::string addr) : 
     state->exchanges.push_back(e.request.method + " " + std::string(e.request.path()) + " " +
                                std::to_string(e.response.status) + " " + std::to_string(e.read) + " " +
                                std::to_string(e.written));
+    const auto* left = std::any_cast<std::string>(&e.request.context);
+    if (left != nullptr) state->exchanges.back() += " left " + *left;
     state->changed.notify_all();
   };
   Result<std::unique_ptr<Server>> server = Server::Listen(std::move(options), {&first_, &second_});

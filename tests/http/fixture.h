@@ -41,7 +41,7 @@ int StatusOf(const std::string& response);
 
 // A server on two loops with a handler of a few paths:
 //   /echo the body; /ignore answers without reading; /throw; /file a file of `file_size` bytes; /big a megabyte;
-//   everything else: method, path and id.
+//   /leave?x leaves x in the request's context; everything else: method, path and id.
 class TestServer {
  public:
   explicit TestServer(ServerLimits limits = {}, TlsContext tls = nullptr, std::string addr = "127.0.0.1:0");
@@ -52,7 +52,7 @@ class TestServer {
   Server& server() { return *server_; }
   std::uint16_t port() const { return server_->port(); }
   std::vector<std::string> bugs();
-  std::vector<std::string> exchanges();  // "METHOD path status read written"
+  std::vector<std::string> exchanges();  // "METHOD path status read written", and what was left
   const std::string& file() const { return file_; }
 
   void Occupy(std::chrono::milliseconds duration);  // the loops do nothing else meanwhile

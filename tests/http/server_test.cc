@@ -144,6 +144,16 @@ TEST(Server, TellsOfEveryExchange) {
                           "GET /throw 500 0 22"));
 }
 
+TEST(Server, WhatAHandlerLeavesIsOfItsRequestAlone) {
+  TestServer server;
+  RawClient client(server.port());
+  client.Send(Get("/leave?this"));
+  client.ReadResponse();
+  client.Send(Get("/ignore", "Connection: close\r\n"));
+  client.ReadToEnd();
+  EXPECT_THAT(server.exchanges(), ElementsAre("GET /leave 200 0 0 left this", "GET /ignore 200 0 7"));
+}
+
 struct BadHead {
   const char* name;
   std::string bytes;

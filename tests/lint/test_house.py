@@ -61,6 +61,8 @@ def test_the_rule_itself() -> None:
     assert not may_include("store/blobs/fs/uploads.h", "store/blobs/fs/attic/old.h")
     # Of another floor: what it opens.
     assert not may_include("registry/http/routes.h", "store/sqlite/tx.h") and not may_include("app/server/app.h", "registry/http/routes.h")
+    assert not may_include("registry/http/blob_handlers.cc", "store/catalog.h") and not may_include("registry/request/urls.cc", "store/store.h")
+    assert not may_include("registry/catalog/blobs.cc", "runtime/http/message.h") and may_include("registry/http/call.h", "runtime/http/message.h")
     assert not may_include("broker/broker.cc", "sinks/kafka/client.h") and may_include("broker/broker.cc", "sinks/kind.h")
 
 

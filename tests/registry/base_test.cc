@@ -144,6 +144,21 @@ TEST_F(BaseTest, APrefixMovesEverythingButTheRoot) {
   EXPECT_TRUE(PathOf(Field(response, "Location")).starts_with("/my/nested/v2/a/blobs/uploads/"));
 }
 
+TEST_F(BaseTest, TheRouteNamesTheHandlerWhateverTheRepositoryIsCalled) {
+  config_.http.prefix = "/reg/";
+  Reconfigure();
+  for (const auto& [path, handler] : std::vector<std::pair<std::string, std::string>>{
+           {"/reg/v2/a/manifests/b/tags/list", "tags"},
+           {"/reg/v2/a/manifests/b/blobs/" + Sha256("x"), "blob"},
+           {"/reg/v2/blobs/uploads/manifests/v1", "manifest"},
+           {"/reg/v2/manifests/blobs/uploads/0b872476-96e0-4f47-ba33-e1187ace6623", "blob_upload_chunk"},
+           {"/v2/a/manifests/v1", ""}}) {
+    EXPECT_EQ(Send("GET", path).handler, handler) << path;
+  }
+  registry_->SetUnhealthy(true);
+  EXPECT_EQ(Send("GET", "/reg/v2/a/manifests/b/tags/list").handler, "tags");
+}
+
 TEST_F(BaseTest, ErrorsOfHeadHaveALengthAndNoBody) {
   const auto get = Send("GET", "/v2/a/blobs/" + Sha256("x"));
   const auto head = Send("HEAD", "/v2/a/blobs/" + Sha256("x"));

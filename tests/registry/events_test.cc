@@ -89,6 +89,32 @@ TEST_F(EventsTest, TheSocketsAddressStandsBesideWhatAProxySays) {
   EXPECT_EQ(store::DecodeDetails(Last()->details).forwarded.size(), 1024u);
 }
 
+TEST_F(EventsTest, EveryEventIsSmallWhateverIsSent) {
+  const std::string much(30'000, 'x'), blob = PushBlob("a", "x");
+  const std::string image = PushImage("a", "v1");
+  const Ask::Fields fields{{"User-Agent", much},
+                           {"Host", much},
+                           {"Authorization", "Basic " + std::string(40'000, 'e')},
+                           {"X-Forwarded-For", "198.51.100.7," + much},
+                           {"Content-Type", kOciManifest}};
+  for (const Ask& ask : {Ask("GET", "/v2/a/blobs/" + blob, "", fields), Ask("GET", "/v2/a/manifests/v1", "", fields),
+                         Ask("PUT", "/v2/a/manifests/v1", image, fields),
+                         Ask("POST", "/v2/b/blobs/uploads/?from=a&mount=" + blob, "", fields),
+                         Ask("DELETE", "/v2/a/manifests/v1", "", fields)}) {
+    SCOPED_TRACE(ask.method + " " + ask.target);
+    const store::Seq head = Head();
+    EXPECT_LT(Send(ask).status, 300);
+    const auto events = EventsAfter(head);
+    ASSERT_EQ(events.size(), 1u);
+    EXPECT_LT(events[0]->details.size(), 3'000u);
+    EXPECT_LE(events[0]->actor.size(), 255u);
+    const store::Details details = store::DecodeDetails(events[0]->details);
+    EXPECT_EQ(details.request_host.size(), 255u);
+    EXPECT_EQ(details.request_useragent.size(), 512u);
+    EXPECT_LT(details.url.size(), 255u) << "such a host is none";
+  }
+}
+
 TEST_F(EventsTest, AMountNamesItsOrigin) {
   const std::string digest = PushBlob("a", "x");
   EXPECT_EQ(After({"POST", "/v2/b/blobs/uploads/?mount=" + digest + "&from=a"}, 201), Lines{"mount blob"});

@@ -1,4 +1,4 @@
-#include "registry/request/reference.h"
+#include "registry/model/reference.h"
 
 #include <gtest/gtest.h>
 
@@ -27,6 +27,26 @@ TEST(Reference, TagsFollowTheGrammar) {
 TEST(Reference, AnythingWithAColonInsideLooksLikeADigest) {
   for (const char* text : {"sha256:zzz", "sha256:baddigeststring", "a+b.c:d=="}) EXPECT_TRUE(LooksLikeDigest(text));
   for (const char* text : {"", ":", "sha256:", ":abc", "latest", "a/b:c"}) EXPECT_FALSE(LooksLikeDigest(text)) << text;
+}
+
+TEST(Reference, IsATagOrADigestOrMalformed) {
+  const std::string digest = "sha256:" + std::string(64, 'a');
+  const Reference tag = Reference::Parse("v1"), by_digest = Reference::Parse(digest);
+  EXPECT_TRUE(tag.is_tag());
+  EXPECT_EQ(tag.tag(), "v1");
+  EXPECT_EQ(tag.algorithm(), "sha256");
+  EXPECT_TRUE(by_digest.is_digest());
+  EXPECT_EQ(by_digest.tag(), "");
+  EXPECT_EQ(by_digest.text(), digest);
+  EXPECT_EQ(by_digest, Reference::Parse(digest));
+  EXPECT_NE(by_digest, tag);
+  EXPECT_EQ(Reference::Parse("sha512:" + std::string(128, 'b')).algorithm(), "sha512");
+  for (const std::string text : {"sha256:zz", "md5:aa", "", ".bad", "a b"}) {
+    const Reference bad = Reference::Parse(text);
+    EXPECT_TRUE(bad.malformed()) << text;
+    EXPECT_EQ(bad.text(), text);
+    EXPECT_EQ(bad.tag(), "");
+  }
 }
 
 }  // namespace

@@ -49,7 +49,7 @@ void ServiceTest::Restart() {
 
 void ServiceTest::Reconfigure() { registry_->Apply(std::make_shared<config::Config>(config_)); }
 
-http::Response ServiceTest::Send(Ask ask) {
+Sent ServiceTest::Send(Ask ask) {
   FakeBody body(std::move(ask.body));
   body.chunked = ask.chunked;
   body.cut = ask.cut;
@@ -62,7 +62,10 @@ http::Response ServiceTest::Send(Ask ask) {
   request.body = &body;
   for (auto& [name, value] : ask.fields) request.fields.Add(name, value);
   if (!request.fields.Has("Host")) request.fields.Add("Host", "127.0.0.1:5600");
-  return runner_->Run(registry_->Handle(request));
+  RoutedRequest routed = registry_->Read(request);
+  Sent sent{runner_->Run(registry_->Handle(request, routed)), std::string(routed.handler()), {}};
+  for (const runtime::LogField& field : routed.LogFields()) sent.log.emplace_back(field.key, field.value);
+  return sent;
 }
 
 std::string ServiceTest::BodyOf(const http::Response& response) const {
@@ -106,8 +109,8 @@ std::string ServiceTest::PushBlob(const std::string& name, const std::string& by
   return digest;
 }
 
-http::Response ServiceTest::PutManifest(const std::string& name, const std::string& reference, const std::string& bytes,
-                                        const std::string& type) {
+Sent ServiceTest::PutManifest(const std::string& name, const std::string& reference, const std::string& bytes,
+                              const std::string& type) {
   return Send(Ask("PUT", "/v2/" + name + "/manifests/" + reference, bytes, {{"Content-Type", type}}));
 }
 

@@ -64,16 +64,20 @@ struct Ask {
 inline std::string Sha256(std::string_view bytes) { return "sha256:" + runtime::HashHex("sha256", bytes); }
 inline std::string Sha512(std::string_view bytes) { return "sha512:" + runtime::HashHex("sha512", bytes); }
 
+// An answer with what logs and metrics say of it.
+struct Sent : http::Response {
+  std::string handler;
+  std::vector<std::pair<std::string, std::string>> log;
+};
+
 // A registry over a real store and real blobs in a folder of its own, asked without a network.
 class ServiceTest : public ::testing::Test {
  protected:
   ServiceTest();
   ~ServiceTest() override;
 
-  http::Response Send(Ask ask);
-  http::Response Send(std::string method, std::string target) {
-    return Send(Ask(std::move(method), std::move(target)));
-  }
+  Sent Send(Ask ask);
+  Sent Send(std::string method, std::string target) { return Send(Ask(std::move(method), std::move(target))); }
   std::string BodyOf(const http::Response& response) const;
   void Reconfigure();                        // applies `config`
   void Restart();                            // a new registry over the same store
@@ -89,8 +93,8 @@ class ServiceTest : public ::testing::Test {
 
   // Pushes in one request each; the digest.
   std::string PushBlob(const std::string& name, const std::string& bytes);
-  http::Response PutManifest(const std::string& name, const std::string& reference, const std::string& bytes,
-                             const std::string& type = kOciManifest);
+  Sent PutManifest(const std::string& name, const std::string& reference, const std::string& bytes,
+                   const std::string& type = kOciManifest);
   // An image whose blobs are pushed too; its manifest's bytes.
   std::string PushImage(const std::string& name, const std::string& reference, const std::string& salt = "");
   static std::string ImageOf(const std::string& config, const std::vector<std::string>& layers,

@@ -198,14 +198,18 @@ TEST_F(UploadsTest, OldUploadsArePurged) {
   clock_.Advance(std::chrono::hours(100));
   config_.storage.upload_purging_dry_run = true;
   Reconfigure();
-  EXPECT_EQ(*runner_->Run(registry_->PurgeUploads()), 1u);
+  Result<Purged> purged = runner_->Run(registry_->PurgeUploads());
+  EXPECT_EQ(purged->found, 1u);
+  EXPECT_EQ(purged->deleted, 0u);
   EXPECT_EQ(Send("GET", old).status, 204) << "a dry run removes nothing";
   config_.storage.upload_purging_dry_run = false;
   Reconfigure();
-  EXPECT_EQ(*runner_->Run(registry_->PurgeUploads()), 1u);
+  purged = runner_->Run(registry_->PurgeUploads());
+  EXPECT_EQ(purged->found, 1u);
+  EXPECT_EQ(purged->deleted, 1u);
   EXPECT_EQ(Send("GET", old).status, 404);
   EXPECT_EQ(Send("GET", young).status, 204);
-  EXPECT_EQ(*runner_->Run(registry_->PurgeUploads()), 0u);
+  EXPECT_EQ(runner_->Run(registry_->PurgeUploads())->found, 0u);
 }
 
 TEST_F(UploadsTest, OneWriterAtATimeAndNoCorruption) {
@@ -220,8 +224,9 @@ TEST_F(UploadsTest, OneWriterAtATimeAndNoCorruption) {
     requests[i].fields.Add("Host", "h");
     requests[i].body = i == 0 ? &one : &two;
   }
-  auto first = runner_->Start(registry_->Handle(requests[0]));
-  auto second = runner_->Start(registry_->Handle(requests[1]));
+  RoutedRequest routed[] = {registry_->Read(requests[0]), registry_->Read(requests[1])};
+  auto first = runner_->Start(registry_->Handle(requests[0], routed[0]));
+  auto second = runner_->Start(registry_->Handle(requests[1], routed[1]));
   const int a = first.get().status, b = second.get().status;
   const std::size_t taken = static_cast<std::size_t>((a == 202) + (b == 202));
   EXPECT_TRUE(a == 202 || a == 416) << a;

@@ -1,6 +1,7 @@
-#include "registry/request/reference.h"
+#include "registry/model/reference.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "runtime/text.h"
 
@@ -51,6 +52,20 @@ bool LooksLikeDigest(std::string_view text) {
   if (colon == std::string_view::npos || colon == 0 || colon + 1 == text.size()) return false;
   return std::ranges::all_of(
       text, [](char c) { return IsWord(c) || c == '.' || c == '-' || c == '+' || c == '=' || c == ':'; });
+}
+
+Reference Reference::Parse(std::string text) {
+  Kind kind = Kind::kMalformed;
+  if (IsTag(text)) {
+    kind = Kind::kTag;
+  } else if (Digest::Parse(text)) {
+    kind = Kind::kDigest;
+  }
+  return {kind, std::move(text)};
+}
+
+std::string_view Reference::algorithm() const {
+  return is_digest() ? std::string_view(text_).substr(0, text_.find(':')) : std::string_view("sha256");
 }
 
 }  // namespace portcall::registry

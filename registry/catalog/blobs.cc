@@ -1,0 +1,71 @@
+#include "registry/catalog/blobs.h"
+
+#include <utility>
+
+#include "registry/recording/recorder.h"
+#include "store/catalog.h"
+#include "store/event_log.h"
+
+namespace portcall::registry {
+
+Task<Result<BlobFile>> Blobs::Open(const std::string& repository, const Digest& digest) {
+  auto query = [&](store::Snapshot& snapshot) -> Result<bool> {
+    return store::FindBlob(snapshot, repository, digest.text()).has_value();
+  };
+  const Result<bool> linked = co_await deps_.store.Read(query);
+  if (!linked) co_return linked.error();
+  if (!*linked) co_return Error(Errc::kNotFound, "the blob is not linked in the repository");
+  Result<BlobFile> file = co_await deps_.blobs.OpenBlob(digest);
+  if (!file && file.error().code == Errc::kNotFound) {
+    deps_.log.Error("blob file missing", {{"vars.name", repository}, {"vars.digest", digest.text()}});
+  }
+  co_return file;
+}
+
+Task<Result<void>> Blobs::Pulled(const OriginPtr& origin, const EventRules& rules, const std::string& repository,
+                                 const Digest& digest, std::uint64_t size) {
+  return recorder_.RecordPull(BlobEvent(origin, repository, store::Action::kPull, digest.text(), size), rules.pulls);
+}
+
+// The catalog may link a blob whose file was removed by hand: then the client has to push it again.
+Task<Result<bool>> Blobs::HasFile(const Digest& digest) {
+  const Result<BlobFile> file = co_await deps_.blobs.OpenBlob(digest);
+  if (file) co_return true;
+  if (file.error().code == Errc::kNotFound) co_return false;
+  co_return file.error();
+}
+
+Task<Result<bool>> Blobs::Mount(const OriginPtr& origin, const std::string& repository, const Digest& digest,
+                                const std::string& from) {
+  if (!from.empty() && (!IsRepositoryName(from) || from.size() > kMaxNameLength)) co_return false;
+  const Result<bool> there = co_await HasFile(digest);
+  if (!there || !*there) co_return there;
+  const std::string& text = digest.text();
+  auto job = [&](store::Tx& tx) -> Result<void> {
+    const auto size = from.empty() ? store::FindBlobAnywhere(tx, text) : store::FindBlob(tx, from, text);
+    if (!size) return Error(Errc::kNotFound, "nothing to mount");
+    store::LinkBlob(tx, repository, text);
+    store::Append(
+        tx, Seal(BlobEvent(origin, repository, store::Action::kMount, text, static_cast<std::uint64_t>(*size), from)));
+    return {};
+  };
+  const Result<void> done = co_await deps_.store.Write(job);
+  if (done) co_return true;
+  if (done.error().code == Errc::kNotFound) co_return false;
+  co_return done.error();
+}
+
+Task<Result<bool>> Blobs::Delete(const OriginPtr& origin, const std::string& repository, const Digest& digest) {
+  const store::Event event = Seal(DeletedEvent(origin, repository, store::Kind::kBlob, digest.text()));
+  auto job = [&](store::Tx& tx) -> Result<void> {
+    if (!store::UnlinkBlob(tx, repository, digest.text())) return Error(Errc::kNotFound, "not linked");
+    store::Append(tx, event);
+    return {};
+  };
+  const Result<void> done = co_await deps_.store.Write(job);
+  if (done) co_return true;
+  if (done.error().code == Errc::kNotFound) co_return false;
+  co_return done.error();
+}
+
+}  // namespace portcall::registry

@@ -1,0 +1,203 @@
+#include "registry/catalog/uploads.h"
+
+#include <algorithm>
+#include <memory>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "registry/recording/events.h"
+#include "registry/recording/recorder.h"
+#include "runtime/bytes.h"
+#include "store/catalog.h"
+#include "store/event_log.h"
+
+namespace portcall::registry {
+namespace {
+
+constexpr std::size_t kBuffer = 256 << 10;
+constexpr std::size_t kPurgeSlice = 256;
+
+std::int64_t UnixNanos(runtime::WallTime time) { return time.time_since_epoch().count(); }
+
+struct Filled {
+  std::size_t size = 0;
+  bool end = false;
+  std::optional<Error> error;
+};
+
+// Fills the whole buffer if there is enough, so that writes are few and large.
+Task<Filled> Fill(runtime::ByteSource& source, std::span<char> buffer) {
+  Filled filled;
+  while (filled.size < buffer.size()) {
+    const Result<std::size_t> read = co_await source.Read(buffer.subspan(filled.size));
+    if (!read) filled.error = read.error();
+    if (!read || *read == 0) {
+      filled.end = true;
+      break;
+    }
+    filled.size += *read;
+  }
+  co_return filled;
+}
+
+}  // namespace
+
+Task<Result<void>> Uploads::CommitBlob(const OriginPtr& origin, const std::string& repository, const std::string& uuid,
+                                       const Digest& digest, std::uint64_t size) {
+  const store::Event event = Seal(BlobEvent(origin, repository, store::Action::kPush, digest.text(), size));
+  const bool noted = !recorder_.CancelNote(uuid);
+  auto job = [&](store::Tx& tx) -> Result<void> {
+    store::PutBlob(tx, digest.text(), static_cast<std::int64_t>(size));
+    store::LinkBlob(tx, repository, digest.text());
+    if (noted) store::DeleteUpload(tx, uuid);
+    store::Append(tx, event);
+    return {};
+  };
+  co_return co_await deps_.store.Write(job);
+}
+
+Task<Result<void>> Uploads::Forget(const std::string& uuid) {
+  if (recorder_.CancelNote(uuid)) co_return Result<void>();
+  auto job = [&](store::Tx& tx) -> Result<void> {
+    store::DeleteUpload(tx, uuid);
+    return {};
+  };
+  co_return co_await deps_.store.Write(job, store::Priority::kSettlement);
+}
+
+Task<Result<void>> Uploads::Note(const store::UploadRow& row) {
+  if (recorder_.Note(row)) co_return Result<void>();
+  auto job = [&](store::Tx& tx) -> Result<void> {
+    store::PutUpload(tx, row);
+    return {};
+  };
+  co_return co_await deps_.store.Write(job);
+}
+
+Task<Result<StartedUpload>> Uploads::Start(const std::string& repository) {
+  const store::UploadRow row{runtime::UuidV4(), repository, UnixNanos(deps_.clock.Now())};
+  // The note first: a file without one would never be purged.
+  const Result<void> noted = co_await Note(row);
+  if (!noted) co_return noted.error();
+  const Result<void> started = co_await deps_.blobs.StartUpload(repository, row.uuid);
+  if (started) co_return StartedUpload{row.uuid, row.started_at};
+  recorder_.CancelNote(row.uuid);
+  co_return started.error();
+}
+
+Task<Result<std::int64_t>> Uploads::StartedAt(const std::string& repository, const std::string& uuid) {
+  using Row = std::optional<store::UploadRow>;
+  Row noted = recorder_.FindNote(uuid);
+  auto query = [&](store::Snapshot& s) -> Result<Row> { return store::FindUpload(s, uuid); };
+  const Result<Row> row = noted ? Result<Row>(std::move(noted)) : co_await deps_.store.Read(query);
+  if (!row) co_return row.error();
+  if (!*row || (*row)->repository != repository) co_return Error(Errc::kNotFound, "no such upload");
+  co_return (*row)->started_at;
+}
+
+Task<Result<OpenUpload>> Uploads::Open(const std::string& repository, const std::string& uuid, Access access) {
+  OpenUpload upload;
+  if (access == Access::kWrite) {
+    upload.hold = busy_.TryHold(uuid);
+    if (!upload.hold) co_return Error(Errc::kConflict, "another request holds the upload");
+  }
+  const Result<std::uint64_t> size = co_await deps_.blobs.UploadSize(repository, uuid);
+  if (!size) co_return size.error();
+  upload.size = *size;
+  co_return upload;
+}
+
+Task<Result<Received>> Uploads::Receive(const std::string& repository, const std::string& uuid, std::uint64_t offset,
+                                        runtime::ByteSource& source, bool keep_part) {
+  store::BlobStore& blobs = deps_.blobs;
+  Received received;
+  received.size = offset;
+  const std::uint64_t expected = source.length().value_or(kBuffer);
+  if (expected == 0) co_return received;
+  const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(kBuffer - 1, expected) + 1);
+  const auto buffer = std::make_unique_for_overwrite<char[]>(size);
+  while (true) {
+    const Filled filled = co_await Fill(source, std::span(buffer.get(), size));
+    if (filled.size > 0) {
+      const auto appended = co_await blobs.Append(repository, uuid, std::span<const char>(buffer.get(), filled.size));
+      if (!appended) co_return appended.error();
+      received.size += filled.size;
+    }
+    if (!filled.end) continue;
+    received.source = filled.error;
+    break;
+  }
+  if (received.source && !keep_part && received.size != offset) {
+    const Result<void> cut = co_await blobs.Truncate(repository, uuid, offset);
+    if (!cut) co_return cut.error();
+    received.size = offset;
+  }
+  co_return received;
+}
+
+Task<Result<void>> Uploads::Truncate(const std::string& repository, const std::string& uuid, std::uint64_t size) {
+  return deps_.blobs.Truncate(repository, uuid, size);
+}
+
+Task<Result<std::uint64_t>> Uploads::Finish(const OriginPtr& origin, const std::string& repository,
+                                            const std::string& uuid, const Digest& digest) {
+  auto commit = [&](std::uint64_t size) { return CommitBlob(origin, repository, uuid, digest, size); };
+  const Result<std::uint64_t> size = co_await deps_.blobs.Commit(repository, uuid, digest, commit);
+  if (!size && size.error().code == Errc::kInvalid) {
+    const Result<void> forgotten = co_await Forget(uuid);
+    // Only logged: the client must hear of its wrong digest, and purging deletes the row later.
+    if (!forgotten) deps_.log.Warn("upload row left behind", {{"vars.uuid", uuid}});
+  }
+  co_return size;
+}
+
+Task<Result<void>> Uploads::Drop(const std::string& repository, const std::string& uuid) {
+  const Result<void> dropped = co_await deps_.blobs.DropUpload(repository, uuid);
+  if (!dropped) co_return dropped.error();
+  co_return co_await Forget(uuid);
+}
+
+Task<Result<Received>> Uploads::Push(const OriginPtr& origin, const std::string& repository, const Digest& digest,
+                                     runtime::ByteSource& source) {
+  const Result<StartedUpload> upload = co_await Start(repository);
+  if (!upload) co_return upload.error();
+  Result<Received> received = co_await Receive(repository, upload->uuid, 0, source, false);
+  if (received && !received->source) {
+    const Result<std::uint64_t> size = co_await Finish(origin, repository, upload->uuid, digest);
+    if (!size) co_return size.error();
+    co_return received;
+  }
+  const Result<void> dropped = co_await Drop(repository, upload->uuid);
+  if (!dropped) deps_.log.Warn("upload left for purging", {{"vars.uuid", upload->uuid}});
+  co_return received;
+}
+
+Task<Result<Purged>> Uploads::Purge(std::chrono::nanoseconds age, bool dry_run) {
+  const std::int64_t before = UnixNanos(deps_.clock.Now() - age);
+  auto list = [&](store::Snapshot& s) -> Result<std::vector<store::UploadRow>> {
+    return store::UploadsStartedBefore(s, before, dry_run ? SIZE_MAX / 2 : kPurgeSlice);
+  };
+  Purged purged;
+  while (true) {
+    const auto rows = co_await deps_.store.Read(list);
+    if (!rows) co_return rows.error();
+    if (dry_run) co_return Purged{rows->size(), 0};
+    std::size_t gone = 0;
+    for (const store::UploadRow& row : *rows) {
+      const BusyUploads::Hold hold = busy_.TryHold(row.uuid);
+      if (!hold) continue;
+      const Result<void> dropped = co_await Drop(row.repository, row.uuid);
+      if (!dropped) co_return dropped.error();
+      ++gone;
+    }
+    purged.deleted += gone;
+    // Ends when every upload of a slice is busy: the next query would return the same ones for ever.
+    if (rows->size() < kPurgeSlice || gone == 0) {
+      purged.found = purged.deleted + rows->size() - gone;
+      co_return purged;
+    }
+  }
+}
+
+}  // namespace portcall::registry

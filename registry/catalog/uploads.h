@@ -1,0 +1,88 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "registry/catalog/busy_uploads.h"
+#include "registry/deps.h"
+#include "registry/model/origin.h"
+#include "registry/model/reference.h"
+#include "runtime/byte_source.h"
+#include "runtime/result.h"
+#include "runtime/task.h"
+#include "store/catalog.h"
+
+namespace portcall::registry {
+
+class Recorder;
+
+struct StartedUpload {
+  std::string uuid;
+  std::int64_t started_at = 0;  // ns since 1970
+};
+
+// An upload that somebody looks at, or writes to: nobody else does while `hold` lives.
+struct OpenUpload {
+  BusyUploads::Hold hold;  // empty when opened for reading
+  std::uint64_t size = 0;  // bytes that are there
+};
+
+struct Received {
+  std::uint64_t size = 0;       // of the upload, afterwards
+  std::optional<Error> source;  // what ended the reading, other than the source's end
+};
+
+struct Purged {
+  std::size_t found = 0;    // uploads that were old enough
+  std::size_t deleted = 0;  // 0 in a dry run; one that somebody writes to stays
+};
+
+// Uploads of blobs, from their start to the blob. Callable from any loop. The caller holds an upload (Open for writing)
+// while it changes it, unless it has just started it and told nobody. All references must stay valid until the task
+// has ended; errors are the store's or the blob store's.
+class Uploads {
+ public:
+  Uploads(const RegistryDeps& deps, Recorder& recorder) : deps_(deps), recorder_(recorder) {}
+
+  // The upload's file is there afterwards, and purging will know of it.
+  Task<Result<StartedUpload>> Start(const std::string& repository);
+  // When an upload of this repository was started; kNotFound when there is none.
+  Task<Result<std::int64_t>> StartedAt(const std::string& repository, const std::string& uuid);
+  enum class Access { kRead, kWrite };
+  // kNotFound; kConflict: somebody else holds it.
+  Task<Result<OpenUpload>> Open(const std::string& repository, const std::string& uuid, Access access);
+  // Appends the source's bytes to an upload of `offset` bytes. Unless `keep_part`, a source that breaks off leaves
+  // nothing behind. Fails when the blob store does.
+  Task<Result<Received>> Receive(const std::string& repository, const std::string& uuid, std::uint64_t offset,
+                                 runtime::ByteSource& source, bool keep_part);
+  // Takes back what was received beyond `size` bytes.
+  Task<Result<void>> Truncate(const std::string& repository, const std::string& uuid, std::uint64_t size);
+  // Verifies the digest, makes the upload a blob of the repository, with its event, and returns the blob's size.
+  // kInvalid: the content has another digest, and the upload is gone.
+  Task<Result<std::uint64_t>> Finish(const OriginPtr& origin, const std::string& repository, const std::string& uuid,
+                                     const Digest& digest);
+  Task<Result<void>> Drop(const std::string& repository, const std::string& uuid);
+
+  // All of it at once: a blob from its bytes. `source` of the result says that they broke off; nothing is left then.
+  // Fails as Finish does.
+  Task<Result<Received>> Push(const OriginPtr& origin, const std::string& repository, const Digest& digest,
+                              runtime::ByteSource& source);
+
+  // Deletes uploads that were started more than `age` ago; a dry run only counts them.
+  Task<Result<Purged>> Purge(std::chrono::nanoseconds age, bool dry_run);
+
+ private:
+  Task<Result<void>> CommitBlob(const OriginPtr& origin, const std::string& repository, const std::string& uuid,
+                                const Digest& digest, std::uint64_t size);
+  Task<Result<void>> Note(const store::UploadRow& row);
+  Task<Result<void>> Forget(const std::string& uuid);
+
+  const RegistryDeps& deps_;
+  Recorder& recorder_;
+  BusyUploads busy_;
+};
+
+}  // namespace portcall::registry

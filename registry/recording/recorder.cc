@@ -1,0 +1,240 @@
+#include "registry/recording/recorder.h"
+
+#include <prometheus/counter.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "store/event_log.h"
+
+namespace portcall::registry {
+namespace {
+
+// Small enough that a request's transaction never waits long behind one of these.
+constexpr std::size_t kPerTransaction = 256;
+// A commit costs an fsync: under load a few milliseconds gather many pulls for one.
+constexpr std::chrono::milliseconds kGather{5};
+
+}  // namespace
+
+Recorder::Recorder(store::Store& store, runtime::Log& log, runtime::Metrics& metrics, const runtime::Clock& clock,
+                   Pace pace)
+    : store_(store),
+      log_(log),
+      lost_pulls_(metrics.Count("portcall_pull_events_lost_total",
+                                "Pull events that the store refused, with events.pull: relaxed")),
+      lost_refusals_(metrics.Count("portcall_refusal_events_lost_total",
+                                   "Events of refused requests that the store refused, with audit.refused")),
+      clock_(clock),
+      pace_(pace),
+      tally_(pace.refusals),
+      thread_([this] { Run(); }) {}
+
+Recorder::~Recorder() {
+  {
+    const runtime::MutexLock lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.NotifyOne();
+}
+
+Task<Result<void>> Recorder::RecordPull(Draft draft, config::PullEvents mode) {
+  if (mode == config::PullEvents::kOff) co_return Result<void>();
+  if (mode == config::PullEvents::kDurable) co_return co_await WriteDurably(std::move(draft));
+  if (!TryQueue(draft)) co_await Queue(std::move(draft));
+  co_return Result<void>();
+}
+
+Task<Result<void>> Recorder::WriteDurably(Draft draft) {
+  const store::Event event = Seal(std::move(draft));
+  auto append = [&event](store::Tx& tx) -> Result<void> {
+    store::Append(tx, event);
+    return {};
+  };
+  co_return co_await store_.Write(append);
+}
+
+Task<> Recorder::RecordRefusal(Draft draft) {
+  std::vector<RefusalTally::Folded> ended;
+  bool begins = false, single = false;
+  {
+    const runtime::MutexLock lock(mutex_);
+    const runtime::SteadyTime now = clock_.Ticks();
+    if (tally_.over(now)) ended = tally_.Take();
+    begins = !tally_.end();
+    single = tally_.IsSingle(draft, now);
+  }
+  if (begins) wake_.NotifyOne();
+  QueueFolded(std::move(ended));
+  if (single && !TryQueue(draft)) co_await Queue(std::move(draft));
+}
+
+// Waits for room.
+Task<> Recorder::Queue(Draft draft) {
+  auto wait = [this, &draft](Resume<bool> resume) {
+    {
+      const runtime::MutexLock lock(mutex_);
+      waiting_.push_back({std::move(draft), std::move(resume)});
+    }
+    wake_.NotifyOne();
+  };
+  co_await Suspend<bool>(wait);
+}
+
+bool Recorder::TryQueue(Draft& draft) {
+  const std::size_t bytes = BytesOf(draft);
+  const runtime::MutexLock lock(mutex_);
+  if (!waiting_.empty() || (queue_bytes_ + bytes > kQueueBytes && !queue_.empty())) return false;
+  Push(std::move(draft), bytes);
+  return true;
+}
+
+void Recorder::Push(Draft draft, std::size_t bytes) {
+  queue_.push_back(std::move(draft));
+  queue_bytes_ += bytes;
+  if (queue_.size() == 1 || queue_.size() == kPerTransaction) wake_.NotifyOne();
+}
+
+// Even beyond kQueueBytes: they are no more than RefusalTally::kMaxBytes in a minute.
+void Recorder::QueueFolded(std::vector<RefusalTally::Folded> folded) {
+  std::vector<Draft> drafts;
+  drafts.reserve(folded.size());
+  for (RefusalTally::Folded& one : folded) drafts.push_back(std::move(one).Seal());
+  const runtime::MutexLock lock(mutex_);
+  for (Draft& draft : drafts) {
+    const std::size_t bytes = BytesOf(draft);
+    Push(std::move(draft), bytes);
+  }
+}
+
+bool Recorder::Note(store::UploadRow row) {
+  const runtime::MutexLock lock(mutex_);
+  const bool first = notes_.empty();
+  if (!notes_.Add(std::move(row), clock_.Ticks() + pace_.notes)) return false;
+  if (first) wake_.NotifyOne();
+  return true;
+}
+
+bool Recorder::CancelNote(const std::string& uuid) {
+  const runtime::MutexLock lock(mutex_);
+  return notes_.Cancel(uuid);
+}
+
+std::optional<store::UploadRow> Recorder::FindNote(const std::string& uuid) {
+  const runtime::MutexLock lock(mutex_);
+  return notes_.Find(uuid);
+}
+
+void Recorder::Run() {
+  Work work;
+  while (Await(work)) {
+    Commit(work.drafts);
+    work.drafts.clear();
+    while (work.notes) work.notes = CommitNotes(work.last);
+  }
+}
+
+bool Recorder::Await(Work& work) {
+  std::vector<RefusalTally::Folded> folded;
+  std::vector<Resume<bool>> admitted;
+  {
+    const runtime::MutexLock lock(mutex_);
+    if (!WaitForWork()) return false;
+    const auto until = std::chrono::steady_clock::now() + kGather;
+    while (!stopping_ && !queue_.empty() && queue_.size() < kPerTransaction && wake_.WaitUntil(mutex_, until)) {
+    }
+    const runtime::SteadyTime now = clock_.Ticks();
+    work.last = stopping_;
+    work.notes = notes_.next_due() && (stopping_ || now >= *notes_.next_due());
+    if (stopping_ || tally_.over(now)) folded = tally_.Take();
+    work.drafts.swap(queue_);
+    queue_bytes_ = 0;
+    admitted = Admit();
+  }
+  for (Resume<bool>& resume : admitted) resume(true);
+  for (RefusalTally::Folded& one : folded) work.drafts.push_back(std::move(one).Seal());
+  return true;
+}
+
+bool Recorder::WaitForWork() {
+  while (queue_.empty() && waiting_.empty()) {
+    const auto due = NextDue();
+    if (stopping_) return due.has_value();
+    if (!due) {
+      wake_.Wait(mutex_);
+      continue;
+    }
+    const auto left = *due - clock_.Ticks();
+    if (left <= left.zero()) return true;
+    wake_.WaitUntil(mutex_, std::chrono::steady_clock::now() + left);
+  }
+  return true;
+}
+
+std::optional<runtime::SteadyTime> Recorder::NextDue() const {
+  const auto note = notes_.next_due(), minute = tally_.end();
+  if (note && minute) return std::min(*note, *minute);
+  return note ? note : minute;
+}
+
+std::vector<Resume<bool>> Recorder::Admit() {
+  std::vector<Resume<bool>> admitted;
+  while (!waiting_.empty()) {
+    const std::size_t bytes = BytesOf(waiting_.front().draft);
+    if (queue_bytes_ + bytes > kQueueBytes && !queue_.empty()) break;
+    Push(std::move(waiting_.front().draft), bytes);
+    admitted.push_back(std::move(waiting_.front().resume));
+    waiting_.pop_front();
+  }
+  return admitted;
+}
+
+void Recorder::Commit(std::span<Draft> drafts) {
+  for (std::size_t from = 0; from < drafts.size(); from += kPerTransaction) {
+    const auto part = drafts.subspan(from, std::min(kPerTransaction, drafts.size() - from));
+    std::vector<store::Event> events;
+    events.reserve(part.size());
+    for (Draft& draft : part) events.push_back(Seal(std::move(draft)));
+    const Result<void> done = store_.WriteNow([&events](store::Tx& tx) -> Result<void> {
+      for (const store::Event& event : events) store::Append(tx, event);
+      return {};
+    });
+    if (!done) CountLost(events, done.error());
+  }
+}
+
+bool Recorder::CommitNotes(bool all) {
+  std::vector<store::UploadRow> rows;
+  // Chosen on the writer's thread, so that what CancelNote says is true for every later transaction.
+  const auto put_due = [&](store::Tx& tx) -> Result<void> {
+    {
+      const runtime::MutexLock lock(mutex_);
+      rows = notes_.Write(all ? runtime::SteadyTime::max() : clock_.Ticks(), kPerTransaction);
+    }
+    // Fails on purpose: an error rolls the transaction back, which saves an empty commit.
+    if (rows.empty()) return Error(Errc::kNotFound, "nothing is due");
+    for (const store::UploadRow& row : rows) store::PutUpload(tx, row);
+    return {};
+  };
+  const Result<void> done = store_.WriteNow(put_due, store::Priority::kSettlement);
+  // Only purging misses these uploads: their files stay, and their clients may go on.
+  if (!done && done.error().code != Errc::kNotFound) {
+    log_.Warn("uploads not noted for purging", {{"err.detail", done.error().detail}});
+  }
+  const runtime::MutexLock lock(mutex_);
+  notes_.Written(rows);
+  return rows.size() == kPerTransaction;
+}
+
+void Recorder::CountLost(std::span<const store::Event> events, const Error& error) {
+  const auto refusals = std::ranges::count(events, store::Action::kRefused, &store::Event::action);
+  const auto pulls = std::ssize(events) - refusals;
+  lost_pulls_.Increment(static_cast<double>(pulls));
+  lost_refusals_.Increment(static_cast<double>(refusals));
+  for (const auto& [what, count] : {std::pair("pull events lost", pulls), std::pair("refusal events lost", refusals)}) {
+    if (count > 0) log_.Error(what, {{"count", std::to_string(count)}, {"err.detail", error.detail}});
+  }
+}
+
+}  // namespace portcall::registry

@@ -1,0 +1,114 @@
+#include "registry/recording/recorder.h"
+
+#include <gmock/gmock.h>
+
+#include <future>
+#include <thread>
+
+#include "tests/registry/service_fixture.h"
+
+namespace portcall::registry {
+namespace {
+
+using namespace std::chrono_literals;
+
+class RecorderTest : public ServiceTest {
+ protected:
+  RecorderTest() { Begin(); }
+  ~RecorderTest() override { End(); }
+  void Begin() { recorder_ = std::make_unique<Recorder>(*store_, log_, metrics_, clock_); }
+  // Everything that was noted or recorded is in the store afterwards.
+  void End() { recorder_.reset(); }
+
+  std::vector<store::UploadRow> Rows() {
+    using List = std::vector<store::UploadRow>;
+    return *store_->ReadNow(
+        [](store::Snapshot& s) -> Result<List> { return store::UploadsStartedBefore(s, INT64_MAX, 100'000); });
+  }
+  static Draft Pull(const std::string& name, std::size_t size = 0) {
+    const auto origin = std::make_shared<Origin>();
+    origin->forwarded = std::string(size, 'x');
+    return BlobEvent(origin, name, store::Action::kPull, "sha256:1", 7);
+  }
+
+  std::unique_ptr<Recorder> recorder_;
+};
+
+TEST_F(RecorderTest, TheEndWritesWhatIsNoted) {
+  EXPECT_TRUE(recorder_->Note({"one", "a/b", 7}));
+  EXPECT_TRUE(recorder_->Note({"two", "a/b", 8}));
+  EXPECT_EQ(recorder_->FindNote("one")->repository, "a/b");
+  EXPECT_TRUE(recorder_->CancelNote("one"));
+  EXPECT_FALSE(recorder_->FindNote("one"));
+  EXPECT_TRUE(Rows().empty()) << "too young";
+  End();
+  const auto rows = Rows();
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].uuid, "two");
+  EXPECT_EQ(rows[0].repository, "a/b");
+  EXPECT_EQ(rows[0].started_at, 8);
+}
+
+TEST_F(RecorderTest, OldNotesAreWrittenAndThenNotCancelled) {
+  recorder_ = std::make_unique<Recorder>(*store_, log_, metrics_, runtime::SystemClock(), Recorder::Pace{1h, 1ms});
+  EXPECT_TRUE(recorder_->Note({"one", "a", 7}));
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  while (Rows().empty() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  ASSERT_EQ(Rows().size(), 1u);
+  EXPECT_FALSE(recorder_->CancelNote("one")) << "the row is there, and somebody must delete it";
+}
+
+TEST_F(RecorderTest, NotesAreBoundedInBytesAndWrittenManyToATransaction) {
+  std::size_t noted = 0;
+  while (recorder_->Note({std::to_string(noted), std::string(200, 'a'), 7})) ++noted;
+  EXPECT_LT(noted * 200, UploadNotes::kMaxBytes);
+  EXPECT_GT(noted, 1'000u);
+  EXPECT_TRUE(recorder_->CancelNote("0"));
+  EXPECT_TRUE(recorder_->Note({"more", std::string(200, 'a'), 7}));
+  const std::uint64_t before = store_->stats().commits;
+  End();
+  EXPECT_EQ(Rows().size(), noted);
+  EXPECT_LE(store_->stats().commits - before, noted / 256 + 1);
+}
+
+TEST_F(RecorderTest, AFullQueueHoldsPullsBackAndDropsNone) {
+  std::promise<void> closed, opened;
+  std::thread blocker([this, &closed, gate = opened.get_future().share()] {
+    const Result<void> done = store_->WriteNow([&](store::Tx&) -> Result<void> {
+      closed.set_value();
+      gate.wait();
+      return {};
+    });
+    EXPECT_TRUE(done);
+  });
+  closed.get_future().wait();
+  constexpr std::size_t kSize = 64 << 10, kDrafts = 3 * Recorder::kQueueBytes / kSize;
+  std::vector<std::future<Result<void>>> recorded;
+  for (std::size_t i = 0; i < kDrafts; ++i) {
+    recorded.push_back(runner_->Start(recorder_->RecordPull(Pull("a", kSize), config::PullEvents::kRelaxed)));
+  }
+  runner_->Call([] {});  // each has been queued by now, or waits
+  const auto ready = [&] {
+    return static_cast<std::size_t>(
+        std::ranges::count_if(recorded, [](const auto& f) { return f.wait_for(0s) == std::future_status::ready; }));
+  };
+  // The queue once over, and once more what the writer may have taken before it was held up.
+  EXPECT_GE(ready(), Recorder::kQueueBytes / kSize * 9 / 10);
+  EXPECT_LE(ready(), 2 * Recorder::kQueueBytes / kSize);
+  opened.set_value();
+  blocker.join();
+  for (auto& one : recorded) EXPECT_TRUE(runner_->Await(std::move(one)));
+  End();
+  EXPECT_EQ(Events().size(), kDrafts);
+}
+
+TEST_F(RecorderTest, WhatIsLargerThanTheQueueIsRecordedAlone) {
+  const std::size_t size = Recorder::kQueueBytes + 1;
+  EXPECT_TRUE(runner_->Run(recorder_->RecordPull(Pull("a", size), config::PullEvents::kRelaxed)));
+  EXPECT_TRUE(runner_->Run(recorder_->RecordPull(Pull("b"), config::PullEvents::kRelaxed)));
+  End();
+  EXPECT_EQ(Events().size(), 2u);
+}
+
+}  // namespace
+}  // namespace portcall::registry

@@ -1,0 +1,194 @@
+#include <gmock/gmock.h>
+
+#include "registry/catalog/catalog.h"
+#include "registry/recording/recorder.h"
+#include "tests/registry/service_fixture.h"
+
+namespace portcall::registry {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+
+// The use cases as an importer calls them: no request anywhere.
+class UseCasesTest : public ServiceTest {
+ protected:
+  UseCasesTest() {
+    Origin origin;
+    origin.actor = "importer";
+    origin.actor_verified = true;
+    origin.request_id = "import-7";
+    origin.client = "import of /srv/old";
+    origin.source_addr = "vm:0";
+    origin.source_instance = "instance";
+    origin_ = std::make_shared<const Origin>(origin);
+  }
+
+  template <class T>
+  T Run(Task<T> task) {
+    return runner_->Run(std::move(task));
+  }
+
+  std::string Push(const std::string& name, const std::string& bytes) {
+    FakeBody source(bytes);
+    const auto pushed = Run(catalog_.uploads().Push(origin_, name, *Digest::Parse(Sha256(bytes)), source));
+    EXPECT_TRUE(pushed && !pushed->source);
+    EXPECT_EQ(pushed->size, bytes.size());
+    return Sha256(bytes);
+  }
+  PushedManifest PushManifest(const std::string& reference, const std::string& bytes,
+                              std::vector<std::string> more_tags = {}) {
+    ManifestPush push{"a/b", Reference::Parse(reference), std::move(more_tags), kOciManifest, bytes, {}};
+    return *Run(catalog_.manifests().Push(origin_, rules_, std::move(push)));
+  }
+  StoredManifestPtr Find(const std::string& reference) {
+    return *Run(catalog_.manifests().Find("a/b", Reference::Parse(reference)));
+  }
+  bool Delete(const std::string& reference) {
+    return *Run(catalog_.manifests().Delete(origin_, "a/b", Reference::Parse(reference)));
+  }
+  std::vector<std::string> Tags() { return Run(catalog_.listings().Tags("a/b", PageOf()))->value_or(Names()).names; }
+
+  const RegistryDeps deps_{*store_, *blobs_, pool_, log_, metrics_, clock_, "vm:0", "instance"};
+  Recorder recorder_{*store_, log_, metrics_, clock_};
+  Catalog catalog_{deps_, recorder_};
+  EventRules rules_{config::PullEvents::kDurable, true};
+  OriginPtr origin_;
+};
+
+TEST_F(UseCasesTest, AnImageIsPushedPulledListedAndDeleted) {
+  const std::string image = ImageOf("{}", {"layer"});
+  EXPECT_EQ(PushManifest("v1", image).state, PushedManifest::State::kIncomplete);
+  EXPECT_THAT(PushManifest("v1", image).missing, ElementsAre(Sha256("{}"), Sha256("layer")));
+  Push("a/b", "{}");
+  Push("a/b", "layer");
+  const PushedManifest pushed = PushManifest("v1", image, {"v2", "v1"});
+  EXPECT_EQ(pushed.state, PushedManifest::State::kStored);
+  EXPECT_EQ(pushed.digest, Sha256(image));
+
+  ASSERT_TRUE(Find("v2"));
+  EXPECT_EQ(Find("v2")->bytes, image);
+  EXPECT_EQ(Find(Sha256(image))->media_type, kOciManifest);
+  EXPECT_FALSE(Find("v3"));
+  EXPECT_TRUE(Run(catalog_.manifests().Pulled(origin_, rules_, "a/b", Reference::Parse("v2"), *Find("v2"))));
+  const Digest layer = *Digest::Parse(Sha256("layer"));
+  EXPECT_EQ(Run(catalog_.blobs().Open("a/b", layer))->size, 5u);
+  EXPECT_EQ(Run(catalog_.blobs().Open("c", layer)).error().code, Errc::kNotFound);
+  EXPECT_TRUE(Run(catalog_.blobs().Pulled(origin_, rules_, "a/b", layer, 5)));
+  EXPECT_TRUE(*Run(catalog_.blobs().Mount(origin_, "c", layer, "a/b")));
+
+  EXPECT_THAT(Tags(), ElementsAre("v1", "v2"));
+  EXPECT_THAT(Run(catalog_.listings().Repositories(PageOf()))->names, ElementsAre("a/b", "c"));
+  EXPECT_TRUE(Delete("v1"));
+  EXPECT_FALSE(Delete("v1"));
+  EXPECT_TRUE(Delete(Sha256(image)));
+  EXPECT_TRUE(*Run(catalog_.blobs().Delete(origin_, "a/b", layer)));
+  EXPECT_FALSE(*Run(catalog_.blobs().Delete(origin_, "a/b", layer)));
+  EXPECT_THAT(Tags(), IsEmpty());
+  EXPECT_THAT(SaidAfter(0),
+              ElementsAre("push blob", "push blob", "push tag v1", "push tag v2", "pull tag v2", "pull blob",
+                          "mount blob", "delete tag v1", "delete manifest", "delete tag v2", "delete blob"));
+}
+
+TEST_F(UseCasesTest, EventsSayWhoActed) {
+  Push("a/b", "{}");
+  Push("a/b", "layer");
+  PushManifest("v1", ImageOf("{}", {"layer"}));
+  for (const auto& event : Events()) {
+    EXPECT_EQ(event->actor, "importer");
+    const store::Details details = store::DecodeDetails(event->details);
+    EXPECT_TRUE(details.actor_verified);
+    EXPECT_EQ(details.request_id, "import-7");
+    EXPECT_EQ(details.request_addr, "import of /srv/old");
+    EXPECT_EQ(details.request_method, "");
+    EXPECT_EQ(details.url, "") << "an origin without an address names none";
+    EXPECT_EQ(details.source_addr, "vm:0");
+    EXPECT_EQ(details.references.size(), event->tag.empty() ? 0u : 2u);
+  }
+}
+
+TEST_F(UseCasesTest, WhatIsNoManifestSaysWhy) {
+  const PushedManifest malformed = PushManifest("v1", "[]");
+  EXPECT_EQ(malformed.state, PushedManifest::State::kMalformed);
+  EXPECT_EQ(malformed.why, "the document is not a JSON object");
+  EXPECT_EQ(PushManifest(Sha256("other"), ImageOf("{}", {})).state, PushedManifest::State::kOtherDigest);
+  ManifestPush large{"a/b", Reference::Parse("v1"), {}, kOciManifest, std::string(kMaxManifestBytes + 1, ' '), {}};
+  EXPECT_EQ(Run(catalog_.manifests().Push(origin_, rules_, std::move(large))).error().code, Errc::kTooLarge);
+  EXPECT_EQ(Head(), 0);
+}
+
+TEST_F(UseCasesTest, ABlobThatBreaksOffOrIsAnotherLeavesNothing) {
+  FakeBody cut("hello");
+  cut.cut = true;
+  const auto broken = Run(catalog_.uploads().Push(origin_, "a", *Digest::Parse(Sha256("hello")), cut));
+  ASSERT_TRUE(broken);
+  EXPECT_EQ(broken->source->code, Errc::kInvalid);
+  FakeBody other("other");
+  EXPECT_EQ(Run(catalog_.uploads().Push(origin_, "a", *Digest::Parse(Sha256("hello")), other)).error().code,
+            Errc::kInvalid);
+  clock_.Advance(std::chrono::hours(1));
+  EXPECT_EQ(Run(catalog_.uploads().Purge(std::chrono::minutes(1), true))->found, 0u);
+  EXPECT_EQ(Head(), 0);
+}
+
+TEST_F(UseCasesTest, AnUploadIsContinuedByOneAtATime) {
+  Uploads& uploads = catalog_.uploads();
+  const StartedUpload upload = *Run(uploads.Start("a"));
+  EXPECT_EQ(*Run(uploads.StartedAt("a", upload.uuid)), upload.started_at);
+  EXPECT_EQ(Run(uploads.StartedAt("b", upload.uuid)).error().code, Errc::kNotFound);
+  {
+    const auto held = Run(uploads.Open("a", upload.uuid, Uploads::Access::kWrite));
+    ASSERT_TRUE(held);
+    EXPECT_EQ(Run(uploads.Open("a", upload.uuid, Uploads::Access::kWrite)).error().code, Errc::kConflict);
+    EXPECT_TRUE(Run(uploads.Open("a", upload.uuid, Uploads::Access::kRead)));
+    FakeBody part("hello ");
+    EXPECT_EQ(Run(uploads.Receive("a", upload.uuid, 0, part, true))->size, 6u);
+    EXPECT_TRUE(Run(uploads.Truncate("a", upload.uuid, 5)));
+  }
+  const auto again = Run(uploads.Open("a", upload.uuid, Uploads::Access::kWrite));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->size, 5u);
+  EXPECT_EQ(*Run(uploads.Finish(origin_, "a", upload.uuid, *Digest::Parse(Sha256("hello")))), 5u);
+  EXPECT_EQ(Run(uploads.Open("a", upload.uuid, Uploads::Access::kRead)).error().code, Errc::kNotFound);
+}
+
+TEST_F(UseCasesTest, PurgingLeavesWhatSomebodyWritesTo) {
+  Uploads& uploads = catalog_.uploads();
+  const auto row = [this](const std::string& uuid) {
+    const Result<void> put = store_->WriteNow([&](store::Tx& tx) -> Result<void> {
+      store::PutUpload(tx, {uuid, "a", 0});
+      return {};
+    });
+    EXPECT_TRUE(put);
+  };
+  const std::string busy = Run(uploads.Start("a"))->uuid, idle = Run(uploads.Start("a"))->uuid;
+  row(busy);
+  row(idle);
+  const auto held = Run(uploads.Open("a", busy, Uploads::Access::kWrite));
+  const Purged dry = *Run(uploads.Purge(std::chrono::hours(1), true));
+  EXPECT_EQ(dry.found, 2u);
+  EXPECT_EQ(dry.deleted, 0u);
+  const Purged purged = *Run(uploads.Purge(std::chrono::hours(1), false));
+  EXPECT_EQ(purged.found, 2u);
+  EXPECT_EQ(purged.deleted, 1u);
+  EXPECT_EQ(Run(uploads.Open("a", idle, Uploads::Access::kRead)).error().code, Errc::kNotFound);
+  EXPECT_TRUE(Run(uploads.Open("a", busy, Uploads::Access::kRead)));
+}
+
+TEST_F(UseCasesTest, ReferrersAreDescriptors) {
+  Push("a/b", "{}");
+  const std::string image = ImageOf("{}", {});
+  PushManifest("v1", image);
+  const std::string subject =
+      R"(,"artifactType":"application/sbom","subject":{"mediaType":"x","size":1,"digest":")" + Sha256(image) + "\"}";
+  const std::string sbom = ImageOf("{}", {}, subject);
+  PushManifest(Sha256(sbom), sbom);
+  const Digest digest = *Digest::Parse(Sha256(image));
+  EXPECT_THAT(*Run(catalog_.listings().Referrers("a/b", digest, "")),
+              ElementsAre(R"({"mediaType":")" + std::string(kOciManifest) + R"(","digest":")" + Sha256(sbom) +
+                          R"(","size":)" + std::to_string(sbom.size()) + R"(,"artifactType":"application/sbom"})"));
+  EXPECT_THAT(*Run(catalog_.listings().Referrers("a/b", digest, "application/other")), IsEmpty());
+}
+
+}  // namespace
+}  // namespace portcall::registry
