@@ -40,7 +40,6 @@ class Broker::Impl {
   Impl(BrokerDeps deps, config::ConfigPtr config, store::Seq head);
 
   Result<void> Begin();
-  void OnAppended(const std::vector<store::EventPtr>& events);
   Result<void> Apply(config::ConfigPtr config);
   std::vector<EndpointStatus> Status() const;
   void Stop(std::chrono::milliseconds grace);
@@ -51,6 +50,7 @@ class Broker::Impl {
   template <class F>
   auto OnLoop(F f) const;
   void RunOnLoop(Task<> task);
+  void OnAppended(const std::vector<store::EventPtr>& events);  // on a thread of the store
   void DriveAll();
   void Publish(store::Event event);
   Task<> AppendEvent(store::Event event);
@@ -87,6 +87,7 @@ class Broker::Impl {
   bool sweep_ends_ = false;          // a sweep must end at its next step: the process ends, or endpoints change
   std::vector<Resume<bool>> swept_;  // wait for the end of the running sweep
   std::atomic<bool> stopped_ = false;
+  store::Subscription heard_;
 };
 
 Broker::Impl::Impl(BrokerDeps deps, config::ConfigPtr config, store::Seq head)
@@ -127,9 +128,10 @@ Result<void> Broker::Impl::Begin() {
   Result<MadeSinks> made = MakeNewSinks(*config_, kStartPatience);
   if (!made) return made.error();
   if (!made->refused) return made->refused;
+  heard_ = deps_.store.Subscribe([this](const std::vector<store::EventPtr>& events) { OnAppended(events); });
+  if (auto seen = ReadNewest(ring_, deps_.store); !seen) return seen;  // what came before
   auto endpoints = OpenEndpoints(deps_.store, *config_);
   if (!endpoints) return endpoints.error();
-  if (auto seen = ReadNewest(ring_, deps_.store); !seen) return seen;  // what opening the endpoints appended
   OnLoop([&] {
     retention_.Configure(*config_);
     Adopt(std::move(*endpoints), made->sinks);
@@ -152,7 +154,7 @@ Task<> Broker::Impl::AppendEvent(store::Event event) {
 }
 
 void Broker::Impl::OnAppended(const std::vector<store::EventPtr>& events) {
-  if (!ring_.Append(events) || stopped_.load()) return;
+  if (!ring_.Append(events)) return;
   asio::post(deps_.loop.executor(), [this] {
     ring_.Awake();
     DriveAll();
@@ -372,6 +374,7 @@ Task<> Broker::Impl::StopAll(std::chrono::milliseconds grace) {
 
 void Broker::Impl::Stop(std::chrono::milliseconds grace) {
   if (stopped_.exchange(true)) return;
+  heard_ = {};
   RunOnLoop(StopAll(grace));
 }
 
@@ -387,7 +390,6 @@ Result<std::unique_ptr<Broker>> Broker::Start(BrokerDeps deps, config::ConfigPtr
 Broker::Broker(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Broker::~Broker() { impl_->Stop(std::chrono::milliseconds(0)); }
 
-void Broker::OnAppended(const std::vector<store::EventPtr>& events) { impl_->OnAppended(events); }
 Result<void> Broker::Apply(config::ConfigPtr config) { return impl_->Apply(std::move(config)); }
 std::vector<EndpointStatus> Broker::Status() const { return impl_->Status(); }
 bool Broker::LogIsFull() const { return impl_->LogIsFull(); }

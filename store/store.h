@@ -17,6 +17,7 @@
 #include "runtime/task.h"
 #include "store/capability.h"
 #include "store/event.h"
+#include "store/subscription.h"
 #include "store/write_job.h"
 
 namespace portcall::store {
@@ -26,8 +27,6 @@ struct StoreOptions {
   std::uint64_t reserve_bytes = 256 << 20;  // free bytes on the volume below which request writes get kNoSpace
   std::size_t readers = 4;                  // queries at once; one beyond them waits on its pool thread
   const runtime::Clock* clock = &runtime::SystemClock();
-  // Called on the writer's thread after a commit, with the events it appended, in the order of seq.
-  std::function<void(const std::vector<EventPtr>&)> on_appended;
   // Called once, from the thread that saw it, when the database can no longer be trusted (a failed fsync, damage): the
   // process must stop. The store refuses everything from then on.
   std::function<void(const std::string& why)> on_fatal;
@@ -64,6 +63,9 @@ class Store {
   std::invoke_result_t<F&, Tx&> WriteNow(F job, Priority priority = Priority::kRequest);
   template <class F>
   std::invoke_result_t<F&, Snapshot&> ReadNow(F query);
+
+  // `hear` is called with the events of every commit from now on, until what this returns is gone.
+  Subscription Subscribe(Subscription::Hear hear);
 
   StoreStats stats() const;
   // The database was not closed when it was last used: run CheckIntegrity once, after the start.

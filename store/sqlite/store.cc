@@ -1,6 +1,7 @@
 #include "store/store.h"
 
 #include "runtime/mutex.h"
+#include "store/listeners.h"
 #include "store/sqlite/check.h"
 #include "store/sqlite/readers.h"
 #include "store/sqlite/schema.h"
@@ -21,6 +22,7 @@ class Store::Impl {
 
   Writer& writer() { return *writer_; }
   Readers& readers() { return readers_; }
+  const std::shared_ptr<Listeners>& listeners() const { return listeners_; }
   bool clean() const { return clean_; }
   StoreStats Stats() {
     StoreStats stats;
@@ -39,11 +41,12 @@ class Store::Impl {
  private:
   std::unique_ptr<Writer> OpenWriter(const StoreOptions& options, std::unique_ptr<Connection> connection) {
     const std::int64_t last = connection->Number("SELECT recorded_at FROM events ORDER BY seq DESC LIMIT 1");
-    return std::make_unique<Writer>(std::move(connection), readers_, trust_, options, last);
+    return std::make_unique<Writer>(std::move(connection), readers_, trust_, *listeners_, options, last);
   }
 
   const std::filesystem::path file_;
   const bool clean_;
+  const std::shared_ptr<Listeners> listeners_ = std::make_shared<Listeners>();
   Trust trust_;
   Readers readers_;
   runtime::Mutex closing_;
@@ -91,6 +94,7 @@ Result<std::unique_ptr<Store>> Store::Open(StoreOptions options, asio::thread_po
 
 void Store::Submit(WriteJob& job, Priority priority) { impl_->writer().Submit(job, priority); }
 Result<void> Store::ReadWith(const std::function<void(Snapshot&)>& query) { return impl_->readers().Read(query); }
+Subscription Store::Subscribe(Subscription::Hear hear) { return {impl_->listeners(), std::move(hear)}; }
 StoreStats Store::stats() const { return impl_->Stats(); }
 bool Store::ended_uncleanly() const { return !impl_->clean(); }
 Result<void> Store::CheckIntegrity(const std::function<bool()>& stop) { return impl_->CheckIntegrity(stop); }

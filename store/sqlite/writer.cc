@@ -34,12 +34,12 @@ Error NoReserve() {
 
 }  // namespace
 
-Writer::Writer(std::unique_ptr<Connection> connection, Readers& readers, Trust& trust, const StoreOptions& options,
-               std::int64_t last_recorded)
+Writer::Writer(std::unique_ptr<Connection> connection, Readers& readers, Trust& trust, Listeners& listeners,
+               const StoreOptions& options, std::int64_t last_recorded)
     : connection_(std::move(connection)),
       readers_(readers),
       trust_(trust),
-      on_appended_(options.on_appended),
+      listeners_(listeners),
       volume_(options.database.parent_path(), options.reserve_bytes),
       tx_(*connection_, *options.clock, last_recorded),
       checkpointer_(*connection_, readers) {
@@ -208,9 +208,9 @@ void Writer::Note(const DatabaseError& error) {
   if (error.fatal()) trust_.Lose(error.what());
 }
 
-// on_appended_ comes before Done: a caller that learns its write is durable may count on the log's readers knowing it.
+// The listeners come before Done: a caller that learns its write is durable may count on the log's readers knowing it.
 void Writer::Tell() {
-  if (on_appended_ && !tx_.appended().empty()) on_appended_(tx_.appended());
+  if (!tx_.appended().empty()) listeners_.Tell(tx_.appended());
   bool all_kept = !spoiled_;
   for (const Outcome& outcome : group_) {
     if (outcome.error && outcome.error->code == Errc::kNoSpace) all_kept = false;

@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "store/listeners.h"
 #include "store/sqlite/checkpointer.h"
 #include "store/sqlite/connection.h"
 #include "store/sqlite/job_queue.h"
@@ -23,8 +24,8 @@ namespace portcall::store {
 // the load, and no job is held back to wait for others.
 class Writer {
  public:
-  Writer(std::unique_ptr<Connection> connection, Readers& readers, Trust& trust, const StoreOptions& options,
-         std::int64_t last_recorded);
+  Writer(std::unique_ptr<Connection> connection, Readers& readers, Trust& trust, Listeners& listeners,
+         const StoreOptions& options, std::int64_t last_recorded);
   ~Writer();
 
   void Submit(WriteJob& job, Priority priority);
@@ -53,7 +54,7 @@ class Writer {
   std::unique_ptr<Connection> connection_;
   Readers& readers_;
   Trust& trust_;
-  std::function<void(const std::vector<EventPtr>&)> on_appended_;
+  Listeners& listeners_;
   Volume volume_;
   Tx tx_;
   Checkpointer checkpointer_;

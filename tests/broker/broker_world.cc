@@ -123,9 +123,6 @@ World::World(runtime::Level level) : log_({level, "text", {}}) {
   store::StoreOptions options;
   options.database = folder_.File("portcall.db");
   options.reserve_bytes = 0;
-  options.on_appended = [this](const std::vector<store::EventPtr>& appended) {
-    if (broker_) broker_->OnAppended(appended);
-  };
   auto opened = store::Store::Open(std::move(options), pool_);
   if (!opened) throw std::runtime_error(opened.error().detail);
   store_ = std::move(*opened);

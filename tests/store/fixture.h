@@ -28,10 +28,6 @@ class StoreTest : public ::testing::Test {
     options.database = dir_.path() / "portcall.db";
     options.reserve_bytes = 0;
     options.clock = &clock_;
-    options.on_appended = [this](const std::vector<EventPtr>& events) {
-      const std::lock_guard lock(mutex_);
-      appended_.insert(appended_.end(), events.begin(), events.end());
-    };
     options.on_fatal = [this](const std::string&) { ++fatal_; };
     return options;
   }
@@ -40,6 +36,10 @@ class StoreTest : public ::testing::Test {
     auto opened = Store::Open(std::move(options), pool_);
     ASSERT_TRUE(opened) << opened.error().detail;
     store_ = std::move(*opened);
+    heard_ = store_->Subscribe([this](const std::vector<EventPtr>& events) {
+      const std::lock_guard lock(mutex_);
+      appended_.insert(appended_.end(), events.begin(), events.end());
+    });
   }
   void Reopen() {
     store_.reset();
@@ -98,6 +98,7 @@ class StoreTest : public ::testing::Test {
   std::vector<EventPtr> appended_;
   std::atomic<int> fatal_ = 0;
   std::unique_ptr<Store> store_;
+  Subscription heard_;
 };
 
 }  // namespace portcall::store

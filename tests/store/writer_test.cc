@@ -135,17 +135,14 @@ TEST_F(WriterTest, TellsTheEventsBeforeTheCallers) {
 }
 
 TEST_F(WriterTest, WhatIsReportedIsReadable) {
-  StoreOptions options = Options();
+  Open();
   std::atomic<int> missing = 0;
-  Store* store = nullptr;
-  options.on_appended = [&](const std::vector<EventPtr>& events) {
+  const Subscription heard = store_->Subscribe([&](const std::vector<EventPtr>& events) {
     for (const auto& event : events) {
-      auto found = store->ReadNow([&](Snapshot& s) -> Result<EventPtr> { return FindEvent(s, event->seq); });
+      auto found = store_->ReadNow([&](Snapshot& s) -> Result<EventPtr> { return FindEvent(s, event->seq); });
       if (!found || *found == nullptr) ++missing;
     }
-  };
-  Open(options);
-  store = store_.get();
+  });
   for (int i = 0; i < 20; ++i) AppendOne();
   EXPECT_EQ(missing, 0);
 }
