@@ -195,8 +195,10 @@ Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& confi
   if (auto stored_now = Store(store, *stored, config.audits(), endpoints.open); !stored_now) return stored_now.error();
   auto rows = store.ReadNow([&](store::Snapshot& s) { return LoadRows(s, endpoints); });
   if (!rows) return rows.error();
-  if (endpoints.resumed.empty()) return endpoints;
+  const auto passes = [](const Orphan& orphan) { return orphan.passing.has_value(); };
+  if (endpoints.resumed.empty() && std::ranges::none_of(endpoints.orphans, passes)) return endpoints;
   auto resume = [&](store::Tx& tx) -> Result<bool> {
+    StorePassing(tx, endpoints.orphans);
     for (const Opened& opened : endpoints.open) {
       const std::string& name = opened.endpoint.name;
       if (std::ranges::find(endpoints.resumed, name) == endpoints.resumed.end()) continue;

@@ -13,6 +13,7 @@
 #include "broker/broker.h"
 #include "store/cursors.h"
 #include "store/event_log.h"
+#include "store/retention.h"
 #include "tests/support/temp_dir.h"
 
 namespace portcall::broker {

@@ -100,8 +100,7 @@ TEST_F(SystemEvents, DroppedDeadLettersAreRecorded) {
   runtime::Log log({runtime::Level::kFatal, "text", {}});
   testing::LoopRunner runner;
   const auto expire = [](store::Seq) -> Task<> { co_return; };
-  Retention retention(world_.store(), log, clock,
-                      {[] { return store::Seq{0}; }, [] { return std::vector<store::SeqRange>(); }, expire, expire});
+  Retention retention(world_.store(), log, clock, {expire, expire});
   config::Config config;
   config.endpoints = {audit_};
   retention.Configure(config);

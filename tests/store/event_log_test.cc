@@ -43,7 +43,7 @@ TEST_F(EventLogTest, KeepsEveryField) {
 
 TEST_F(EventLogTest, NeverGivesASeqTwice) {
   for (int i = 0; i < 3; ++i) AppendOne();
-  EXPECT_EQ(Write([](Tx& tx) { return DeleteEvents(tx, 3, INT64_MAX, 100); }), 3u);
+  EXPECT_EQ(Forget(3), 3u);
   EXPECT_EQ(Read([](Snapshot& s) { return Head(s); }), 3);
   EXPECT_EQ(Read([](Snapshot& s) { return Tail(s); }), 4);
   Reopen();
@@ -105,28 +105,13 @@ TEST_F(EventLogTest, FindsTheFirstSinceATime) {
     times.push_back(clock_.Now().time_since_epoch().count());
     AppendOne();
   }
-  Write([](Tx& tx) { return DeleteEvents(tx, 5, INT64_MAX, 100); });
+  EXPECT_EQ(Forget(5), 5u);
   const auto first = [&](std::int64_t t) { return Read([&](Snapshot& s) { return FirstSince(s, t); }); };
   EXPECT_EQ(first(0), 6);
   EXPECT_EQ(first(times[9]), 10);
   EXPECT_EQ(first(times[9] + 1), 11);
   EXPECT_EQ(first(times[19]), 20);
   EXPECT_EQ(first(times[19] + 1), 21);
-}
-
-TEST_F(EventLogTest, AMarkTellsWhatHadBeenPassedAtATime) {
-  Write([](Tx& tx) {
-    PutMark(tx, 100, 5);
-    PutMark(tx, 200, 9);
-    PutMark(tx, 300, 12);
-  });
-  const auto take = [&](std::int64_t at) { return Write([&](Tx& tx) { return TakeMark(tx, at); }); };
-  EXPECT_EQ(take(99), 0);
-  EXPECT_EQ(take(199), 5);
-  EXPECT_EQ(take(200), 9);
-  EXPECT_EQ(take(199), 0);  // older ones are forgotten
-  EXPECT_EQ(take(1'000), 12);
-  EXPECT_EQ(take(1'000), 12);
 }
 
 TEST_F(EventLogTest, FindsAnEventByItsId) {
@@ -146,43 +131,6 @@ TEST_F(EventLogTest, FindsAnEventByItsId) {
   EXPECT_FALSE(Read([](Snapshot& s) { return FindEvent(s, runtime::UuidV7()); }));
   EXPECT_FALSE(Read([](Snapshot& s) { return FindEvent(s, "ffffffff-ffff-7fff-bfff-ffffffffffff"); }));
   EXPECT_FALSE(Read([](Snapshot& s) { return FindEvent(s, Seq{99}); }));
-}
-
-TEST_F(EventLogTest, DeletesWhatIsOldAndNoMoreThanAsked) {
-  for (int i = 0; i < 10; ++i) {
-    clock_.Advance(seconds(1));
-    AppendOne();
-  }
-  const std::int64_t fifth = Read([](Snapshot& s) { return FindEvent(s, Seq{5}); })->recorded_at;
-  EXPECT_EQ(Write([&](Tx& tx) { return DeleteEvents(tx, 10, fifth, 3); }), 3u);
-  EXPECT_EQ(Write([&](Tx& tx) { return DeleteEvents(tx, 10, fifth, 3); }), 1u);
-  EXPECT_EQ(Read([](Snapshot& s) { return Tail(s); }), 5);
-  EXPECT_EQ(Write([](Tx& tx) { return DeleteEvents(tx, 6, INT64_MAX, 100); }), 2u);
-  EXPECT_EQ(Read([](Snapshot& s) { return Tail(s); }), 7);
-}
-
-TEST_F(EventLogTest, RangesThatAreKeptStayWhileTheRestGoes) {
-  for (int i = 0; i < 1'000; ++i) AppendOne();
-  const std::vector<SeqRange> kept = {{10, 20}, {400, 500}, {990, 1'000}};
-  const auto remove = [&](Seq through, std::size_t limit) {
-    return Write([&](Tx& tx) { return DeleteEvents(tx, through, INT64_MAX, limit, kept); });
-  };
-  const auto size = [&] { return Read([&](Snapshot& s) { return SizeOf(s, kept); }); };
-  EXPECT_EQ(remove(450, 15), 15u);
-  EXPECT_EQ(size().events, 985);
-  EXPECT_EQ(remove(450, 1'000), 375u);
-  EXPECT_EQ(remove(450, 1'000), 0u);
-  EXPECT_EQ(size().events, 610);
-  EXPECT_EQ(size().first, 11);
-  EXPECT_EQ(remove(900, 1'000), 400u);
-  const auto rows = Read([](Snapshot& s) { return ReadEvents(s, 0, 1'000, 1'000); });
-  EXPECT_EQ(size().events, static_cast<std::int64_t>(rows.size()));
-  for (const EventPtr& event : rows) {
-    const bool in_range = (event->seq > 10 && event->seq <= 20) || (event->seq > 400 && event->seq <= 500);
-    EXPECT_TRUE(in_range || event->seq > 900) << event->seq;
-  }
-  const std::int64_t each = size().bytes / size().events;
-  EXPECT_EQ(size().bytes, each * 210) << "no more than what is there";
 }
 
 TEST_F(EventLogTest, KnowsAboutHowLargeItIs) {

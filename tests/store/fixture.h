@@ -13,6 +13,7 @@
 #include "store/catalog.h"
 #include "store/cursors.h"
 #include "store/event_log.h"
+#include "store/retention.h"
 #include "store/store.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/loop_runner.h"
@@ -76,6 +77,15 @@ class StoreTest : public ::testing::Test {
   Seq AppendOne(const std::string& repository = "library/app") {
     return Write([&](Tx& tx) { return Append(tx, EventOf(repository)); });
   }
+  // Puts a live cursor at `through` and deletes what nobody needs.
+  std::size_t Forget(Seq through, std::size_t limit = 1'000) {
+    return Write([&](Tx& tx) {
+      forgetting_.endpoint = "forgetting";
+      forgetting_.settled_through = through;
+      forgetting_.id = PutCursor(tx, forgetting_);
+      return DeleteUnneeded(tx, {}, limit);
+    });
+  }
   static Event EventOf(const std::string& repository) {
     Event event;
     event.action = Action::kPush;
@@ -98,6 +108,7 @@ class StoreTest : public ::testing::Test {
   std::vector<EventPtr> appended_;
   std::atomic<int> fatal_ = 0;
   std::unique_ptr<Store> store_;
+  Cursor forgetting_;
   Subscription heard_;
 };
 
