@@ -46,6 +46,7 @@ store::Settlement PassingOf(const Orphan& orphan, const std::vector<store::Parke
   const store::Cursor& cursor = orphan.cursor;
   store::Settlement passing;
   passing.cursor = cursor.id;
+  passing.number = cursor.settlements + 1;
   passing.settled_through = std::max(cursor.settled_through, orphan.needs_after);
   passing.through = cursor.through;
   passing.matched = cursor.matched;
@@ -94,43 +95,46 @@ Orphan LoadOrphan(store::Snapshot& snapshot, const store::Cursor& cursor) {
   if (orphan.needs_after > stored) {
     orphan.passing = PassingOf(orphan, lanes);
     orphan.cursor.settled_through = orphan.passing->settled_through;
+    orphan.cursor.settlements = orphan.passing->number;
   }
   return orphan;
 }
 
-void StorePassing(store::Tx& tx, const std::vector<Orphan>& orphans) {
+Result<void> StorePassing(store::Tx& tx, const std::vector<Orphan>& orphans) {
   for (const Orphan& orphan : orphans) {
-    if (orphan.passing) store::Apply(tx, *orphan.passing);
+    if (!orphan.passing) continue;
+    if (auto passed = store::Settle(tx, *orphan.passing); !passed) return passed;
   }
+  return {};
 }
 
 Task<Result<ExpiredOrphan>> ExpireOrphan(store::Store& store, CatchUpReader& reader, Orphan orphan, store::Seq through,
                                          std::int64_t wall_now, const bool& stopping) {
-  auto load = [id = orphan.cursor.id](store::Snapshot& s) -> Result<std::vector<store::ParkedLane>> {
-    return store::LoadParked(s, id);
+  // The cursor too: an earlier write of unknown outcome may have moved it.
+  auto load = [&orphan](store::Snapshot& s) -> Result<std::vector<store::ParkedLane>> {
+    for (store::Cursor& cursor : store::LoadCursors(s)) {
+      if (cursor.id == orphan.cursor.id) orphan.cursor = std::move(cursor);
+    }
+    return store::LoadParked(s, orphan.cursor.id);
   };
   auto rows = co_await store.Read(load);
   if (!rows) co_return rows.error();
   Expiry expiry(orphan.cursor, std::move(*rows), Filter(orphan.cursor.fingerprint), through);
   if (auto read = co_await ReadExpiring(reader, expiry.through(), expiry, stopping); !read) co_return read.error();
-  const store::Settlement settlement = expiry.Finish(wall_now);
-  auto job = [&settlement](store::Tx& tx) -> Result<bool> {
-    store::Apply(tx, settlement);
-    return true;
-  };
+  store::Settlement settlement = expiry.Finish(wall_now);
+  settlement.number = orphan.cursor.settlements + 1;
+  auto job = [&settlement](store::Tx& tx) { return store::Settle(tx, settlement); };
   if (auto written = co_await store.Write(job, store::Priority::kSettlement); !written) co_return written.error();
   orphan.cursor.settled_through = settlement.settled_through;
   orphan.cursor.through = settlement.through;
   orphan.cursor.matched = settlement.matched;
   orphan.cursor.settled = settlement.settled;
+  orphan.cursor.settlements = settlement.number;
   auto reload = [&orphan](store::Snapshot& s) -> Result<Orphan> { return LoadOrphan(s, orphan.cursor); };
   auto loaded = co_await store.Read(reload);
   if (!loaded) co_return loaded.error();
   if (loaded->passing) {
-    auto pass = [&loaded](store::Tx& tx) -> Result<bool> {
-      store::Apply(tx, *loaded->passing);
-      return true;
-    };
+    auto pass = [&loaded](store::Tx& tx) { return store::Settle(tx, *loaded->passing); };
     if (auto passed = co_await store.Write(pass, store::Priority::kSettlement); !passed) co_return passed.error();
   }
   co_return ExpiredOrphan{std::move(*loaded), expiry.first(), expiry.through(), expiry.expired()};

@@ -32,7 +32,7 @@ struct Orphan {
 };
 
 Orphan LoadOrphan(store::Snapshot& snapshot, const store::Cursor& cursor);
-void StorePassing(store::Tx& tx, const std::vector<Orphan>& orphans);
+Result<void> StorePassing(store::Tx& tx, const std::vector<Orphan>& orphans);
 
 // The result of letting events up to `through` expire (DELIVERY.md §1): the orphan as it is afterwards, and how many
 // expired. The filter that decides is the one that the cursor was counted with.

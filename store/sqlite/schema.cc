@@ -85,7 +85,13 @@ ALTER TABLE parked ADD COLUMN age INTEGER NOT NULL DEFAULT 0;
 // Deleting asks for the first event of each cursor's lanes. The table has at most `maxparked` rows for an endpoint.
 constexpr const char* kFirstParked = "CREATE INDEX parked_next ON parked (cursor, next_seq)";
 
-constexpr std::array kMigrations{Migration{kVersion1}, Migration{kReceipts}, Migration{kAges}, Migration{kFirstParked}};
+constexpr const char* kHolders = R"sql(
+ALTER TABLE cursors ADD COLUMN holder INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE cursors ADD COLUMN settlements INTEGER NOT NULL DEFAULT 0;
+)sql";
+
+constexpr std::array kMigrations{Migration{kVersion1}, Migration{kReceipts}, Migration{kAges}, Migration{kFirstParked},
+                                 Migration{kHolders}};
 constexpr std::array kTables{"meta",    "events", "marks",      "repositories", "manifests",
                              "tags",    "blobs",  "blob_links", "uploads",      "endpoints",
                              "cursors", "parked", "dead",       "dead_size",    "attempts"};

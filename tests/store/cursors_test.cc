@@ -35,8 +35,16 @@ class CursorsTest : public StoreTest {
     dead.answer = std::string(answer, '4');
     return dead;
   }
-  void Settle(const Settlement& s) {
-    Write([&](Tx& tx) { Apply(tx, s); });
+  // As the next settlement of its cursor.
+  void Settle(Settlement& s) {
+    s.number = Settlements() + 1;
+    EXPECT_TRUE(Ask(s));
+  }
+  Result<void> Ask(const Settlement& s) {
+    return store_->WriteNow([&](Tx& tx) { return store::Settle(tx, s); });
+  }
+  std::int64_t Settlements() {
+    return Read([](Snapshot& s) { return LoadCursors(s); }).at(0).settlements;
   }
   Settlement Of(std::int64_t cursor) {
     Settlement s;
@@ -147,12 +155,47 @@ TEST_F(CursorsTest, ParkingAgainReplacesAndUnparkingEnds) {
 TEST_F(CursorsTest, ASettlementOfACursorThatIsGoneChangesNothing) {
   Settlement s = Of(id_ + 7);
   s.dead = {Letter(50)};
-  auto written = store_->WriteNow([&](Tx& tx) -> Result<void> {
-    Apply(tx, s);
-    return {};
-  });
-  EXPECT_FALSE(written);
+  s.number = 1;
+  const auto written = Ask(s);
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code, Errc::kConflict);
   EXPECT_TRUE(Dead().empty());
+}
+
+TEST_F(CursorsTest, ASettlementIsMadeOnceHoweverOftenItIsAskedFor) {
+  AttemptRow attempt;
+  attempt.seq = 4;
+  DeadLetter range = Letter(50);
+  range.through = 6;
+  range.events = 3;
+  Settlement s = Of(id_);
+  s.settled_through = 6;
+  s.dead = {Letter(50), range};
+  s.attempts = {attempt};
+  s.number = 1;
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(Ask(s));
+  ASSERT_EQ(Dead().size(), 2u);
+  EXPECT_EQ(Dead()[1].events, 3);
+  EXPECT_EQ(Read([&](Snapshot& snap) { return ListAttempts(snap, id_, 4, 10); }).size(), 1u);
+  EXPECT_EQ(Settlements(), 1);
+}
+
+TEST_F(CursorsTest, OnlyItsHolderSettlesACursorAndInItsTurn) {
+  Settlement s = Of(id_);
+  s.settled_through = 6;
+  s.number = 1;
+  s.holder = kOnlyHolder + 1;
+  EXPECT_EQ(Ask(s).error().code, Errc::kConflict);
+  s.holder = kOnlyHolder;
+  s.number = 2;
+  EXPECT_EQ(Ask(s).error().code, Errc::kConflict);
+  s.number = 1;
+  EXPECT_TRUE(Ask(s));
+  s.number = 2;
+  EXPECT_TRUE(Ask(s));
+  s.number = 1;
+  EXPECT_EQ(Ask(s).error().code, Errc::kConflict);
+  EXPECT_EQ(Settlements(), 2);
 }
 
 TEST_F(CursorsTest, ADroppedCursorTakesItsLanesAndLeavesItsDead) {

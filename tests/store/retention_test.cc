@@ -38,7 +38,8 @@ class RetentionTest : public StoreTest {
     settlement.settled_through = cursor.settled_through;
     settlement.through = cursor.through;
     for (const Seq seq : next) settlement.park.push_back({"lane " + std::to_string(seq), seq, 0, 0, 0, "503"});
-    Write([&](Tx& tx) { Apply(tx, settlement); });
+    settlement.number = cursor.settlements + 1;
+    EXPECT_TRUE(Write([&](Tx& tx) { return static_cast<bool>(Settle(tx, settlement)); }));
   }
   std::size_t Delete(Retain retain = {}, std::size_t limit = 1'000) {
     return Write([&](Tx& tx) { return DeleteUnneeded(tx, retain, limit); });
