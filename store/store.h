@@ -22,6 +22,13 @@
 
 namespace portcall::store {
 
+// What an engine may do to those who use it, done on purpose: tests find with it who cannot bear that.
+struct Provocations {
+  bool run_jobs_twice = false;  // every job is run, undone, and run again
+  // Asked after a commit, on the writer's thread. True: whoever wrote in it is told kOutcomeUnknown.
+  std::function<bool()> hide_outcome = {};
+};
+
 struct StoreOptions {
   std::filesystem::path database;           // a local file; its folder exists
   std::uint64_t reserve_bytes = 256 << 20;  // free bytes on the volume below which request writes get kNoSpace
@@ -30,6 +37,7 @@ struct StoreOptions {
   // Called once, from the thread that saw it, when the database can no longer be trusted (a failed fsync, damage): the
   // process must stop. The store refuses everything from then on.
   std::function<void(const std::string& why)> on_fatal;
+  Provocations provocations = {};
 };
 
 struct StoreStats {
@@ -48,8 +56,10 @@ class Store {
 
   // Runs `job(Tx&)`, which returns a Result<T>, on the writer's thread in a savepoint of the current group transaction;
   // resumes the caller on its own loop after that transaction is on disk. An Error, or an exception, undoes this job
-  // alone. kNoSpace: the disk is full; kUnavailable: the store is closing or broken. Not cancellable. `job` may refer
-  // to the caller's locals.
+  // alone. kNoSpace: the disk is full; kUnavailable: the store is closing or broken; kOutcomeUnknown: the changes may
+  // have been made, whole, or not at all, and the caller asks again for what may be made twice. Not cancellable. `job`
+  // may refer to the caller's locals, but it changes nothing except through its Tx and its result: an engine may run it
+  // again.
   template <class F>
   Task<std::invoke_result_t<F&, Tx&>> Write(F job, Priority priority = Priority::kRequest);
 

@@ -20,7 +20,7 @@ enum class Priority {
 class WriteJob {
  public:
   virtual ~WriteJob() = default;
-  virtual bool Run(Tx& tx) = 0;  // inside its savepoint; false: roll this job back
+  virtual bool Run(Tx& tx) = 0;  // inside its savepoint, maybe more than once; false: roll this job back
   virtual void Done(
       const Error* failed) = 0;  // once, on the writer's or the caller's thread; null: what Run left is durable
 

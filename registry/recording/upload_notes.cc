@@ -38,34 +38,44 @@ bool UploadNotes::Add(store::UploadRow row) {
 bool UploadNotes::Cancel(const std::string& uuid) {
   const runtime::MutexLock lock(mutex_);
   const auto found = notes_.find(uuid);
-  if (found == notes_.end() || found->second.writing) return false;
-  notes_.erase(found);
+  if (found == notes_.end()) return false;
+  if (found->second.writing) {
+    found->second.ended = true;
+  } else {
+    notes_.erase(found);
+  }
   return true;
 }
 
 std::optional<store::UploadRow> UploadNotes::Find(const std::string& uuid) {
   const runtime::MutexLock lock(mutex_);
   const auto found = notes_.find(uuid);
-  return found == notes_.end() ? std::nullopt : std::optional(found->second.row);
+  if (found == notes_.end() || found->second.ended) return std::nullopt;
+  return found->second.row;
 }
 
-Result<void> UploadNotes::Put(store::Tx& tx, bool all, std::vector<std::string>& put) {
+std::vector<store::UploadRow> UploadNotes::TakeDue(bool all) {
   const auto now = std::chrono::steady_clock::now();
   std::vector<store::UploadRow> rows;
-  {
-    const runtime::MutexLock lock(mutex_);
-    for (auto& [uuid, note] : notes_) {
-      if (rows.size() == kPerTransaction) break;
-      if (note.due > now && !all) continue;
-      note.writing = true;
-      rows.push_back(note.row);
-      put.push_back(uuid);
-    }
+  const runtime::MutexLock lock(mutex_);
+  for (auto& [uuid, note] : notes_) {
+    if (rows.size() == kPerTransaction) break;
+    if (note.due > now && !all) continue;
+    note.writing = true;
+    rows.push_back(note.row);
   }
-  // Fails on purpose: an error rolls the transaction back, which saves an empty commit.
-  if (rows.empty()) return Error(Errc::kNotFound, "nothing is due");
-  for (const store::UploadRow& row : rows) store::PutUpload(tx, row);
-  return {};
+  return rows;
+}
+
+std::vector<std::string> UploadNotes::Written(const std::vector<store::UploadRow>& rows) {
+  std::vector<std::string> ended;
+  const runtime::MutexLock lock(mutex_);
+  for (const store::UploadRow& row : rows) {
+    const auto note = notes_.find(row.uuid);
+    if (note->second.ended) ended.push_back(row.uuid);
+    notes_.erase(note);
+  }
+  return ended;
 }
 
 void UploadNotes::Run() {
@@ -86,16 +96,26 @@ void UploadNotes::Run() {
 }
 
 bool UploadNotes::Commit(bool all) {
-  std::vector<std::string> put;
-  const auto put_due = [&](store::Tx& tx) { return Put(tx, all, put); };
-  const Result<void> done = store_.WriteNow(put_due, store::Priority::kSettlement);
+  const std::vector<store::UploadRow> rows = TakeDue(all);
+  if (rows.empty()) return false;
+  const auto put = [&rows](store::Tx& tx) -> Result<void> {
+    for (const store::UploadRow& row : rows) store::PutUpload(tx, row);
+    return {};
+  };
+  const Result<void> done = store_.WriteNow(put, store::Priority::kSettlement);
   // Only purging misses these uploads: their files stay, and their clients may go on.
-  if (!done && done.error().code != Errc::kNotFound) {
-    log_.Warn("uploads not noted for purging", {{"err.detail", done.error().detail}});
+  if (!done) log_.Warn("uploads not noted for purging", {{"err.detail", done.error().detail}});
+  const std::vector<std::string> ended = Written(rows);
+  if (ended.empty()) return rows.size() == kPerTransaction;
+  const auto drop = [&ended](store::Tx& tx) -> Result<void> {
+    for (const std::string& uuid : ended) store::DeleteUpload(tx, uuid);
+    return {};
+  };
+  // Purging finds what stays, and that there is nothing behind it.
+  if (auto dropped = store_.WriteNow(drop, store::Priority::kSettlement); !dropped) {
+    log_.Warn("upload rows left behind", {{"err.detail", dropped.error().detail}});
   }
-  const runtime::MutexLock lock(mutex_);
-  for (const std::string& uuid : put) notes_.erase(uuid);
-  return put.size() == kPerTransaction;
+  return rows.size() == kPerTransaction;
 }
 
 }  // namespace portcall::registry

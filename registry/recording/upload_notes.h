@@ -28,8 +28,8 @@ class UploadNotes {
 
   // False: kMost rows are noted already, and the caller must write this row itself.
   [[nodiscard]] bool Add(store::UploadRow row);
-  // For an upload that has ended. True: there is no row and will be none. False: the caller must delete the row, in a
-  // transaction that it asks for after this call.
+  // For an upload that has ended. True: there is no row, or it goes by itself. False: the caller must delete the row,
+  // in a transaction that it asks for after this call.
   bool Cancel(const std::string& uuid);
   std::optional<store::UploadRow> Find(const std::string& uuid);
 
@@ -39,11 +39,13 @@ class UploadNotes {
     store::UploadRow row;
     std::chrono::steady_clock::time_point due;
     bool writing = false;
+    bool ended = false;  // while its row was being written
   };
   void Run();
   bool Commit(bool all);  // one transaction; false: nothing more is due
-  // Puts the rows of what is due. On the writer's thread, so that what Cancel says is true for every later transaction.
-  Result<void> Put(store::Tx& tx, bool all, std::vector<std::string>& put);
+  std::vector<store::UploadRow> TakeDue(bool all);
+  // Forgets what was written, and returns what has ended meanwhile.
+  std::vector<std::string> Written(const std::vector<store::UploadRow>& rows);
 
   store::Store& store_;
   runtime::Log& log_;

@@ -87,8 +87,7 @@ Seq Append(Tx& tx, Event event) {
       .Run();
   event.seq = connection.last_insert_id();
   const Seq seq = event.seq;
-  const std::size_t bytes = BytesOf(event);
-  tx.Appended(std::make_shared<const Event>(std::move(event)), bytes);
+  tx.Appended(std::make_shared<const Event>(std::move(event)));
   return seq;
 }
 

@@ -40,6 +40,7 @@ Writer::Writer(std::unique_ptr<Connection> connection, Readers& readers, Trust& 
       readers_(readers),
       trust_(trust),
       listeners_(listeners),
+      provocations_(options.provocations),
       volume_(options.database.parent_path(), options.reserve_bytes),
       tx_(*connection_, *options.clock, last_recorded),
       checkpointer_(*connection_, readers) {
@@ -148,6 +149,7 @@ void Writer::RunJob(WriteJob& job) {
   const std::size_t appended = tx_.appended().size();
   try {
     connection_->Run(kSavepoint);
+    if (provocations_.run_jobs_twice) Rehearse(job);
     outcome.kept = job.Run(tx_);
     if (outcome.kept) {
       connection_->Run(kRelease);
@@ -161,6 +163,13 @@ void Writer::RunJob(WriteJob& job) {
   }
   outcome.kept = false;
   Undo(appended, outcome.error.value_or(Error(Errc::kInternal, "the transaction was lost")));
+}
+
+void Writer::Rehearse(WriteJob& job) {
+  const std::size_t appended = tx_.appended().size();
+  (void)job.Run(tx_);
+  connection_->Run(kRollbackTo);
+  tx_.Forget(appended);
 }
 
 void Writer::Undo(std::size_t appended, const Error& error) {
@@ -188,6 +197,8 @@ void Writer::Commit() {
     }
   } catch (const DatabaseError& error) {
     Spoil(error);
+    // Part of it may be on disk already, and be found there by the next start.
+    if (error.fatal()) spoiled_->code = Errc::kOutcomeUnknown;
   }
   if (!spoiled_) return;
   tx_.Forget(0);
@@ -212,6 +223,9 @@ void Writer::Note(const DatabaseError& error) {
 void Writer::Tell() {
   if (!tx_.appended().empty()) listeners_.Tell(tx_.appended());
   bool all_kept = !spoiled_;
+  if (all_kept && provocations_.hide_outcome && provocations_.hide_outcome()) {
+    spoiled_ = Error(Errc::kOutcomeUnknown, "the database did not tell the outcome of a write");
+  }
   for (const Outcome& outcome : group_) {
     if (outcome.error && outcome.error->code == Errc::kNoSpace) all_kept = false;
   }

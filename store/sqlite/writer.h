@@ -44,6 +44,7 @@ class Writer {
   void RunJobs();
   void RunBackground();
   void RunJob(WriteJob& job);
+  void Rehearse(WriteJob& job);
   void Undo(std::size_t appended, const Error& error);
   void Commit();
   void Spoil(const DatabaseError& error);  // the whole group
@@ -55,12 +56,13 @@ class Writer {
   Readers& readers_;
   Trust& trust_;
   Listeners& listeners_;
+  const Provocations provocations_;
   Volume volume_;
   Tx tx_;
   Checkpointer checkpointer_;
   JobQueue queue_;
   std::vector<Outcome> group_;
-  std::optional<Error> spoiled_;  // why the whole group is undone
+  std::optional<Error> spoiled_;  // why the whole group is undone, or may be
   std::chrono::steady_clock::time_point last_slice_{};
   std::atomic<std::uint64_t> commits_ = 0, jobs_ = 0;
   std::atomic<bool> out_of_space_ = false;

@@ -1,5 +1,8 @@
 #include "registry/recording/upload_notes.h"
 
+#include <future>
+#include <latch>
+#include <mutex>
 #include <thread>
 
 #include "tests/registry/service_fixture.h"
@@ -43,7 +46,35 @@ TEST_F(UploadNotesTest, OldOnesAreWrittenAndThenNotCancelled) {
   const auto deadline = std::chrono::steady_clock::now() + 20s;
   while (Rows().empty() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
   ASSERT_EQ(Rows().size(), 1u);
-  EXPECT_FALSE(notes.Cancel("one")) << "the row is there, and somebody must delete it";
+  // Sooner or later it is not theirs any more, and somebody else must delete it.
+  while (notes.Find("one") && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_FALSE(notes.Cancel("one"));
+}
+
+TEST_F(UploadNotesTest, OneThatEndsWhileItsRowIsWrittenLeavesNone) {
+  std::latch inside(1);
+  std::promise<void> go;
+  std::jthread holder([&] {
+    (void)store_->WriteNow(
+        [&, entered = std::make_shared<std::once_flag>(), left = go.get_future().share()](store::Tx&) -> Result<void> {
+          std::call_once(*entered, [&] { inside.count_down(); });
+          left.wait();
+          return {};
+        });
+  });
+  inside.wait();
+  {
+    UploadNotes notes(*store_, log_, std::chrono::milliseconds(1));
+    EXPECT_TRUE(notes.Add({"one", "a", 7}));
+    EXPECT_TRUE(notes.Add({"two", "a", 7}));
+    const auto deadline = std::chrono::steady_clock::now() + 20s;
+    while (store_->stats().queue_depth < 1 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    EXPECT_TRUE(notes.Cancel("one"));
+    EXPECT_FALSE(notes.Find("one"));
+    go.set_value();
+  }
+  ASSERT_EQ(Rows().size(), 1u);
+  EXPECT_EQ(Rows()[0].uuid, "two");
 }
 
 TEST_F(UploadNotesTest, IsBoundedAndWritesManyToATransaction) {

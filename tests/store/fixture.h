@@ -29,6 +29,7 @@ class StoreTest : public ::testing::Test {
     options.database = dir_.path() / "portcall.db";
     options.reserve_bytes = 0;
     options.clock = &clock_;
+    options.provocations.run_jobs_twice = true;
     options.on_fatal = [this](const std::string&) { ++fatal_; };
     return options;
   }
@@ -79,12 +80,10 @@ class StoreTest : public ::testing::Test {
   }
   // Puts a live cursor at `through` and deletes what nobody needs.
   std::size_t Forget(Seq through, std::size_t limit = 1'000) {
-    return Write([&](Tx& tx) {
-      forgetting_.endpoint = "forgetting";
-      forgetting_.settled_through = through;
-      forgetting_.id = PutCursor(tx, forgetting_);
-      return DeleteUnneeded(tx, {}, limit);
-    });
+    forgetting_.endpoint = "forgetting";
+    forgetting_.settled_through = through;
+    forgetting_.id = Write([&](Tx& tx) { return PutCursor(tx, forgetting_); });
+    return Write([&](Tx& tx) { return DeleteUnneeded(tx, {}, limit); });
   }
   static Event EventOf(const std::string& repository) {
     Event event;

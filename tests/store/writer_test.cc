@@ -24,9 +24,9 @@ class Hold {
  public:
   explicit Hold(Store& store) {
     thread_ = std::jthread([this, &store] {
-      (void)store.WriteNow([this](Tx&) -> Result<void> {
-        inside_.count_down();
-        go_.get_future().wait();
+      (void)store.WriteNow([this, left = go_.get_future().share()](Tx&) -> Result<void> {
+        std::call_once(entered_, [this] { inside_.count_down(); });
+        left.wait();
         return {};
       });
     });
@@ -35,6 +35,7 @@ class Hold {
   void Release() { go_.set_value(); }
 
  private:
+  std::once_flag entered_;
   std::latch inside_{1};
   std::promise<void> go_;
   std::jthread thread_;
@@ -123,6 +124,35 @@ TEST_F(WriterTest, AnErrorUndoesItsOwnJobAlone) {
   EXPECT_EQ(appended_[1]->seq, 2);
 }
 
+TEST_F(WriterTest, AJobThatRunsTwiceIsMadeOnce) {
+  Open();
+  int runs = 0;
+  const auto job = [&runs](Tx& tx) -> Result<Seq> {
+    ++runs;
+    return Append(tx, EventOf("r"));
+  };
+  for (Seq seq = 1; seq <= 3; ++seq) EXPECT_EQ(*store_->WriteNow(job), seq);
+  EXPECT_EQ(runs, 6);
+  EXPECT_THAT(Stored(), ElementsAre(1, 2, 3));
+  const std::lock_guard lock(mutex_);
+  EXPECT_EQ(appended_.size(), 3u);
+}
+
+TEST_F(WriterTest, AHiddenOutcomeIsToldAsUnknown) {
+  StoreOptions options = Options();
+  bool hide = true;
+  options.provocations.hide_outcome = [&hide] { return std::exchange(hide, false); };
+  Open(options);
+  const auto append = [](Tx& tx) -> Result<Seq> { return Append(tx, EventOf("r")); };
+  const auto unknown = store_->WriteNow(append);
+  ASSERT_FALSE(unknown);
+  EXPECT_EQ(unknown.error().code, Errc::kOutcomeUnknown);
+  EXPECT_EQ(*store_->WriteNow(append), 2);
+  EXPECT_EQ(fatal_, 0);
+  const std::lock_guard lock(mutex_);
+  EXPECT_EQ(appended_.size(), 2u) << "it is in the log";
+}
+
 TEST_F(WriterTest, TellsTheEventsBeforeTheCallers) {
   Open();
   for (int i = 0; i < 50; ++i) {
@@ -148,7 +178,9 @@ TEST_F(WriterTest, WhatIsReportedIsReadable) {
 }
 
 TEST_F(WriterTest, RequestsGoBeforeBackgroundJobs) {
-  Open();
+  StoreOptions options = Options();
+  options.provocations.run_jobs_twice = false;
+  Open(options);
   std::mutex mutex;
   std::vector<std::string> order;
   const auto note = [&](std::string who, Priority priority) {
