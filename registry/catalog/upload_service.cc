@@ -10,7 +10,7 @@
 #include "registry/request/reference.h"
 #include "runtime/bytes.h"
 #include "store/catalog.h"
-#include "store/event_log.h"
+#include "store/catalog_changes.h"
 
 namespace portcall::registry {
 namespace {
@@ -41,13 +41,12 @@ Task<Filled> Fill(http::Body& body, std::span<char> buffer) {
 }
 
 Task<Result<void>> CommitBlob(Call& call, const std::string& uuid, const store::Digest& digest, std::uint64_t size) {
-  const store::Event event = Seal(BlobEvent(call, store::Action::kPush, digest.text(), size));
   const bool noted = !call.core.uploads.Cancel(uuid);
-  auto job = [&](store::Tx& tx) -> Result<void> {
-    store::PutBlob(tx, digest.text(), static_cast<std::int64_t>(size));
-    store::LinkBlob(tx, call.route.name, digest.text());
-    if (noted) store::DeleteUpload(tx, uuid);
-    store::Append(tx, event);
+  const store::UploadFinish finish{call.route.name, digest.text(), static_cast<std::int64_t>(size),
+                                   noted ? uuid : std::string(),
+                                   Seal(BlobEvent(call, store::Action::kPush, digest.text(), size))};
+  auto job = [&finish](store::Tx& tx) -> Result<void> {
+    store::FinishUpload(tx, finish);
     return {};
   };
   co_return co_await call.core.deps.store.Write(job);
@@ -144,18 +143,10 @@ Task<Result<bool>> MountBlob(Call& call, const store::Digest& digest, const std:
   if (!from.empty() && (!IsRepositoryName(from) || from.size() > kMaxNameLength)) co_return false;
   const Result<bool> there = co_await HasFile(call.core, digest);
   if (!there || !*there) co_return there;
-  const std::string& text = digest.text();
-  auto job = [&](store::Tx& tx) -> Result<void> {
-    const auto size = from.empty() ? store::FindBlobAnywhere(tx, text) : store::FindBlob(tx, from, text);
-    if (!size) return Error(Errc::kNotFound, "nothing to mount");
-    store::LinkBlob(tx, call.route.name, text);
-    store::Append(tx, Seal(BlobEvent(call, store::Action::kMount, text, static_cast<std::uint64_t>(*size), from)));
-    return {};
-  };
-  const Result<void> done = co_await call.core.deps.store.Write(job);
-  if (done) co_return true;
-  if (done.error().code == Errc::kNotFound) co_return false;
-  co_return done.error();
+  const store::BlobMount mount{call.route.name, digest.text(), from,
+                               Seal(BlobEvent(call, store::Action::kMount, digest.text(), 0, from))};
+  auto job = [&mount](store::Tx& tx) -> Result<bool> { return store::MountBlob(tx, mount); };
+  co_return co_await call.core.deps.store.Write(job);
 }
 
 }  // namespace portcall::registry

@@ -9,8 +9,8 @@
 #include "registry/recording/events.h"
 #include "registry/recording/pull_recorder.h"
 #include "store/catalog.h"
+#include "store/catalog_changes.h"
 #include "store/digest.h"
-#include "store/event_log.h"
 
 namespace portcall::registry {
 namespace {
@@ -92,15 +92,12 @@ Task<http::Response> Get(Call& call, const store::Digest& digest) {
 // Takes the blob out of this repository; other repositories, and the file, keep it.
 Task<http::Response> Delete(Call& call, const store::Digest& digest) {
   if (!call.config().storage.delete_enabled) co_return Fail(Code::kUnsupported);
-  const store::Event event = Seal(DeletedEvent(call, store::Kind::kBlob, digest.text()));
-  auto job = [&](store::Tx& tx) -> Result<void> {
-    if (!store::UnlinkBlob(tx, call.route.name, digest.text())) return Error(Errc::kNotFound, "not linked");
-    store::Append(tx, event);
-    return {};
-  };
-  const Result<void> done = co_await call.core.deps.store.Write(job);
-  if (!done) co_return done.error().code == Errc::kNotFound ? Unknown(digest.text()) : FailWith(done.error());
-  co_return Empty(202);
+  const store::BlobDeletion deletion{call.route.name, digest.text(),
+                                     Seal(DeletedEvent(call, store::Kind::kBlob, digest.text()))};
+  auto job = [&deletion](store::Tx& tx) -> Result<bool> { return store::DeleteBlob(tx, deletion); };
+  const Result<bool> done = co_await call.core.deps.store.Write(job);
+  if (!done) co_return FailWith(done.error());
+  co_return *done ? Empty(202) : Unknown(digest.text());
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "store/catalog_changes.h"
 #include "store/sqlite/check.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/volume.h"
@@ -234,11 +235,12 @@ TEST(CrashChild, DISABLED_Writes) {
   std::ofstream acknowledged(fs::path(folder) / "acknowledged");
   for (int i = 0; i < 1000; ++i) {
     auto seq = (*store)->WriteNow([](Tx& tx) -> Result<Seq> {
-      Event event;
-      event.repository = "r";
-      const Seq given = Append(tx, event);
-      PutTag(tx, "r", "latest", std::to_string(given));
-      return given;
+      ManifestPush push;
+      push.repository = push.event.repository = "r";
+      push.manifest.digest = std::to_string(Head(tx) + 1);
+      push.tags = {"latest"};
+      (void)PushManifest(tx, push);
+      return Head(tx);
     });
     acknowledged << *seq << std::endl;
   }

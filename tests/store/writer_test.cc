@@ -9,6 +9,7 @@
 #include <set>
 #include <stdexcept>
 
+#include "store/catalog_changes.h"
 #include "tests/store/fixture.h"
 
 namespace portcall::store {
@@ -318,8 +319,11 @@ TEST_F(WriterTest, AReaderSeesOneState) {
   std::jthread writer([&] {
     while (!stop) {
       Write([](Tx& tx) {
-        PutTag(tx, "r", "a", "sha256:" + std::to_string(Append(tx, EventOf("r"))));
-        PutTag(tx, "r", "b", *FindTag(tx, "r", "a"));
+        ManifestPush push;
+        push.repository = "r";
+        push.manifest.digest = "sha256:" + std::to_string(Append(tx, EventOf("r")));
+        push.tags = {"a", "b"};
+        (void)PushManifest(tx, push);
       });
     }
   });
