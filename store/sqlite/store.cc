@@ -5,6 +5,7 @@
 #include "store/sqlite/check.h"
 #include "store/sqlite/readers.h"
 #include "store/sqlite/schema.h"
+#include "store/sqlite/slices.h"
 #include "store/sqlite/trust.h"
 #include "store/sqlite/writer.h"
 
@@ -21,6 +22,7 @@ class Store::Impl {
         writer_(OpenWriter(options, std::move(connection))) {}
 
   Writer& writer() { return *writer_; }
+  void Begin() { slices_.Start(); }
   Readers& readers() { return readers_; }
   const std::shared_ptr<Listeners>& listeners() const { return listeners_; }
   bool clean() const { return clean_; }
@@ -51,6 +53,7 @@ class Store::Impl {
   Readers readers_;
   runtime::Mutex closing_;
   std::unique_ptr<Writer> writer_;
+  Slices slices_{*writer_, Migrations()};
 };
 
 Result<void> Store::Impl::CheckIntegrity(const std::function<bool()>& stop) {
@@ -80,6 +83,7 @@ Result<std::unique_ptr<Store>> Store::Open(StoreOptions options, asio::thread_po
     if (auto migrated = Migrate(*connection, file, Migrations()); !migrated) return migrated.error();
     if (auto sane = CheckContent(*connection, file); !sane) return sane.error();
     auto impl = std::make_unique<Impl>(options, std::move(connection), clean);
+    impl->Begin();
     return std::unique_ptr<Store>(new Store(std::move(impl), pool));
   } catch (const DatabaseError& error) {
     if (error.fatal()) return Damaged(file, error.what());
