@@ -25,7 +25,7 @@ namespace portcall::store {
 // What an engine may do to those who use it, done on purpose: tests find with it who cannot bear that.
 struct Provocations {
   bool run_jobs_twice = false;  // every job is run, undone, and run again
-  // Asked after a commit, on the writer's thread. True: whoever wrote in it is told kOutcomeUnknown.
+  // Asked after a commit, on a thread of the store. True: whoever wrote in it is told kOutcomeUnknown.
   std::function<bool()> hide_outcome = {};
 };
 
@@ -41,7 +41,9 @@ struct StoreOptions {
 };
 
 struct StoreStats {
-  std::uint64_t commits = 0, jobs = 0, queue_depth = 0, wal_bytes = 0, database_bytes = 0;
+  std::uint64_t commits = 0, jobs = 0, queue_depth = 0;
+  std::uint64_t database_bytes = 0;
+  std::uint64_t journal_bytes = 0;  // of what is written beside the database before it is moved there
   bool out_of_space = false;  // the last commit found the disk full, or the reserve is used up
 };
 
@@ -54,7 +56,7 @@ class Store {
   static Result<std::unique_ptr<Store>> Open(StoreOptions options, asio::thread_pool& pool);
   ~Store();
 
-  // Runs `job(Tx&)`, which returns a Result<T>, on the writer's thread in a savepoint of the current group transaction;
+  // Runs `job(Tx&)`, which returns a Result<T>, on a thread of the store, in a transaction that others may share;
   // resumes the caller on its own loop after that transaction is on disk. An Error, or an exception, undoes this job
   // alone. kNoSpace: the disk is full; kUnavailable: the store is closing or broken; kOutcomeUnknown: the changes may
   // have been made, whole, or not at all, and the caller asks again for what may be made twice. Not cancellable. `job`
@@ -83,7 +85,7 @@ class Store {
   // Reads the whole database in a reader of its own, table by table with pauses; damage is reported to on_fatal as
   // well. Blocks, for minutes where the file is large; `stop` is asked between tables.
   Result<void> CheckIntegrity(const std::function<bool()>& stop);
-  // Finishes what is queued, checkpoints and closes. Later Writes get kUnavailable. Blocks; not on a loop.
+  // Finishes what is queued and closes. Later Writes get kUnavailable. Blocks; not on a loop.
   void Close();
 
  private:

@@ -75,7 +75,7 @@ void Writer::AddTo(StoreStats& stats) {
   stats.commits = commits_;
   stats.jobs = jobs_;
   stats.queue_depth = queue_.depth();
-  stats.wal_bytes = checkpointer_.wal_bytes();
+  stats.journal_bytes = checkpointer_.wal_bytes();
   stats.out_of_space = out_of_space_;
 }
 

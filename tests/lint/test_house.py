@@ -69,6 +69,17 @@ def test_every_file_has_a_room() -> None:
     assert not [f"{floor}/{inside}" for floor, _, inside in found if room_of(floor, inside) is None]
 
 
+# Words of one engine, which whoever uses the store need not know.
+ENGINE = re.compile(r"(?<!#)\bpragma\b|sqlite|vacuum|savepoint|write-ahead|\bwal(_|\b)(?! clock)", re.IGNORECASE)
+
+
+def test_the_stores_public_headers_name_no_engine() -> None:
+    headers = [path for path in files(".h", folders=("store",)) if path.parent.name == "store" or path.parent.name == "blobs"]
+    assert headers
+    for path in headers:
+        assert not ENGINE.search(path.read_text()), path.name
+
+
 def test_every_file_is_used() -> None:
     """A header is included by others than its own source; a source is compiled."""
     users: dict[str, set[str]] = {}
