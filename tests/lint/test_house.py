@@ -80,6 +80,15 @@ def test_the_stores_public_headers_name_no_engine() -> None:
         assert not ENGINE.search(path.read_text()), path.name
 
 
+def test_contracts_know_no_engine() -> None:
+    """What any engine or driver must do is written against public headers; the list of them alone knows where they are."""
+    tests = [path for path in files(".h", ".cc", folders=("tests",)) if path.parent.name == "contract"]
+    assert tests
+    for path in tests:
+        inner = {name for name in includes_of(path) if re.match(r"store/(sqlite|blobs/\w+)/", name)}
+        assert not inner or path.name in ("engines.cc", "drivers.cc"), path
+
+
 def test_every_file_is_used() -> None:
     """A header is included by others than its own source; a source is compiled."""
     users: dict[str, set[str]] = {}

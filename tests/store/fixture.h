@@ -35,7 +35,7 @@ class StoreTest : public ::testing::Test {
   }
   void Open() { Open(Options()); }
   void Open(StoreOptions options) {
-    auto opened = Store::Open(std::move(options), pool_);
+    auto opened = OpenStore(std::move(options));
     ASSERT_TRUE(opened) << opened.error().detail;
     store_ = std::move(*opened);
     heard_ = store_->Subscribe([this](const std::vector<EventPtr>& events) {
@@ -47,8 +47,11 @@ class StoreTest : public ::testing::Test {
     store_.reset();
     Open();
   }
+  virtual Result<std::unique_ptr<Store>> OpenStore(StoreOptions options) {
+    return Store::Open(std::move(options), pool_);
+  }
   Error OpenError() {
-    auto opened = Store::Open(Options(), pool_);
+    auto opened = OpenStore(Options());
     return opened ? Error(Errc::kInternal, "it opened") : opened.error();
   }
   std::string File() const { return (dir_.path() / "portcall.db").string(); }

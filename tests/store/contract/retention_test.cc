@@ -4,7 +4,7 @@
 
 #include <chrono>
 
-#include "tests/store/fixture.h"
+#include "tests/store/contract/engine.h"
 
 namespace portcall::store {
 namespace {
@@ -14,7 +14,7 @@ using ::testing::IsEmpty;
 
 constexpr std::int64_t kHour = 3'600ll * 1'000'000'000;
 
-class RetentionTest : public StoreTest {
+class RetentionTest : public EngineTest {
  protected:
   void SetUp() override { Open(); }
   void AppendMany(int count) {
@@ -54,7 +54,7 @@ class RetentionTest : public StoreTest {
   }
 };
 
-TEST_F(RetentionTest, NobodyNeedsAnything) {
+TEST_P(RetentionTest, NobodyNeedsAnything) {
   AppendMany(10);
   EXPECT_EQ(Size().passed, 10);
   EXPECT_EQ(Delete({}, 4), 4u);
@@ -64,7 +64,7 @@ TEST_F(RetentionTest, NobodyNeedsAnything) {
   EXPECT_EQ(Size().events, 0);
 }
 
-TEST_F(RetentionTest, TheSlowestLiveCursorDecidesWhoeverRunsIt) {
+TEST_P(RetentionTest, TheSlowestLiveCursorDecidesWhoeverRunsIt) {
   AppendMany(10);
   Put(CursorKind::kLive, 8);
   Put(CursorKind::kLive, 3);
@@ -75,7 +75,7 @@ TEST_F(RetentionTest, TheSlowestLiveCursorDecidesWhoeverRunsIt) {
   EXPECT_EQ(Size().first, 4);
 }
 
-TEST_F(RetentionTest, AParkedLaneKeepsWhatLiesBehindItsCursor) {
+TEST_P(RetentionTest, AParkedLaneKeepsWhatLiesBehindItsCursor) {
   AppendMany(10);
   const std::int64_t cursor = Put(CursorKind::kLive, 9);
   Park(cursor, {7, 5, 10});
@@ -84,13 +84,13 @@ TEST_F(RetentionTest, AParkedLaneKeepsWhatLiesBehindItsCursor) {
   EXPECT_EQ(Size().first, 5);
 }
 
-TEST_F(RetentionTest, ALaneThatIsAheadOfItsCursorChangesNothing) {
+TEST_P(RetentionTest, ALaneThatIsAheadOfItsCursorChangesNothing) {
   AppendMany(10);
   Park(Put(CursorKind::kLive, 3), {8});
   EXPECT_EQ(Delete(), 3u);
 }
 
-TEST_F(RetentionTest, RemovedAndReplayingCursorsKeepTheirOwnRangesAlone) {
+TEST_P(RetentionTest, RemovedAndReplayingCursorsKeepTheirOwnRangesAlone) {
   AppendMany(20);
   Put(CursorKind::kLive, 18);
   Put(CursorKind::kRemoved, 2, 4);
@@ -104,7 +104,7 @@ TEST_F(RetentionTest, RemovedAndReplayingCursorsKeepTheirOwnRangesAlone) {
   EXPECT_EQ(Size().first, 3);
 }
 
-TEST_F(RetentionTest, RangesThatAreKeptStayWhileTheRestGoes) {
+TEST_P(RetentionTest, RangesThatAreKeptStayWhileTheRestGoes) {
   AppendMany(1'000);
   Put(CursorKind::kRemoved, 10, 20);
   Put(CursorKind::kRemoved, 400, 460);
@@ -132,7 +132,7 @@ TEST_F(RetentionTest, RangesThatAreKeptStayWhileTheRestGoes) {
   EXPECT_EQ(Size().bytes, each * 210) << "no more than what is there";
 }
 
-TEST_F(RetentionTest, EventsStayAWhileAfterTheyWerePassed) {
+TEST_P(RetentionTest, EventsStayAWhileAfterTheyWerePassed) {
   AppendMany(10);
   Cursor live;
   const auto move = [&](Seq through) {
@@ -153,7 +153,7 @@ TEST_F(RetentionTest, EventsStayAWhileAfterTheyWerePassed) {
   EXPECT_THAT(Left(), ElementsAre(9, 10));
 }
 
-TEST_F(RetentionTest, WhatWasPassedIsRememberedAtMostOnceAMinute) {
+TEST_P(RetentionTest, WhatWasPassedIsRememberedAtMostOnceAMinute) {
   AppendMany(10);
   constexpr std::int64_t kSecond = kHour / 3'600;
   Cursor live;
@@ -167,13 +167,15 @@ TEST_F(RetentionTest, WhatWasPassedIsRememberedAtMostOnceAMinute) {
   EXPECT_EQ(Delete({2 * kHour + 70 * kSecond, kHour}), 6u);
 }
 
-TEST_F(RetentionTest, AClockThatWasWrongDoesNotStopIt) {
+TEST_P(RetentionTest, AClockThatWasWrongDoesNotStopIt) {
   AppendMany(10);
   Put(CursorKind::kLive, 9);
   EXPECT_EQ(Delete({900 * kHour, kHour}), 0u);
   EXPECT_EQ(Delete({10 * kHour, kHour}), 0u);
   EXPECT_EQ(Delete({11 * kHour, kHour}), 9u);
 }
+
+FOR_EVERY_ENGINE(RetentionTest);
 
 }  // namespace
 }  // namespace portcall::store

@@ -5,19 +5,19 @@
 #include <chrono>
 
 #include "runtime/bytes.h"
-#include "tests/store/fixture.h"
+#include "tests/store/contract/engine.h"
 
 namespace portcall::store {
 namespace {
 
 using std::chrono::seconds;
 
-class EventLogTest : public StoreTest {
+class EventLogTest : public EngineTest {
  protected:
   void SetUp() override { Open(); }
 };
 
-TEST_F(EventLogTest, KeepsEveryField) {
+TEST_P(EventLogTest, KeepsEveryField) {
   Event event = EventOf("library/app");
   event.action = Action::kDelete;
   event.kind = Kind::kRepository;
@@ -41,7 +41,7 @@ TEST_F(EventLogTest, KeepsEveryField) {
   EXPECT_EQ(found->details, event.details);
 }
 
-TEST_F(EventLogTest, NeverGivesASeqTwice) {
+TEST_P(EventLogTest, NeverGivesASeqTwice) {
   for (int i = 0; i < 3; ++i) AppendOne();
   EXPECT_EQ(Forget(3), 3u);
   EXPECT_EQ(Read([](Snapshot& s) { return Head(s); }), 3);
@@ -51,14 +51,14 @@ TEST_F(EventLogTest, NeverGivesASeqTwice) {
   EXPECT_EQ(Read([](Snapshot& s) { return Tail(s); }), 4);
 }
 
-TEST_F(EventLogTest, AnEmptyLogBeginsAtOne) {
+TEST_P(EventLogTest, AnEmptyLogBeginsAtOne) {
   EXPECT_EQ(Read([](Snapshot& s) { return Head(s); }), 0);
   EXPECT_EQ(Read([](Snapshot& s) { return Tail(s); }), 1);
   EXPECT_EQ(Read([](Snapshot& s) { return FirstSince(s, 0); }), 1);
   EXPECT_EQ(Read([](Snapshot& s) { return SizeOf(s); }).events, 0);
 }
 
-TEST_F(EventLogTest, TimeNeverGoesBack) {
+TEST_P(EventLogTest, TimeNeverGoesBack) {
   AppendOne();
   const auto then = clock_.Now();
   clock_.SetWall(then - seconds(3600));
@@ -70,7 +70,7 @@ TEST_F(EventLogTest, TimeNeverGoesBack) {
   for (const auto& event : events) EXPECT_EQ(event->recorded_at, then.time_since_epoch().count());
 }
 
-TEST_F(EventLogTest, ReadsARangeInOrder) {
+TEST_P(EventLogTest, ReadsARangeInOrder) {
   for (int i = 0; i < 10; ++i) AppendOne();
   const auto seqs = [&](Seq after, Seq through, std::size_t limit) {
     std::vector<Seq> found;
@@ -83,7 +83,7 @@ TEST_F(EventLogTest, ReadsARangeInOrder) {
   EXPECT_EQ(seqs(10, 20, 2), std::vector<Seq>{});
 }
 
-TEST_F(EventLogTest, ReadsOneLane) {
+TEST_P(EventLogTest, ReadsOneLane) {
   for (int i = 0; i < 4; ++i) {
     AppendOne("a");
     AppendOne("b");
@@ -98,7 +98,7 @@ TEST_F(EventLogTest, ReadsOneLane) {
   EXPECT_EQ(Read([](Snapshot& s) { return ReadLane(s, "relay", "a", 0, 100, 9); }).size(), 1u);
 }
 
-TEST_F(EventLogTest, FindsTheFirstSinceATime) {
+TEST_P(EventLogTest, FindsTheFirstSinceATime) {
   std::vector<std::int64_t> times;
   for (int i = 0; i < 20; ++i) {
     clock_.Advance(seconds(10));
@@ -114,7 +114,7 @@ TEST_F(EventLogTest, FindsTheFirstSinceATime) {
   EXPECT_EQ(first(times[19] + 1), 21);
 }
 
-TEST_F(EventLogTest, FindsAnEventByItsId) {
+TEST_P(EventLogTest, FindsAnEventByItsId) {
   clock_.SetWall(runtime::SystemClock().Now());
   for (int i = 0; i < 5; ++i) AppendOne();
   Event relayed = EventOf("r");
@@ -133,7 +133,7 @@ TEST_F(EventLogTest, FindsAnEventByItsId) {
   EXPECT_FALSE(Read([](Snapshot& s) { return FindEvent(s, Seq{99}); }));
 }
 
-TEST_F(EventLogTest, KnowsAboutHowLargeItIs) {
+TEST_P(EventLogTest, KnowsAboutHowLargeItIs) {
   Event event = EventOf("r");
   event.details = std::string(2000, 'x');
   Write([&](Tx& tx) {
@@ -144,6 +144,8 @@ TEST_F(EventLogTest, KnowsAboutHowLargeItIs) {
   EXPECT_GT(size.bytes, 500 * 2000);
   EXPECT_LT(size.bytes, 500 * 3000);
 }
+
+FOR_EVERY_ENGINE(EventLogTest);
 
 }  // namespace
 }  // namespace portcall::store

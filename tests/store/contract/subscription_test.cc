@@ -5,14 +5,14 @@
 #include <future>
 #include <latch>
 
-#include "tests/store/fixture.h"
+#include "tests/store/contract/engine.h"
 
 namespace portcall::store {
 namespace {
 
 using ::testing::ElementsAre;
 
-class SubscriptionTest : public StoreTest {
+class SubscriptionTest : public EngineTest {
  protected:
   void SetUp() override { Open(); }
   // Writes down the seqs it hears of.
@@ -23,7 +23,7 @@ class SubscriptionTest : public StoreTest {
   }
 };
 
-TEST_F(SubscriptionTest, EachHearsWhatIsAppendedWhileItExists) {
+TEST_P(SubscriptionTest, EachHearsWhatIsAppendedWhileItExists) {
   std::vector<Seq> first, second;
   AppendOne();
   std::optional<Subscription> one = store_->Subscribe(Into(first));
@@ -36,7 +36,7 @@ TEST_F(SubscriptionTest, EachHearsWhatIsAppendedWhileItExists) {
   EXPECT_THAT(second, ElementsAre(3, 4));
 }
 
-TEST_F(SubscriptionTest, AMovedOneGoesOnAndAnOverwrittenOneEnds) {
+TEST_P(SubscriptionTest, AMovedOneGoesOnAndAnOverwrittenOneEnds) {
   std::vector<Seq> first, second;
   Subscription one = store_->Subscribe(Into(first));
   Subscription two = std::move(one);
@@ -49,7 +49,7 @@ TEST_F(SubscriptionTest, AMovedOneGoesOnAndAnOverwrittenOneEnds) {
   EXPECT_THAT(second, ElementsAre(2));
 }
 
-TEST_F(SubscriptionTest, ItsEndWaitsForACallUnderWay) {
+TEST_P(SubscriptionTest, ItsEndWaitsForACallUnderWay) {
   std::latch inside(1);
   std::promise<void> go;
   std::atomic<bool> left = false;
@@ -69,13 +69,15 @@ TEST_F(SubscriptionTest, ItsEndWaitsForACallUnderWay) {
   EXPECT_TRUE(ended.get_future().get());
 }
 
-TEST_F(SubscriptionTest, ItMayOutliveItsStore) {
+TEST_P(SubscriptionTest, ItMayOutliveItsStore) {
   std::vector<Seq> heard;
   const Subscription late = store_->Subscribe(Into(heard));
   AppendOne();
   store_.reset();
   EXPECT_THAT(heard, ElementsAre(1));
 }
+
+FOR_EVERY_ENGINE(SubscriptionTest);
 
 }  // namespace
 }  // namespace portcall::store

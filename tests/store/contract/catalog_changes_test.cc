@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "tests/store/fixture.h"
+#include "tests/store/contract/engine.h"
 
 namespace portcall::store {
 namespace {
@@ -10,7 +10,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
-class CatalogChangesTest : public StoreTest {
+class CatalogChangesTest : public EngineTest {
  protected:
   void SetUp() override { Open(); }
   static Event Saying(Action action, Kind kind, const std::string& text) {
@@ -55,7 +55,7 @@ class CatalogChangesTest : public StoreTest {
   }
 };
 
-TEST_F(CatalogChangesTest, APushWithoutItsContentChangesNothing) {
+TEST_P(CatalogChangesTest, APushWithoutItsContentChangesNothing) {
   PutBlob("r", "sha256:here");
   PutBlob("q", "sha256:elsewhere");
   EXPECT_THAT(Push(PushOf("sha256:child")), IsEmpty());
@@ -76,7 +76,7 @@ TEST_F(CatalogChangesTest, APushWithoutItsContentChangesNothing) {
   EXPECT_EQ(Tag("v1"), "sha256:m");
 }
 
-TEST_F(CatalogChangesTest, AnAnswerNamesNoMoreThanItMust) {
+TEST_P(CatalogChangesTest, AnAnswerNamesNoMoreThanItMust) {
   ManifestPush push = PushOf("sha256:m");
   for (std::size_t i = 0; i < kMostMissing + 500; ++i) push.blobs.push_back("sha256:b" + std::to_string(i));
   push.manifests = {"sha256:c"};
@@ -85,7 +85,7 @@ TEST_F(CatalogChangesTest, AnAnswerNamesNoMoreThanItMust) {
   EXPECT_EQ(missing.back(), "sha256:b" + std::to_string(kMostMissing - 1));
 }
 
-TEST_F(CatalogChangesTest, EachTagOfAPushHasItsEvent) {
+TEST_P(CatalogChangesTest, EachTagOfAPushHasItsEvent) {
   EXPECT_THAT(Push(PushOf("sha256:1", {"v1"})), IsEmpty());
   EXPECT_THAT(Push(PushOf("sha256:2", {"v2", "v1", "v3"})), IsEmpty());
   const auto events = Events();
@@ -99,13 +99,13 @@ TEST_F(CatalogChangesTest, EachTagOfAPushHasItsEvent) {
   for (const char* tag : {"v1", "v2", "v3"}) EXPECT_EQ(Tag(tag), "sha256:2");
 }
 
-TEST_F(CatalogChangesTest, APushByDigestHasOneEventEachTime) {
+TEST_P(CatalogChangesTest, APushByDigestHasOneEventEachTime) {
   EXPECT_THAT(Push(PushOf("sha256:1")), IsEmpty());
   EXPECT_THAT(Push(PushOf("sha256:1")), IsEmpty());
   EXPECT_EQ(Events().size(), 2u);
 }
 
-TEST_F(CatalogChangesTest, AManifestGoesWithTheTagsThatTheCallerKnows) {
+TEST_P(CatalogChangesTest, AManifestGoesWithTheTagsThatTheCallerKnows) {
   EXPECT_THAT(Push(PushOf("sha256:1", {"v1", "v2"})), IsEmpty());
   const Seq before = LastSeq();
   const auto tag_gone = [](const std::string& tag) { return Saying(Action::kDelete, Kind::kTag, tag); };
@@ -129,7 +129,7 @@ TEST_F(CatalogChangesTest, AManifestGoesWithTheTagsThatTheCallerKnows) {
   EXPECT_EQ(Events().size(), events.size());
 }
 
-TEST_F(CatalogChangesTest, AFinishedUploadLosesItsRow) {
+TEST_P(CatalogChangesTest, AFinishedUploadLosesItsRow) {
   Write([](Tx& tx) { PutUpload(tx, {"u1", "r", 100}); });
   const UploadFinish finish{"r", "sha256:b", 42, "u1", Saying(Action::kPush, Kind::kBlob, "sha256:b")};
   Write([&](Tx& tx) { FinishUpload(tx, finish); });
@@ -138,7 +138,7 @@ TEST_F(CatalogChangesTest, AFinishedUploadLosesItsRow) {
   EXPECT_EQ(Events().size(), 1u);
 }
 
-TEST_F(CatalogChangesTest, ABlobIsMountedFromWhereItIs) {
+TEST_P(CatalogChangesTest, ABlobIsMountedFromWhereItIs) {
   PutBlob("q", "sha256:b", 42);
   const auto mount = [&](const std::string& from, const std::string& digest = "sha256:b") {
     const BlobMount asked{"r", digest, from, Saying(Action::kMount, Kind::kBlob, digest)};
@@ -157,6 +157,8 @@ TEST_F(CatalogChangesTest, ABlobIsMountedFromWhereItIs) {
   EXPECT_FALSE(mount("q"));
   EXPECT_TRUE(mount("")) << "it is known, whoever links it";
 }
+
+FOR_EVERY_ENGINE(CatalogChangesTest);
 
 }  // namespace
 }  // namespace portcall::store

@@ -3,14 +3,14 @@
 #include <gmock/gmock.h>
 
 #include "store/catalog_changes.h"
-#include "tests/store/fixture.h"
+#include "tests/store/contract/engine.h"
 
 namespace portcall::store {
 namespace {
 
 using ::testing::ElementsAre;
 
-class CatalogTest : public StoreTest {
+class CatalogTest : public EngineTest {
  protected:
   void SetUp() override { Open(); }
   static ManifestRow Manifest(const std::string& digest, const std::string& subject = "",
@@ -37,7 +37,7 @@ class CatalogTest : public StoreTest {
   }
 };
 
-TEST_F(CatalogTest, KeepsAManifestAsItWasPushed) {
+TEST_P(CatalogTest, KeepsAManifestAsItWasPushed) {
   ManifestRow row{"sha256:m", "application/json", std::string("{\0}\n", 4), "sha256:s", "text/sbom", "{\"a\":\"b\"}"};
   Put("a/b", row);
   Put("a/b", row);
@@ -49,7 +49,7 @@ TEST_F(CatalogTest, KeepsAManifestAsItWasPushed) {
   EXPECT_FALSE(Read([](Snapshot& s) { return FindManifest(s, "a/c", "sha256:m"); }));
 }
 
-TEST_F(CatalogTest, TakesAnotherMediaTypeForTheSameBytes) {
+TEST_P(CatalogTest, TakesAnotherMediaTypeForTheSameBytes) {
   Put("r", Manifest("sha256:m"));
   ManifestRow other = Manifest("sha256:m");
   other.media_type = "application/other";
@@ -57,7 +57,7 @@ TEST_F(CatalogTest, TakesAnotherMediaTypeForTheSameBytes) {
   EXPECT_EQ(Read([](Snapshot& s) { return FindManifest(s, "r", "sha256:m"); })->media_type, "application/other");
 }
 
-TEST_F(CatalogTest, ListsTagsBytewiseInPages) {
+TEST_P(CatalogTest, ListsTagsBytewiseInPages) {
   Put("r", Manifest("sha256:1"), {"b", "B", "a", "10", "9", "_x"});
   const auto first = Read([](Snapshot& s) { return ListTags(s, "r", {4, ""}); });
   EXPECT_THAT(first->names, ElementsAre("10", "9", "B", "_x"));
@@ -70,7 +70,7 @@ TEST_F(CatalogTest, ListsTagsBytewiseInPages) {
   EXPECT_FALSE(Read([](Snapshot& s) { return ListTags(s, "nobody", {4, ""}); }));
 }
 
-TEST_F(CatalogTest, ListsRepositoriesWithTheSlashFirst) {
+TEST_P(CatalogTest, ListsRepositoriesWithTheSlashFirst) {
   for (const char* name : {"a-b", "a/b", "a", "a.b/c", "b"}) Put(name, Manifest("sha256:m"));
   EXPECT_THAT(Read([](Snapshot& s) { return ListRepositories(s, {10, ""}); }).names,
               ElementsAre("a", "a/b", "a-b", "a.b/c", "b"));
@@ -79,7 +79,7 @@ TEST_F(CatalogTest, ListsRepositoriesWithTheSlashFirst) {
   EXPECT_TRUE(page.more);
 }
 
-TEST_F(CatalogTest, AnEmptyRepositoryExistsButIsNotListed) {
+TEST_P(CatalogTest, AnEmptyRepositoryExistsButIsNotListed) {
   Put("r", Manifest("sha256:m"));
   const ManifestDeletion deletion{"r", "sha256:m", {}, EventOf("r"), {}};
   const auto remove = [&] { return Write([&](Tx& tx) { return DeleteManifest(tx, deletion); }); };
@@ -90,7 +90,7 @@ TEST_F(CatalogTest, AnEmptyRepositoryExistsButIsNotListed) {
   EXPECT_FALSE(Read([](Snapshot& s) { return RepositoryExists(s, "q"); }));
 }
 
-TEST_F(CatalogTest, DeletesTags) {
+TEST_P(CatalogTest, DeletesTags) {
   Put("r", Manifest("sha256:1"), {"b", "a"});
   Put("r", Manifest("sha256:2"), {"c"});
   EXPECT_THAT(Tags("r", "sha256:1"), ElementsAre("a", "b"));
@@ -101,7 +101,7 @@ TEST_F(CatalogTest, DeletesTags) {
   EXPECT_EQ(Read([](Snapshot& s) { return Head(s); }), 4) << "one event for each change";
 }
 
-TEST_F(CatalogTest, ABlobIsInTheRepositoriesThatLinkIt) {
+TEST_P(CatalogTest, ABlobIsInTheRepositoriesThatLinkIt) {
   PutBlob("r", "sha256:b", 42);
   PutBlob("r", "sha256:b", 42);
   EXPECT_EQ(Read([](Snapshot& s) { return FindBlob(s, "r", "sha256:b"); }), 42);
@@ -113,7 +113,7 @@ TEST_F(CatalogTest, ABlobIsInTheRepositoriesThatLinkIt) {
   EXPECT_EQ(Read([](Snapshot& s) { return FindBlob(s, "r", "sha256:b"); }), std::nullopt);
 }
 
-TEST_F(CatalogTest, ListsReferrersOfOneSubject) {
+TEST_P(CatalogTest, ListsReferrersOfOneSubject) {
   Put("r", Manifest("sha256:z", "sha256:s", "sbom"));
   Put("r", Manifest("sha256:a", "sha256:s", "signature"));
   Put("r", Manifest("sha256:n"));
@@ -131,7 +131,7 @@ TEST_F(CatalogTest, ListsReferrersOfOneSubject) {
   EXPECT_TRUE(Read([](Snapshot& s) { return ListReferrers(s, "r", "", ""); }).empty());
 }
 
-TEST_F(CatalogTest, FindsOldUploads) {
+TEST_P(CatalogTest, FindsOldUploads) {
   EXPECT_TRUE(Read([](Snapshot& s) { return CatalogIsEmpty(s); }));
   Write([](Tx& tx) {
     PutUpload(tx, {"u1", "r", 100});
@@ -146,6 +146,8 @@ TEST_F(CatalogTest, FindsOldUploads) {
   Put("r", Manifest("sha256:m"));
   EXPECT_FALSE(Read([](Snapshot& s) { return CatalogIsEmpty(s); }));
 }
+
+FOR_EVERY_ENGINE(CatalogTest);
 
 }  // namespace
 }  // namespace portcall::store
