@@ -18,7 +18,6 @@ namespace portcall::broker {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{500};
-constexpr store::Seq kNothing = INT64_MAX;
 // A reload takes five seconds at most: what it waits for attempts to end, and for files before that.
 constexpr std::chrono::milliseconds kReloadGrace{2'000}, kReloadPatience{2'000};
 constexpr std::chrono::minutes kStartPatience(1);  // nothing is served before, so whoever starts it sees that it hangs
@@ -40,7 +39,6 @@ class Broker::Impl {
   Impl(BrokerDeps deps, config::ConfigPtr config, store::Seq head);
 
   Result<void> Begin();
-  void OnAppended(const std::vector<store::EventPtr>& events);
   Result<void> Apply(config::ConfigPtr config);
   std::vector<EndpointStatus> Status() const;
   void Stop(std::chrono::milliseconds grace);
@@ -51,12 +49,13 @@ class Broker::Impl {
   template <class F>
   auto OnLoop(F f) const;
   void RunOnLoop(Task<> task);
+  void OnAppended(const std::vector<store::EventPtr>& events);  // on a thread of the store
   void DriveAll();
   void Publish(store::Event event);
   Task<> AppendEvent(store::Event event);
   Result<MadeSinks> MakeNewSinks(const config::Config& config, std::chrono::milliseconds patience);
   bool Keeps(const EndpointRunner& runner, const config::Config& config) const;
-  void KeepForNobody(const Opened& opened);
+  void TellIdle(const Opened& opened) const;
   void Adopt(Endpoints endpoints, Sinks& sinks);
   Task<> StopRunners(const config::Config* keep, std::chrono::milliseconds grace);
   Task<> StopAll(std::chrono::milliseconds grace);
@@ -67,7 +66,6 @@ class Broker::Impl {
   Task<> HoldSweeps();
   void Show();
   void ShowOrphans();
-  store::Seq PassedThrough() const;
 
   const BrokerDeps deps_;
   config::ConfigPtr config_;
@@ -79,7 +77,6 @@ class Broker::Impl {
   std::vector<std::unique_ptr<EndpointRunner>> runners_;
   std::vector<std::int64_t> failing_;  // cursors whose runners failed when a reload stopped them
   std::vector<Orphan> orphans_;
-  store::Seq idle_from_ = kNothing;  // events after this one are kept for endpoints that stand still
   OrphanMetrics orphan_metrics_;
   runtime::Gate gate_;
   Timer ticker_;
@@ -87,6 +84,7 @@ class Broker::Impl {
   bool sweep_ends_ = false;          // a sweep must end at its next step: the process ends, or endpoints change
   std::vector<Resume<bool>> swept_;  // wait for the end of the running sweep
   std::atomic<bool> stopped_ = false;
+  store::Subscription heard_;
 };
 
 Broker::Impl::Impl(BrokerDeps deps, config::ConfigPtr config, store::Seq head)
@@ -97,8 +95,7 @@ Broker::Impl::Impl(BrokerDeps deps, config::ConfigPtr config, store::Seq head)
       reader_(deps_.store, deps_.loop.executor()),
       around_{deps_.store, ring_, reader_, deps_.loop.executor(), deps_.log, deps_.metrics, deps_.clock},
       retention_(deps_.store, deps_.log, deps_.clock,
-                 {[this] { return PassedThrough(); }, [this] { return NeededBy(orphans_); },
-                  [this](store::Seq through) { return Expire(through); },
+                 {[this](store::Seq through) { return Expire(through); },
                   [this](store::Seq through) { return ExpireOrphans(through); }}),
       orphan_metrics_(deps_.metrics),
       ticker_(deps_.loop.executor()) {}
@@ -127,9 +124,10 @@ Result<void> Broker::Impl::Begin() {
   Result<MadeSinks> made = MakeNewSinks(*config_, kStartPatience);
   if (!made) return made.error();
   if (!made->refused) return made->refused;
+  heard_ = deps_.store.Subscribe([this](const std::vector<store::EventPtr>& events) { OnAppended(events); });
+  if (auto seen = ReadNewest(ring_, deps_.store); !seen) return seen;  // what came before
   auto endpoints = OpenEndpoints(deps_.store, *config_);
   if (!endpoints) return endpoints.error();
-  if (auto seen = ReadNewest(ring_, deps_.store); !seen) return seen;  // what opening the endpoints appended
   OnLoop([&] {
     retention_.Configure(*config_);
     Adopt(std::move(*endpoints), made->sinks);
@@ -152,7 +150,7 @@ Task<> Broker::Impl::AppendEvent(store::Event event) {
 }
 
 void Broker::Impl::OnAppended(const std::vector<store::EventPtr>& events) {
-  if (!ring_.Append(events) || stopped_.load()) return;
+  if (!ring_.Append(events)) return;
   asio::post(deps_.loop.executor(), [this] {
     ring_.Awake();
     DriveAll();
@@ -187,23 +185,20 @@ Result<MadeSinks> Broker::Impl::MakeNewSinks(const config::Config& config, std::
   return MakeSinks(deps_.pool, std::move(entries), std::move(make), patience);
 }
 
-// After a reload that was undone, an endpoint may be left without a sink: what it needs stays in the log.
-void Broker::Impl::KeepForNobody(const Opened& opened) {
+// After a reload that was undone, an endpoint may be left without a sink. Its cursor keeps its events.
+void Broker::Impl::TellIdle(const Opened& opened) const {
   const auto runs = [&](const auto& runner) { return runner->endpoint().name == opened.endpoint.name; };
   if (std::ranges::any_of(runners_, runs)) return;
-  idle_from_ = std::min(idle_from_, opened.cursor.settled_through);
-  for (const store::ParkedLane& lane : opened.parked) idle_from_ = std::min(idle_from_, lane.next_seq - 1);
   deps_.log.Error("endpoint stands still after a refused reload; its events are kept: reload again or restart",
                   {{"endpoint", opened.endpoint.name}});
 }
 
 // Starts what is not running yet.
 void Broker::Impl::Adopt(Endpoints endpoints, Sinks& sinks) {
-  idle_from_ = kNothing;
   for (Opened& opened : endpoints.open) {
     const auto sink = sinks.find(opened.endpoint.name);
     if (sink == sinks.end()) {
-      KeepForNobody(opened);
+      TellIdle(opened);
       continue;
     }
     if (std::ranges::find(failing_, opened.cursor.id) != failing_.end()) opened.was_failing = true;
@@ -256,7 +251,6 @@ Result<void> Broker::Impl::Apply(config::ConfigPtr config) {
       if (before) {
         Adopt(std::move(*before), made->sinks);
       } else {
-        idle_from_ = 0;
         deps_.log.Error("endpoints that were to change stand still, and all events are kept: reload again or restart",
                         {{"error", before.error().detail}});
       }
@@ -292,12 +286,6 @@ std::vector<EndpointStatus> Broker::Impl::Status() const {
     for (const Orphan& orphan : orphans_) all.push_back(orphan.Status(now));
     return all;
   });
-}
-
-store::Seq Broker::Impl::PassedThrough() const {
-  store::Seq through = std::min(ring_.head(), idle_from_);
-  for (const auto& runner : runners_) through = std::min(through, runner->UnneededThrough());
-  return through;
 }
 
 Task<> Broker::Impl::Tend() {
@@ -346,7 +334,7 @@ Task<> Broker::Impl::Expire(store::Seq through) {
 
 Task<> Broker::Impl::ExpireOrphans(store::Seq through) {
   for (std::size_t i = 0; i < orphans_.size() && !sweep_ends_; ++i) {
-    if (orphans_[i].finished() || orphans_[i].needs.after >= through) continue;
+    if (orphans_[i].finished() || orphans_[i].needs_after >= through) continue;
     const std::int64_t now = Read(deps_.clock).wall;
     auto expired = co_await ExpireOrphan(deps_.store, reader_, orphans_[i], through, now, sweep_ends_);
     if (!expired) {
@@ -372,6 +360,7 @@ Task<> Broker::Impl::StopAll(std::chrono::milliseconds grace) {
 
 void Broker::Impl::Stop(std::chrono::milliseconds grace) {
   if (stopped_.exchange(true)) return;
+  heard_ = {};
   RunOnLoop(StopAll(grace));
 }
 
@@ -387,7 +376,6 @@ Result<std::unique_ptr<Broker>> Broker::Start(BrokerDeps deps, config::ConfigPtr
 Broker::Broker(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Broker::~Broker() { impl_->Stop(std::chrono::milliseconds(0)); }
 
-void Broker::OnAppended(const std::vector<store::EventPtr>& events) { impl_->OnAppended(events); }
 Result<void> Broker::Apply(config::ConfigPtr config) { return impl_->Apply(std::move(config)); }
 std::vector<EndpointStatus> Broker::Status() const { return impl_->Status(); }
 bool Broker::LogIsFull() const { return impl_->LogIsFull(); }

@@ -33,19 +33,17 @@ struct BrokerDeps {
 class Broker final : public Control {
  public:
   // Loads cursors and lanes, makes new endpoints' cursors, turns removed endpoints' cursors into orphans.
+  // Hears of new events from the store until it is stopped.
   // kInvalid: the endpoints cannot start as they are, for example with a cursor beyond the log's head.
   static Result<std::unique_ptr<Broker>> Start(BrokerDeps deps, config::ConfigPtr config);
   ~Broker() override;
-
-  // The store's on_appended: puts events into the ring (16 MiB, older ones are read from the log) and wakes the broker.
-  void OnAppended(const std::vector<store::EventPtr>& events);
 
   Result<void> Apply(config::ConfigPtr config) override;
   std::vector<EndpointStatus> Status() const override;
   bool LogIsFull() const override;
 
   // Stops claiming, waits for attempts in flight up to `grace`, aborts the rest, flushes settlements. What is not
-  // settled stays pending. Nothing may be appended to the store after the broker is destroyed.
+  // settled stays pending. What is appended to the store meanwhile, or later, waits for the next start.
   void Stop(std::chrono::milliseconds grace);
 
  private:

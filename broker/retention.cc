@@ -15,7 +15,6 @@ namespace portcall::broker {
 namespace {
 
 constexpr std::size_t kChunk = 500;  // events or rows: a few milliseconds of the writer
-constexpr std::int64_t kMarkInterval = 60 * kSecond;
 constexpr std::int64_t kDay = 24ll * 3'600 * kSecond;
 constexpr std::int64_t kAttemptRows = 1'000'000;
 constexpr std::int64_t kDeadBytes = 1ll << 30;
@@ -41,41 +40,17 @@ void Retention::Configure(const config::Config& config) {
 
 Task<> Retention::Sweep(const bool& stopping) {
   const std::int64_t now = clock_.Now().time_since_epoch().count();
-  co_await DeleteAll(co_await PassedLongAgo(now), stopping);
+  while (!stopping && co_await DeleteChunk({now, keep_ns_})) {
+  }
   if (!stopping) co_await Trim(now, stopping);
   if (!stopping && max_bytes_ != 0) co_await WatchSize(stopping);
 }
 
-// The last event that every endpoint had passed `keep` ago, to within a minute: marks are set that often.
-Task<store::Seq> Retention::PassedLongAgo(std::int64_t now) {
-  const store::Seq passed = cursors_.passed();
-  if (keep_ns_ <= 0) co_return passed;
-  const bool due = passed > marked_ && now - marked_at_ >= std::min(kMarkInterval, keep_ns_ / 10);
-  auto job = [due, now, passed, keep = keep_ns_](store::Tx& tx) -> Result<store::Seq> {
-    if (due) store::PutMark(tx, now, passed);
-    return store::TakeMark(tx, now - keep);
-  };
-  const Result<store::Seq> mark = co_await store_.Write(job, store::Priority::kBackground);
-  if (!mark) co_return 0;
-  if (due) {
-    marked_ = passed;
-    marked_at_ = now;
-  }
-  co_return std::min(*mark, passed);
-}
-
 // True: there may be more.
-Task<bool> Retention::DeleteChunk(store::Seq through) {
-  auto job = [through, kept = cursors_.kept()](store::Tx& tx) -> Result<std::size_t> {
-    return store::DeleteEvents(tx, through, INT64_MAX, kChunk, kept);
-  };
+Task<bool> Retention::DeleteChunk(store::Retain retain) {
+  auto job = [retain](store::Tx& tx) -> Result<std::size_t> { return store::DeleteUnneeded(tx, retain, kChunk); };
   const Result<std::size_t> deleted = co_await store_.Write(job, store::Priority::kBackground);
   co_return deleted && *deleted == kChunk;
-}
-
-Task<> Retention::DeleteAll(store::Seq through, const bool& stopping) {
-  while (!stopping && co_await DeleteChunk(through)) {
-  }
 }
 
 // As fast as they are made, each by itself.
@@ -97,9 +72,7 @@ Task<> Retention::Trim(std::int64_t now, const bool& stopping) {
 }
 
 Task<store::LogSize> Retention::Size() {
-  auto query = [kept = cursors_.kept()](store::Snapshot& s) -> Result<store::LogSize> {
-    return store::SizeOf(s, kept);
-  };
+  auto query = [](store::Snapshot& s) -> Result<store::LogSize> { return store::SizeOf(s); };
   try {
     const Result<store::LogSize> size = co_await store_.Read(query);
     if (size) co_return *size;
@@ -113,20 +86,20 @@ Task<store::LogSize> Retention::Size() {
 Task<store::LogSize> Retention::DeleteHistory(const bool& stopping) {
   store::LogSize size = co_await Size();
   for (bool more = true; more && IsHigh(size) && !stopping; size = co_await Size()) {
-    more = co_await DeleteChunk(cursors_.passed());
+    more = co_await DeleteChunk({});
   }
   co_return size;
 }
 
 // Expires a little more than it must, so that the next events do not fill the log again at once.
-Task<> Retention::Expire(store::LogSize size) {
+Task<> Retention::ExpireOldest(store::LogSize size) {
   const double share = 1 - 0.95 * static_cast<double>(max_bytes_) / static_cast<double>(size.bytes);
   const double most = static_cast<double>(kExpiredAtOnce) / static_cast<double>(size.bytes);
   const auto many = static_cast<store::Seq>(std::ceil(std::min(share, most) * static_cast<double>(size.events)));
   const store::Seq through = size.first - 1 + many;
-  if (on_full_ == config::OnFull::kExpire) co_return co_await cursors_.expire(through);
+  if (on_full_ == config::OnFull::kExpire) co_return co_await expire_.of_all(through);
   // An event that an endpoint needs as well stays in the log: expiring it for a removed one would free no space.
-  co_await cursors_.expire_of_removed(std::min(through, cursors_.passed()));
+  co_await expire_.of_removed(std::min(through, size.passed));
 }
 
 Task<> Retention::WatchSize(const bool& stopping) {
@@ -134,7 +107,7 @@ Task<> Retention::WatchSize(const bool& stopping) {
   // Repeats because of gaps: where the log begins next is known only once the events before a gap have gone.
   for (store::Seq first = 0; size.bytes >= max_bytes_ && size.first > first && !stopping;) {
     first = size.first;
-    co_await Expire(size);
+    co_await ExpireOldest(size);
     size = co_await DeleteHistory(stopping);
   }
   const bool high = IsHigh(size);

@@ -2,29 +2,26 @@
 
 #include <atomic>
 #include <functional>
-#include <vector>
 
 #include "config/config.h"
 #include "runtime/clock.h"
 #include "runtime/log.h"
-#include "store/event_log.h"
+#include "store/retention.h"
 #include "store/store.h"
 
 namespace portcall::broker {
 
-// Keeps the log in its bounds (docs/delivery.md §1): deletes events `events.keep` after every endpoint has passed them,
-// but for what removed endpoints have left pending, in small chunks behind everything else; trims attempts and dead
-// letters; watches `events.maxsize`. Lives on the broker's loop, except that full() is callable from any thread.
+// Keeps the log within its bounds (docs/delivery.md §1): has the store delete what nobody needs `events.keep` after
+// every endpoint has passed it, in small chunks behind everything else; trims attempts and dead letters; watches
+// `events.maxsize`. Lives on the broker's loop, except that full() is callable from any thread.
 class Retention {
  public:
-  struct Cursors {
-    std::function<store::Seq()> passed;                   // the last event that no endpoint needs any more
-    std::function<std::vector<store::SeqRange>()> kept;   // what removed endpoints still need; sorted and disjoint
-    std::function<Task<>(store::Seq)> expire;             // expires what is unsettled up to there
-    std::function<Task<>(store::Seq)> expire_of_removed;  // the same, of removed endpoints alone
+  // Lets what is unsettled up to a place in the log expire.
+  struct Expire {
+    std::function<Task<>(store::Seq)> of_all, of_removed;
   };
-  Retention(store::Store& store, runtime::Log& log, const runtime::Clock& clock, Cursors cursors)
-      : store_(store), log_(log), clock_(clock), cursors_(std::move(cursors)) {}
+  Retention(store::Store& store, runtime::Log& log, const runtime::Clock& clock, Expire expire)
+      : store_(store), log_(log), clock_(clock), expire_(std::move(expire)) {}
 
   void Configure(const config::Config& config);
   // One round: what can go now. Stops between chunks when `stopping` says so.
@@ -33,12 +30,10 @@ class Retention {
   bool full() const { return full_.load(std::memory_order_relaxed); }
 
  private:
-  Task<store::Seq> PassedLongAgo(std::int64_t now);
-  Task<bool> DeleteChunk(store::Seq through);
-  Task<> DeleteAll(store::Seq through, const bool& stopping);
+  Task<bool> DeleteChunk(store::Retain retain);
   Task<> Trim(std::int64_t now, const bool& stopping);
   Task<> WatchSize(const bool& stopping);
-  Task<> Expire(store::LogSize size);
+  Task<> ExpireOldest(store::LogSize size);
   Task<store::LogSize> DeleteHistory(const bool& stopping);
   Task<store::LogSize> Size();
   bool IsHigh(const store::LogSize& size) const { return size.bytes > max_bytes_ / 5 * 4; }
@@ -46,11 +41,9 @@ class Retention {
   store::Store& store_;
   runtime::Log& log_;
   const runtime::Clock& clock_;
-  const Cursors cursors_;
+  const Expire expire_;
   bool audited_ = false;
   std::int64_t keep_ns_ = 0, max_bytes_ = 0;
-  store::Seq marked_ = 0;  // what the newest mark says
-  std::int64_t marked_at_ = 0;
   config::OnFull on_full_ = config::OnFull::kExpire;
   bool alarmed_ = false;
   std::atomic<bool> full_ = false;

@@ -17,6 +17,7 @@ enum class Errc {
   kNoSpace,
   kTimeout,
   kCancelled,
+  kOutcomeUnknown,  // a change was asked for, and nobody can tell whether it was made
   kInternal,
 };
 

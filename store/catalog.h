@@ -10,8 +10,8 @@
 
 namespace portcall::store {
 
-// The catalog: repositories, manifests, tags, blob links, uploads. Free functions over a capability, so that a use case
-// composes them in one transaction with its event. They throw only when the database fails; the store reports that.
+// The catalog: repositories, manifests, tags, blob links, uploads. Free functions over a capability. They throw only
+// when the database fails; the store reports that.
 
 struct ManifestRow {
   std::string digest, media_type;
@@ -32,7 +32,6 @@ struct Names {
   bool more = false;
 };
 
-// Reads.
 bool RepositoryExists(Snapshot& s, std::string_view repository);
 std::optional<ManifestRow> FindManifest(Snapshot& s, std::string_view repository, std::string_view digest);
 std::optional<std::string> FindTag(Snapshot& s, std::string_view repository, std::string_view tag);  // its digest
@@ -46,21 +45,7 @@ std::optional<std::int64_t> FindBlob(Snapshot& s, std::string_view repository, s
 std::vector<ManifestRow> ListReferrers(Snapshot& s, std::string_view repository, std::string_view digest,
                                        std::string_view artifact_type);
 
-// Writes. The same reads are there over a Tx, where a use case checks before it changes.
-std::optional<std::string> FindTag(Tx& tx, std::string_view repository, std::string_view tag);
-bool ManifestExists(Tx& tx, std::string_view repository, std::string_view digest);
-std::optional<std::int64_t> FindBlob(Tx& tx, std::string_view repository, std::string_view digest);
-std::optional<std::int64_t> FindBlobAnywhere(Tx& tx, std::string_view digest);       // size, linked or not
-void PutManifest(Tx& tx, std::string_view repository, const ManifestRow& manifest);  // idempotent
-// Points the tag at the manifest. Returns the digest it named before, if that was another.
-std::optional<std::string> PutTag(Tx& tx, std::string_view repository, std::string_view tag, std::string_view digest);
-bool DeleteTag(Tx& tx, std::string_view repository, std::string_view tag);
-bool DeleteManifest(Tx& tx, std::string_view repository, std::string_view digest);  // its tags must be gone
-std::vector<std::string> TagsOf(Tx& tx, std::string_view repository, std::string_view digest);
-void PutBlob(Tx& tx, std::string_view digest, std::int64_t size);             // the file is on disk
-void LinkBlob(Tx& tx, std::string_view repository, std::string_view digest);  // idempotent; makes the repository
-bool UnlinkBlob(Tx& tx, std::string_view repository, std::string_view digest);
-
+// Changes of all but uploads stand in catalog_changes.h.
 struct UploadRow {
   std::string uuid, repository;
   std::int64_t started_at = 0;  // ns since 1970

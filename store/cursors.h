@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/result.h"
 #include "store/attempts.h"
 #include "store/capability.h"
 #include "store/dead_letters.h"
@@ -26,11 +27,12 @@ struct Cursor {
   std::string selection;                  // replay: what was asked for
   std::string fingerprint;                // of the filters that `matched` was counted with
   std::string receipt;                    // the newest that its sink gave; only the sink can read it
+  std::int64_t settlements = 0;           // how many were made; Settle counts them
 };
 
 // A lane whose next event waits: its events from next_seq up to the cursor's settled_through are unsettled.
 struct ParkedLane {
-  std::string lane;  // as broker::LaneOf makes it
+  std::string lane;  // a name of store/lane.h
   Seq next_seq = 0;
   int attempts = 0;
   std::int64_t due = 0;          // wall clock, ns
@@ -39,22 +41,29 @@ struct ParkedLane {
   std::int64_t recorded_at = 0;  // lower bound of the next event's recorded_at, 0: unknown
 };
 
-// What one flush changes, in one transaction. A range of `dead` that begins where the cursor's last expired range ends
-// is added to that one.
+// Who may settle a cursor holds the token that its row has. As long as one process serves a database, there is one.
+inline constexpr std::int64_t kOnlyHolder = 1;
+
+// What one flush changes. A range of `dead` that begins where the cursor's last expired range ends is added to that
+// one.
 struct Settlement {
   std::int64_t cursor = 0;
+  std::int64_t holder = kOnlyHolder;
+  std::int64_t number = 0;  // one more than the cursor's `settlements`
   Seq settled_through = 0, through = 0;
   std::int64_t matched = 0, settled = 0;  // absolute
-  std::string receipt;                    // empty: as it was
+  std::string receipt, fingerprint;       // empty: as it was
   std::vector<ParkedLane> park;           // insert or replace
   std::vector<std::string> unpark;
   std::vector<DeadLetter> dead;
   std::vector<AttemptRow> attempts;
 };
-void Apply(Tx& tx, const Settlement& settlement);
+// Once, however often it is asked for under the same number: whoever cannot know whether it was made asks again.
+// kConflict: the cursor is gone, has another holder or other settlements; nothing was changed.
+Result<void> Settle(Tx& tx, const Settlement& settlement);
 
 std::vector<Cursor> LoadCursors(Snapshot& s);
 std::vector<ParkedLane> LoadParked(Snapshot& s, std::int64_t cursor);
-std::int64_t PutCursor(Tx& tx, const Cursor& cursor);  // id 0: insert; the id
+std::int64_t PutCursor(Tx& tx, const Cursor& cursor);  // id 0: insert; the id. Leaves `settlements` as it is.
 void DropCursor(Tx& tx, std::int64_t cursor);          // with its lanes; dead letters stay
 }  // namespace portcall::store

@@ -17,25 +17,34 @@
 #include "runtime/task.h"
 #include "store/capability.h"
 #include "store/event.h"
+#include "store/subscription.h"
 #include "store/write_job.h"
 
 namespace portcall::store {
+
+// What an engine may do to those who use it, done on purpose: tests find with it who cannot bear that.
+struct Provocations {
+  bool run_jobs_twice = false;  // every job is run, undone, and run again
+  // Asked after a commit, on a thread of the store. True: whoever wrote in it is told kOutcomeUnknown.
+  std::function<bool()> hide_outcome = {};
+};
 
 struct StoreOptions {
   std::filesystem::path database;           // a local file; its folder exists
   std::uint64_t reserve_bytes = 256 << 20;  // free bytes on the volume below which request writes get kNoSpace
   std::size_t readers = 4;                  // queries at once; one beyond them waits on its pool thread
   const runtime::Clock* clock = &runtime::SystemClock();
-  // Called on the writer's thread after a commit, with the events it appended, in the order of seq.
-  std::function<void(const std::vector<EventPtr>&)> on_appended;
   // Called once, from the thread that saw it, when the database can no longer be trusted (a failed fsync, damage): the
   // process must stop. The store refuses everything from then on.
   std::function<void(const std::string& why)> on_fatal;
+  Provocations provocations = {};
 };
 
 struct StoreStats {
-  std::uint64_t commits = 0, jobs = 0, queue_depth = 0, wal_bytes = 0, database_bytes = 0;
-  bool out_of_space = false;  // the last commit found the disk full, or the reserve is used up
+  std::uint64_t commits = 0, jobs = 0, queue_depth = 0;
+  std::uint64_t database_bytes = 0;
+  std::uint64_t journal_bytes = 0;  // of what is written beside the database before it is moved there
+  bool out_of_space = false;        // the last commit found the disk full, or the reserve is used up
 };
 
 // What is durable, behind a writer thread and some readers (docs/delivery.md §1, §8). Callable from any loop; the loops
@@ -47,10 +56,12 @@ class Store {
   static Result<std::unique_ptr<Store>> Open(StoreOptions options, asio::thread_pool& pool);
   ~Store();
 
-  // Runs `job(Tx&)`, which returns a Result<T>, on the writer's thread in a savepoint of the current group transaction;
+  // Runs `job(Tx&)`, which returns a Result<T>, on a thread of the store, in a transaction that others may share;
   // resumes the caller on its own loop after that transaction is on disk. An Error, or an exception, undoes this job
-  // alone. kNoSpace: the disk is full; kUnavailable: the store is closing or broken. Not cancellable. `job` may refer
-  // to the caller's locals.
+  // alone. kNoSpace: the disk is full; kUnavailable: the store is closing or broken; kOutcomeUnknown: the changes may
+  // have been made, whole, or not at all, and the caller asks again for what may be made twice. Not cancellable. `job`
+  // may refer to the caller's locals, but it changes nothing except through its Tx and its result: an engine may run it
+  // again.
   template <class F>
   Task<std::invoke_result_t<F&, Tx&>> Write(F job, Priority priority = Priority::kRequest);
 
@@ -65,13 +76,16 @@ class Store {
   template <class F>
   std::invoke_result_t<F&, Snapshot&> ReadNow(F query);
 
+  // `hear` is called with the events of every commit from now on, until what this returns is gone.
+  Subscription Subscribe(Subscription::Hear hear);
+
   StoreStats stats() const;
   // The database was not closed when it was last used: run CheckIntegrity once, after the start.
   bool ended_uncleanly() const;
   // Reads the whole database in a reader of its own, table by table with pauses; damage is reported to on_fatal as
   // well. Blocks, for minutes where the file is large; `stop` is asked between tables.
   Result<void> CheckIntegrity(const std::function<bool()>& stop);
-  // Finishes what is queued, checkpoints and closes. Later Writes get kUnavailable. Blocks; not on a loop.
+  // Finishes what is queued and closes. Later Writes get kUnavailable. Blocks; not on a loop.
   void Close();
 
  private:

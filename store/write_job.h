@@ -20,9 +20,9 @@ enum class Priority {
 class WriteJob {
  public:
   virtual ~WriteJob() = default;
-  virtual bool Run(Tx& tx) = 0;  // inside its savepoint; false: roll this job back
+  virtual bool Run(Tx& tx) = 0;  // maybe more than once; false: what it did is undone
   virtual void Done(
-      const Error* failed) = 0;  // once, on the writer's or the caller's thread; null: what Run left is durable
+      const Error* failed) = 0;  // once, on a thread of the store or the caller's; null: what Run left is durable
 
  private:
   friend class JobQueue;

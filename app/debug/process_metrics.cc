@@ -29,7 +29,7 @@ ProcessMetrics::ProcessMetrics(runtime::Metrics& m)
 
 void ProcessMetrics::Refresh(const store::StoreStats& store, std::size_t connections, const ProcessStats& process) {
   queue_depth_.Set(static_cast<double>(store.queue_depth));
-  wal_bytes_.Set(static_cast<double>(store.wal_bytes));
+  wal_bytes_.Set(static_cast<double>(store.journal_bytes));
   database_bytes_.Set(static_cast<double>(store.database_bytes));
   out_of_space_.Set(store.out_of_space ? 1 : 0);
   connections_.Set(static_cast<double>(connections));

@@ -99,9 +99,6 @@ Result<void> App::OpenData() {
   store::StoreOptions options;
   options.database = DatabaseOf(storage);
   options.reserve_bytes = storage.reserve_bytes;
-  options.on_appended = [this](const std::vector<store::EventPtr>& events) {
-    if (broker::Broker* broker = tail_.load(std::memory_order_acquire)) broker->OnAppended(events);
-  };
   options.on_fatal = [&log = log_](const std::string& why) {
     // Ends at once, without an orderly shutdown: nothing written from here on could be trusted.
     log.Write(runtime::Level::kFatal, "the database can no longer be trusted: " + why);
@@ -139,7 +136,6 @@ Result<void> App::StartWings() {
       broker::Broker::Start({*store_, loops_.broker(), loops_.pool(), log_, metrics_, runtime::SystemClock()}, current);
   if (!broker) return Error(broker.error());
   broker_ = std::move(*broker);
-  tail_.store(broker_.get(), std::memory_order_release);
   registry::RegistryDeps deps{*store_,
                               *blobs_,
                               loops_.pool(),

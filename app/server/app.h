@@ -82,8 +82,6 @@ class App {
   ProcessMetrics process_metrics_;
   runtime::AccessLog access_log_;
   runtime::Loops loops_;
-  // Through this the store's writer, which exists before the broker, reaches it.
-  std::atomic<broker::Broker*> tail_ = nullptr;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<store::BlobStore> blobs_;
   std::unique_ptr<broker::Broker> broker_;

@@ -1,7 +1,5 @@
 #include "broker/core/lane_key.h"
 
-#include <charconv>
-
 namespace portcall::broker {
 
 Laning LaningOf(const config::Endpoint& endpoint) {
@@ -11,35 +9,17 @@ Laning LaningOf(const config::Endpoint& endpoint) {
 }
 
 std::string LaneOf(const store::Event& event, Laning laning) {
-  if (laning == Laning::kStrict) return "*";
-  if (laning == Laning::kNone) return '#' + std::to_string(event.seq);
-  std::string key = event.source + '\n' + event.repository;
-  if (laning == Laning::kTag) key.append(1, ':').append(event.tag);
-  return key;
-}
-
-LaneKey LaneKey::Parse(std::string_view key) {
-  LaneKey parsed;
-  const std::size_t line = key.rfind('\n');
-  if (line == std::string_view::npos) {
-    parsed.kind = key.starts_with('#') ? Kind::kSingle : Kind::kStrict;
-    if (parsed.kind == Kind::kSingle) std::from_chars(key.data() + 1, key.data() + key.size(), parsed.seq);
-    return parsed;
+  switch (laning) {
+    case Laning::kStrict:
+      return store::LaneOfAll();
+    case Laning::kNone:
+      return store::LaneOfOne(event.seq);
+    case Laning::kTag:
+      return store::LaneOfTag(event.source, event.repository, event.tag);
+    case Laning::kRepository:
+      break;
   }
-  parsed.source = key.substr(0, line);
-  parsed.repository = key.substr(line + 1);
-  const std::size_t colon = parsed.repository.find(':');  // no repository's name has one
-  if (colon == std::string_view::npos) return parsed;
-  parsed.kind = Kind::kTag;
-  parsed.tag = parsed.repository.substr(colon + 1);
-  parsed.repository = parsed.repository.substr(0, colon);
-  return parsed;
-}
-
-bool LaneKey::Holds(const store::Event& event) const {
-  if (kind == Kind::kStrict) return true;
-  if (kind == Kind::kSingle) return event.seq == seq;
-  return event.source == source && event.repository == repository && (kind == Kind::kRepository || event.tag == tag);
+  return store::LaneOfRepository(event.source, event.repository);
 }
 
 }  // namespace portcall::broker

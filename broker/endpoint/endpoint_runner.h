@@ -43,6 +43,8 @@ struct Opened {
 // must have ended before it is destroyed.
 class EndpointRunner {
  public:
+  static constexpr Ticks kRetryStore = kSecond;  // between two tries to read or write
+
   EndpointRunner(const Surroundings& around, Opened opened, std::unique_ptr<sinks::Sink> sink);
   ~EndpointRunner();
 
@@ -92,7 +94,9 @@ class EndpointRunner {
   Task<> Recount();
   Task<Result<std::int64_t>> CountWanted(store::Seq after, store::Seq through);
   Task<> Flush(store::Settlement settlement);
-  Task<bool> WriteOnce(const store::Settlement& settlement);
+  void Seal(store::Settlement& settlement) const;
+  Task<Result<void>> WriteOnce(const store::Settlement& settlement);
+  Task<bool> WriteUntilDone(const store::Settlement& settlement);
   Task<> StorePause(std::string reason);
   Task<> FindOldest();
   bool Quiet() const;

@@ -77,8 +77,14 @@ Task<> EndpointRunner::ExpireQuietly(store::Seq through) {
                       {{"endpoint", endpoint_.name}, {"error", read.error().detail}});
     co_return;
   }
-  const store::Settlement settlement = expiry.Finish(Now().wall);
-  if (!co_await WriteOnce(settlement)) co_return;
+  store::Settlement settlement = expiry.Finish(Now().wall);
+  Seal(settlement);
+  Result<void> written = co_await WriteOnce(settlement);
+  while (!written && written.error().code == Errc::kOutcomeUnknown && !stopping_) {
+    co_await Pause(kRetryStore);
+    written = co_await WriteOnce(settlement);
+  }
+  if (!written) co_return;
   core_.Reload(cursor_, expiry.RowsAfter(settlement), Now());
   page_ = {};
   oldest_for_ = -1;

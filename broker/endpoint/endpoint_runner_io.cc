@@ -11,8 +11,6 @@
 namespace portcall::broker {
 namespace {
 
-constexpr Ticks kRetryStore = kSecond;
-
 constexpr std::size_t kMaxScanned = 8'192;  // events of a repository that one query looks at for a tag's
 
 Result<LanePage> ReadLaneFrom(store::Snapshot& snapshot, const LaneRead& read) {
@@ -142,39 +140,48 @@ Task<> EndpointRunner::Recount() {
   Show();
 }
 
-Task<bool> EndpointRunner::WriteOnce(const store::Settlement& settlement) {
+// What a settlement is before it is written for the first time it stays until it is written: where the outcome of a
+// write is unknown, the next one under the same number settles nothing twice.
+void EndpointRunner::Seal(store::Settlement& settlement) const {
+  settlement.number = cursor_.settlements + 1;
+  if (fingerprint_due_) settlement.fingerprint = core_.filter().fingerprint();
+}
+
+Task<Result<void>> EndpointRunner::WriteOnce(const store::Settlement& settlement) {
   runtime::Failpoint("before-flush");
-  store::Cursor cursor = cursor_;
-  cursor.settled_through = settlement.settled_through;
-  cursor.through = settlement.through;
-  cursor.matched = settlement.matched;
-  cursor.settled = settlement.settled;
-  if (!settlement.receipt.empty()) cursor.receipt = settlement.receipt;
-  const bool counted_anew = fingerprint_due_;
-  if (counted_anew) cursor.fingerprint = core_.filter().fingerprint();
-  auto job = [&settlement, &cursor, counted_anew](store::Tx& tx) -> Result<bool> {
-    store::Apply(tx, settlement);
-    if (counted_anew) store::PutCursor(tx, cursor);
-    return true;
-  };
-  Result<bool> written = co_await around_.store.Write(job, store::Priority::kSettlement);
-  if (written) {
-    cursor_ = std::move(cursor);
-    if (counted_anew) fingerprint_due_ = false;
-  } else {
+  auto job = [&settlement](store::Tx& tx) { return store::Settle(tx, settlement); };
+  Result<void> written = co_await around_.store.Write(job, store::Priority::kSettlement);
+  if (!written) {
     around_.log.Error("deliveries could not be settled",
                       {{"endpoint", endpoint_.name}, {"error", written.error().detail}});
+    co_return written;
   }
-  co_return static_cast<bool>(written);
+  cursor_.settled_through = settlement.settled_through;
+  cursor_.through = settlement.through;
+  cursor_.matched = settlement.matched;
+  cursor_.settled = settlement.settled;
+  cursor_.settlements = settlement.number;
+  if (!settlement.receipt.empty()) cursor_.receipt = settlement.receipt;
+  if (!settlement.fingerprint.empty()) {
+    cursor_.fingerprint = settlement.fingerprint;
+    fingerprint_due_ = false;
+  }
+  co_return written;
 }
 
 // A settlement that cannot be written is kept and tried again. Meanwhile the core goes on claiming, up to the number of
-// events that a crash may repeat, so that pending events still go out while the disk is full.
-Task<> EndpointRunner::Flush(store::Settlement settlement) {
+// events that a crash may repeat, so that pending events still go out while the disk is full. False: the runner stops.
+Task<bool> EndpointRunner::WriteUntilDone(const store::Settlement& settlement) {
   while (!co_await WriteOnce(settlement)) {
-    if (stopping_) co_return;
+    if (stopping_) co_return false;
     co_await Pause(kRetryStore);
   }
+  co_return true;
+}
+
+Task<> EndpointRunner::Flush(store::Settlement settlement) {
+  Seal(settlement);
+  if (!co_await WriteUntilDone(settlement)) co_return;
   core_.Flushed();
   if (!stopping_) Drive();
 }
@@ -185,10 +192,8 @@ Task<bool> EndpointRunner::FlushEverything() {
   for (int i = 0; i < 8; ++i) {
     std::optional<store::Settlement> settlement = core_.TakeSettlement(Now(), true);
     if (!settlement) break;
-    while (!co_await WriteOnce(*settlement)) {
-      if (stopping_) co_return false;
-      co_await Pause(kRetryStore);
-    }
+    Seal(*settlement);
+    if (!co_await WriteUntilDone(*settlement)) co_return false;
     core_.Flushed();
   }
   co_return true;

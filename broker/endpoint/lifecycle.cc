@@ -1,6 +1,7 @@
 #include "broker/endpoint/lifecycle.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "runtime/time.h"
 #include "store/endpoints.h"
@@ -122,13 +123,15 @@ void RememberEntries(store::Tx& tx, const std::vector<Opened>& wanted) {
   }
 }
 
-// Writes what changed. A new cursor at `latest` begins at the head as it is inside the transaction.
+// Writes what changed, and gives `wanted` their cursors as they are stored. A new cursor at `latest` begins at the head
+// as it is inside the transaction.
 Result<void> Store(store::Store& store, const Stored& stored, bool audited, std::vector<Opened>& wanted) {
-  auto job = [&](store::Tx& tx) -> Result<bool> {
+  auto job = [&stored, audited, &wanted = std::as_const(wanted)](store::Tx& tx) -> Result<std::vector<store::Cursor>> {
+    std::vector<store::Cursor> cursors;
     const store::Seq head = store::Head(tx);
     const std::vector<std::string> changes = audited ? ChangesOf(tx, stored, wanted) : std::vector<std::string>();
-    for (Opened& opened : wanted) {
-      store::Cursor& cursor = opened.cursor;
+    for (const Opened& opened : wanted) {
+      store::Cursor& cursor = cursors.emplace_back(opened.cursor);
       if (IsStoredAs(stored, cursor)) continue;  // it may be moving
       if (cursor.id == 0 && (opened.endpoint.from.empty() || opened.endpoint.from == "latest")) {
         cursor.from = cursor.through = cursor.settled_through = head;
@@ -144,10 +147,12 @@ Result<void> Store(store::Store& store, const Stored& stored, bool audited, std:
     }
     for (const std::string& change : changes) store::Append(tx, store::SystemEvent(store::Action::kEndpoint, change));
     RememberEntries(tx, wanted);
-    return true;
+    return cursors;
   };
-  const Result<bool> done = store.WriteNow(job, store::Priority::kSettlement);
-  return done ? Result<void>() : Result<void>(done.error());
+  Result<std::vector<store::Cursor>> cursors = store.WriteNow(job, store::Priority::kSettlement);
+  if (!cursors) return cursors.error();
+  for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i].cursor = std::move((*cursors)[i]);
+  return {};
 }
 
 // 0 also when the filter wants none of the next events: a start must not search the whole log.
@@ -182,9 +187,7 @@ Result<bool> LoadRows(store::Snapshot& s, Endpoints& endpoints) {
   return true;
 }
 
-}  // namespace
-
-Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& config) {
+Result<Endpoints> OpenOnce(store::Store& store, const config::Config& config) {
   Result<Stored> stored = store.ReadNow(Load);
   if (!stored) return stored.error();
   if (auto checked = CheckHead(*stored); !checked) return checked.error();
@@ -195,8 +198,10 @@ Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& confi
   if (auto stored_now = Store(store, *stored, config.audits(), endpoints.open); !stored_now) return stored_now.error();
   auto rows = store.ReadNow([&](store::Snapshot& s) { return LoadRows(s, endpoints); });
   if (!rows) return rows.error();
-  if (endpoints.resumed.empty()) return endpoints;
+  const auto passes = [](const Orphan& orphan) { return orphan.passing.has_value(); };
+  if (endpoints.resumed.empty() && std::ranges::none_of(endpoints.orphans, passes)) return endpoints;
   auto resume = [&](store::Tx& tx) -> Result<bool> {
+    if (auto passed = StorePassing(tx, endpoints.orphans); !passed) return passed.error();
     for (const Opened& opened : endpoints.open) {
       const std::string& name = opened.endpoint.name;
       if (std::ranges::find(endpoints.resumed, name) == endpoints.resumed.end()) continue;
@@ -207,6 +212,18 @@ Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& confi
   const Result<bool> resumed = store.WriteNow(resume, store::Priority::kSettlement);
   if (!resumed) return resumed.error();
   return endpoints;
+}
+
+}  // namespace
+
+Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& config) {
+  constexpr int kTries = 3;
+  Result<Endpoints> opened = OpenOnce(store, config);
+  // What was written, if it was, is found there the next time.
+  for (int i = 1; i < kTries && !opened && opened.error().code == Errc::kOutcomeUnknown; ++i) {
+    opened = OpenOnce(store, config);
+  }
+  return opened;
 }
 
 }  // namespace portcall::broker

@@ -8,6 +8,7 @@
 #include <map>
 #include <utility>
 
+#include "broker/core/lane_key.h"
 #include "broker/endpoint/endpoint_metrics.h"
 #include "broker/endpoint/expiring.h"
 #include "store/event_log.h"
@@ -29,15 +30,41 @@ double AgeOf(const Orphan& orphan, std::int64_t wall_now) {
 void PassUnwanted(store::Snapshot& snapshot, Orphan& orphan) {
   constexpr std::size_t kPage = 256;
   const Filter filter(orphan.cursor.fingerprint);
-  const auto events = store::ReadEvents(snapshot, orphan.needs.after, orphan.needs.through, kPage);
+  const auto events = store::ReadEvents(snapshot, orphan.needs_after, orphan.cursor.through, kPage);
   for (const store::EventPtr& event : events) {
     if (filter.Wants(*event)) {
       orphan.oldest_recorded = event->recorded_at;
       return;
     }
-    orphan.needs.after = event->seq;
+    orphan.needs_after = event->seq;
   }
-  if (events.size() < kPage) orphan.needs.after = orphan.needs.through;
+  if (events.size() < kPage) orphan.needs_after = std::max(orphan.needs_after, orphan.cursor.through);
+}
+
+// What brings the stored cursor and its lanes to where the orphan's needs begin.
+store::Settlement PassingOf(const Orphan& orphan, const std::vector<store::ParkedLane>& lanes) {
+  const store::Cursor& cursor = orphan.cursor;
+  store::Settlement passing;
+  passing.cursor = cursor.id;
+  passing.number = cursor.settlements + 1;
+  passing.settled_through = std::max(cursor.settled_through, orphan.needs_after);
+  passing.through = cursor.through;
+  passing.matched = cursor.matched;
+  passing.settled = cursor.settled;
+  for (store::ParkedLane lane : lanes) {
+    if (lane.next_seq > orphan.needs_after) continue;
+    const LaneKey::Kind kind = LaneKey::Parse(lane.lane).kind;
+    const bool lasts = kind == LaneKey::Kind::kRepository || kind == LaneKey::Kind::kTag;
+    if (!lasts || orphan.needs_after >= cursor.settled_through) {
+      passing.unpark.push_back(std::move(lane.lane));
+    } else {
+      lane.next_seq = orphan.needs_after + 1;
+      lane.attempts = 0;
+      lane.age = lane.recorded_at = 0;
+      passing.park.push_back(std::move(lane));
+    }
+  }
+  return passing;
 }
 
 }  // namespace
@@ -58,55 +85,58 @@ EndpointStatus Orphan::Status(std::int64_t wall_now) const {
 Orphan LoadOrphan(store::Snapshot& snapshot, const store::Cursor& cursor) {
   Orphan orphan;
   orphan.cursor = cursor;
-  orphan.needs = {cursor.settled_through, cursor.through};
+  orphan.needs_after = cursor.settled_through;
   orphan.dead_letters = store::CountDead(snapshot, cursor.endpoint);
-  for (const store::ParkedLane& lane : store::LoadParked(snapshot, cursor.id)) {
-    ++orphan.parked;
-    orphan.needs.after = std::min(orphan.needs.after, lane.next_seq - 1);
-  }
+  const std::vector<store::ParkedLane> lanes = store::LoadParked(snapshot, cursor.id);
+  orphan.parked = static_cast<std::int64_t>(lanes.size());
+  for (const store::ParkedLane& lane : lanes) orphan.needs_after = std::min(orphan.needs_after, lane.next_seq - 1);
+  const store::Seq stored = orphan.needs_after;
   PassUnwanted(snapshot, orphan);
+  if (orphan.needs_after > stored) {
+    orphan.passing = PassingOf(orphan, lanes);
+    orphan.cursor.settled_through = orphan.passing->settled_through;
+    orphan.cursor.settlements = orphan.passing->number;
+  }
   return orphan;
 }
 
-std::vector<store::SeqRange> NeededBy(const std::vector<Orphan>& orphans) {
-  std::vector<store::SeqRange> ranges;
+Result<void> StorePassing(store::Tx& tx, const std::vector<Orphan>& orphans) {
   for (const Orphan& orphan : orphans) {
-    if (!orphan.finished()) ranges.push_back(orphan.needs);
+    if (!orphan.passing) continue;
+    if (auto passed = store::Settle(tx, *orphan.passing); !passed) return passed;
   }
-  std::ranges::sort(ranges, {}, &store::SeqRange::after);
-  std::vector<store::SeqRange> apart;
-  for (const store::SeqRange& range : ranges) {
-    if (apart.empty() || apart.back().through < range.after) {
-      apart.push_back(range);
-    } else {
-      apart.back().through = std::max(apart.back().through, range.through);
-    }
-  }
-  return apart;
+  return {};
 }
 
 Task<Result<ExpiredOrphan>> ExpireOrphan(store::Store& store, CatchUpReader& reader, Orphan orphan, store::Seq through,
                                          std::int64_t wall_now, const bool& stopping) {
-  auto load = [id = orphan.cursor.id](store::Snapshot& s) -> Result<std::vector<store::ParkedLane>> {
-    return store::LoadParked(s, id);
+  // The cursor too: an earlier write of unknown outcome may have moved it.
+  auto load = [&orphan](store::Snapshot& s) -> Result<std::vector<store::ParkedLane>> {
+    for (store::Cursor& cursor : store::LoadCursors(s)) {
+      if (cursor.id == orphan.cursor.id) orphan.cursor = std::move(cursor);
+    }
+    return store::LoadParked(s, orphan.cursor.id);
   };
   auto rows = co_await store.Read(load);
   if (!rows) co_return rows.error();
   Expiry expiry(orphan.cursor, std::move(*rows), Filter(orphan.cursor.fingerprint), through);
   if (auto read = co_await ReadExpiring(reader, expiry.through(), expiry, stopping); !read) co_return read.error();
-  const store::Settlement settlement = expiry.Finish(wall_now);
-  auto job = [&settlement](store::Tx& tx) -> Result<bool> {
-    store::Apply(tx, settlement);
-    return true;
-  };
+  store::Settlement settlement = expiry.Finish(wall_now);
+  settlement.number = orphan.cursor.settlements + 1;
+  auto job = [&settlement](store::Tx& tx) { return store::Settle(tx, settlement); };
   if (auto written = co_await store.Write(job, store::Priority::kSettlement); !written) co_return written.error();
   orphan.cursor.settled_through = settlement.settled_through;
   orphan.cursor.through = settlement.through;
   orphan.cursor.matched = settlement.matched;
   orphan.cursor.settled = settlement.settled;
+  orphan.cursor.settlements = settlement.number;
   auto reload = [&orphan](store::Snapshot& s) -> Result<Orphan> { return LoadOrphan(s, orphan.cursor); };
   auto loaded = co_await store.Read(reload);
   if (!loaded) co_return loaded.error();
+  if (loaded->passing) {
+    auto pass = [&loaded](store::Tx& tx) { return store::Settle(tx, *loaded->passing); };
+    if (auto passed = co_await store.Write(pass, store::Priority::kSettlement); !passed) co_return passed.error();
+  }
   co_return ExpiredOrphan{std::move(*loaded), expiry.first(), expiry.through(), expiry.expired()};
 }
 

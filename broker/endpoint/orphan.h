@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -8,7 +9,6 @@
 #include "broker/tail/catch_up_reader.h"
 #include "runtime/metrics.h"
 #include "store/cursors.h"
-#include "store/event_log.h"
 
 namespace portcall::broker {
 
@@ -16,23 +16,23 @@ namespace portcall::broker {
 struct Orphan {
   store::Cursor cursor;
   std::int64_t parked = 0, dead_letters = 0;
-  store::SeqRange needs;             // of the log; empty: it is finished
+  store::Seq needs_after = 0;        // of the log, up to cursor.through
   std::int64_t oldest_recorded = 0;  // of the first event that it still wants, 0: none, or not known
 
   const std::string& name() const { return cursor.endpoint; }
-  bool finished() const { return needs.after >= needs.through; }
+  bool finished() const { return needs_after >= cursor.through; }
   // An estimate: what came between its end and its removal was never counted.
   std::int64_t pending() const {
     const std::int64_t known = oldest_recorded != 0 ? 1 : 0;
     return finished() ? 0 : std::max(known, cursor.matched - cursor.settled);
   }
   EndpointStatus Status(std::int64_t wall_now) const;
+  // Its first events, which the endpoint did not want, are to be stored as passed: until then the log keeps them.
+  std::optional<store::Settlement> passing;
 };
 
 Orphan LoadOrphan(store::Snapshot& snapshot, const store::Cursor& cursor);
-
-// The ranges that any of them needs, sorted and disjoint.
-std::vector<store::SeqRange> NeededBy(const std::vector<Orphan>& orphans);
+Result<void> StorePassing(store::Tx& tx, const std::vector<Orphan>& orphans);
 
 // The result of letting events up to `through` expire (docs/delivery.md §1): the orphan as it is then, and how many
 // expired. The filter that decides is the one that the cursor was counted with.

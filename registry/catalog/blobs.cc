@@ -4,7 +4,7 @@
 
 #include "registry/recording/recorder.h"
 #include "store/catalog.h"
-#include "store/event_log.h"
+#include "store/catalog_changes.h"
 
 namespace portcall::registry {
 
@@ -40,32 +40,17 @@ Task<Result<bool>> Blobs::Mount(const OriginPtr& origin, const std::string& repo
   if (!from.empty() && (!IsRepositoryName(from) || from.size() > kMaxNameLength)) co_return false;
   const Result<bool> there = co_await HasFile(digest);
   if (!there || !*there) co_return there;
-  const std::string& text = digest.text();
-  auto job = [&](store::Tx& tx) -> Result<void> {
-    const auto size = from.empty() ? store::FindBlobAnywhere(tx, text) : store::FindBlob(tx, from, text);
-    if (!size) return Error(Errc::kNotFound, "nothing to mount");
-    store::LinkBlob(tx, repository, text);
-    store::Append(
-        tx, Seal(BlobEvent(origin, repository, store::Action::kMount, text, static_cast<std::uint64_t>(*size), from)));
-    return {};
-  };
-  const Result<void> done = co_await deps_.store.Write(job);
-  if (done) co_return true;
-  if (done.error().code == Errc::kNotFound) co_return false;
-  co_return done.error();
+  const store::BlobMount mount{repository, digest.text(), from,
+                               Seal(BlobEvent(origin, repository, store::Action::kMount, digest.text(), 0, from))};
+  auto job = [&mount](store::Tx& tx) -> Result<bool> { return store::MountBlob(tx, mount); };
+  co_return co_await deps_.store.Write(job);
 }
 
 Task<Result<bool>> Blobs::Delete(const OriginPtr& origin, const std::string& repository, const Digest& digest) {
-  const store::Event event = Seal(DeletedEvent(origin, repository, store::Kind::kBlob, digest.text()));
-  auto job = [&](store::Tx& tx) -> Result<void> {
-    if (!store::UnlinkBlob(tx, repository, digest.text())) return Error(Errc::kNotFound, "not linked");
-    store::Append(tx, event);
-    return {};
-  };
-  const Result<void> done = co_await deps_.store.Write(job);
-  if (done) co_return true;
-  if (done.error().code == Errc::kNotFound) co_return false;
-  co_return done.error();
+  const store::BlobDeletion deletion{repository, digest.text(),
+                                     Seal(DeletedEvent(origin, repository, store::Kind::kBlob, digest.text()))};
+  auto job = [&deletion](store::Tx& tx) -> Result<bool> { return store::DeleteBlob(tx, deletion); };
+  co_return co_await deps_.store.Write(job);
 }
 
 }  // namespace portcall::registry

@@ -42,7 +42,7 @@ class ManifestCache {
     Change(const Change&) = delete;
     Change& operator=(const Change&) = delete;
     ~Change();
-    // Any thread, one call at a time; also from the write job, because some references are known only there.
+    // Any thread, one call at a time.
     void Covers(std::string_view repository, std::string_view reference);
 
    private:

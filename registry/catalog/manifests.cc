@@ -2,14 +2,13 @@
 
 #include <algorithm>
 #include <string_view>
-#include <unordered_set>
 #include <utility>
 
 #include "registry/recording/recorder.h"
 #include "runtime/bytes.h"
 #include "runtime/loops.h"
 #include "store/catalog.h"
-#include "store/event_log.h"
+#include "store/catalog_changes.h"
 
 namespace portcall::registry {
 namespace {
@@ -28,35 +27,6 @@ StoredManifestPtr FromRow(store::ManifestRow row) {
   stored->media_type = std::move(row.media_type);
   stored->bytes = std::move(row.bytes);
   return stored;
-}
-
-// An answer that lists more missing digests would not help the client.
-constexpr std::size_t kMostMissing = 1000;
-
-// Digests that the manifest names and the repository lacks. An index may also name blobs: build caches do.
-std::vector<std::string> MissingOf(store::Tx& tx, const std::string& repository, const Manifest& manifest) {
-  std::vector<std::string> missing;
-  // Looks each digest up once: a manifest may repeat it tens of thousands of times, and all requests share the writer.
-  std::unordered_set<std::string_view> seen;
-  for (const std::string& blob : manifest.blobs) {
-    if (missing.size() == kMostMissing) return missing;
-    if (seen.insert(blob).second && !store::FindBlob(tx, repository, blob)) missing.push_back(blob);
-  }
-  for (const std::string& child : manifest.children) {
-    if (missing.size() == kMostMissing) return missing;
-    if (!seen.insert(child).second || store::ManifestExists(tx, repository, child)) continue;
-    if (!store::FindBlob(tx, repository, child)) missing.push_back(child);
-  }
-  return missing;
-}
-
-Error NotThere() { return Error(Errc::kNotFound, "no such manifest or tag"); }
-
-// A job that found nothing to delete fails with kNotFound, so that it costs no commit.
-Result<bool> FoundOf(const Result<void>& done) {
-  if (done) return true;
-  if (done.error().code == Errc::kNotFound) return false;
-  return done.error();
 }
 
 }  // namespace
@@ -116,46 +86,31 @@ Task<Result<PushedManifest>> Manifests::Push(const OriginPtr& origin, const Even
 }
 
 Task<Result<std::vector<std::string>>> Manifests::Store(const OriginPtr& origin, const EventRules& rules,
-                                                        const std::string& repository, const PreparedPush& push) {
-  const store::ManifestRow row{push.digest,
-                               push.media_type,
-                               push.bytes,
-                               push.manifest.subject,
-                               push.manifest.artifact_type,
-                               push.manifest.annotations};
+                                                        const std::string& repository, PreparedPush& push) {
   const ManifestFacts facts{push.digest,           push.media_type,
                             push.bytes.size(),     push.manifest.references,
                             push.manifest.subject, ArtifactTypeForEvents(push.manifest)};
-  const Draft draft =
+  Draft draft =
       ManifestEvent(origin, rules, repository, store::Action::kPush, facts, push.tags.empty() ? "" : push.tags.front());
-  const store::Event event = Seal(draft);
+  store::ManifestPush request;
+  request.repository = repository;
+  request.manifest = {push.digest,
+                      push.media_type,
+                      std::move(push.bytes),
+                      push.manifest.subject,
+                      push.manifest.artifact_type,
+                      push.manifest.annotations};
+  request.blobs = push.manifest.blobs;
+  request.manifests = push.manifest.children;
+  request.tags = push.tags;
+  request.details = draft.details;
+  request.event = Seal(std::move(draft));
 
   ManifestCache::Change change(cache_);
   change.Covers(repository, push.digest);
   for (const std::string& tag : push.tags) change.Covers(repository, tag);
-  std::vector<std::string> missing;
-  auto job = [&](store::Tx& tx) -> Result<void> {
-    missing = MissingOf(tx, repository, push.manifest);
-    if (!missing.empty()) return Error(Errc::kInvalid, "content that the manifest names is missing");
-    store::PutManifest(tx, repository, row);
-    if (push.tags.empty()) store::Append(tx, event);
-    for (const std::string& tag : push.tags) {
-      auto previous = store::FindTag(tx, repository, tag);
-      if (previous != push.digest) store::PutTag(tx, repository, tag, push.digest);
-      if (!previous && tag == event.tag) {
-        store::Append(tx, event);
-        continue;
-      }
-      Draft moved = draft;
-      moved.event.tag = tag;
-      moved.details.previous_digest = std::move(previous).value_or("");
-      store::Append(tx, Seal(std::move(moved)));
-    }
-    return {};
-  };
-  const Result<void> done = co_await deps_.store.Write(job);
-  if (!done && missing.empty()) co_return done.error();
-  co_return missing;
+  auto job = [&request](store::Tx& tx) -> Result<std::vector<std::string>> { return store::PushManifest(tx, request); };
+  co_return co_await deps_.store.Write(job);
 }
 
 Task<Result<bool>> Manifests::Delete(const OriginPtr& origin, const std::string& repository,
@@ -164,38 +119,43 @@ Task<Result<bool>> Manifests::Delete(const OriginPtr& origin, const std::string&
                             : DeleteManifest(origin, repository, reference.text());
 }
 
+// The tags are read first, because the cache must know of them before they are gone; the store refuses when there are
+// others by then.
 Task<Result<bool>> Manifests::DeleteManifest(const OriginPtr& origin, const std::string& repository,
                                              const std::string& digest) {
-  const store::Event event = Seal(DeletedEvent(origin, repository, store::Kind::kManifest, digest));
-  ManifestCache::Change change(cache_);
-  change.Covers(repository, digest);
-  auto job = [&](store::Tx& tx) -> Result<void> {
-    if (!store::ManifestExists(tx, repository, digest)) return NotThere();
-    const std::vector<std::string> tags = store::TagsOf(tx, repository, digest);
-    for (const std::string& tag : tags) {
-      change.Covers(repository, tag);
-      store::DeleteTag(tx, repository, tag);
-    }
-    store::DeleteManifest(tx, repository, digest);
-    store::Append(tx, event);
-    for (const std::string& tag : tags)
-      store::Append(tx, Seal(DeletedEvent(origin, repository, store::Kind::kTag, tag)));
-    return {};
+  constexpr int kTries = 8;
+  auto tags_of = [&](store::Snapshot& snapshot) -> Result<std::vector<std::string>> {
+    return store::TagsOf(snapshot, repository, digest);
   };
-  co_return FoundOf(co_await deps_.store.Write(job));
+  for (int i = 0; i < kTries; ++i) {
+    Result<std::vector<std::string>> tags = co_await deps_.store.Read(tags_of);
+    if (!tags) co_return tags.error();
+    store::ManifestDeletion deletion;
+    deletion.repository = repository;
+    deletion.digest = digest;
+    deletion.event = Seal(DeletedEvent(origin, repository, store::Kind::kManifest, digest));
+    ManifestCache::Change change(cache_);
+    change.Covers(repository, digest);
+    for (const std::string& tag : *tags) {
+      change.Covers(repository, tag);
+      deletion.tag_events.push_back(Seal(DeletedEvent(origin, repository, store::Kind::kTag, tag)));
+    }
+    deletion.tags = std::move(*tags);
+    auto job = [&deletion](store::Tx& tx) -> Result<store::Deleted> { return store::DeleteManifest(tx, deletion); };
+    const Result<store::Deleted> done = co_await deps_.store.Write(job);
+    if (!done) co_return done.error();
+    if (*done != store::Deleted::kOtherTags) co_return *done == store::Deleted::kYes;
+  }
+  co_return Error(Errc::kUnavailable, "the manifest is being tagged all the time");
 }
 
 Task<Result<bool>> Manifests::DeleteTag(const OriginPtr& origin, const std::string& repository,
                                         const std::string& tag) {
-  const store::Event event = Seal(DeletedEvent(origin, repository, store::Kind::kTag, tag));
+  const store::TagDeletion deletion{repository, tag, Seal(DeletedEvent(origin, repository, store::Kind::kTag, tag))};
   ManifestCache::Change change(cache_);
   change.Covers(repository, tag);
-  auto job = [&](store::Tx& tx) -> Result<void> {
-    if (!store::DeleteTag(tx, repository, tag)) return NotThere();
-    store::Append(tx, event);
-    return {};
-  };
-  co_return FoundOf(co_await deps_.store.Write(job));
+  auto job = [&deletion](store::Tx& tx) -> Result<bool> { return store::DeleteTag(tx, deletion); };
+  co_return co_await deps_.store.Write(job);
 }
 
 }  // namespace portcall::registry

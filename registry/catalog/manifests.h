@@ -62,9 +62,10 @@ class Manifests {
     Manifest manifest;
     std::vector<std::string> tags;
   };
-  // The digests that the manifest names and the repository lacks. If there are any, nothing was changed.
+  // The digests that the manifest names and the repository lacks. If there are any, nothing was changed. Takes the
+  // bytes of `push`.
   Task<Result<std::vector<std::string>>> Store(const OriginPtr& origin, const EventRules& rules,
-                                               const std::string& repository, const PreparedPush& push);
+                                               const std::string& repository, PreparedPush& push);
   Task<std::string> DigestOf(std::string_view algorithm, const std::string& bytes);
   Task<Result<bool>> DeleteManifest(const OriginPtr& origin, const std::string& repository, const std::string& digest);
   Task<Result<bool>> DeleteTag(const OriginPtr& origin, const std::string& repository, const std::string& tag);

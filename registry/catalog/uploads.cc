@@ -10,7 +10,7 @@
 #include "registry/recording/recorder.h"
 #include "runtime/bytes.h"
 #include "store/catalog.h"
-#include "store/event_log.h"
+#include "store/catalog_changes.h"
 
 namespace portcall::registry {
 namespace {
@@ -45,13 +45,12 @@ Task<Filled> Fill(runtime::ByteSource& source, std::span<char> buffer) {
 
 Task<Result<void>> Uploads::CommitBlob(const OriginPtr& origin, const std::string& repository, const std::string& uuid,
                                        const Digest& digest, std::uint64_t size) {
-  const store::Event event = Seal(BlobEvent(origin, repository, store::Action::kPush, digest.text(), size));
   const bool noted = !recorder_.CancelNote(uuid);
-  auto job = [&](store::Tx& tx) -> Result<void> {
-    store::PutBlob(tx, digest.text(), static_cast<std::int64_t>(size));
-    store::LinkBlob(tx, repository, digest.text());
-    if (noted) store::DeleteUpload(tx, uuid);
-    store::Append(tx, event);
+  const store::UploadFinish finish{repository, digest.text(), static_cast<std::int64_t>(size),
+                                   noted ? uuid : std::string(),
+                                   Seal(BlobEvent(origin, repository, store::Action::kPush, digest.text(), size))};
+  auto job = [&finish](store::Tx& tx) -> Result<void> {
+    store::FinishUpload(tx, finish);
     return {};
   };
   co_return co_await deps_.store.Write(job);

@@ -119,6 +119,7 @@ Reply FailWith(const Error& error) {
     case Errc::kUnavailable:
     case Errc::kTimeout:
     case Errc::kCancelled:
+    case Errc::kOutcomeUnknown:  // the client asks again; every change may be made twice
       response = Fail(Code::kUnavailable);
       response.fields.Add("Retry-After", "5");
       break;

@@ -7,9 +7,9 @@
 #include "runtime/json.h"
 #include "runtime/text.h"
 #include "runtime/version.h"
-#include "sinks/http/credentials.h"
 #include "sinks/facts.h"
 #include "sinks/http/answer.h"
+#include "sinks/http/credentials.h"
 
 namespace portcall::sinks {
 namespace {

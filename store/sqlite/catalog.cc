@@ -10,40 +10,21 @@ namespace {
 #define OF_REPOSITORY " repository=(SELECT id FROM repositories WHERE name=?) "
 
 const Sql kRepository("SELECT id FROM repositories WHERE name=?");
-const Sql kAddRepository("INSERT INTO repositories (name,place) VALUES (?1,replace(?1,'/',char(1)))");
 const Sql kManifest(
     "SELECT digest,media_type,subject,artifact_type,annotations,bytes FROM manifests WHERE" OF_REPOSITORY
     "AND digest=?");
-const Sql kManifestExists("SELECT 1 FROM manifests WHERE" OF_REPOSITORY "AND digest=?");
-const Sql kPutManifest(
-    "INSERT INTO manifests (repository,digest,media_type,subject,artifact_type,annotations,bytes)"
-    " VALUES (?,?,?,?,?,?,?) ON CONFLICT (repository,digest) DO UPDATE SET media_type=excluded.media_type,"
-    "subject=excluded.subject,artifact_type=excluded.artifact_type,annotations=excluded.annotations"
-    " WHERE media_type<>excluded.media_type OR subject<>excluded.subject OR artifact_type<>excluded.artifact_type");
-const Sql kDeleteManifest("DELETE FROM manifests WHERE" OF_REPOSITORY "AND digest=?");
 const Sql kReferrers(
     "SELECT digest,media_type,subject,artifact_type,annotations,bytes FROM manifests"
     " WHERE repository=(SELECT id FROM repositories WHERE name=?1) AND subject<>'' AND subject=?2"
     " AND (?3='' OR artifact_type=?3) ORDER BY id");
 const Sql kTag("SELECT digest FROM tags WHERE" OF_REPOSITORY "AND name=?");
 const Sql kTags("SELECT name FROM tags WHERE repository=? AND name>? ORDER BY name LIMIT ?");
-const Sql kTagsOf("SELECT name FROM tags WHERE" OF_REPOSITORY "AND digest=? ORDER BY name");
-const Sql kPutTag(
-    "INSERT INTO tags (repository,name,digest) VALUES (?,?,?)"
-    " ON CONFLICT (repository,name) DO UPDATE SET digest=excluded.digest");
-const Sql kDeleteTag("DELETE FROM tags WHERE" OF_REPOSITORY "AND name=?");
 const Sql kRepositories(
     "SELECT name FROM repositories AS r WHERE place>replace(?,'/',char(1))"
     " AND (EXISTS (SELECT 1 FROM manifests AS m WHERE m.repository=r.id)"
     " OR EXISTS (SELECT 1 FROM blob_links AS l WHERE l.repository=r.id)) ORDER BY place LIMIT ?");
 const Sql kLinkedBlob("SELECT size FROM blobs WHERE digest=(SELECT digest FROM blob_links WHERE" OF_REPOSITORY
                       "AND digest=?)");
-const Sql kBlob("SELECT size FROM blobs WHERE digest=?");
-const Sql kPutBlob(
-    "INSERT INTO blobs (digest,size) VALUES (?,?) ON CONFLICT (digest) DO UPDATE SET size=excluded.size"
-    " WHERE size<>excluded.size");
-const Sql kLinkBlob("INSERT INTO blob_links (repository,digest) VALUES (?,?) ON CONFLICT DO NOTHING");
-const Sql kUnlinkBlob("DELETE FROM blob_links WHERE" OF_REPOSITORY "AND digest=?");
 const Sql kPutUpload(
     "INSERT INTO uploads (uuid,repository,started_at) VALUES (?,?,?) ON CONFLICT (uuid) DO UPDATE SET"
     " repository=excluded.repository,started_at=excluded.started_at");
@@ -58,17 +39,6 @@ std::optional<std::int64_t> RepositoryId(Connection& connection, std::string_vie
   Query query(connection, kRepository, name);
   if (!query.Step()) return std::nullopt;
   return query.Int(0);
-}
-
-std::int64_t MakeRepository(Connection& connection, std::string_view name) {
-  if (const auto id = RepositoryId(connection, name)) return *id;
-  Query(connection, kAddRepository, name).Run();
-  return connection.last_insert_id();
-}
-
-template <class... Args>
-bool Exists(Connection& connection, const Sql& sql, const Args&... args) {
-  return Query(connection, sql, args...).Step();
 }
 
 template <class... Args>
@@ -155,63 +125,6 @@ std::vector<ManifestRow> ListReferrers(Snapshot& s, std::string_view repository,
   Query query(s.connection(), kReferrers, repository, digest, artifact_type);
   while (query.Step()) rows.push_back(ReadManifest(query));
   return rows;
-}
-
-std::optional<std::string> FindTag(Tx& tx, std::string_view repository, std::string_view tag) {
-  return FirstText(tx.connection(), kTag, repository, tag);
-}
-
-bool ManifestExists(Tx& tx, std::string_view repository, std::string_view digest) {
-  return Exists(tx.connection(), kManifestExists, repository, digest);
-}
-
-std::optional<std::int64_t> FindBlob(Tx& tx, std::string_view repository, std::string_view digest) {
-  return FirstInt(tx.connection(), kLinkedBlob, repository, digest);
-}
-
-std::optional<std::int64_t> FindBlobAnywhere(Tx& tx, std::string_view digest) {
-  return FirstInt(tx.connection(), kBlob, digest);
-}
-
-void PutManifest(Tx& tx, std::string_view repository, const ManifestRow& manifest) {
-  const std::int64_t id = MakeRepository(tx.connection(), repository);
-  Query(tx.connection(), kPutManifest, id, manifest.digest, manifest.media_type, manifest.subject,
-        manifest.artifact_type, manifest.annotations, Blob{manifest.bytes})
-      .Run();
-}
-
-std::optional<std::string> PutTag(Tx& tx, std::string_view repository, std::string_view tag, std::string_view digest) {
-  std::optional<std::string> before = FindTag(tx, repository, tag);
-  if (before == digest) return std::nullopt;
-  Query(tx.connection(), kPutTag, MakeRepository(tx.connection(), repository), tag, digest).Run();
-  return before;
-}
-
-bool DeleteTag(Tx& tx, std::string_view repository, std::string_view tag) {
-  return Changes(tx.connection(), kDeleteTag, repository, tag);
-}
-
-bool DeleteManifest(Tx& tx, std::string_view repository, std::string_view digest) {
-  return Changes(tx.connection(), kDeleteManifest, repository, digest);
-}
-
-std::vector<std::string> TagsOf(Tx& tx, std::string_view repository, std::string_view digest) {
-  std::vector<std::string> names;
-  Query query(tx.connection(), kTagsOf, repository, digest);
-  while (query.Step()) names.push_back(query.String(0));
-  return names;
-}
-
-void PutBlob(Tx& tx, std::string_view digest, std::int64_t size) {
-  Query(tx.connection(), kPutBlob, digest, size).Run();
-}
-
-void LinkBlob(Tx& tx, std::string_view repository, std::string_view digest) {
-  Query(tx.connection(), kLinkBlob, MakeRepository(tx.connection(), repository), digest).Run();
-}
-
-bool UnlinkBlob(Tx& tx, std::string_view repository, std::string_view digest) {
-  return Changes(tx.connection(), kUnlinkBlob, repository, digest);
 }
 
 void PutUpload(Tx& tx, const UploadRow& upload) {

@@ -11,8 +11,10 @@ namespace portcall::store {
 namespace {
 
 const Sql kMove(
-    "UPDATE cursors SET settled_through=?,through=?,matched=?,settled=?,receipt=coalesce(nullif(?,''),receipt)"
-    " WHERE id=?");
+    "UPDATE cursors SET settled_through=?,through=?,matched=?,settled=?,receipt=coalesce(nullif(?,''),receipt),"
+    "fingerprint=coalesce(nullif(?,''),fingerprint),settlements=settlements+1"
+    " WHERE id=? AND holder=? AND settlements=?");
+const Sql kMadeAlready("SELECT 1 FROM cursors WHERE id=? AND holder=? AND settlements=?");
 const Sql kPark(
     "INSERT OR REPLACE INTO parked (cursor,lane,next_seq,attempts,due,age,reason,recorded_at)"
     " VALUES (?,?,?,?,?,?,?,?)");
@@ -20,8 +22,8 @@ const Sql kUnpark("DELETE FROM parked WHERE cursor=? AND lane=?");
 const Sql kAttempt(
     "INSERT INTO attempts (cursor,seq,at,events,attempt,delivered,status,latency_us,error) VALUES (?,?,?,?,?,?,?,?,?)");
 const Sql kCursors(
-    "SELECT id,endpoint,kind,from_seq,through,settled_through,matched,settled,selection,fingerprint,receipt"
-    " FROM cursors ORDER BY id");
+    "SELECT id,endpoint,kind,from_seq,through,settled_through,matched,settled,selection,fingerprint,receipt,"
+    "settlements FROM cursors ORDER BY id");
 const Sql kParked(
     "SELECT lane,next_seq,attempts,due,age,reason,recorded_at FROM parked WHERE cursor=? ORDER BY next_seq,lane");
 const Sql kAddCursor(
@@ -35,11 +37,15 @@ const Sql kDropLanes("DELETE FROM parked WHERE cursor=?");
 
 }  // namespace
 
-void Apply(Tx& tx, const Settlement& s) {
+Result<void> Settle(Tx& tx, const Settlement& s) {
   Connection& connection = tx.connection();
-  Query(connection, kMove, s.settled_through, s.through, s.matched, s.settled, s.receipt, s.cursor).Run();
-  if (connection.changes() == 0)
-    throw std::logic_error("settlement of cursor " + std::to_string(s.cursor) + ", which is gone");
+  Query(connection, kMove, s.settled_through, s.through, s.matched, s.settled, s.receipt, s.fingerprint, s.cursor,
+        s.holder, s.number - 1)
+      .Run();
+  if (connection.changes() == 0) {
+    if (Query(connection, kMadeAlready, s.cursor, s.holder, s.number).Step()) return {};
+    return Error(Errc::kConflict, "cursor " + std::to_string(s.cursor) + " is gone, or is settled by somebody else");
+  }
   for (const ParkedLane& lane : s.park) {
     Query(connection, kPark, s.cursor, lane.lane, lane.next_seq, lane.attempts, lane.due, lane.age, lane.reason,
           lane.recorded_at)
@@ -52,6 +58,7 @@ void Apply(Tx& tx, const Settlement& s) {
           a.error)
         .Run();
   }
+  return {};
 }
 
 std::vector<Cursor> LoadCursors(Snapshot& s) {
@@ -70,6 +77,7 @@ std::vector<Cursor> LoadCursors(Snapshot& s) {
     c.selection = query.Text(8);
     c.fingerprint = query.Text(9);
     c.receipt = query.Text(10);
+    c.settlements = query.Int(11);
   }
   return cursors;
 }

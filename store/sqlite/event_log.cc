@@ -24,23 +24,12 @@ const Sql kLane("SELECT " EVENT_COLUMNS
 const Sql kOne("SELECT " EVENT_COLUMNS " FROM events WHERE seq=?");
 const Sql kById("SELECT " EVENT_COLUMNS " FROM events WHERE seq>=? AND seq<? AND id=? LIMIT 1");
 const Sql kRecordedFrom("SELECT seq,recorded_at FROM events WHERE seq>=? ORDER BY seq LIMIT 1");
-const Sql kRowBytes(
-    "SELECT length(details)+length(repository)+length(media_type)+length(tag)+length(actor)+length(source)"
-    " FROM events WHERE seq>=? ORDER BY seq LIMIT 1");
-const Sql kDelete(
-    "DELETE FROM events WHERE seq IN"
-    " (SELECT seq FROM events WHERE seq>? AND seq<=? AND recorded_at<? ORDER BY seq LIMIT ?)");
-
-const Sql kPutMark("INSERT OR REPLACE INTO marks (at,passed_through) VALUES (?,?)");
-const Sql kTakeMark("SELECT at,passed_through FROM marks WHERE at<=? ORDER BY at DESC LIMIT 1");
-const Sql kForgetMarks("DELETE FROM marks WHERE at<?");
 
 #undef EVENT_COLUMNS
 
 constexpr std::int64_t kSecond = 1'000'000'000;
 // The quick search lets an id's time differ from recorded_at by this much: clocks differ, and the writer has a queue.
 constexpr std::int64_t kMadeAfter = 2 * kSecond, kMadeBefore = 10 * kSecond;
-constexpr std::int64_t kFixedRowBytes = 320;  // id, digest, numbers, the lane's index, page overhead
 
 EventPtr Read(const Query& row) {
   auto event = std::make_shared<Event>();
@@ -82,23 +71,6 @@ Seq FirstRecorded(Connection& connection, std::int64_t unix_nanos) {
   return low;
 }
 
-// The ranges of seq in which no event is missing.
-std::vector<SeqRange> RunsOf(Connection& connection, std::span<const SeqRange> kept) {
-  std::vector<SeqRange> runs;
-  Seq after = 0;
-  const auto add = [&](Seq through) {
-    Query first(connection, kRecordedFrom, after + 1);
-    if (first.Step() && first.Int(0) <= through) runs.push_back({first.Int(0) - 1, through});
-    after = through;
-  };
-  for (const SeqRange& range : kept) {
-    add(range.after);
-    add(range.through);
-  }
-  add(HeadOf(connection));
-  return runs;
-}
-
 EventPtr FindIn(Connection& connection, std::string_view id, Seq from, Seq before) {
   Query query(connection, kById, from, before, id);
   return query.Step() ? Read(query) : nullptr;
@@ -115,8 +87,7 @@ Seq Append(Tx& tx, Event event) {
       .Run();
   event.seq = connection.last_insert_id();
   const Seq seq = event.seq;
-  const std::size_t bytes = BytesOf(event);
-  tx.Appended(std::make_shared<const Event>(std::move(event)), bytes);
+  tx.Appended(std::make_shared<const Event>(std::move(event)));
   return seq;
 }
 
@@ -154,63 +125,5 @@ EventPtr FindEvent(Snapshot& s, std::string_view id) {
 }
 
 Seq FirstSince(Snapshot& s, std::int64_t unix_nanos) { return FirstRecorded(s.connection(), unix_nanos); }
-
-LogSize SizeOf(Snapshot& s, std::span<const SeqRange> kept) {
-  constexpr std::int64_t kSamples = 64;
-  Connection& connection = s.connection();
-  const std::vector<SeqRange> runs = RunsOf(connection, kept);
-  if (runs.empty()) return {};
-  LogSize size;
-  size.first = runs.front().after + 1;
-  for (const SeqRange& run : runs) size.events += run.through - run.after;
-  const std::int64_t samples = std::min(size.events, kSamples);
-  std::int64_t sampled = 0, bytes = 0, before = 0;  // before: events in the runs already passed
-  auto run = runs.begin();
-  for (std::int64_t i = 0; i < samples; ++i) {
-    const std::int64_t place = i * size.events / samples;
-    for (; place - before >= run->through - run->after; ++run) before += run->through - run->after;
-    Query row(connection, kRowBytes, run->after + 1 + place - before);
-    if (!row.Step()) continue;
-    bytes += row.Int(0) + kFixedRowBytes;
-    ++sampled;
-  }
-  if (sampled > 0) size.bytes = bytes / sampled * size.events;
-  return size;
-}
-
-std::size_t DeleteEvents(Tx& tx, Seq through, std::int64_t recorded_before, std::size_t limit,
-                         std::span<const SeqRange> kept) {
-  Connection& connection = tx.connection();
-  std::size_t gone = 0;
-  Seq after = 0;
-  const auto remove = [&](Seq up_to) {
-    if (up_to <= after || gone == limit) return;
-    Query(connection, kDelete, after, up_to, recorded_before, limit - gone).Run();
-    gone += static_cast<std::size_t>(connection.changes());
-  };
-  for (const SeqRange& range : kept) {
-    remove(std::min(range.after, through));
-    after = range.through;
-  }
-  remove(through);
-  return gone;
-}
-
-void PutMark(Tx& tx, std::int64_t at, Seq passed_through) {
-  Query(tx.connection(), kPutMark, at, passed_through).Run();
-}
-
-Seq TakeMark(Tx& tx, std::int64_t at) {
-  std::int64_t marked_at = 0;
-  Seq through = 0;
-  {
-    Query mark(tx.connection(), kTakeMark, at);
-    if (!mark.Step()) return 0;
-    marked_at = mark.Int(0);
-    through = mark.Int(1);
-  }
-  Query(tx.connection(), kForgetMarks, marked_at).Run();
-  return through;
-}
 
 }  // namespace portcall::store

@@ -1,5 +1,8 @@
 #include "store/sqlite/schema.h"
 
+#include <sqlite3.h>
+
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -82,26 +85,66 @@ ALTER TABLE parked RENAME COLUMN first_attempt TO recorded_at;
 ALTER TABLE parked ADD COLUMN age INTEGER NOT NULL DEFAULT 0;
 )sql";
 
-constexpr std::array kMigrations{Migration{kVersion1}, Migration{kReceipts}, Migration{kAges}};
+// Deleting asks for the first event of each cursor's lanes. The table has at most `maxparked` rows for an endpoint.
+constexpr const char* kFirstParked = "CREATE INDEX parked_next ON parked (cursor, next_seq)";
+
+constexpr const char* kHolders = R"sql(
+ALTER TABLE cursors ADD COLUMN holder INTEGER NOT NULL DEFAULT 1;
+ALTER TABLE cursors ADD COLUMN settlements INTEGER NOT NULL DEFAULT 0;
+)sql";
+
+constexpr std::array kMigrations{Migration{kVersion1}, Migration{kReceipts}, Migration{kAges}, Migration{kFirstParked},
+                                 Migration{kHolders}};
+constexpr std::int64_t kRowsBeforeServing = 1'000;  // in a transaction
+
 constexpr std::array kTables{"meta",    "events", "marks",      "repositories", "manifests",
                              "tags",    "blobs",  "blob_links", "uploads",      "endpoints",
                              "cursors", "parked", "dead",       "dead_size",    "attempts"};
 
-void Upgrade(Connection& connection, const Migration& migration, std::int64_t version) {
+// How far the slices of a version came: a row of `meta`, from the version's transaction until they are done.
+std::string ProgressOf(std::int64_t version) { return "slice." + std::to_string(version); }
+
+template <class F>
+void InTransaction(Connection& connection, F f) {
   connection.Exec("BEGIN IMMEDIATE");
   try {
+    f();
+    connection.Exec("COMMIT");
+  } catch (...) {
+    if (connection.in_transaction()) connection.Exec("ROLLBACK");
+    throw;
+  }
+}
+
+void Upgrade(Connection& connection, const Migration& migration, std::int64_t version) {
+  InTransaction(connection, [&] {
     connection.Exec(migration.sql);
+    if (migration.slice != nullptr) {
+      connection.Exec(("INSERT INTO meta VALUES ('" + ProgressOf(version) + "', '0')").c_str());
+    }
     if (version == 1) {
       connection.Exec(("PRAGMA application_id=" + std::to_string(kApplicationId)).c_str());
       // A log that is begun anew, also from a backup, has another epoch: cursors kept elsewhere can tell.
       connection.Exec(("INSERT INTO meta VALUES ('epoch', '" + runtime::UuidV4() + "')").c_str());
     }
     connection.Exec(("PRAGMA user_version=" + std::to_string(version)).c_str());
-    connection.Exec("COMMIT");
-  } catch (...) {
-    if (connection.in_transaction()) connection.Exec("ROLLBACK");
-    throw;
+  });
+}
+
+// The last key that the slice changed, 0: it came to the end.
+std::int64_t ChangeRows(Connection& connection, const char* slice, std::int64_t after, std::int64_t rows) {
+  sqlite3_stmt* statement = nullptr;
+  if (sqlite3_prepare_v2(connection.handle(), slice, -1, &statement, nullptr) != SQLITE_OK) connection.Fail(slice);
+  sqlite3_bind_int64(statement, 1, after);
+  sqlite3_bind_int64(statement, 2, rows);
+  std::int64_t last = 0, changed = 0;
+  int rc = sqlite3_step(statement);
+  for (; rc == SQLITE_ROW; rc = sqlite3_step(statement)) {
+    last = std::max<std::int64_t>(last, sqlite3_column_int64(statement, 0));
+    ++changed;
   }
+  if (sqlite3_finalize(statement) != SQLITE_OK) connection.Fail(slice);
+  return changed < rows ? 0 : last;
 }
 
 // Complete under its name or not there: what an interrupted copy left behind is written anew.
@@ -117,6 +160,21 @@ void BackUp(Connection& connection, const std::filesystem::path& file, std::int6
 }
 
 }  // namespace
+
+bool RunSlice(Connection& connection, std::span<const Migration> migrations, std::int64_t rows) {
+  for (std::size_t i = 0; i < migrations.size(); ++i) {
+    if (migrations[i].slice == nullptr) continue;
+    const std::string progress = ProgressOf(static_cast<std::int64_t>(i) + 1);
+    const std::string after = connection.Text("SELECT value FROM meta WHERE key='" + progress + "'");
+    if (after.empty()) continue;
+    const std::int64_t last = ChangeRows(connection, migrations[i].slice, std::stoll(after), rows);
+    const std::string where = " WHERE key='" + progress + "'";
+    connection.Exec(last == 0 ? ("DELETE FROM meta" + where).c_str()
+                              : ("UPDATE meta SET value='" + std::to_string(last) + "'" + where).c_str());
+    return true;
+  }
+  return false;
+}
 
 std::span<const Migration> Migrations() { return kMigrations; }
 std::span<const char* const> Tables() { return kTables; }
@@ -136,6 +194,9 @@ Result<void> Migrate(Connection& connection, const std::filesystem::path& file, 
   }
   if (version > 0 && version < newest) BackUp(connection, file, version);
   for (std::int64_t next = version + 1; next <= newest; ++next) {
+    for (bool more = next > 1; more;) {
+      InTransaction(connection, [&] { more = RunSlice(connection, migrations, kRowsBeforeServing); });
+    }
     Upgrade(connection, migrations[static_cast<std::size_t>(next - 1)], next);
   }
   return {};

@@ -13,14 +13,24 @@ inline constexpr std::uint32_t kApplicationId = 0x506f7274;  // "Port": tells ou
 
 // What brings a database from the version before to its own; the first makes a new one.
 struct Migration {
+  // One transaction, before anything is served: definitions, and rows of tables that stay small.
   const char* sql;
+  // What there is to do to the rows of a large table: one statement that changes those with a key above ?1, at most ?2
+  // of them and in the order of their keys, and returns the keys. The writer runs it again and again behind everything
+  // else, so until it comes to its end the program finds rows of both kinds.
+  const char* slice = nullptr;
 };
 std::span<const Migration> Migrations();
 
 // Brings the open database to the newest of `migrations`, which is the version stored in it. A version is reached in
-// one transaction or not at all; an older file is copied to <file>.backup-vN before. kInvalid: the file is not ours, or
-// newer than this program.
+// one transaction or not at all; an older file is copied to <file>.backup-vN before. Slices that an earlier version
+// left are done first; those of the newest are left to RunSlice. kInvalid: the file is not ours, or newer than this
+// program.
 Result<void> Migrate(Connection& connection, const std::filesystem::path& file, std::span<const Migration> migrations);
+
+// Changes at most `rows` rows of what migrations have left, in the caller's transaction, which also keeps how far that
+// came. False: nothing is left.
+bool RunSlice(Connection& connection, std::span<const Migration> migrations, std::int64_t rows);
 
 // The tables that a database of the newest version has.
 std::span<const char* const> Tables();

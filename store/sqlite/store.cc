@@ -1,9 +1,11 @@
 #include "store/store.h"
 
 #include "runtime/mutex.h"
+#include "store/listeners.h"
 #include "store/sqlite/check.h"
 #include "store/sqlite/readers.h"
 #include "store/sqlite/schema.h"
+#include "store/sqlite/slices.h"
 #include "store/sqlite/trust.h"
 #include "store/sqlite/writer.h"
 
@@ -20,7 +22,9 @@ class Store::Impl {
         writer_(OpenWriter(options, std::move(connection))) {}
 
   Writer& writer() { return *writer_; }
+  void Begin() { slices_.Start(); }
   Readers& readers() { return readers_; }
+  const std::shared_ptr<Listeners>& listeners() const { return listeners_; }
   bool clean() const { return clean_; }
   StoreStats Stats() {
     StoreStats stats;
@@ -39,15 +43,17 @@ class Store::Impl {
  private:
   std::unique_ptr<Writer> OpenWriter(const StoreOptions& options, std::unique_ptr<Connection> connection) {
     const std::int64_t last = connection->Number("SELECT recorded_at FROM events ORDER BY seq DESC LIMIT 1");
-    return std::make_unique<Writer>(std::move(connection), readers_, trust_, options, last);
+    return std::make_unique<Writer>(std::move(connection), readers_, trust_, *listeners_, options, last);
   }
 
   const std::filesystem::path file_;
   const bool clean_;
+  const std::shared_ptr<Listeners> listeners_ = std::make_shared<Listeners>();
   Trust trust_;
   Readers readers_;
   runtime::Mutex closing_;
   std::unique_ptr<Writer> writer_;
+  Slices slices_{*writer_, Migrations()};
 };
 
 Result<void> Store::Impl::CheckIntegrity(const std::function<bool()>& stop) {
@@ -77,6 +83,7 @@ Result<std::unique_ptr<Store>> Store::Open(StoreOptions options, asio::thread_po
     if (auto migrated = Migrate(*connection, file, Migrations()); !migrated) return migrated.error();
     if (auto sane = CheckContent(*connection, file); !sane) return sane.error();
     auto impl = std::make_unique<Impl>(options, std::move(connection), clean);
+    impl->Begin();
     return std::unique_ptr<Store>(new Store(std::move(impl), pool));
   } catch (const DatabaseError& error) {
     if (error.fatal()) return Damaged(file, error.what());
@@ -91,6 +98,7 @@ Result<std::unique_ptr<Store>> Store::Open(StoreOptions options, asio::thread_po
 
 void Store::Submit(WriteJob& job, Priority priority) { impl_->writer().Submit(job, priority); }
 Result<void> Store::ReadWith(const std::function<void(Snapshot&)>& query) { return impl_->readers().Read(query); }
+Subscription Store::Subscribe(Subscription::Hear hear) { return {impl_->listeners(), std::move(hear)}; }
 StoreStats Store::stats() const { return impl_->Stats(); }
 bool Store::ended_uncleanly() const { return !impl_->clean(); }
 Result<void> Store::CheckIntegrity(const std::function<bool()>& stop) { return impl_->CheckIntegrity(stop); }

@@ -22,15 +22,15 @@ class Tx {
     last_recorded_ = std::max<std::int64_t>(last_recorded_, clock_.Now().time_since_epoch().count());
     return last_recorded_;
   }
-  void Appended(EventPtr event, std::size_t bytes) {
+  void Appended(EventPtr event) {
+    bytes_ += BytesOf(*event);
     appended_.push_back(std::move(event));
-    bytes_ += bytes;
   }
   const std::vector<EventPtr>& appended() const { return appended_; }
   std::size_t appended_bytes() const { return bytes_; }
   void Forget(std::size_t from) {  // those after the first `from`
+    for (std::size_t i = from; i < appended_.size(); ++i) bytes_ -= BytesOf(*appended_[i]);
     appended_.resize(from);
-    if (from == 0) bytes_ = 0;
   }
 
  private:

@@ -34,12 +34,13 @@ Error NoReserve() {
 
 }  // namespace
 
-Writer::Writer(std::unique_ptr<Connection> connection, Readers& readers, Trust& trust, const StoreOptions& options,
-               std::int64_t last_recorded)
+Writer::Writer(std::unique_ptr<Connection> connection, Readers& readers, Trust& trust, Listeners& listeners,
+               const StoreOptions& options, std::int64_t last_recorded)
     : connection_(std::move(connection)),
       readers_(readers),
       trust_(trust),
-      on_appended_(options.on_appended),
+      listeners_(listeners),
+      provocations_(options.provocations),
       volume_(options.database.parent_path(), options.reserve_bytes),
       tx_(*connection_, *options.clock, last_recorded),
       checkpointer_(*connection_, readers) {
@@ -74,7 +75,7 @@ void Writer::AddTo(StoreStats& stats) {
   stats.commits = commits_;
   stats.jobs = jobs_;
   stats.queue_depth = queue_.depth();
-  stats.wal_bytes = checkpointer_.wal_bytes();
+  stats.journal_bytes = checkpointer_.wal_bytes();
   stats.out_of_space = out_of_space_;
 }
 
@@ -148,6 +149,7 @@ void Writer::RunJob(WriteJob& job) {
   const std::size_t appended = tx_.appended().size();
   try {
     connection_->Run(kSavepoint);
+    if (provocations_.run_jobs_twice) Rehearse(job);
     outcome.kept = job.Run(tx_);
     if (outcome.kept) {
       connection_->Run(kRelease);
@@ -161,6 +163,13 @@ void Writer::RunJob(WriteJob& job) {
   }
   outcome.kept = false;
   Undo(appended, outcome.error.value_or(Error(Errc::kInternal, "the transaction was lost")));
+}
+
+void Writer::Rehearse(WriteJob& job) {
+  const std::size_t appended = tx_.appended().size();
+  (void)job.Run(tx_);
+  connection_->Run(kRollbackTo);
+  tx_.Forget(appended);
 }
 
 void Writer::Undo(std::size_t appended, const Error& error) {
@@ -188,6 +197,8 @@ void Writer::Commit() {
     }
   } catch (const DatabaseError& error) {
     Spoil(error);
+    // Part of it may be on disk already, and be found there by the next start.
+    if (error.fatal()) spoiled_->code = Errc::kOutcomeUnknown;
   }
   if (!spoiled_) return;
   tx_.Forget(0);
@@ -208,10 +219,13 @@ void Writer::Note(const DatabaseError& error) {
   if (error.fatal()) trust_.Lose(error.what());
 }
 
-// on_appended_ comes before Done: a caller that learns its write is durable may count on the log's readers knowing it.
+// The listeners come before Done: a caller that learns its write is durable may count on the log's readers knowing it.
 void Writer::Tell() {
-  if (on_appended_ && !tx_.appended().empty()) on_appended_(tx_.appended());
+  if (!tx_.appended().empty()) listeners_.Tell(tx_.appended());
   bool all_kept = !spoiled_;
+  if (all_kept && provocations_.hide_outcome && provocations_.hide_outcome()) {
+    spoiled_ = Error(Errc::kOutcomeUnknown, "the database did not tell the outcome of a write");
+  }
   for (const Outcome& outcome : group_) {
     if (outcome.error && outcome.error->code == Errc::kNoSpace) all_kept = false;
   }

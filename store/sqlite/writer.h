@@ -7,6 +7,7 @@
 #include <thread>
 #include <vector>
 
+#include "store/listeners.h"
 #include "store/sqlite/checkpointer.h"
 #include "store/sqlite/connection.h"
 #include "store/sqlite/job_queue.h"
@@ -23,8 +24,8 @@ namespace portcall::store {
 // the load, and no job is held back to wait for others.
 class Writer {
  public:
-  Writer(std::unique_ptr<Connection> connection, Readers& readers, Trust& trust, const StoreOptions& options,
-         std::int64_t last_recorded);
+  Writer(std::unique_ptr<Connection> connection, Readers& readers, Trust& trust, Listeners& listeners,
+         const StoreOptions& options, std::int64_t last_recorded);
   ~Writer();
 
   void Submit(WriteJob& job, Priority priority);
@@ -43,6 +44,7 @@ class Writer {
   void RunJobs();
   void RunBackground();
   void RunJob(WriteJob& job);
+  void Rehearse(WriteJob& job);
   void Undo(std::size_t appended, const Error& error);
   void Commit();
   void Spoil(const DatabaseError& error);  // the whole group
@@ -53,13 +55,14 @@ class Writer {
   std::unique_ptr<Connection> connection_;
   Readers& readers_;
   Trust& trust_;
-  std::function<void(const std::vector<EventPtr>&)> on_appended_;
+  Listeners& listeners_;
+  const Provocations provocations_;
   Volume volume_;
   Tx tx_;
   Checkpointer checkpointer_;
   JobQueue queue_;
   std::vector<Outcome> group_;
-  std::optional<Error> spoiled_;  // why the whole group is undone
+  std::optional<Error> spoiled_;  // why the whole group is undone, or may be
   std::chrono::steady_clock::time_point last_slice_{};
   std::atomic<std::uint64_t> commits_ = 0, jobs_ = 0;
   std::atomic<bool> out_of_space_ = false;

@@ -253,6 +253,25 @@ TEST_F(BrokerTest, WhatNoRepetitionCanHelpIsADeadLetterAtOnce) {
   EXPECT_TRUE(world_.Eventually([&] { return world_.Cursors().front().settled_through == 3; }));
 }
 
+TEST_F(BrokerTest, ASettlementWhoseOutcomeIsUnknownIsMadeOnce) {
+  world_.receiver("hook").Set(
+      [](const store::Event& e) { return e.seq == 2 ? Receiver::Fail(400) : Receiver::Accept(); });
+  ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
+  world_.Append("a");
+  ASSERT_TRUE(world_.Eventually([&] { return world_.Cursors().front().settled_through == 1; }));
+  world_.receiver("hook").Hold(true);
+  world_.Append("a");
+  ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").in_flight == 1; }));
+  world_.HideNextOutcome();
+  world_.receiver("hook").Hold(false);
+  ASSERT_TRUE(world_.Eventually([&] { return world_.Dead("hook").size() == 1; }));
+  world_.Append("a");
+  ASSERT_TRUE(world_.Eventually([&] { return world_.Cursors().front().settled_through == 3; }));
+  EXPECT_EQ(world_.Dead("hook").size(), 1u);
+  EXPECT_EQ(world_.Attempts("hook", 2), 3);
+  EXPECT_EQ(world_.StatusOf("hook").pending, 0);
+}
+
 TEST_F(BrokerTest, TroubleOfASinkIsShown) {
   world_.receiver("stream").Hold(true);
   world_.receiver("stream").SetTrouble("no broker answers");

@@ -123,9 +123,8 @@ World::World(runtime::Level level) : log_({level, "text", {}}) {
   store::StoreOptions options;
   options.database = folder_.File("portcall.db");
   options.reserve_bytes = 0;
-  options.on_appended = [this](const std::vector<store::EventPtr>& appended) {
-    if (broker_) broker_->OnAppended(appended);
-  };
+  options.provocations.run_jobs_twice = true;
+  options.provocations.hide_outcome = [this] { return hidden_.exchange(false); };
   auto opened = store::Store::Open(std::move(options), pool_);
   if (!opened) throw std::runtime_error(opened.error().detail);
   store_ = std::move(*opened);
@@ -216,6 +215,15 @@ EndpointStatus World::StatusOf(const std::string& name) const {
 std::vector<store::Cursor> World::Cursors() {
   return *store_->ReadNow(
       [](store::Snapshot& s) -> Result<std::vector<store::Cursor>> { return store::LoadCursors(s); });
+}
+
+std::int64_t World::Attempts(const std::string& name, store::Seq seq) {
+  return *store_->ReadNow([&](store::Snapshot& s) -> Result<std::int64_t> {
+    for (const store::Cursor& cursor : store::LoadCursors(s)) {
+      if (cursor.endpoint == name) return static_cast<std::int64_t>(ListAttempts(s, cursor.id, seq, 100).size());
+    }
+    return -1;
+  });
 }
 
 store::LogSize World::Size() {

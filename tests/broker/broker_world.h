@@ -13,6 +13,7 @@
 #include "broker/broker.h"
 #include "store/cursors.h"
 #include "store/event_log.h"
+#include "store/retention.h"
 #include "tests/support/temp_dir.h"
 
 namespace portcall::broker {
@@ -71,12 +72,14 @@ class World {
   config::Endpoint Pipelined(const std::string& name);  // its sink takes kPipelined
   Result<void> Start(std::vector<config::Endpoint> endpoints);
   Result<void> Apply(std::vector<config::Endpoint> endpoints);
-  void Stop();  // the broker
+  void Stop();                                // the broker
+  void HideNextOutcome() { hidden_ = true; }  // of whatever is written next
   void Append(const std::string& repository, int count = 1, store::Action action = store::Action::kPush);
   Receiver& receiver(const std::string& name) { return receivers_[name]; }
   EndpointStatus StatusOf(const std::string& name) const;
   std::vector<store::Cursor> Cursors();
   std::vector<store::DeadLetter> Dead(const std::string& name);
+  std::int64_t Attempts(const std::string& name, store::Seq seq);  // how many are recorded
   store::LogSize Size();
   std::int64_t Rows();  // how many events there are
   ShiftedClock& clock() { return clock_; }
@@ -92,6 +95,7 @@ class World {
 
  private:
   config::ConfigPtr Config(std::vector<config::Endpoint> endpoints);
+  std::atomic<bool> hidden_ = false;
   testing::TempDir folder_;
   runtime::Log log_;
   ShiftedClock clock_;

@@ -77,10 +77,8 @@ TEST(Lifecycle, AnEndpointThatReturnsFindsItsReceipt) {
   store::Settlement settlement;
   settlement.cursor = opened->open[0].cursor.id;
   settlement.receipt = "17 records";
-  ASSERT_TRUE(world.store().WriteNow([&](store::Tx& tx) -> Result<bool> {
-    store::Apply(tx, settlement);
-    return true;
-  }));
+  settlement.number = 1;
+  ASSERT_TRUE(world.store().WriteNow([&](store::Tx& tx) { return store::Settle(tx, settlement); }));
   ASSERT_TRUE(OpenEndpoints(world.store(), File({})));
   const auto returned = OpenEndpoints(world.store(), File({entry}));
   ASSERT_TRUE(returned);

@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <deque>
+
 #include "tests/broker/broker_world.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/loop_runner.h"
@@ -12,27 +14,47 @@ namespace {
 class RetentionTest : public ::testing::Test {
  protected:
   store::LogSize Size() { return world_.Size(); }
+  // With an endpoint that has settled everything up to `unneeded`.
   void Sweep(config::EventsConfig events, store::Seq unneeded) {
-    unneeded_ = unneeded;
-    Retention retention(
-        world_.store(), log_, clock_,
-        {[this] { return unneeded_; }, [this] { return kept_; }, [this](store::Seq through) { return Expire(through); },
-         [this](store::Seq through) { return ExpireOfRemoved(through); }});
+    live_.endpoint = "hook";
+    live_.settled_through = unneeded;
+    Put(live_);
+    Retention retention(world_.store(), log_, clock_,
+                        {[this](store::Seq through) { return Expire(through); },
+                         [this](store::Seq through) { return ExpireOfRemoved(through); }});
     config::Config config;
     config.events = events;
     retention.Configure(config);
     runner_.Run(retention.Sweep(never_));
     full_ = retention.full();
   }
+  void Put(store::Cursor& cursor) {
+    const auto put =
+        world_.store().WriteNow([&](store::Tx& tx) -> Result<std::int64_t> { return store::PutCursor(tx, cursor); });
+    ASSERT_TRUE(put);
+    cursor.id = *put;
+  }
+  // A removed endpoint that still wants these.
+  void Keep(store::Seq after, store::Seq through) {
+    store::Cursor& cursor = removed_.emplace_back();
+    cursor.endpoint = "gone";
+    cursor.kind = store::CursorKind::kRemoved;
+    cursor.settled_through = after;
+    cursor.through = through;
+    Put(cursor);
+  }
   Task<> Expire(store::Seq through) {
-    expired_through_ = unneeded_ = through;
+    expired_through_ = live_.settled_through = through;
+    Put(live_);
     co_return;
   }
 
   Task<> ExpireOfRemoved(store::Seq through) {
     removed_through_ = through;
-    std::erase_if(kept_, [&](const store::SeqRange& range) { return range.through <= through; });
-    for (store::SeqRange& range : kept_) range.after = std::max(range.after, through);
+    for (store::Cursor& cursor : removed_) {
+      cursor.settled_through = std::max(cursor.settled_through, through);
+      Put(cursor);
+    }
     co_return;
   }
 
@@ -40,8 +62,9 @@ class RetentionTest : public ::testing::Test {
   runtime::Log log_{{runtime::Level::kError, "text", {}}};
   testing::FakeClock clock_;
   bool never_ = false, full_ = false;
-  store::Seq unneeded_ = 0, expired_through_ = 0, removed_through_ = 0;
-  std::vector<store::SeqRange> kept_;
+  store::Seq expired_through_ = 0, removed_through_ = 0;
+  store::Cursor live_;
+  std::deque<store::Cursor> removed_;
   testing::LoopRunner runner_;
 };
 
@@ -92,7 +115,7 @@ TEST_F(RetentionTest, TheOldestExpireWhenHistoryDoesNotSuffice) {
   EXPECT_LT(expired_through_, 1'200);
   EXPECT_LE(Size().bytes, static_cast<std::int64_t>(events.max_bytes));
   expired_through_ = 0;
-  Sweep(events, unneeded_);
+  Sweep(events, live_.settled_through);
   EXPECT_EQ(expired_through_, 0);
 }
 
@@ -122,7 +145,7 @@ TEST_F(RetentionTest, WhatARemovedEndpointKeepsIsItsOwnRange) {
   config::EventsConfig events;
   events.max_bytes = 1ull << 40;
   events.keep = std::chrono::seconds(0);
-  kept_ = {{100, 110}};
+  Keep(100, 110);
   Sweep(events, 1'100);
   EXPECT_EQ(world_.Rows(), 110);
 }
@@ -132,7 +155,8 @@ TEST_F(RetentionTest, WhatRemovedEndpointsKeepExpiresBeforePushesAreRefused) {
   config::EventsConfig events;
   events.max_bytes = static_cast<std::uint64_t>(Size().bytes / 4);
   events.on_full = config::OnFull::kRefuse;
-  kept_ = {{0, 300}, {800, 1'600}};
+  Keep(0, 300);
+  Keep(800, 1'600);
   Sweep(events, 1'900);
   EXPECT_FALSE(full_);
   EXPECT_GT(removed_through_, 1'200);
@@ -146,10 +170,10 @@ TEST_F(RetentionTest, RemovedEndpointsLoseNothingWhereAnEndpointNeedsItAsWell) {
   config::EventsConfig events;
   events.max_bytes = 1'000;
   events.on_full = config::OnFull::kRefuse;
-  kept_ = {{100, 2'000}};
+  Keep(100, 2'000);
   Sweep(events, 0);
   EXPECT_TRUE(full_);
-  EXPECT_EQ(kept_.front().after, 100);
+  EXPECT_EQ(removed_.front().settled_through, 100);
 }
 
 TEST_F(RetentionTest, TheAlarmIsOfEventsThatSomebodyWaitsFor) {

@@ -86,22 +86,21 @@ TEST_F(SystemEvents, DroppedDeadLettersAreRecorded) {
   EXPECT_THAT(Notes(), ::testing::SizeIs(2));
   testing::FakeClock clock;
   const std::int64_t now = clock.Now().time_since_epoch().count();
-  const auto put = world_.store().WriteNow([now](store::Tx& tx) -> Result<bool> {
+  const auto put = world_.store().WriteNow([now](store::Tx& tx) {
     store::Settlement settlement;
+    settlement.number = 1;
     settlement.cursor = 2;
     store::DeadLetter dead;
     dead.endpoint = "ci";
     dead.died_at = now - 31 * kDay;
     settlement.dead.push_back(dead);
-    store::Apply(tx, settlement);
-    return true;
+    return store::Settle(tx, settlement);
   });
   ASSERT_TRUE(put);
   runtime::Log log({runtime::Level::kFatal, "text", {}});
   testing::LoopRunner runner;
   const auto expire = [](store::Seq) -> Task<> { co_return; };
-  Retention retention(world_.store(), log, clock,
-                      {[] { return store::Seq{0}; }, [] { return std::vector<store::SeqRange>(); }, expire, expire});
+  Retention retention(world_.store(), log, clock, {expire, expire});
   config::Config config;
   config.endpoints = {audit_};
   retention.Configure(config);

@@ -71,6 +71,26 @@ def test_every_file_has_a_room() -> None:
     assert not [f"{floor}/{inside}" for floor, _, inside in found if room_of(floor, inside) is None]
 
 
+# Words of one engine, which whoever uses the store need not know.
+ENGINE = re.compile(r"(?<!#)\bpragma\b|sqlite|vacuum|savepoint|write-ahead|\bwal(_|\b)(?! clock)", re.IGNORECASE)
+
+
+def test_the_stores_public_headers_name_no_engine() -> None:
+    headers = [path for path in files(".h", folders=("store",)) if path.parent.name == "store" or path.parent.name == "blobs"]
+    assert headers
+    for path in headers:
+        assert not ENGINE.search(path.read_text()), path.name
+
+
+def test_contracts_know_no_engine() -> None:
+    """What any engine or driver must do is written against public headers; the list of them alone knows where they are."""
+    tests = [path for path in files(".h", ".cc", folders=("tests",)) if path.parent.name == "contract"]
+    assert tests
+    for path in tests:
+        inner = {name for name in includes_of(path) if re.match(r"store/(sqlite|blobs/\w+)/", name)}
+        assert not inner or path.name in ("engines.cc", "drivers.cc"), path
+
+
 def test_every_file_is_used() -> None:
     """A header is included by others than its own source; a source is compiled."""
     users: dict[str, set[str]] = {}
@@ -84,7 +104,7 @@ def test_every_file_is_used() -> None:
 
 
 # What the broker's core may reach of others' headers, beside the plain library.
-PURE = {"config/config.h", "config/glob.h", "sinks/outcome.h", "store/cursors.h", "store/event.h"}
+PURE = {"config/config.h", "config/glob.h", "sinks/outcome.h", "store/cursors.h", "store/event.h", "store/lane.h"}
 IMPURE = re.compile(r"<(boost/.*|openssl/.*|nlohmann/.*|thread|mutex|future|condition_variable|fstream|filesystem|iostream|unistd\.h|sys/.*)>|"
                     r"\bnow\(|random_device|\bgetenv\b|\brand\(")
 

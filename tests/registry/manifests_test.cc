@@ -185,6 +185,18 @@ TEST_F(ManifestsTest, DeletingByDigestTakesTheTagsAlong) {
   EXPECT_EQ(CodesOf(BodyOf(again)), "MANIFEST_UNKNOWN");
 }
 
+TEST_F(ManifestsTest, AChangeOfUnknownOutcomeIsAskedForAgain) {
+  const std::string image = PushImage("acme/app", "v1");
+  HideNextOutcome();
+  const auto unknown = PutManifest("acme/app", "v2", image);
+  EXPECT_EQ(unknown.status, 503);
+  EXPECT_EQ(Field(unknown, "Retry-After"), "5");
+  EXPECT_EQ(PutManifest("acme/app", "v2", image).status, 201);
+  HideNextOutcome();
+  EXPECT_EQ(Send("DELETE", "/v2/acme/app/manifests/" + Sha256(image)).status, 503);
+  EXPECT_EQ(Send("GET", "/v2/acme/app/manifests/v1").status, 404) << "it was made, and the cache knows";
+}
+
 TEST_F(ManifestsTest, DeletingATagLeavesTheManifest) {
   const std::string image = PushImage("a", "v1");
   PutManifest("a", "v2", image);

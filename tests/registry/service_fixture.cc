@@ -26,6 +26,8 @@ void ServiceTest::Reopen(std::uint64_t reserve_bytes) {
   store::StoreOptions options;
   options.database = dir_.path() / "portcall.db";
   options.reserve_bytes = reserve_bytes;
+  options.provocations.run_jobs_twice = true;
+  options.provocations.hide_outcome = [this] { return hidden_.exchange(false); };
   auto store = store::Store::Open(options, pool_);
   if (!store) throw std::runtime_error(store.error().detail);
   store_ = std::move(*store);

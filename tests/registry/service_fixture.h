@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <memory>
@@ -83,6 +84,8 @@ class ServiceTest : public ::testing::Test {
   void Restart();                            // a new registry over the same store
   void Reopen(std::uint64_t reserve_bytes);  // a new registry over a new store over the same files
 
+  void HideNextOutcome() { hidden_ = true; }  // of whatever the store writes next
+
   // Everything in the log, once what is relaxed has arrived.
   std::vector<store::EventPtr> Events();
   std::vector<store::EventPtr> EventsAfter(store::Seq seq);
@@ -104,6 +107,7 @@ class ServiceTest : public ::testing::Test {
   static constexpr const char* kOciManifest = "application/vnd.oci.image.manifest.v1+json";
   static constexpr const char* kOciIndex = "application/vnd.oci.image.index.v1+json";
 
+  std::atomic<bool> hidden_ = false;
   portcall::testing::TempDir dir_;
   portcall::testing::FakeClock clock_;
   runtime::Log log_{runtime::LogOptions{runtime::Level::kFatal, "text", {}}};

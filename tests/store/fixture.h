@@ -13,6 +13,7 @@
 #include "store/catalog.h"
 #include "store/cursors.h"
 #include "store/event_log.h"
+#include "store/retention.h"
 #include "store/store.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/loop_runner.h"
@@ -28,25 +29,29 @@ class StoreTest : public ::testing::Test {
     options.database = dir_.path() / "portcall.db";
     options.reserve_bytes = 0;
     options.clock = &clock_;
-    options.on_appended = [this](const std::vector<EventPtr>& events) {
-      const std::lock_guard lock(mutex_);
-      appended_.insert(appended_.end(), events.begin(), events.end());
-    };
+    options.provocations.run_jobs_twice = true;
     options.on_fatal = [this](const std::string&) { ++fatal_; };
     return options;
   }
   void Open() { Open(Options()); }
   void Open(StoreOptions options) {
-    auto opened = Store::Open(std::move(options), pool_);
+    auto opened = OpenStore(std::move(options));
     ASSERT_TRUE(opened) << opened.error().detail;
     store_ = std::move(*opened);
+    heard_ = store_->Subscribe([this](const std::vector<EventPtr>& events) {
+      const std::lock_guard lock(mutex_);
+      appended_.insert(appended_.end(), events.begin(), events.end());
+    });
   }
   void Reopen() {
     store_.reset();
     Open();
   }
+  virtual Result<std::unique_ptr<Store>> OpenStore(StoreOptions options) {
+    return Store::Open(std::move(options), pool_);
+  }
   Error OpenError() {
-    auto opened = Store::Open(Options(), pool_);
+    auto opened = OpenStore(Options());
     return opened ? Error(Errc::kInternal, "it opened") : opened.error();
   }
   std::string File() const { return (dir_.path() / "portcall.db").string(); }
@@ -76,6 +81,13 @@ class StoreTest : public ::testing::Test {
   Seq AppendOne(const std::string& repository = "library/app") {
     return Write([&](Tx& tx) { return Append(tx, EventOf(repository)); });
   }
+  // Puts a live cursor at `through` and deletes what nobody needs.
+  std::size_t Forget(Seq through, std::size_t limit = 1'000) {
+    forgetting_.endpoint = "forgetting";
+    forgetting_.settled_through = through;
+    forgetting_.id = Write([&](Tx& tx) { return PutCursor(tx, forgetting_); });
+    return Write([&](Tx& tx) { return DeleteUnneeded(tx, {}, limit); });
+  }
   static Event EventOf(const std::string& repository) {
     Event event;
     event.action = Action::kPush;
@@ -98,6 +110,8 @@ class StoreTest : public ::testing::Test {
   std::vector<EventPtr> appended_;
   std::atomic<int> fatal_ = 0;
   std::unique_ptr<Store> store_;
+  Cursor forgetting_;
+  Subscription heard_;
 };
 
 }  // namespace portcall::store

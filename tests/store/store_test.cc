@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "store/catalog_changes.h"
 #include "store/sqlite/check.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/volume.h"
@@ -156,54 +157,6 @@ TEST(VolumeTest, NamesUnfitFileSystems) {
   EXPECT_EQ(Volume::UnfitFileSystem(0xef53), std::nullopt);
 }
 
-TEST_F(OpenTest, MigratesAfterABackup) {
-  Make(3);
-  Connection connection(File(), Connection::Mode::kWriter);
-  std::vector<Migration> migrations(Migrations().begin(), Migrations().end());
-  const std::string backup = File() + ".backup-v" + std::to_string(migrations.size());
-  migrations.push_back({"ALTER TABLE events ADD COLUMN fresh INTEGER NOT NULL DEFAULT 5"});
-  ASSERT_TRUE(Migrate(connection, File(), migrations));
-  EXPECT_EQ(connection.Number("SELECT sum(fresh) FROM events"), 15);
-  EXPECT_EQ(connection.Number("PRAGMA user_version"), static_cast<std::int64_t>(migrations.size()));
-  ASSERT_TRUE(fs::exists(backup));
-  Connection old(backup, Connection::Mode::kWriter);
-  EXPECT_EQ(old.Number("SELECT count(*) FROM events"), 3);
-  EXPECT_EQ(old.Number("PRAGMA user_version"), static_cast<std::int64_t>(migrations.size()) - 1);
-}
-
-TEST_F(OpenTest, WhatWaitedInAnOlderDatabaseBeginsToAgeAnew) {
-  {
-    Connection connection(File(), Connection::Mode::kWriter);
-    ASSERT_TRUE(Migrate(connection, File(), Migrations().first(1)));
-    connection.Exec(
-        "INSERT INTO parked (cursor, lane, next_seq, attempts, due, first_attempt, reason)"
-        " VALUES (7, 'library/app', 3, 5, 2000, 1000, '503'), (7, '*', 4, 0, 2000, 1500, 'in flight')");
-  }
-  Open();
-  const auto lanes = Read([](Snapshot& s) { return LoadParked(s, 7); });
-  ASSERT_EQ(lanes.size(), 2u);
-  EXPECT_EQ(lanes[0].lane, "library/app");
-  EXPECT_EQ(lanes[0].next_seq, 3);
-  EXPECT_EQ(lanes[0].attempts, 5);
-  EXPECT_EQ(lanes[0].due, 2000);
-  EXPECT_EQ(lanes[0].age, 0);
-  EXPECT_EQ(lanes[0].recorded_at, 1000);
-  EXPECT_EQ(lanes[0].reason, "503");
-  EXPECT_EQ(lanes[1].age, 0);
-}
-
-TEST_F(OpenTest, AFailedMigrationLeavesTheOldVersion) {
-  Make(3);
-  {
-    Connection connection(File(), Connection::Mode::kWriter);
-    std::vector<Migration> migrations(Migrations().begin(), Migrations().end());
-    migrations.push_back({"DELETE FROM events; SELECT nonsense FROM nowhere"});
-    EXPECT_THROW((void)Migrate(connection, File(), migrations), DatabaseError);
-  }
-  Open();
-  EXPECT_EQ(Read([](Snapshot& s) { return SizeOf(s); }).events, 3);
-}
-
 // Runs this program again for one test of CrashChild, which ends by the failpoint; its exit status.
 int RunChild(const std::string& test, const std::string& folder, const std::string& failpoint) {
   std::string filter = "--gtest_filter=CrashChild.DISABLED_" + test;
@@ -234,11 +187,12 @@ TEST(CrashChild, DISABLED_Writes) {
   std::ofstream acknowledged(fs::path(folder) / "acknowledged");
   for (int i = 0; i < 1000; ++i) {
     auto seq = (*store)->WriteNow([](Tx& tx) -> Result<Seq> {
-      Event event;
-      event.repository = "r";
-      const Seq given = Append(tx, event);
-      PutTag(tx, "r", "latest", std::to_string(given));
-      return given;
+      ManifestPush push;
+      push.repository = push.event.repository = "r";
+      push.manifest.digest = std::to_string(Head(tx) + 1);
+      push.tags = {"latest"};
+      (void)PushManifest(tx, push);
+      return Head(tx);
     });
     acknowledged << *seq << std::endl;
   }

@@ -9,7 +9,9 @@
 #include <set>
 #include <stdexcept>
 
+#include "store/catalog_changes.h"
 #include "tests/store/fixture.h"
+#include "tests/store/hold.h"
 
 namespace portcall::store {
 namespace {
@@ -18,40 +20,6 @@ using portcall::testing::LoopRunner;
 using std::chrono::milliseconds;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
-
-// Holds the writer inside a job, so that a test decides what the next group is made of.
-class Hold {
- public:
-  explicit Hold(Store& store) {
-    thread_ = std::jthread([this, &store] {
-      (void)store.WriteNow([this](Tx&) -> Result<void> {
-        inside_.count_down();
-        go_.get_future().wait();
-        return {};
-      });
-    });
-    inside_.wait();
-  }
-  void Release() { go_.set_value(); }
-
- private:
-  std::latch inside_{1};
-  std::promise<void> go_;
-  std::jthread thread_;
-};
-
-void AwaitDepth(Store& store, std::uint64_t depth) {
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-  while (store.stats().queue_depth < depth) {
-    ASSERT_LT(std::chrono::steady_clock::now(), deadline) << "the jobs never queued";
-    std::this_thread::yield();
-  }
-}
-
-Task<Result<Seq>> AppendTask(Store& store, Event event) {
-  auto append = [event = std::move(event)](Tx& tx) -> Result<Seq> { return Append(tx, event); };
-  co_return co_await store.Write(append);
-}
 
 class WriterTest : public StoreTest {
  protected:
@@ -78,80 +46,10 @@ TEST_F(WriterTest, CommitsManyWritesAtOnce) {
   EXPECT_LE(store_->stats().commits - before, 2u);
 }
 
-TEST_F(WriterTest, ResumesTheCallerOnItsOwnLoop) {
-  Open();
-  const auto loop_thread = runner_.Call([] { return std::this_thread::get_id(); });
-  const auto probe = [](Store& store) -> Task<std::thread::id> {
-    (void)co_await AppendTask(store, EventOf("r"));
-    co_return std::this_thread::get_id();
-  };
-  EXPECT_EQ(runner_.Run(probe(*store_)), loop_thread);
-}
-
-TEST_F(WriterTest, AnErrorUndoesItsOwnJobAlone) {
-  Open();
-  Hold hold(*store_);
-  auto failing = [](Store& store) -> Task<Result<Seq>> {
-    auto job = [](Tx& tx) -> Result<Seq> {
-      Append(tx, EventOf("undone"));
-      return Error(Errc::kConflict, "no");
-    };
-    co_return co_await store.Write(job);
-  };
-  auto throwing = [](Store& store) -> Task<Result<Seq>> {
-    auto job = [](Tx& tx) -> Result<Seq> {
-      Append(tx, EventOf("undone"));
-      throw std::runtime_error("bug");
-    };
-    co_return co_await store.Write(job);
-  };
-  auto first = runner_.Start(AppendTask(*store_, EventOf("r")));
-  auto second = runner_.Start(failing(*store_));
-  auto third = runner_.Start(throwing(*store_));
-  auto fourth = runner_.Start(AppendTask(*store_, EventOf("r")));
-  AwaitDepth(*store_, 4);
-  hold.Release();
-  EXPECT_EQ(*LoopRunner::Await(std::move(first)), 1);
-  EXPECT_EQ(LoopRunner::Await(std::move(second)).error().code, Errc::kConflict);
-  const auto thrown = LoopRunner::Await(std::move(third));
-  EXPECT_EQ(thrown.error().code, Errc::kInternal);
-  EXPECT_THAT(thrown.error().detail, HasSubstr("bug"));
-  EXPECT_EQ(*LoopRunner::Await(std::move(fourth)), 2);
-  EXPECT_THAT(Stored(), ElementsAre(1, 2));
-  const std::lock_guard lock(mutex_);
-  ASSERT_EQ(appended_.size(), 2u);
-  EXPECT_EQ(appended_[1]->seq, 2);
-}
-
-TEST_F(WriterTest, TellsTheEventsBeforeTheCallers) {
-  Open();
-  for (int i = 0; i < 50; ++i) {
-    const Seq seq = AppendOne();
-    const std::lock_guard lock(mutex_);
-    ASSERT_FALSE(appended_.empty());
-    EXPECT_EQ(appended_.back()->seq, seq);
-    EXPECT_FALSE(appended_.back()->id.empty());
-  }
-}
-
-TEST_F(WriterTest, WhatIsReportedIsReadable) {
-  StoreOptions options = Options();
-  std::atomic<int> missing = 0;
-  Store* store = nullptr;
-  options.on_appended = [&](const std::vector<EventPtr>& events) {
-    for (const auto& event : events) {
-      auto found = store->ReadNow([&](Snapshot& s) -> Result<EventPtr> { return FindEvent(s, event->seq); });
-      if (!found || *found == nullptr) ++missing;
-    }
-  };
-  Open(options);
-  store = store_.get();
-  for (int i = 0; i < 20; ++i) AppendOne();
-  EXPECT_EQ(missing, 0);
-}
-
 TEST_F(WriterTest, RequestsGoBeforeBackgroundJobs) {
-  Open();
+  StoreOptions options = Options();
+  options.provocations.run_jobs_twice = false;
+  Open(options);
   std::mutex mutex;
   std::vector<std::string> order;
   const auto note = [&](std::string who, Priority priority) {
@@ -176,23 +74,6 @@ TEST_F(WriterTest, RequestsGoBeforeBackgroundJobs) {
   settlement.join();
   ASSERT_EQ(order.size(), 3u);
   EXPECT_EQ(order[2], "background");
-}
-
-TEST_F(WriterTest, ClosingRunsWhatIsQueuedAndRefusesTheRest) {
-  Open();
-  Hold hold(*store_);
-  std::vector<std::future<Result<Seq>>> writes;
-  for (int i = 0; i < 20; ++i) writes.push_back(runner_.Start(AppendTask(*store_, EventOf("r"))));
-  AwaitDepth(*store_, 20);
-  std::jthread closer([&] { store_->Close(); });
-  hold.Release();
-  for (auto& write : writes) EXPECT_TRUE(LoopRunner::Await(std::move(write)));
-  closer.join();
-  EXPECT_EQ(runner_.Run(AppendTask(*store_, EventOf("r"))).error().code, Errc::kUnavailable);
-  auto read = store_->ReadNow([](Snapshot& s) -> Result<Seq> { return Head(s); });
-  EXPECT_EQ(read.error().code, Errc::kUnavailable);
-  Reopen();
-  EXPECT_EQ(Stored().size(), 20u);
 }
 
 TEST_F(WriterTest, BelowTheReserveOnlyRequestsAreRefused) {
@@ -281,34 +162,6 @@ TEST_F(WriterTest, TheLogOfWritesStaysBoundedWhileOthersRead) {
   stop = true;
   EXPECT_LT(largest, 72u << 20);
   EXPECT_GT(std::filesystem::file_size(File()), 100u << 20);
-}
-
-TEST_F(WriterTest, AReaderSeesOneState) {
-  Open();
-  std::atomic<bool> stop = false;
-  std::jthread writer([&] {
-    while (!stop) {
-      Write([](Tx& tx) {
-        PutTag(tx, "r", "a", "sha256:" + std::to_string(Append(tx, EventOf("r"))));
-        PutTag(tx, "r", "b", *FindTag(tx, "r", "a"));
-      });
-    }
-  });
-  for (int i = 0; i < 200; ++i) {
-    const auto pair = Read([](Snapshot& s) { return std::pair(FindTag(s, "r", "a"), FindTag(s, "r", "b")); });
-    ASSERT_EQ(pair.first, pair.second);
-  }
-  stop = true;
-}
-
-TEST_F(WriterTest, ReadsFromACoroutine) {
-  Open();
-  AppendOne();
-  const auto head = [](Store& store) -> Task<Result<Seq>> {
-    auto query = [](Snapshot& s) -> Result<Seq> { return Head(s); };
-    co_return co_await store.Read(query);
-  };
-  EXPECT_EQ(*runner_.Run(head(*store_)), 1);
 }
 
 }  // namespace

@@ -82,8 +82,8 @@ class AuditLog {
   std::shared_ptr<const SigningKey> key_;
   runtime::Log& log_;
   Hashing hashing_;
-  runtime::Fd lock_, file_;         // file_ is closed while its end is not known
-  Position position_, marked_;      // now, and at the last checkpoint
+  runtime::Fd lock_, file_;     // file_ is closed while its end is not known
+  Position position_, marked_;  // now, and at the last checkpoint
   RecentEvents recent_;
   std::string begun_;               // when the current segment began, in the form of `recorded`
   std::uint64_t checkpointed_ = 0;  // size of the last checkpoint

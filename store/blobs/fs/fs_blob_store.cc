@@ -247,8 +247,8 @@ Task<Result<std::uint64_t>> FsBlobStore::Commit(std::string repository, std::str
   auto settle = [this, &turn, &folder, &digest]() -> Result<std::uint64_t> {
     if (Result<void> room = CheckRoom(); !room) return room.error();  // it is kept for a retry
     Result<std::uint64_t> size = Settle(*turn, folder / "data", digest);
-    // An upload that failed its digest or fsync, for lack of room too, cannot be trusted any more: another fsync may say
-    // that all is well.
+    // An upload that failed its digest or fsync, for lack of room too, cannot be trusted any more: another fsync may
+    // say that all is well.
     const bool keep = !size && size.error().code == Errc::kNotFound;
     if (!keep) turn->state.reset();
     if (size) {

@@ -3,12 +3,12 @@
 #include <gmock/gmock.h>
 
 #include "store/endpoints.h"
-#include "tests/store/fixture.h"
+#include "tests/store/contract/engine.h"
 
 namespace portcall::store {
 namespace {
 
-class CursorsTest : public StoreTest {
+class CursorsTest : public EngineTest {
  protected:
   void SetUp() override {
     Open();
@@ -35,8 +35,16 @@ class CursorsTest : public StoreTest {
     dead.answer = std::string(answer, '4');
     return dead;
   }
-  void Settle(const Settlement& s) {
-    Write([&](Tx& tx) { Apply(tx, s); });
+  // As the next settlement of its cursor.
+  void Settle(Settlement& s) {
+    s.number = Settlements() + 1;
+    EXPECT_TRUE(Ask(s));
+  }
+  Result<void> Ask(const Settlement& s) {
+    return store_->WriteNow([&](Tx& tx) { return store::Settle(tx, s); });
+  }
+  std::int64_t Settlements() {
+    return Read([](Snapshot& s) { return LoadCursors(s); }).at(0).settlements;
   }
   Settlement Of(std::int64_t cursor) {
     Settlement s;
@@ -49,7 +57,7 @@ class CursorsTest : public StoreTest {
   std::int64_t id_ = 0;
 };
 
-TEST_F(CursorsTest, ASettlementSurvivesARestart) {
+TEST_P(CursorsTest, ASettlementSurvivesARestart) {
   Settlement s = Of(id_);
   s.settled_through = 5;
   s.through = 8;
@@ -114,7 +122,7 @@ TEST_F(CursorsTest, ASettlementSurvivesARestart) {
   EXPECT_EQ(attempts[0].error, "rejected");
 }
 
-TEST_F(CursorsTest, AReceiptStaysUntilThereIsANewerOne) {
+TEST_P(CursorsTest, AReceiptStaysUntilThereIsANewerOne) {
   const auto stored = [this] { return Read([](Snapshot& s) { return LoadCursors(s); }).at(0).receipt; };
   Settlement s = Of(id_);
   s.receipt = "first";
@@ -131,7 +139,7 @@ TEST_F(CursorsTest, AReceiptStaysUntilThereIsANewerOne) {
   EXPECT_EQ(stored(), "second");
 }
 
-TEST_F(CursorsTest, ParkingAgainReplacesAndUnparkingEnds) {
+TEST_P(CursorsTest, ParkingAgainReplacesAndUnparkingEnds) {
   Settlement s = Of(id_);
   s.park = {{"a", 4, 1, 1000, 900, "503"}, {"b", 5, 1, 1000, 900, "503"}};
   Settle(s);
@@ -144,18 +152,53 @@ TEST_F(CursorsTest, ParkingAgainReplacesAndUnparkingEnds) {
   EXPECT_EQ(lanes[0].reason, "timeout");
 }
 
-TEST_F(CursorsTest, ASettlementOfACursorThatIsGoneChangesNothing) {
+TEST_P(CursorsTest, ASettlementOfACursorThatIsGoneChangesNothing) {
   Settlement s = Of(id_ + 7);
   s.dead = {Letter(50)};
-  auto written = store_->WriteNow([&](Tx& tx) -> Result<void> {
-    Apply(tx, s);
-    return {};
-  });
-  EXPECT_FALSE(written);
+  s.number = 1;
+  const auto written = Ask(s);
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code, Errc::kConflict);
   EXPECT_TRUE(Dead().empty());
 }
 
-TEST_F(CursorsTest, ADroppedCursorTakesItsLanesAndLeavesItsDead) {
+TEST_P(CursorsTest, ASettlementIsMadeOnceHoweverOftenItIsAskedFor) {
+  AttemptRow attempt;
+  attempt.seq = 4;
+  DeadLetter range = Letter(50);
+  range.through = 6;
+  range.events = 3;
+  Settlement s = Of(id_);
+  s.settled_through = 6;
+  s.dead = {Letter(50), range};
+  s.attempts = {attempt};
+  s.number = 1;
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(Ask(s));
+  ASSERT_EQ(Dead().size(), 2u);
+  EXPECT_EQ(Dead()[1].events, 3);
+  EXPECT_EQ(Read([&](Snapshot& snap) { return ListAttempts(snap, id_, 4, 10); }).size(), 1u);
+  EXPECT_EQ(Settlements(), 1);
+}
+
+TEST_P(CursorsTest, OnlyItsHolderSettlesACursorAndInItsTurn) {
+  Settlement s = Of(id_);
+  s.settled_through = 6;
+  s.number = 1;
+  s.holder = kOnlyHolder + 1;
+  EXPECT_EQ(Ask(s).error().code, Errc::kConflict);
+  s.holder = kOnlyHolder;
+  s.number = 2;
+  EXPECT_EQ(Ask(s).error().code, Errc::kConflict);
+  s.number = 1;
+  EXPECT_TRUE(Ask(s));
+  s.number = 2;
+  EXPECT_TRUE(Ask(s));
+  s.number = 1;
+  EXPECT_EQ(Ask(s).error().code, Errc::kConflict);
+  EXPECT_EQ(Settlements(), 2);
+}
+
+TEST_P(CursorsTest, ADroppedCursorTakesItsLanesAndLeavesItsDead) {
   Settlement s = Of(id_);
   s.park = {{"a", 4, 1, 1000, 900, "503"}};
   s.dead = {Letter(50)};
@@ -168,14 +211,14 @@ TEST_F(CursorsTest, ADroppedCursorTakesItsLanesAndLeavesItsDead) {
   EXPECT_GT(next, id_);  // a new cursor must not inherit another's dead letters
 }
 
-TEST_F(CursorsTest, ChangesACursor) {
+TEST_P(CursorsTest, ChangesACursor) {
   Cursor cursor = Read([](Snapshot& s) { return LoadCursors(s); }).at(0);
   cursor.kind = CursorKind::kRemoved;
   EXPECT_EQ(Write([&](Tx& tx) { return PutCursor(tx, cursor); }), id_);
   EXPECT_EQ(Read([](Snapshot& s) { return LoadCursors(s); }).at(0).kind, CursorKind::kRemoved);
 }
 
-TEST_F(CursorsTest, PagesThroughDeadLettersAndDropsThem) {
+TEST_P(CursorsTest, PagesThroughDeadLettersAndDropsThem) {
   Settlement s = Of(id_);
   for (int i = 0; i < 5; ++i) s.dead.push_back(Letter(i));
   Settle(s);
@@ -190,7 +233,7 @@ TEST_F(CursorsTest, PagesThroughDeadLettersAndDropsThem) {
   EXPECT_EQ(Dead().size(), 4u);
 }
 
-TEST_F(CursorsTest, TrimsHistoryByAgeAndSize) {
+TEST_P(CursorsTest, TrimsHistoryByAgeAndSize) {
   Settlement s = Of(id_);
   for (int i = 1; i <= 10; ++i) {
     s.dead.push_back(Letter(i * 100, 10'000));
@@ -220,7 +263,7 @@ TEST_F(CursorsTest, TrimsHistoryByAgeAndSize) {
   EXPECT_TRUE(Dead().empty());
 }
 
-TEST_F(CursorsTest, AnExpiredRangeGrowsWhereItGoesOn) {
+TEST_P(CursorsTest, AnExpiredRangeGrowsWhereItGoesOn) {
   const auto expire = [this](Seq from, Seq through, std::int64_t events) {
     DeadLetter range;
     range.endpoint = "ci";
@@ -250,7 +293,7 @@ TEST_F(CursorsTest, AnExpiredRangeGrowsWhereItGoesOn) {
   EXPECT_EQ(dead[3].through, 40);
 }
 
-TEST_F(CursorsTest, RemembersAnEndpoint) {
+TEST_P(CursorsTest, RemembersAnEndpoint) {
   EXPECT_FALSE(Read([](Snapshot& s) { return FindEndpoint(s, "ci"); }));
   Write([](Tx& tx) { PutEndpoint(tx, {"ci", true, "410 Gone", "f1"}); });
   auto state = Read([](Snapshot& s) { return FindEndpoint(s, "ci"); });
@@ -261,6 +304,8 @@ TEST_F(CursorsTest, RemembersAnEndpoint) {
   Write([](Tx& tx) { PutEndpoint(tx, {"ci", false, "", ""}); });
   EXPECT_FALSE(Read([](Snapshot& s) { return FindEndpoint(s, "ci"); })->paused);
 }
+
+FOR_EVERY_ENGINE(CursorsTest);
 
 }  // namespace
 }  // namespace portcall::store

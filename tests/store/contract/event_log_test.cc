@@ -5,19 +5,19 @@
 #include <chrono>
 
 #include "runtime/bytes.h"
-#include "tests/store/fixture.h"
+#include "tests/store/contract/engine.h"
 
 namespace portcall::store {
 namespace {
 
 using std::chrono::seconds;
 
-class EventLogTest : public StoreTest {
+class EventLogTest : public EngineTest {
  protected:
   void SetUp() override { Open(); }
 };
 
-TEST_F(EventLogTest, KeepsEveryField) {
+TEST_P(EventLogTest, KeepsEveryField) {
   Event event = EventOf("library/app");
   event.action = Action::kDelete;
   event.kind = Kind::kRepository;
@@ -41,9 +41,9 @@ TEST_F(EventLogTest, KeepsEveryField) {
   EXPECT_EQ(found->details, event.details);
 }
 
-TEST_F(EventLogTest, NeverGivesASeqTwice) {
+TEST_P(EventLogTest, NeverGivesASeqTwice) {
   for (int i = 0; i < 3; ++i) AppendOne();
-  EXPECT_EQ(Write([](Tx& tx) { return DeleteEvents(tx, 3, INT64_MAX, 100); }), 3u);
+  EXPECT_EQ(Forget(3), 3u);
   EXPECT_EQ(Read([](Snapshot& s) { return Head(s); }), 3);
   EXPECT_EQ(Read([](Snapshot& s) { return Tail(s); }), 4);
   Reopen();
@@ -51,14 +51,14 @@ TEST_F(EventLogTest, NeverGivesASeqTwice) {
   EXPECT_EQ(Read([](Snapshot& s) { return Tail(s); }), 4);
 }
 
-TEST_F(EventLogTest, AnEmptyLogBeginsAtOne) {
+TEST_P(EventLogTest, AnEmptyLogBeginsAtOne) {
   EXPECT_EQ(Read([](Snapshot& s) { return Head(s); }), 0);
   EXPECT_EQ(Read([](Snapshot& s) { return Tail(s); }), 1);
   EXPECT_EQ(Read([](Snapshot& s) { return FirstSince(s, 0); }), 1);
   EXPECT_EQ(Read([](Snapshot& s) { return SizeOf(s); }).events, 0);
 }
 
-TEST_F(EventLogTest, TimeNeverGoesBack) {
+TEST_P(EventLogTest, TimeNeverGoesBack) {
   AppendOne();
   const auto then = clock_.Now();
   clock_.SetWall(then - seconds(3600));
@@ -70,7 +70,7 @@ TEST_F(EventLogTest, TimeNeverGoesBack) {
   for (const auto& event : events) EXPECT_EQ(event->recorded_at, then.time_since_epoch().count());
 }
 
-TEST_F(EventLogTest, ReadsARangeInOrder) {
+TEST_P(EventLogTest, ReadsARangeInOrder) {
   for (int i = 0; i < 10; ++i) AppendOne();
   const auto seqs = [&](Seq after, Seq through, std::size_t limit) {
     std::vector<Seq> found;
@@ -83,7 +83,7 @@ TEST_F(EventLogTest, ReadsARangeInOrder) {
   EXPECT_EQ(seqs(10, 20, 2), std::vector<Seq>{});
 }
 
-TEST_F(EventLogTest, ReadsOneLane) {
+TEST_P(EventLogTest, ReadsOneLane) {
   for (int i = 0; i < 4; ++i) {
     AppendOne("a");
     AppendOne("b");
@@ -98,14 +98,14 @@ TEST_F(EventLogTest, ReadsOneLane) {
   EXPECT_EQ(Read([](Snapshot& s) { return ReadLane(s, "relay", "a", 0, 100, 9); }).size(), 1u);
 }
 
-TEST_F(EventLogTest, FindsTheFirstSinceATime) {
+TEST_P(EventLogTest, FindsTheFirstSinceATime) {
   std::vector<std::int64_t> times;
   for (int i = 0; i < 20; ++i) {
     clock_.Advance(seconds(10));
     times.push_back(clock_.Now().time_since_epoch().count());
     AppendOne();
   }
-  Write([](Tx& tx) { return DeleteEvents(tx, 5, INT64_MAX, 100); });
+  EXPECT_EQ(Forget(5), 5u);
   const auto first = [&](std::int64_t t) { return Read([&](Snapshot& s) { return FirstSince(s, t); }); };
   EXPECT_EQ(first(0), 6);
   EXPECT_EQ(first(times[9]), 10);
@@ -114,22 +114,7 @@ TEST_F(EventLogTest, FindsTheFirstSinceATime) {
   EXPECT_EQ(first(times[19] + 1), 21);
 }
 
-TEST_F(EventLogTest, AMarkTellsWhatHadBeenPassedAtATime) {
-  Write([](Tx& tx) {
-    PutMark(tx, 100, 5);
-    PutMark(tx, 200, 9);
-    PutMark(tx, 300, 12);
-  });
-  const auto take = [&](std::int64_t at) { return Write([&](Tx& tx) { return TakeMark(tx, at); }); };
-  EXPECT_EQ(take(99), 0);
-  EXPECT_EQ(take(199), 5);
-  EXPECT_EQ(take(200), 9);
-  EXPECT_EQ(take(199), 0);  // older ones are forgotten
-  EXPECT_EQ(take(1'000), 12);
-  EXPECT_EQ(take(1'000), 12);
-}
-
-TEST_F(EventLogTest, FindsAnEventByItsId) {
+TEST_P(EventLogTest, FindsAnEventByItsId) {
   clock_.SetWall(runtime::SystemClock().Now());
   for (int i = 0; i < 5; ++i) AppendOne();
   Event relayed = EventOf("r");
@@ -148,44 +133,7 @@ TEST_F(EventLogTest, FindsAnEventByItsId) {
   EXPECT_FALSE(Read([](Snapshot& s) { return FindEvent(s, Seq{99}); }));
 }
 
-TEST_F(EventLogTest, DeletesWhatIsOldAndNoMoreThanAsked) {
-  for (int i = 0; i < 10; ++i) {
-    clock_.Advance(seconds(1));
-    AppendOne();
-  }
-  const std::int64_t fifth = Read([](Snapshot& s) { return FindEvent(s, Seq{5}); })->recorded_at;
-  EXPECT_EQ(Write([&](Tx& tx) { return DeleteEvents(tx, 10, fifth, 3); }), 3u);
-  EXPECT_EQ(Write([&](Tx& tx) { return DeleteEvents(tx, 10, fifth, 3); }), 1u);
-  EXPECT_EQ(Read([](Snapshot& s) { return Tail(s); }), 5);
-  EXPECT_EQ(Write([](Tx& tx) { return DeleteEvents(tx, 6, INT64_MAX, 100); }), 2u);
-  EXPECT_EQ(Read([](Snapshot& s) { return Tail(s); }), 7);
-}
-
-TEST_F(EventLogTest, RangesThatAreKeptStayWhileTheRestGoes) {
-  for (int i = 0; i < 1'000; ++i) AppendOne();
-  const std::vector<SeqRange> kept = {{10, 20}, {400, 500}, {990, 1'000}};
-  const auto remove = [&](Seq through, std::size_t limit) {
-    return Write([&](Tx& tx) { return DeleteEvents(tx, through, INT64_MAX, limit, kept); });
-  };
-  const auto size = [&] { return Read([&](Snapshot& s) { return SizeOf(s, kept); }); };
-  EXPECT_EQ(remove(450, 15), 15u);
-  EXPECT_EQ(size().events, 985);
-  EXPECT_EQ(remove(450, 1'000), 375u);
-  EXPECT_EQ(remove(450, 1'000), 0u);
-  EXPECT_EQ(size().events, 610);
-  EXPECT_EQ(size().first, 11);
-  EXPECT_EQ(remove(900, 1'000), 400u);
-  const auto rows = Read([](Snapshot& s) { return ReadEvents(s, 0, 1'000, 1'000); });
-  EXPECT_EQ(size().events, static_cast<std::int64_t>(rows.size()));
-  for (const EventPtr& event : rows) {
-    const bool in_range = (event->seq > 10 && event->seq <= 20) || (event->seq > 400 && event->seq <= 500);
-    EXPECT_TRUE(in_range || event->seq > 900) << event->seq;
-  }
-  const std::int64_t each = size().bytes / size().events;
-  EXPECT_EQ(size().bytes, each * 210) << "no more than what is there";
-}
-
-TEST_F(EventLogTest, KnowsAboutHowLargeItIs) {
+TEST_P(EventLogTest, KnowsAboutHowLargeItIs) {
   Event event = EventOf("r");
   event.details = std::string(2000, 'x');
   Write([&](Tx& tx) {
@@ -196,6 +144,8 @@ TEST_F(EventLogTest, KnowsAboutHowLargeItIs) {
   EXPECT_GT(size.bytes, 500 * 2000);
   EXPECT_LT(size.bytes, 500 * 3000);
 }
+
+FOR_EVERY_ENGINE(EventLogTest);
 
 }  // namespace
 }  // namespace portcall::store

@@ -2,26 +2,42 @@
 
 #include <gmock/gmock.h>
 
-#include "tests/store/fixture.h"
+#include "store/catalog_changes.h"
+#include "tests/store/contract/engine.h"
 
 namespace portcall::store {
 namespace {
 
 using ::testing::ElementsAre;
 
-class CatalogTest : public StoreTest {
+class CatalogTest : public EngineTest {
  protected:
   void SetUp() override { Open(); }
   static ManifestRow Manifest(const std::string& digest, const std::string& subject = "",
                               const std::string& type = "") {
     return {digest, "application/json", "{\"bytes\":\0}" + digest, subject, type, ""};
   }
-  void Put(const std::string& repository, const ManifestRow& row) {
-    Write([&](Tx& tx) { PutManifest(tx, repository, row); });
+  static ManifestPush PushOf(const std::string& repository, const ManifestRow& row) {
+    ManifestPush push;
+    push.repository = repository;
+    push.manifest = row;
+    return push;
+  }
+  void Put(const std::string& repository, const ManifestRow& row, std::vector<std::string> tags = {}) {
+    ManifestPush push = PushOf(repository, row);
+    push.tags = std::move(tags);
+    EXPECT_THAT(Write([&](Tx& tx) { return PushManifest(tx, push); }), ::testing::IsEmpty());
+  }
+  void PutBlob(const std::string& repository, const std::string& digest, std::int64_t size) {
+    const UploadFinish finish{repository, digest, size, "", EventOf(repository)};
+    Write([&](Tx& tx) { FinishUpload(tx, finish); });
+  }
+  std::vector<std::string> Tags(const std::string& repository, const std::string& digest) {
+    return Read([&](Snapshot& s) { return TagsOf(s, repository, digest); });
   }
 };
 
-TEST_F(CatalogTest, KeepsAManifestAsItWasPushed) {
+TEST_P(CatalogTest, KeepsAManifestAsItWasPushed) {
   ManifestRow row{"sha256:m", "application/json", std::string("{\0}\n", 4), "sha256:s", "text/sbom", "{\"a\":\"b\"}"};
   Put("a/b", row);
   Put("a/b", row);
@@ -33,7 +49,7 @@ TEST_F(CatalogTest, KeepsAManifestAsItWasPushed) {
   EXPECT_FALSE(Read([](Snapshot& s) { return FindManifest(s, "a/c", "sha256:m"); }));
 }
 
-TEST_F(CatalogTest, TakesAnotherMediaTypeForTheSameBytes) {
+TEST_P(CatalogTest, TakesAnotherMediaTypeForTheSameBytes) {
   Put("r", Manifest("sha256:m"));
   ManifestRow other = Manifest("sha256:m");
   other.media_type = "application/other";
@@ -41,19 +57,8 @@ TEST_F(CatalogTest, TakesAnotherMediaTypeForTheSameBytes) {
   EXPECT_EQ(Read([](Snapshot& s) { return FindManifest(s, "r", "sha256:m"); })->media_type, "application/other");
 }
 
-TEST_F(CatalogTest, PutTagTellsWhatItNamedBefore) {
-  const auto put = [&](const char* digest) { return Write([&](Tx& tx) { return PutTag(tx, "r", "v1", digest); }); };
-  EXPECT_EQ(put("sha256:1"), std::nullopt);
-  EXPECT_EQ(put("sha256:1"), std::nullopt);
-  EXPECT_EQ(put("sha256:2"), "sha256:1");
-  EXPECT_EQ(Read([](Snapshot& s) { return FindTag(s, "r", "v1"); }), "sha256:2");
-  EXPECT_EQ(Write([](Tx& tx) { return FindTag(tx, "r", "v1"); }), "sha256:2");
-}
-
-TEST_F(CatalogTest, ListsTagsBytewiseInPages) {
-  Write([](Tx& tx) {
-    for (const char* tag : {"b", "B", "a", "10", "9", "_x"}) PutTag(tx, "r", tag, "sha256:1");
-  });
+TEST_P(CatalogTest, ListsTagsBytewiseInPages) {
+  Put("r", Manifest("sha256:1"), {"b", "B", "a", "10", "9", "_x"});
   const auto first = Read([](Snapshot& s) { return ListTags(s, "r", {4, ""}); });
   EXPECT_THAT(first->names, ElementsAre("10", "9", "B", "_x"));
   EXPECT_TRUE(first->more);
@@ -65,7 +70,7 @@ TEST_F(CatalogTest, ListsTagsBytewiseInPages) {
   EXPECT_FALSE(Read([](Snapshot& s) { return ListTags(s, "nobody", {4, ""}); }));
 }
 
-TEST_F(CatalogTest, ListsRepositoriesWithTheSlashFirst) {
+TEST_P(CatalogTest, ListsRepositoriesWithTheSlashFirst) {
   for (const char* name : {"a-b", "a/b", "a", "a.b/c", "b"}) Put(name, Manifest("sha256:m"));
   EXPECT_THAT(Read([](Snapshot& s) { return ListRepositories(s, {10, ""}); }).names,
               ElementsAre("a", "a/b", "a-b", "a.b/c", "b"));
@@ -74,43 +79,41 @@ TEST_F(CatalogTest, ListsRepositoriesWithTheSlashFirst) {
   EXPECT_TRUE(page.more);
 }
 
-TEST_F(CatalogTest, AnEmptyRepositoryExistsButIsNotListed) {
+TEST_P(CatalogTest, AnEmptyRepositoryExistsButIsNotListed) {
   Put("r", Manifest("sha256:m"));
-  EXPECT_TRUE(Write([](Tx& tx) { return DeleteManifest(tx, "r", "sha256:m"); }));
-  EXPECT_FALSE(Write([](Tx& tx) { return DeleteManifest(tx, "r", "sha256:m"); }));
+  const ManifestDeletion deletion{"r", "sha256:m", {}, EventOf("r"), {}};
+  const auto remove = [&] { return Write([&](Tx& tx) { return DeleteManifest(tx, deletion); }); };
+  EXPECT_EQ(remove(), Deleted::kYes);
+  EXPECT_EQ(remove(), Deleted::kNotThere);
   EXPECT_TRUE(Read([](Snapshot& s) { return RepositoryExists(s, "r"); }));
   EXPECT_TRUE(Read([](Snapshot& s) { return ListRepositories(s, {}); }).names.empty());
   EXPECT_FALSE(Read([](Snapshot& s) { return RepositoryExists(s, "q"); }));
 }
 
-TEST_F(CatalogTest, DeletesTags) {
-  Write([](Tx& tx) {
-    PutTag(tx, "r", "a", "sha256:1");
-    PutTag(tx, "r", "b", "sha256:1");
-    PutTag(tx, "r", "c", "sha256:2");
-  });
-  EXPECT_THAT(Write([](Tx& tx) { return TagsOf(tx, "r", "sha256:1"); }), ElementsAre("a", "b"));
-  EXPECT_TRUE(Write([](Tx& tx) { return DeleteTag(tx, "r", "a"); }));
-  EXPECT_FALSE(Write([](Tx& tx) { return DeleteTag(tx, "r", "a"); }));
-  EXPECT_THAT(Write([](Tx& tx) { return TagsOf(tx, "r", "sha256:1"); }), ElementsAre("b"));
+TEST_P(CatalogTest, DeletesTags) {
+  Put("r", Manifest("sha256:1"), {"b", "a"});
+  Put("r", Manifest("sha256:2"), {"c"});
+  EXPECT_THAT(Tags("r", "sha256:1"), ElementsAre("a", "b"));
+  const TagDeletion deletion{"r", "a", EventOf("r")};
+  EXPECT_TRUE(Write([&](Tx& tx) { return DeleteTag(tx, deletion); }));
+  EXPECT_FALSE(Write([&](Tx& tx) { return DeleteTag(tx, deletion); }));
+  EXPECT_THAT(Tags("r", "sha256:1"), ElementsAre("b"));
+  EXPECT_EQ(Read([](Snapshot& s) { return Head(s); }), 4) << "one event for each change";
 }
 
-TEST_F(CatalogTest, ABlobIsInTheRepositoriesThatLinkIt) {
-  Write([](Tx& tx) {
-    PutBlob(tx, "sha256:b", 42);
-    LinkBlob(tx, "r", "sha256:b");
-    LinkBlob(tx, "r", "sha256:b");
-  });
+TEST_P(CatalogTest, ABlobIsInTheRepositoriesThatLinkIt) {
+  PutBlob("r", "sha256:b", 42);
+  PutBlob("r", "sha256:b", 42);
   EXPECT_EQ(Read([](Snapshot& s) { return FindBlob(s, "r", "sha256:b"); }), 42);
   EXPECT_EQ(Read([](Snapshot& s) { return FindBlob(s, "q", "sha256:b"); }), std::nullopt);
-  EXPECT_EQ(Write([](Tx& tx) { return FindBlobAnywhere(tx, "sha256:b"); }), 42);
   EXPECT_THAT(Read([](Snapshot& s) { return ListRepositories(s, {}); }).names, ElementsAre("r"));
-  EXPECT_TRUE(Write([](Tx& tx) { return UnlinkBlob(tx, "r", "sha256:b"); }));
-  EXPECT_EQ(Write([](Tx& tx) { return FindBlob(tx, "r", "sha256:b"); }), std::nullopt);
-  EXPECT_EQ(Write([](Tx& tx) { return FindBlobAnywhere(tx, "sha256:b"); }), 42);
+  const BlobDeletion deletion{"r", "sha256:b", EventOf("r")};
+  EXPECT_TRUE(Write([&](Tx& tx) { return DeleteBlob(tx, deletion); }));
+  EXPECT_FALSE(Write([&](Tx& tx) { return DeleteBlob(tx, deletion); }));
+  EXPECT_EQ(Read([](Snapshot& s) { return FindBlob(s, "r", "sha256:b"); }), std::nullopt);
 }
 
-TEST_F(CatalogTest, ListsReferrersOfOneSubject) {
+TEST_P(CatalogTest, ListsReferrersOfOneSubject) {
   Put("r", Manifest("sha256:z", "sha256:s", "sbom"));
   Put("r", Manifest("sha256:a", "sha256:s", "signature"));
   Put("r", Manifest("sha256:n"));
@@ -128,7 +131,7 @@ TEST_F(CatalogTest, ListsReferrersOfOneSubject) {
   EXPECT_TRUE(Read([](Snapshot& s) { return ListReferrers(s, "r", "", ""); }).empty());
 }
 
-TEST_F(CatalogTest, FindsOldUploads) {
+TEST_P(CatalogTest, FindsOldUploads) {
   EXPECT_TRUE(Read([](Snapshot& s) { return CatalogIsEmpty(s); }));
   Write([](Tx& tx) {
     PutUpload(tx, {"u1", "r", 100});
@@ -143,6 +146,8 @@ TEST_F(CatalogTest, FindsOldUploads) {
   Put("r", Manifest("sha256:m"));
   EXPECT_FALSE(Read([](Snapshot& s) { return CatalogIsEmpty(s); }));
 }
+
+FOR_EVERY_ENGINE(CatalogTest);
 
 }  // namespace
 }  // namespace portcall::store

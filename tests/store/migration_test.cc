@@ -1,0 +1,236 @@
+#include <gmock/gmock.h>
+
+#include <fstream>
+
+#include "store/attempts.h"
+#include "store/endpoints.h"
+#include "store/sqlite/schema.h"
+#include "store/sqlite/slices.h"
+#include "tests/store/fixture.h"
+
+namespace portcall::store {
+namespace {
+
+namespace fs = std::filesystem;
+using ::testing::ElementsAre;
+
+class MigrationTest : public StoreTest {
+ protected:
+  // A database with `events` events in it, closed.
+  void Make(int events) {
+    Open();
+    Write([&](Tx& tx) {
+      for (int i = 0; i < events; ++i) Append(tx, EventOf("library/app"));
+    });
+    store_.reset();
+  }
+  // One of those that stand in databases/.
+  void Restore(int version) {
+    std::ifstream in(std::string(PORTCALL_DATABASES) + "/v" + std::to_string(version) + ".sql");
+    const std::string text{std::istreambuf_iterator<char>(in), {}};
+    ASSERT_FALSE(text.empty()) << "every version has its database: see databases/";
+    Connection(File(), Connection::Mode::kWriter).Exec(text.c_str());
+  }
+  static std::string SchemaOf(const fs::path& file) {
+    Connection connection(file, Connection::Mode::kReader);
+    return connection.Text(
+        "SELECT group_concat(sql, char(10)) FROM (SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name)");
+  }
+};
+
+TEST_F(MigrationTest, MigratesAfterABackup) {
+  Make(3);
+  Connection connection(File(), Connection::Mode::kWriter);
+  std::vector<Migration> migrations(Migrations().begin(), Migrations().end());
+  const std::string backup = File() + ".backup-v" + std::to_string(migrations.size());
+  migrations.push_back({"ALTER TABLE events ADD COLUMN fresh INTEGER NOT NULL DEFAULT 5"});
+  ASSERT_TRUE(Migrate(connection, File(), migrations));
+  EXPECT_EQ(connection.Number("SELECT sum(fresh) FROM events"), 15);
+  EXPECT_EQ(connection.Number("PRAGMA user_version"), static_cast<std::int64_t>(migrations.size()));
+  ASSERT_TRUE(fs::exists(backup));
+  Connection old(backup, Connection::Mode::kWriter);
+  EXPECT_EQ(old.Number("SELECT count(*) FROM events"), 3);
+  EXPECT_EQ(old.Number("PRAGMA user_version"), static_cast<std::int64_t>(migrations.size()) - 1);
+}
+
+TEST_F(MigrationTest, WhatWaitedInAnOlderDatabaseBeginsToAgeAnew) {
+  {
+    Connection connection(File(), Connection::Mode::kWriter);
+    ASSERT_TRUE(Migrate(connection, File(), Migrations().first(1)));
+    connection.Exec(
+        "INSERT INTO parked (cursor, lane, next_seq, attempts, due, first_attempt, reason)"
+        " VALUES (7, 'library/app', 3, 5, 2000, 1000, '503'), (7, '*', 4, 0, 2000, 1500, 'in flight')");
+  }
+  Open();
+  const auto lanes = Read([](Snapshot& s) { return LoadParked(s, 7); });
+  ASSERT_EQ(lanes.size(), 2u);
+  EXPECT_EQ(lanes[0].lane, "library/app");
+  EXPECT_EQ(lanes[0].next_seq, 3);
+  EXPECT_EQ(lanes[0].attempts, 5);
+  EXPECT_EQ(lanes[0].due, 2000);
+  EXPECT_EQ(lanes[0].age, 0);
+  EXPECT_EQ(lanes[0].recorded_at, 1000);
+  EXPECT_EQ(lanes[0].reason, "503");
+  EXPECT_EQ(lanes[1].age, 0);
+}
+
+TEST_F(MigrationTest, AFailedMigrationLeavesTheOldVersion) {
+  Make(3);
+  {
+    Connection connection(File(), Connection::Mode::kWriter);
+    std::vector<Migration> migrations(Migrations().begin(), Migrations().end());
+    migrations.push_back({"DELETE FROM events; SELECT nonsense FROM nowhere"});
+    EXPECT_THROW((void)Migrate(connection, File(), migrations), DatabaseError);
+  }
+  Open();
+  EXPECT_EQ(Read([](Snapshot& s) { return SizeOf(s); }).events, 3);
+}
+
+class KeptDatabaseTest : public MigrationTest, public ::testing::WithParamInterface<int> {};
+
+// What a database of an older version holds is there afterwards, and goes on from where it was.
+TEST_P(KeptDatabaseTest, KeepsWhatItHolds) {
+  Restore(GetParam());
+  Open();
+  EXPECT_EQ(Read([](Snapshot& s) { return Head(s); }), 12);
+  const auto events = Read([](Snapshot& s) { return ReadEvents(s, 0, 100, 100); });
+  ASSERT_EQ(events.size(), 10u);
+  EXPECT_EQ(events[6]->seq, 9);
+  EXPECT_EQ(events[6]->source, "relay");
+  EXPECT_EQ(events[6]->repository, "library/app");
+  EXPECT_EQ(events[6]->details, R"({"request_id":"r1"})");
+  EXPECT_EQ(*Read([](Snapshot& s) { return FindTag(s, "library/app", "v2"); }), "sha256:" + std::string(64, 'e'));
+  EXPECT_EQ(Read([&](Snapshot& s) { return FindManifest(s, "library/app", "sha256:" + std::string(64, 'e')); })->bytes,
+            "{}\n");
+  EXPECT_EQ(Read([](Snapshot& s) { return FindBlob(s, "library/app", "sha256:b"); }), 42);
+  EXPECT_EQ(Read([](Snapshot& s) { return FindUpload(s, "u1"); })->repository, "library/app");
+  EXPECT_TRUE(Read([](Snapshot& s) { return FindEndpoint(s, "ci"); })->paused);
+  const auto cursors = Read([](Snapshot& s) { return LoadCursors(s); });
+  ASSERT_EQ(cursors.size(), 2u);
+  EXPECT_EQ(cursors[0].settled_through, 9);
+  EXPECT_EQ(cursors[0].matched - cursors[0].settled, 4);
+  EXPECT_EQ(cursors[0].receipt, GetParam() >= 2 ? "17 records" : "");
+  EXPECT_EQ(cursors[0].settlements, GetParam() >= 5 ? 3 : 0);
+  EXPECT_EQ(cursors[1].kind, CursorKind::kRemoved);
+  const auto parked = Read([](Snapshot& s) { return LoadParked(s, 1); });
+  ASSERT_EQ(parked.size(), 1u);
+  EXPECT_EQ(parked[0].next_seq, 7);
+  EXPECT_EQ(parked[0].attempts, 5);
+  EXPECT_EQ(parked[0].age, GetParam() >= 3 ? 900 : 0);
+  const auto dead = Read([](Snapshot& s) { return ListDead(s, "hook", 0, 10); });
+  ASSERT_EQ(dead.size(), 2u);
+  EXPECT_EQ(dead[1].events, 3);
+  EXPECT_EQ(Read([](Snapshot& s) { return ListAttempts(s, 1, 7, 10); }).size(), 1u);
+  EXPECT_TRUE(store_->CheckIntegrity([] { return false; }));
+
+  EXPECT_EQ(AppendOne(), 13);
+  Settlement settlement;
+  settlement.cursor = 1;
+  settlement.number = cursors[0].settlements + 1;
+  settlement.settled_through = 10;
+  settlement.through = 12;
+  EXPECT_TRUE(store_->WriteNow([&](Tx& tx) { return Settle(tx, settlement); }));
+  EXPECT_EQ(Write([](Tx& tx) { return DeleteUnneeded(tx, {}, 100); }), 3u);  // 3 to 5: 6 to 8 are the removed one's
+}
+
+TEST_P(KeptDatabaseTest, HasTheSchemaOfANewOneAfterwards) {
+  Restore(GetParam());
+  Open();
+  store_.reset();
+  StoreOptions options = Options();
+  options.database = dir_.path() / "new.db";
+  Open(options);
+  store_.reset();
+  EXPECT_EQ(SchemaOf(File()), SchemaOf(options.database));
+  const bool older = GetParam() < static_cast<int>(Migrations().size());
+  EXPECT_EQ(fs::exists(File() + ".backup-v" + std::to_string(GetParam())), older);
+}
+
+INSTANTIATE_TEST_SUITE_P(EveryVersion, KeptDatabaseTest,
+                         ::testing::Range(1, static_cast<int>(Migrations().size()) + 1));
+
+// A migration of a large table: the events' actors in capitals.
+constexpr Migration kCapitals{"CREATE TABLE sliced (rows INTEGER NOT NULL) STRICT",
+                              "UPDATE events SET actor=upper(actor)||'!' WHERE seq IN"
+                              " (SELECT seq FROM events WHERE seq>?1 ORDER BY seq LIMIT ?2) RETURNING seq"};
+
+class SliceTest : public MigrationTest {
+ protected:
+  SliceTest() : migrations_(Migrations().begin(), Migrations().end()) { migrations_.push_back(kCapitals); }
+  static std::int64_t Capitals(Connection& connection) {
+    return connection.Number("SELECT count(*) FROM events WHERE actor='ALICE!'");
+  }
+  static bool Step(Connection& connection, const std::vector<Migration>& migrations, std::int64_t rows) {
+    connection.Exec("BEGIN IMMEDIATE");
+    const bool more = RunSlice(connection, migrations, rows);
+    connection.Exec("COMMIT");
+    return more;
+  }
+  std::vector<Migration> migrations_;
+};
+
+TEST_F(SliceTest, ALargeTableIsChangedInSlicesThatGoOnWhereTheyWere) {
+  Make(10);
+  {
+    Connection connection(File(), Connection::Mode::kWriter);
+    ASSERT_TRUE(Migrate(connection, File(), migrations_));
+    EXPECT_EQ(Capitals(connection), 0) << "the start does not wait for it";
+    EXPECT_TRUE(Step(connection, migrations_, 4));
+    EXPECT_EQ(Capitals(connection), 4);
+  }
+  Connection connection(File(), Connection::Mode::kWriter);
+  ASSERT_TRUE(Migrate(connection, File(), migrations_));
+  EXPECT_TRUE(Step(connection, migrations_, 4));
+  EXPECT_EQ(Capitals(connection), 8) << "no row was changed twice";
+  EXPECT_TRUE(Step(connection, migrations_, 4));
+  EXPECT_EQ(Capitals(connection), 10);
+  EXPECT_FALSE(Step(connection, migrations_, 4));
+  EXPECT_EQ(connection.Number("SELECT count(*) FROM meta"), 1);
+}
+
+TEST_F(SliceTest, ASliceThatIsUndoneIsDoneAgain) {
+  Make(10);
+  Connection connection(File(), Connection::Mode::kWriter);
+  ASSERT_TRUE(Migrate(connection, File(), migrations_));
+  connection.Exec("BEGIN IMMEDIATE");
+  EXPECT_TRUE(RunSlice(connection, migrations_, 4));
+  connection.Exec("ROLLBACK");
+  while (Step(connection, migrations_, 4)) {
+  }
+  EXPECT_EQ(Capitals(connection), 10);
+}
+
+TEST_F(SliceTest, WhatIsLeftIsDoneBeforeTheNextVersion) {
+  Make(10);
+  Connection connection(File(), Connection::Mode::kWriter);
+  ASSERT_TRUE(Migrate(connection, File(), migrations_));
+  EXPECT_TRUE(Step(connection, migrations_, 4));
+  migrations_.push_back({"INSERT INTO sliced SELECT count(*) FROM events WHERE actor='ALICE!'"});
+  ASSERT_TRUE(Migrate(connection, File(), migrations_));
+  EXPECT_EQ(connection.Number("SELECT rows FROM sliced"), 10);
+}
+
+TEST_F(SliceTest, TheWriterDoesThemBehindEverythingElse) {
+  Make(1'000);
+  auto connection = std::make_unique<Connection>(File(), Connection::Mode::kWriter);
+  ASSERT_TRUE(Migrate(*connection, File(), migrations_));
+  Trust trust([](const std::string&) {});
+  Readers readers(File(), 1, trust);
+  Listeners listeners;
+  {
+    Writer writer(std::move(connection), readers, trust, listeners, Options(), 0);
+    Slices slices(writer, migrations_);
+    slices.Start();
+    Connection reader(File(), Connection::Mode::kReader);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (Capitals(reader) < 1'000) {
+      ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+      std::this_thread::yield();
+    }
+    writer.Close();
+  }
+  EXPECT_FALSE(trust.lost());
+}
+
+}  // namespace
+}  // namespace portcall::store
