@@ -103,8 +103,9 @@ Task<Result<std::vector<std::string>>> Manifests::Store(const OriginPtr& origin,
   request.blobs = push.manifest.blobs;
   request.manifests = push.manifest.children;
   request.tags = push.tags;
-  request.details = draft.details;
-  request.event = Seal(std::move(draft));
+  request.details = DetailsOf(draft);
+  request.event = std::move(draft.event);
+  request.event.details = store::EncodeDetails(request.details);
 
   ManifestCache::Change change(cache_);
   change.Covers(repository, push.digest);
