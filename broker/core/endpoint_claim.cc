@@ -26,9 +26,9 @@ void EndpointCore::Promote(Moment now) {
 
 std::optional<LaneRead> EndpointCore::NextLaneRead(Moment now) {
   Promote(now);
-  const std::size_t after = held_ + policy_.lane_page * (static_cast<std::size_t>(loading_) + 1);
+  const std::size_t after = held() + policy_.lane_page * (static_cast<std::size_t>(loading_) + 1);
   if (load_queue_.empty() || stopped_ || !paused_.empty()) return std::nullopt;
-  if (after > policy_.max_held || bytes_ >= policy_.max_bytes) return std::nullopt;
+  if (after > policy_.max_held || bytes() >= policy_.max_bytes) return std::nullopt;
   Lane& lane = *load_queue_.front();
   load_queue_.pop_front();
   lane.state = Lane::State::kLoading;
@@ -41,8 +41,8 @@ void EndpointCore::OnLane(const LaneRead& read, const LanePage& page, Moment now
   --loading_;
   for (const store::EventPtr& event : page.events) {
     if (event->seq <= lane.loaded_through || !filter_.Wants(*event)) continue;
-    Hold(lane, event, kNoSlot);
-    ++held_;
+    progress_.HoldBehind(*event);
+    lane.Push({event, kNoSlot});
   }
   lane.loaded_through = page.through;
   if (lane.empty()) lane.next_seq = lane.loaded_through + 1;

@@ -24,13 +24,10 @@ EndpointCore::EndpointCore(const config::Endpoint& endpoint, const sinks::Capaci
       window_(policy_.window, policy_.pipelines),
       rate_(policy_.rate_limit),
       lanes_(policy_.laning),
-      scan_(cursor.settled_through),
-      counted_(std::max(cursor.through, cursor.settled_through)),
-      matched_(cursor.matched),
-      settled_(cursor.settled),
+      progress_(cursor),
       paused_(std::move(paused)) {
   for (store::ParkedLane& row : parked) LoadLane(std::move(row), cursor.settled_through, now);
-  unneeded_ = DecidedThrough(cursor.settled_through);
+  progress_.SetUnneeded(DecidedThrough(cursor.settled_through));
   WatchClosed(now);
 }
 
@@ -40,25 +37,16 @@ void EndpointCore::Reload(const store::Cursor& cursor, std::vector<store::Parked
   early_failures_.clear();
   waiting_.clear();
   dirty_.clear();
-  slots_ = {};
   lanes_ = Lanes(policy_.laning);
-  parked_ = held_ = bytes_ = 0;
+  parked_ = 0;
   strict_waits_ = false;
-  scan_ = cursor.settled_through;
-  counted_ = std::max(cursor.through, cursor.settled_through);
-  matched_ = cursor.matched;
-  settled_ = cursor.settled;
+  progress_.Load(cursor);
   for (store::ParkedLane& row : parked) LoadLane(std::move(row), cursor.settled_through, now);
-  unneeded_ = DecidedThrough(cursor.settled_through);
-}
-
-void EndpointCore::Hold(Lane& lane, const store::EventPtr& event, SlotId slot) {
-  lane.Push({event, slot});
-  bytes_ += BytesOf(*event);
+  progress_.SetUnneeded(DecidedThrough(cursor.settled_through));
 }
 
 void EndpointCore::Release(Lane& lane, std::size_t kept) {
-  for (std::size_t i = kept; i < lane.size(); ++i) bytes_ -= BytesOf(*lane.at(i).event);
+  for (std::size_t i = kept; i < lane.size(); ++i) progress_.Forget(*lane.at(i).event);
   lane.Truncate(kept);
 }
 
@@ -99,42 +87,42 @@ bool EndpointCore::MayScan() const {
 }
 
 bool EndpointCore::WantsEvents() const {
-  return slots_.size() + kRefill <= policy_.look_ahead && bytes_ < policy_.max_bytes && MayScan();
+  return progress_.slots() + kRefill <= policy_.look_ahead && progress_.bytes() < policy_.max_bytes && MayScan();
 }
 
 std::size_t EndpointCore::Scan(std::span<const store::EventPtr> events, store::Seq through, Moment now) {
-  const store::Seq before = scan_;
+  const store::Seq before = scan();
   std::size_t taken = 0;
   for (const store::EventPtr& event : events) {
-    if (event->seq > scan_) {
+    if (event->seq > scan()) {
       if (filter_.Wants(*event)) {
-        if (policy_.collapses && slots_.size() >= policy_.look_ahead / 2) PassObstacles(now, false);
-        if (slots_.size() >= policy_.look_ahead || bytes_ >= policy_.max_bytes || !MayScan()) break;
+        if (policy_.collapses && slots() >= policy_.look_ahead / 2) PassObstacles(now, false);
+        if (slots() >= policy_.look_ahead || bytes() >= policy_.max_bytes || !MayScan()) break;
         Admit(event, now);
       }
-      scan_ = event->seq;
+      progress_.ScanThrough(event->seq);
     }
     ++taken;
   }
-  if (taken == events.size()) scan_ = std::max(scan_, through);
-  if (scan_ != before) ledger_.TouchQuietly(now.ticks);
+  if (taken == events.size()) progress_.ScanThrough(through);
+  if (scan() != before) ledger_.TouchQuietly(now.ticks);
   return taken;
 }
 
 void EndpointCore::Admit(const store::EventPtr& event, Moment now) {
   Lane& lane = lanes_.Of(*event);
   if (event->seq <= lane.done_through) {  // settled before the restart, in the row of its lane
-    settled_ += slots_.Done(slots_.Push(event->seq, &lane));
+    progress_.SettledBefore(event->seq, &lane);
     ledger_.Touch(now.ticks);
     return;
   }
   const bool loaded = lane.complete() && lane.state != Lane::State::kWaiting;
   if (lane.parked && !loaded) {
     lane.passed_through = event->seq;
-    if (!slots_.empty()) settled_ += slots_.Passed(slots_.Push(event->seq, &lane));
+    progress_.LeaveToLane(event->seq, &lane);
     return;
   }
-  Hold(lane, event, slots_.Push(event->seq, &lane));
+  lane.Push({event, progress_.Hold(*event, &lane)});
   if (lane.state == Lane::State::kIdle || lane.state == Lane::State::kInFlight) Continue(lane, now);
   if (policy_.collapses && lane.size() > kGathered) PassLane(lane, kInFlight, now);
 }
@@ -191,7 +179,7 @@ std::int64_t EndpointCore::OldestRecorded() const {
   const auto consider = [&](std::int64_t at) {
     if (at != 0 && (oldest == 0 || at < oldest)) oldest = at;
   };
-  if (!slots_.empty() && !slots_.front().lane->empty()) consider(slots_.front().lane->front().event->recorded_at);
+  if (slots() > 0 && !progress_.first().lane->empty()) consider(progress_.first().lane->front().event->recorded_at);
   if (parked_ == 0 && !strict_waits_) return oldest;
   for (const auto& [key, lane] : lanes_) {
     if (lane.parked) consider(lane.oldest_recorded());

@@ -13,6 +13,7 @@
 #include "broker/core/filter.h"
 #include "broker/core/ledger.h"
 #include "broker/core/policy.h"
+#include "broker/core/progress.h"
 #include "broker/core/rate_limit.h"
 #include "broker/core/window.h"
 #include "sinks/outcome.h"
@@ -32,9 +33,9 @@ class EndpointCore {
   // The log. WantsEvents: room for a useful number of events after scan(). Scan takes them in order, as many as it can
   // (the number is returned); `through`: nothing but these lies between scan() and there.
   bool WantsEvents() const;
-  store::Seq scan() const { return scan_; }
+  store::Seq scan() const { return progress_.scan(); }
   std::size_t Scan(std::span<const store::EventPtr> events, store::Seq through, Moment now);
-  void Grown(store::Seq head) { head_ = std::max(head_, head); }  // how far there are events to scan
+  void Grown(store::Seq head) { progress_.Grown(head); }  // how far there are events to scan
   // `matched` counts wanted events up to `through`.
   void Counted(std::int64_t matched, store::Seq through, Moment now);
   void Recounted(std::int64_t pending, store::Seq through, Moment now);
@@ -68,24 +69,24 @@ class EndpointCore {
   const Policy& policy() const { return policy_; }
   const Breaker& breaker() const { return breaker_; }
   const std::string& paused() const { return paused_; }
-  bool idle() const { return slots_.empty() && parked_ == 0 && in_flight_ == 0; }
+  bool idle() const { return progress_.slots() == 0 && parked_ == 0 && in_flight_ == 0; }
   bool held_by_parking() const { return parked_ >= policy_.max_parked; }
   int in_flight() const { return in_flight_; }
   int window() const { return window_.size(); }
   std::size_t parked() const { return parked_; }
-  std::int64_t settled() const { return settled_ + slots_.done_beyond(); }
-  std::int64_t pending() const { return matched_ - settled_ - slots_.done_beyond(); }
-  store::Seq counted() const { return counted_; }
-  store::Seq settled_through() const { return slots_.empty() ? scan_ : slots_.front().seq - 1; }
+  std::int64_t settled() const { return progress_.settled(); }
+  std::int64_t pending() const { return progress_.pending(); }
+  store::Seq counted() const { return progress_.counted(); }
+  store::Seq settled_through() const { return progress_.settled_through(); }
   std::int64_t OldestRecorded() const;  // wall time of the oldest unsettled event that is known, 0: none
   bool failing() const { return failing_; }
   const std::string& last_error() const { return last_error_; }
   const Filter& filter() const { return filter_; }
-  std::size_t held() const { return held_; }
-  std::size_t slots() const { return slots_.size(); }
-  std::size_t bytes() const { return bytes_; }
+  std::size_t held() const { return progress_.behind(); }
+  std::size_t slots() const { return progress_.slots(); }
+  std::size_t bytes() const { return progress_.bytes(); }
   // Events up to here are needed no more: neither by the cursor nor by a lane, both as they are stored.
-  store::Seq UnneededThrough() const { return unneeded_; }
+  store::Seq UnneededThrough() const { return progress_.unneeded(); }
 
  private:
   void LoadLane(store::ParkedLane row, store::Seq settled_through, Moment now);
@@ -112,7 +113,7 @@ class EndpointCore {
   void Halt(Lane& lane);
   void Advance(Lane& lane, Moment now);
   void Recall(Lane& lane);
-  bool caught_up() const { return scan_ >= head_ || !WantsEvents(); }
+  bool caught_up() const { return progress_.at_head() || !WantsEvents(); }
   bool MustWait(const Lane& lane, Moment now) const;
   void LetWait(Lane& lane, Moment now);
   bool Collapse(Lane& lane, Moment now);
@@ -125,7 +126,6 @@ class EndpointCore {
   void WriteRows(store::Settlement& settlement, Moment now);
   store::ParkedLane RowOf(const Lane& lane, Moment now) const;
   void MaybeDrop(Lane& lane);
-  void Hold(Lane& lane, const store::EventPtr& event, SlotId slot);
   void Release(Lane& lane, std::size_t kept);  // all but its first entries
 
   const std::string name_;
@@ -138,11 +138,8 @@ class EndpointCore {
   RateLimit rate_;
   Ledger ledger_;
   Lanes lanes_;
-  Slots slots_;
+  Progress progress_;
   ActiveTime active_;
-  store::Seq scan_, counted_, head_ = 0;
-  store::Seq unneeded_ = 0, unneeded_when_flushed_ = 0;
-  std::int64_t matched_, settled_;
   std::deque<Lane*> ready_, load_queue_;
   std::deque<Attempt> starting_, flushing_starts_, started_;
   std::set<std::pair<Ticks, Lane*>> waiting_;
@@ -151,7 +148,7 @@ class EndpointCore {
   std::vector<Note> notes_;
   AttemptId next_id_ = 1;
   int in_flight_ = 0, loading_ = 0, rejected_in_a_row_ = 0, early_ = 0;  // early: ended, but not yet settled or judged
-  std::size_t parked_ = 0, held_ = 0, bytes_ = 0;
+  std::size_t parked_ = 0;
   Ticks floor_ = 0;  // what Retry-After asks for
   bool stopped_ = false, failing_ = false, opened_by_rejections_ = false, strict_waits_ = false;
   std::string paused_, last_error_;

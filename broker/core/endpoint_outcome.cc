@@ -156,7 +156,6 @@ void EndpointCore::Die(Lane& lane, std::string reason, const std::string& answer
 void EndpointCore::Settle(Lane& lane, bool remember, Moment now) {
   const Lane::Entry entry = lane.Pop();
   const store::Seq seq = entry.event->seq;
-  bytes_ -= BytesOf(*entry.event);
   lane.recorded_at = entry.event->recorded_at;
   const bool was_failing = lane.attempts > 0;
   lane.failing = 0;
@@ -167,16 +166,7 @@ void EndpointCore::Settle(Lane& lane, bool remember, Moment now) {
     lane.next_seq = seq + 1;
   }
   if (lane.parked || remember || was_failing || lane.has_row) MarkDirty(lane, now.ticks);
-  if (entry.slot != kNoSlot) {
-    settled_ += slots_.Done(entry.slot);
-  } else {
-    --held_;
-    if (const auto slot = slots_.FindPassed(seq)) {
-      settled_ += slots_.Done(*slot);
-    } else {
-      ++settled_;
-    }
-  }
+  progress_.Settle(*entry.event, entry.slot);
   ledger_.Settled(now.ticks);
 }
 
@@ -190,7 +180,6 @@ void EndpointCore::Park(Lane& lane, Ticks due, std::string reason, Moment now) {
     strict_waits_ = true;  // no event may overtake another, so none leaves the window
   } else {
     PassLane(lane, lane.reason, now);
-    held_ -= lane.size();
     Release(lane, 0);
     lane.loaded_through = lane.next_seq - 1;
   }

@@ -14,14 +14,12 @@ bool AsksOutcome(const Policy& policy, const Lane& lane) {
 }  // namespace
 
 void EndpointCore::Counted(std::int64_t matched, store::Seq through, Moment now) {
-  matched_ += matched;
-  counted_ = through;
+  progress_.Counted(matched, through);
   ledger_.TouchQuietly(now.ticks);
 }
 
 void EndpointCore::Recounted(std::int64_t pending, store::Seq through, Moment now) {
-  matched_ = settled_ + slots_.done_beyond() + pending;
-  counted_ = through;
+  progress_.Recounted(pending, through);
   ledger_.TouchQuietly(now.ticks);
 }
 
@@ -50,15 +48,13 @@ void EndpointCore::PassLane(Lane& lane, std::string_view reason, Moment now) {
   for (std::size_t i = 0; i < lane.size(); ++i) {
     Lane::Entry& entry = lane.at(i);
     if (entry.slot != kNoSlot) {
-      settled_ += slots_.Passed(std::exchange(entry.slot, kNoSlot));
-      ++held_;
+      progress_.Pass(std::exchange(entry.slot, kNoSlot));
       lane.passed_through = std::max(lane.passed_through, entry.event->seq);
     }
-    const bool spare = !policy_.collapses && i < policy_.lane_page && held_ < policy_.max_held;
+    const bool spare = !policy_.collapses && i < policy_.lane_page && held() < policy_.max_held;
     if (i == 0 || i < lane.sent || spare) kept = i + 1;
   }
   if (whole || kept < lane.size()) lane.loaded_through = lane.at(kept - 1).event->seq;
-  held_ -= lane.size() - kept;
   Release(lane, kept);
   MarkDirty(lane, now.ticks);
 }
@@ -68,15 +64,15 @@ void EndpointCore::PassLane(Lane& lane, std::string_view reason, Moment now) {
 void EndpointCore::PassObstacles(Moment now, bool all) {
   // A collapsing endpoint must read the whole log, so events that hold the cursor may fill only part of the look-ahead.
   const std::size_t most = policy_.collapses ? policy_.look_ahead / 8 : policy_.look_ahead;
-  while (!slots_.empty() && (slots_.done_beyond() > 0 || slots_.size() > most)) {
-    Slots::Slot& front = slots_.front();
+  while (slots() > 0 && (progress_.held_back() > 0 || slots() > most)) {
+    Slots::Slot& front = progress_.first();
     Lane& lane = *front.lane;
     if (lane.kind == LaneKey::Kind::kStrict) return;
-    if (front.front_since == 0) front.front_since = now.ticks;
+    if (front.front_since == kNever) front.front_since = now.ticks;
     const bool in_flight = lane.sent > 0 && lane.state != Lane::State::kStarting;
     const bool slow = in_flight && now.ticks - lane.front().claimed_at >= policy_.max_hold;
     const bool long_ago = now.ticks - front.front_since >= policy_.max_hold;
-    const bool many = slots_.done_beyond() > policy_.max_held_back || slots_.size() > most;
+    const bool many = progress_.held_back() > policy_.max_held_back || slots() > most;
     if (!all && !slow && !long_ago && !many) return;
     PassLane(lane, kInFlight, now);
   }
@@ -90,21 +86,17 @@ std::optional<store::Settlement> EndpointCore::TakeSettlement(Moment now, bool e
   PassObstacles(now, everything || stopped_);
   store::Settlement settlement;
   settlement.cursor = cursor_;
-  settlement.settled_through = settled_through();
-  settlement.through = counted_;
-  settlement.matched = matched_;
-  settlement.settled = settled_;
+  progress_.Store(settlement, DecidedThrough(settled_through()));
   WriteRows(settlement, now);
-  ledger_.Take(settlement, slots_.done_beyond());
-  if (slots_.done_beyond() > 0 && !everything) ledger_.Touch(now.ticks);
+  ledger_.Take(settlement, progress_.held_back());
+  if (progress_.held_back() > 0 && !everything) ledger_.Touch(now.ticks);
   flushing_starts_ = std::exchange(starting_, {});
-  unneeded_when_flushed_ = DecidedThrough(settlement.settled_through);
   return settlement;
 }
 
 void EndpointCore::Flushed() {
   ledger_.Flushed();
-  unneeded_ = unneeded_when_flushed_;
+  progress_.Flushed();
   for (Attempt& attempt : std::exchange(flushing_starts_, {})) started_.push_back(std::move(attempt));
   if (stopped_ && !started_.empty()) ledger_.Hurry();
 }

@@ -26,11 +26,11 @@ class Slots {
     store::Seq seq = 0;
     Lane* lane = nullptr;
     State state = State::kOpen;
-    Ticks front_since = 0;  // when it began to hold the cursor, 0: not yet
+    Ticks front_since = kNever;  // when it began to hold the cursor
   };
 
   SlotId Push(store::Seq seq, Lane* lane) {
-    slots_.push_back({seq, lane, State::kOpen, 0});
+    slots_.push_back({seq, lane, State::kOpen, kNever});
     return base_ + static_cast<SlotId>(slots_.size()) - 1;
   }
   // Marks the slot and drops what is done at the front; returns how many events became settled by that.
