@@ -65,9 +65,7 @@ bool EndpointCore::MayBegin(Moment now) {
 
 bool EndpointCore::Claim(Moment now, Attempt& attempt) {
   if (stopped_ || !paused_.empty()) return false;
-  if (!started_.empty()) {
-    attempt = std::move(started_.front());
-    started_.pop_front();
+  if (starts_.Next(attempt)) {
     attempt.lane->state = Lane::State::kInFlight;
     Claimed(attempt.lane->front(), now);
     return true;
@@ -86,7 +84,7 @@ bool EndpointCore::Claim(Moment now, Attempt& attempt) {
     attempt = Begin(lane, now);
     if (policy_.retry_on_timeout) return true;
     lane.state = Lane::State::kStarting;
-    starting_.push_back(std::move(attempt));
+    starts_.Announce(std::move(attempt));
     MarkDirty(lane, now.ticks);
     ledger_.Hurry();
   }
@@ -130,14 +128,12 @@ void EndpointCore::BeginTrial(Lane& lane) {
 
 // Withdraws attempts that never left: a `started` row would tell the next run that they may have been received.
 void EndpointCore::GiveBackStarts(Moment now) {
-  for (std::deque<Attempt>* line : {&starting_, &started_}) {
-    for (const Attempt& attempt : std::exchange(*line, {})) {
-      --in_flight_;
-      breaker_.Neutral(attempt.id, now.ticks);
-      Recall(*attempt.lane);
-      MarkDirty(*attempt.lane, now.ticks);
-      MakeReady(*attempt.lane);
-    }
+  for (const Attempt& attempt : starts_.TakeBack()) {
+    --in_flight_;
+    breaker_.Neutral(attempt.id, now.ticks);
+    Recall(*attempt.lane);
+    MarkDirty(*attempt.lane, now.ticks);
+    MakeReady(*attempt.lane);
   }
 }
 

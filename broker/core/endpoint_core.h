@@ -15,6 +15,7 @@
 #include "broker/core/policy.h"
 #include "broker/core/progress.h"
 #include "broker/core/rate_limit.h"
+#include "broker/core/starts.h"
 #include "broker/core/window.h"
 #include "sinks/outcome.h"
 #include "store/cursors.h"
@@ -141,7 +142,7 @@ class EndpointCore {
   Progress progress_;
   ActiveTime active_;
   std::deque<Lane*> ready_, load_queue_;
-  std::deque<Attempt> starting_, flushing_starts_, started_;
+  Starts starts_;
   std::set<std::pair<Ticks, Lane*>> waiting_;
   std::unordered_map<AttemptId, sinks::Outcome> early_failures_;
   std::vector<Lane*> dirty_;

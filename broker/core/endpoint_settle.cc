@@ -90,20 +90,20 @@ std::optional<store::Settlement> EndpointCore::TakeSettlement(Moment now, bool e
   WriteRows(settlement, now);
   ledger_.Take(settlement, progress_.held_back());
   if (progress_.held_back() > 0 && !everything) ledger_.Touch(now.ticks);
-  flushing_starts_ = std::exchange(starting_, {});
+  starts_.FlushBegun();
   return settlement;
 }
 
 void EndpointCore::Flushed() {
   ledger_.Flushed();
   progress_.Flushed();
-  for (Attempt& attempt : std::exchange(flushing_starts_, {})) started_.push_back(std::move(attempt));
-  if (stopped_ && !started_.empty()) ledger_.Hurry();
+  starts_.Flushed();
+  if (stopped_ && starts_.any_durable()) ledger_.Hurry();
 }
 
 void EndpointCore::Stop(bool stopped) {
   stopped_ = stopped;
-  if (stopped_ && !started_.empty()) ledger_.Hurry();
+  if (stopped_ && starts_.any_durable()) ledger_.Hurry();
 }
 
 void EndpointCore::RenewAges(Moment now) {
