@@ -6,11 +6,11 @@
 namespace portcall::broker {
 
 bool EndpointCore::MayPromote(Moment now) const {
-  if (stopped_ || !paused_.empty() || now.ticks < floor_) return false;
+  if (stopped_ || !pace_.Reachable(now.ticks)) return false;
   if (policy_.collapses && !caught_up()) return false;
   const auto loads = load_queue_.size() + static_cast<std::size_t>(loading_);
-  if (closed()) return breaker_.MayStart(now.ticks) && ready_.empty() && loads == 0;
-  return loads + (policy_.collapses ? ready_.size() : 0) < window_.ahead();
+  if (pace_.closed()) return pace_.MayStart(now.ticks) && ready_.empty() && loads == 0;
+  return loads + (policy_.collapses ? ready_.size() : 0) < pace_.window().ahead();
 }
 
 void EndpointCore::Promote(Moment now) {
@@ -27,7 +27,7 @@ void EndpointCore::Promote(Moment now) {
 std::optional<LaneRead> EndpointCore::NextLaneRead(Moment now) {
   Promote(now);
   const std::size_t after = held() + policy_.lane_page * (static_cast<std::size_t>(loading_) + 1);
-  if (load_queue_.empty() || stopped_ || !paused_.empty()) return std::nullopt;
+  if (load_queue_.empty() || stopped_ || pace_.paused()) return std::nullopt;
   if (after > policy_.max_held || bytes() >= policy_.max_bytes) return std::nullopt;
   Lane& lane = *load_queue_.front();
   load_queue_.pop_front();
@@ -57,14 +57,13 @@ void EndpointCore::OnLaneFailed(const LaneRead& read) {
 }
 
 bool EndpointCore::MayBegin(Moment now) {
-  if (ready_.empty() || in_flight_ >= window_.size() || now.ticks < floor_ || !breaker_.MayStart(now.ticks))
-    return false;
+  if (ready_.empty() || in_flight_ >= window() || !pace_.MayStart(now.ticks)) return false;
   if (ledger_.exposed() + in_flight_ + early_ >= kMaxExposed + policy_.window) return false;
-  return (!policy_.collapses || caught_up()) && rate_.Allows(now.ticks);
+  return (!policy_.collapses || caught_up()) && pace_.RateAllows(now.ticks);
 }
 
 bool EndpointCore::Claim(Moment now, Attempt& attempt) {
-  if (stopped_ || !paused_.empty()) return false;
+  if (stopped_ || pace_.paused()) return false;
   if (starts_.Next(attempt)) {
     attempt.lane->state = Lane::State::kInFlight;
     Claimed(attempt.lane->front(), now);
@@ -74,7 +73,7 @@ bool EndpointCore::Claim(Moment now, Attempt& attempt) {
     Lane& lane = *ready_.front();
     ready_.pop_front();
     lane.state = lane.sent > 0 ? Lane::State::kInFlight : Lane::State::kIdle;
-    if (lane.sent > 0 && closed()) continue;  // a probe is never sent behind another attempt
+    if (lane.sent > 0 && pace_.closed()) continue;  // a probe is never sent behind another attempt
     if (lane.was_started()) {
       Die(lane, "outcome unknown", {}, now);
       Continue(lane, now);
@@ -103,8 +102,7 @@ Attempt EndpointCore::Begin(Lane& lane, Moment now) {
   ++lane.sent;
   ++lane.flying;
   ++in_flight_;
-  rate_.Take();
-  breaker_.Started(entry.attempt);
+  pace_.Started(entry.attempt);
   Attempt attempt{entry.attempt, &lane, entry.event, number};
   Continue(lane, now);
   return attempt;
@@ -112,7 +110,7 @@ Attempt EndpointCore::Begin(Lane& lane, Moment now) {
 
 void EndpointCore::Claimed(Lane::Entry& entry, Moment now) const {
   entry.claimed_at = now.ticks;
-  entry.claimed_active = active_.At(now.ticks);
+  entry.claimed_active = pace_.ActiveAt(now.ticks);
 }
 
 // The front event's attempts count from when it was claimed, unless they have begun before.
@@ -130,7 +128,7 @@ void EndpointCore::BeginTrial(Lane& lane) {
 void EndpointCore::GiveBackStarts(Moment now) {
   for (const Attempt& attempt : starts_.TakeBack()) {
     --in_flight_;
-    breaker_.Neutral(attempt.id, now.ticks);
+    pace_.LetGo(attempt.id, now.ticks);
     Recall(*attempt.lane);
     MarkDirty(*attempt.lane, now.ticks);
     MakeReady(*attempt.lane);

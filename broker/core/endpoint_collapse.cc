@@ -48,8 +48,8 @@ bool Debounces(const Policy& policy, const Lane& lane) {
 bool EndpointCore::MustWait(const Lane& lane, Moment now) const {
   if (!policy_.collapses || lane.was_started()) return false;
   if (Debounces(policy_, lane)) return true;
-  if (!closed()) return ready_.size() >= window_.ahead();
-  return !paused_.empty() || !breaker_.MayStart(now.ticks) || !ready_.empty();
+  if (!pace_.closed()) return ready_.size() >= pace_.window().ahead();
+  return pace_.paused() || !pace_.breaker().MayStart(now.ticks) || !ready_.empty();
 }
 
 void EndpointCore::LetWait(Lane& lane, Moment now) {
@@ -58,8 +58,8 @@ void EndpointCore::LetWait(Lane& lane, Moment now) {
   Park(lane, now.ticks, failed ? lane.reason : std::string(kTurn), now);
 }
 
-void EndpointCore::WatchClosed(Moment now) {
-  if (!active_.Watch(closed(), now.ticks) || !policy_.collapses) return;
+// The endpoint has just been closed.
+void EndpointCore::LetReadyWait(Moment now) {
   for (Lane* lane : std::exchange(ready_, {})) {
     if (lane->was_started()) {
       ready_.push_back(lane);

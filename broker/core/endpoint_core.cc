@@ -20,15 +20,11 @@ EndpointCore::EndpointCore(const config::Endpoint& endpoint, const sinks::Capaci
       filter_(endpoint),
       cursor_(cursor.id),
       chance_(seed),
-      breaker_(policy_.breaker, chance_),
-      window_(policy_.window, policy_.pipelines),
-      rate_(policy_.rate_limit),
+      pace_(policy_, std::move(paused), chance_, now.ticks),
       lanes_(policy_.laning),
-      progress_(cursor),
-      paused_(std::move(paused)) {
+      progress_(cursor) {
   for (store::ParkedLane& row : parked) LoadLane(std::move(row), cursor.settled_through, now);
   progress_.SetUnneeded(DecidedThrough(cursor.settled_through));
-  WatchClosed(now);
 }
 
 void EndpointCore::Reload(const store::Cursor& cursor, std::vector<store::ParkedLane> parked, Moment now) {
@@ -63,7 +59,7 @@ void EndpointCore::LoadLane(store::ParkedLane row, store::Seq settled_through, M
   lane.attempts = row.attempts;
   lane.reason = std::move(row.reason);
   lane.recorded_at = row.recorded_at;
-  lane.first_attempt = active_.At(now.ticks) - row.age;
+  lane.first_attempt = pace_.ActiveAt(now.ticks) - row.age;
   lane.stored_age = row.age;
   // A clock that jumped must not hold a lane for longer than its delay can be.
   lane.due = now.ticks + std::clamp<Ticks>(row.due - now.wall, 0, policy_.longest_wait());
@@ -80,8 +76,8 @@ void EndpointCore::LoadLane(store::ParkedLane row, store::Seq settled_through, M
 bool EndpointCore::MayScan() const {
   if (stopped_ || strict_waits_ || parked_ >= policy_.max_parked) return false;
   // A collapsing endpoint always reads on, since later events may supersede those that wait.
-  if (!closed() || policy_.collapses) return true;
-  if (!paused_.empty()) return false;
+  if (!pace_.closed() || policy_.collapses) return true;
+  if (pace_.paused()) return false;
   // A closed endpoint reads on only to have something to probe with.
   return ready_.empty() && waiting_.empty() && load_queue_.empty() && loading_ == 0 && in_flight_ == 0;
 }
@@ -166,11 +162,9 @@ Ticks EndpointCore::Wake(Moment now) const {
   const auto consider = [&](Ticks when) {
     if (when > now.ticks) at = std::min(at, when);
   };
-  if (stopped_ || !paused_.empty()) return at;
+  if (stopped_ || pace_.paused()) return at;
   if (!waiting_.empty()) consider(waiting_.begin()->first);
-  consider(breaker_.wake());
-  consider(floor_ == 0 ? kNever : floor_);
-  if (!ready_.empty() && policy_.rate_limit > 0) consider(rate_.wake());
+  consider(pace_.Wake(now.ticks, !ready_.empty()));
   return at;
 }
 

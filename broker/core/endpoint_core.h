@@ -8,15 +8,13 @@
 #include <unordered_map>
 #include <vector>
 
-#include "broker/core/active_time.h"
 #include "broker/core/decisions.h"
 #include "broker/core/filter.h"
 #include "broker/core/ledger.h"
+#include "broker/core/pace.h"
 #include "broker/core/policy.h"
 #include "broker/core/progress.h"
-#include "broker/core/rate_limit.h"
 #include "broker/core/starts.h"
-#include "broker/core/window.h"
 #include "sinks/outcome.h"
 #include "store/cursors.h"
 
@@ -68,20 +66,20 @@ class EndpointCore {
   Ticks Wake(Moment now) const;  // when to ask again if nothing else happens
   std::vector<Note> TakeNotes() { return std::exchange(notes_, {}); }
   const Policy& policy() const { return policy_; }
-  const Breaker& breaker() const { return breaker_; }
-  const std::string& paused() const { return paused_; }
+  const Breaker& breaker() const { return pace_.breaker(); }
+  const std::string& paused() const { return pace_.pause(); }
   bool idle() const { return progress_.slots() == 0 && parked_ == 0 && in_flight_ == 0; }
   bool held_by_parking() const { return parked_ >= policy_.max_parked; }
   int in_flight() const { return in_flight_; }
-  int window() const { return window_.size(); }
+  int window() const { return pace_.window().size(); }
   std::size_t parked() const { return parked_; }
   std::int64_t settled() const { return progress_.settled(); }
   std::int64_t pending() const { return progress_.pending(); }
   store::Seq counted() const { return progress_.counted(); }
   store::Seq settled_through() const { return progress_.settled_through(); }
   std::int64_t OldestRecorded() const;  // wall time of the oldest unsettled event that is known, 0: none
-  bool failing() const { return failing_; }
-  const std::string& last_error() const { return last_error_; }
+  bool failing() const { return pace_.failing(); }
+  const std::string& last_error() const { return pace_.last_error(); }
   const Filter& filter() const { return filter_; }
   std::size_t held() const { return progress_.behind(); }
   std::size_t slots() const { return progress_.slots(); }
@@ -91,7 +89,6 @@ class EndpointCore {
 
  private:
   void LoadLane(store::ParkedLane row, store::Seq settled_through, Moment now);
-  bool closed() const { return !paused_.empty() || breaker_.state() != BreakerState::kClosed; }
   bool MayScan() const;
   void Admit(const store::EventPtr& event, Moment now);
   void MakeReady(Lane& lane);
@@ -104,12 +101,12 @@ class EndpointCore {
   store::Seq DecidedThrough(store::Seq through) const;
   void BeginTrial(Lane& lane);
   void JudgeSuccess(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
-  void JudgeFailure(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
   bool JudgeEndpoint(const Attempt& attempt, const sinks::Outcome& outcome, bool fault_of_event, Moment now);
+  void JudgeFailure(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
   void Die(Lane& lane, std::string reason, const std::string& answer, Moment now);
   void Settle(Lane& lane, bool remember, Moment now);
   void Park(Lane& lane, Ticks due, std::string reason, Moment now);
-  void WatchClosed(Moment now);
+  void LetReadyWait(Moment now);
   void Remember(Lane& lane, AttemptId attempt, const sinks::Outcome& outcome);
   void Halt(Lane& lane);
   void Advance(Lane& lane, Moment now);
@@ -134,13 +131,10 @@ class EndpointCore {
   const Filter filter_;
   const std::int64_t cursor_;
   Chance chance_;
-  Breaker breaker_;
-  Window window_;
-  RateLimit rate_;
+  Pace pace_;
   Ledger ledger_;
   Lanes lanes_;
   Progress progress_;
-  ActiveTime active_;
   std::deque<Lane*> ready_, load_queue_;
   Starts starts_;
   std::set<std::pair<Ticks, Lane*>> waiting_;
@@ -148,11 +142,9 @@ class EndpointCore {
   std::vector<Lane*> dirty_;
   std::vector<Note> notes_;
   AttemptId next_id_ = 1;
-  int in_flight_ = 0, loading_ = 0, rejected_in_a_row_ = 0, early_ = 0;  // early: ended, but not yet settled or judged
+  int in_flight_ = 0, loading_ = 0, early_ = 0;  // early: ended, but not yet settled or judged
   std::size_t parked_ = 0;
-  Ticks floor_ = 0;  // what Retry-After asks for
-  bool stopped_ = false, failing_ = false, opened_by_rejections_ = false, strict_waits_ = false;
-  std::string paused_, last_error_;
+  bool stopped_ = false, strict_waits_ = false;
 };
 
 }  // namespace portcall::broker

@@ -46,7 +46,7 @@ void EndpointCore::OnLetGo(const Attempt& attempt, const Outcome& outcome, Momen
   Lane& lane = *attempt.lane;
   --in_flight_;
   --lane.flying;
-  breaker_.Neutral(attempt.id, now.ticks);
+  pace_.LetGo(attempt.id, now.ticks);
   if (!std::exchange(lane.draining, true)) lane.due = now.ticks;
   Halt(lane);
   Advance(lane, now);
@@ -54,21 +54,10 @@ void EndpointCore::OnLetGo(const Attempt& attempt, const Outcome& outcome, Momen
 
 // What a delivery says of the endpoint. That counts at once, even if the event is settled later.
 void EndpointCore::JudgeSuccess(const Attempt& attempt, const Outcome& outcome, Moment now) {
-  rejected_in_a_row_ = 0;
-  opened_by_rejections_ = false;
   ledger_.Delivered(*attempt.event, now.wall, outcome.status, outcome.latency.count() / 1'000);
   if (!outcome.receipt.empty()) ledger_.Received(outcome.receipt);
-  const Ticks opened = breaker_.since();
-  const bool reopened = breaker_.Succeeded() == Breaker::Change::kClosed;
-  if (reopened) {
-    window_.Reopened();
-    WatchClosed(now);
-  } else {
-    window_.Succeeded();
-  }
-  if (std::exchange(failing_, false)) {
-    notes_.push_back({.kind = Note::Kind::kRecovered, .text = {}, .lasted = reopened ? now.ticks - opened : 0});
-    last_error_.clear();
+  if (const auto recovery = pace_.Delivered(now.ticks)) {
+    notes_.push_back({.kind = Note::Kind::kRecovered, .text = {}, .lasted = recovery->lasted});
   }
 }
 
@@ -78,63 +67,41 @@ void EndpointCore::JudgeFailure(const Attempt& attempt, const Outcome& outcome, 
   BeginTrial(lane);
   ++lane.attempts;
   if (outcome.verdict == Verdict::kRejected) ++lane.rejections;
-  last_error_ = outcome.error.empty() ? outcome.status_text : outcome.error;
-  ledger_.Failed(FailureRow(attempt, outcome, last_error_, now));
-  ledger_.Touch(now.ticks);
-  if (!std::exchange(failing_, true)) notes_.push_back({Note::Kind::kFailing, last_error_});
-  if (outcome.retry_after) {
-    floor_ = std::max(floor_, now.ticks + std::clamp<Ticks>(TicksOf(*outcome.retry_after), 0, policy_.max_retry_after));
-  }
-
   const Trial trial{outcome.verdict,
                     outcome.status != 0,
                     lane.attempts,
                     lane.rejections,
-                    active_.At(now.ticks) - lane.first_attempt,
+                    pace_.ActiveAt(now.ticks) - lane.first_attempt,
                     outcome.maybe_received};
   auto reason = ReasonToDie(policy_, trial);
   const bool fault_of_event = reason == "rejected" || reason == "undeliverable";
   if (JudgeEndpoint(attempt, outcome, fault_of_event, now)) reason.reset();
-  WatchClosed(now);
   if (reason) {
+    const std::string& error = pace_.last_error();
     std::string text(*reason);
-    if (outcome.verdict == Verdict::kUndeliverable && !last_error_.empty()) text += ": " + last_error_;
-    Die(lane, std::move(text), outcome.answer.empty() ? last_error_ : outcome.answer, now);
+    if (outcome.verdict == Verdict::kUndeliverable && !error.empty()) text += ": " + error;
+    Die(lane, std::move(text), outcome.answer.empty() ? error : outcome.answer, now);
     lane.halted = false;
     return;
   }
   const bool gone = outcome.verdict == Verdict::kGone;
   lane.due = now.ticks + (gone ? 0 : EventDelay(lane.attempts, policy_.breaker.max_backoff, chance_));
-  lane.reason = last_error_;
+  lane.reason = pace_.last_error();
   lane.draining = true;
   Halt(lane);
 }
 
-// What the outcome says of the endpoint. True: the endpoint is to blame, so the event stays pending.
+// What the failure says of the endpoint. True: the endpoint is to blame, so the event stays pending.
 bool EndpointCore::JudgeEndpoint(const Attempt& attempt, const Outcome& outcome, bool fault_of_event, Moment now) {
-  using Change = Breaker::Change;
-  if (outcome.verdict == Verdict::kGone) {
-    if (paused_.empty()) {
-      paused_ = last_error_.empty() ? "the endpoint answered 410 Gone" : last_error_;
-      notes_.push_back({Note::Kind::kPaused, paused_});
-    }
-    breaker_.Neutral(attempt.id, now.ticks);
-    return true;
-  }
-  const bool refused = outcome.verdict == Verdict::kRejected || outcome.verdict == Verdict::kUndeliverable;
-  if (refused && !opened_by_rejections_) {
-    if (fault_of_event && ++rejected_in_a_row_ >= policy_.breaker.threshold) {
-      opened_by_rejections_ = true;
-      if (breaker_.Open(now.ticks) == Change::kOpened) notes_.push_back({Note::Kind::kOpened, last_error_});
-      return true;
-    }
-    breaker_.Neutral(attempt.id, now.ticks);
-    return false;
-  }
-  const Change change = breaker_.Failed(attempt.id, next_id_, now.ticks);
-  if (change == Change::kCounted || change == Change::kOpened) window_.Failed();
-  if (change == Change::kOpened) notes_.push_back({Note::Kind::kOpened, last_error_});
-  return refused;
+  const Pace::Judgement said = pace_.Failed(attempt.id, outcome, fault_of_event, next_id_, now.ticks);
+  const std::string& error = pace_.last_error();
+  ledger_.Failed(FailureRow(attempt, outcome, error, now));
+  ledger_.Touch(now.ticks);
+  if (said.began_failing) notes_.push_back({Note::Kind::kFailing, error});
+  if (said.paused) notes_.push_back({Note::Kind::kPaused, pace_.pause()});
+  if (said.opened) notes_.push_back({Note::Kind::kOpened, error});
+  if (said.closed && policy_.collapses) LetReadyWait(now);
+  return said.endpoint_at_fault;
 }
 
 void EndpointCore::Die(Lane& lane, std::string reason, const std::string& answer, Moment now) {

@@ -139,7 +139,7 @@ store::ParkedLane EndpointCore::RowOf(const Lane& lane, Moment now) const {
   row.next_seq = front && !lane.empty() ? lane.front().event->seq : lane.next_seq;
   if (lane.failing == row.next_seq && lane.attempts > 0) {  // not those of an event that is settled or no longer wanted
     row.attempts = lane.attempts;
-    row.age = active_.At(now.ticks) - lane.first_attempt;
+    row.age = pace_.ActiveAt(now.ticks) - lane.first_attempt;
   }
   row.due = now.wall + std::max<Ticks>(0, lane.state == Lane::State::kWaiting ? lane.due - now.ticks : 0);
   row.recorded_at = lane.oldest_recorded();
