@@ -1,16 +1,16 @@
 #pragma once
 
-#include <deque>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "broker/core/decisions.h"
 #include "broker/core/filter.h"
+#include "broker/core/flights.h"
 #include "broker/core/ledger.h"
+#include "broker/core/lines.h"
 #include "broker/core/pace.h"
 #include "broker/core/policy.h"
 #include "broker/core/progress.h"
@@ -49,7 +49,7 @@ class EndpointCore {
   void OnOutcome(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
   // For an attempt that we ended: it does not count, unless a repetition would do harm; then its outcome counts.
   void OnLetGo(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
-  AttemptId newest_attempt() const { return next_id_ - 1; }
+  AttemptId newest_attempt() const { return flights_.next() - 1; }
   // What to write now, if anything. Call Flushed once it is on disk; until then, this returns nothing more.
   std::optional<store::Settlement> TakeSettlement(Moment now, bool everything = false);
   void Flushed();
@@ -59,7 +59,7 @@ class EndpointCore {
 
   void Stop(bool stopped);  // true: claims and reads nothing more; false: goes on
   // No attempt, read or settlement is under way.
-  bool quiet() const { return in_flight_ == 0 && loading_ == 0 && !ledger_.flushing(); }
+  bool quiet() const { return in_flight() == 0 && lines_.being_read() == 0 && !ledger_.flushing(); }
   bool flushed() const { return ledger_.due() == kNever; }  // what is decided is stored, or on its way
   // The stored cursor and rows were changed from outside, while it was stopped, quiet and flushed.
   void Reload(const store::Cursor& cursor, std::vector<store::ParkedLane> parked, Moment now);
@@ -68,11 +68,11 @@ class EndpointCore {
   const Policy& policy() const { return policy_; }
   const Breaker& breaker() const { return pace_.breaker(); }
   const std::string& paused() const { return pace_.pause(); }
-  bool idle() const { return progress_.slots() == 0 && parked_ == 0 && in_flight_ == 0; }
-  bool held_by_parking() const { return parked_ >= policy_.max_parked; }
-  int in_flight() const { return in_flight_; }
+  bool idle() const { return progress_.slots() == 0 && parked() == 0 && in_flight() == 0; }
+  bool held_by_parking() const { return parked() >= policy_.max_parked; }
+  int in_flight() const { return flights_.under_way(); }
   int window() const { return pace_.window().size(); }
-  std::size_t parked() const { return parked_; }
+  std::size_t parked() const { return lines_.parked(); }
   std::int64_t settled() const { return progress_.settled(); }
   std::int64_t pending() const { return progress_.pending(); }
   store::Seq counted() const { return progress_.counted(); }
@@ -88,43 +88,52 @@ class EndpointCore {
   store::Seq UnneededThrough() const { return progress_.unneeded(); }
 
  private:
-  void LoadLane(store::ParkedLane row, store::Seq settled_through, Moment now);
+  // What is stored, and what is read.
+  void LoadRows(std::vector<store::ParkedLane> rows, store::Seq settled_through, Moment now);
+  void LoadRow(store::ParkedLane row, store::Seq settled_through, Moment now);
   bool MayScan() const;
   void Admit(const store::EventPtr& event, Moment now);
-  void MakeReady(Lane& lane);
+  bool caught_up() const { return progress_.at_head() || !WantsEvents(); }
+
+  // Whose turn it is.
   void Continue(Lane& lane, Moment now);
-  bool MayBegin(Moment now);
-  void Promote(Moment now);
+  bool MustWait(const Lane& lane, Moment now) const;
+  void LetWait(Lane& lane, Moment now);
+  void LetReadyWait(Moment now);
   bool MayPromote(Moment now) const;
+  void Promote(Moment now);
+  bool MayBegin(Moment now);
+  bool MayGo(Lane& lane, Moment now);
   Attempt Begin(Lane& lane, Moment now);
-  void Claimed(Lane::Entry& entry, Moment now) const;
-  store::Seq DecidedThrough(store::Seq through) const;
   void BeginTrial(Lane& lane);
+  void Claimed(LaneQueue::Entry& entry, Moment now) const;
+  bool Collapse(Lane& lane, Moment now);
+  void Supersede(Lane& lane, const store::Event& by, Moment now);
+  void GiveBackStarts(Moment now);
+
+  // How an attempt ended.
+  struct Flying {
+    Lane* lane = nullptr;
+    LaneQueue::Entry* entry = nullptr;
+  };
+  Flying FlyingOf(const Attempt& attempt) const;
   void JudgeSuccess(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
+  void JudgeFailure(Lane& lane, const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
   bool JudgeEndpoint(const Attempt& attempt, const sinks::Outcome& outcome, bool fault_of_event, Moment now);
-  void JudgeFailure(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
+  void Remember(Lane& lane, LaneQueue::Entry& entry, const sinks::Outcome& outcome);
+  void Advance(Lane& lane, Moment now);
+  void Recall(Lane& lane);
   void Die(Lane& lane, std::string reason, const std::string& answer, Moment now);
   void Settle(Lane& lane, bool remember, Moment now);
   void Park(Lane& lane, Ticks due, std::string reason, Moment now);
-  void LetReadyWait(Moment now);
-  void Remember(Lane& lane, AttemptId attempt, const sinks::Outcome& outcome);
-  void Halt(Lane& lane);
-  void Advance(Lane& lane, Moment now);
-  void Recall(Lane& lane);
-  bool caught_up() const { return progress_.at_head() || !WantsEvents(); }
-  bool MustWait(const Lane& lane, Moment now) const;
-  void LetWait(Lane& lane, Moment now);
-  bool Collapse(Lane& lane, Moment now);
-  void Supersede(Lane& lane, const store::Event& by, Moment now);
+
+  // What a flush writes.
   void PassObstacles(Moment now, bool all);
   void PassLane(Lane& lane, std::string_view reason, Moment now);
-  void SetParked(Lane& lane, bool parked);
-  void MarkDirty(Lane& lane, Ticks now);
-  void GiveBackStarts(Moment now);
+  void Release(Lane& lane, std::size_t kept);  // all but its first entries
+  void MarkDirty(Lane& lane, Moment now);
   void WriteRows(store::Settlement& settlement, Moment now);
   store::ParkedLane RowOf(const Lane& lane, Moment now) const;
-  void MaybeDrop(Lane& lane);
-  void Release(Lane& lane, std::size_t kept);  // all but its first entries
 
   const std::string name_;
   const Policy policy_;
@@ -132,19 +141,13 @@ class EndpointCore {
   const std::int64_t cursor_;
   Chance chance_;
   Pace pace_;
-  Ledger ledger_;
-  Lanes lanes_;
   Progress progress_;
-  std::deque<Lane*> ready_, load_queue_;
+  Lines lines_;
   Starts starts_;
-  std::set<std::pair<Ticks, Lane*>> waiting_;
-  std::unordered_map<AttemptId, sinks::Outcome> early_failures_;
-  std::vector<Lane*> dirty_;
+  Flights flights_;
+  Ledger ledger_;
   std::vector<Note> notes_;
-  AttemptId next_id_ = 1;
-  int in_flight_ = 0, loading_ = 0, early_ = 0;  // early: ended, but not yet settled or judged
-  std::size_t parked_ = 0;
-  bool stopped_ = false, strict_waits_ = false;
+  bool stopped_ = false;
 };
 
 }  // namespace portcall::broker

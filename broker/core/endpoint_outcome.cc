@@ -25,31 +25,42 @@ store::AttemptRow FailureRow(const Attempt& attempt, const Outcome& outcome, con
 
 }  // namespace
 
+// The lane's entry of an attempt that is under way; {}: we have ended it, or its lane is gone.
+EndpointCore::Flying EndpointCore::FlyingOf(const Attempt& attempt) const {
+  Lane* lane = lines_.Find(attempt.lane);
+  LaneQueue::Entry* entry = lane == nullptr ? nullptr : lane->queue.Find(attempt.id, lane->flight.sent);
+  if (entry == nullptr || entry->ended != LaneQueue::Ended::kNo) return {};
+  return {lane, entry};
+}
+
 void EndpointCore::OnOutcome(const Attempt& attempt, const Outcome& outcome, Moment now) {
-  Lane& lane = *attempt.lane;
-  --in_flight_;
-  --lane.flying;
+  const auto [lane, entry] = FlyingOf(attempt);
+  if (lane == nullptr) return;
+  flights_.End();
+  --lane->flight.flying;
   const bool delivered = outcome.verdict == Verdict::kDelivered;
   if (delivered) JudgeSuccess(attempt, outcome, now);
-  if (lane.front().attempt != attempt.id) {
-    Remember(lane, attempt.id, outcome);
+  if (entry != &lane->queue.front()) {
+    Remember(*lane, *entry, outcome);
   } else if (delivered) {
-    Settle(lane, !policy_.retry_on_timeout, now);
+    Settle(*lane, !policy_.retry_on_timeout, now);
   } else {
-    JudgeFailure(attempt, outcome, now);
+    JudgeFailure(*lane, attempt, outcome, now);
   }
-  Advance(lane, now);
+  Advance(*lane, now);
 }
 
 void EndpointCore::OnLetGo(const Attempt& attempt, const Outcome& outcome, Moment now) {
   if (!policy_.retry_on_timeout && outcome.maybe_received) return OnOutcome(attempt, outcome, now);
-  Lane& lane = *attempt.lane;
-  --in_flight_;
-  --lane.flying;
+  const auto [lane, entry] = FlyingOf(attempt);
+  if (lane == nullptr) return;
+  flights_.End();
+  --lane->flight.flying;
+  entry->ended = LaneQueue::Ended::kLetGo;
   pace_.LetGo(attempt.id, now.ticks);
-  if (!std::exchange(lane.draining, true)) lane.due = now.ticks;
-  Halt(lane);
-  Advance(lane, now);
+  if (lane->state() != LaneState::kDraining) lane->due = now.ticks;
+  lines_.Leave(*lane, LaneState::kDraining);
+  Advance(*lane, now);
 }
 
 // What a delivery says of the endpoint. That counts at once, even if the event is settled later.
@@ -62,16 +73,15 @@ void EndpointCore::JudgeSuccess(const Attempt& attempt, const Outcome& outcome, 
 }
 
 // The lane's front event has failed: it dies, or its lane waits for another attempt.
-void EndpointCore::JudgeFailure(const Attempt& attempt, const Outcome& outcome, Moment now) {
-  Lane& lane = *attempt.lane;
+void EndpointCore::JudgeFailure(Lane& lane, const Attempt& attempt, const Outcome& outcome, Moment now) {
   BeginTrial(lane);
-  ++lane.attempts;
-  if (outcome.verdict == Verdict::kRejected) ++lane.rejections;
+  ++lane.failing.attempts;
+  if (outcome.verdict == Verdict::kRejected) ++lane.failing.rejections;
   const Trial trial{outcome.verdict,
                     outcome.status != 0,
-                    lane.attempts,
-                    lane.rejections,
-                    pace_.ActiveAt(now.ticks) - lane.first_attempt,
+                    lane.failing.attempts,
+                    lane.failing.rejections,
+                    pace_.ActiveAt(now.ticks) - lane.failing.first_attempt,
                     outcome.maybe_received};
   auto reason = ReasonToDie(policy_, trial);
   const bool fault_of_event = reason == "rejected" || reason == "undeliverable";
@@ -81,19 +91,20 @@ void EndpointCore::JudgeFailure(const Attempt& attempt, const Outcome& outcome, 
     std::string text(*reason);
     if (outcome.verdict == Verdict::kUndeliverable && !error.empty()) text += ": " + error;
     Die(lane, std::move(text), outcome.answer.empty() ? error : outcome.answer, now);
-    lane.halted = false;
+    if (lane.state() == LaneState::kHalted) {
+      lane.Become(lane.flight.sent > 0 ? LaneState::kInFlight : LaneState::kIdle);
+    }
     return;
   }
   const bool gone = outcome.verdict == Verdict::kGone;
-  lane.due = now.ticks + (gone ? 0 : EventDelay(lane.attempts, policy_.breaker.max_backoff, chance_));
-  lane.reason = pace_.last_error();
-  lane.draining = true;
-  Halt(lane);
+  lane.due = now.ticks + (gone ? 0 : EventDelay(lane.failing.attempts, policy_.breaker.max_backoff, chance_));
+  lane.failing.reason = pace_.last_error();
+  lines_.Leave(lane, LaneState::kDraining);
 }
 
 // What the failure says of the endpoint. True: the endpoint is to blame, so the event stays pending.
 bool EndpointCore::JudgeEndpoint(const Attempt& attempt, const Outcome& outcome, bool fault_of_event, Moment now) {
-  const Pace::Judgement said = pace_.Failed(attempt.id, outcome, fault_of_event, next_id_, now.ticks);
+  const Pace::Judgement said = pace_.Failed(attempt.id, outcome, fault_of_event, flights_.next(), now.ticks);
   const std::string& error = pace_.last_error();
   ledger_.Failed(FailureRow(attempt, outcome, error, now));
   ledger_.Touch(now.ticks);
@@ -104,35 +115,101 @@ bool EndpointCore::JudgeEndpoint(const Attempt& attempt, const Outcome& outcome,
   return said.endpoint_at_fault;
 }
 
+// Keeps the outcome of an attempt that ended before those of the events in front of it.
+void EndpointCore::Remember(Lane& lane, LaneQueue::Entry& entry, const Outcome& outcome) {
+  if (outcome.verdict == Verdict::kDelivered) {
+    entry.ended = LaneQueue::Ended::kDelivered;
+    flights_.KeepDelivery();
+    return;
+  }
+  entry.ended = LaneQueue::Ended::kFailed;
+  flights_.KeepFailure(entry.attempt, outcome);
+  // An undeliverable event is not sent again, so the lane need not stop for it.
+  const bool stops = outcome.verdict != Verdict::kUndeliverable && lane.state() != LaneState::kDraining;
+  if (stops) lines_.Leave(lane, LaneState::kHalted);
+}
+
+// Settles events at the lane's front that ended early. If the front one failed, the lane is parked once nothing of it
+// is in flight; what was delivered behind the front may be sent again.
+void EndpointCore::Advance(Lane& lane, Moment now) {
+  while (lane.state() != LaneState::kDraining && lane.flight.sent > 0 &&
+         lane.queue.front().ended != LaneQueue::Ended::kNo) {
+    LaneQueue::Entry& front = lane.queue.front();
+    if (front.ended == LaneQueue::Ended::kDelivered) {
+      flights_.TakeDelivery();
+      Settle(lane, false, now);
+      continue;
+    }
+    front.ended = LaneQueue::Ended::kNo;
+    const Attempt attempt{front.attempt, lane.id, front.event, 1};
+    JudgeFailure(lane, attempt, flights_.TakeFailure(attempt.id), now);
+  }
+  if (lane.state() != LaneState::kDraining) return Continue(lane, now);
+  if (lane.flight.flying == 0) Park(lane, lane.due, std::exchange(lane.failing.reason, {}), now);
+}
+
+// Nothing of the lane counts as sent any more.
+void EndpointCore::Recall(Lane& lane) {
+  for (std::size_t i = 0; i < lane.flight.sent; ++i) {
+    LaneQueue::Entry& entry = lane.queue.at(i);
+    if (entry.ended == LaneQueue::Ended::kDelivered) flights_.TakeDelivery();
+    if (entry.ended == LaneQueue::Ended::kFailed) flights_.TakeFailure(entry.attempt);
+    entry.ended = LaneQueue::Ended::kNo;
+    entry.attempt = 0;
+  }
+  lane.flight = {};
+}
+
+// Withdraws attempts that never left: a `started` row would tell the next run that they may have been received.
+void EndpointCore::GiveBackStarts(Moment now) {
+  for (const Attempt& attempt : starts_.TakeBack()) {
+    Lane& lane = lines_.At(attempt.lane);
+    flights_.End();
+    pace_.LetGo(attempt.id, now.ticks);
+    Recall(lane);
+    MarkDirty(lane, now);
+    lines_.MakeReady(lane);
+  }
+}
+
 void EndpointCore::Die(Lane& lane, std::string reason, const std::string& answer, Moment now) {
   store::DeadLetter dead;
   dead.cursor = cursor_;
   dead.endpoint = name_;
-  dead.event = *lane.front().event;
-  dead.attempts = lane.attempts;
+  dead.event = *lane.queue.front().event;
+  dead.attempts = lane.failing.attempts;
   dead.died_at = now.wall;
   dead.reason = std::move(reason);
   dead.answer = answer;
-  notes_.push_back({Note::Kind::kDead, dead.reason, lane.front().event, lane.attempts});
+  notes_.push_back({Note::Kind::kDead, dead.reason, lane.queue.front().event, lane.failing.attempts});
   ledger_.Died(std::move(dead));
   Settle(lane, true, now);
+}
+
+void EndpointCore::Supersede(Lane& lane, const store::Event& by, Moment now) {
+  notes_.push_back({Note::Kind::kSuperseded, by.id, lane.queue.front().event});
+  store::AttemptRow row;
+  row.seq = lane.queue.front().event->seq;
+  row.at = now.wall;
+  row.attempt = 0;
+  row.error = "superseded by " + by.id;
+  ledger_.Failed(std::move(row));
+  Settle(lane, false, now);
 }
 
 // Takes the front event off its lane. `remember`: it must not be sent again, even if the cursor stands before it when
 // the process ends.
 void EndpointCore::Settle(Lane& lane, bool remember, Moment now) {
-  const Lane::Entry entry = lane.Pop();
+  const LaneQueue::Entry entry = lane.PopFront();
   const store::Seq seq = entry.event->seq;
-  lane.recorded_at = entry.event->recorded_at;
-  const bool was_failing = lane.attempts > 0;
-  lane.failing = 0;
-  lane.attempts = lane.rejections = 0;
-  lane.reason.clear();
-  if (lane.parked || remember) {
+  lane.behind.recorded_at = entry.event->recorded_at;
+  const bool was_failing = lane.failing.attempts > 0;
+  lane.failing.Begin(0);
+  if (lane.behind.parked || remember) {
     lane.done_through = seq;
-    lane.next_seq = seq + 1;
+    lane.behind.next_seq = seq + 1;
   }
-  if (lane.parked || remember || was_failing || lane.has_row) MarkDirty(lane, now.ticks);
+  if (lane.behind.parked || remember || was_failing || lane.row.exists) MarkDirty(lane, now);
   progress_.Settle(*entry.event, entry.slot);
   ledger_.Settled(now.ticks);
 }
@@ -140,19 +217,15 @@ void EndpointCore::Settle(Lane& lane, bool remember, Moment now) {
 // Lets the lane wait. Its events leave memory: the cursor passes them, and they are read again when it is due.
 void EndpointCore::Park(Lane& lane, Ticks due, std::string reason, Moment now) {
   Recall(lane);
-  lane.due = due;
-  lane.reason = std::move(reason);
-  lane.next_seq = lane.front().event->seq;
-  if (lane.kind == LaneKey::Kind::kStrict) {
-    strict_waits_ = true;  // no event may overtake another, so none leaves the window
-  } else {
-    PassLane(lane, lane.reason, now);
+  lane.failing.reason = std::move(reason);
+  lane.behind.next_seq = lane.queue.front().event->seq;
+  if (lane.kind != LaneKey::Kind::kStrict) {  // else no event may overtake another, so none leaves the window
+    PassLane(lane, lane.failing.reason, now);
     Release(lane, 0);
-    lane.loaded_through = lane.next_seq - 1;
+    lane.behind.loaded_through = lane.behind.next_seq - 1;
   }
-  MarkDirty(lane, now.ticks);
-  lane.state = Lane::State::kWaiting;
-  waiting_.emplace(due, &lane);
+  MarkDirty(lane, now);
+  lines_.Wait(lane, due);
 }
 
 }  // namespace portcall::broker

@@ -24,18 +24,18 @@ void Progress::Recounted(std::int64_t pending, store::Seq through) {
   counted_ = through;
 }
 
-SlotId Progress::Hold(const store::Event& event, Lane* lane) {
+SlotId Progress::Hold(const store::Event& event, LaneId lane) {
   assert(event.seq > scan_);
   bytes_ += BytesOf(event);
   return slots_.Push(event.seq, lane);
 }
 
-void Progress::SettledBefore(store::Seq seq, Lane* lane) {
+void Progress::SettledBefore(store::Seq seq, LaneId lane) {
   assert(seq > scan_);
   settled_ += slots_.Done(slots_.Push(seq, lane));
 }
 
-void Progress::LeaveToLane(store::Seq seq, Lane* lane) {
+void Progress::LeaveToLane(store::Seq seq, LaneId lane) {
   assert(seq > scan_);
   if (!slots_.empty()) settled_ += slots_.Passed(slots_.Push(seq, lane));
 }

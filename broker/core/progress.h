@@ -38,9 +38,9 @@ class Progress {
   std::int64_t pending() const { return matched_ - settled(); }
 
   // An event after scan() enters the window: held by its lane, known to be settled, or left to its parked lane.
-  SlotId Hold(const store::Event& event, Lane* lane);
-  void SettledBefore(store::Seq seq, Lane* lane);
-  void LeaveToLane(store::Seq seq, Lane* lane);
+  SlotId Hold(const store::Event& event, LaneId lane);
+  void SettledBefore(store::Seq seq, LaneId lane);
+  void LeaveToLane(store::Seq seq, LaneId lane);
   // An event behind the cursor was read for its lane.
   void HoldBehind(const store::Event& event);
   // The cursor passes an event that stays in memory, from now on held for its lane alone.

@@ -23,7 +23,7 @@ store::Cursor At(store::Seq settled_through, std::int64_t matched = 0, std::int6
 class ProgressTest : public ::testing::Test {
  protected:
   SlotId Scan(store::Seq seq) {
-    const SlotId slot = progress_.Hold(Make(seq), nullptr);
+    const SlotId slot = progress_.Hold(Make(seq), {});
     progress_.ScanThrough(seq);
     return slot;
   }
