@@ -109,7 +109,8 @@ void EndpointCore::Admit(const store::EventPtr& event, Moment now) {
     progress_.LeaveToLane(event->seq, lane.id);
     return;
   }
-  lane.queue.Push({event, progress_.Hold(*event, lane.id)});
+  const std::size_t bytes = BytesOf(*event);
+  lane.queue.Push({event, bytes, progress_.Hold(event->seq, bytes, lane.id)});
   if (lane.state() == LaneState::kIdle || lane.in_flight()) Continue(lane, now);
   if (policy_.collapses && lane.queue.size() > kGathered) PassLane(lane, kReasonInFlight, now);
 }
@@ -189,8 +190,8 @@ void EndpointCore::OnLane(const LaneRead& read, const LanePage& page, Moment now
   lines_.ReadEnded(lane);
   for (const store::EventPtr& event : page.events) {
     if (event->seq <= lane.behind.loaded_through || !filter_.Wants(*event)) continue;
-    progress_.HoldBehind(*event);
-    lane.queue.Push({event, kNoSlot});
+    lane.queue.Push({event, BytesOf(*event), kNoSlot});
+    progress_.HoldBehind(lane.queue.back().bytes);
   }
   lane.behind.loaded_through = page.through;
   if (lane.queue.empty()) lane.behind.next_seq = page.through + 1;

@@ -210,7 +210,7 @@ void EndpointCore::Settle(Lane& lane, bool remember, Moment now) {
     lane.behind.next_seq = seq + 1;
   }
   if (lane.behind.parked || remember || was_failing || lane.row.exists) MarkDirty(lane, now);
-  progress_.Settle(*entry.event, entry.slot);
+  progress_.Settle(seq, entry.bytes, entry.slot);
   ledger_.Settled(now.ticks);
 }
 

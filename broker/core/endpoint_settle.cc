@@ -24,7 +24,7 @@ void EndpointCore::Recounted(std::int64_t pending, store::Seq through, Moment no
 }
 
 void EndpointCore::Release(Lane& lane, std::size_t kept) {
-  for (std::size_t i = kept; i < lane.queue.size(); ++i) progress_.Forget(*lane.queue.at(i).event);
+  for (std::size_t i = kept; i < lane.queue.size(); ++i) progress_.Forget(lane.queue.at(i).bytes);
   lane.queue.Truncate(kept);
 }
 

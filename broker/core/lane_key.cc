@@ -42,4 +42,16 @@ bool LaneKey::Holds(const store::Event& event) const {
   return event.source == source && event.repository == repository && (kind == Kind::kRepository || event.tag == tag);
 }
 
+bool LaneKey::IsNamed(std::string_view key) const {
+  if (kind == Kind::kStrict || kind == Kind::kSingle) return *this == Parse(key);
+  const auto takes = [&key](std::string_view part) {
+    if (!key.starts_with(part)) return false;
+    key.remove_prefix(part.size());
+    return true;
+  };
+  const std::size_t tagged = kind == Kind::kTag ? 1 + tag.size() : 0;
+  if (key.size() != source.size() + 1 + repository.size() + tagged) return false;
+  return takes(source) && takes("\n") && takes(repository) && (kind == Kind::kRepository || (takes(":") && key == tag));
+}
+
 }  // namespace portcall::broker

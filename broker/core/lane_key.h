@@ -24,6 +24,7 @@ struct LaneKey {
   static LaneKey Parse(std::string_view key);
 
   bool Holds(const store::Event& event) const;
+  bool IsNamed(std::string_view key) const;  // the same as Parse(key) == *this, without taking it apart
   bool operator==(const LaneKey&) const = default;
 
   Kind kind = Kind::kRepository;

@@ -17,7 +17,7 @@ LaneQueue::Entry LaneQueue::Pop() {
   return entry;
 }
 
-LaneQueue::Entry* LaneQueue::Find(AttemptId attempt, std::size_t sent) {
+LaneQueue::Entry* LaneQueue::FindBehind(AttemptId attempt, std::size_t sent) {
   const auto first = entries_.begin() + static_cast<std::ptrdiff_t>(head_);
   const auto end = first + static_cast<std::ptrdiff_t>(sent);
   const auto at =

@@ -17,6 +17,7 @@ class LaneQueue {
   enum class Ended : std::uint8_t { kNo, kDelivered, kFailed, kLetGo };
   struct Entry {
     store::EventPtr event;
+    std::size_t bytes = 0;     // what it counts for while it is held
     SlotId slot = kNoSlot;     // none: behind the cursor, held for this lane alone
     AttemptId attempt = 0;     // of those in flight; grows along the queue
     Ticks claimed_at = 0;      // of those in flight
@@ -35,9 +36,12 @@ class LaneQueue {
   Entry Pop();
   void Truncate(std::size_t size) { entries_.resize(head_ + size); }
   // The entry of this attempt among the first `sent`; nullptr: none of them is.
-  Entry* Find(AttemptId attempt, std::size_t sent);
+  Entry* Find(AttemptId attempt, std::size_t sent) {
+    return sent > 0 && front().attempt == attempt ? &front() : FindBehind(attempt, sent);
+  }
 
  private:
+  Entry* FindBehind(AttemptId attempt, std::size_t sent);
   std::vector<Entry> entries_;
   std::size_t head_ = 0;
 };

@@ -1,6 +1,5 @@
 #include "broker/core/lane_table.h"
 
-#include <cassert>
 #include <utility>
 
 namespace portcall::broker {
@@ -16,7 +15,7 @@ std::size_t LaneTable::Hash::operator()(const LaneKey& key) const {
 // Where a row speaks of a whole repository, its lane takes that repository's events until it has run empty: otherwise a
 // tag's later event could go before an earlier one.
 Lane& LaneTable::Of(const store::Event& event) {
-  if (laning_ == Laning::kStrict || laning_ == Laning::kNone) return Named(LaneOf(event, laning_));
+  if (laning_ == Laning::kStrict) return Named("*");
   if (laning_ == Laning::kRepository || mixed_) {
     const auto found = lanes_.find(LaneKey{LaneKey::Kind::kRepository, event.source, event.repository, {}, 0});
     if (found != lanes_.end() && (!mixed_ || !found->second.unused())) return found->second;
@@ -33,10 +32,10 @@ Lane& LaneTable::Named(std::string_view key) {
   return found != lanes_.end() ? found->second : Insert(std::string(key));
 }
 
-Lane& LaneTable::Insert(std::string key) {
+Lane& LaneTable::Insert(std::string key) {  // or finds it
   const auto [at, inserted] = lanes_.try_emplace(std::move(key));
-  assert(inserted);
   Lane& lane = at->second;
+  if (!inserted) return lane;
   lane.key = at->first;
   lane.kind = LaneKey::Parse(lane.key).kind;
   if (laning_ == Laning::kTag && lane.kind == LaneKey::Kind::kRepository) mixed_ = true;

@@ -40,8 +40,8 @@ class LaneTable {
   struct Equal {
     using is_transparent = void;
     bool operator()(std::string_view a, std::string_view b) const { return a == b; }
-    bool operator()(const LaneKey& a, std::string_view b) const { return a == LaneKey::Parse(b); }
-    bool operator()(std::string_view a, const LaneKey& b) const { return b == LaneKey::Parse(a); }
+    bool operator()(const LaneKey& a, std::string_view b) const { return a.IsNamed(b); }
+    bool operator()(std::string_view a, const LaneKey& b) const { return b.IsNamed(a); }
   };
   Lane& Insert(std::string key);
 

@@ -24,10 +24,10 @@ void Progress::Recounted(std::int64_t pending, store::Seq through) {
   counted_ = through;
 }
 
-SlotId Progress::Hold(const store::Event& event, LaneId lane) {
-  assert(event.seq > scan_);
-  bytes_ += BytesOf(event);
-  return slots_.Push(event.seq, lane);
+SlotId Progress::Hold(store::Seq seq, std::size_t bytes, LaneId lane) {
+  assert(seq > scan_);
+  bytes_ += bytes;
+  return slots_.Push(seq, lane);
 }
 
 void Progress::SettledBefore(store::Seq seq, LaneId lane) {
@@ -40,8 +40,8 @@ void Progress::LeaveToLane(store::Seq seq, LaneId lane) {
   if (!slots_.empty()) settled_ += slots_.Passed(slots_.Push(seq, lane));
 }
 
-void Progress::HoldBehind(const store::Event& event) {
-  bytes_ += BytesOf(event);
+void Progress::HoldBehind(std::size_t bytes) {
+  bytes_ += bytes;
   ++behind_;
 }
 
@@ -50,14 +50,15 @@ void Progress::Pass(SlotId slot) {
   settled_ += slots_.Passed(slot);
 }
 
-void Progress::Settle(const store::Event& event, SlotId slot) {
-  bytes_ -= BytesOf(event);
+void Progress::Settle(store::Seq seq, std::size_t bytes, SlotId slot) {
+  assert(bytes <= bytes_);
+  bytes_ -= bytes;
   if (slot != kNoSlot) {
     settled_ += slots_.Done(slot);
   } else {
     assert(behind_ > 0);
     --behind_;
-    if (const auto passed = slots_.FindPassed(event.seq)) {
+    if (const auto passed = slots_.FindPassed(seq)) {
       settled_ += slots_.Done(*passed);
     } else {
       ++settled_;
@@ -66,9 +67,9 @@ void Progress::Settle(const store::Event& event, SlotId slot) {
   Check();
 }
 
-void Progress::Forget(const store::Event& event) {
-  assert(behind_ > 0);
-  bytes_ -= BytesOf(event);
+void Progress::Forget(std::size_t bytes) {
+  assert(behind_ > 0 && bytes <= bytes_);
+  bytes_ -= bytes;
   --behind_;
   Check();
 }

@@ -6,7 +6,6 @@
 
 #include "broker/core/slots.h"
 #include "store/cursors.h"
-#include "store/event.h"
 
 namespace portcall::broker {
 
@@ -38,16 +37,16 @@ class Progress {
   std::int64_t pending() const { return matched_ - settled(); }
 
   // An event after scan() enters the window: held by its lane, known to be settled, or left to its parked lane.
-  SlotId Hold(const store::Event& event, LaneId lane);
+  SlotId Hold(store::Seq seq, std::size_t bytes, LaneId lane);
   void SettledBefore(store::Seq seq, LaneId lane);
   void LeaveToLane(store::Seq seq, LaneId lane);
   // An event behind the cursor was read for its lane.
-  void HoldBehind(const store::Event& event);
+  void HoldBehind(std::size_t bytes);
   // The cursor passes an event that stays in memory, from now on held for its lane alone.
   void Pass(SlotId slot);
   // An event leaves memory: settled, or to be read again, which only one behind the cursor can be.
-  void Settle(const store::Event& event, SlotId slot);
-  void Forget(const store::Event& event);
+  void Settle(store::Seq seq, std::size_t bytes, SlotId slot);
+  void Forget(std::size_t bytes);
 
   store::Seq settled_through() const { return slots_.empty() ? scan_ : slots_.front().seq - 1; }
   std::size_t slots() const { return slots_.size(); }

@@ -38,6 +38,16 @@ TEST_F(LinesTest, StoredNamesTellWhatTheyAre) {
   EXPECT_EQ(lines_.Named("\n#12").kind, LaneKey::Kind::kRepository);
 }
 
+TEST_F(LinesTest, AKeyIsNamedAsItIsParsed) {
+  const std::vector<std::string> names = {"\na",     "\nab", "s\na", "sa\n", "\na:", "\na:b", "\na:bc",
+                                          "\na:b:c", "*",    "#1",   "#12",  "\n*",  ""};
+  for (const std::string& a : names) {
+    for (const std::string& b : names) {
+      EXPECT_EQ(LaneKey::Parse(a).IsNamed(b), LaneKey::Parse(a) == LaneKey::Parse(b)) << a << " and " << b;
+    }
+  }
+}
+
 TEST_F(LinesTest, AnIdOutlivesItsLaneAndFindsNothing) {
   Lane& first = lines_.Named("#1");
   const LaneId id = first.id;

@@ -5,12 +5,7 @@
 namespace portcall::broker {
 namespace {
 
-store::Event Make(store::Seq seq) {
-  store::Event event;
-  event.seq = seq;
-  event.details = std::string(100, ' ');
-  return event;
-}
+constexpr std::size_t kBytes = 100;  // of each event
 
 store::Cursor At(store::Seq settled_through, std::int64_t matched = 0, std::int64_t settled = 0) {
   store::Cursor cursor;
@@ -23,7 +18,7 @@ store::Cursor At(store::Seq settled_through, std::int64_t matched = 0, std::int6
 class ProgressTest : public ::testing::Test {
  protected:
   SlotId Scan(store::Seq seq) {
-    const SlotId slot = progress_.Hold(Make(seq), {});
+    const SlotId slot = progress_.Hold(seq, kBytes, {});
     progress_.ScanThrough(seq);
     return slot;
   }
@@ -43,11 +38,11 @@ TEST_F(ProgressTest, BeginsWhereTheCursorStands) {
 TEST_F(ProgressTest, TheCursorStandsBeforeTheFirstUnsettledEvent) {
   const SlotId first = Scan(12), second = Scan(13);
   progress_.ScanThrough(20);
-  progress_.Settle(Make(13), second);
+  progress_.Settle(13, kBytes, second);
   EXPECT_EQ(progress_.settled_through(), 11);
   EXPECT_EQ(progress_.held_back(), 1);
   EXPECT_EQ(progress_.settled(), 5);  // known, though the cursor stands before it
-  progress_.Settle(Make(12), first);
+  progress_.Settle(12, kBytes, first);
   EXPECT_EQ(progress_.settled_through(), 20);
   EXPECT_EQ(progress_.settled(), 6);
   EXPECT_EQ(progress_.bytes(), 0u);
@@ -59,7 +54,7 @@ TEST_F(ProgressTest, WhatWasPassedIsSettledBehindTheCursor) {
   progress_.Pass(passed);
   EXPECT_EQ(progress_.settled_through(), 12);
   EXPECT_EQ(progress_.behind(), 1u);
-  progress_.Settle(Make(12), kNoSlot);
+  progress_.Settle(12, kBytes, kNoSlot);
   EXPECT_EQ(progress_.settled(), 5);
   EXPECT_EQ(progress_.behind(), 0u);
 }
@@ -68,26 +63,26 @@ TEST_F(ProgressTest, WhatWasPassedIsSettledBehindTheCursor) {
 TEST_F(ProgressTest, APassedEventWhoseSlotIsStillThereCountsOnce) {
   const SlotId first = Scan(12), passed = Scan(13);
   progress_.Pass(passed);
-  progress_.Settle(Make(13), kNoSlot);
+  progress_.Settle(13, kBytes, kNoSlot);
   EXPECT_EQ(progress_.settled(), 5);
-  progress_.Settle(Make(12), first);
+  progress_.Settle(12, kBytes, first);
   EXPECT_EQ(progress_.settled(), 6);
 }
 
 TEST_F(ProgressTest, WhatIsForgottenLeavesMemoryAndStaysPending) {
   progress_.Recounted(5, 10);
   progress_.Pass(Scan(12));
-  progress_.HoldBehind(Make(5));
-  progress_.Forget(Make(12));
-  EXPECT_EQ(progress_.bytes(), BytesOf(Make(5)));
-  progress_.Forget(Make(5));
+  progress_.HoldBehind(kBytes);
+  progress_.Forget(kBytes);
+  EXPECT_EQ(progress_.bytes(), kBytes);
+  progress_.Forget(kBytes);
   EXPECT_EQ(progress_.bytes(), 0u);
   EXPECT_EQ(progress_.pending(), 5);
 }
 
 TEST_F(ProgressTest, EventsAreUnneededOnlyOnceThatIsOnDisk) {
   progress_.SetUnneeded(10);
-  progress_.Settle(Make(12), Scan(12));
+  progress_.Settle(12, kBytes, Scan(12));
   store::Settlement settlement;
   progress_.Store(settlement, 12);
   EXPECT_EQ(settlement.settled_through, 12);
@@ -99,7 +94,7 @@ TEST_F(ProgressTest, EventsAreUnneededOnlyOnceThatIsOnDisk) {
 
 TEST_F(ProgressTest, LoadForgetsTheWindow) {
   Scan(12);
-  progress_.HoldBehind(Make(3));
+  progress_.HoldBehind(kBytes);
   progress_.Load(At(20, 30, 28));
   EXPECT_EQ(progress_.bytes(), 0u);
   EXPECT_EQ(progress_.slots(), 0u);
@@ -109,7 +104,7 @@ TEST_F(ProgressTest, LoadForgetsTheWindow) {
 
 TEST(ProgressDeathTest, NothingIsSettledThatWasNotHeld) {
   Progress progress(At(0));
-  EXPECT_DEATH(progress.Settle(Make(1), kNoSlot), "behind_ > 0");
+  EXPECT_DEATH(progress.Settle(1, 0, kNoSlot), "behind_ > 0");
 }
 
 }  // namespace
