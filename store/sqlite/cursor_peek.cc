@@ -35,7 +35,8 @@ Result<PeekedCursor> PeekCursor(const std::filesystem::path& database, std::stri
                      .settled = live.Int(7),
                      .selection = live.String(8),
                      .fingerprint = live.String(9),
-                     .receipt = {}};
+                     .receipt = {},
+                     .pace = {}};
     if (live.Step()) return Error(Errc::kNotFound, database.string() + " knows several endpoints: name one");
     Query dead(connection, kDeadEvents, peeked.cursor.id);
     if (dead.Step()) peeked.dead = dead.Int(0);

@@ -11,8 +11,8 @@ namespace portcall::store {
 namespace {
 
 const Sql kMove(
-    "UPDATE cursors SET settled_through=?,through=?,matched=?,settled=?,receipt=coalesce(nullif(?,''),receipt)"
-    " WHERE id=?");
+    "UPDATE cursors SET settled_through=?,through=?,matched=?,settled=?,receipt=coalesce(nullif(?,''),receipt),"
+    "pace=? WHERE id=?");
 const Sql kPark(
     "INSERT OR REPLACE INTO parked (cursor,lane,next_seq,attempts,due,age,reason,recorded_at)"
     " VALUES (?,?,?,?,?,?,?,?)");
@@ -20,16 +20,16 @@ const Sql kUnpark("DELETE FROM parked WHERE cursor=? AND lane=?");
 const Sql kAttempt(
     "INSERT INTO attempts (cursor,seq,at,events,attempt,delivered,status,latency_us,error) VALUES (?,?,?,?,?,?,?,?,?)");
 const Sql kCursors(
-    "SELECT id,endpoint,kind,from_seq,through,settled_through,matched,settled,selection,fingerprint,receipt"
+    "SELECT id,endpoint,kind,from_seq,through,settled_through,matched,settled,selection,fingerprint,receipt,pace"
     " FROM cursors ORDER BY id");
 const Sql kParked(
     "SELECT lane,next_seq,attempts,due,age,reason,recorded_at FROM parked WHERE cursor=? ORDER BY next_seq,lane");
 const Sql kAddCursor(
-    "INSERT INTO cursors (endpoint,kind,from_seq,through,settled_through,matched,settled,selection,fingerprint,receipt)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?)");
+    "INSERT INTO cursors (endpoint,kind,from_seq,through,settled_through,matched,settled,selection,fingerprint,receipt,"
+    "pace) VALUES (?,?,?,?,?,?,?,?,?,?,?)");
 const Sql kChangeCursor(
     "UPDATE cursors SET endpoint=?,kind=?,from_seq=?,through=?,settled_through=?,matched=?,settled=?,selection=?,"
-    "fingerprint=?,receipt=? WHERE id=?");
+    "fingerprint=?,receipt=?,pace=? WHERE id=?");
 const Sql kDropCursor("DELETE FROM cursors WHERE id=?");
 const Sql kDropLanes("DELETE FROM parked WHERE cursor=?");
 
@@ -37,7 +37,7 @@ const Sql kDropLanes("DELETE FROM parked WHERE cursor=?");
 
 void Apply(Tx& tx, const Settlement& s) {
   Connection& connection = tx.connection();
-  Query(connection, kMove, s.settled_through, s.through, s.matched, s.settled, s.receipt, s.cursor).Run();
+  Query(connection, kMove, s.settled_through, s.through, s.matched, s.settled, s.receipt, s.pace, s.cursor).Run();
   if (connection.changes() == 0)
     throw std::logic_error("settlement of cursor " + std::to_string(s.cursor) + ", which is gone");
   for (const ParkedLane& lane : s.park) {
@@ -70,6 +70,7 @@ std::vector<Cursor> LoadCursors(Snapshot& s) {
     c.selection = query.Text(8);
     c.fingerprint = query.Text(9);
     c.receipt = query.Text(10);
+    c.pace = query.Text(11);
   }
   return cursors;
 }
@@ -94,12 +95,12 @@ std::int64_t PutCursor(Tx& tx, const Cursor& c) {
   Connection& connection = tx.connection();
   if (c.id == 0) {
     Query(connection, kAddCursor, c.endpoint, c.kind, c.from, c.through, c.settled_through, c.matched, c.settled,
-          c.selection, c.fingerprint, c.receipt)
+          c.selection, c.fingerprint, c.receipt, c.pace)
         .Run();
     return connection.last_insert_id();
   }
   Query(connection, kChangeCursor, c.endpoint, c.kind, c.from, c.through, c.settled_through, c.matched, c.settled,
-        c.selection, c.fingerprint, c.receipt, c.id)
+        c.selection, c.fingerprint, c.receipt, c.pace, c.id)
       .Run();
   if (connection.changes() == 0) throw std::logic_error("cursor " + std::to_string(c.id) + " is gone");
   return c.id;

@@ -82,7 +82,9 @@ ALTER TABLE parked RENAME COLUMN first_attempt TO recorded_at;
 ALTER TABLE parked ADD COLUMN age INTEGER NOT NULL DEFAULT 0;
 )sql";
 
-constexpr std::array kMigrations{Migration{kVersion1}, Migration{kReceipts}, Migration{kAges}};
+constexpr const char* kPaces = "ALTER TABLE cursors ADD COLUMN pace TEXT NOT NULL DEFAULT ''";
+
+constexpr std::array kMigrations{Migration{kVersion1}, Migration{kReceipts}, Migration{kAges}, Migration{kPaces}};
 constexpr std::array kTables{"meta",    "events", "marks",      "repositories", "manifests",
                              "tags",    "blobs",  "blob_links", "uploads",      "endpoints",
                              "cursors", "parked", "dead",       "dead_size",    "attempts"};
