@@ -18,6 +18,7 @@ EndpointCore::EndpointCore(const config::Endpoint& endpoint, const sinks::Capaci
                            const store::Cursor& cursor, std::vector<store::ParkedLane> parked, std::string paused,
                            Moment now, std::uint64_t seed)
     : name_(endpoint.name),
+      entry_(endpoint.fingerprint),
       policy_(endpoint, capacity),
       filter_(endpoint),
       cursor_(cursor.id),
@@ -25,6 +26,10 @@ EndpointCore::EndpointCore(const config::Endpoint& endpoint, const sinks::Capaci
       pace_(policy_, std::move(paused), chance_, now.ticks),
       progress_(cursor),
       lines_(policy_.laning) {
+  if (const auto row = PaceRow::Parse(cursor.pace); row && row->entry == entry_) {
+    pace_.Restore(*row, now);
+    if (row->open) notes_.push_back({Note::Kind::kOpened, row->error});
+  }
   LoadRows(std::move(parked), cursor.settled_through, now);
 }
 

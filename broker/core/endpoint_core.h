@@ -24,7 +24,8 @@ namespace portcall::broker {
 // What it holds of the log, in events and bytes, is bounded by its policy. One thread.
 class EndpointCore {
  public:
-  // What was stored: the cursor and its rows. `paused`: the reason, where the endpoint is paused.
+  // What was stored: the cursor and its rows. `paused`: the reason, where the endpoint is paused. The cursor's pace
+  // counts if it is that of the same entry: breaker, rejections in a row and Retry-After go on as they were.
   EndpointCore(const config::Endpoint& endpoint, const sinks::Capacity& capacity, const store::Cursor& cursor,
                std::vector<store::ParkedLane> parked, std::string paused, Moment now, std::uint64_t seed);
   EndpointCore(const EndpointCore&) = delete;
@@ -135,7 +136,7 @@ class EndpointCore {
   void WriteRows(store::Settlement& settlement, Moment now);
   store::ParkedLane RowOf(const Lane& lane, Moment now) const;
 
-  const std::string name_;
+  const std::string name_, entry_;
   const Policy policy_;
   const Filter filter_;
   const std::int64_t cursor_;

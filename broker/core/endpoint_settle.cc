@@ -87,6 +87,9 @@ std::optional<store::Settlement> EndpointCore::TakeSettlement(Moment now, bool e
   store::Settlement settlement;
   settlement.cursor = cursor_;
   progress_.Store(settlement, lines_.DecidedThrough(settled_through()));
+  PaceRow pace = pace_.Row(now);
+  pace.entry = entry_;
+  settlement.pace = pace.Write();
   WriteRows(settlement, now);
   ledger_.Take(settlement, progress_.held_back());
   if (progress_.held_back() > 0 && !everything) ledger_.Touch(now.ticks);

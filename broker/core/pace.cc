@@ -4,6 +4,8 @@
 #include <cassert>
 #include <utility>
 
+#include "broker/core/backoff.h"
+
 namespace portcall::broker {
 
 using sinks::Outcome;
@@ -16,6 +18,39 @@ Pace::Pace(const Policy& policy, std::string paused, Chance& chance, Ticks now)
       rate_(policy.rate_limit),
       pause_(std::move(paused)) {
   active_.Watch(closed(), now);
+}
+
+PaceRow Pace::Row(Moment now) const {
+  const auto wall = [now](Ticks at) { return now.wall + (at - now.ticks); };
+  PaceRow row;
+  row.failures = breaker_.failures();
+  row.rejections = rejections_;
+  row.opened_by_rejections = opened_by_rejections_;
+  if (floor_ && *floor_ > now.ticks) row.floor = wall(*floor_);
+  if (breaker_.state() == BreakerState::kClosed) return row;
+  row.open = {wall(breaker_.since()), wall(breaker_.probe_at()), breaker_.failed_probes()};
+  row.error = last_error_;
+  return row;
+}
+
+void Pace::Restore(const PaceRow& row, Moment now) {
+  const auto until = [now](std::int64_t at, Ticks longest) {
+    return now.ticks + std::clamp<Ticks>(at - now.wall, 0, longest);
+  };
+  breaker_.Restore(row.failures);
+  rejections_ = row.rejections;
+  if (row.floor) floor_ = until(*row.floor, policy_.max_retry_after);
+  if (row.open) {
+    const Breaker::Options& options = policy_.breaker;
+    const Ticks longest = Doubled(options.backoff, row.open->failed_probes, options.max_backoff);
+    breaker_.RestoreOpen(now.ticks - std::max<Ticks>(0, now.wall - row.open->since), until(row.open->probe_at, longest),
+                         row.open->failed_probes);
+    opened_by_rejections_ = row.opened_by_rejections;
+    failing_ = true;
+    last_error_ = row.error;
+  }
+  active_.Watch(closed(), now.ticks);
+  Check();
 }
 
 Ticks Pace::Wake(Ticks now, bool ready) const {

@@ -5,6 +5,7 @@
 
 #include "broker/core/active_time.h"
 #include "broker/core/breaker.h"
+#include "broker/core/pace_row.h"
 #include "broker/core/policy.h"
 #include "broker/core/rate_limit.h"
 #include "broker/core/window.h"
@@ -21,6 +22,11 @@ class Pace {
   // `paused`: the reason, where the endpoint is paused.
   Pace(const Policy& policy, std::string paused, Chance& chance, Ticks now);
   Pace(const Pace&) = delete;
+
+  // What is stored, so that a restart changes nothing of it. A clock that jumped meanwhile makes no wait longer than
+  // its cause allows. The row's entry is the caller's.
+  PaceRow Row(Moment now) const;
+  void Restore(const PaceRow& row, Moment now);
 
   bool closed() const { return paused() || breaker_.state() != BreakerState::kClosed; }
   bool paused() const { return !pause_.empty(); }

@@ -149,6 +149,7 @@ Task<bool> EndpointRunner::WriteOnce(const store::Settlement& settlement) {
   cursor.through = settlement.through;
   cursor.matched = settlement.matched;
   cursor.settled = settlement.settled;
+  cursor.pace = settlement.pace;
   if (!settlement.receipt.empty()) cursor.receipt = settlement.receipt;
   const bool counted_anew = fingerprint_due_;
   if (counted_anew) cursor.fingerprint = core_.filter().fingerprint();

@@ -121,5 +121,71 @@ TEST_F(PaceTest, AProbeThatIsLetGoSaysNothing) {
   EXPECT_TRUE(pace_.MayStart(now_ + kSecond));
 }
 
+Moment At(Ticks ticks, std::int64_t wall) { return {ticks, wall}; }
+
+TEST_F(PaceTest, GoesOnAfterARestartWhereItStood) {
+  for (int i = 0; i < 3; ++i) Fail();
+  now_ += kSecond;
+  Fail();  // the probe
+  Outcome patience = Failure();
+  patience.retry_after = std::chrono::seconds(30);
+  Fail(patience);
+  const PaceRow row = pace_.Row(At(now_, 1'000 * kSecond));
+  EXPECT_EQ(PaceRow::Parse(row.Write()), row);
+
+  Pace next(policy_, "", chance_, 5);
+  next.Restore(row, At(5, 1'010 * kSecond));  // ten seconds later, on another steady clock
+  EXPECT_TRUE(next.closed() && next.failing());
+  EXPECT_EQ(next.last_error(), "answered 503");
+  EXPECT_EQ(next.breaker().failed_probes(), pace_.breaker().failed_probes());
+  EXPECT_FALSE(next.MayStart(5 + 20 * kSecond - 1));
+  EXPECT_TRUE(next.MayStart(5 + 20 * kSecond));
+  next.Started(1);
+  const auto recovery = next.Delivered(5 + 20 * kSecond);
+  ASSERT_TRUE(recovery);
+  EXPECT_EQ(recovery->lasted, 31 * kSecond);
+}
+
+TEST_F(PaceTest, AStreakOfRejectionsGoesOnAfterARestart) {
+  Fail(Failure(Verdict::kRejected), true);
+  Fail(Failure(Verdict::kRejected), true);
+  Pace next(policy_, "", chance_, 5);
+  next.Restore(*PaceRow::Parse(pace_.Row(At(now_, 0)).Write()), At(5, 0));
+  EXPECT_FALSE(next.closed());
+  EXPECT_TRUE(next.Failed(1, Failure(Verdict::kRejected), true, 2, 5).opened);
+}
+
+TEST_F(PaceTest, AClockThatJumpedHoldsNothingForLongerThanItsCauseAllows) {
+  Outcome patience = Failure();
+  patience.retry_after = std::chrono::seconds(50);
+  for (int i = 0; i < 3; ++i) Fail(patience);
+  const PaceRow row = pace_.Row(At(now_, 1'000'000 * kSecond));
+  for (const std::int64_t wall : {std::int64_t{0}, 9'000'000 * kSecond}) {
+    Pace next(policy_, "", chance_, 5);
+    next.Restore(row, At(5, wall));
+    EXPECT_TRUE(next.MayStart(5 + 60 * kSecond));
+  }
+}
+
+TEST(PaceRow, WhatIsWellStoresNothingAndNonsenseIsNothing) {
+  EXPECT_EQ(PaceRow().Write(), "");
+  for (const char* text : {"", "x", "failures", "failures x", "open 1", "open 1 2 -3", "rejections 1 1", "error e"}) {
+    EXPECT_FALSE(PaceRow::Parse(text)) << text;
+  }
+}
+
+TEST(PaceRow, IsReadAsItWasWritten) {
+  PaceRow row;
+  row.entry = "abc";
+  row.failures = 4;
+  row.rejections = 2;
+  row.opened_by_rejections = true;
+  row.open = {-5, 1'700'000'000'000'000'000, 3};
+  row.floor = 17;
+  row.error = "answered 503\nfloor 99";
+  EXPECT_EQ(PaceRow::Parse(row.Write()), row);
+  EXPECT_EQ(PaceRow::Parse("later 5 6\n" + row.Write()), row);  // of a newer version
+}
+
 }  // namespace
 }  // namespace portcall::broker

@@ -258,6 +258,7 @@ void Simulation::Commit(const store::Settlement& s) {
   cursor.through = s.through;
   cursor.matched = s.matched;
   cursor.settled = s.settled;
+  cursor.pace = s.pace;
   for (const auto& row : s.park) rows[row.lane] = row;
   for (const auto& lane : s.unpark) rows.erase(lane);
   for (const auto& letter : s.dead) {
