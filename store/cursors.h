@@ -28,6 +28,7 @@ struct Cursor {
   std::string fingerprint;                // of the filters that `matched` was counted with
   std::string receipt;                    // the newest that its sink gave; only the sink can read it
   std::int64_t settlements = 0;           // how many were made; Settle counts them
+  std::string pace;                       // how its endpoint may be sent to; only the broker can read it
 };
 
 // A lane whose next event waits: its events from next_seq up to the cursor's settled_through are unsettled.
@@ -53,6 +54,7 @@ struct Settlement {
   Seq settled_through = 0, through = 0;
   std::int64_t matched = 0, settled = 0;  // absolute
   std::string receipt, fingerprint;       // empty: as it was
+  std::string pace;                       // absolute
   std::vector<ParkedLane> park;           // insert or replace
   std::vector<std::string> unpark;
   std::vector<DeadLetter> dead;

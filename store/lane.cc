@@ -47,4 +47,17 @@ bool LaneKey::Holds(const Event& event) const {
   return event.source == source && event.repository == repository && (kind == Kind::kRepository || event.tag == tag);
 }
 
+bool LaneKey::IsNamed(std::string_view name) const {
+  if (kind == Kind::kStrict || kind == Kind::kSingle) return *this == Parse(name);
+  const auto takes = [&name](std::string_view part) {
+    if (!name.starts_with(part)) return false;
+    name.remove_prefix(part.size());
+    return true;
+  };
+  const std::size_t tagged = kind == Kind::kTag ? 1 + tag.size() : 0;
+  if (name.size() != source.size() + 1 + repository.size() + tagged) return false;
+  return takes(source) && takes({&kAfterSource, 1}) && takes(repository) &&
+         (kind == Kind::kRepository || (takes({&kBeforeTag, 1}) && name == tag));
+}
+
 }  // namespace portcall::store

@@ -22,6 +22,7 @@ struct LaneKey {
   static LaneKey Parse(std::string_view name);
 
   bool Holds(const Event& event) const;
+  bool IsNamed(std::string_view name) const;  // the same as Parse(name) == *this, without taking it apart
   bool operator==(const LaneKey&) const = default;
 
   Kind kind = Kind::kRepository;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <utility>
 
 #include "broker/core/moment.h"
@@ -10,17 +11,22 @@ namespace portcall::broker {
 // so that events do not age meanwhile.
 class ActiveTime {
  public:
-  Ticks At(Ticks now) const { return now - closed_for_ - (closed_since_ == 0 ? 0 : now - closed_since_); }
+  Ticks At(Ticks now) const { return now - closed_for_ - (closed_since_ ? now - *closed_since_ : 0); }
+  bool stands() const { return closed_since_.has_value(); }
   // True: it has just been closed.
   bool Watch(bool closed, Ticks now) {
-    if (!closed && closed_since_ != 0) closed_for_ += now - std::exchange(closed_since_, 0);
-    if (!closed || closed_since_ != 0) return false;
-    closed_since_ = now;
-    return true;
+    if (closed == stands()) return false;
+    if (closed) {
+      closed_since_ = now;
+    } else {
+      closed_for_ += now - *std::exchange(closed_since_, std::nullopt);
+    }
+    return closed;
   }
 
  private:
-  Ticks closed_for_ = 0, closed_since_ = 0;
+  Ticks closed_for_ = 0;
+  std::optional<Ticks> closed_since_;
 };
 
 }  // namespace portcall::broker

@@ -47,4 +47,11 @@ Breaker::Change Breaker::Open(Ticks now) {
   return opened ? Change::kOpened : Change::kNone;
 }
 
+void Breaker::RestoreOpen(Ticks since, Ticks probe_at, int failed_probes) {
+  state_ = BreakerState::kOpen;
+  since_ = since;
+  probe_at_ = probe_at;
+  failed_probes_ = failed_probes;
+}
+
 }  // namespace portcall::broker

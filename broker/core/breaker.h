@@ -24,7 +24,9 @@ class Breaker {
 
   BreakerState state() const { return state_; }
   int failures() const { return failures_; }
-  Ticks since() const { return since_; }  // when it opened
+  Ticks since() const { return since_; }  // when it opened, unless it is closed
+  Ticks probe_at() const { return probe_at_; }
+  int failed_probes() const { return failed_probes_; }  // since it opened
   bool MayStart(Ticks now) const {
     return state_ == BreakerState::kClosed || (state_ == BreakerState::kOpen && now >= probe_at_);
   }
@@ -38,6 +40,9 @@ class Breaker {
   // The outcome says nothing about the endpoint: a probe ends without a verdict.
   void Neutral(AttemptId attempt, Ticks now);
   Change Open(Ticks now);
+  // As it was before a restart. A probe that was under way then is made again.
+  void Restore(int failures) { failures_ = failures; }
+  void RestoreOpen(Ticks since, Ticks probe_at, int failed_probes);
 
  private:
   Options options_;

@@ -4,7 +4,10 @@
 #include <string>
 #include <vector>
 
-#include "broker/core/lane.h"
+#include "broker/core/breaker.h"
+#include "broker/core/lane_id.h"
+#include "broker/core/moment.h"
+#include "store/event.h"
 
 namespace portcall::broker {
 
@@ -19,13 +22,14 @@ struct Note {
 
 struct Attempt {
   AttemptId id = 0;
-  Lane* lane = nullptr;  // owned by the core
+  LaneId lane;
   store::EventPtr event;
   int number = 1;
 };
 
 struct LaneRead {
-  std::string lane;
+  LaneId lane;
+  std::string key;  // the lane's name, as it is stored
   store::Seq after = 0, through = 0;
   std::size_t limit = 0;
 };

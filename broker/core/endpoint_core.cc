@@ -1,14 +1,16 @@
 #include "broker/core/endpoint_core.h"
 
 #include <algorithm>
-#include <utility>
 
+#include "broker/core/collapse.h"
+
+// What is loaded and read, and whose turn it is.
 namespace portcall::broker {
 namespace {
 
-constexpr std::size_t kRefill = 256;       // events are taken in portions, so that reading does not cost a turn each
-constexpr std::size_t kGathered = 16;      // of one collapsing lane in the look-ahead; with more, the lane is passed
-constexpr std::size_t kIdleLanes = 4'096;  // up to this many lanes, those that run empty are kept for reuse
+constexpr std::size_t kRefill = 256;  // events are taken in portions, so that reading does not cost a turn each
+constexpr std::string_view kDebounce = "debounce";
+constexpr std::string_view kTurn = "waits for its turn";
 
 }  // namespace
 
@@ -16,174 +18,285 @@ EndpointCore::EndpointCore(const config::Endpoint& endpoint, const sinks::Capaci
                            const store::Cursor& cursor, std::vector<store::ParkedLane> parked, std::string paused,
                            Moment now, std::uint64_t seed)
     : name_(endpoint.name),
+      entry_(endpoint.fingerprint),
       policy_(endpoint, capacity),
       filter_(endpoint),
       cursor_(cursor.id),
       chance_(seed),
-      breaker_(policy_.breaker, chance_),
-      window_(policy_.window, policy_.pipelines),
-      rate_(policy_.rate_limit),
-      lanes_(policy_.laning),
-      scan_(cursor.settled_through),
-      counted_(std::max(cursor.through, cursor.settled_through)),
-      matched_(cursor.matched),
-      settled_(cursor.settled),
-      paused_(std::move(paused)) {
-  for (store::ParkedLane& row : parked) LoadLane(std::move(row), cursor.settled_through, now);
-  unneeded_ = DecidedThrough(cursor.settled_through);
-  WatchClosed(now);
+      pace_(policy_, std::move(paused), chance_, now.ticks),
+      progress_(cursor),
+      lines_(policy_.laning) {
+  if (const auto row = PaceRow::Parse(cursor.pace); row && row->entry == entry_) {
+    pace_.Restore(*row, now);
+    if (row->open) notes_.push_back({Note::Kind::kOpened, row->error});
+  }
+  LoadRows(std::move(parked), cursor.settled_through, now);
 }
 
 void EndpointCore::Reload(const store::Cursor& cursor, std::vector<store::ParkedLane> parked, Moment now) {
-  ready_.clear();
-  load_queue_.clear();
-  early_failures_.clear();
-  waiting_.clear();
-  dirty_.clear();
-  slots_ = {};
-  lanes_ = Lanes(policy_.laning);
-  parked_ = held_ = bytes_ = 0;
-  strict_waits_ = false;
-  scan_ = cursor.settled_through;
-  counted_ = std::max(cursor.through, cursor.settled_through);
-  matched_ = cursor.matched;
-  settled_ = cursor.settled;
-  for (store::ParkedLane& row : parked) LoadLane(std::move(row), cursor.settled_through, now);
-  unneeded_ = DecidedThrough(cursor.settled_through);
+  lines_.Clear();
+  progress_.Load(cursor);
+  LoadRows(std::move(parked), cursor.settled_through, now);
 }
 
-void EndpointCore::Hold(Lane& lane, const store::EventPtr& event, SlotId slot) {
-  lane.Push({event, slot});
-  bytes_ += BytesOf(*event);
+void EndpointCore::LoadRows(std::vector<store::ParkedLane> rows, store::Seq settled_through, Moment now) {
+  for (store::ParkedLane& row : rows) LoadRow(std::move(row), settled_through, now);
+  progress_.SetUnneeded(lines_.DecidedThrough(settled_through));
 }
 
-void EndpointCore::Release(Lane& lane, std::size_t kept) {
-  for (std::size_t i = kept; i < lane.size(); ++i) bytes_ -= BytesOf(*lane.at(i).event);
-  lane.Truncate(kept);
-}
-
-void EndpointCore::LoadLane(store::ParkedLane row, store::Seq settled_through, Moment now) {
-  Lane& lane = lanes_.Named(row.lane);
-  lane.has_row = true;
-  if (lane.kind == LaneKey::Kind::kStrict && policy_.laning != Laning::kStrict) {
-    MarkDirty(lane, now.ticks);  // the order was changed: the row goes
+void EndpointCore::LoadRow(store::ParkedLane row, store::Seq settled_through, Moment now) {
+  Lane& lane = lines_.Named(row.lane);
+  const bool strict = lane.kind == LaneKey::Kind::kStrict;
+  lane.row = {.exists = true, .dirty = lane.row.dirty, .age = row.age};
+  if (strict && policy_.laning != Laning::kStrict) {
+    MarkDirty(lane, now);  // the order was changed: the row goes
     return;
   }
-  lane.next_seq = lane.failing = row.next_seq;
-  lane.loaded_through = lane.done_through = row.next_seq - 1;
-  lane.passed_through = settled_through;
-  lane.attempts = row.attempts;
-  lane.reason = std::move(row.reason);
-  lane.recorded_at = row.recorded_at;
-  lane.first_attempt = active_.At(now.ticks) - row.age;
-  lane.stored_age = row.age;
+  lane.behind = {.parked = lane.behind.parked,
+                 .next_seq = row.next_seq,
+                 .loaded_through = row.next_seq - 1,
+                 .passed_through = settled_through,
+                 .recorded_at = row.recorded_at};
+  lane.failing = {.seq = row.next_seq,
+                  .attempts = row.attempts,
+                  .rejections = 0,
+                  .first_attempt = pace_.ActiveAt(now.ticks) - row.age,
+                  .reason = std::move(row.reason)};
+  lane.done_through = strict ? 0 : row.next_seq - 1;
+  if (!strict) lines_.SetParked(lane, true);
   // A clock that jumped must not hold a lane for longer than its delay can be.
-  lane.due = now.ticks + std::clamp<Ticks>(row.due - now.wall, 0, policy_.longest_wait());
-  if (lane.kind == LaneKey::Kind::kStrict) {
-    lane.done_through = 0;
-    strict_waits_ = true;
-  } else {
-    SetParked(lane, true);
-  }
-  lane.state = Lane::State::kWaiting;
-  waiting_.emplace(lane.due, &lane);
+  lines_.Wait(lane, now.ticks + std::clamp<Ticks>(row.due - now.wall, 0, policy_.longest_wait()));
 }
 
 bool EndpointCore::MayScan() const {
-  if (stopped_ || strict_waits_ || parked_ >= policy_.max_parked) return false;
+  if (stopped_ || lines_.strict_waits() || held_by_parking()) return false;
   // A collapsing endpoint always reads on, since later events may supersede those that wait.
-  if (!closed() || policy_.collapses) return true;
-  if (!paused_.empty()) return false;
+  if (!pace_.closed() || policy_.collapses) return true;
+  if (pace_.paused()) return false;
   // A closed endpoint reads on only to have something to probe with.
-  return ready_.empty() && waiting_.empty() && load_queue_.empty() && loading_ == 0 && in_flight_ == 0;
+  return lines_.ready() == 0 && !lines_.any_waiting() && lines_.to_read() == 0 && lines_.being_read() == 0 &&
+         in_flight() == 0;
 }
 
 bool EndpointCore::WantsEvents() const {
-  return slots_.size() + kRefill <= policy_.look_ahead && bytes_ < policy_.max_bytes && MayScan();
+  return slots() + kRefill <= policy_.look_ahead && bytes() < policy_.max_bytes && MayScan();
 }
 
 std::size_t EndpointCore::Scan(std::span<const store::EventPtr> events, store::Seq through, Moment now) {
-  const store::Seq before = scan_;
+  const store::Seq before = scan();
   std::size_t taken = 0;
   for (const store::EventPtr& event : events) {
-    if (event->seq > scan_) {
+    if (event->seq > scan()) {
       if (filter_.Wants(*event)) {
-        if (policy_.collapses && slots_.size() >= policy_.look_ahead / 2) PassObstacles(now, false);
-        if (slots_.size() >= policy_.look_ahead || bytes_ >= policy_.max_bytes || !MayScan()) break;
+        if (policy_.collapses && slots() >= policy_.look_ahead / 2) PassObstacles(now, false);
+        if (slots() >= policy_.look_ahead || bytes() >= policy_.max_bytes || !MayScan()) break;
         Admit(event, now);
       }
-      scan_ = event->seq;
+      progress_.ScanThrough(event->seq);
     }
     ++taken;
   }
-  if (taken == events.size()) scan_ = std::max(scan_, through);
-  if (scan_ != before) ledger_.TouchQuietly(now.ticks);
+  if (taken == events.size()) progress_.ScanThrough(through);
+  if (scan() != before) ledger_.TouchQuietly(now.ticks);
   return taken;
 }
 
 void EndpointCore::Admit(const store::EventPtr& event, Moment now) {
-  Lane& lane = lanes_.Of(*event);
+  Lane& lane = lines_.Of(*event);
   if (event->seq <= lane.done_through) {  // settled before the restart, in the row of its lane
-    settled_ += slots_.Done(slots_.Push(event->seq, &lane));
+    progress_.SettledBefore(event->seq, lane.id);
     ledger_.Touch(now.ticks);
     return;
   }
-  const bool loaded = lane.complete() && lane.state != Lane::State::kWaiting;
-  if (lane.parked && !loaded) {
-    lane.passed_through = event->seq;
-    if (!slots_.empty()) settled_ += slots_.Passed(slots_.Push(event->seq, &lane));
+  const bool loaded = lane.behind.complete() && lane.state() != LaneState::kWaiting;
+  if (lane.behind.parked && !loaded) {
+    lane.behind.passed_through = event->seq;
+    progress_.LeaveToLane(event->seq, lane.id);
     return;
   }
-  Hold(lane, event, slots_.Push(event->seq, &lane));
-  if (lane.state == Lane::State::kIdle || lane.state == Lane::State::kInFlight) Continue(lane, now);
-  if (policy_.collapses && lane.size() > kGathered) PassLane(lane, kInFlight, now);
+  const std::size_t bytes = BytesOf(*event);
+  lane.queue.Push({event, bytes, progress_.Hold(event->seq, bytes, lane.id)});
+  if (lane.state() == LaneState::kIdle || lane.in_flight()) Continue(lane, now);
+  if (policy_.collapses && lane.queue.size() > kGathered) PassLane(lane, kReasonInFlight, now);
 }
 
-void EndpointCore::MakeReady(Lane& lane) {
-  if (lane.state == Lane::State::kReady) return;
-  lane.state = Lane::State::kReady;
-  ready_.push_back(&lane);
-}
-
-// The lane's next step after an event came or was settled, or after it was read.
+// The lane's next step after an event came or was settled, or after its turn came or it was read.
 void EndpointCore::Continue(Lane& lane, Moment now) {
-  if (lane.parked && lane.complete() && (lane.empty() || lane.front().slot != kNoSlot)) {
-    SetParked(lane, false);
-    MarkDirty(lane, now.ticks);
+  if (lane.behind.parked && lane.behind.complete() && (lane.queue.empty() || lane.queue.front().slot != kNoSlot)) {
+    lines_.SetParked(lane, false);
+    MarkDirty(lane, now);
   }
-  if (lane.sent > 0) {
-    const bool more = policy_.pipelines && lane.sent < lane.size() && !lane.halted;
-    if (more) return MakeReady(lane);
-    lane.state = Lane::State::kInFlight;
-    return;
+  if (lane.flight.sent > 0) {
+    if (lane.state() == LaneState::kHalted || lane.state() == LaneState::kDraining) return;
+    const bool more = policy_.pipelines && lane.flight.sent < lane.queue.size();
+    return more ? lines_.MakeReady(lane) : lines_.Leave(lane, LaneState::kInFlight);
   }
-  if (!lane.empty()) return MustWait(lane, now) ? LetWait(lane, now) : MakeReady(lane);
-  lane.state = Lane::State::kIdle;
-  if (lane.parked) {
-    lane.state = Lane::State::kWantsLoad;
-    load_queue_.push_back(&lane);
-  } else {
-    MaybeDrop(lane);
+  if (!lane.queue.empty()) return MustWait(lane, now) ? LetWait(lane, now) : lines_.MakeReady(lane);
+  if (lane.behind.parked) return lines_.WantRead(lane);
+  lane.Become(LaneState::kIdle);
+  lines_.DropIfForgettable(lane, settled_through());
+}
+
+// Lanes that cannot go soon are parked, so that the rest of the log is read and later pushes are found. While the
+// endpoint is closed, the ready line holds nothing but one probe.
+bool EndpointCore::MustWait(const Lane& lane, Moment now) const {
+  if (!policy_.collapses || lane.was_started()) return false;
+  if (Debounces(policy_, lane)) return true;
+  if (!pace_.closed()) return lines_.ready() >= pace_.window().ahead();
+  return pace_.paused() || !pace_.breaker().MayStart(now.ticks) || lines_.ready() > 0;
+}
+
+void EndpointCore::LetWait(Lane& lane, Moment now) {
+  if (Debounces(policy_, lane)) return Park(lane, now.ticks + policy_.debounce, std::string(kDebounce), now);
+  const bool failed = lane.failing.seq == lane.queue.front().event->seq && !lane.failing.reason.empty();
+  Park(lane, now.ticks, failed ? lane.failing.reason : std::string(kTurn), now);
+}
+
+// The endpoint has just been closed.
+void EndpointCore::LetReadyWait(Moment now) {
+  for (const LaneId id : lines_.TakeAllReady()) {
+    Lane& lane = lines_.At(id);
+    if (lane.was_started()) {
+      lines_.MakeReady(lane);
+    } else {
+      LetWait(lane, now);
+    }
   }
 }
 
-void EndpointCore::MaybeDrop(Lane& lane) {
-  const bool forgettable = lane.state == Lane::State::kIdle && lane.empty() && !lane.parked && !lane.dirty &&
-                           !lane.has_row && lane.done_through <= settled_through();
-  if (forgettable && (lane.kind == LaneKey::Kind::kSingle || lanes_.size() > kIdleLanes)) lanes_.Drop(lane);
+bool EndpointCore::MayPromote(Moment now) const {
+  if (stopped_ || !pace_.Reachable(now.ticks)) return false;
+  if (policy_.collapses && !caught_up()) return false;
+  const std::size_t reads = lines_.to_read() + lines_.being_read();
+  if (pace_.closed()) return pace_.MayStart(now.ticks) && lines_.ready() == 0 && reads == 0;
+  return reads + (policy_.collapses ? lines_.ready() : 0) < pace_.window().ahead();
+}
+
+void EndpointCore::Promote(Moment now) {
+  while (lines_.next_due() <= now.ticks && MayPromote(now)) {
+    Lane& lane = lines_.TakeDue();
+    lane.turn = {.due_through = lane.behind.passed_through, .late_reads = 0};
+    Continue(lane, now);
+  }
+}
+
+std::optional<LaneRead> EndpointCore::NextLaneRead(Moment now) {
+  Promote(now);
+  if (lines_.to_read() == 0 || stopped_ || pace_.paused()) return std::nullopt;
+  if (held() + policy_.lane_page * (lines_.being_read() + 1) > policy_.max_held) return std::nullopt;
+  if (bytes() >= policy_.max_bytes) return std::nullopt;
+  const Lane& lane = lines_.TakeToRead();
+  return LaneRead{lane.id, std::string(lane.key), lane.behind.loaded_through, lane.behind.passed_through,
+                  policy_.lane_page};
+}
+
+void EndpointCore::OnLane(const LaneRead& read, const LanePage& page, Moment now) {
+  Lane& lane = lines_.At(read.lane);
+  lines_.ReadEnded(lane);
+  for (const store::EventPtr& event : page.events) {
+    if (event->seq <= lane.behind.loaded_through || !filter_.Wants(*event)) continue;
+    lane.queue.Push({event, BytesOf(*event), kNoSlot});
+    progress_.HoldBehind(lane.queue.back().bytes);
+  }
+  lane.behind.loaded_through = page.through;
+  if (lane.queue.empty()) lane.behind.next_seq = page.through + 1;
+  Continue(lane, now);
+}
+
+void EndpointCore::OnLaneFailed(const LaneRead& read) { lines_.ReadFailed(lines_.At(read.lane)); }
+
+bool EndpointCore::MayBegin(Moment now) {
+  if (lines_.ready() == 0 || in_flight() >= window() || !pace_.MayStart(now.ticks)) return false;
+  if (ledger_.exposed() + in_flight() + flights_.early() >= kMaxExposed + policy_.window) return false;
+  return (!policy_.collapses || caught_up()) && pace_.RateAllows(now.ticks);
+}
+
+bool EndpointCore::Claim(Moment now, Attempt& attempt) {
+  if (stopped_ || pace_.paused()) return false;
+  if (starts_.Next(attempt)) {
+    Lane& lane = lines_.At(attempt.lane);
+    lane.Become(LaneState::kInFlight);
+    Claimed(lane.queue.front(), now);
+    return true;
+  }
+  while (MayBegin(now)) {
+    Lane& lane = lines_.TakeReady();
+    if (!MayGo(lane, now)) continue;
+    attempt = Begin(lane, now);
+    if (policy_.retry_on_timeout) return true;
+    lane.Become(LaneState::kStarting);
+    starts_.Announce(std::move(attempt));
+    MarkDirty(lane, now);
+    ledger_.Hurry();
+  }
+  return false;
+}
+
+// Whether the lane whose turn it is sends an event now. If not, it stands where it belongs.
+bool EndpointCore::MayGo(Lane& lane, Moment now) {
+  if (lane.flight.sent > 0 && pace_.closed()) return false;  // a probe is never sent behind another attempt
+  if (lane.was_started()) {
+    Die(lane, "outcome unknown", {}, now);
+    Continue(lane, now);
+    return false;
+  }
+  return !policy_.collapses || Collapse(lane, now);
+}
+
+Attempt EndpointCore::Begin(Lane& lane, Moment now) {
+  LaneQueue::Entry& entry = lane.queue.at(lane.flight.sent);
+  Claimed(entry, now);
+  int number = 1;
+  if (lane.flight.sent == 0) {
+    BeginTrial(lane);
+    number = lane.failing.attempts + 1;
+  }
+  entry.attempt = flights_.Begin();
+  ++lane.flight.sent;
+  ++lane.flight.flying;
+  pace_.Started(entry.attempt);
+  Attempt attempt{entry.attempt, lane.id, entry.event, number};
+  Continue(lane, now);
+  return attempt;
+}
+
+void EndpointCore::Claimed(LaneQueue::Entry& entry, Moment now) const {
+  entry.claimed_at = now.ticks;
+  entry.claimed_active = pace_.ActiveAt(now.ticks);
+}
+
+// The front event's attempts count from when it was claimed, unless they have begun before.
+void EndpointCore::BeginTrial(Lane& lane) {
+  const store::Seq seq = lane.queue.front().event->seq;
+  if (lane.failing.seq != seq) lane.failing.Begin(seq);
+  if (lane.failing.attempts == 0) lane.failing.first_attempt = lane.queue.front().claimed_active;
+}
+
+// Settles the lane's first events that later ones supersede. True: its front event may go. False: later events of the
+// lane must be read first.
+bool EndpointCore::Collapse(Lane& lane, Moment now) {
+  Successor next = SuccessorOf(lane.queue);
+  for (; next.at > 0; next = SuccessorOf(lane.queue)) {
+    const store::EventPtr by = lane.queue.at(next.at).event;
+    for (std::size_t left = next.at; left > 0 && lane.queue.front().event->tag == by->tag; --left) {
+      Supersede(lane, *by, now);
+    }
+  }
+  if (!next.may_come || !lane.behind.parked || lane.behind.complete()) return true;
+  if (lane.behind.loaded_through >= lane.turn.due_through) {
+    if (lane.turn.late_reads == kMaxLateReads) return true;
+    ++lane.turn.late_reads;
+    lane.turn.due_through = lane.behind.passed_through;
+  }
+  lines_.WantRead(lane);
+  return false;
 }
 
 Ticks EndpointCore::Wake(Moment now) const {
   Ticks at = ledger_.due();
-  const auto consider = [&](Ticks when) {
-    if (when > now.ticks) at = std::min(at, when);
-  };
-  if (stopped_ || !paused_.empty()) return at;
-  if (!waiting_.empty()) consider(waiting_.begin()->first);
-  consider(breaker_.wake());
-  consider(floor_ == 0 ? kNever : floor_);
-  if (!ready_.empty() && policy_.rate_limit > 0) consider(rate_.wake());
-  return at;
+  if (stopped_ || pace_.paused()) return at;
+  if (lines_.next_due() > now.ticks) at = std::min(at, lines_.next_due());
+  return std::min(at, pace_.Wake(now.ticks, lines_.ready() > 0));
 }
 
 std::int64_t EndpointCore::OldestRecorded() const {
@@ -191,20 +304,15 @@ std::int64_t EndpointCore::OldestRecorded() const {
   const auto consider = [&](std::int64_t at) {
     if (at != 0 && (oldest == 0 || at < oldest)) oldest = at;
   };
-  if (!slots_.empty() && !slots_.front().lane->empty()) consider(slots_.front().lane->front().event->recorded_at);
-  if (parked_ == 0 && !strict_waits_) return oldest;
-  for (const auto& [key, lane] : lanes_) {
-    if (lane.parked) consider(lane.oldest_recorded());
+  if (slots() > 0) {
+    const Lane& first = lines_.At(progress_.first().lane);
+    if (!first.queue.empty()) consider(first.queue.front().event->recorded_at);
+  }
+  if (parked() == 0 && !lines_.strict_waits()) return oldest;
+  for (const auto& [key, lane] : lines_.all()) {
+    if (lane.behind.parked) consider(lane.oldest_recorded());
   }
   return oldest;
-}
-
-store::Seq EndpointCore::DecidedThrough(store::Seq through) const {
-  if (parked_ == 0) return through;
-  for (const auto& [key, lane] : lanes_) {
-    if (lane.parked) through = std::min(through, lane.next_seq - 1);
-  }
-  return through;
 }
 
 }  // namespace portcall::broker

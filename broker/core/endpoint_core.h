@@ -1,20 +1,20 @@
 #pragma once
 
-#include <deque>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
-#include <unordered_map>
+#include <utility>
 #include <vector>
 
-#include "broker/core/active_time.h"
 #include "broker/core/decisions.h"
 #include "broker/core/filter.h"
+#include "broker/core/flights.h"
 #include "broker/core/ledger.h"
+#include "broker/core/lines.h"
+#include "broker/core/pace.h"
 #include "broker/core/policy.h"
-#include "broker/core/rate_limit.h"
-#include "broker/core/window.h"
+#include "broker/core/progress.h"
+#include "broker/core/starts.h"
 #include "sinks/outcome.h"
 #include "store/cursors.h"
 
@@ -24,7 +24,8 @@ namespace portcall::broker {
 // What it holds of the log, in events and bytes, is bounded by its policy. One thread.
 class EndpointCore {
  public:
-  // What was stored: the cursor and its rows. `paused`: the reason, where the endpoint is paused.
+  // What was stored: the cursor and its rows. `paused`: the reason, where the endpoint is paused. The cursor's pace
+  // counts if it is that of the same entry: breaker, rejections in a row and Retry-After go on as they were.
   EndpointCore(const config::Endpoint& endpoint, const sinks::Capacity& capacity, const store::Cursor& cursor,
                std::vector<store::ParkedLane> parked, std::string paused, Moment now, std::uint64_t seed);
   EndpointCore(const EndpointCore&) = delete;
@@ -32,9 +33,9 @@ class EndpointCore {
   // The log. WantsEvents: room for a useful number of events after scan(). Scan takes them in order, as many as it can
   // (the number is returned); `through`: nothing but these lies between scan() and there.
   bool WantsEvents() const;
-  store::Seq scan() const { return scan_; }
+  store::Seq scan() const { return progress_.scan(); }
   std::size_t Scan(std::span<const store::EventPtr> events, store::Seq through, Moment now);
-  void Grown(store::Seq head) { head_ = std::max(head_, head); }  // how far there are events to scan
+  void Grown(store::Seq head) { progress_.Grown(head); }  // how far there are events to scan
   // `matched` counts wanted events up to `through`.
   void Counted(std::int64_t matched, store::Seq through, Moment now);
   void Recounted(std::int64_t pending, store::Seq through, Moment now);
@@ -49,7 +50,7 @@ class EndpointCore {
   void OnOutcome(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
   // For an attempt that we ended: it does not count, unless a repetition would do harm; then its outcome counts.
   void OnLetGo(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
-  AttemptId newest_attempt() const { return next_id_ - 1; }
+  AttemptId newest_attempt() const { return flights_.next() - 1; }
   // What to write now, if anything. Call Flushed once it is on disk; until then, this returns nothing more.
   std::optional<store::Settlement> TakeSettlement(Moment now, bool everything = false);
   void Flushed();
@@ -59,102 +60,95 @@ class EndpointCore {
 
   void Stop(bool stopped);  // true: claims and reads nothing more; false: goes on
   // No attempt, read or settlement is under way.
-  bool quiet() const { return in_flight_ == 0 && loading_ == 0 && !ledger_.flushing(); }
+  bool quiet() const { return in_flight() == 0 && lines_.being_read() == 0 && !ledger_.flushing(); }
   bool flushed() const { return ledger_.due() == kNever; }  // what is decided is stored, or on its way
   // The stored cursor and rows were changed from outside, while it was stopped, quiet and flushed.
   void Reload(const store::Cursor& cursor, std::vector<store::ParkedLane> parked, Moment now);
   Ticks Wake(Moment now) const;  // when to ask again if nothing else happens
   std::vector<Note> TakeNotes() { return std::exchange(notes_, {}); }
   const Policy& policy() const { return policy_; }
-  const Breaker& breaker() const { return breaker_; }
-  const std::string& paused() const { return paused_; }
-  bool idle() const { return slots_.empty() && parked_ == 0 && in_flight_ == 0; }
-  bool held_by_parking() const { return parked_ >= policy_.max_parked; }
-  int in_flight() const { return in_flight_; }
-  int window() const { return window_.size(); }
-  std::size_t parked() const { return parked_; }
-  std::int64_t settled() const { return settled_ + slots_.done_beyond(); }
-  std::int64_t pending() const { return matched_ - settled_ - slots_.done_beyond(); }
-  store::Seq counted() const { return counted_; }
-  store::Seq settled_through() const { return slots_.empty() ? scan_ : slots_.front().seq - 1; }
+  const Breaker& breaker() const { return pace_.breaker(); }
+  const std::string& paused() const { return pace_.pause(); }
+  bool idle() const { return progress_.slots() == 0 && parked() == 0 && in_flight() == 0; }
+  bool held_by_parking() const { return parked() >= policy_.max_parked; }
+  int in_flight() const { return flights_.under_way(); }
+  int window() const { return pace_.window().size(); }
+  std::size_t parked() const { return lines_.parked(); }
+  std::int64_t settled() const { return progress_.settled(); }
+  std::int64_t pending() const { return progress_.pending(); }
+  store::Seq counted() const { return progress_.counted(); }
+  store::Seq settled_through() const { return progress_.settled_through(); }
   std::int64_t OldestRecorded() const;  // wall time of the oldest unsettled event that is known, 0: none
-  bool failing() const { return failing_; }
-  const std::string& last_error() const { return last_error_; }
+  bool failing() const { return pace_.failing(); }
+  const std::string& last_error() const { return pace_.last_error(); }
   const Filter& filter() const { return filter_; }
-  std::size_t held() const { return held_; }
-  std::size_t slots() const { return slots_.size(); }
-  std::size_t bytes() const { return bytes_; }
+  std::size_t held() const { return progress_.behind(); }
+  std::size_t slots() const { return progress_.slots(); }
+  std::size_t bytes() const { return progress_.bytes(); }
   // Events up to here are needed no more: neither by the cursor nor by a lane, both as they are stored.
-  store::Seq UnneededThrough() const { return unneeded_; }
+  store::Seq UnneededThrough() const { return progress_.unneeded(); }
 
  private:
-  void LoadLane(store::ParkedLane row, store::Seq settled_through, Moment now);
-  bool closed() const { return !paused_.empty() || breaker_.state() != BreakerState::kClosed; }
+  // What is stored, and what is read.
+  void LoadRows(std::vector<store::ParkedLane> rows, store::Seq settled_through, Moment now);
+  void LoadRow(store::ParkedLane row, store::Seq settled_through, Moment now);
   bool MayScan() const;
   void Admit(const store::EventPtr& event, Moment now);
-  void MakeReady(Lane& lane);
+  bool caught_up() const { return progress_.at_head() || !WantsEvents(); }
+
+  // Whose turn it is.
   void Continue(Lane& lane, Moment now);
-  bool MayBegin(Moment now);
-  void Promote(Moment now);
+  bool MustWait(const Lane& lane, Moment now) const;
+  void LetWait(Lane& lane, Moment now);
+  void LetReadyWait(Moment now);
   bool MayPromote(Moment now) const;
+  void Promote(Moment now);
+  bool MayBegin(Moment now);
+  bool MayGo(Lane& lane, Moment now);
   Attempt Begin(Lane& lane, Moment now);
-  void Claimed(Lane::Entry& entry, Moment now) const;
-  store::Seq DecidedThrough(store::Seq through) const;
   void BeginTrial(Lane& lane);
+  void Claimed(LaneQueue::Entry& entry, Moment now) const;
+  bool Collapse(Lane& lane, Moment now);
+  void Supersede(Lane& lane, const store::Event& by, Moment now);
+  void GiveBackStarts(Moment now);
+
+  // How an attempt ended.
+  struct Flying {
+    Lane* lane = nullptr;
+    LaneQueue::Entry* entry = nullptr;
+  };
+  Flying FlyingOf(const Attempt& attempt) const;
   void JudgeSuccess(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
-  void JudgeFailure(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
+  void JudgeFailure(Lane& lane, const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
   bool JudgeEndpoint(const Attempt& attempt, const sinks::Outcome& outcome, bool fault_of_event, Moment now);
+  void Remember(Lane& lane, LaneQueue::Entry& entry, const sinks::Outcome& outcome);
+  void Advance(Lane& lane, Moment now);
+  void Recall(Lane& lane);
   void Die(Lane& lane, std::string reason, const std::string& answer, Moment now);
   void Settle(Lane& lane, bool remember, Moment now);
   void Park(Lane& lane, Ticks due, std::string reason, Moment now);
-  void WatchClosed(Moment now);
-  void Remember(Lane& lane, AttemptId attempt, const sinks::Outcome& outcome);
-  void Halt(Lane& lane);
-  void Advance(Lane& lane, Moment now);
-  void Recall(Lane& lane);
-  bool caught_up() const { return scan_ >= head_ || !WantsEvents(); }
-  bool MustWait(const Lane& lane, Moment now) const;
-  void LetWait(Lane& lane, Moment now);
-  bool Collapse(Lane& lane, Moment now);
-  void Supersede(Lane& lane, const store::Event& by, Moment now);
+
+  // What a flush writes.
   void PassObstacles(Moment now, bool all);
   void PassLane(Lane& lane, std::string_view reason, Moment now);
-  void SetParked(Lane& lane, bool parked);
-  void MarkDirty(Lane& lane, Ticks now);
-  void GiveBackStarts(Moment now);
+  void Release(Lane& lane, std::size_t kept);  // all but its first entries
+  void MarkDirty(Lane& lane, Moment now);
   void WriteRows(store::Settlement& settlement, Moment now);
   store::ParkedLane RowOf(const Lane& lane, Moment now) const;
-  void MaybeDrop(Lane& lane);
-  void Hold(Lane& lane, const store::EventPtr& event, SlotId slot);
-  void Release(Lane& lane, std::size_t kept);  // all but its first entries
 
-  const std::string name_;
+  const std::string name_, entry_;
   const Policy policy_;
   const Filter filter_;
   const std::int64_t cursor_;
   Chance chance_;
-  Breaker breaker_;
-  Window window_;
-  RateLimit rate_;
+  Pace pace_;
+  Progress progress_;
+  Lines lines_;
+  Starts starts_;
+  Flights flights_;
   Ledger ledger_;
-  Lanes lanes_;
-  Slots slots_;
-  ActiveTime active_;
-  store::Seq scan_, counted_, head_ = 0;
-  store::Seq unneeded_ = 0, unneeded_when_flushed_ = 0;
-  std::int64_t matched_, settled_;
-  std::deque<Lane*> ready_, load_queue_;
-  std::deque<Attempt> starting_, flushing_starts_, started_;
-  std::set<std::pair<Ticks, Lane*>> waiting_;
-  std::unordered_map<AttemptId, sinks::Outcome> early_failures_;
-  std::vector<Lane*> dirty_;
   std::vector<Note> notes_;
-  AttemptId next_id_ = 1;
-  int in_flight_ = 0, loading_ = 0, rejected_in_a_row_ = 0, early_ = 0;  // early: ended, but not yet settled or judged
-  std::size_t parked_ = 0, held_ = 0, bytes_ = 0;
-  Ticks floor_ = 0;  // what Retry-After asks for
-  bool stopped_ = false, failing_ = false, opened_by_rejections_ = false, strict_waits_ = false;
-  std::string paused_, last_error_;
+  bool stopped_ = false;
 };
 
 }  // namespace portcall::broker

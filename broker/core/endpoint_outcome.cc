@@ -25,178 +25,207 @@ store::AttemptRow FailureRow(const Attempt& attempt, const Outcome& outcome, con
 
 }  // namespace
 
+// The lane's entry of an attempt that is under way; {}: we have ended it, or its lane is gone.
+EndpointCore::Flying EndpointCore::FlyingOf(const Attempt& attempt) const {
+  Lane* lane = lines_.Find(attempt.lane);
+  LaneQueue::Entry* entry = lane == nullptr ? nullptr : lane->queue.Find(attempt.id, lane->flight.sent);
+  if (entry == nullptr || entry->ended != LaneQueue::Ended::kNo) return {};
+  return {lane, entry};
+}
+
 void EndpointCore::OnOutcome(const Attempt& attempt, const Outcome& outcome, Moment now) {
-  Lane& lane = *attempt.lane;
-  --in_flight_;
-  --lane.flying;
+  const auto [lane, entry] = FlyingOf(attempt);
+  if (lane == nullptr) return;
+  flights_.End();
+  --lane->flight.flying;
   const bool delivered = outcome.verdict == Verdict::kDelivered;
   if (delivered) JudgeSuccess(attempt, outcome, now);
-  if (lane.front().attempt != attempt.id) {
-    Remember(lane, attempt.id, outcome);
+  if (entry != &lane->queue.front()) {
+    Remember(*lane, *entry, outcome);
   } else if (delivered) {
-    Settle(lane, !policy_.retry_on_timeout, now);
+    Settle(*lane, !policy_.retry_on_timeout, now);
   } else {
-    JudgeFailure(attempt, outcome, now);
+    JudgeFailure(*lane, attempt, outcome, now);
   }
-  Advance(lane, now);
+  Advance(*lane, now);
 }
 
 void EndpointCore::OnLetGo(const Attempt& attempt, const Outcome& outcome, Moment now) {
   if (!policy_.retry_on_timeout && outcome.maybe_received) return OnOutcome(attempt, outcome, now);
-  Lane& lane = *attempt.lane;
-  --in_flight_;
-  --lane.flying;
-  breaker_.Neutral(attempt.id, now.ticks);
-  if (!std::exchange(lane.draining, true)) lane.due = now.ticks;
-  Halt(lane);
-  Advance(lane, now);
+  const auto [lane, entry] = FlyingOf(attempt);
+  if (lane == nullptr) return;
+  flights_.End();
+  --lane->flight.flying;
+  entry->ended = LaneQueue::Ended::kLetGo;
+  pace_.LetGo(attempt.id, now.ticks);
+  if (lane->state() != LaneState::kDraining) lane->due = now.ticks;
+  lines_.Leave(*lane, LaneState::kDraining);
+  Advance(*lane, now);
 }
 
 // What a delivery says of the endpoint. That counts at once, even if the event is settled later.
 void EndpointCore::JudgeSuccess(const Attempt& attempt, const Outcome& outcome, Moment now) {
-  rejected_in_a_row_ = 0;
-  opened_by_rejections_ = false;
   ledger_.Delivered(*attempt.event, now.wall, outcome.status, outcome.latency.count() / 1'000);
   if (!outcome.receipt.empty()) ledger_.Received(outcome.receipt);
-  const Ticks opened = breaker_.since();
-  const bool reopened = breaker_.Succeeded() == Breaker::Change::kClosed;
-  if (reopened) {
-    window_.Reopened();
-    WatchClosed(now);
-  } else {
-    window_.Succeeded();
-  }
-  if (std::exchange(failing_, false)) {
-    notes_.push_back({.kind = Note::Kind::kRecovered, .text = {}, .lasted = reopened ? now.ticks - opened : 0});
-    last_error_.clear();
+  if (const auto recovery = pace_.Delivered(now.ticks)) {
+    notes_.push_back({.kind = Note::Kind::kRecovered, .text = {}, .lasted = recovery->lasted});
   }
 }
 
 // The lane's front event has failed: it dies, or its lane waits for another attempt.
-void EndpointCore::JudgeFailure(const Attempt& attempt, const Outcome& outcome, Moment now) {
-  Lane& lane = *attempt.lane;
+void EndpointCore::JudgeFailure(Lane& lane, const Attempt& attempt, const Outcome& outcome, Moment now) {
   BeginTrial(lane);
-  ++lane.attempts;
-  if (outcome.verdict == Verdict::kRejected) ++lane.rejections;
-  last_error_ = outcome.error.empty() ? outcome.status_text : outcome.error;
-  ledger_.Failed(FailureRow(attempt, outcome, last_error_, now));
-  ledger_.Touch(now.ticks);
-  if (!std::exchange(failing_, true)) notes_.push_back({Note::Kind::kFailing, last_error_});
-  if (outcome.retry_after) {
-    floor_ = std::max(floor_, now.ticks + std::clamp<Ticks>(TicksOf(*outcome.retry_after), 0, policy_.max_retry_after));
-  }
-
+  ++lane.failing.attempts;
+  if (outcome.verdict == Verdict::kRejected) ++lane.failing.rejections;
   const Trial trial{outcome.verdict,
                     outcome.status != 0,
-                    lane.attempts,
-                    lane.rejections,
-                    active_.At(now.ticks) - lane.first_attempt,
+                    lane.failing.attempts,
+                    lane.failing.rejections,
+                    pace_.ActiveAt(now.ticks) - lane.failing.first_attempt,
                     outcome.maybe_received};
   auto reason = ReasonToDie(policy_, trial);
   const bool fault_of_event = reason == "rejected" || reason == "undeliverable";
   if (JudgeEndpoint(attempt, outcome, fault_of_event, now)) reason.reset();
-  WatchClosed(now);
   if (reason) {
+    const std::string& error = pace_.last_error();
     std::string text(*reason);
-    if (outcome.verdict == Verdict::kUndeliverable && !last_error_.empty()) text += ": " + last_error_;
-    Die(lane, std::move(text), outcome.answer.empty() ? last_error_ : outcome.answer, now);
-    lane.halted = false;
+    if (outcome.verdict == Verdict::kUndeliverable && !error.empty()) text += ": " + error;
+    Die(lane, std::move(text), outcome.answer.empty() ? error : outcome.answer, now);
+    if (lane.state() == LaneState::kHalted) {
+      lane.Become(lane.flight.sent > 0 ? LaneState::kInFlight : LaneState::kIdle);
+    }
     return;
   }
   const bool gone = outcome.verdict == Verdict::kGone;
-  lane.due = now.ticks + (gone ? 0 : EventDelay(lane.attempts, policy_.breaker.max_backoff, chance_));
-  lane.reason = last_error_;
-  lane.draining = true;
-  Halt(lane);
+  lane.due = now.ticks + (gone ? 0 : EventDelay(lane.failing.attempts, policy_.breaker.max_backoff, chance_));
+  lane.failing.reason = pace_.last_error();
+  lines_.Leave(lane, LaneState::kDraining);
 }
 
-// What the outcome says of the endpoint. True: the endpoint is to blame, so the event stays pending.
+// What the failure says of the endpoint. True: the endpoint is to blame, so the event stays pending.
 bool EndpointCore::JudgeEndpoint(const Attempt& attempt, const Outcome& outcome, bool fault_of_event, Moment now) {
-  using Change = Breaker::Change;
-  if (outcome.verdict == Verdict::kGone) {
-    if (paused_.empty()) {
-      paused_ = last_error_.empty() ? "the endpoint answered 410 Gone" : last_error_;
-      notes_.push_back({Note::Kind::kPaused, paused_});
-    }
-    breaker_.Neutral(attempt.id, now.ticks);
-    return true;
+  const Pace::Judgement said = pace_.Failed(attempt.id, outcome, fault_of_event, flights_.next(), now.ticks);
+  const std::string& error = pace_.last_error();
+  ledger_.Failed(FailureRow(attempt, outcome, error, now));
+  ledger_.Touch(now.ticks);
+  if (said.began_failing) notes_.push_back({Note::Kind::kFailing, error});
+  if (said.paused) notes_.push_back({Note::Kind::kPaused, pace_.pause()});
+  if (said.opened) notes_.push_back({Note::Kind::kOpened, error});
+  if (said.closed && policy_.collapses) LetReadyWait(now);
+  return said.endpoint_at_fault;
+}
+
+// Keeps the outcome of an attempt that ended before those of the events in front of it.
+void EndpointCore::Remember(Lane& lane, LaneQueue::Entry& entry, const Outcome& outcome) {
+  if (outcome.verdict == Verdict::kDelivered) {
+    entry.ended = LaneQueue::Ended::kDelivered;
+    flights_.KeepDelivery();
+    return;
   }
-  const bool refused = outcome.verdict == Verdict::kRejected || outcome.verdict == Verdict::kUndeliverable;
-  if (refused && !opened_by_rejections_) {
-    if (fault_of_event && ++rejected_in_a_row_ >= policy_.breaker.threshold) {
-      opened_by_rejections_ = true;
-      if (breaker_.Open(now.ticks) == Change::kOpened) notes_.push_back({Note::Kind::kOpened, last_error_});
-      return true;
+  entry.ended = LaneQueue::Ended::kFailed;
+  flights_.KeepFailure(entry.attempt, outcome);
+  // An undeliverable event is not sent again, so the lane need not stop for it.
+  const bool stops = outcome.verdict != Verdict::kUndeliverable && lane.state() != LaneState::kDraining;
+  if (stops) lines_.Leave(lane, LaneState::kHalted);
+}
+
+// Settles events at the lane's front that ended early. If the front one failed, the lane is parked once nothing of it
+// is in flight; what was delivered behind the front may be sent again.
+void EndpointCore::Advance(Lane& lane, Moment now) {
+  while (lane.state() != LaneState::kDraining && lane.flight.sent > 0 &&
+         lane.queue.front().ended != LaneQueue::Ended::kNo) {
+    LaneQueue::Entry& front = lane.queue.front();
+    if (front.ended == LaneQueue::Ended::kDelivered) {
+      flights_.TakeDelivery();
+      Settle(lane, false, now);
+      continue;
     }
-    breaker_.Neutral(attempt.id, now.ticks);
-    return false;
+    front.ended = LaneQueue::Ended::kNo;
+    const Attempt attempt{front.attempt, lane.id, front.event, 1};
+    JudgeFailure(lane, attempt, flights_.TakeFailure(attempt.id), now);
   }
-  const Change change = breaker_.Failed(attempt.id, next_id_, now.ticks);
-  if (change == Change::kCounted || change == Change::kOpened) window_.Failed();
-  if (change == Change::kOpened) notes_.push_back({Note::Kind::kOpened, last_error_});
-  return refused;
+  if (lane.state() != LaneState::kDraining) return Continue(lane, now);
+  if (lane.flight.flying == 0) Park(lane, lane.due, std::exchange(lane.failing.reason, {}), now);
+}
+
+// Nothing of the lane counts as sent any more.
+void EndpointCore::Recall(Lane& lane) {
+  for (std::size_t i = 0; i < lane.flight.sent; ++i) {
+    LaneQueue::Entry& entry = lane.queue.at(i);
+    if (entry.ended == LaneQueue::Ended::kDelivered) flights_.TakeDelivery();
+    if (entry.ended == LaneQueue::Ended::kFailed) flights_.TakeFailure(entry.attempt);
+    entry.ended = LaneQueue::Ended::kNo;
+    entry.attempt = 0;
+  }
+  lane.flight = {};
+}
+
+// Withdraws attempts that never left: a `started` row would tell the next run that they may have been received.
+void EndpointCore::GiveBackStarts(Moment now) {
+  for (const Attempt& attempt : starts_.TakeBack()) {
+    Lane& lane = lines_.At(attempt.lane);
+    flights_.End();
+    pace_.LetGo(attempt.id, now.ticks);
+    Recall(lane);
+    MarkDirty(lane, now);
+    lines_.MakeReady(lane);
+  }
 }
 
 void EndpointCore::Die(Lane& lane, std::string reason, const std::string& answer, Moment now) {
   store::DeadLetter dead;
   dead.cursor = cursor_;
   dead.endpoint = name_;
-  dead.event = *lane.front().event;
-  dead.attempts = lane.attempts;
+  dead.event = *lane.queue.front().event;
+  dead.attempts = lane.failing.attempts;
   dead.died_at = now.wall;
   dead.reason = std::move(reason);
   dead.answer = answer;
-  notes_.push_back({Note::Kind::kDead, dead.reason, lane.front().event, lane.attempts});
+  notes_.push_back({Note::Kind::kDead, dead.reason, lane.queue.front().event, lane.failing.attempts});
   ledger_.Died(std::move(dead));
   Settle(lane, true, now);
+}
+
+void EndpointCore::Supersede(Lane& lane, const store::Event& by, Moment now) {
+  notes_.push_back({Note::Kind::kSuperseded, by.id, lane.queue.front().event});
+  store::AttemptRow row;
+  row.seq = lane.queue.front().event->seq;
+  row.at = now.wall;
+  row.attempt = 0;
+  row.error = "superseded by " + by.id;
+  ledger_.Failed(std::move(row));
+  Settle(lane, false, now);
 }
 
 // Takes the front event off its lane. `remember`: it must not be sent again, even if the cursor stands before it when
 // the process ends.
 void EndpointCore::Settle(Lane& lane, bool remember, Moment now) {
-  const Lane::Entry entry = lane.Pop();
+  const LaneQueue::Entry entry = lane.PopFront();
   const store::Seq seq = entry.event->seq;
-  bytes_ -= BytesOf(*entry.event);
-  lane.recorded_at = entry.event->recorded_at;
-  const bool was_failing = lane.attempts > 0;
-  lane.failing = 0;
-  lane.attempts = lane.rejections = 0;
-  lane.reason.clear();
-  if (lane.parked || remember) {
+  lane.behind.recorded_at = entry.event->recorded_at;
+  const bool was_failing = lane.failing.attempts > 0;
+  lane.failing.Begin(0);
+  if (lane.behind.parked || remember) {
     lane.done_through = seq;
-    lane.next_seq = seq + 1;
+    lane.behind.next_seq = seq + 1;
   }
-  if (lane.parked || remember || was_failing || lane.has_row) MarkDirty(lane, now.ticks);
-  if (entry.slot != kNoSlot) {
-    settled_ += slots_.Done(entry.slot);
-  } else {
-    --held_;
-    if (const auto slot = slots_.FindPassed(seq)) {
-      settled_ += slots_.Done(*slot);
-    } else {
-      ++settled_;
-    }
-  }
+  if (lane.behind.parked || remember || was_failing || lane.row.exists) MarkDirty(lane, now);
+  progress_.Settle(seq, entry.bytes, entry.slot);
   ledger_.Settled(now.ticks);
 }
 
 // Lets the lane wait. Its events leave memory: the cursor passes them, and they are read again when it is due.
 void EndpointCore::Park(Lane& lane, Ticks due, std::string reason, Moment now) {
   Recall(lane);
-  lane.due = due;
-  lane.reason = std::move(reason);
-  lane.next_seq = lane.front().event->seq;
-  if (lane.kind == LaneKey::Kind::kStrict) {
-    strict_waits_ = true;  // no event may overtake another, so none leaves the window
-  } else {
-    PassLane(lane, lane.reason, now);
-    held_ -= lane.size();
+  lane.failing.reason = std::move(reason);
+  lane.behind.next_seq = lane.queue.front().event->seq;
+  if (lane.kind != LaneKey::Kind::kStrict) {  // else no event may overtake another, so none leaves the window
+    PassLane(lane, lane.failing.reason, now);
     Release(lane, 0);
-    lane.loaded_through = lane.next_seq - 1;
+    lane.behind.loaded_through = lane.behind.next_seq - 1;
   }
-  MarkDirty(lane, now.ticks);
-  lane.state = Lane::State::kWaiting;
-  waiting_.emplace(due, &lane);
+  MarkDirty(lane, now);
+  lines_.Wait(lane, due);
 }
 
 }  // namespace portcall::broker

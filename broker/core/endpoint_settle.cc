@@ -8,59 +8,55 @@ namespace portcall::broker {
 namespace {
 
 bool AsksOutcome(const Policy& policy, const Lane& lane) {
-  return !policy.retry_on_timeout && (lane.state == Lane::State::kStarting || lane.state == Lane::State::kInFlight);
+  return !policy.retry_on_timeout && (lane.state() == LaneState::kStarting || lane.state() == LaneState::kInFlight);
 }
 
 }  // namespace
 
 void EndpointCore::Counted(std::int64_t matched, store::Seq through, Moment now) {
-  matched_ += matched;
-  counted_ = through;
+  progress_.Counted(matched, through);
   ledger_.TouchQuietly(now.ticks);
 }
 
 void EndpointCore::Recounted(std::int64_t pending, store::Seq through, Moment now) {
-  matched_ = settled_ + slots_.done_beyond() + pending;
-  counted_ = through;
+  progress_.Recounted(pending, through);
   ledger_.TouchQuietly(now.ticks);
 }
 
-void EndpointCore::SetParked(Lane& lane, bool parked) {
-  if (lane.parked == parked) return;
-  lane.parked = parked;
-  parked_ += parked ? 1 : -1;
+void EndpointCore::Release(Lane& lane, std::size_t kept) {
+  for (std::size_t i = kept; i < lane.queue.size(); ++i) progress_.Forget(lane.queue.at(i).bytes);
+  lane.queue.Truncate(kept);
 }
 
-void EndpointCore::MarkDirty(Lane& lane, Ticks now) {
-  ledger_.Touch(now);
-  if (std::exchange(lane.dirty, true)) return;
-  dirty_.push_back(&lane);
+void EndpointCore::MarkDirty(Lane& lane, Moment now) {
+  ledger_.Touch(now.ticks);
+  lines_.MarkDirty(lane);
 }
 
 // Moves the lane's events behind the cursor. The front event and those in flight stay in memory, and so do a few more
 // for the lane's next turns.
 void EndpointCore::PassLane(Lane& lane, std::string_view reason, Moment now) {
-  if (!lane.was_started() && (lane.attempts == 0 || lane.reason.empty())) lane.reason = reason;
-  lane.next_seq = lane.front().event->seq;
-  lane.recorded_at = lane.front().event->recorded_at;
-  if (!lane.parked) lane.loaded_through = lane.passed_through = lane.next_seq;
-  SetParked(lane, true);
-  const bool whole = lane.complete();
+  if (!lane.was_started() && (lane.failing.attempts == 0 || lane.failing.reason.empty())) lane.failing.reason = reason;
+  lane.behind.next_seq = lane.queue.front().event->seq;
+  lane.behind.recorded_at = lane.queue.front().event->recorded_at;
+  if (!lane.behind.parked) lane.behind.loaded_through = lane.behind.passed_through = lane.behind.next_seq;
+  lines_.SetParked(lane, true);
+  const bool whole = lane.behind.complete();
   std::size_t kept = 0;
-  for (std::size_t i = 0; i < lane.size(); ++i) {
-    Lane::Entry& entry = lane.at(i);
+  for (std::size_t i = 0; i < lane.queue.size(); ++i) {
+    LaneQueue::Entry& entry = lane.queue.at(i);
     if (entry.slot != kNoSlot) {
-      settled_ += slots_.Passed(std::exchange(entry.slot, kNoSlot));
-      ++held_;
-      lane.passed_through = std::max(lane.passed_through, entry.event->seq);
+      progress_.Pass(std::exchange(entry.slot, kNoSlot));
+      lane.behind.passed_through = std::max(lane.behind.passed_through, entry.event->seq);
     }
-    const bool spare = !policy_.collapses && i < policy_.lane_page && held_ < policy_.max_held;
-    if (i == 0 || i < lane.sent || spare) kept = i + 1;
+    const bool spare = !policy_.collapses && i < policy_.lane_page && held() < policy_.max_held;
+    if (i == 0 || i < lane.flight.sent || spare) kept = i + 1;
   }
-  if (whole || kept < lane.size()) lane.loaded_through = lane.at(kept - 1).event->seq;
-  held_ -= lane.size() - kept;
+  if (whole || kept < lane.queue.size()) lane.behind.loaded_through = lane.queue.at(kept - 1).event->seq;
   Release(lane, kept);
-  MarkDirty(lane, now.ticks);
+  const bool all_sent = lane.state() == LaneState::kReady && lane.flight.sent == kept;
+  if (all_sent) lines_.Leave(lane, LaneState::kInFlight);
+  MarkDirty(lane, now);
 }
 
 // Passes an event that holds back settled ones for too long, or too many: its lane remembers it. With `all`, passes
@@ -68,17 +64,17 @@ void EndpointCore::PassLane(Lane& lane, std::string_view reason, Moment now) {
 void EndpointCore::PassObstacles(Moment now, bool all) {
   // A collapsing endpoint must read the whole log, so events that hold the cursor may fill only part of the look-ahead.
   const std::size_t most = policy_.collapses ? policy_.look_ahead / 8 : policy_.look_ahead;
-  while (!slots_.empty() && (slots_.done_beyond() > 0 || slots_.size() > most)) {
-    Slots::Slot& front = slots_.front();
-    Lane& lane = *front.lane;
+  while (slots() > 0 && (progress_.held_back() > 0 || slots() > most)) {
+    Slots::Slot& front = progress_.first();
+    Lane& lane = lines_.At(front.lane);
     if (lane.kind == LaneKey::Kind::kStrict) return;
-    if (front.front_since == 0) front.front_since = now.ticks;
-    const bool in_flight = lane.sent > 0 && lane.state != Lane::State::kStarting;
-    const bool slow = in_flight && now.ticks - lane.front().claimed_at >= policy_.max_hold;
+    if (front.front_since == kNever) front.front_since = now.ticks;
+    const bool in_flight = lane.flight.sent > 0 && lane.state() != LaneState::kStarting;
+    const bool slow = in_flight && now.ticks - lane.queue.front().claimed_at >= policy_.max_hold;
     const bool long_ago = now.ticks - front.front_since >= policy_.max_hold;
-    const bool many = slots_.done_beyond() > policy_.max_held_back || slots_.size() > most;
+    const bool many = progress_.held_back() > policy_.max_held_back || slots() > most;
     if (!all && !slow && !long_ago && !many) return;
-    PassLane(lane, kInFlight, now);
+    PassLane(lane, kReasonInFlight, now);
   }
 }
 
@@ -90,68 +86,69 @@ std::optional<store::Settlement> EndpointCore::TakeSettlement(Moment now, bool e
   PassObstacles(now, everything || stopped_);
   store::Settlement settlement;
   settlement.cursor = cursor_;
-  settlement.settled_through = settled_through();
-  settlement.through = counted_;
-  settlement.matched = matched_;
-  settlement.settled = settled_;
+  progress_.Store(settlement, lines_.DecidedThrough(settled_through()));
+  PaceRow pace = pace_.Row(now);
+  pace.entry = entry_;
+  settlement.pace = pace.Write();
   WriteRows(settlement, now);
-  ledger_.Take(settlement, slots_.done_beyond());
-  if (slots_.done_beyond() > 0 && !everything) ledger_.Touch(now.ticks);
-  flushing_starts_ = std::exchange(starting_, {});
-  unneeded_when_flushed_ = DecidedThrough(settlement.settled_through);
+  ledger_.Take(settlement, progress_.held_back());
+  if (progress_.held_back() > 0 && !everything) ledger_.Touch(now.ticks);
+  starts_.FlushBegun();
   return settlement;
 }
 
 void EndpointCore::Flushed() {
   ledger_.Flushed();
-  unneeded_ = unneeded_when_flushed_;
-  for (Attempt& attempt : std::exchange(flushing_starts_, {})) started_.push_back(std::move(attempt));
-  if (stopped_ && !started_.empty()) ledger_.Hurry();
+  progress_.Flushed();
+  starts_.Flushed();
+  if (stopped_ && starts_.any_durable()) ledger_.Hurry();
 }
 
 void EndpointCore::Stop(bool stopped) {
   stopped_ = stopped;
-  if (stopped_ && !started_.empty()) ledger_.Hurry();
+  if (stopped_ && starts_.any_durable()) ledger_.Hurry();
 }
 
 void EndpointCore::RenewAges(Moment now) {
-  for (auto& [key, lane] : lanes_) {
-    if (lane.has_row && RowOf(lane, now).age != lane.stored_age) MarkDirty(lane, now.ticks);
+  for (auto& [key, lane] : lines_.all()) {
+    if (lane.row.exists && RowOf(lane, now).age != lane.row.age) MarkDirty(lane, now);
   }
 }
 
 void EndpointCore::WriteRows(store::Settlement& settlement, Moment now) {
-  std::vector<Lane*> later;
-  for (Lane* lane : std::exchange(dirty_, {})) {
-    lane->dirty = false;
-    const bool ahead = lane->done_through > settlement.settled_through;
-    const bool failing = lane->attempts > 0 || lane->reason == kStarted;
-    if (lane->parked || ahead || failing || AsksOutcome(policy_, *lane)) {
-      settlement.park.push_back(RowOf(*lane, now));
-      lane->stored_age = settlement.park.back().age;
-      lane->has_row = true;
-      if (ahead && !lane->parked) later.push_back(lane);
+  std::vector<LaneId> later;
+  for (const LaneId id : lines_.TakeDirty()) {
+    Lane& lane = lines_.At(id);
+    Lines::Clean(lane);
+    const bool ahead = lane.done_through > settlement.settled_through;
+    const bool failing = lane.failing.attempts > 0 || lane.failing.reason == kReasonStarted;
+    if (lane.behind.parked || ahead || failing || AsksOutcome(policy_, lane)) {
+      settlement.park.push_back(RowOf(lane, now));
+      lane.row.age = settlement.park.back().age;
+      lane.row.exists = true;
+      if (ahead && !lane.behind.parked) later.push_back(id);
     } else {
-      if (std::exchange(lane->has_row, false)) settlement.unpark.emplace_back(lane->key);
-      MaybeDrop(*lane);
+      if (std::exchange(lane.row.exists, false)) settlement.unpark.emplace_back(lane.key);
+      lines_.DropIfForgettable(lane, settled_through());
     }
   }
-  for (Lane* lane : later) lane->dirty = true;  // looked at again once the cursor has moved
-  dirty_ = std::move(later);
+  for (const LaneId id : later) lines_.MarkDirty(lines_.At(id));  // looked at again once the cursor has moved
 }
 
 store::ParkedLane EndpointCore::RowOf(const Lane& lane, Moment now) const {
   store::ParkedLane row;
   row.lane = lane.key;
-  const bool front = AsksOutcome(policy_, lane) || lane.kind == LaneKey::Kind::kStrict;
-  row.next_seq = front && !lane.empty() ? lane.front().event->seq : lane.next_seq;
-  if (lane.failing == row.next_seq && lane.attempts > 0) {  // not those of an event that is settled or no longer wanted
-    row.attempts = lane.attempts;
-    row.age = active_.At(now.ticks) - lane.first_attempt;
+  const Lane::Failing& failing = lane.failing;
+  const bool asks = AsksOutcome(policy_, lane);
+  const bool front = asks || lane.kind == LaneKey::Kind::kStrict;
+  row.next_seq = front && !lane.queue.empty() ? lane.queue.front().event->seq : lane.behind.next_seq;
+  if (failing.seq == row.next_seq && failing.attempts > 0) {  // not those of an event that is settled or not wanted
+    row.attempts = failing.attempts;
+    row.age = pace_.ActiveAt(now.ticks) - failing.first_attempt;
   }
-  row.due = now.wall + std::max<Ticks>(0, lane.state == Lane::State::kWaiting ? lane.due - now.ticks : 0);
+  row.due = now.wall + std::max<Ticks>(0, lane.state() == LaneState::kWaiting ? lane.due - now.ticks : 0);
   row.recorded_at = lane.oldest_recorded();
-  row.reason = AsksOutcome(policy_, lane) ? kStarted : lane.reason.empty() ? kInFlight : std::string_view(lane.reason);
+  row.reason = asks ? kReasonStarted : failing.reason.empty() ? kReasonInFlight : std::string_view(failing.reason);
   return row;
 }
 

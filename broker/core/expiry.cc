@@ -49,6 +49,7 @@ store::Settlement Expiry::Finish(std::int64_t wall_now) const {
   settlement.through = std::max(cursor_.through, through_);
   settlement.matched = cursor_.matched + uncounted_;
   settlement.settled = cursor_.settled + settled_before_ + expired_;
+  settlement.pace = cursor_.pace;
   for (const store::ParkedLane& row : rows_) {
     if (row.next_seq > through_) continue;
     const LaneKey::Kind kind = LaneKey::Parse(row.lane).kind;

@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "broker/core/lane.h"
 #include "broker/core/moment.h"
 #include "store/cursors.h"
 

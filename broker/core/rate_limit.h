@@ -21,8 +21,8 @@ class RateLimit {
   void Take() {
     if (rate_ > 0) tokens_ -= 1;
   }
-  // After Allows said no: when it will say yes.
-  Ticks wake() const { return last_ + static_cast<Ticks>((1 - tokens_) / rate_) + 1; }
+  // After Allows said no: when it will say yes. Never, where there is no limit.
+  Ticks wake() const { return rate_ <= 0 ? kNever : last_ + static_cast<Ticks>((1 - tokens_) / rate_) + 1; }
 
  private:
   double rate_;  // tokens a nanosecond

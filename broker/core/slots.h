@@ -4,12 +4,12 @@
 #include <deque>
 #include <optional>
 
+#include "broker/core/lane_id.h"
 #include "broker/core/moment.h"
 #include "store/event.h"
 
 namespace portcall::broker {
 
-struct Lane;
 using SlotId = std::int64_t;  // -1: none
 inline constexpr SlotId kNoSlot = -1;
 
@@ -24,13 +24,13 @@ class Slots {
   };
   struct Slot {
     store::Seq seq = 0;
-    Lane* lane = nullptr;
+    LaneId lane;
     State state = State::kOpen;
-    Ticks front_since = 0;  // when it began to hold the cursor, 0: not yet
+    Ticks front_since = kNever;  // when it began to hold the cursor
   };
 
-  SlotId Push(store::Seq seq, Lane* lane) {
-    slots_.push_back({seq, lane, State::kOpen, 0});
+  SlotId Push(store::Seq seq, LaneId lane) {
+    slots_.push_back({seq, lane, State::kOpen, kNever});
     return base_ + static_cast<SlotId>(slots_.size()) - 1;
   }
   // Marks the slot and drops what is done at the front; returns how many events became settled by that.

@@ -15,7 +15,7 @@ constexpr std::size_t kMaxScanned = 8'192;  // events of a repository that one q
 
 Result<LanePage> ReadLaneFrom(store::Snapshot& snapshot, const LaneRead& read) {
   LanePage page{{}, read.through};
-  const LaneKey lane = LaneKey::Parse(read.lane);
+  const LaneKey lane = LaneKey::Parse(read.key);
   if (lane.kind == LaneKey::Kind::kSingle && lane.seq > read.after) {
     if (auto event = store::FindEvent(snapshot, lane.seq)) page.events.push_back(std::move(event));
   }
@@ -117,7 +117,7 @@ Task<> EndpointRunner::Recount() {
     };
     if (auto loaded = co_await around_.store.Read(load)) lanes = std::move(*loaded);
     for (const store::ParkedLane& lane : lanes) {
-      LaneRead read{lane.lane, lane.next_seq - 1, from, core_.policy().lane_page};
+      LaneRead read{{}, lane.lane, lane.next_seq - 1, from, core_.policy().lane_page};
       while (!stopping_ && read.after < read.through) {
         auto query = [&read](store::Snapshot& s) { return ReadLaneFrom(s, read); };
         auto page = co_await around_.store.Read(query);
@@ -161,6 +161,7 @@ Task<Result<void>> EndpointRunner::WriteOnce(const store::Settlement& settlement
   cursor_.matched = settlement.matched;
   cursor_.settled = settlement.settled;
   cursor_.settlements = settlement.number;
+  cursor_.pace = settlement.pace;
   if (!settlement.receipt.empty()) cursor_.receipt = settlement.receipt;
   if (!settlement.fingerprint.empty()) {
     cursor_.fingerprint = settlement.fingerprint;

@@ -84,6 +84,7 @@ void EndpointRunner::Tell(Moment now) {
       case Note::Kind::kOpened:
         around_.log.Warn("endpoint is down, probing it from time to time",
                          {{"endpoint", endpoint_.name}, {"error", note.text}, {"pending", pending}});
+        if (next_summary_ == 0) next_summary_ = now.ticks + kSummaryInterval;  // as after a restart
         break;
       case Note::Kind::kRecovered:
         TellRecovered(note);

@@ -36,7 +36,8 @@ Result<PeekedCursor> PeekCursor(const std::filesystem::path& database, std::stri
                      .selection = live.String(8),
                      .fingerprint = live.String(9),
                      .receipt = {},
-                     .settlements = 0};
+                     .settlements = 0,
+                     .pace = {}};
     if (live.Step()) return Error(Errc::kNotFound, database.string() + " knows several endpoints: name one");
     Query dead(connection, kDeadEvents, peeked.cursor.id);
     if (dead.Step()) peeked.dead = dead.Int(0);

@@ -12,7 +12,7 @@ namespace {
 
 const Sql kMove(
     "UPDATE cursors SET settled_through=?,through=?,matched=?,settled=?,receipt=coalesce(nullif(?,''),receipt),"
-    "fingerprint=coalesce(nullif(?,''),fingerprint),settlements=settlements+1"
+    "fingerprint=coalesce(nullif(?,''),fingerprint),settlements=settlements+1,pace=?"
     " WHERE id=? AND holder=? AND settlements=?");
 const Sql kMadeAlready("SELECT 1 FROM cursors WHERE id=? AND holder=? AND settlements=?");
 const Sql kPark(
@@ -23,15 +23,15 @@ const Sql kAttempt(
     "INSERT INTO attempts (cursor,seq,at,events,attempt,delivered,status,latency_us,error) VALUES (?,?,?,?,?,?,?,?,?)");
 const Sql kCursors(
     "SELECT id,endpoint,kind,from_seq,through,settled_through,matched,settled,selection,fingerprint,receipt,"
-    "settlements FROM cursors ORDER BY id");
+    "settlements,pace FROM cursors ORDER BY id");
 const Sql kParked(
     "SELECT lane,next_seq,attempts,due,age,reason,recorded_at FROM parked WHERE cursor=? ORDER BY next_seq,lane");
 const Sql kAddCursor(
-    "INSERT INTO cursors (endpoint,kind,from_seq,through,settled_through,matched,settled,selection,fingerprint,receipt)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?)");
+    "INSERT INTO cursors (endpoint,kind,from_seq,through,settled_through,matched,settled,selection,fingerprint,receipt,"
+    "pace) VALUES (?,?,?,?,?,?,?,?,?,?,?)");
 const Sql kChangeCursor(
     "UPDATE cursors SET endpoint=?,kind=?,from_seq=?,through=?,settled_through=?,matched=?,settled=?,selection=?,"
-    "fingerprint=?,receipt=? WHERE id=?");
+    "fingerprint=?,receipt=?,pace=? WHERE id=?");
 const Sql kDropCursor("DELETE FROM cursors WHERE id=?");
 const Sql kDropLanes("DELETE FROM parked WHERE cursor=?");
 
@@ -39,8 +39,8 @@ const Sql kDropLanes("DELETE FROM parked WHERE cursor=?");
 
 Result<void> Settle(Tx& tx, const Settlement& s) {
   Connection& connection = tx.connection();
-  Query(connection, kMove, s.settled_through, s.through, s.matched, s.settled, s.receipt, s.fingerprint, s.cursor,
-        s.holder, s.number - 1)
+  Query(connection, kMove, s.settled_through, s.through, s.matched, s.settled, s.receipt, s.fingerprint, s.pace,
+        s.cursor, s.holder, s.number - 1)
       .Run();
   if (connection.changes() == 0) {
     if (Query(connection, kMadeAlready, s.cursor, s.holder, s.number).Step()) return {};
@@ -78,6 +78,7 @@ std::vector<Cursor> LoadCursors(Snapshot& s) {
     c.fingerprint = query.Text(9);
     c.receipt = query.Text(10);
     c.settlements = query.Int(11);
+    c.pace = query.Text(12);
   }
   return cursors;
 }
@@ -102,12 +103,12 @@ std::int64_t PutCursor(Tx& tx, const Cursor& c) {
   Connection& connection = tx.connection();
   if (c.id == 0) {
     Query(connection, kAddCursor, c.endpoint, c.kind, c.from, c.through, c.settled_through, c.matched, c.settled,
-          c.selection, c.fingerprint, c.receipt)
+          c.selection, c.fingerprint, c.receipt, c.pace)
         .Run();
     return connection.last_insert_id();
   }
   Query(connection, kChangeCursor, c.endpoint, c.kind, c.from, c.through, c.settled_through, c.matched, c.settled,
-        c.selection, c.fingerprint, c.receipt, c.id)
+        c.selection, c.fingerprint, c.receipt, c.pace, c.id)
       .Run();
   if (connection.changes() == 0) throw std::logic_error("cursor " + std::to_string(c.id) + " is gone");
   return c.id;

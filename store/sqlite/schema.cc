@@ -93,8 +93,10 @@ ALTER TABLE cursors ADD COLUMN holder INTEGER NOT NULL DEFAULT 1;
 ALTER TABLE cursors ADD COLUMN settlements INTEGER NOT NULL DEFAULT 0;
 )sql";
 
-constexpr std::array kMigrations{Migration{kVersion1}, Migration{kReceipts}, Migration{kAges}, Migration{kFirstParked},
-                                 Migration{kHolders}};
+constexpr const char* kPaces = "ALTER TABLE cursors ADD COLUMN pace TEXT NOT NULL DEFAULT ''";
+
+constexpr std::array kMigrations{Migration{kVersion1},    Migration{kReceipts}, Migration{kAges},
+                                 Migration{kFirstParked}, Migration{kHolders},  Migration{kPaces}};
 constexpr std::int64_t kRowsBeforeServing = 1'000;  // in a transaction
 
 constexpr std::array kTables{"meta",    "events", "marks",      "repositories", "manifests",

@@ -189,7 +189,7 @@ void Simulation::Send(Attempt attempt) {
     });
     return;
   }
-  Pipe& pipe = pipes_[std::string(attempt.lane->key)];
+  Pipe& pipe = pipes_[LaneOf(*attempt.event, LaningOf(endpoint_))];
   ++pipe.flying;
   pipe.last = std::max(pipe.last, now_ + delay);
   At(pipe.last - now_, [this, attempt = std::move(attempt), times = let_go_] {
@@ -199,7 +199,7 @@ void Simulation::Send(Attempt attempt) {
 
 // Inside a sink that pipelines: in the lane's order; what follows a failure fails too. Its report takes its own time.
 void Simulation::Arrive(const Attempt& attempt) {
-  Pipe& pipe = pipes_[std::string(attempt.lane->key)];
+  Pipe& pipe = pipes_[LaneOf(*attempt.event, LaningOf(endpoint_))];
   sinks::Outcome outcome;
   outcome.error = "behind a failed one";
   if (!pipe.broken) outcome = receiver(*attempt.event, now());
@@ -209,7 +209,8 @@ void Simulation::Arrive(const Attempt& attempt) {
     ++accepted[seq];
     const auto waits = [&](store::Seq other) {
       return other < seq && !died_.contains(other) &&
-             attempt.lane->key == LaneOf(*log[static_cast<std::size_t>(other - 1)], LaningOf(endpoint_));
+             LaneOf(*attempt.event, LaningOf(endpoint_)) ==
+                 LaneOf(*log[static_cast<std::size_t>(other - 1)], LaningOf(endpoint_));
     };
     if (std::ranges::any_of(hopeless_, waits)) behind_.insert(seq);
   } else if (outcome.verdict == sinks::Verdict::kUndeliverable) {
@@ -220,7 +221,7 @@ void Simulation::Arrive(const Attempt& attempt) {
   const auto delay = static_cast<Ticks>(chance_.Unit() * static_cast<double>(latency));
   At(delay, [this, attempt, outcome, times = let_go_] {
     if (times != let_go_) return;
-    Pipe& lane = pipes_[std::string(attempt.lane->key)];
+    Pipe& lane = pipes_[LaneOf(*attempt.event, LaningOf(endpoint_))];
     if (--lane.flying == 0) lane.broken = false;
     Answer(attempt, outcome);
   });
@@ -237,7 +238,7 @@ void Simulation::ReadLane(const LaneRead& read) {
   At(read_latency, [this, read] {
     if (chance_.Unit() < 0.02) return core_->OnLaneFailed(read);
     LanePage page{{}, read.through};
-    const LaneKey lane = LaneKey::Parse(read.lane);
+    const LaneKey lane = LaneKey::Parse(read.key);
     for (auto i = static_cast<std::size_t>(read.after); i < static_cast<std::size_t>(read.through); ++i) {
       if (!lane.Holds(*log[i])) continue;
       page.events.push_back(log[i]);
@@ -257,6 +258,7 @@ void Simulation::Commit(const store::Settlement& s) {
   cursor.through = s.through;
   cursor.matched = s.matched;
   cursor.settled = s.settled;
+  cursor.pace = s.pace;
   for (const auto& row : s.park) rows[row.lane] = row;
   for (const auto& lane : s.unpark) rows.erase(lane);
   for (const auto& letter : s.dead) {

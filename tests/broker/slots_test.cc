@@ -7,7 +7,7 @@ namespace {
 
 TEST(Slots, WhatIsDoneCountsOnceNothingBeforeItIsOpen) {
   Slots slots;
-  const SlotId a = slots.Push(10, nullptr), b = slots.Push(12, nullptr), c = slots.Push(15, nullptr);
+  const SlotId a = slots.Push(10, {}), b = slots.Push(12, {}), c = slots.Push(15, {});
   EXPECT_EQ(slots.Done(b), 0);
   EXPECT_EQ(slots.done_beyond(), 1);
   EXPECT_EQ(slots.Done(a), 2);
@@ -19,8 +19,8 @@ TEST(Slots, WhatIsDoneCountsOnceNothingBeforeItIsOpen) {
 
 TEST(Slots, FindsWhatWasPassed) {
   Slots slots;
-  slots.Push(1, nullptr);
-  const SlotId b = slots.Push(5, nullptr);
+  slots.Push(1, {});
+  const SlotId b = slots.Push(5, {});
   EXPECT_FALSE(slots.FindPassed(5));
   slots.Passed(b);
   EXPECT_EQ(slots.FindPassed(5), b);

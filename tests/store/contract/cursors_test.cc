@@ -66,6 +66,7 @@ TEST_P(CursorsTest, ASettlementSurvivesARestart) {
   s.park = {{"library/app", 4, 2, 1000, 900, "503", 70}, {"library/other", 3, 1, 500, 400, "in flight"}};
   s.dead = {Letter(50)};
   s.receipt = "17 records";
+  s.pace = "slowly";
   AttemptRow attempt;
   attempt.seq = 4;
   attempt.at = 40;
@@ -91,6 +92,7 @@ TEST_P(CursorsTest, ASettlementSurvivesARestart) {
   EXPECT_EQ(cursors[0].selection, "all");
   EXPECT_EQ(cursors[0].fingerprint, "f");
   EXPECT_EQ(cursors[0].receipt, "17 records");
+  EXPECT_EQ(cursors[0].pace, "slowly");
 
   const auto lanes = Read([&](Snapshot& snap) { return LoadParked(snap, id_); });
   ASSERT_EQ(lanes.size(), 2u);
@@ -120,6 +122,20 @@ TEST_P(CursorsTest, ASettlementSurvivesARestart) {
   EXPECT_EQ(attempts[0].latency_us, 1234);
   EXPECT_FALSE(attempts[0].delivered);
   EXPECT_EQ(attempts[0].error, "rejected");
+}
+
+TEST_P(CursorsTest, APaceIsThatOfTheLastSettlementAndGoesWithARename) {
+  const auto stored = [this] { return Read([](Snapshot& s) { return LoadCursors(s); }).at(0); };
+  Settlement s = Of(id_);
+  s.pace = "slowly";
+  Settle(s);
+  Cursor renamed = stored();
+  renamed.endpoint = "builds";
+  Write([&](Tx& tx) { PutCursor(tx, renamed); });
+  EXPECT_EQ(stored().pace, "slowly");
+  s.pace.clear();
+  Settle(s);
+  EXPECT_EQ(stored().pace, "");
 }
 
 TEST_P(CursorsTest, AReceiptStaysUntilThereIsANewerOne) {

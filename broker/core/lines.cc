@@ -1,0 +1,120 @@
+#include "broker/core/lines.h"
+
+#include <algorithm>
+#include <cassert>
+
+namespace portcall::broker {
+namespace {
+
+constexpr std::size_t kIdleLanes = 4'096;  // up to this many lanes, those that run empty are kept for reuse
+
+}  // namespace
+
+Lane& Lines::At(LaneId id) const {
+  Lane* lane = table_.Find(id);
+  assert(lane != nullptr);
+  return *lane;
+}
+
+void Lines::DropIfForgettable(Lane& lane, store::Seq settled_through) {
+  const bool forgettable = lane.unused() && !lane.row.dirty && !lane.row.exists && lane.done_through <= settled_through;
+  if (forgettable && (lane.kind == LaneKey::Kind::kSingle || table_.size() > kIdleLanes)) table_.Drop(lane);
+}
+
+void Lines::Clear() {
+  assert(being_read_ == 0);
+  table_.Clear();
+  ready_.clear();
+  to_read_.clear();
+  waiting_.clear();
+  dirty_.clear();
+  parked_ = 0;
+  strict_waits_ = false;
+}
+
+void Lines::MakeReady(Lane& lane) {
+  if (lane.state() == LaneState::kReady) return;
+  lane.Become(LaneState::kReady);
+  ready_.push_back(lane.id);
+}
+
+Lane& Lines::TakeReady() {
+  Lane& lane = At(ready_.front());
+  ready_.pop_front();
+  lane.Become(lane.flight.sent > 0 ? LaneState::kInFlight : LaneState::kIdle);
+  return lane;
+}
+
+std::vector<LaneId> Lines::TakeAllReady() {
+  std::vector<LaneId> all(ready_.begin(), ready_.end());
+  ready_.clear();
+  for (const LaneId id : all) At(id).Become(LaneState::kIdle);
+  return all;
+}
+
+void Lines::Leave(Lane& lane, LaneState to) {
+  if (lane.state() == LaneState::kReady) ready_.erase(std::ranges::find(ready_, lane.id));
+  lane.Become(to);
+}
+
+void Lines::Wait(Lane& lane, Ticks due) {
+  lane.due = due;
+  lane.Become(LaneState::kWaiting);
+  waiting_.emplace(due, lane.id);
+  if (lane.kind == LaneKey::Kind::kStrict) strict_waits_ = true;
+}
+
+Lane& Lines::TakeDue() {
+  Lane& lane = At(waiting_.begin()->second);
+  waiting_.erase(waiting_.begin());
+  if (lane.kind == LaneKey::Kind::kStrict) strict_waits_ = false;
+  lane.Become(LaneState::kIdle);
+  return lane;
+}
+
+void Lines::WantRead(Lane& lane) {
+  lane.Become(LaneState::kToBeRead);
+  to_read_.push_back(lane.id);
+}
+
+Lane& Lines::TakeToRead() {
+  Lane& lane = At(to_read_.front());
+  to_read_.pop_front();
+  lane.Become(LaneState::kBeingRead);
+  ++being_read_;
+  return lane;
+}
+
+void Lines::ReadEnded(Lane& lane) {
+  assert(being_read_ > 0);
+  --being_read_;
+  lane.Become(LaneState::kIdle);
+}
+
+void Lines::ReadFailed(Lane& lane) {
+  assert(being_read_ > 0);
+  --being_read_;
+  WantRead(lane);
+}
+
+void Lines::SetParked(Lane& lane, bool parked) {
+  if (lane.behind.parked == parked) return;
+  lane.behind.parked = parked;
+  parked_ += parked ? 1 : -1;
+}
+
+store::Seq Lines::DecidedThrough(store::Seq through) const {
+  if (parked_ == 0) return through;
+  for (const auto& [key, lane] : table_) {
+    if (lane.behind.parked) through = std::min(through, lane.behind.next_seq - 1);
+  }
+  return through;
+}
+
+bool Lines::MarkDirty(Lane& lane) {
+  if (std::exchange(lane.row.dirty, true)) return false;
+  dirty_.push_back(lane.id);
+  return true;
+}
+
+}  // namespace portcall::broker

@@ -1,0 +1,70 @@
+#pragma once
+
+#include <deque>
+#include <set>
+#include <utility>
+#include <vector>
+
+#include "broker/core/lane_table.h"
+
+namespace portcall::broker {
+
+// An endpoint's lanes and the lines they stand in: ready to go, waiting for a time, to be read. A lane stands in the
+// line that its state names and in no other; which of them are parked, or have a row to be looked at, is counted here
+// too. One thread.
+class Lines {
+ public:
+  explicit Lines(Laning laning) : table_(laning) {}
+
+  Lane& Of(const store::Event& event) { return table_.Of(event); }
+  Lane& Named(std::string_view key) { return table_.Named(key); }
+  Lane* Find(LaneId id) const { return table_.Find(id); }  // nullptr: it is gone
+  Lane& At(LaneId id) const;                               // of one that must be there
+  const LaneTable& all() const { return table_; }
+  LaneTable& all() { return table_; }
+  // Forgets the lane where nothing depends on it: its events are settled through `settled_through`.
+  void DropIfForgettable(Lane& lane, store::Seq settled_through);
+  void Clear();
+
+  // The ready line. The lane that is taken is idle, or in flight where its first events are.
+  std::size_t ready() const { return ready_.size(); }
+  void MakeReady(Lane& lane);  // does nothing where it is so already
+  Lane& TakeReady();
+  std::vector<LaneId> TakeAllReady();    // none of which has anything in flight
+  void Leave(Lane& lane, LaneState to);  // out of the ready line if it stands there, for a state of flight
+
+  // Those that wait. The lane that is taken is idle.
+  void Wait(Lane& lane, Ticks due);
+  bool any_waiting() const { return !waiting_.empty(); }
+  Ticks next_due() const { return waiting_.empty() ? kNever : waiting_.begin()->first; }
+  Lane& TakeDue();
+  bool strict_waits() const { return strict_waits_; }  // the one lane of a strict order does
+
+  // Those to be read. Each that is taken comes back by ReadEnded (idle then) or ReadFailed (in line again).
+  std::size_t to_read() const { return to_read_.size(); }
+  std::size_t being_read() const { return being_read_; }
+  void WantRead(Lane& lane);
+  Lane& TakeToRead();
+  void ReadEnded(Lane& lane);
+  void ReadFailed(Lane& lane);
+
+  // Those with unsettled events behind the cursor.
+  std::size_t parked() const { return parked_; }
+  void SetParked(Lane& lane, bool parked);
+  store::Seq DecidedThrough(store::Seq through) const;  // up to there no parked lane needs an event
+
+  // Those whose row must be looked at. False: the lane was marked already.
+  bool MarkDirty(Lane& lane);
+  std::vector<LaneId> TakeDirty() { return std::exchange(dirty_, {}); }  // they stay marked until Clean
+  static void Clean(Lane& lane) { lane.row.dirty = false; }
+
+ private:
+  LaneTable table_;
+  std::deque<LaneId> ready_, to_read_;
+  std::set<std::pair<Ticks, LaneId>> waiting_;
+  std::vector<LaneId> dirty_;
+  std::size_t parked_ = 0, being_read_ = 0;
+  bool strict_waits_ = false;
+};
+
+}  // namespace portcall::broker

@@ -1,0 +1,36 @@
+#include "broker/core/flights.h"
+
+#include <gtest/gtest.h>
+
+namespace portcall::broker {
+namespace {
+
+TEST(Flights, IdsGrowAndThoseUnderWayAreCounted) {
+  Flights flights;
+  EXPECT_EQ(flights.Begin(), 1u);
+  EXPECT_EQ(flights.Begin(), 2u);
+  EXPECT_EQ(flights.next(), 3u);
+  flights.End();
+  EXPECT_EQ(flights.under_way(), 1);
+}
+
+TEST(Flights, GivesBackWhatEndedBeforeItsTurn) {
+  Flights flights;
+  sinks::Outcome outcome;
+  outcome.error = "answered 503";
+  flights.KeepFailure(2, outcome);
+  flights.KeepDelivery();
+  EXPECT_EQ(flights.early(), 2);
+  EXPECT_EQ(flights.TakeFailure(2).error, "answered 503");
+  flights.TakeDelivery();
+  EXPECT_EQ(flights.early(), 0);
+}
+
+TEST(FlightsDeathTest, NothingEndsThatDidNotBegin) {
+  Flights flights;
+  EXPECT_DEATH(flights.End(), "under_way_");
+  EXPECT_DEATH(flights.TakeFailure(1), "early_");
+}
+
+}  // namespace
+}  // namespace portcall::broker

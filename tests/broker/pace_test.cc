@@ -1,0 +1,191 @@
+#include "broker/core/pace.h"
+
+#include <gtest/gtest.h>
+
+namespace portcall::broker {
+namespace {
+
+using sinks::Outcome;
+using sinks::Verdict;
+
+Policy Limits() {
+  Policy policy;
+  policy.breaker = {3, kSecond, 8 * kSecond};
+  policy.window = 8;
+  policy.max_retry_after = 60 * kSecond;
+  return policy;
+}
+
+Outcome Failure(Verdict verdict = Verdict::kFailed, const std::string& error = "answered 503") {
+  Outcome outcome;
+  outcome.verdict = verdict;
+  outcome.error = error;
+  outcome.status = 503;
+  return outcome;
+}
+
+class PaceTest : public ::testing::Test {
+ protected:
+  Pace::Judgement Fail(const Outcome& outcome = Failure(), bool fault_of_event = false) {
+    const AttemptId id = next_++;
+    pace_.Started(id);
+    return pace_.Failed(id, outcome, fault_of_event, next_, now_);
+  }
+  Chance chance_{1};
+  const Policy policy_ = Limits();
+  Ticks now_ = kSecond;
+  AttemptId next_ = 1;
+  Pace pace_{policy_, "", chance_, now_};
+};
+
+TEST_F(PaceTest, FailuresShrinkTheWindowAndOpenTheBreaker) {
+  EXPECT_TRUE(Fail().began_failing);
+  EXPECT_EQ(pace_.window().size(), 4);
+  EXPECT_FALSE(Fail().began_failing);
+  EXPECT_FALSE(pace_.closed());
+  const Pace::Judgement third = Fail();
+  EXPECT_TRUE(third.opened && third.closed);
+  EXPECT_TRUE(pace_.closed());
+  EXPECT_EQ(pace_.last_error(), "answered 503");
+  EXPECT_FALSE(pace_.MayStart(now_));
+  EXPECT_EQ(pace_.Wake(now_, false), now_ + kSecond);
+  EXPECT_TRUE(pace_.MayStart(now_ + kSecond));
+}
+
+TEST_F(PaceTest, ASuccessTellsHowLongItWasDown) {
+  for (int i = 0; i < 3; ++i) Fail();
+  now_ += 5 * kSecond;
+  pace_.Started(next_++);
+  const auto recovery = pace_.Delivered(now_);
+  ASSERT_TRUE(recovery);
+  EXPECT_TRUE(recovery->reopened);
+  EXPECT_EQ(recovery->lasted, 5 * kSecond);
+  EXPECT_FALSE(pace_.closed());
+  EXPECT_EQ(pace_.window().size(), 1);
+  EXPECT_FALSE(pace_.Delivered(now_));
+}
+
+TEST_F(PaceTest, NothingAgesWhileItIsClosed) {
+  const Ticks before = pace_.ActiveAt(now_);
+  for (int i = 0; i < 3; ++i) Fail();
+  now_ += 100 * kSecond;
+  EXPECT_EQ(pace_.ActiveAt(now_), before);
+  pace_.Started(next_++);
+  pace_.Delivered(now_);
+  EXPECT_EQ(pace_.ActiveAt(now_ + kSecond), before + kSecond);
+}
+
+TEST_F(PaceTest, RetryAfterIsAFloorThatOnlyRises) {
+  Outcome patience = Failure();
+  patience.retry_after = std::chrono::seconds(10);
+  Fail(patience);
+  patience.retry_after = std::chrono::seconds(1);
+  Fail(patience);
+  EXPECT_FALSE(pace_.MayStart(now_ + 10 * kSecond - 1));
+  EXPECT_TRUE(pace_.MayStart(now_ + 10 * kSecond));
+  EXPECT_EQ(pace_.Wake(now_, false), now_ + 10 * kSecond);
+  patience.retry_after = std::chrono::hours(9);
+  Fail(patience);
+  EXPECT_TRUE(pace_.Reachable(now_ + 60 * kSecond));  // no longer than its bound
+}
+
+TEST_F(PaceTest, EventsThatAreRejectedInARowAreTheEndpointsFault) {
+  EXPECT_FALSE(Fail(Failure(Verdict::kRejected), true).endpoint_at_fault);
+  EXPECT_FALSE(Fail(Failure(Verdict::kRejected), false).endpoint_at_fault);  // not its last attempt
+  EXPECT_FALSE(Fail(Failure(Verdict::kRejected), true).endpoint_at_fault);
+  EXPECT_FALSE(pace_.closed());
+  const Pace::Judgement third = Fail(Failure(Verdict::kRejected), true);
+  EXPECT_TRUE(third.endpoint_at_fault && third.opened);
+  now_ += kSecond;
+  EXPECT_TRUE(Fail(Failure(Verdict::kRejected), true).endpoint_at_fault);  // until it has delivered
+  pace_.Started(next_++);
+  pace_.Delivered(now_);
+  EXPECT_FALSE(Fail(Failure(Verdict::kRejected), true).endpoint_at_fault);
+}
+
+TEST_F(PaceTest, WhatIsGoneIsPausedWithItsReason) {
+  const Pace::Judgement gone = Fail(Failure(Verdict::kGone, ""));
+  EXPECT_TRUE(gone.paused && gone.endpoint_at_fault && gone.closed);
+  EXPECT_EQ(pace_.pause(), "the endpoint answered 410 Gone");
+  EXPECT_FALSE(pace_.MayStart(kNever - 1));
+  EXPECT_FALSE(Fail(Failure(Verdict::kGone, "again")).paused);
+  EXPECT_EQ(pace_.pause(), "the endpoint answered 410 Gone");
+}
+
+TEST_F(PaceTest, AProbeThatIsLetGoSaysNothing) {
+  for (int i = 0; i < 3; ++i) Fail();
+  now_ += kSecond;
+  pace_.Started(next_);
+  EXPECT_FALSE(pace_.MayStart(now_ + 100 * kSecond));
+  pace_.LetGo(next_, now_);
+  EXPECT_TRUE(pace_.MayStart(now_ + kSecond));
+}
+
+Moment At(Ticks ticks, std::int64_t wall) { return {ticks, wall}; }
+
+TEST_F(PaceTest, GoesOnAfterARestartWhereItStood) {
+  for (int i = 0; i < 3; ++i) Fail();
+  now_ += kSecond;
+  Fail();  // the probe
+  Outcome patience = Failure();
+  patience.retry_after = std::chrono::seconds(30);
+  Fail(patience);
+  const PaceRow row = pace_.Row(At(now_, 1'000 * kSecond));
+  EXPECT_EQ(PaceRow::Parse(row.Write()), row);
+
+  Pace next(policy_, "", chance_, 5);
+  next.Restore(row, At(5, 1'010 * kSecond));  // ten seconds later, on another steady clock
+  EXPECT_TRUE(next.closed() && next.failing());
+  EXPECT_EQ(next.last_error(), "answered 503");
+  EXPECT_EQ(next.breaker().failed_probes(), pace_.breaker().failed_probes());
+  EXPECT_FALSE(next.MayStart(5 + 20 * kSecond - 1));
+  EXPECT_TRUE(next.MayStart(5 + 20 * kSecond));
+  next.Started(1);
+  const auto recovery = next.Delivered(5 + 20 * kSecond);
+  ASSERT_TRUE(recovery);
+  EXPECT_EQ(recovery->lasted, 31 * kSecond);
+}
+
+TEST_F(PaceTest, AStreakOfRejectionsGoesOnAfterARestart) {
+  Fail(Failure(Verdict::kRejected), true);
+  Fail(Failure(Verdict::kRejected), true);
+  Pace next(policy_, "", chance_, 5);
+  next.Restore(*PaceRow::Parse(pace_.Row(At(now_, 0)).Write()), At(5, 0));
+  EXPECT_FALSE(next.closed());
+  EXPECT_TRUE(next.Failed(1, Failure(Verdict::kRejected), true, 2, 5).opened);
+}
+
+TEST_F(PaceTest, AClockThatJumpedHoldsNothingForLongerThanItsCauseAllows) {
+  Outcome patience = Failure();
+  patience.retry_after = std::chrono::seconds(50);
+  for (int i = 0; i < 3; ++i) Fail(patience);
+  const PaceRow row = pace_.Row(At(now_, 1'000'000 * kSecond));
+  for (const std::int64_t wall : {std::int64_t{0}, 9'000'000 * kSecond}) {
+    Pace next(policy_, "", chance_, 5);
+    next.Restore(row, At(5, wall));
+    EXPECT_TRUE(next.MayStart(5 + 60 * kSecond));
+  }
+}
+
+TEST(PaceRow, WhatIsWellStoresNothingAndNonsenseIsNothing) {
+  EXPECT_EQ(PaceRow().Write(), "");
+  for (const char* text : {"", "x", "failures", "failures x", "open 1", "open 1 2 -3", "rejections 1 1", "error e"}) {
+    EXPECT_FALSE(PaceRow::Parse(text)) << text;
+  }
+}
+
+TEST(PaceRow, IsReadAsItWasWritten) {
+  PaceRow row;
+  row.entry = "abc";
+  row.failures = 4;
+  row.rejections = 2;
+  row.opened_by_rejections = true;
+  row.open = {-5, 1'700'000'000'000'000'000, 3};
+  row.floor = 17;
+  row.error = "answered 503\nfloor 99";
+  EXPECT_EQ(PaceRow::Parse(row.Write()), row);
+  EXPECT_EQ(PaceRow::Parse("later 5 6\n" + row.Write()), row);  // of a newer version
+}
+
+}  // namespace
+}  // namespace portcall::broker

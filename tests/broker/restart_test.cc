@@ -1,0 +1,118 @@
+#include <gtest/gtest.h>
+
+#include "tests/broker/simulation.h"
+
+// What a restart must not change.
+namespace portcall::broker {
+namespace {
+
+using sinks::Outcome;
+using sinks::Verdict;
+
+config::Endpoint Entry() {
+  config::Endpoint endpoint;
+  endpoint.name = "hook";
+  endpoint.threshold = 3;
+  endpoint.backoff = endpoint.max_backoff = std::chrono::seconds(60);
+  endpoint.fingerprint = "as it was";
+  return endpoint;
+}
+
+Outcome Answer(int status) {
+  Outcome outcome;
+  outcome.status = status;
+  outcome.verdict = status == 200 ? Verdict::kDelivered : status == 400 ? Verdict::kRejected : Verdict::kFailed;
+  if (status != 200) outcome.error = "answered " + std::to_string(status);
+  return outcome;
+}
+
+class RestartTest : public ::testing::Test {
+ protected:
+  void Append(int events) {
+    for (int i = 0; i < events; ++i) world_.Append("r" + std::to_string(i));
+  }
+  void Open() {
+    world_.receiver = [this](const store::Event&, Moment) { return Answer(status_); };
+    Append(50);
+    world_.RunFor(10 * kSecond);
+    ASSERT_EQ(world_.core().breaker().state(), BreakerState::kOpen);
+  }
+  Simulation world_{Entry(), 1};
+  int status_ = 503;
+};
+
+TEST_F(RestartTest, AnOpenBreakerWaitsForItsProbe) {
+  Open();
+  const std::size_t before = world_.sent_at.size();
+  world_.Crash();
+  EXPECT_EQ(world_.core().breaker().state(), BreakerState::kOpen);
+  EXPECT_TRUE(world_.core().failing());
+  world_.Restart();
+  world_.RunFor(45 * kSecond);
+  EXPECT_EQ(world_.sent_at.size(), before);
+  world_.RunFor(10 * kSecond);
+  EXPECT_EQ(world_.sent_at.size(), before + 1);
+}
+
+TEST_F(RestartTest, TheTimeBetweenTwoLivesCounts) {
+  Open();
+  const std::size_t before = world_.sent_at.size();
+  world_.Crash(55 * kSecond);
+  world_.RunFor(kSecond);
+  EXPECT_EQ(world_.sent_at.size(), before + 1);
+}
+
+TEST_F(RestartTest, AChangedEntryStartsFresh) {
+  Open();
+  const std::size_t before = world_.sent_at.size();
+  config::Endpoint changed = Entry();
+  changed.fingerprint = "changed";
+  world_.Reload(changed);
+  EXPECT_EQ(world_.core().breaker().state(), BreakerState::kClosed);
+  status_ = 200;
+  world_.RunFor(kSecond);
+  EXPECT_GT(world_.sent_at.size(), before);
+}
+
+TEST_F(RestartTest, ASuccessForgetsTheFailuresThatAreStored) {
+  Open();
+  status_ = 200;
+  ASSERT_TRUE(world_.RunUntilIdle(600 * kSecond));
+  EXPECT_EQ(world_.cursor.pace, "");
+  world_.Crash();
+  EXPECT_EQ(world_.core().breaker().state(), BreakerState::kClosed);
+  EXPECT_FALSE(world_.core().failing());
+}
+
+TEST_F(RestartTest, RetryAfterHolds) {
+  world_.receiver = [this](const store::Event&, Moment) {
+    Outcome outcome = Answer(status_);
+    if (status_ != 200) outcome.retry_after = std::chrono::seconds(40);
+    return outcome;
+  };
+  Append(1);
+  world_.RunFor(kSecond);
+  ASSERT_EQ(world_.sent_at.size(), 1u);
+  status_ = 200;
+  world_.Crash(5 * kSecond);
+  world_.RunFor(30 * kSecond);
+  EXPECT_EQ(world_.sent_at.size(), 1u);
+  world_.RunFor(10 * kSecond);
+  EXPECT_EQ(world_.sent_at.size(), 2u);
+}
+
+// Plain HTTP on an HTTPS port: however often the process restarts, its events must not die one by one.
+TEST_F(RestartTest, AStreakOfRejectionsGoesOn) {
+  status_ = 400;
+  world_.receiver = [this](const store::Event&, Moment) { return Answer(status_); };
+  for (int life = 0; life < 20; ++life) {
+    Append(1);
+    world_.RunFor(5 * kSecond);
+    world_.Restart();
+  }
+  EXPECT_EQ(world_.dead.size(), 2u);
+  EXPECT_EQ(world_.core().breaker().state(), BreakerState::kOpen);
+}
+
+}  // namespace
+}  // namespace portcall::broker
