@@ -2,7 +2,12 @@
 
 namespace portcall::registry {
 
-std::string EtagOf(std::string_view digest) { return std::string("\"").append(digest).append("\""); }
+std::string EtagOf(std::string_view digest) {
+  std::string tag;
+  tag.reserve(digest.size() + 2);
+  tag.append(1, '"').append(digest).append(1, '"');
+  return tag;
+}
 
 bool NoneMatchNames(std::string_view header, std::string_view digest) {
   while (!header.empty()) {

@@ -69,15 +69,14 @@ std::size_t BytesOf(const Draft& draft) {
   return bytes;
 }
 
-store::Details DetailsOf(const Draft& draft) {
-  const Origin& origin = *draft.origin;
+store::Details DetailsOf(const store::Event& event, Draft::Own own, const Origin& origin) {
   store::Details details;
-  details.url = UrlOf(draft.event, origin.base_url);
-  details.from_repository = draft.details.from_repository;
-  details.previous_digest = draft.details.previous_digest;
-  details.references = draft.details.references;
-  details.subject = draft.details.subject;
-  details.artifact_type = draft.details.artifact_type;
+  details.url = UrlOf(event, origin.base_url);
+  details.from_repository = std::move(own.from_repository);
+  details.previous_digest = std::move(own.previous_digest);
+  details.references = std::move(own.references);
+  details.subject = std::move(own.subject);
+  details.artifact_type = std::move(own.artifact_type);
   details.request_id = origin.request_id;
   details.request_addr = origin.client;
   details.request_host = origin.host;
@@ -89,9 +88,9 @@ store::Details DetailsOf(const Draft& draft) {
   details.forwarded = origin.forwarded;
   details.tls_subject = origin.tls_subject;
   details.actor_verified = origin.actor_verified;
-  if (draft.event.action == store::Action::kRefused) {
+  if (event.action == store::Action::kRefused) {
     details.request_uri = origin.uri;
-    details.status = draft.details.status;
+    details.status = own.status;
     details.error_code = RefusalCode(details.status);
   }
   return details;
@@ -99,7 +98,7 @@ store::Details DetailsOf(const Draft& draft) {
 
 store::Event Seal(Draft draft) {
   if (!draft.origin) return std::move(draft.event);
-  draft.event.details = store::EncodeDetails(DetailsOf(draft));
+  draft.event.details = store::EncodeDetails(DetailsOf(draft.event, std::move(draft.details), *draft.origin));
   return std::move(draft.event);
 }
 

@@ -36,7 +36,7 @@ struct Draft {
 // An upper bound, about, of the memory that a draft takes; an origin shared by several drafts counts with each.
 std::size_t BytesOf(const Draft& draft);
 
-store::Details DetailsOf(const Draft& draft);
+store::Details DetailsOf(const store::Event& event, Draft::Own own, const Origin& origin);
 // The row to append. Costs an encoding; id, seq and time are the log's.
 store::Event Seal(Draft draft);
 // A draft whose event is complete.

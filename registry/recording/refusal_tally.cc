@@ -63,7 +63,7 @@ RefusalTally::Tally* RefusalTally::TallyOf(const Draft& draft) {
 }
 
 void RefusalTally::Fold(Tally* tally, const Draft& draft) {
-  Folded one{draft.event, DetailsOf(draft)};
+  Folded one{draft.event, DetailsOf(draft.event, draft.details, *draft.origin)};
   one.details.request_addr = draft.origin->client_ip;  // each new connection has another port
   if (tally != nullptr && !tally->folded) {
     const std::size_t bytes = BytesOf(one);

@@ -107,7 +107,10 @@ Urls::Urls(const config::HttpConfig& config, const http::Request& request, const
   } else if (!config.relative_urls) {
     const Site site = SiteOf(request, proxies);
     // A request without a Host (HTTP/1.0), or with an invalid one, gets paths only.
-    if (IsHost(site.host)) base_.append(site.scheme).append("://").append(site.host);
+    if (IsHost(site.host)) {
+      base_.reserve(site.scheme.size() + site.host.size() + config.prefix.size() + 8);
+      base_.append(site.scheme).append("://").append(site.host);
+    }
   }
   base_.append(config.prefix).append("v2/");
 }

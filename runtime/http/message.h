@@ -26,7 +26,10 @@ class Fields {
   struct Field {
     std::string name, value;
   };
-  void Add(std::string name, std::string value) { fields_.push_back({std::move(name), std::move(value)}); }
+  void Add(std::string name, std::string value) {
+    if (fields_.empty()) fields_.reserve(kUsual);
+    fields_.push_back({std::move(name), std::move(value)});
+  }
   void Set(std::string_view name, std::string value);  // replaces every field of that name
   // The first value, or empty. Valid until the fields change.
   std::string_view Get(std::string_view name) const;
@@ -35,6 +38,7 @@ class Fields {
   const std::vector<Field>& all() const { return fields_; }
 
  private:
+  static constexpr std::size_t kUsual = 8;  // how many a message has, so that few allocations make room for them
   std::vector<Field> fields_;
 };
 
