@@ -103,7 +103,7 @@ Task<Result<std::vector<std::string>>> Manifests::Store(const OriginPtr& origin,
   request.blobs = push.manifest.blobs;
   request.manifests = push.manifest.children;
   request.tags = push.tags;
-  request.details = DetailsOf(draft);
+  request.details = DetailsOf(draft.event, std::move(draft.details), *draft.origin);
   request.event = std::move(draft.event);
   request.event.details = store::EncodeDetails(request.details);
 
