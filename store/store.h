@@ -16,6 +16,7 @@
 #include "runtime/result.h"
 #include "runtime/task.h"
 #include "store/capability.h"
+#include "store/digest_locks.h"
 #include "store/event.h"
 #include "store/subscription.h"
 #include "store/write_job.h"
@@ -44,7 +45,7 @@ struct StoreStats {
   std::uint64_t commits = 0, jobs = 0, queue_depth = 0;
   std::uint64_t database_bytes = 0;
   std::uint64_t journal_bytes = 0;  // of what is written beside the database before it is moved there
-  bool out_of_space = false;  // the last commit found the disk full, or the reserve is used up
+  bool out_of_space = false;        // the last commit found the disk full, or the reserve is used up
 };
 
 // What is durable, behind one writer thread and a few readers (DELIVERY.md §1, §9). Callable from any loop; the loops
@@ -78,6 +79,9 @@ class Store {
 
   // `hear` is called with the events of every commit from now on, until what this returns is gone.
   Subscription Subscribe(Subscription::Hear hear);
+
+  // Of all who touch content whose rows are here.
+  DigestLocks& digest_locks();
 
   StoreStats stats() const;
   // The database was not closed when it was last used: run CheckIntegrity once, after the start.

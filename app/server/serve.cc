@@ -8,8 +8,8 @@
 #include "app/server/app.h"
 #include "app/server/data_folder.h"
 #include "app/server/data_lock.h"
-#include "app/server/signals.h"
 #include "app/server/signal_watch.h"
+#include "app/server/signals.h"
 #include "config/load.h"
 #include "sinks/kinds.h"
 

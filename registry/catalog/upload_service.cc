@@ -72,7 +72,7 @@ Task<Result<void>> NoteUpload(const Core& core, const store::UploadRow& row) {
 
 // The catalog may link a blob whose file was removed by hand: then the client has to push it again.
 Task<Result<bool>> HasFile(const Core& core, const store::Digest& digest) {
-  const Result<store::BlobFile> file = co_await core.deps.blobs.OpenBlob(digest);
+  const Result<store::BlobContent> file = co_await core.deps.blobs.Read(digest);
   if (file) co_return true;
   if (file.error().code == Errc::kNotFound) co_return false;
   co_return file.error();

@@ -17,15 +17,15 @@ namespace {
 
 http::Response Unknown(const std::string& digest) { return Fail(Code::kBlobUnknown, Quote(digest)); }
 
-// The file of a blob that is linked in the repository; kNotFound otherwise.
-Task<Result<store::BlobFile>> OpenLinked(Call& call, const store::Digest& digest) {
+// The content of a blob that is linked in the repository; kNotFound otherwise.
+Task<Result<store::BlobContent>> ReadLinked(Call& call, const store::Digest& digest) {
   auto query = [&](store::Snapshot& snapshot) -> Result<bool> {
     return store::FindBlob(snapshot, call.route.name, digest.text()).has_value();
   };
   const Result<bool> linked = co_await call.core.deps.store.Read(query);
   if (!linked) co_return linked.error();
   if (!*linked) co_return Error(Errc::kNotFound, "the blob is not linked in the repository");
-  Result<store::BlobFile> file = co_await call.core.deps.blobs.OpenBlob(digest);
+  Result<store::BlobContent> file = co_await call.core.deps.blobs.Read(digest);
   if (!file && file.error().code == Errc::kNotFound) {
     call.core.deps.log.Error("blob file missing", {{"vars.name", call.route.name}, {"vars.digest", digest.text()}});
   }
@@ -54,37 +54,49 @@ http::Response Unsatisfiable(const std::string& digest, std::uint64_t size) {
 }
 
 Task<http::Response> Get(Call& call, const store::Digest& digest) {
-  const Result<store::BlobFile> file = co_await OpenLinked(call, digest);
-  if (!file) co_return file.error().code == Errc::kNotFound ? Unknown(digest.text()) : FailWith(file.error());
+  Result<store::BlobContent> content = co_await ReadLinked(call, digest);
+  if (!content) {
+    co_return content.error().code == Errc::kNotFound ? Unknown(digest.text()) : FailWith(content.error());
+  }
+  const std::uint64_t size = store::SizeOf(*content);
+  const auto* elsewhere = std::get_if<store::BlobRedirect>(&*content);
   http::Response response;
   if (NoneMatchNames(call.request.fields.Get("If-None-Match"), digest.text())) {
     response.status = 304;
     AddContentFields(response, digest.text());
     co_return response;
   }
-  const RangeAnswer range = AskedRange(call.request, digest.text(), file->size);
-  if (range.kind == RangeKind::kUnsatisfiable) co_return Unsatisfiable(digest.text(), file->size);
+  // Who is sent elsewhere asks there for the same part.
+  const RangeAnswer range = elsewhere != nullptr ? RangeAnswer() : AskedRange(call.request, digest.text(), size);
+  if (range.kind == RangeKind::kUnsatisfiable) co_return Unsatisfiable(digest.text(), size);
   const config::PullEvents mode = call.pulls();
   if (mode != config::PullEvents::kOff) {
-    Draft draft = BlobEvent(call, store::Action::kPull, digest.text(), file->size);
+    Draft draft = BlobEvent(call, store::Action::kPull, digest.text(), size);
     const Result<void> recorded = co_await call.core.pulls.Record(std::move(draft), mode);
     if (!recorded) co_return FailWith(recorded.error());
   }
   AddContentFields(response, digest.text());
+  if (elsewhere != nullptr && !call.head()) {
+    response.status = 307;
+    response.fields.Add("Location", elsewhere->url);
+    co_return response;
+  }
   response.fields.Add("Accept-Ranges", "bytes");
   response.fields.Add("Content-Type", "application/octet-stream");
-  ByteSpan span{0, file->size};
+  ByteSpan span{0, size};
   if (range.kind == RangeKind::kPart) {
     span = range.span;
     response.status = 206;
     response.fields.Add("Content-Range", "bytes " + std::to_string(span.offset) + "-" +
                                              std::to_string(span.offset + span.length - 1) + "/" +
-                                             std::to_string(file->size));
+                                             std::to_string(size));
   }
   if (call.head()) {
     response.head_length = span.length;
-  } else {
+  } else if (const auto* file = std::get_if<store::BlobFile>(&*content)) {
     response.body = http::FileRange{file->keep, file->fd, span.offset, span.length};
+  } else if (auto* stream = std::get_if<store::BlobStream>(&*content)) {
+    response.body = http::StreamRange{std::move(stream->read), span.offset, span.length};
   }
   co_return response;
 }

@@ -36,8 +36,8 @@ class Fields {
   std::vector<Field> fields_;
 };
 
-using runtime::EqualsIgnoreCase;      // names of fields, and most of their words
-bool IsToken(std::string_view text);  // what a name may be (RFC 9110 §5.6.2)
+using runtime::EqualsIgnoreCase;        // names of fields, and most of their words
+bool IsToken(std::string_view text);    // what a name may be (RFC 9110 §5.6.2)
 bool IsFraming(std::string_view name);  // of a field that each request and answer says for itself, such as Host
 
 // A request body is pulled by the handler, never pushed: that is the back-pressure. What a handler leaves unread is
@@ -79,10 +79,17 @@ struct FileRange {
   std::uint64_t offset = 0, length = 0;
 };
 
+// A part of something that is read piece by piece while it is sent. `read` fills `into` with 1..size bytes from
+// `offset` on; 0 or an error ends the connection, because the length was promised.
+struct StreamRange {
+  std::function<Task<Result<std::size_t>>(std::uint64_t offset, std::span<char> into)> read;
+  std::uint64_t offset = 0, length = 0;
+};
+
 struct Response {
   int status = 200;
   Fields fields;  // without Date, Connection, Content-Length, Transfer-Encoding: those are the server's
-  std::variant<std::string, std::shared_ptr<const std::string>, FileRange> body;
+  std::variant<std::string, std::shared_ptr<const std::string>, FileRange, StreamRange> body;
   // For HEAD: the length that a GET would have. Otherwise it follows from the body.
   std::optional<std::uint64_t> head_length;
   bool close = false;  // end the connection after this response
