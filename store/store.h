@@ -16,6 +16,7 @@
 #include "runtime/result.h"
 #include "runtime/task.h"
 #include "store/capability.h"
+#include "store/digest_locks.h"
 #include "store/event.h"
 #include "store/subscription.h"
 #include "store/write_job.h"
@@ -78,6 +79,9 @@ class Store {
 
   // `hear` is called with the events of every commit from now on, until what this returns is gone.
   Subscription Subscribe(Subscription::Hear hear);
+
+  // Of all who touch content whose rows are here.
+  DigestLocks& digest_locks();
 
   StoreStats stats() const;
   // The database was not closed when it was last used: run CheckIntegrity once, after the start.

@@ -15,6 +15,7 @@
 #include "runtime/text.h"
 #include "runtime/time.h"
 #include "runtime/version.h"
+#include "store/blobs/fs/filesystem.h"
 #include "store/catalog.h"
 #include "store/event_log.h"
 
@@ -108,22 +109,21 @@ Result<void> App::OpenData() {
   if (!store) return Error(store.error());
   store_ = std::move(*store);
 
-  auto blobs = store::BlobStore::Open(storage.root_directory, loops_.pool(), storage.reserve_bytes);
+  auto blobs =
+      store::OpenFilesystem(storage.root_directory, loops_.pool(), store_->digest_locks(), storage.reserve_bytes);
   if (!blobs) return Error(blobs.error());
   blobs_ = std::move(*blobs);
 
   auto empty = store_->ReadNow([](store::Snapshot& s) -> Result<bool> { return store::CatalogIsEmpty(s); });
   if (!empty) return Error(empty.error());
-  if (*empty && store::BlobStore::HasRepositories(storage.root_directory)) {
+  const store::TreeSurvey survey = *empty ? store::SurveyTree(storage.root_directory) : store::TreeSurvey();
+  if (survey.has_repositories) {
     return Error(Errc::kInvalid, storage.root_directory +
                                      ": repositories of another registry lie beside an empty catalog; "
                                      "run `portcall import` first");
   }
-  std::error_code none;
-  const std::filesystem::path content =
-      std::filesystem::path(storage.root_directory) / "docker/registry/v2/blobs/sha256";
-  if (*empty && !std::filesystem::is_empty(content, none) && !none) {
-    log_.Error("the catalog is empty, but " + content.string() +
+  if (survey.has_content) {
+    log_.Error("the catalog is empty, but " + survey.content.string() +
                " holds content: if a database was lost, stop and restore it from a backup; else each blob is taken "
                "up when its digest is pushed");
   }

@@ -3,7 +3,7 @@
 #include <string>
 #include <system_error>
 
-#include "store/blobs/blob_store.h"
+#include "store/blobs/fs/filesystem.h"
 
 namespace portcall::app {
 
@@ -11,7 +11,7 @@ namespace fs = std::filesystem;
 
 Result<void> PrepareDataFolder(const fs::path& root, const fs::path& database) {
   std::error_code ec;
-  if (!fs::exists(database, ec) && store::BlobStore::HasRepositories(root)) {
+  if (!fs::exists(database, ec) && store::SurveyTree(root).has_repositories) {
     return Error(Errc::kInvalid, root.string() + " holds the repositories of another registry, and " +
                                      database.string() +
                                      " does not exist: run `portcall import` to take them over, or name another "

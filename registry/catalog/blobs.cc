@@ -8,18 +8,18 @@
 
 namespace portcall::registry {
 
-Task<Result<BlobFile>> Blobs::Open(const std::string& repository, const Digest& digest) {
+Task<Result<BlobContent>> Blobs::Read(const std::string& repository, const Digest& digest) {
   auto query = [&](store::Snapshot& snapshot) -> Result<bool> {
     return store::FindBlob(snapshot, repository, digest.text()).has_value();
   };
   const Result<bool> linked = co_await deps_.store.Read(query);
   if (!linked) co_return linked.error();
   if (!*linked) co_return Error(Errc::kNotFound, "the blob is not linked in the repository");
-  Result<BlobFile> file = co_await deps_.blobs.OpenBlob(digest);
-  if (!file && file.error().code == Errc::kNotFound) {
+  Result<BlobContent> content = co_await deps_.blobs.Read(digest);
+  if (!content && content.error().code == Errc::kNotFound) {
     deps_.log.Error("blob file missing", {{"vars.name", repository}, {"vars.digest", digest.text()}});
   }
-  co_return file;
+  co_return content;
 }
 
 Task<Result<void>> Blobs::Pulled(const OriginPtr& origin, const EventRules& rules, const std::string& repository,
@@ -29,7 +29,7 @@ Task<Result<void>> Blobs::Pulled(const OriginPtr& origin, const EventRules& rule
 
 // The catalog may link a blob whose file was removed by hand: then the client has to push it again.
 Task<Result<bool>> Blobs::HasFile(const Digest& digest) {
-  const Result<BlobFile> file = co_await deps_.blobs.OpenBlob(digest);
+  const Result<BlobContent> file = co_await deps_.blobs.Read(digest);
   if (file) co_return true;
   if (file.error().code == Errc::kNotFound) co_return false;
   co_return file.error();

@@ -14,7 +14,11 @@ namespace portcall::registry {
 
 class Recorder;
 
+using store::BlobContent;
 using store::BlobFile;
+using store::BlobRedirect;
+using store::BlobStream;
+using store::SizeOf;
 
 // Blobs as repositories link them: each change is one transaction with its event. Callable from any loop. All
 // references must stay valid until the task has ended; errors are the store's or the blob store's.
@@ -22,9 +26,9 @@ class Blobs {
  public:
   Blobs(const RegistryDeps& deps, Recorder& recorder) : deps_(deps), recorder_(recorder) {}
 
-  // The file of a blob that is linked in the repository; kNotFound otherwise. No event: whoever passes it on calls
+  // The content of a blob that is linked in the repository; kNotFound otherwise. No event: whoever passes it on calls
   // Pulled first.
-  Task<Result<BlobFile>> Open(const std::string& repository, const Digest& digest);
+  Task<Result<BlobContent>> Read(const std::string& repository, const Digest& digest);
   // Records that the blob, or a part of it, is given out. Fails for durable events only, and then it must not be.
   Task<Result<void>> Pulled(const OriginPtr& origin, const EventRules& rules, const std::string& repository,
                             const Digest& digest, std::uint64_t size);

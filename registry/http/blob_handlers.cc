@@ -34,36 +34,48 @@ Reply Unsatisfiable(const std::string& digest, std::uint64_t size) {
 
 Task<Reply> Get(Call& call, const Digest& digest) {
   Blobs& blobs = call.catalog.blobs();
-  const Result<BlobFile> file = co_await blobs.Open(call.route.name, digest);
-  if (!file) co_return file.error().code == Errc::kNotFound ? Unknown(digest.text()) : FailWith(file.error());
+  Result<BlobContent> content = co_await blobs.Read(call.route.name, digest);
+  if (!content) {
+    co_return content.error().code == Errc::kNotFound ? Unknown(digest.text()) : FailWith(content.error());
+  }
+  const std::uint64_t size = SizeOf(*content);
+  const auto* elsewhere = std::get_if<BlobRedirect>(&*content);
   Reply response;
   if (NoneMatchNames(call.request.fields.Get("If-None-Match"), digest.text())) {
     response.status = 304;
     AddContentFields(response, digest.text());
     co_return response;
   }
-  const RangeAnswer range = AskedRange(call.request, digest.text(), file->size);
-  if (range.kind == RangeKind::kUnsatisfiable) co_return Unsatisfiable(digest.text(), file->size);
+  // Who is sent elsewhere asks there for the same part.
+  const RangeAnswer range = elsewhere != nullptr ? RangeAnswer() : AskedRange(call.request, digest.text(), size);
+  if (range.kind == RangeKind::kUnsatisfiable) co_return Unsatisfiable(digest.text(), size);
   if (call.records_pulls()) {
     const Result<void> pulled =
-        co_await blobs.Pulled(call.origin(), call.settings.events, call.route.name, digest, file->size);
+        co_await blobs.Pulled(call.origin(), call.settings.events, call.route.name, digest, size);
     if (!pulled) co_return FailWith(pulled.error());
   }
   AddContentFields(response, digest.text());
+  if (elsewhere != nullptr && !call.head()) {
+    response.status = 307;
+    response.fields.Add("Location", elsewhere->url);
+    co_return response;
+  }
   response.fields.Add("Accept-Ranges", "bytes");
   response.fields.Add("Content-Type", "application/octet-stream");
-  ByteSpan span{0, file->size};
+  ByteSpan span{0, size};
   if (range.kind == RangeKind::kPart) {
     span = range.span;
     response.status = 206;
     response.fields.Add("Content-Range", "bytes " + std::to_string(span.offset) + "-" +
                                              std::to_string(span.offset + span.length - 1) + "/" +
-                                             std::to_string(file->size));
+                                             std::to_string(size));
   }
   if (call.head()) {
     response.head_length = span.length;
-  } else {
+  } else if (const auto* file = std::get_if<BlobFile>(&*content)) {
     response.body = http::FileRange{file->keep, file->fd, span.offset, span.length};
+  } else if (auto* stream = std::get_if<BlobStream>(&*content)) {
+    response.body = http::StreamRange{std::move(stream->read), span.offset, span.length};
   }
   co_return response;
 }

@@ -16,6 +16,7 @@ using Clock = std::chrono::steady_clock;
 constexpr std::size_t kCopied = 16UL * 1024;
 // A response goes out in pieces of this size, each with a deadline of its own.
 constexpr std::size_t kPiece = 512UL * 1024;
+constexpr std::size_t kStreamed = 64UL * 1024;  // read at a time for each response that is streamed
 // At most this much of an unread body is read and dropped to keep the connection; with more left it closes.
 constexpr std::uint64_t kDrained = 256UL * 1024;
 constexpr std::chrono::seconds kDrainPatience{5};
@@ -184,8 +185,11 @@ Task<bool> Connection::Send(const Response& response, const HeadStyle& style) {
   const std::size_t head = out_.size();
   const std::uint64_t size = HasBody(response, style.to_head) ? response.body_size() : 0;
   const auto* file = std::get_if<FileRange>(&response.body);
+  const auto* stream = std::get_if<StreamRange>(&response.body);
   std::string_view rest;
-  if (size <= kCopied) {
+  if (stream) {
+    // Its head goes first, because nobody knows when its first piece is there.
+  } else if (size <= kCopied) {
     if (size > 0 && file && !AppendFile(out_, *file)) co_return false;
     if (size > 0 && !file) out_ += Bytes(response);
   } else if (!file) {
@@ -196,6 +200,7 @@ Task<bool> Connection::Send(const Response& response, const HeadStyle& style) {
   written_ = out_.size() - head + rest.size();
   if (written_ == size) co_return true;
   if (file) co_return co_await SendFile(*file);
+  if (stream) co_return co_await SendStream(*stream);
   co_return co_await SendBytes(Bytes(response).substr(rest.size()));
 }
 
@@ -227,6 +232,19 @@ Task<bool> Connection::SendFile(const FileRange& file) {
       if (!co_await Write(std::span(&piece, 1))) co_return false;
       written_ += length;
     }
+  }
+  co_return true;
+}
+
+Task<bool> Connection::SendStream(const StreamRange& stream) {
+  std::string piece;
+  while (written_ < stream.length) {
+    piece.resize(std::min<std::uint64_t>(stream.length - written_, kStreamed));
+    const Result<std::size_t> read = co_await stream.read(stream.offset + written_, piece);
+    if (!read || *read == 0) co_return false;
+    const asio::const_buffer bytes = asio::buffer(piece.data(), *read);
+    if (!co_await Write(std::span(&bytes, 1))) co_return false;
+    written_ += *read;
   }
   co_return true;
 }

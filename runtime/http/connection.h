@@ -36,6 +36,7 @@ class Connection : public boost::intrusive::list_base_hook<boost::intrusive::lin
   Task<bool> Send(const Response& response, const HeadStyle& style);
   Task<bool> SendBytes(std::string_view bytes);
   Task<bool> SendFile(const FileRange& file);
+  Task<bool> SendStream(const StreamRange& stream);
   Task<bool> Write(std::span<const asio::const_buffer> buffers);
   Task<bool> Refuse(int status, std::string_view why);
   void StartRequest();

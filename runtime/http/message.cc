@@ -125,8 +125,10 @@ std::uint64_t Response::body_size() const {
       return std::get<0>(body).size();
     case 1:
       return std::get<1>(body) ? std::get<1>(body)->size() : 0;
-    default:
+    case 2:
       return std::get<2>(body).length;
+    default:
+      return std::get<3>(body).length;
   }
 }
 

@@ -80,10 +80,17 @@ struct FileRange {
   std::uint64_t offset = 0, length = 0;
 };
 
+// A part of something that is read piece by piece while it is sent. `read` fills `into` with 1..size bytes from
+// `offset` on; 0 or an error ends the connection, because the length was promised.
+struct StreamRange {
+  std::function<Task<Result<std::size_t>>(std::uint64_t offset, std::span<char> into)> read;
+  std::uint64_t offset = 0, length = 0;
+};
+
 struct Response {
   int status = 200;
   Fields fields;  // without Date, Connection, Content-Length, Transfer-Encoding: those are the server's
-  std::variant<std::string, std::shared_ptr<const std::string>, FileRange> body;
+  std::variant<std::string, std::shared_ptr<const std::string>, FileRange, StreamRange> body;
   // For HEAD: the length that a GET would have. Otherwise it follows from the body.
   std::optional<std::uint64_t> head_length;
   bool close = false;  // end the connection after this response

@@ -1,13 +1,11 @@
 #pragma once
 
-#include <boost/asio/thread_pool.hpp>
 #include <cstdint>
-#include <filesystem>
 #include <functional>
 #include <memory>
 #include <span>
 #include <string>
-#include <vector>
+#include <variant>
 
 #include "runtime/result.h"
 #include "runtime/task.h"
@@ -22,23 +20,34 @@ struct BlobFile {
   std::uint64_t size = 0;
 };
 
-// Content by digest in files, in Distribution's layout: <root>/docker/registry/v2/blobs/<alg>/<2 hex>/<hex>/data, and
-// uploads under repositories/<name>/_uploads/<uuid>/data (docs/delivery.md §8). No file under blobs/ is removed here
-// but by Remove, which garbage collection alone calls. All disk work runs on the pool. Callable from any loop.
+// A blob that comes through this process. `read` fills `into` with 1..size bytes from `offset` on, 0 at the end; an
+// error is final. One call at a time; `into` must stay until the result.
+struct BlobStream {
+  std::function<Task<Result<std::size_t>>(std::uint64_t offset, std::span<char> into)> read;
+  std::uint64_t size = 0;
+};
+
+// A blob that the client fetches itself, from a place that needs no credentials of ours and holds for some minutes.
+struct BlobRedirect {
+  std::string url;
+  std::uint64_t size = 0;
+};
+
+using BlobContent = std::variant<BlobFile, BlobStream, BlobRedirect>;
+inline std::uint64_t SizeOf(const BlobContent& content) {
+  return std::visit([](const auto& any) { return any.size; }, content);
+}
+
+// Content by digest, and uploads on their way to it (docs/delivery.md §8). No content is ever removed here but by
+// Remove, which garbage collection alone calls. Where it lies is its driver's; how it is opened stands in the driver's
+// folder. Nothing blocks. Callable from any loop.
 class BlobStore {
  public:
-  // Makes the folders and clears its own temporary files. kUnavailable says which folder and why. With less than
-  // `reserve_bytes` free on the volume, what would write gets kNoSpace.
-  static Result<std::unique_ptr<BlobStore>> Open(std::filesystem::path root, asio::thread_pool& pool,
-                                                 std::uint64_t reserve_bytes = 0);
-  // Whether `root` holds repositories (links of layers or manifests) in Distribution's layout. If the catalog is new,
-  // they belong to another registry, and serving would hide them. Writes nothing.
-  static bool HasRepositories(const std::filesystem::path& root);
   virtual ~BlobStore() = default;
 
-  virtual Task<Result<BlobFile>> OpenBlob(Digest digest) = 0;  // kNotFound
+  virtual Task<Result<BlobContent>> Read(Digest digest) = 0;  // kNotFound
 
-  // Uploads: the file's length is the offset; a restart loses what was not on disk and no more.
+  // Uploads: the length is the offset; a restart loses what was not on disk and no more.
   virtual Task<Result<void>> StartUpload(std::string repository, std::string uuid) = 0;
   virtual Task<Result<std::uint64_t>> UploadSize(std::string repository, std::string uuid) = 0;  // kNotFound
   virtual Task<Result<void>> DropUpload(std::string repository, std::string uuid) = 0;           // idempotent

@@ -22,6 +22,7 @@ class Store::Impl {
         writer_(OpenWriter(options, std::move(connection))) {}
 
   Writer& writer() { return *writer_; }
+  DigestLocks& digest_locks() { return digest_locks_; }
   void Begin() { slices_.Start(); }
   Readers& readers() { return readers_; }
   const std::shared_ptr<Listeners>& listeners() const { return listeners_; }
@@ -48,6 +49,7 @@ class Store::Impl {
 
   const std::filesystem::path file_;
   const bool clean_;
+  DigestLocks digest_locks_;
   const std::shared_ptr<Listeners> listeners_ = std::make_shared<Listeners>();
   Trust trust_;
   Readers readers_;
@@ -99,6 +101,7 @@ Result<std::unique_ptr<Store>> Store::Open(StoreOptions options, asio::thread_po
 void Store::Submit(WriteJob& job, Priority priority) { impl_->writer().Submit(job, priority); }
 Result<void> Store::ReadWith(const std::function<void(Snapshot&)>& query) { return impl_->readers().Read(query); }
 Subscription Store::Subscribe(Subscription::Hear hear) { return {impl_->listeners(), std::move(hear)}; }
+DigestLocks& Store::digest_locks() { return impl_->digest_locks(); }
 StoreStats Store::stats() const { return impl_->Stats(); }
 bool Store::ended_uncleanly() const { return !impl_->clean(); }
 Result<void> Store::CheckIntegrity(const std::function<bool()>& stop) { return impl_->CheckIntegrity(stop); }

@@ -93,8 +93,17 @@ struct TestServer::State {
   std::uint64_t file_size = 0;
 
   Task<Response> Handle(Request& request);
+  Task<Result<std::size_t>> Piece(std::uint64_t offset, std::span<char> into);
   Task<> Wait();
 };
+
+// Of the file, at most a thousand bytes at a time; 0 at its end.
+Task<Result<std::size_t>> TestServer::State::Piece(std::uint64_t offset, std::span<char> into) {
+  const std::size_t most = std::min<std::size_t>(into.size(), 1'000);
+  const ssize_t n = ::pread(::fileno(open_file.get()), into.data(), most, static_cast<off_t>(offset));
+  if (n < 0) co_return Error(Errc::kInternal, "pread");
+  co_return static_cast<std::size_t>(n);
+}
 
 Task<> TestServer::State::Wait() {
   co_await Suspend<bool>([this](Resume<bool> resume) {
@@ -121,6 +130,9 @@ Task<Response> TestServer::State::Handle(Request& request) {
     response.body = FileRange{open_file, ::fileno(open_file.get()), 0, file_size};
   } else if (path == "/short-file") {
     response.body = FileRange{open_file, ::fileno(open_file.get()), 0, file_size + 1};
+  } else if (path == "/stream" || path == "/short-stream") {
+    auto read = [this](std::uint64_t offset, std::span<char> into) { return Piece(offset, into); };
+    response.body = StreamRange{read, 0, file_size + (path == "/stream" ? 0 : 1)};
   } else if (path == "/range") {
     response.status = 206;
     response.body = FileRange{open_file, ::fileno(open_file.get()), 100, 5};

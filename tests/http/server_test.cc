@@ -121,6 +121,23 @@ TEST(Server, ClosesWhenAFileIsShorterThanPromised) {
   EXPECT_EQ(BodyOf(client.ReadToEnd()).size(), server.file().size());
 }
 
+TEST(Server, SendsWhatIsReadPieceByPiece) {
+  TestServer server;
+  RawClient client(server.port());
+  client.Send(Get("/stream"));
+  EXPECT_EQ(BodyOf(client.ReadResponse()), server.file());
+  client.Send("HEAD /stream HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(StatusOf(client.ReadUntil("\r\n\r\n")), 200);
+  ExpectUsable(client);
+}
+
+TEST(Server, ClosesWhenAStreamIsShorterThanPromised) {
+  TestServer server;
+  RawClient client(server.port());
+  client.Send(Get("/short-stream"));
+  EXPECT_EQ(BodyOf(client.ReadToEnd()).size(), server.file().size());
+}
+
 TEST(Server, ABugIsA500AndTheConnectionGoesOn) {
   TestServer server;
   RawClient client(server.port());

@@ -30,7 +30,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
 # What other floors may include of a floor, by room; a floor that is not named here is open to all above it.
 OPEN_TO_ABOVE: dict[str, tuple[str, ...]] = {
     "config": ("*", "load", "restart_keys", "reader/", "sections/"),
-    "store": ("*", "blobs/"),
+    "store": ("*", "blobs/", "blobs/fs/"),
     "sinks": ("*", "kinds", "audit/log/"),
     "registry": ("registry",),
     "broker": ("broker", "control", "status"),

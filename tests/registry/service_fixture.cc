@@ -18,11 +18,9 @@ ServiceTest::ServiceTest() {
 
 void ServiceTest::Reopen(std::uint64_t reserve_bytes) {
   registry_.reset();
+  blobs_.reset();
   if (store_) store_->Close();
   store_.reset();
-  auto blobs = store::BlobStore::Open(dir_.path(), pool_, reserve_bytes);
-  if (!blobs) throw std::runtime_error(blobs.error().detail);
-  blobs_ = std::move(*blobs);
   store::StoreOptions options;
   options.database = dir_.path() / "portcall.db";
   options.reserve_bytes = reserve_bytes;
@@ -31,6 +29,9 @@ void ServiceTest::Reopen(std::uint64_t reserve_bytes) {
   auto store = store::Store::Open(options, pool_);
   if (!store) throw std::runtime_error(store.error().detail);
   store_ = std::move(*store);
+  auto blobs = store::OpenFilesystem(dir_.path(), pool_, store_->digest_locks(), reserve_bytes);
+  if (!blobs) throw std::runtime_error(blobs.error().detail);
+  blobs_ = std::move(*blobs);
   Restart();
 }
 

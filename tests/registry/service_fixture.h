@@ -17,7 +17,7 @@
 
 #include "registry/registry.h"
 #include "runtime/bytes.h"
-#include "store/blobs/blob_store.h"
+#include "store/blobs/fs/filesystem.h"
 #include "store/catalog.h"
 #include "store/event_log.h"
 #include "store/store.h"

@@ -72,8 +72,8 @@ TEST_F(UseCasesTest, AnImageIsPushedPulledListedAndDeleted) {
   EXPECT_FALSE(Find("v3"));
   EXPECT_TRUE(Run(catalog_.manifests().Pulled(origin_, rules_, "a/b", Reference::Parse("v2"), *Find("v2"))));
   const Digest layer = *Digest::Parse(Sha256("layer"));
-  EXPECT_EQ(Run(catalog_.blobs().Open("a/b", layer))->size, 5u);
-  EXPECT_EQ(Run(catalog_.blobs().Open("c", layer)).error().code, Errc::kNotFound);
+  EXPECT_EQ(SizeOf(*Run(catalog_.blobs().Read("a/b", layer))), 5u);
+  EXPECT_EQ(Run(catalog_.blobs().Read("c", layer)).error().code, Errc::kNotFound);
   EXPECT_TRUE(Run(catalog_.blobs().Pulled(origin_, rules_, "a/b", layer, 5)));
   EXPECT_TRUE(*Run(catalog_.blobs().Mount(origin_, "c", layer, "a/b")));
 

@@ -10,6 +10,7 @@
 #include "runtime/failpoint.h"
 #include "runtime/loops.h"
 #include "runtime/time.h"
+#include "store/blobs/fs/filesystem.h"
 
 namespace portcall::store {
 namespace fs = std::filesystem;
@@ -24,51 +25,25 @@ Error Busy() { return Error(Errc::kConflict, "another request is writing to this
 
 }  // namespace
 
-FsBlobStore::FsBlobStore(fs::path root, asio::thread_pool& pool, std::uint64_t reserve_bytes)
-    : root_(std::move(root)),
-      tree_(root_ / "docker/registry/v2"),
-      temporary_(root_ / ".portcall-temporary"),
-      pool_(pool),
-      reserve_bytes_(reserve_bytes) {}
+FsBlobStore::FsBlobStore(const fs::path& root, asio::thread_pool& pool, DigestLocks& locks, std::uint64_t reserve_bytes)
+    : layout_(root), pool_(pool), locks_(locks), reserve_bytes_(reserve_bytes) {}
 
-Result<std::unique_ptr<BlobStore>> BlobStore::Open(fs::path root, asio::thread_pool& pool,
-                                                   std::uint64_t reserve_bytes) {
-  auto store = std::make_unique<FsBlobStore>(fs::absolute(root), pool, reserve_bytes);
+Result<std::unique_ptr<BlobStore>> OpenFilesystem(fs::path root, asio::thread_pool& pool, DigestLocks& locks,
+                                                  std::uint64_t reserve_bytes) {
+  auto store = std::make_unique<FsBlobStore>(fs::absolute(root), pool, locks, reserve_bytes);
   if (Result<void> ready = store->Prepare(); !ready) return ready.error();
   return std::unique_ptr<BlobStore>(std::move(store));
 }
 
-bool BlobStore::HasRepositories(const fs::path& root) {
-  std::error_code ec;
-  fs::recursive_directory_iterator walk(root / "docker/registry/v2/repositories",
-                                        fs::directory_options::skip_permission_denied, ec);
-  for (; !ec && walk != fs::recursive_directory_iterator(); walk.increment(ec)) {
-    const std::string name = walk->path().filename();
-    if (name == "_layers" || name == "_manifests") return true;
-    if (name.starts_with('_')) walk.disable_recursion_pending();
-  }
-  return false;
-}
-
 Result<void> FsBlobStore::Prepare() {
-  for (const fs::path& folder : {tree_ / "blobs", tree_ / "repositories", temporary_}) {
+  for (const fs::path& folder : {layout_.blobs(), layout_.repositories(), layout_.temporary()}) {
     if (Result<void> made = runtime::MakeFolders(folder); !made) return Error(Errc::kUnavailable, made.error().detail);
   }
   std::error_code ec;
-  for (const fs::directory_entry& entry : fs::directory_iterator(temporary_, ec)) fs::remove(entry.path(), ec);
+  for (const fs::directory_entry& entry : fs::directory_iterator(layout_.temporary(), ec)) {
+    fs::remove(entry.path(), ec);
+  }
   return {};
-}
-
-fs::path FsBlobStore::BlobPath(const Digest& digest) const {
-  return tree_ / "blobs" / digest.algorithm() / digest.hex().substr(0, 2) / digest.hex() / "data";
-}
-
-fs::path FsBlobStore::UploadFolder(std::string_view repository, std::string_view uuid) const {
-  return tree_ / "repositories" / repository / "_uploads" / uuid;
-}
-
-fs::path FsBlobStore::UploadPath(std::string_view repository, std::string_view uuid) const {
-  return UploadFolder(repository, uuid) / "data";
 }
 
 // Asks the volume at most four times a second; a push that slips through meets the disk's own answer.
@@ -79,28 +54,28 @@ Result<void> FsBlobStore::CheckRoom() {
   if (reserve_bytes_ != 0 && now - room_checked_.load() >= 250) {
     room_checked_ = now;
     struct statvfs volume{};
-    if (::statvfs(root_.c_str(), &volume) == 0) room_ = volume.f_bavail * volume.f_frsize >= reserve_bytes_;
+    if (::statvfs(layout_.root().c_str(), &volume) == 0) room_ = volume.f_bavail * volume.f_frsize >= reserve_bytes_;
   }
   if (room_) return {};
-  return Error(Errc::kNoSpace, "less than storage.reserve is free on the volume of " + root_.string());
+  return Error(Errc::kNoSpace, "less than storage.reserve is free on the volume of " + layout_.root().string());
 }
 
-Task<Result<BlobFile>> FsBlobStore::OpenBlob(Digest digest) {
-  const fs::path path = BlobPath(digest);
-  auto open = [&path]() -> Result<BlobFile> {
+Task<Result<BlobContent>> FsBlobStore::Read(Digest digest) {
+  const fs::path path = layout_.Blob(digest);
+  auto open = [&path]() -> Result<BlobContent> {
     Result<runtime::Fd> fd = runtime::OpenFile(path, O_RDONLY);
     if (!fd) return std::move(fd).error();
     const Result<std::uint64_t> size = SizeOfFile(*fd, path);
     if (!size) return size.error();
     auto keep = std::make_shared<const runtime::Fd>(*std::move(fd));
     const int raw = keep->get();
-    return BlobFile{std::move(keep), raw, *size};
+    return BlobContent(BlobFile{std::move(keep), raw, *size});
   };
   co_return co_await runtime::RunOn(pool_, open);
 }
 
 Task<Result<void>> FsBlobStore::StartUpload(std::string repository, std::string uuid) {
-  const fs::path folder = UploadFolder(repository, uuid);
+  const fs::path folder = layout_.Upload(repository, uuid);
   auto start = [this, &folder, &repository, &uuid]() -> Result<void> {
     if (Result<void> room = CheckRoom(); !room) return room;
     std::error_code ec;
@@ -136,7 +111,7 @@ Task<Result<std::uint64_t>> FsBlobStore::UploadSize(std::string repository, std:
   std::optional<Uploads::Turn> turn = uploads_.Take(KeyOf(repository, uuid));
   if (!turn) co_return Busy();
   if (turn->state != nullptr) co_return turn->state->size;
-  const fs::path path = UploadPath(repository, uuid);
+  const fs::path path = layout_.Upload(repository, uuid) / "data";
   auto know = [this, &turn, &path] { return Know(*turn, path); };
   if (Result<void> known = co_await runtime::RunOn(pool_, know); !known) co_return known.error();
   co_return turn->state->size;
@@ -145,7 +120,7 @@ Task<Result<std::uint64_t>> FsBlobStore::UploadSize(std::string repository, std:
 Task<Result<void>> FsBlobStore::DropUpload(std::string repository, std::string uuid) {
   std::optional<Uploads::Turn> turn = uploads_.Take(KeyOf(repository, uuid));
   if (!turn) co_return Busy();
-  const fs::path folder = UploadFolder(repository, uuid);
+  const fs::path folder = layout_.Upload(repository, uuid);
   auto drop = [this, &turn, &folder] {
     turn->state.reset();
     RemoveUpload(folder);
@@ -157,7 +132,7 @@ Task<Result<void>> FsBlobStore::DropUpload(std::string repository, std::string u
 Task<Result<std::uint64_t>> FsBlobStore::Append(std::string repository, std::string uuid, std::span<const char> bytes) {
   std::optional<Uploads::Turn> turn = uploads_.Take(KeyOf(repository, uuid));
   if (!turn) co_return Busy();
-  const fs::path path = UploadPath(repository, uuid);
+  const fs::path path = layout_.Upload(repository, uuid) / "data";
   auto append = [this, &turn, &path, bytes]() -> Result<std::uint64_t> {
     if (Result<void> room = CheckRoom(); !room) return room.error();
     if (Result<void> known = Know(*turn, path); !known) return known.error();
@@ -183,7 +158,7 @@ Task<Result<std::uint64_t>> FsBlobStore::Append(std::string repository, std::str
 Task<Result<void>> FsBlobStore::Truncate(std::string repository, std::string uuid, std::uint64_t size) {
   std::optional<Uploads::Turn> turn = uploads_.Take(KeyOf(repository, uuid));
   if (!turn) co_return Busy();
-  const fs::path path = UploadPath(repository, uuid);
+  const fs::path path = layout_.Upload(repository, uuid) / "data";
   auto truncate = [this, &turn, &path, size]() -> Result<void> {
     if (Result<void> known = Know(*turn, path); !known) return known;
     Upload& upload = *turn->state;
@@ -222,7 +197,7 @@ Result<std::uint64_t> FsBlobStore::Settle(Uploads::Turn& turn, const fs::path& u
 }
 
 Result<void> FsBlobStore::MoveInto(const fs::path& from, const Digest& digest) {
-  const fs::path path = BlobPath(digest);
+  const fs::path path = layout_.Blob(digest);
   if (Result<void> made = runtime::MakeFolders(path.parent_path()); !made) return made;
   runtime::Failpoint("before-rename");
   if (::rename(from.c_str(), path.c_str()) != 0) return runtime::FileError(errno, "moving into place", path);
@@ -243,7 +218,7 @@ Task<Result<std::uint64_t>> FsBlobStore::Commit(std::string repository, std::str
   std::optional<Uploads::Turn> turn = uploads_.Take(KeyOf(repository, uuid));
   if (!turn) co_return Busy();
   const DigestLocks::Held held = co_await locks_.Acquire(digest.text());
-  const fs::path folder = UploadFolder(repository, uuid);
+  const fs::path folder = layout_.Upload(repository, uuid);
   auto settle = [this, &turn, &folder, &digest]() -> Result<std::uint64_t> {
     if (Result<void> room = CheckRoom(); !room) return room.error();  // it is kept for a retry
     Result<std::uint64_t> size = Settle(*turn, folder / "data", digest);
@@ -268,7 +243,7 @@ Task<Result<void>> FsBlobStore::Put(Digest digest, std::string bytes) {
   const DigestLocks::Held held = co_await locks_.Acquire(digest.text());
   auto put = [this, &digest, &bytes]() -> Result<void> {
     if (Result<void> room = CheckRoom(); !room) return room;
-    const fs::path temporary = temporary_ / runtime::UuidV4();
+    const fs::path temporary = layout_.temporary() / runtime::UuidV4();
     const Result<runtime::Fd> file = runtime::OpenFile(temporary, O_WRONLY | O_CREAT | O_EXCL);
     if (!file) return file.error();
     Result<void> done = WriteAt(*file, bytes, 0, temporary);
@@ -282,7 +257,7 @@ Task<Result<void>> FsBlobStore::Put(Digest digest, std::string bytes) {
 
 Task<Result<void>> FsBlobStore::Remove(Digest digest) {
   const DigestLocks::Held held = co_await locks_.Acquire(digest.text());
-  const fs::path path = BlobPath(digest);
+  const fs::path path = layout_.Blob(digest);
   auto remove = [&path]() -> Result<void> {
     if (::unlink(path.c_str()) != 0 && errno != ENOENT) return runtime::FileError(errno, "removing", path);
     ::rmdir(path.parent_path().c_str());

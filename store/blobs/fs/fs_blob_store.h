@@ -1,12 +1,14 @@
 #pragma once
 
 #include <atomic>
+#include <boost/asio/thread_pool.hpp>
 #include <filesystem>
 #include <string>
 
 #include "store/blobs/blob_store.h"
-#include "store/blobs/digest_locks.h"
+#include "store/blobs/fs/layout.h"
 #include "store/blobs/fs/uploads.h"
+#include "store/digest_locks.h"
 
 namespace portcall::store {
 
@@ -14,9 +16,11 @@ namespace portcall::store {
 // the folder on disk, then the rows.
 class FsBlobStore final : public BlobStore {
  public:
-  FsBlobStore(std::filesystem::path root, asio::thread_pool& pool, std::uint64_t reserve_bytes);
+  FsBlobStore(const std::filesystem::path& root, asio::thread_pool& pool, DigestLocks& locks,
+              std::uint64_t reserve_bytes);
+  Result<void> Prepare();  // once, before everything else
 
-  Task<Result<BlobFile>> OpenBlob(Digest digest) override;
+  Task<Result<BlobContent>> Read(Digest digest) override;
   Task<Result<void>> StartUpload(std::string repository, std::string uuid) override;
   Task<Result<std::uint64_t>> UploadSize(std::string repository, std::string uuid) override;
   Task<Result<void>> DropUpload(std::string repository, std::string uuid) override;
@@ -28,11 +32,6 @@ class FsBlobStore final : public BlobStore {
   Task<Result<void>> Remove(Digest digest) override;
 
  private:
-  friend class BlobStore;
-  Result<void> Prepare();
-  std::filesystem::path BlobPath(const Digest& digest) const;
-  std::filesystem::path UploadFolder(std::string_view repository, std::string_view uuid) const;
-  std::filesystem::path UploadPath(std::string_view repository, std::string_view uuid) const;
   Result<void> CheckRoom();
   // Opens the upload's file where memory holds no state of it; `turn` has the complete state afterwards.
   Result<void> Know(Uploads::Turn& turn, const std::filesystem::path& path);
@@ -40,13 +39,13 @@ class FsBlobStore final : public BlobStore {
   Result<void> MoveInto(const std::filesystem::path& from, const Digest& digest);
   void RemoveUpload(const std::filesystem::path& folder);
 
-  const std::filesystem::path root_, tree_, temporary_;
+  const Layout layout_;
   asio::thread_pool& pool_;
+  DigestLocks& locks_;
   const std::uint64_t reserve_bytes_;
   std::atomic<std::int64_t> room_checked_{0};  // steady ms of the last look at the volume
   std::atomic<bool> room_{true};
   Uploads uploads_;
-  DigestLocks locks_;
 };
 
 }  // namespace portcall::store

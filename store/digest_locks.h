@@ -9,7 +9,9 @@
 
 namespace portcall::store {
 
-// One holder per digest, others wait in line. Callable from any loop; a waiter resumes on its own loop.
+// Who may make, adopt or remove the content of a digest: one holder at a time, others wait in line. They are the
+// store's, because what they guard is content and its rows together. Callable from any loop; a waiter resumes on its
+// own loop.
 class DigestLocks {
  public:
   class Held {

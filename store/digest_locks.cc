@@ -1,4 +1,4 @@
-#include "store/blobs/digest_locks.h"
+#include "store/digest_locks.h"
 
 namespace portcall::store {
 
