@@ -133,6 +133,8 @@ void EndpointCore::Continue(Lane& lane, Moment now) {
   }
   if (!lane.queue.empty()) return MustWait(lane, now) ? LetWait(lane, now) : lines_.MakeReady(lane);
   if (lane.behind.parked) return lines_.WantRead(lane);
+  // A failed event that was passed and is not here is no longer wanted, and its row may go.
+  if (lane.failing.attempts > 0 && lane.failing.seq <= scan()) lane.failing.Begin(0);
   lane.Become(LaneState::kIdle);
   lines_.DropIfForgettable(lane, settled_through());
 }
@@ -199,7 +201,10 @@ void EndpointCore::OnLane(const LaneRead& read, const LanePage& page, Moment now
     progress_.HoldBehind(lane.queue.back().bytes);
   }
   lane.behind.loaded_through = page.through;
-  if (lane.queue.empty()) lane.behind.next_seq = page.through + 1;
+  if (lane.queue.empty()) {
+    lane.behind.next_seq = page.through + 1;
+    MarkDirty(lane, now);  // retention goes by the row
+  }
   Continue(lane, now);
 }
 

@@ -140,7 +140,7 @@ store::ParkedLane EndpointCore::RowOf(const Lane& lane, Moment now) const {
   row.lane = lane.key;
   const Lane::Failing& failing = lane.failing;
   const bool asks = AsksOutcome(policy_, lane);
-  const bool front = asks || lane.kind == LaneKey::Kind::kStrict;
+  const bool front = asks || lane.kind == LaneKey::Kind::kStrict || !lane.behind.parked;
   row.next_seq = front && !lane.queue.empty() ? lane.queue.front().event->seq : lane.behind.next_seq;
   if (failing.seq == row.next_seq && failing.attempts > 0) {  // not those of an event that is settled or not wanted
     row.attempts = failing.attempts;

@@ -1,6 +1,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdlib>
 
 #include "tests/broker/simulation.h"
@@ -10,6 +11,11 @@ namespace {
 
 using sinks::Outcome;
 using sinks::Verdict;
+
+constexpr int kFewRounds = 9, kRounds = 25;  // of bursts and fates; few in the normal suite, for its time
+
+// Seeds that failed once, with what was wrong mended since. They are tried first.
+constexpr std::array<std::uint64_t, 6> kFailedOnce = {7, 23, 32, 89, 96, 180};
 
 // A receiver with moods: for a while it is well, then it fails, rejects, says nothing or asks for patience.
 class MoodyReceiver {
@@ -84,6 +90,7 @@ config::Endpoint Draw(Chance& chance) {
 struct Happenings {
   std::uint64_t repositories = 1;
   std::uint64_t tags = 0;  // of a repository; 0: none are pushed
+  bool filters = false;    // they change too
 };
 
 void Append(Simulation& world, Chance& chance, const Happenings& what) {
@@ -96,15 +103,33 @@ void Append(Simulation& world, Chance& chance, const Happenings& what) {
   world.Append(repository, action, tag == 0 ? "" : "v" + std::to_string(tag));
 }
 
+// Another entry of the same endpoint: whatever an operator may change while events wait.
+void Change(Simulation& world, Chance& chance, bool filters) {
+  config::Endpoint changed = world.endpoint();
+  const config::Endpoint drawn = Draw(chance);
+  changed.fingerprint.clear();
+  if (filters && chance.Next() % 2 == 0) changed.ignore = drawn.ignore;
+  if (chance.Next() % 2 == 0) changed.concurrency = drawn.concurrency;
+  if (chance.Next() % 2 == 0) changed.name += "-renamed";
+  changed.threshold = drawn.threshold;
+  world.Reload(changed);
+}
+
 void Happen(Simulation& world, Chance& chance, const Happenings& what) {
   const std::uint64_t burst = chance.Next() % 8 == 0 ? 3'000 : chance.Next() % 60;
   for (std::uint64_t i = 0; i < burst; ++i) Append(world, chance, what);
   world.latency = chance.Next() % 5 == 0 ? 200 * kMillisecond : static_cast<Ticks>(chance.Next() % (20 * kMillisecond));
   world.flush_latency = chance.Next() % 6 == 0 ? 300 * kMillisecond : 3 * kMillisecond;
+  world.failing_flushes = chance.Next() % 6 == 0 ? 0.5 : 0;
+  world.silent_attempts = chance.Next() % 8 == 0 ? 0.05 : 0;
   world.RunFor(static_cast<Ticks>(chance.Next() % (500 * kMillisecond)));
   const std::uint64_t fate = chance.Next() % 13;
   if (fate == 0) world.Crash(static_cast<Ticks>(chance.Next() % 3) * 10 * kSecond);
   if (fate == 1) world.Restart();
+  if (fate == 3) world.LetGo();
+  if (fate == 4) world.MoveWallClock((static_cast<Ticks>(chance.Next() % 5) - 2) * 3'600 * kSecond);
+  if (fate == 5) Change(world, chance, what.filters);
+  if (chance.Next() % 4 == 0) world.DeleteUnneeded();
   if (fate == 2 && !world.log.empty()) {
     world.Expire(static_cast<store::Seq>(1 + chance.Next() % world.log.size()));
   }
@@ -119,7 +144,7 @@ void CheckEnd(Simulation& world, std::uint64_t seed) {
   for (const store::DeadLetter& range : world.ranges) expired += range.events;
   ASSERT_EQ(expired, static_cast<std::int64_t>(world.expired.size())) << "seed " << seed;
   for (const auto& event : world.log) {
-    if (!world.core().filter().Wants(*event)) continue;
+    if (!world.core().filter().Wants(*event) || world.passed_over.contains(event->seq)) continue;
     store::Seq seq = event->seq;  // what was superseded is as good as what did it
     for (auto by = world.superseded.find(seq); by != world.superseded.end(); by = world.superseded.find(seq)) {
       seq = by->second;
@@ -129,51 +154,56 @@ void CheckEnd(Simulation& world, std::uint64_t seed) {
   }
 }
 
-void Run(Simulation& world, Chance& chance, std::uint64_t seed, const Happenings& what) {
+void Run(Simulation& world, Chance& chance, std::uint64_t seed, const Happenings& what, int rounds) {
   auto receiver = std::make_shared<MoodyReceiver>(seed);
   world.receiver = [receiver](const store::Event& event, Moment now) { return (*receiver)(event, now); };
-  for (int round = 0; round < 25; ++round) Happen(world, chance, what);
+  for (int round = 0; round < rounds; ++round) Happen(world, chance, what);
   receiver->well = true;
   world.latency = world.flush_latency = kMillisecond;
+  world.failing_flushes = world.silent_attempts = 0;
   CheckEnd(world, seed);
 }
 
-void Check(std::uint64_t seed) {
+void Check(std::uint64_t seed, int rounds) {
   Chance chance(seed);
   Simulation world(Draw(chance), seed);
-  Run(world, chance, seed, {.repositories = 1 + chance.Next() % 120});
+  Run(world, chance, seed, {.repositories = 1 + chance.Next() % 120, .filters = true}, rounds);
 }
 
-void CheckPipelined(std::uint64_t seed) {
+void CheckPipelined(std::uint64_t seed, int rounds) {
   Chance chance(seed);
   config::Endpoint endpoint = Draw(chance);
   sinks::Capacity capacity;
   capacity.pipelines_lanes = true;
   capacity.window = std::array<std::size_t, 3>{5, 300, 5'000}[chance.Next() % 3];
   Simulation world(endpoint, seed, capacity);
-  Run(world, chance, seed, {.repositories = 1 + chance.Next() % 120});
+  Run(world, chance, seed, {.repositories = 1 + chance.Next() % 120}, rounds);
 }
 
-void CheckCollapsing(std::uint64_t seed) {
+void CheckCollapsing(std::uint64_t seed, int rounds) {
   Chance chance(seed);
   config::Endpoint endpoint = Draw(chance);
   endpoint.collapse = true;
   endpoint.debounce = std::chrono::milliseconds(chance.Next() % 3 == 0 ? 0 : chance.Next() % 5'000);
   Simulation world(endpoint, seed);
-  Run(world, chance, seed, {.repositories = 1 + chance.Next() % 20, .tags = 1 + chance.Next() % 6});
+  Run(world, chance, seed, {.repositories = 1 + chance.Next() % 20, .tags = 1 + chance.Next() % 6}, rounds);
 }
 
-// PORTCALL_SEEDS widens the search; PORTCALL_SEED repeats one.
-void Search(void (*check)(std::uint64_t), std::uint64_t by_default) {
-  if (const char* seed = std::getenv("PORTCALL_SEED")) return check(std::strtoull(seed, nullptr, 10));
+// PORTCALL_SEEDS widens the search, as to 20000; PORTCALL_SEED repeats one.
+void Search(void (*check)(std::uint64_t, int), std::uint64_t by_default) {
+  if (const char* seed = std::getenv("PORTCALL_SEED")) return check(std::strtoull(seed, nullptr, 10), kRounds);
+  for (const std::uint64_t seed : kFailedOnce) {
+    if (!::testing::Test::HasFatalFailure()) check(seed, kRounds);
+  }
   const char* seeds = std::getenv("PORTCALL_SEEDS");
   const std::uint64_t last = seeds == nullptr ? by_default : std::strtoull(seeds, nullptr, 10);
-  for (std::uint64_t seed = 1; seed <= last && !::testing::Test::HasFatalFailure(); ++seed) check(seed);
+  const int rounds = seeds == nullptr ? kFewRounds : kRounds;
+  for (std::uint64_t seed = 1; seed <= last && !::testing::Test::HasFatalFailure(); ++seed) check(seed, rounds);
 }
 
-TEST(EndpointSimulation, NothingIsLostAndNothingOvertakes) { Search(Check, 60); }
-TEST(EndpointSimulation, NothingIsLostAndNothingOvertakesInAPipeline) { Search(CheckPipelined, 20); }
-TEST(EndpointSimulation, NothingIsLostWhereNewerPushesSupersede) { Search(CheckCollapsing, 20); }
+TEST(EndpointSimulation, NothingIsLostAndNothingOvertakes) { Search(Check, 120); }
+TEST(EndpointSimulation, NothingIsLostAndNothingOvertakesInAPipeline) { Search(CheckPipelined, 40); }
+TEST(EndpointSimulation, NothingIsLostWhereNewerPushesSupersede) { Search(CheckCollapsing, 40); }
 
 }  // namespace
 }  // namespace portcall::broker

@@ -16,6 +16,7 @@ Simulation::Simulation(config::Endpoint endpoint, std::uint64_t seed, std::optio
     return outcome;
   };
   cursor.id = 1;
+  cursor.fingerprint = Filter(endpoint_).fingerprint();
   Start();
 }
 
@@ -32,12 +33,27 @@ void Simulation::Start() {
   for (const auto& [seq, times] : accepted) accepted_before_.insert(seq);
   duplicates_in_this_life_.clear();
   ++life_;
-  std::int64_t matched = 0;
-  for (std::size_t i = static_cast<std::size_t>(cursor.through); i < log.size(); ++i) {
-    matched += core_->filter().Wants(*log[i]) ? 1 : 0;
+  const auto head = static_cast<store::Seq>(log.size());
+  if (cursor.fingerprint != core_->filter().fingerprint()) {
+    Recount();
+  } else {
+    const auto wanted = [&](const store::EventPtr& e) { return e->seq > cursor.through && core_->filter().Wants(*e); };
+    core_->Counted(std::ranges::count_if(log, wanted), std::max(head, cursor.settled_through), now());
   }
-  core_->Counted(matched, static_cast<store::Seq>(log.size()), now());
   core_->Grown(static_cast<store::Seq>(log.size()));
+}
+
+// As the shell does it: what the stored rows and the log after the cursor still hold for the changed filter.
+void Simulation::Recount() {
+  std::int64_t pending = 0;
+  for (const store::EventPtr& event : log) {
+    if (!core_->filter().Wants(*event)) continue;
+    const bool waits = std::ranges::any_of(rows, [&](const auto& row) {
+      return event->seq >= row.second.next_seq && LaneKey::Parse(row.first).Holds(*event);
+    });
+    if (event->seq > cursor.settled_through || waits) ++pending;
+  }
+  core_->Recounted(pending, static_cast<store::Seq>(log.size()), now());
 }
 
 void Simulation::Append(const std::string& repository, store::Action action, const std::string& tag) {
@@ -59,13 +75,10 @@ void Simulation::At(Ticks delay, std::function<void()> run) {
   happenings_.push({now_ + delay, ++order_, std::move(run)});
 }
 
-void Simulation::Violate(const std::string& what) {
-  if (violations.size() < 10) violations.push_back(what + " at " + std::to_string(now_ / kMillisecond) + " ms");
-}
-
 void Simulation::Feed() {
   while (core_->WantsEvents() && core_->scan() < static_cast<store::Seq>(log.size())) {
     const auto first = static_cast<std::size_t>(core_->scan());
+    if (core_->scan() < deleted_through_) Violate("the log is read where it was deleted");
     const std::size_t count = std::min<std::size_t>(log.size() - first, 1 + chance_.Next() % 1'024);
     core_->Scan(std::span(log).subspan(first, count), static_cast<store::Seq>(first + count), now());
   }
@@ -79,10 +92,7 @@ void Simulation::Drive() {
   Feed();
   while (core_->Claim(now(), attempt)) Send(attempt);
   if (auto settlement = core_->TakeSettlement(now(), expiring_ && core_->in_flight() == 0)) {
-    At(static_cast<Ticks>(chance_.Unit() * 2 * static_cast<double>(flush_latency)), [this, s = std::move(*settlement)] {
-      Commit(s);
-      core_->Flushed();
-    });
+    Flush(std::move(*settlement));
   }
   TakeNotes();
   const Policy& policy = core_->policy();
@@ -94,11 +104,16 @@ void Simulation::Drive() {
   CheckUnneeded();
 }
 
-// What retention may delete must not be needed after a crash, whatever was decided meanwhile.
-void Simulation::CheckUnneeded() {
-  store::Seq stored = cursor.settled_through;
-  for (const auto& [key, row] : rows) stored = std::min(stored, row.next_seq - 1);
-  if (core_->UnneededThrough() > stored) Violate("an event may be deleted that the stored state needs");
+void Simulation::Flush(store::Settlement settlement) {
+  const auto delay = static_cast<Ticks>(chance_.Unit() * 2 * static_cast<double>(flush_latency));
+  if (failing_flushes > 0 && chance_.Unit() < failing_flushes) {
+    At(delay + kSecond, [this, s = std::move(settlement)] { Flush(s); });
+    return;
+  }
+  At(delay, [this, s = std::move(settlement)] {
+    Commit(s);
+    core_->Flushed();
+  });
 }
 
 void Simulation::TakeNotes() {
@@ -110,55 +125,9 @@ void Simulation::TakeNotes() {
   }
 }
 
-// Neither an open breaker, a pause nor the time between two lives ages an event.
-void Simulation::CheckAge(const Note& death) {
-  const Ticks age = active_ - tried_at_.at(death.event->seq);
-  if (age <= core_->policy().max_age) Violate("died of an age of " + std::to_string(age / kMillisecond) + " ms");
-}
-
 void Simulation::Pass(Ticks until) {
   if (core_->paused().empty() && core_->breaker().state() == BreakerState::kClosed) active_ += until - now_;
   now_ = until;
-}
-
-// Only a later push of the same tag supersedes, with nothing but pushes of it between; nothing that is in flight does.
-void Simulation::CheckSuperseded(const Note& note) {
-  const store::Event& old = *note.event;
-  const store::Event& by = *log[static_cast<std::size_t>(std::stoll(note.text.substr(3)) - 1)];
-  superseded[old.seq] = by.seq;
-  if (by.seq <= old.seq || by.repository != old.repository || by.tag != old.tag) Violate("superseded by a stranger");
-  for (store::Seq seq = old.seq; seq <= by.seq; ++seq) {
-    const store::Event& event = *log[static_cast<std::size_t>(seq - 1)];
-    const bool same = event.repository == old.repository && event.tag == old.tag && core_->filter().Wants(event);
-    if (same && event.action != store::Action::kPush) Violate("collapsed over a delete: " + old.id);
-  }
-  for (const auto& [id, attempt] : in_flight_) {
-    if (attempt.event->seq == old.seq) Violate("superseded in flight: " + old.id);
-  }
-}
-
-void Simulation::CheckOrder(const store::Event& event) {
-  const std::string key = LaneOf(event, LaningOf(endpoint_));
-  const auto& lane = lanes_[key];
-  std::size_t& prefix = ended_prefix_[key];
-  while (prefix < lane.size() && Ended(lane[prefix])) ++prefix;
-  if (prefix < lane.size() && lane[prefix] < event.seq) {
-    Violate("event " + std::to_string(event.seq) + " overtook " + std::to_string(lane[prefix]));
-  }
-}
-
-// No push goes out while a later one of its tag is in the log, unless something else of the tag lies between them.
-void Simulation::CheckNewest(const store::Event& event) {
-  if (event.action != store::Action::kPush || event.tag.empty()) return;
-  if (!endpoint_.retry_on_timeout || endpoint_.max_parked < 100) return;  // announced before, or unread
-  for (auto i = static_cast<std::size_t>(event.seq); i < log.size(); ++i) {
-    const store::Event& later = *log[i];
-    if (later.repository != event.repository || later.tag != event.tag || !core_->filter().Wants(later)) continue;
-    if (later.action == store::Action::kPush) {
-      Violate("event " + std::to_string(event.seq) + " went though " + std::to_string(later.seq) + " was there");
-    }
-    return;
-  }
 }
 
 void Simulation::Send(Attempt attempt) {
@@ -182,7 +151,15 @@ void Simulation::Send(Attempt attempt) {
     Violate("not idempotent, yet sent again: " + std::to_string(event.seq));
   }
   in_flight_[attempt.id] = attempt;
-  const auto delay = static_cast<Ticks>((0.5 + chance_.Unit()) * static_cast<double>(latency));
+  auto delay = static_cast<Ticks>((0.5 + chance_.Unit()) * static_cast<double>(latency));
+  if (!capacity_ && silent_attempts > 0 && chance_.Unit() < silent_attempts) {
+    At(TicksOf(endpoint_.timeout), [this, attempt = std::move(attempt), times = let_go_] {
+      sinks::Outcome silent;
+      silent.error = "no answer in time";
+      if (times == let_go_) Answer(attempt, silent);
+    });
+    return;
+  }
   if (!capacity_) {
     At(delay, [this, attempt = std::move(attempt), times = let_go_] {
       if (times == let_go_) Answer(attempt, receiver(*attempt.event, now()));
@@ -239,7 +216,8 @@ void Simulation::ReadLane(const LaneRead& read) {
     if (chance_.Unit() < 0.02) return core_->OnLaneFailed(read);
     LanePage page{{}, read.through};
     const LaneKey lane = LaneKey::Parse(read.key);
-    for (auto i = static_cast<std::size_t>(read.after); i < static_cast<std::size_t>(read.through); ++i) {
+    const store::Seq after = std::max(read.after, deleted_through_);  // what is gone cannot be read
+    for (auto i = static_cast<std::size_t>(after); i < static_cast<std::size_t>(read.through); ++i) {
       if (!lane.Holds(*log[i])) continue;
       page.events.push_back(log[i]);
       if (page.events.size() < read.limit) continue;
@@ -259,6 +237,7 @@ void Simulation::Commit(const store::Settlement& s) {
   cursor.matched = s.matched;
   cursor.settled = s.settled;
   cursor.pace = s.pace;
+  cursor.fingerprint = core_->filter().fingerprint();  // what was counted anew is stored with this
   for (const auto& row : s.park) rows[row.lane] = row;
   for (const auto& lane : s.unpark) rows.erase(lane);
   for (const auto& letter : s.dead) {
@@ -322,6 +301,7 @@ void Simulation::FlushEverything() {
 
 void Simulation::LetGo() {
   ++let_go_;
+  duplicates_in_this_life_.clear();  // what is let go may be sent again too
   pipes_.clear();
   for (const auto& [id, attempt] : std::exchange(in_flight_, {})) {
     const store::Seq seq = attempt.event->seq;
@@ -337,11 +317,12 @@ void Simulation::LetGo() {
   }
 }
 
-void Simulation::Restart() {
+void Simulation::Restart(const std::function<void()>& between) {
   core_->Stop(true);
   if (chance_.Unit() < 0.5) LetGo();
-  for (int i = 0; i < 10'000 && (core_->in_flight() > 0 || !happenings_.empty()); ++i) RunFor(kMillisecond);
+  for (int i = 0; i < 60'000 && (core_->in_flight() > 0 || !happenings_.empty()); ++i) RunFor(kMillisecond);
   FlushEverything();
+  between();
   Start();
 }
 
@@ -351,7 +332,7 @@ void Simulation::Expire(store::Seq through) {
   core_->RenewAges(now());
   expiring_ = true;
   const auto quiet = [this] { return core_->quiet() && core_->flushed(); };
-  for (int i = 0; i < 10'000 && !quiet(); ++i) RunFor(kMillisecond);
+  for (int i = 0; i < 60'000 && !quiet(); ++i) RunFor(kMillisecond);
   expiring_ = false;
   TakeNotes();
   if (!quiet()) Violate("something is under way after the end of everything");
@@ -377,8 +358,30 @@ void Simulation::Expire(store::Seq through) {
 void Simulation::Reload(config::Endpoint endpoint) {
   core_->Stop(true);
   RunFor(kSecond);
-  endpoint_ = std::move(endpoint);
-  Restart();
+  // What the cursor has passed goes on in the lanes of the old order.
+  const bool reordered = LaningOf(endpoint) != LaningOf(endpoint_);
+  Restart([&] {
+    for (store::Seq seq = 1; seq <= cursor.settled_through; ++seq) {
+      if (!core_->filter().Wants(*log[static_cast<std::size_t>(seq - 1)])) passed_over.insert(seq);
+    }
+    endpoint_ = std::move(endpoint);
+    if (endpoint_.fingerprint.empty()) endpoint_.fingerprint = "entry " + std::to_string(++entries_);
+    const Filter filter(endpoint_);
+    ended_prefix_.clear();
+    lanes_.clear();
+    if (reordered) ordered_from_ = static_cast<store::Seq>(log.size()) + 1;
+    for (const store::EventPtr& event : log) {
+      if (event->seq < ordered_from_ || passed_over.contains(event->seq) || !filter.Wants(*event)) continue;
+      lanes_[LaneOf(*event, LaningOf(endpoint_))].push_back(event->seq);
+    }
+  });
 }
+
+void Simulation::DeleteUnneeded() {
+  deleted_through_ = std::max(deleted_through_, core_->UnneededThrough());
+  if (cursor.settled_through < deleted_through_) Violate("an event was deleted before the stored cursor");
+}
+
+void Simulation::MoveWallClock(Ticks by) { wall_moved_ += by; }
 
 }  // namespace portcall::broker

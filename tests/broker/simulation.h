@@ -27,19 +27,25 @@ class Simulation {
   bool RunUntilIdle(Ticks limit);  // everything wanted is settled and on disk
   // Loses what was not flushed, and is away for a while; attempts in flight may or may not have arrived.
   void Crash(Ticks away = 0);
-  void Restart();  // stops in order, then starts again
+  // Stops in order, then starts again.
+  void Restart(const std::function<void()>& between = [] {});
+  // With a changed entry: order, filters, name or whatever else. What its filters now want is counted anew.
   void Reload(config::Endpoint endpoint);
+  void DeleteUnneeded();  // events that nobody needs leave the log
+  void MoveWallClock(Ticks by);
   void Expire(store::Seq through);  // of what is unsettled; without a restart
   void LetGo();                     // of attempts in flight: each may have arrived, nothing of it comes later
 
   EndpointCore& core() { return *core_; }
-  Moment now() const { return {now_, now_ + kEpoch}; }
+  Moment now() const { return {now_, now_ + kEpoch + wall_moved_}; }
   const config::Endpoint& endpoint() const { return endpoint_; }
 
   std::string details;               // of events that follow
   Receiver receiver;                 // how an attempt ends
   Ticks latency = 2 * kMillisecond;  // of an attempt, before jitter
   Ticks flush_latency = 3 * kMillisecond, read_latency = kMillisecond;
+  double failing_flushes = 0;  // the share of flushes that fail; each is tried again
+  double silent_attempts = 0;  // the share of attempts that never get an answer
 
   std::vector<store::EventPtr> log;
   std::map<store::Seq, int> sends, accepted;
@@ -50,6 +56,7 @@ class Simulation {
   std::map<std::string, store::ParkedLane> rows;
   std::vector<store::DeadLetter> ranges;  // the expired ones, as stored
   std::set<store::Seq> expired;
+  std::set<store::Seq> passed_over;  // that an earlier filter did not want
   std::vector<store::AttemptRow> attempts;
   std::vector<Note> notes;
   std::map<store::Seq, store::Seq> superseded;  // by which
@@ -66,6 +73,8 @@ class Simulation {
     bool operator<(const Happening& other) const { return std::tie(other.at, other.order) < std::tie(at, order); }
   };
   void Start();
+  void Recount();
+  void Flush(store::Settlement settlement);
   void At(Ticks delay, std::function<void()> run);
   void Drive();
   void Feed();
@@ -113,7 +122,9 @@ class Simulation {
   Ticks now_ = kSecond;
   Ticks active_ = 0;                      // how long the endpoint could be delivered to
   std::map<store::Seq, Ticks> tried_at_;  // of it, at the first attempt
-  std::uint64_t order_ = 0, life_ = 0;
+  std::uint64_t order_ = 0, life_ = 0, entries_ = 0;
+  Ticks wall_moved_ = 0;
+  store::Seq deleted_through_ = 0, ordered_from_ = 1;  // since when the present order holds
 };
 
 }  // namespace portcall::broker

@@ -1,0 +1,66 @@
+#include "tests/broker/simulation.h"
+
+// What must hold of every history, whatever happens in it.
+namespace portcall::broker {
+
+void Simulation::Violate(const std::string& what) {
+  if (violations.size() < 10) violations.push_back(what + " at " + std::to_string(now_ / kMillisecond) + " ms");
+}
+
+// What retention may delete must not be needed after a crash, whatever was decided meanwhile.
+void Simulation::CheckUnneeded() {
+  store::Seq stored = cursor.settled_through;
+  for (const auto& [key, row] : rows) {
+    if (key != "*") stored = std::min(stored, row.next_seq - 1);  // a strict line leaves nothing behind the cursor
+  }
+  if (core_->UnneededThrough() > stored) Violate("an event may be deleted that the stored state needs");
+}
+
+// Neither an open breaker, a pause nor the time between two lives ages an event.
+void Simulation::CheckAge(const Note& death) {
+  const Ticks age = active_ - tried_at_.at(death.event->seq);
+  if (age <= core_->policy().max_age) Violate("died of an age of " + std::to_string(age / kMillisecond) + " ms");
+}
+
+// Only a later push of the same tag supersedes, with nothing but pushes of it between; nothing that is in flight does.
+void Simulation::CheckSuperseded(const Note& note) {
+  const store::Event& old = *note.event;
+  const store::Event& by = *log[static_cast<std::size_t>(std::stoll(note.text.substr(3)) - 1)];
+  superseded[old.seq] = by.seq;
+  if (by.seq <= old.seq || by.repository != old.repository || by.tag != old.tag) Violate("superseded by a stranger");
+  for (store::Seq seq = old.seq; seq <= by.seq; ++seq) {
+    const store::Event& event = *log[static_cast<std::size_t>(seq - 1)];
+    const bool same = event.repository == old.repository && event.tag == old.tag && core_->filter().Wants(event);
+    if (same && event.action != store::Action::kPush) Violate("collapsed over a delete: " + old.id);
+  }
+  for (const auto& [id, attempt] : in_flight_) {
+    if (attempt.event->seq == old.seq) Violate("superseded in flight: " + old.id);
+  }
+}
+
+void Simulation::CheckOrder(const store::Event& event) {
+  if (event.seq < ordered_from_) return;
+  const std::string key = LaneOf(event, LaningOf(endpoint_));
+  const auto& lane = lanes_[key];
+  std::size_t& prefix = ended_prefix_[key];
+  while (prefix < lane.size() && Ended(lane[prefix])) ++prefix;
+  if (prefix < lane.size() && lane[prefix] < event.seq) {
+    Violate("event " + std::to_string(event.seq) + " overtook " + std::to_string(lane[prefix]));
+  }
+}
+
+// No push goes out while a later one of its tag is in the log, unless something else of the tag lies between them.
+void Simulation::CheckNewest(const store::Event& event) {
+  if (event.action != store::Action::kPush || event.tag.empty()) return;
+  if (!endpoint_.retry_on_timeout || endpoint_.max_parked < 100) return;  // announced before, or unread
+  for (auto i = static_cast<std::size_t>(event.seq); i < log.size(); ++i) {
+    const store::Event& later = *log[i];
+    if (later.repository != event.repository || later.tag != event.tag || !core_->filter().Wants(later)) continue;
+    if (later.action == store::Action::kPush) {
+      Violate("event " + std::to_string(event.seq) + " went though " + std::to_string(later.seq) + " was there");
+    }
+    return;
+  }
+}
+
+}  // namespace portcall::broker
