@@ -25,8 +25,8 @@ TEST(LaneName, IsWhatWasStoredAlways) {
 
 TEST(LaneName, TellsWhichEventsItMeans) {
   const Event event = EventOf("relay", "team/app", "v1");
-  for (const std::string& mine : {LaneOfRepository("relay", "team/app"), LaneOfTag("relay", "team/app", "v1"),
-                                  LaneOfAll(), LaneOfOne(12)}) {
+  for (const std::string& mine :
+       {LaneOfRepository("relay", "team/app"), LaneOfTag("relay", "team/app", "v1"), LaneOfAll(), LaneOfOne(12)}) {
     EXPECT_TRUE(LaneKey::Parse(mine).Holds(event)) << mine;
   }
   for (const std::string& other :
