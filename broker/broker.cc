@@ -18,8 +18,8 @@ namespace portcall::broker {
 namespace {
 
 constexpr std::chrono::milliseconds kTick{500};
-// A reload takes five seconds at most: what it waits for attempts to end, and for files before that.
-constexpr std::chrono::milliseconds kReloadGrace{2'000}, kReloadPatience{2'000};
+// What a reload waits for attempts to end, and for files before that.
+constexpr std::chrono::milliseconds kReloadGrace{2'000}, kReloadPatience{1'000};
 constexpr std::chrono::minutes kStartPatience(1);  // nothing is served before, so whoever starts it sees that it hangs
 
 // `ended` outlives this task: RunOnLoop owns it and waits for it.
@@ -123,7 +123,7 @@ void Broker::Impl::RunOnLoop(Task<> task) {
 Result<void> Broker::Impl::Begin() {
   Result<MadeSinks> made = MakeNewSinks(*config_, kStartPatience);
   if (!made) return made.error();
-  if (!made->refused) return made->refused;
+  if (made->refusal) return *made->refusal;
   heard_ = deps_.store.Subscribe([this](const std::vector<store::EventPtr>& events) { OnAppended(events); });
   if (auto seen = ReadNewest(ring_, deps_.store); !seen) return seen;  // what came before
   auto endpoints = OpenEndpoints(deps_.store, *config_);
@@ -237,7 +237,7 @@ Task<> Broker::Impl::StopRunners(const config::Config* keep, std::chrono::millis
 Result<void> Broker::Impl::Apply(config::ConfigPtr config) {
   Result<MadeSinks> made = MakeNewSinks(*config, kReloadPatience);
   if (!made) return made.error();
-  if (!made->refused) return made->refused;
+  if (made->refusal) return *made->refusal;
   RunOnLoop(HoldSweeps());
   RunOnLoop(StopRunners(config.get(), kReloadGrace));
   auto endpoints = OpenEndpoints(deps_.store, *config);

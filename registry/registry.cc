@@ -13,7 +13,6 @@
 #include "registry/http/replies.h"
 #include "registry/model/reference.h"
 #include "registry/recording/recorder.h"
-#include "runtime/bytes.h"
 #include "runtime/mutex.h"
 
 namespace portcall::registry {

@@ -21,8 +21,9 @@ namespace {
 // How long a drain may exceed its own limit before the process is ended at once. Below five seconds, so that it is gone
 // five seconds after the limit in any case.
 constexpr std::chrono::milliseconds kOverrun(4'500);
-// A reload is applied or refused within five seconds; applying it may take as long as Broker::Apply says.
-constexpr std::chrono::milliseconds kReloadPatience(3'000);
+// With files that are read for a reload, which is applied or refused within five seconds: the broker waits for three
+// more at most, where the database answers.
+constexpr std::chrono::milliseconds kReloadPatience(1'500);
 
 int ExitCodeOf(const Error& error) { return error.code == Errc::kInvalid ? kUsage : kFailed; }
 

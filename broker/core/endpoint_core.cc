@@ -35,6 +35,7 @@ EndpointCore::EndpointCore(const config::Endpoint& endpoint, const sinks::Capaci
 
 void EndpointCore::Reload(const store::Cursor& cursor, std::vector<store::ParkedLane> parked, Moment now) {
   lines_.Clear();
+  unseen_.clear();
   progress_.Load(cursor);
   LoadRows(std::move(parked), cursor.settled_through, now);
 }
@@ -98,6 +99,7 @@ std::size_t EndpointCore::Scan(std::span<const store::EventPtr> events, store::S
   }
   if (taken == events.size()) progress_.ScanThrough(through);
   if (scan() != before) ledger_.TouchQuietly(now.ticks);
+  LookAtUnseen(now);
   return taken;
 }
 
@@ -133,10 +135,30 @@ void EndpointCore::Continue(Lane& lane, Moment now) {
   }
   if (!lane.queue.empty()) return MustWait(lane, now) ? LetWait(lane, now) : lines_.MakeReady(lane);
   if (lane.behind.parked) return lines_.WantRead(lane);
-  // A failed event that was passed and is not here is no longer wanted, and its row may go.
-  if (lane.failing.attempts > 0 && lane.failing.seq <= scan()) lane.failing.Begin(0);
+  if (lane.failing.begun()) ForgetUnwanted(lane, now);
   lane.Become(LaneState::kIdle);
   lines_.DropIfForgettable(lane, settled_through());
+}
+
+// An event that was tried before, was passed and is not here is no longer wanted: its row goes. What is not scanned yet
+// is looked at again when it is.
+void EndpointCore::ForgetUnwanted(Lane& lane, Moment now) {
+  if (lane.failing.seq > scan()) {
+    unseen_.emplace(lane.failing.seq, lane.id);
+    return;
+  }
+  lane.failing.Begin(0);
+  MarkDirty(lane, now);
+}
+
+void EndpointCore::LookAtUnseen(Moment now) {
+  while (!unseen_.empty() && unseen_.begin()->first <= scan()) {
+    const auto [seq, id] = *unseen_.begin();
+    unseen_.erase(unseen_.begin());
+    Lane* lane = lines_.Find(id);
+    const bool absent = lane != nullptr && lane->state() == LaneState::kIdle && lane->queue.empty();
+    if (absent && lane->failing.begun() && lane->failing.seq == seq) ForgetUnwanted(*lane, now);
+  }
 }
 
 // Lanes that cannot go soon are parked, so that the rest of the log is read and later pushes are found. While the

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <span>
 #include <string>
 #include <utility>
@@ -100,6 +101,8 @@ class EndpointCore {
   void Continue(Lane& lane, Moment now);
   bool MustWait(const Lane& lane, Moment now) const;
   void LetWait(Lane& lane, Moment now);
+  void ForgetUnwanted(Lane& lane, Moment now);
+  void LookAtUnseen(Moment now);
   void LetReadyWait(Moment now);
   bool MayPromote(Moment now) const;
   void Promote(Moment now);
@@ -146,6 +149,7 @@ class EndpointCore {
   Lines lines_;
   Starts starts_;
   Flights flights_;
+  std::set<std::pair<store::Seq, LaneId>> unseen_;  // events tried before that are not scanned yet, of lanes without any
   Ledger ledger_;
   std::vector<Note> notes_;
   bool stopped_ = false;

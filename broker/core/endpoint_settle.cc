@@ -121,8 +121,7 @@ void EndpointCore::WriteRows(store::Settlement& settlement, Moment now) {
     Lane& lane = lines_.At(id);
     Lines::Clean(lane);
     const bool ahead = lane.done_through > settlement.settled_through;
-    const bool failing = lane.failing.attempts > 0 || lane.failing.reason == kReasonStarted;
-    if (lane.behind.parked || ahead || failing || AsksOutcome(policy_, lane)) {
+    if (lane.behind.parked || ahead || lane.failing.begun() || AsksOutcome(policy_, lane)) {
       settlement.park.push_back(RowOf(lane, now));
       lane.row.age = settlement.park.back().age;
       lane.row.exists = true;
@@ -148,7 +147,12 @@ store::ParkedLane EndpointCore::RowOf(const Lane& lane, Moment now) const {
   }
   row.due = now.wall + std::max<Ticks>(0, lane.state() == LaneState::kWaiting ? lane.due - now.ticks : 0);
   row.recorded_at = lane.oldest_recorded();
-  row.reason = asks ? kReasonStarted : failing.reason.empty() ? kReasonInFlight : std::string_view(failing.reason);
+  row.reason = kReasonInFlight;
+  if (asks) {
+    row.reason = kReasonStarted;
+  } else if (!failing.reason.empty() && (failing.reason != kReasonStarted || failing.seq == row.next_seq)) {
+    row.reason = failing.reason;
+  }
   return row;
 }
 

@@ -53,6 +53,7 @@ struct Lane {
     int attempts = 0, rejections = 0;
     Ticks first_attempt = 0;  // on the endpoint's active time; of no meaning while attempts is 0
     std::string reason;
+    bool begun() const { return attempts > 0 || reason == kReasonStarted; }
     void Begin(store::Seq event) {
       seq = event;
       attempts = rejections = 0;

@@ -17,8 +17,8 @@ Result<MadeSinks> MakeSinks(asio::thread_pool& pool, std::vector<config::Endpoin
       auto sink = make(entry);
       if (sink) {
         made.sinks[entry.name] = std::move(*sink);
-      } else if (made.refused) {
-        made.refused = sink.error();
+      } else if (!made.refusal) {
+        made.refusal = sink.error();
       }
     }
     return made;

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,8 +20,8 @@ using Sinks = std::map<std::string, std::unique_ptr<sinks::Sink>>;  // by the en
 using MakeSink = std::function<Result<std::unique_ptr<sinks::Sink>>(const config::Endpoint&)>;
 
 struct MadeSinks {
-  Sinks sinks;           // of the entries that have one
-  Result<void> refused;  // the first reason why one has none
+  Sinks sinks;                   // of the entries that have one
+  std::optional<Error> refusal;  // the first reason why one has none
 };
 
 // Makes the entries' sinks on the pool, because a kind may read files. kTimeout: a disk has not answered within

@@ -20,6 +20,12 @@ constexpr std::size_t kPurgeSlice = 256;
 
 std::int64_t UnixNanos(runtime::WallTime time) { return time.time_since_epoch().count(); }
 
+// Of an upload of our own making: nothing about it can be the client's fault.
+Error Failed(const Error& error) {
+  const bool blames = error.code == Errc::kNotFound || error.code == Errc::kInvalid;
+  return blames ? Error(Errc::kInternal, error.detail) : error;
+}
+
 struct Filled {
   std::size_t size = 0;
   bool end = false;
@@ -160,7 +166,7 @@ Task<Result<void>> Uploads::Drop(const std::string& repository, const std::strin
 Task<Result<Received>> Uploads::Push(const OriginPtr& origin, const std::string& repository, const Digest& digest,
                                      runtime::ByteSource& source) {
   const Result<StartedUpload> upload = co_await Start(repository);
-  if (!upload) co_return upload.error();
+  if (!upload) co_return Failed(upload.error());
   Result<Received> received = co_await Receive(repository, upload->uuid, 0, source, false);
   if (received && !received->source) {
     const Result<std::uint64_t> size = co_await Finish(origin, repository, upload->uuid, digest);
@@ -169,6 +175,7 @@ Task<Result<Received>> Uploads::Push(const OriginPtr& origin, const std::string&
   }
   const Result<void> dropped = co_await Drop(repository, upload->uuid);
   if (!dropped) deps_.log.Warn("upload left for purging", {{"vars.uuid", upload->uuid}});
+  if (!received) co_return Failed(received.error());
   co_return received;
 }
 

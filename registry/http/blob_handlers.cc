@@ -54,12 +54,14 @@ Task<Reply> Get(Call& call, const Digest& digest) {
         co_await blobs.Pulled(call.origin(), call.settings.events, call.route.name, digest, size);
     if (!pulled) co_return FailWith(pulled.error());
   }
-  AddContentFields(response, digest.text());
+  // The place holds for minutes only, so that nobody may keep this answer.
   if (elsewhere != nullptr && !call.head()) {
     response.status = 307;
+    response.fields.Add("Docker-Content-Digest", digest.text());
     response.fields.Add("Location", elsewhere->url);
     co_return response;
   }
+  AddContentFields(response, digest.text());
   response.fields.Add("Accept-Ranges", "bytes");
   response.fields.Add("Content-Type", "application/octet-stream");
   ByteSpan span{0, size};

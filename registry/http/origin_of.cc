@@ -12,6 +12,18 @@ constexpr std::size_t kMaxMethod = 32;
 constexpr std::size_t kMaxAgent = 512;
 constexpr std::size_t kMaxUri = 2048;
 
+// The user name that the request claims in Basic credentials, unverified; empty without.
+std::string ClaimedName(const http::Request& request) {
+  constexpr std::string_view kBasic = "basic ";
+  const std::string_view header = request.fields.Get("Authorization");
+  if (header.size() <= kBasic.size() || !http::EqualsIgnoreCase(header.substr(0, kBasic.size()), kBasic)) return {};
+  std::string text(header.substr(kBasic.size())), decoded;
+  while (text.size() % 4 != 0) text += '=';  // some clients leave it out
+  if (!runtime::Base64Decode(text, decoded)) return {};
+  const std::size_t colon = decoded.find(':');
+  return colon == std::string::npos ? std::string() : decoded.substr(0, colon);
+}
+
 }  // namespace
 
 OriginPtr OriginOf(const http::Request& request, const config::HttpConfig& config, const TrustedProxies& proxies,
@@ -39,17 +51,6 @@ OriginPtr OriginOf(const http::Request& request, const config::HttpConfig& confi
   origin->source_addr = source.addr;
   origin->source_instance = source.instance;
   return origin;
-}
-
-std::string ClaimedName(const http::Request& request) {
-  constexpr std::string_view kBasic = "basic ";
-  const std::string_view header = request.fields.Get("Authorization");
-  if (header.size() <= kBasic.size() || !http::EqualsIgnoreCase(header.substr(0, kBasic.size()), kBasic)) return {};
-  std::string text(header.substr(kBasic.size())), decoded;
-  while (text.size() % 4 != 0) text += '=';  // some clients leave it out
-  if (!runtime::Base64Decode(text, decoded)) return {};
-  const std::size_t colon = decoded.find(':');
-  return colon == std::string::npos ? std::string() : decoded.substr(0, colon);
 }
 
 }  // namespace portcall::registry

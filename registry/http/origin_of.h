@@ -19,7 +19,4 @@ struct Source {
 OriginPtr OriginOf(const http::Request& request, const config::HttpConfig& config, const TrustedProxies& proxies,
                    const Source& source);
 
-// The user name that the request claims in Basic credentials, unverified; empty without.
-std::string ClaimedName(const http::Request& request);
-
 }  // namespace portcall::registry

@@ -47,9 +47,6 @@ std::string LoggedCode(std::string_view name) {
 
 }  // namespace
 
-std::string_view NameOf(Code code) { return RowOf(code).name; }
-int StatusOf(Code code) { return RowOf(code).status; }
-
 std::string Quote(std::string_view text) {
   std::string quoted;
   runtime::AppendJsonString(quoted, text, runtime::JsonSpelling::kPlain);

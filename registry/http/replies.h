@@ -38,9 +38,6 @@ struct Failure {
   std::string detail;  // JSON text, or empty
 };
 
-std::string_view NameOf(Code code);
-int StatusOf(Code code);
-
 // A JSON string, with bytes that are no UTF-8 replaced.
 std::string Quote(std::string_view text);
 // A JSON object of strings.

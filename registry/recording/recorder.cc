@@ -223,6 +223,9 @@ bool Recorder::CommitNotes(bool all) {
     log_.Warn("uploads not noted for purging", {{"err.detail", done.error().detail}});
   }
   const runtime::MutexLock lock(mutex_);
+  if (!done && done.error().code != Errc::kNotFound && rows.empty()) {
+    rows = notes_.Write(all ? runtime::SteadyTime::max() : clock_.Ticks(), kPerTransaction);  // the job never ran
+  }
   notes_.Written(rows);
   return rows.size() == kPerTransaction;
 }

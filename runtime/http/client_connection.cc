@@ -5,8 +5,6 @@
 #include <charconv>
 #include <cstring>
 
-#include "runtime/http/socket_stream.h"
-
 namespace portcall::http {
 namespace {
 

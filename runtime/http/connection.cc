@@ -240,6 +240,7 @@ Task<bool> Connection::SendStream(const StreamRange& stream) {
   std::string piece;
   while (written_ < stream.length) {
     piece.resize(std::min<std::uint64_t>(stream.length - written_, kStreamed));
+    stream_->ExpiresNever();  // the client does not pay for where the content comes from
     const Result<std::size_t> read = co_await stream.read(stream.offset + written_, piece);
     if (!read || *read == 0) co_return false;
     const asio::const_buffer bytes = asio::buffer(piece.data(), *read);

@@ -178,6 +178,15 @@ bool RunSlice(Connection& connection, std::span<const Migration> migrations, std
   return false;
 }
 
+bool HasSlicesLeft(Connection& connection, std::span<const Migration> migrations) {
+  for (std::size_t i = 0; i < migrations.size(); ++i) {
+    if (migrations[i].slice == nullptr) continue;
+    const std::string progress = ProgressOf(static_cast<std::int64_t>(i) + 1);
+    if (connection.Number(("SELECT count(*) FROM meta WHERE key='" + progress + "'").c_str()) > 0) return true;
+  }
+  return false;
+}
+
 std::span<const Migration> Migrations() { return kMigrations; }
 std::span<const char* const> Tables() { return kTables; }
 

@@ -31,6 +31,7 @@ Result<void> Migrate(Connection& connection, const std::filesystem::path& file, 
 // Changes at most `rows` rows of what migrations have left, in the caller's transaction, which also keeps how far that
 // came. False: nothing is left.
 bool RunSlice(Connection& connection, std::span<const Migration> migrations, std::int64_t rows);
+bool HasSlicesLeft(Connection& connection, std::span<const Migration> migrations);
 
 // The tables that a database of the newest version has.
 std::span<const char* const> Tables();

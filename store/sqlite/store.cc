@@ -23,7 +23,9 @@ class Store::Impl {
 
   Writer& writer() { return *writer_; }
   DigestLocks& digest_locks() { return digest_locks_; }
-  void Begin() { slices_.Start(); }
+  void Begin() {
+    if (slices_left_) slices_.Start();
+  }
   Readers& readers() { return readers_; }
   const std::shared_ptr<Listeners>& listeners() const { return listeners_; }
   bool clean() const { return clean_; }
@@ -43,6 +45,7 @@ class Store::Impl {
 
  private:
   std::unique_ptr<Writer> OpenWriter(const StoreOptions& options, std::unique_ptr<Connection> connection) {
+    slices_left_ = HasSlicesLeft(*connection, Migrations());
     const std::int64_t last = connection->Number("SELECT recorded_at FROM events ORDER BY seq DESC LIMIT 1");
     return std::make_unique<Writer>(std::move(connection), readers_, trust_, *listeners_, options, last);
   }
@@ -54,6 +57,7 @@ class Store::Impl {
   Trust trust_;
   Readers readers_;
   runtime::Mutex closing_;
+  bool slices_left_ = false;  // of migrations
   std::unique_ptr<Writer> writer_;
   Slices slices_{*writer_, Migrations()};
 };

@@ -114,5 +114,41 @@ TEST_F(RestartTest, AStreakOfRejectionsGoesOn) {
   EXPECT_EQ(world_.core().breaker().state(), BreakerState::kOpen);
 }
 
+// A row of an event that a changed filter does not want any more must go, or it would hold the log for ever.
+class UnwantedRowTest : public ::testing::Test {
+ protected:
+  // Starts with a row that an earlier entry left, of the event that comes next.
+  static void Run(config::Endpoint entry, const std::string& lane, int attempts, const std::string& reason) {
+    entry.ignore.repositories = {"unwanted"};
+    Simulation world(entry, 1);
+    world.Append("other");
+    ASSERT_TRUE(world.RunUntilIdle(10 * kSecond));
+    const store::Seq next = world.log.back()->seq + 1;
+    world.Restart([&] { world.rows[lane] = {.lane = lane, .next_seq = next, .attempts = attempts, .reason = reason}; });
+    world.RunFor(10 * kSecond);  // its turn comes before the event is read
+    world.Append("unwanted");
+    world.RunFor(10 * kSecond);
+    EXPECT_TRUE(world.rows.empty()) << world.rows.begin()->first << " of " << world.rows.begin()->second.next_seq;
+    EXPECT_EQ(world.cursor.settled_through, next);
+    world.Append("other");
+    EXPECT_TRUE(world.RunUntilIdle(10 * kSecond));
+    EXPECT_TRUE(world.dead.empty()) << world.dead.begin()->second.reason;
+  }
+};
+
+TEST_F(UnwantedRowTest, OfAnAnnouncedAttempt) {
+  config::Endpoint entry = Entry();
+  entry.retry_on_timeout = false;
+  Run(entry, "\nunwanted", 0, "started");
+}
+
+TEST_F(UnwantedRowTest, OfAFailedEvent) { Run(Entry(), "\nunwanted", 3, "503"); }
+
+TEST_F(UnwantedRowTest, OfAStrictOrder) {
+  config::Endpoint entry = Entry();
+  entry.order = config::Order::kStrict;
+  Run(entry, "*", 3, "503");
+}
+
 }  // namespace
 }  // namespace portcall::broker
