@@ -7,7 +7,7 @@
 #include "broker/endpoint/endpoint_runner.h"
 #include "broker/endpoint/expiring.h"
 #include "broker/endpoint/lifecycle.h"
-#include "broker/endpoint/make_sinks.h"
+#include "broker/endpoint/sink_maker.h"
 #include "broker/read_clock.h"
 #include "broker/retention.h"
 #include "runtime/http/resolver.h"
@@ -53,6 +53,7 @@ class Broker::Impl {
   void DriveAll();
   void Publish(store::Event event);
   Task<> AppendEvent(store::Event event);
+  SinkMaker::MakeOne MakeOne();
   Result<MadeSinks> MakeNewSinks(const config::Config& config, std::chrono::milliseconds patience);
   bool Keeps(const EndpointRunner& runner, const config::Config& config) const;
   void TellIdle(const Opened& opened) const;
@@ -77,6 +78,7 @@ class Broker::Impl {
   std::vector<std::unique_ptr<EndpointRunner>> runners_;
   std::vector<std::int64_t> failing_;  // cursors whose runners failed when a reload stopped them
   std::vector<Orphan> orphans_;
+  SinkMaker sink_maker_;
   OrphanMetrics orphan_metrics_;
   runtime::Gate gate_;
   Timer ticker_;
@@ -97,8 +99,16 @@ Broker::Impl::Impl(BrokerDeps deps, config::ConfigPtr config, store::Seq head)
       retention_(deps_.store, deps_.log, deps_.clock,
                  {[this](store::Seq through) { return Expire(through); },
                   [this](store::Seq through) { return ExpireOrphans(through); }}),
+      sink_maker_(deps_.pool, MakeOne()),
       orphan_metrics_(deps_.metrics),
       ticker_(deps_.loop.executor()) {}
+
+SinkMaker::MakeOne Broker::Impl::MakeOne() {
+  if (deps_.make_sink) return deps_.make_sink;
+  const sinks::Surroundings around{deps_.loop.executor(), resolver_, deps_.log, deps_.pool,
+                                   [this](store::Event event) { Publish(std::move(event)); }};
+  return [around](const config::Endpoint& entry) { return sinks::MakeSink(entry, around); };
+}
 
 template <class F>
 auto Broker::Impl::OnLoop(F f) const {
@@ -176,13 +186,7 @@ Result<MadeSinks> Broker::Impl::MakeNewSinks(const config::Config& config, std::
     }
     return wanted;
   });
-  MakeSink make = deps_.make_sink;
-  if (!make) {
-    const sinks::Surroundings around{deps_.loop.executor(), resolver_, deps_.log, deps_.pool,
-                                     [this](store::Event event) { Publish(std::move(event)); }};
-    make = [around](const config::Endpoint& entry) { return sinks::MakeSink(entry, around); };
-  }
-  return MakeSinks(deps_.pool, std::move(entries), std::move(make), patience);
+  return sink_maker_.Make(std::move(entries), patience);
 }
 
 // After a reload that was undone, an endpoint may be left without a sink. Its cursor keeps its events.

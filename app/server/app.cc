@@ -7,6 +7,7 @@
 #include <random>
 #include <thread>
 
+#include "app/exit_code.h"
 #include "app/server/access_log.h"
 #include "app/server/request_log.h"
 #include "config/load.h"
@@ -134,6 +135,10 @@ Result<void> App::StartWings() {
   const config::ConfigPtr current = config();
   auto broker =
       broker::Broker::Start({*store_, loops_.broker(), loops_.pool(), log_, metrics_, runtime::SystemClock()}, current);
+  if (!broker && broker.error().code == Errc::kTimeout) {
+    log_.Write(runtime::Level::kFatal, broker.error().detail);  // an orderly end would wait for that disk, too
+    _exit(kFailed);
+  }
   if (!broker) return Error(broker.error());
   broker_ = std::move(*broker);
   registry::RegistryDeps deps{*store_,
