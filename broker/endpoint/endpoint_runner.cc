@@ -24,18 +24,16 @@ EndpointRunner::EndpointRunner(const Surroundings& around, Opened opened, std::u
       endpoint_(std::move(opened.endpoint)),
       cursor_(std::move(opened.cursor)),
       sink_(std::move(sink)),
-      metrics_(around.metrics, endpoint_.name),
       core_(endpoint_, sink_->capacity(), cursor_, std::move(opened.parked), std::move(opened.paused), Now(), Seed()),
+      reporter_(around.log, around.metrics, endpoint_, core_, {opened.dead_letters, opened.was_failing}),
       max_workers_(static_cast<std::size_t>(core_.policy().window)),
       timer_(around.executor),
       patience_(around.executor),
       recounting_(cursor_.fingerprint != core_.filter().fingerprint()),
-      dead_letters_(opened.dead_letters),
       oldest_for_(opened.oldest_recorded == 0 ? -1 : core_.scan()),
-      oldest_recorded_(opened.oldest_recorded),
-      was_failing_(opened.was_failing) {
+      oldest_recorded_(opened.oldest_recorded) {
   sink_->Open(cursor_.receipt);
-  if (!core_.paused().empty()) TellStillPaused();
+  if (!core_.paused().empty()) reporter_.StillPaused();
   if (recounting_) runtime::Spawn(around_.executor, tasks_, Recount());
 }
 
@@ -80,7 +78,7 @@ void EndpointRunner::Count(Moment now) {
     for (const store::EventPtr& event : buffer_) {
       if (!core_.filter().Wants(*event)) continue;
       ++wanted;
-      metrics_.Recorded(*event);
+      reporter_.Recorded(*event);
     }
     core_.Counted(wanted, through, now);
   }
@@ -207,15 +205,9 @@ void EndpointRunner::End(const Attempt& attempt, const sinks::Outcome& outcome) 
     core_.OnLetGo(attempt, outcome, now);
     return DriveSoon();
   }
-  metrics_.Ended(*attempt.event, attempt.number, outcome, now.wall);
-  if (outcome.verdict != sinks::Verdict::kDelivered && around_.log.Enabled(runtime::Level::kDebug)) {
-    around_.log.Debug("attempt failed", {{"endpoint", endpoint_.name},
-                                         {"event", attempt.event->id},
-                                         {"attempt", std::to_string(attempt.number)},
-                                         {"error", outcome.error}});
-  }
+  reporter_.Ended(attempt, outcome, now);
   core_.OnOutcome(attempt, outcome, now);
-  if (std::exchange(was_failing_, false)) TellRestarted(outcome.verdict == sinks::Verdict::kDelivered);
+  reporter_.Judged(outcome);
   DriveSoon();
 }
 

@@ -6,27 +6,15 @@
 #include <vector>
 
 #include "broker/core/endpoint_core.h"
-#include "broker/endpoint/endpoint_metrics.h"
+#include "broker/endpoint/reporter.h"
+#include "broker/endpoint/surroundings.h"
 #include "broker/read_clock.h"
 #include "broker/tail/catch_up_reader.h"
-#include "broker/tail/event_ring.h"
 #include "runtime/gate.h"
-#include "runtime/log.h"
 #include "runtime/timer.h"
 #include "sinks/sink.h"
 
 namespace portcall::broker {
-
-// What all endpoints share; lives longer than they do.
-struct Surroundings {
-  store::Store& store;
-  EventRing& ring;
-  CatchUpReader& reader;
-  Executor executor;
-  runtime::Log& log;
-  runtime::Metrics& metrics;
-  const runtime::Clock& clock;
-};
 
 // What the store knows of an endpoint when it is started.
 struct Opened {
@@ -63,7 +51,7 @@ class EndpointRunner {
   const config::Endpoint& endpoint() const { return endpoint_; }
   std::int64_t cursor() const { return cursor_.id; }
   store::Seq UnneededThrough() const { return core_.UnneededThrough(); }
-  bool failing() const { return was_failing_ || core_.failing() || !core_.paused().empty() || !trouble_.empty(); }
+  bool failing() const { return reporter_.failing(); }
 
  private:
   void Feed(Moment now);
@@ -77,12 +65,6 @@ class EndpointRunner {
   void StartFlush(Moment now);
   void Arm(Moment now);
   void Tell(Moment now);
-  void TellRecovered(const Note& note);
-  void TellDead(const Note& note);
-  void TellStillPaused();
-  void TellRestarted(bool delivered);
-  void TellTrouble();
-  void TellSuperseded(const Note& note);
   std::chrono::nanoseconds OldestPending() const;
 
   Task<> Work();
@@ -112,8 +94,8 @@ class EndpointRunner {
   const config::Endpoint endpoint_;
   store::Cursor cursor_;
   std::unique_ptr<sinks::Sink> sink_;
-  EndpointMetrics metrics_;
   EndpointCore core_;
+  Reporter reporter_;
   const std::size_t max_workers_;
 
   runtime::Gate attempts_, tasks_;
@@ -136,14 +118,9 @@ class EndpointRunner {
   bool page_used_ = false;        // since the last tick
   Ticks read_after_ = 0;          // a failed read is not repeated before
 
-  std::int64_t dead_letters_;
   store::Seq oldest_for_;  // the place in the log that `oldest_recorded_` was looked up for
   std::int64_t oldest_recorded_;
   bool finding_oldest_ = false;
-  bool was_failing_;     // the runner before this one was failing; until the first attempt has ended
-  std::string trouble_;  // what the sink last told of its trouble
-  Ticks next_summary_ = 0;
-  std::int64_t deaths_told_ = 0, deaths_untold_ = 0;
 };
 
 }  // namespace portcall::broker

@@ -89,10 +89,9 @@ Task<> EndpointRunner::ExpireQuietly(store::Seq through) {
   page_ = {};
   oldest_for_ = -1;
   if (expiry.expired() == 0) co_return;
-  metrics_.Lost(expiry.expired());
-  TellExpired(around_.log, endpoint_.name, expiry.first(), expiry.through(), expiry.expired());
+  reporter_.Expired(expiry.first(), expiry.through(), expiry.expired());
   auto count = [this](store::Snapshot& s) -> Result<std::int64_t> { return store::CountDead(s, endpoint_.name); };
-  if (auto dead = co_await around_.store.Read(count)) dead_letters_ = *dead;
+  if (auto dead = co_await around_.store.Read(count)) reporter_.DeadLetters(*dead);
 }
 
 }  // namespace portcall::broker
