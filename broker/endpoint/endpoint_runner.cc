@@ -22,17 +22,18 @@ std::uint64_t Seed() {
 EndpointRunner::EndpointRunner(const Surroundings& around, Opened opened, std::unique_ptr<sinks::Sink> sink)
     : around_(around),
       endpoint_(std::move(opened.endpoint)),
-      cursor_(std::move(opened.cursor)),
       sink_(std::move(sink)),
-      core_(endpoint_, sink_->capacity(), cursor_, std::move(opened.parked), std::move(opened.paused), Now(), Seed()),
+      core_(endpoint_, sink_->capacity(), opened.cursor, std::move(opened.parked), std::move(opened.paused), Now(),
+            Seed()),
       reporter_(around.log, around.metrics, endpoint_, core_, {opened.dead_letters, opened.was_failing}),
+      settler_(around, endpoint_, core_, std::move(opened.cursor), stopping_),
       max_workers_(static_cast<std::size_t>(core_.policy().window)),
       timer_(around.executor),
       patience_(around.executor),
-      recounting_(cursor_.fingerprint != core_.filter().fingerprint()),
+      recounting_(settler_.cursor().fingerprint != core_.filter().fingerprint()),
       oldest_for_(opened.oldest_recorded == 0 ? -1 : core_.scan()),
       oldest_recorded_(opened.oldest_recorded) {
-  sink_->Open(cursor_.receipt);
+  sink_->Open(settler_.cursor().receipt);
   if (!core_.paused().empty()) reporter_.StillPaused();
   if (recounting_) runtime::Spawn(around_.executor, tasks_, Recount());
 }
@@ -257,7 +258,7 @@ Task<> EndpointRunner::Stop(std::chrono::milliseconds grace) {
   tasks_.Close();
   co_await tasks_.Drained();
   co_await sink_->Close();
-  co_await FlushEverything();
+  co_await settler_.FlushEverything();
   Tell(Now());
 }
 

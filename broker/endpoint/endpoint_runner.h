@@ -7,6 +7,7 @@
 
 #include "broker/core/endpoint_core.h"
 #include "broker/endpoint/reporter.h"
+#include "broker/endpoint/settler.h"
 #include "broker/endpoint/surroundings.h"
 #include "broker/read_clock.h"
 #include "broker/tail/catch_up_reader.h"
@@ -31,8 +32,6 @@ struct Opened {
 // must have ended before it is destroyed.
 class EndpointRunner {
  public:
-  static constexpr Ticks kRetryStore = kSecond;  // between two tries to read or write
-
   EndpointRunner(const Surroundings& around, Opened opened, std::unique_ptr<sinks::Sink> sink);
   ~EndpointRunner();
 
@@ -49,7 +48,7 @@ class EndpointRunner {
 
   EndpointStatus Status() const;
   const config::Endpoint& endpoint() const { return endpoint_; }
-  std::int64_t cursor() const { return cursor_.id; }
+  std::int64_t cursor() const { return settler_.cursor().id; }
   store::Seq UnneededThrough() const { return core_.UnneededThrough(); }
   bool failing() const { return reporter_.failing(); }
 
@@ -76,26 +75,21 @@ class EndpointRunner {
   Task<> Recount();
   Task<Result<std::int64_t>> CountWanted(store::Seq after, store::Seq through);
   Task<> Flush(store::Settlement settlement);
-  void Seal(store::Settlement& settlement) const;
-  Task<Result<void>> WriteOnce(const store::Settlement& settlement);
-  Task<bool> WriteUntilDone(const store::Settlement& settlement);
-  Task<> StorePause(std::string reason);
   Task<> FindOldest();
   bool Quiet() const;
   void WakeQuiet();
   void LetGoAfter(std::chrono::milliseconds patience);
   std::chrono::milliseconds Patience(std::chrono::milliseconds most) const;
-  Task<bool> FlushEverything();
   Task<> ExpireQuietly(store::Seq through);
-  Task<> Pause(Ticks duration);
   Moment Now() const { return Read(around_.clock); }
 
   const Surroundings around_;
   const config::Endpoint endpoint_;
-  store::Cursor cursor_;
+  bool stopping_ = false;
   std::unique_ptr<sinks::Sink> sink_;
   EndpointCore core_;
   Reporter reporter_;
+  Settler settler_;
   const std::size_t max_workers_;
 
   runtime::Gate attempts_, tasks_;
@@ -109,8 +103,8 @@ class EndpointRunner {
   CatchUpReader::Chunk page_;
   std::size_t page_at_ = 0;
   std::vector<store::EventPtr> buffer_;
-  bool reading_ = false, counting_ = false, recounting_ = false, fingerprint_due_ = false;
-  bool driving_ = false, again_ = false, drives_soon_ = false, stopping_ = false;
+  bool reading_ = false, counting_ = false, recounting_ = false;
+  bool driving_ = false, again_ = false, drives_soon_ = false;
   enum class Expiring : std::uint8_t { kNo, kEnding, kQuiet } expiring_ = Expiring::kNo;
   bool called_off_ = false;
   Resume<bool> quiet_;            // who waits until nothing is under way

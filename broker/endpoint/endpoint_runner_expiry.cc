@@ -2,7 +2,6 @@
 #include <utility>
 
 #include "broker/endpoint/endpoint_runner.h"
-#include "broker/endpoint/expiring.h"
 
 // The part of EndpointRunner that lets events expire.
 namespace portcall::broker {
@@ -63,35 +62,14 @@ Task<> EndpointRunner::Expire(store::Seq through) {
   Drive();
 }
 
-// All that the core knows is on disk by now, so the stored cursor is changed and the core loads it anew.
 Task<> EndpointRunner::ExpireQuietly(store::Seq through) {
-  auto load = [id = cursor_.id](store::Snapshot& s) -> Result<std::vector<store::ParkedLane>> {
-    return store::LoadParked(s, id);
-  };
-  auto rows = co_await around_.store.Read(load);
-  if (!rows) co_return;
-  Expiry expiry(cursor_, std::move(*rows), core_.filter(), through);
-  if (auto read = co_await ReadExpiring(around_.reader, around_.ring.head(), expiry, called_off_); !read) {
-    if (called_off_) co_return;
-    around_.log.Error("the event log could not be read",
-                      {{"endpoint", endpoint_.name}, {"error", read.error().detail}});
-    co_return;
-  }
-  store::Settlement settlement = expiry.Finish(Now().wall);
-  Seal(settlement);
-  Result<void> written = co_await WriteOnce(settlement);
-  while (!written && written.error().code == Errc::kOutcomeUnknown && !stopping_) {
-    co_await Pause(kRetryStore);
-    written = co_await WriteOnce(settlement);
-  }
-  if (!written) co_return;
-  core_.Reload(cursor_, expiry.RowsAfter(settlement), Now());
+  const auto expired = co_await settler_.Expire(through, called_off_);
+  if (!expired) co_return;
   page_ = {};
   oldest_for_ = -1;
-  if (expiry.expired() == 0) co_return;
-  reporter_.Expired(expiry.first(), expiry.through(), expiry.expired());
-  auto count = [this](store::Snapshot& s) -> Result<std::int64_t> { return store::CountDead(s, endpoint_.name); };
-  if (auto dead = co_await around_.store.Read(count)) reporter_.DeadLetters(*dead);
+  if (expired->events == 0) co_return;
+  reporter_.Expired(expired->from, expired->through, expired->events);
+  if (auto dead = co_await settler_.CountDead()) reporter_.DeadLetters(*dead);
 }
 
 }  // namespace portcall::broker

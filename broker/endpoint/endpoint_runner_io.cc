@@ -3,8 +3,7 @@
 #include <utility>
 
 #include "broker/endpoint/endpoint_runner.h"
-#include "runtime/failpoint.h"
-#include "store/endpoints.h"
+#include "broker/endpoint/retry.h"
 #include "store/event_log.h"
 
 // The part of EndpointRunner that talks to the store.
@@ -37,12 +36,6 @@ Result<LanePage> ReadLaneFrom(store::Snapshot& snapshot, const LaneRead& read) {
 }
 
 }  // namespace
-
-Task<> EndpointRunner::Pause(Ticks duration) {
-  Timer timer(around_.executor);
-  timer.expires_after(std::chrono::nanoseconds(duration));
-  co_await timer.async_wait(nothrow);
-}
 
 Task<> EndpointRunner::ReadPage() {
   const store::Seq after = core_.scan();
@@ -99,7 +92,7 @@ Task<> EndpointRunner::CountBack() {
   if (wanted) {
     core_.Counted(*wanted, head, Now());
   } else if (!stopping_) {
-    co_await Pause(kRetryStore);
+    co_await WaitToRetry(around_.executor);
   }
   counting_ = false;
   Drive();
@@ -108,11 +101,11 @@ Task<> EndpointRunner::CountBack() {
 
 // The filter was changed: what is pending is counted anew, with the lanes that the cursor passed.
 Task<> EndpointRunner::Recount() {
-  const store::Seq from = cursor_.settled_through, head = around_.ring.head();
+  const store::Seq from = settler_.cursor().settled_through, head = around_.ring.head();
   std::vector<store::ParkedLane> lanes;
   std::int64_t pending = 0;
   try {
-    auto load = [id = cursor_.id](store::Snapshot& s) -> Result<std::vector<store::ParkedLane>> {
+    auto load = [id = settler_.cursor().id](store::Snapshot& s) -> Result<std::vector<store::ParkedLane>> {
       return store::LoadParked(s, id);
     };
     if (auto loaded = co_await around_.store.Read(load)) lanes = std::move(*loaded);
@@ -134,82 +127,14 @@ Task<> EndpointRunner::Recount() {
   recounting_ = false;
   if (wanted) {
     core_.Recounted(pending + *wanted - (core_.settled() - settled_before), head, Now());
-    fingerprint_due_ = true;
+    settler_.CountedAnew();
   }
   Drive();
   Show();
 }
 
-// What a settlement is before it is written for the first time it stays until it is written: where the outcome of a
-// write is unknown, the next one under the same number settles nothing twice.
-void EndpointRunner::Seal(store::Settlement& settlement) const {
-  settlement.number = cursor_.settlements + 1;
-  if (fingerprint_due_) settlement.fingerprint = core_.filter().fingerprint();
-}
-
-Task<Result<void>> EndpointRunner::WriteOnce(const store::Settlement& settlement) {
-  runtime::Failpoint("before-flush");
-  auto job = [&settlement](store::Tx& tx) { return store::Settle(tx, settlement); };
-  Result<void> written = co_await around_.store.Write(job, store::Priority::kSettlement);
-  if (!written) {
-    around_.log.Error("deliveries could not be settled",
-                      {{"endpoint", endpoint_.name}, {"error", written.error().detail}});
-    co_return written;
-  }
-  cursor_.settled_through = settlement.settled_through;
-  cursor_.through = settlement.through;
-  cursor_.matched = settlement.matched;
-  cursor_.settled = settlement.settled;
-  cursor_.settlements = settlement.number;
-  cursor_.pace = settlement.pace;
-  if (!settlement.receipt.empty()) cursor_.receipt = settlement.receipt;
-  if (!settlement.fingerprint.empty()) {
-    cursor_.fingerprint = settlement.fingerprint;
-    fingerprint_due_ = false;
-  }
-  co_return written;
-}
-
-// A settlement that cannot be written is kept and tried again. Meanwhile the core goes on claiming, up to the number of
-// events that a crash may repeat, so that pending events still go out while the disk is full. False: the runner stops.
-Task<bool> EndpointRunner::WriteUntilDone(const store::Settlement& settlement) {
-  while (!co_await WriteOnce(settlement)) {
-    if (stopping_) co_return false;
-    co_await Pause(kRetryStore);
-  }
-  co_return true;
-}
-
 Task<> EndpointRunner::Flush(store::Settlement settlement) {
-  Seal(settlement);
-  if (!co_await WriteUntilDone(settlement)) co_return;
-  core_.Flushed();
-  if (!stopping_) Drive();
-}
-
-// Writes all decisions; nothing may be under way. False: the runner stops, and the rest could not be written.
-Task<bool> EndpointRunner::FlushEverything() {
-  core_.RenewAges(Now());
-  for (int i = 0; i < 8; ++i) {
-    std::optional<store::Settlement> settlement = core_.TakeSettlement(Now(), true);
-    if (!settlement) break;
-    Seal(*settlement);
-    if (!co_await WriteUntilDone(*settlement)) co_return false;
-    core_.Flushed();
-  }
-  co_return true;
-}
-
-Task<> EndpointRunner::StorePause(std::string reason) {
-  const store::EndpointState state{endpoint_.name, true, std::move(reason), endpoint_.fingerprint};
-  auto job = [&state](store::Tx& tx) -> Result<bool> {
-    store::PutEndpoint(tx, state);
-    return true;
-  };
-  while (!co_await around_.store.Write(job, store::Priority::kSettlement)) {
-    if (stopping_) co_return;
-    co_await Pause(kRetryStore);
-  }
+  if (co_await settler_.Flush(std::move(settlement)) && !stopping_) Drive();
 }
 
 // For an endpoint that does not read on: the age of the next event that it wants stands for its lateness.

@@ -11,7 +11,7 @@ void EndpointRunner::Tell(Moment now) {
     // What a stop cuts short is no failure of the endpoint's.
     if (note.kind == Note::Kind::kFailing && stopping_) continue;
     reporter_.Tell(note, now);
-    if (note.kind == Note::Kind::kPaused) runtime::Spawn(around_.executor, tasks_, StorePause(note.text));
+    if (note.kind == Note::Kind::kPaused) runtime::Spawn(around_.executor, tasks_, settler_.StorePause(note.text));
   }
 }
 
