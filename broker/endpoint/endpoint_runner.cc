@@ -28,14 +28,16 @@ EndpointRunner::EndpointRunner(const Surroundings& around, Opened opened, std::u
       reporter_(around.log, around.metrics, endpoint_, core_, {opened.dead_letters, opened.was_failing}),
       settler_(around, endpoint_, core_, std::move(opened.cursor), stopping_),
       max_workers_(static_cast<std::size_t>(core_.policy().window)),
+      counter_(around, endpoint_, core_, {around.executor, tasks_, [this] { Counted(); }}, stopping_,
+               {[this](const store::Event& event) { reporter_.Recorded(event); }, [this] { settler_.CountedAnew(); }}),
       timer_(around.executor),
       patience_(around.executor),
-      recounting_(settler_.cursor().fingerprint != core_.filter().fingerprint()),
       oldest_for_(opened.oldest_recorded == 0 ? -1 : core_.scan()),
       oldest_recorded_(opened.oldest_recorded) {
   sink_->Open(settler_.cursor().receipt);
   if (!core_.paused().empty()) reporter_.StillPaused();
-  if (recounting_) runtime::Spawn(around_.executor, tasks_, Recount());
+  const store::Cursor& cursor = settler_.cursor();
+  if (cursor.fingerprint != core_.filter().fingerprint()) counter_.Recount(cursor);
 }
 
 EndpointRunner::~EndpointRunner() = default;
@@ -52,7 +54,7 @@ void EndpointRunner::Drive() {
     const Moment now = Now();
     core_.Grown(around_.ring.head());
     if (expiring_ == Expiring::kNo) {
-      Count(now);
+      if (!stopping_) counter_.Count(now);
       Feed(now);
       StartReads(now);
     }
@@ -63,26 +65,6 @@ void EndpointRunner::Drive() {
   } while (again_);
   driving_ = false;
   WakeQuiet();
-}
-
-// `matched` counts each event once as it is committed, wherever the cursor stands.
-void EndpointRunner::Count(Moment now) {
-  if (recounting_ || counting_ || stopping_) return;
-  const store::Seq head = around_.ring.head();
-  while (core_.counted() < head) {
-    store::Seq through = 0;
-    if (!around_.ring.ReadAfter(core_.counted(), kPortion, buffer_, through)) {
-      StartTask(counting_, CountBack());
-      return;
-    }
-    std::int64_t wanted = 0;
-    for (const store::EventPtr& event : buffer_) {
-      if (!core_.filter().Wants(*event)) continue;
-      ++wanted;
-      reporter_.Recorded(*event);
-    }
-    core_.Counted(wanted, through, now);
-  }
 }
 
 bool EndpointRunner::FeedFromRing(Moment now) {
@@ -112,6 +94,11 @@ void EndpointRunner::Feed(Moment now) {
     StartTask(reading_, ReadPage());
     return;
   }
+}
+
+void EndpointRunner::Counted() {
+  Drive();
+  Show();
 }
 
 // Sets the flag before the start, because the task may end before Spawn returns; the task clears it.

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "broker/core/endpoint_core.h"
+#include "broker/endpoint/counter.h"
 #include "broker/endpoint/reporter.h"
 #include "broker/endpoint/settler.h"
 #include "broker/endpoint/surroundings.h"
@@ -55,12 +56,12 @@ class EndpointRunner {
  private:
   void Feed(Moment now);
   bool FeedFromRing(Moment now);
-  void Count(Moment now);
   void StartTask(bool& running, Task<> task);
   void StartReads(Moment now);
   void StartAttempts(Moment now);
   bool NextAttempt(Attempt& attempt);
   void DriveSoon();
+  void Counted();
   void StartFlush(Moment now);
   void Arm(Moment now);
   void Tell(Moment now);
@@ -71,9 +72,6 @@ class EndpointRunner {
   Task<sinks::Outcome> Try(const Attempt& attempt);
   Task<> ReadPage();
   Task<> ReadLane(LaneRead read);
-  Task<> CountBack();
-  Task<> Recount();
-  Task<Result<std::int64_t>> CountWanted(store::Seq after, store::Seq through);
   Task<> Flush(store::Settlement settlement);
   Task<> FindOldest();
   bool Quiet() const;
@@ -93,6 +91,7 @@ class EndpointRunner {
   const std::size_t max_workers_;
 
   runtime::Gate attempts_, tasks_;
+  Counter counter_;
   Timer timer_;
   Timer patience_;  // runs out when something has waited long enough for attempts to end
   Ticks armed_ = kNever;
@@ -103,7 +102,7 @@ class EndpointRunner {
   CatchUpReader::Chunk page_;
   std::size_t page_at_ = 0;
   std::vector<store::EventPtr> buffer_;
-  bool reading_ = false, counting_ = false, recounting_ = false;
+  bool reading_ = false;
   bool driving_ = false, again_ = false, drives_soon_ = false;
   enum class Expiring : std::uint8_t { kNo, kEnding, kQuiet } expiring_ = Expiring::kNo;
   bool called_off_ = false;

@@ -15,7 +15,7 @@ constexpr std::chrono::milliseconds kPatienceWithStore{5'000};
 }  // namespace
 
 bool EndpointRunner::Quiet() const {
-  return core_.quiet() && core_.flushed() && !reading_ && !counting_ && !recounting_ && !finding_oldest_;
+  return core_.quiet() && core_.flushed() && counter_.quiet() && !reading_ && !finding_oldest_;
 }
 
 void EndpointRunner::WakeQuiet() {
@@ -30,7 +30,7 @@ void EndpointRunner::CallOff() {
 
 Task<> EndpointRunner::Expire(store::Seq through) {
   const runtime::Gate::Pass pass = tasks_.Enter();
-  if (!pass || stopping_ || recounting_ || expiring_ != Expiring::kNo) co_return;
+  if (!pass || stopping_ || counter_.recounting() || expiring_ != Expiring::kNo) co_return;
   expiring_ = Expiring::kEnding;
   called_off_ = false;
   core_.Stop(true);

@@ -3,40 +3,11 @@
 #include <utility>
 
 #include "broker/endpoint/endpoint_runner.h"
+#include "broker/endpoint/lane_page.h"
 #include "broker/endpoint/retry.h"
-#include "store/event_log.h"
 
 // The part of EndpointRunner that talks to the store.
 namespace portcall::broker {
-namespace {
-
-constexpr std::size_t kMaxScanned = 8'192;  // events of a repository that one query looks at for a tag's
-
-Result<LanePage> ReadLaneFrom(store::Snapshot& snapshot, const LaneRead& read) {
-  LanePage page{{}, read.through};
-  const LaneKey lane = LaneKey::Parse(read.key);
-  if (lane.kind == LaneKey::Kind::kSingle && lane.seq > read.after) {
-    if (auto event = store::FindEvent(snapshot, lane.seq)) page.events.push_back(std::move(event));
-  }
-  if (lane.kind == LaneKey::Kind::kSingle || lane.kind == LaneKey::Kind::kStrict) return page;
-  store::Seq after = read.after;
-  for (std::size_t scanned = 0; page.events.size() < read.limit; scanned += read.limit) {
-    auto events = store::ReadLane(snapshot, lane.source, lane.repository, after, read.through, read.limit);
-    if (events.empty()) return page;
-    after = events.back()->seq;
-    const bool last = events.size() < read.limit;
-    for (store::EventPtr& event : events) {
-      if (lane.Holds(*event)) page.events.push_back(std::move(event));
-    }
-    if (last) return page;
-    if (scanned >= kMaxScanned) break;
-  }
-  page.through = after;
-  return page;
-}
-
-}  // namespace
-
 Task<> EndpointRunner::ReadPage() {
   const store::Seq after = core_.scan();
   Result<CatchUpReader::Chunk> chunk = co_await around_.reader.Read(after, around_.ring.head());
@@ -56,7 +27,7 @@ Task<> EndpointRunner::ReadPage() {
 Task<> EndpointRunner::ReadLane(LaneRead read) {
   Result<LanePage> page = Error(Errc::kUnavailable, "no answer");
   try {
-    auto query = [&read](store::Snapshot& snapshot) { return ReadLaneFrom(snapshot, read); };
+    auto query = [&read](store::Snapshot& snapshot) -> Result<LanePage> { return ReadLanePage(snapshot, read); };
     page = co_await around_.store.Read(query);
   } catch (const std::exception& e) {
     page = Error(Errc::kUnavailable, e.what());
@@ -70,67 +41,6 @@ Task<> EndpointRunner::ReadLane(LaneRead read) {
     core_.OnLaneFailed(read);
   }
   Drive();
-}
-
-Task<Result<std::int64_t>> EndpointRunner::CountWanted(store::Seq after, store::Seq through) {
-  std::int64_t wanted = 0;
-  while (after < through && !stopping_) {
-    Result<CatchUpReader::Chunk> chunk = co_await around_.reader.Read(after, through);
-    if (!chunk) co_return chunk.error();
-    for (const store::EventPtr& event : *chunk->events) {
-      if (event->seq > after && event->seq <= through && core_.filter().Wants(*event)) ++wanted;
-    }
-    after = chunk->through;
-  }
-  if (stopping_) co_return Error(Errc::kCancelled, "stopping");
-  co_return wanted;
-}
-
-Task<> EndpointRunner::CountBack() {
-  const store::Seq head = around_.ring.head();
-  Result<std::int64_t> wanted = co_await CountWanted(core_.counted(), head);
-  if (wanted) {
-    core_.Counted(*wanted, head, Now());
-  } else if (!stopping_) {
-    co_await WaitToRetry(around_.executor);
-  }
-  counting_ = false;
-  Drive();
-  Show();
-}
-
-// The filter was changed: what is pending is counted anew, with the lanes that the cursor passed.
-Task<> EndpointRunner::Recount() {
-  const store::Seq from = settler_.cursor().settled_through, head = around_.ring.head();
-  std::vector<store::ParkedLane> lanes;
-  std::int64_t pending = 0;
-  try {
-    auto load = [id = settler_.cursor().id](store::Snapshot& s) -> Result<std::vector<store::ParkedLane>> {
-      return store::LoadParked(s, id);
-    };
-    if (auto loaded = co_await around_.store.Read(load)) lanes = std::move(*loaded);
-    for (const store::ParkedLane& lane : lanes) {
-      LaneRead read{{}, lane.lane, lane.next_seq - 1, from, core_.policy().lane_page};
-      while (!stopping_ && read.after < read.through) {
-        auto query = [&read](store::Snapshot& s) { return ReadLaneFrom(s, read); };
-        auto page = co_await around_.store.Read(query);
-        if (!page) break;
-        for (const auto& event : page->events) pending += core_.filter().Wants(*event) ? 1 : 0;
-        read.after = page->through;
-      }
-    }
-  } catch (const std::exception& e) {
-    around_.log.Error("pending events could not be counted", {{"endpoint", endpoint_.name}, {"error", e.what()}});
-  }
-  const std::int64_t settled_before = core_.settled();
-  Result<std::int64_t> wanted = co_await CountWanted(from, head);
-  recounting_ = false;
-  if (wanted) {
-    core_.Recounted(pending + *wanted - (core_.settled() - settled_before), head, Now());
-    settler_.CountedAnew();
-  }
-  Drive();
-  Show();
 }
 
 Task<> EndpointRunner::Flush(store::Settlement settlement) {

@@ -38,7 +38,7 @@ void EndpointRunner::Show() { reporter_.Show(OldestPending()); }
 
 EndpointStatus EndpointRunner::Status() const {
   EndpointStatus status = reporter_.Status(OldestPending());
-  status.pending_is_estimate = recounting_ || counting_;
+  status.pending_is_estimate = !counter_.quiet();
   return status;
 }
 
