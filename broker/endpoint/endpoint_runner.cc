@@ -9,7 +9,6 @@
 namespace portcall::broker {
 namespace {
 
-constexpr std::size_t kPortion = 256;  // events taken from the ring at a time
 constexpr std::chrono::milliseconds kLetGoAgain{100};
 
 std::uint64_t Seed() {
@@ -30,10 +29,9 @@ EndpointRunner::EndpointRunner(const Surroundings& around, Opened opened, std::u
       max_workers_(static_cast<std::size_t>(core_.policy().window)),
       counter_(around, endpoint_, core_, {around.executor, tasks_, [this] { Counted(); }}, stopping_,
                {[this](const store::Event& event) { reporter_.Recorded(event); }, [this] { settler_.CountedAnew(); }}),
+      feeder_(around, endpoint_, core_, {around.executor, tasks_, [this] { Drive(); }}, opened.oldest_recorded),
       timer_(around.executor),
-      patience_(around.executor),
-      oldest_for_(opened.oldest_recorded == 0 ? -1 : core_.scan()),
-      oldest_recorded_(opened.oldest_recorded) {
+      patience_(around.executor) {
   sink_->Open(settler_.cursor().receipt);
   if (!core_.paused().empty()) reporter_.StillPaused();
   const store::Cursor& cursor = settler_.cursor();
@@ -53,10 +51,10 @@ void EndpointRunner::Drive() {
     again_ = false;
     const Moment now = Now();
     core_.Grown(around_.ring.head());
-    if (expiring_ == Expiring::kNo) {
-      if (!stopping_) counter_.Count(now);
-      Feed(now);
-      StartReads(now);
+    if (expiring_ == Expiring::kNo && !stopping_) {
+      counter_.Count(now);
+      feeder_.Feed(now);
+      feeder_.ReadLanes(now);
     }
     StartAttempts(now);
     if (expiring_ != Expiring::kQuiet) StartFlush(now);
@@ -67,51 +65,9 @@ void EndpointRunner::Drive() {
   WakeQuiet();
 }
 
-bool EndpointRunner::FeedFromRing(Moment now) {
-  store::Seq through = 0;
-  if (!around_.ring.ReadAfter(core_.scan(), kPortion, buffer_, through)) return false;
-  core_.Scan(buffer_, through, now);
-  return true;
-}
-
-void EndpointRunner::Feed(Moment now) {
-  if (reading_ || stopping_) return;
-  while (core_.WantsEvents()) {
-    if (page_.events) {
-      page_used_ = true;
-      page_at_ += core_.Scan(std::span(*page_.events).subspan(page_at_), page_.through, now);
-      if (page_at_ < page_.events->size()) return;
-      page_ = {};
-      continue;
-    }
-    if (core_.scan() >= around_.ring.head()) return;
-    const store::Seq before = core_.scan();
-    if (FeedFromRing(now)) {
-      if (core_.scan() == before) return;
-      continue;
-    }
-    if (now.ticks < read_after_) return;
-    StartTask(reading_, ReadPage());
-    return;
-  }
-}
-
 void EndpointRunner::Counted() {
   Drive();
   Show();
-}
-
-// Sets the flag before the start, because the task may end before Spawn returns; the task clears it.
-void EndpointRunner::StartTask(bool& running, Task<> task) {
-  running = true;
-  if (!runtime::Spawn(around_.executor, tasks_, std::move(task))) running = false;
-}
-
-void EndpointRunner::StartReads(Moment now) {
-  if (stopping_ || now.ticks < read_after_) return;
-  while (auto read = core_.NextLaneRead(now)) {
-    if (!runtime::Spawn(around_.executor, tasks_, ReadLane(std::move(*read)))) return;
-  }
 }
 
 void EndpointRunner::StartAttempts(Moment now) {
@@ -156,11 +112,15 @@ void EndpointRunner::StartFlush(Moment now) {
   }
 }
 
+Task<> EndpointRunner::Flush(store::Settlement settlement) {
+  if (co_await settler_.Flush(std::move(settlement)) && !stopping_) Drive();
+}
+
 // Sets the timer anew only when the core must be woken earlier: a wake too many costs less than setting the timer with
 // each event.
 void EndpointRunner::Arm(Moment now) {
   Ticks wake = core_.Wake(now);
-  if (read_after_ > now.ticks) wake = std::min(wake, read_after_);
+  if (feeder_.retry() > now.ticks) wake = std::min(wake, feeder_.retry());
   if (stopping_ || wake >= armed_) return;
   runtime::Gate::Pass pass = tasks_.Enter();
   if (!pass) return;

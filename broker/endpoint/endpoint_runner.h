@@ -7,6 +7,7 @@
 
 #include "broker/core/endpoint_core.h"
 #include "broker/endpoint/counter.h"
+#include "broker/endpoint/feeder.h"
 #include "broker/endpoint/reporter.h"
 #include "broker/endpoint/settler.h"
 #include "broker/endpoint/surroundings.h"
@@ -54,10 +55,6 @@ class EndpointRunner {
   bool failing() const { return reporter_.failing(); }
 
  private:
-  void Feed(Moment now);
-  bool FeedFromRing(Moment now);
-  void StartTask(bool& running, Task<> task);
-  void StartReads(Moment now);
   void StartAttempts(Moment now);
   bool NextAttempt(Attempt& attempt);
   void DriveSoon();
@@ -70,10 +67,7 @@ class EndpointRunner {
   Task<> Work();
   void End(const Attempt& attempt, const sinks::Outcome& outcome);
   Task<sinks::Outcome> Try(const Attempt& attempt);
-  Task<> ReadPage();
-  Task<> ReadLane(LaneRead read);
   Task<> Flush(store::Settlement settlement);
-  Task<> FindOldest();
   bool Quiet() const;
   void WakeQuiet();
   void LetGoAfter(std::chrono::milliseconds patience);
@@ -92,6 +86,7 @@ class EndpointRunner {
 
   runtime::Gate attempts_, tasks_;
   Counter counter_;
+  Feeder feeder_;
   Timer timer_;
   Timer patience_;  // runs out when something has waited long enough for attempts to end
   Ticks armed_ = kNever;
@@ -99,21 +94,11 @@ class EndpointRunner {
   std::vector<Resume<bool>> resting_;
   std::deque<Attempt> claimed_;  // each has a worker on its way, which takes the first
 
-  CatchUpReader::Chunk page_;
-  std::size_t page_at_ = 0;
-  std::vector<store::EventPtr> buffer_;
-  bool reading_ = false;
   bool driving_ = false, again_ = false, drives_soon_ = false;
   enum class Expiring : std::uint8_t { kNo, kEnding, kQuiet } expiring_ = Expiring::kNo;
   bool called_off_ = false;
   Resume<bool> quiet_;            // who waits until nothing is under way
   AttemptId let_go_through_ = 0;  // attempts up to this one were ended by us, unless they ended by themselves
-  bool page_used_ = false;        // since the last tick
-  Ticks read_after_ = 0;          // a failed read is not repeated before
-
-  store::Seq oldest_for_;  // the place in the log that `oldest_recorded_` was looked up for
-  std::int64_t oldest_recorded_;
-  bool finding_oldest_ = false;
 };
 
 }  // namespace portcall::broker

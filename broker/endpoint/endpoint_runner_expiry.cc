@@ -14,9 +14,7 @@ constexpr std::chrono::milliseconds kPatienceWithStore{5'000};
 
 }  // namespace
 
-bool EndpointRunner::Quiet() const {
-  return core_.quiet() && core_.flushed() && counter_.quiet() && !reading_ && !finding_oldest_;
-}
+bool EndpointRunner::Quiet() const { return core_.quiet() && core_.flushed() && counter_.quiet() && feeder_.quiet(); }
 
 void EndpointRunner::WakeQuiet() {
   if (!quiet_ || (!called_off_ && !Quiet())) return;
@@ -65,8 +63,7 @@ Task<> EndpointRunner::Expire(store::Seq through) {
 Task<> EndpointRunner::ExpireQuietly(store::Seq through) {
   const auto expired = co_await settler_.Expire(through, called_off_);
   if (!expired) co_return;
-  page_ = {};
-  oldest_for_ = -1;
+  feeder_.Reloaded();
   if (expired->events == 0) co_return;
   reporter_.Expired(expired->from, expired->through, expired->events);
   if (auto dead = co_await settler_.CountDead()) reporter_.DeadLetters(*dead);

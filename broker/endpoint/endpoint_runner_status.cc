@@ -16,19 +16,13 @@ void EndpointRunner::Tell(Moment now) {
 }
 
 std::chrono::nanoseconds EndpointRunner::OldestPending() const {
-  std::int64_t recorded = core_.OldestRecorded();
-  if (recorded == 0 && core_.pending() > 0 && oldest_for_ == core_.scan()) recorded = oldest_recorded_;
+  const std::int64_t recorded = feeder_.OldestRecorded();
   if (recorded == 0) return {};
   return std::chrono::nanoseconds(std::max<std::int64_t>(1, Now().wall - recorded));
 }
 
 void EndpointRunner::Tick() {
-  const bool unknown = core_.pending() > 0 && core_.OldestRecorded() == 0 && oldest_for_ != core_.scan();
-  if (unknown && !finding_oldest_ && !stopping_ && core_.scan() < around_.ring.head()) {
-    StartTask(finding_oldest_, FindOldest());
-  }
-  // A page that waits for an endpoint that does not go on is shared by nobody: it is read again when wanted.
-  if (!std::exchange(page_used_, false)) page_ = {};
+  feeder_.Tick(!stopping_);
   if (!stopping_) reporter_.Trouble(sink_->Trouble(), Now());
   Show();
   reporter_.Summarize(OldestPending(), Now());
