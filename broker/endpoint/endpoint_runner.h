@@ -1,6 +1,5 @@
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
@@ -11,6 +10,7 @@
 #include "broker/endpoint/reporter.h"
 #include "broker/endpoint/settler.h"
 #include "broker/endpoint/surroundings.h"
+#include "broker/endpoint/workers.h"
 #include "broker/read_clock.h"
 #include "broker/tail/catch_up_reader.h"
 #include "runtime/gate.h"
@@ -55,8 +55,6 @@ class EndpointRunner {
   bool failing() const { return reporter_.failing(); }
 
  private:
-  void StartAttempts(Moment now);
-  bool NextAttempt(Attempt& attempt);
   void DriveSoon();
   void Counted();
   void StartFlush(Moment now);
@@ -64,14 +62,11 @@ class EndpointRunner {
   void Tell(Moment now);
   std::chrono::nanoseconds OldestPending() const;
 
-  Task<> Work();
-  void End(const Attempt& attempt, const sinks::Outcome& outcome);
-  Task<sinks::Outcome> Try(const Attempt& attempt);
+  void Ended(const Attempt& attempt, const sinks::Outcome& outcome);
+  void LetGo(const Attempt& attempt, const sinks::Outcome& outcome);
   Task<> Flush(store::Settlement settlement);
   bool Quiet() const;
   void WakeQuiet();
-  void LetGoAfter(std::chrono::milliseconds patience);
-  std::chrono::milliseconds Patience(std::chrono::milliseconds most) const;
   Task<> ExpireQuietly(store::Seq through);
   Moment Now() const { return Read(around_.clock); }
 
@@ -80,25 +75,20 @@ class EndpointRunner {
   bool stopping_ = false;
   std::unique_ptr<sinks::Sink> sink_;
   EndpointCore core_;
+  runtime::Gate tasks_;
   Reporter reporter_;
   Settler settler_;
-  const std::size_t max_workers_;
 
-  runtime::Gate attempts_, tasks_;
   Counter counter_;
   Feeder feeder_;
+  Workers workers_;
   Timer timer_;
-  Timer patience_;  // runs out when something has waited long enough for attempts to end
   Ticks armed_ = kNever;
-  std::size_t workers_ = 0;
-  std::vector<Resume<bool>> resting_;
-  std::deque<Attempt> claimed_;  // each has a worker on its way, which takes the first
 
   bool driving_ = false, again_ = false, drives_soon_ = false;
   enum class Expiring : std::uint8_t { kNo, kEnding, kQuiet } expiring_ = Expiring::kNo;
   bool called_off_ = false;
-  Resume<bool> quiet_;            // who waits until nothing is under way
-  AttemptId let_go_through_ = 0;  // attempts up to this one were ended by us, unless they ended by themselves
+  Resume<bool> quiet_;  // who waits until nothing is under way
 };
 
 }  // namespace portcall::broker

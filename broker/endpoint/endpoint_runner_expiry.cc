@@ -34,8 +34,9 @@ Task<> EndpointRunner::Expire(store::Seq through) {
   core_.Stop(true);
   core_.RenewAges(Now());
   // What must not be sent twice becomes a dead letter when it is let go: it has its whole timeout.
-  const auto patience = Patience(core_.policy().retry_on_timeout ? kPatience : std::max(kPatience, endpoint_.timeout));
-  LetGoAfter(patience);
+  const auto patience =
+      workers_.Patience(core_.policy().retry_on_timeout ? kPatience : std::max(kPatience, endpoint_.timeout));
+  workers_.LetGoAfter(patience);
   Timer limit(around_.executor);
   limit.expires_after(patience + kPatienceWithStore);
   limit.async_wait([this, held = tasks_.Enter()](error_code ec) {
@@ -56,7 +57,7 @@ Task<> EndpointRunner::Expire(store::Seq through) {
   expiring_ = Expiring::kNo;
   core_.Stop(stopping_);
   if (stopping_) co_return;
-  patience_.cancel();
+  workers_.KeepOn();
   Drive();
 }
 
