@@ -15,12 +15,12 @@ constexpr std::size_t kPortion = 256;  // events taken from the ring at a time
 }  // namespace
 
 Counter::Counter(const Surroundings& around, const config::Endpoint& endpoint, EndpointCore& core, Tasks tasks,
-                 const bool& stopping, Calls calls)
+                 const Stage& stage, Calls calls)
     : around_(around),
       endpoint_(endpoint),
       core_(core),
       tasks_(std::move(tasks)),
-      stopping_(stopping),
+      stage_(stage),
       calls_(std::move(calls)) {}
 
 Moment Counter::Now() const { return Read(around_.clock); }
@@ -51,7 +51,7 @@ void Counter::Recount(const store::Cursor& cursor) {
 
 Task<Result<std::int64_t>> Counter::CountWanted(store::Seq after, store::Seq through) {
   std::int64_t wanted = 0;
-  while (after < through && !stopping_) {
+  while (after < through && !Stops(stage_)) {
     Result<CatchUpReader::Chunk> chunk = co_await around_.reader.Read(after, through);
     if (!chunk) co_return chunk.error();
     for (const store::EventPtr& event : *chunk->events) {
@@ -59,7 +59,7 @@ Task<Result<std::int64_t>> Counter::CountWanted(store::Seq after, store::Seq thr
     }
     after = chunk->through;
   }
-  if (stopping_) co_return Error(Errc::kCancelled, "stopping");
+  if (Stops(stage_)) co_return Error(Errc::kCancelled, "stopping");
   co_return wanted;
 }
 
@@ -68,7 +68,7 @@ Task<> Counter::CountBack() {
   Result<std::int64_t> wanted = co_await CountWanted(core_.counted(), head);
   if (wanted) {
     core_.Counted(*wanted, head, Now());
-  } else if (!stopping_) {
+  } else if (!Stops(stage_)) {
     co_await WaitToRetry(around_.executor);
   }
   counting_ = false;
@@ -86,7 +86,7 @@ Task<std::int64_t> Counter::CountParked(std::int64_t cursor, store::Seq settled_
     if (auto loaded = co_await around_.store.Read(load)) lanes = std::move(*loaded);
     for (const store::ParkedLane& lane : lanes) {
       LaneRead read{{}, lane.lane, lane.next_seq - 1, settled_through, core_.policy().lane_page};
-      while (!stopping_ && read.after < read.through) {
+      while (!Stops(stage_) && read.after < read.through) {
         auto query = [&read](store::Snapshot& s) -> Result<LanePage> { return ReadLanePage(s, read); };
         auto page = co_await around_.store.Read(query);
         if (!page) break;

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "broker/core/endpoint_core.h"
+#include "broker/endpoint/stage.h"
 #include "broker/endpoint/surroundings.h"
 #include "broker/endpoint/tasks.h"
 
@@ -11,8 +12,8 @@ namespace portcall::broker {
 
 // Counts what one endpoint wants of the log, each event once as it is committed, wherever the cursor stands: from the
 // ring, or back from the log where the ring does not reach. A changed filter has its backlog counted anew first.
-// Counting ends soon once `stopping`; what it was not done with is counted at the next start. Lives on the broker's
-// loop; all that it is given must outlive it, and the gate must be empty before it is destroyed.
+// Counting ends soon once the endpoint stops; what it was not done with is counted at the next start. Lives on the
+// broker's loop; all that it is given must outlive it, and the gate must be empty before it is destroyed.
 class Counter {
  public:
   struct Calls {
@@ -21,7 +22,7 @@ class Counter {
   };
 
   Counter(const Surroundings& around, const config::Endpoint& endpoint, EndpointCore& core, Tasks tasks,
-          const bool& stopping, Calls calls);
+          const Stage& stage, Calls calls);
 
   // As far as the ring's head. What must be read from the log is counted by a task, one at a time; a failed read is
   // repeated after kRetryStore.
@@ -42,7 +43,7 @@ class Counter {
   const config::Endpoint& endpoint_;
   EndpointCore& core_;
   const Tasks tasks_;
-  const bool& stopping_;
+  const Stage& stage_;
   const Calls calls_;
   std::vector<store::EventPtr> buffer_;
   bool counting_ = false, recounting_ = false;

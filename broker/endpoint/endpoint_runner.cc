@@ -7,6 +7,10 @@
 namespace portcall::broker {
 namespace {
 
+constexpr std::chrono::milliseconds kPatience{2'000};  // with attempts that may still end by themselves
+// And beyond that with the store's last answers, before the sweep goes on without this endpoint.
+constexpr std::chrono::milliseconds kPatienceWithStore{5'000};
+
 std::uint64_t Seed() {
   std::random_device device;
   return (std::uint64_t{device()} << 32) | device();
@@ -21,8 +25,8 @@ EndpointRunner::EndpointRunner(const Surroundings& around, Opened opened, std::u
       core_(endpoint_, sink_->capacity(), opened.cursor, std::move(opened.parked), std::move(opened.paused), Now(),
             Seed()),
       reporter_(around.log, around.metrics, endpoint_, core_, {opened.dead_letters, opened.was_failing}),
-      settler_(around, endpoint_, core_, std::move(opened.cursor), stopping_),
-      counter_(around, endpoint_, core_, {around.executor, tasks_, [this] { Counted(); }}, stopping_,
+      settler_(around, endpoint_, core_, std::move(opened.cursor), stage_),
+      counter_(around, endpoint_, core_, {around.executor, tasks_, [this] { Counted(); }}, stage_,
                {[this](const store::Event& event) { reporter_.Recorded(event); }, [this] { settler_.CountedAnew(); }}),
       feeder_(around, endpoint_, core_, {around.executor, tasks_, [this] { Drive(); }}, opened.oldest_recorded),
       workers_(around.executor, around.clock, core_, *sink_, tasks_,
@@ -33,6 +37,7 @@ EndpointRunner::EndpointRunner(const Surroundings& around, Opened opened, std::u
   if (!core_.paused().empty()) reporter_.StillPaused();
   const store::Cursor& cursor = settler_.cursor();
   if (cursor.fingerprint != core_.filter().fingerprint()) counter_.Recount(cursor);
+  if (!counter_.recounting()) stage_ = Stage::kRunning;
 }
 
 EndpointRunner::~EndpointRunner() = default;
@@ -48,13 +53,13 @@ void EndpointRunner::Drive() {
     again_ = false;
     const Moment now = Now();
     core_.Grown(around_.ring.head());
-    if (expiring_ == Expiring::kNo && !stopping_) {
+    if (Delivers(stage_)) {
       counter_.Count(now);
       feeder_.Feed(now);
       feeder_.ReadLanes(now);
     }
     workers_.Start(now);
-    if (expiring_ != Expiring::kQuiet) StartFlush(now);
+    StartFlush(now);
     Tell(now);
     Arm(now);
   } while (again_);
@@ -63,6 +68,7 @@ void EndpointRunner::Drive() {
 }
 
 void EndpointRunner::Counted() {
+  if (stage_ == Stage::kStarting && !counter_.recounting()) stage_ = Stage::kRunning;
   Drive();
   Show();
 }
@@ -80,14 +86,16 @@ void EndpointRunner::DriveSoon() {
 }
 
 void EndpointRunner::StartFlush(Moment now) {
-  const bool everything = expiring_ == Expiring::kEnding && core_.in_flight() == 0;
+  // A stop does not wait for an expiry, which may still be changing the stored cursor.
+  if (stage_ == Stage::kQuiet || settler_.expiring()) return;
+  const bool everything = stage_ == Stage::kEnding && core_.in_flight() == 0;
   if (auto settlement = core_.TakeSettlement(now, everything)) {
     runtime::Spawn(around_.executor, tasks_, Flush(std::move(*settlement)));
   }
 }
 
 Task<> EndpointRunner::Flush(store::Settlement settlement) {
-  if (co_await settler_.Flush(std::move(settlement)) && !stopping_) Drive();
+  if (co_await settler_.Flush(std::move(settlement)) && !Stops(stage_)) Drive();
 }
 
 // Sets the timer anew only when the core must be woken earlier: a wake too many costs less than setting the timer with
@@ -95,7 +103,7 @@ Task<> EndpointRunner::Flush(store::Settlement settlement) {
 void EndpointRunner::Arm(Moment now) {
   Ticks wake = core_.Wake(now);
   if (feeder_.retry() > now.ticks) wake = std::min(wake, feeder_.retry());
-  if (stopping_ || wake >= armed_) return;
+  if (Stops(stage_) || wake >= armed_) return;
   runtime::Gate::Pass pass = tasks_.Enter();
   if (!pass) return;
   armed_ = wake;
@@ -121,7 +129,7 @@ void EndpointRunner::LetGo(const Attempt& attempt, const sinks::Outcome& outcome
 }
 
 Task<> EndpointRunner::Stop(std::chrono::milliseconds grace) {
-  stopping_ = true;
+  stage_ = Stage::kDraining;
   core_.Stop(true);
   CallOff();
   co_await workers_.Drain(grace);
@@ -131,6 +139,93 @@ Task<> EndpointRunner::Stop(std::chrono::milliseconds grace) {
   co_await sink_->Close();
   co_await settler_.FlushEverything();
   Tell(Now());
+  stage_ = Stage::kStopped;
+}
+
+bool EndpointRunner::Quiet() const { return core_.quiet() && core_.flushed() && counter_.quiet() && feeder_.quiet(); }
+
+void EndpointRunner::WakeQuiet() {
+  if (!quiet_ || (!called_off_ && !Quiet())) return;
+  std::exchange(quiet_, {})(true);
+}
+
+void EndpointRunner::CallOff() {
+  called_off_ = true;
+  WakeQuiet();
+}
+
+Task<> EndpointRunner::Expire(store::Seq through) {
+  const runtime::Gate::Pass pass = tasks_.Enter();
+  if (!pass || stage_ != Stage::kRunning) co_return;
+  stage_ = Stage::kEnding;
+  called_off_ = false;
+  core_.Stop(true);
+  core_.RenewAges(Now());
+  // What must not be sent twice becomes a dead letter when it is let go: it has its whole timeout.
+  const auto patience =
+      workers_.Patience(core_.policy().retry_on_timeout ? kPatience : std::max(kPatience, endpoint_.timeout));
+  workers_.LetGoAfter(patience);
+  Timer limit(around_.executor);
+  limit.expires_after(patience + kPatienceWithStore);
+  limit.async_wait([this, held = tasks_.Enter()](error_code ec) {
+    if (!ec) CallOff();
+  });
+  Drive();  // gives back what was about to start
+  while (!called_off_ && !Quiet()) {
+    co_await Suspend<bool>([this](Resume<bool> resume) { quiet_ = std::move(resume); });
+  }
+  limit.cancel();
+  if (!called_off_) {
+    stage_ = Stage::kQuiet;
+    co_await ExpireQuietly(through);
+  } else if (!Stops(stage_)) {
+    around_.log.Warn("events could not expire yet: attempts or the database did not come to an end in time",
+                     {{"endpoint", endpoint_.name}, {"through", std::to_string(through)}});
+  }
+  if (!Stops(stage_)) stage_ = Stage::kRunning;
+  core_.Stop(Stops(stage_));  // also what it has just loaded
+  if (Stops(stage_)) co_return;
+  workers_.KeepOn();
+  Drive();
+}
+
+Task<> EndpointRunner::ExpireQuietly(store::Seq through) {
+  const auto expired = co_await settler_.Expire(through, called_off_);
+  if (!expired) co_return;
+  feeder_.Reloaded();
+  if (expired->events == 0) co_return;
+  reporter_.Expired(expired->from, expired->through, expired->events);
+  if (auto dead = co_await settler_.CountDead()) reporter_.DeadLetters(*dead);
+}
+
+void EndpointRunner::Tell(Moment now) {
+  for (const Note& note : core_.TakeNotes()) {
+    // What a stop cuts short is no failure of the endpoint's.
+    if (note.kind == Note::Kind::kFailing && Stops(stage_)) continue;
+    reporter_.Tell(note, now);
+    if (note.kind == Note::Kind::kPaused) runtime::Spawn(around_.executor, tasks_, settler_.StorePause(note.text));
+  }
+}
+
+std::chrono::nanoseconds EndpointRunner::OldestPending() const {
+  const std::int64_t recorded = feeder_.OldestRecorded();
+  if (recorded == 0) return {};
+  return std::chrono::nanoseconds(std::max<std::int64_t>(1, Now().wall - recorded));
+}
+
+void EndpointRunner::Tick() {
+  feeder_.Tick(!Stops(stage_));
+  if (!Stops(stage_)) reporter_.Trouble(sink_->Trouble(), Now());
+  Show();
+  reporter_.Summarize(OldestPending(), Now());
+}
+
+void EndpointRunner::Show() { reporter_.Show(OldestPending()); }
+
+EndpointStatus EndpointRunner::Status() const {
+  EndpointStatus status = reporter_.Status(OldestPending());
+  status.pending_is_estimate = !counter_.quiet();
+  return status;
 }
 
 }  // namespace portcall::broker

@@ -9,6 +9,7 @@
 #include "broker/endpoint/feeder.h"
 #include "broker/endpoint/reporter.h"
 #include "broker/endpoint/settler.h"
+#include "broker/endpoint/stage.h"
 #include "broker/endpoint/surroundings.h"
 #include "broker/endpoint/workers.h"
 #include "broker/read_clock.h"
@@ -30,8 +31,31 @@ struct Opened {
   bool was_failing = false;          // under its previous entry
 };
 
-// Runs one endpoint's core: makes its attempts, reads and flushes what it decides. Lives on the broker's loop; Stop
-// must have ended before it is destroyed.
+// Runs one endpoint's core. It conducts: the feeder and the counter bring what is to be decided, workers make the
+// attempts, the settler writes, the reporter tells; none of them knows another. Lives on the broker's loop; Stop must
+// have ended before it is destroyed.
+//
+// What each event does in each stage of its life (stage.h); "->" names the next one:
+//
+//          | reload,  | expiry   | stop        | outcome of an attempt | flush failed
+//          | removal  |          |             |                       |
+// starting | as stop  | not now  | -> draining | judged, goes on       | again after kRetryStore
+// running  | as stop  | -> ending| -> draining | judged, goes on       | again after kRetryStore
+// ending   | as stop  | not now  | -> draining | judged; all ended and | again after kRetryStore; at the limit called
+//          |          |          |             | written: -> quiet     | off: -> running, where it is tried on
+// quiet    | as stop  | not now  | -> draining | none is under way     | the expiry's: again while it may have been
+//          |          |          |             |                       | written; done or not: -> running
+// draining | already  | not now  | once only   | judged; all ended and | given up, the next start decides anew;
+//          |          |          |             | written: -> stopped   | -> stopped
+// stopped  | already  | not now  | once only   | none is under way     | none is under way
+//
+// - A reload that leaves the entry as it is does nothing here. With a changed entry, and for a removed one, the broker
+//   calls Stop with a shorter grace.
+// - Starting becomes running when the backlog is counted, or could not be. A runner with nothing to count begins there.
+// - Not now: the sweep goes on without this endpoint, and the next one asks again.
+// - An attempt that we ended ourselves is let go instead of judged: it does not count.
+// - Nothing that waits on the outside holds a transition: attempts that only a destination can end are let go after
+//   their patience, ending has a limit, and a stop enters draining at once, also from within an expiry.
 class EndpointRunner {
  public:
   EndpointRunner(const Surroundings& around, Opened opened, std::unique_ptr<sinks::Sink> sink);
@@ -72,23 +96,22 @@ class EndpointRunner {
 
   const Surroundings around_;
   const config::Endpoint endpoint_;
-  bool stopping_ = false;
   std::unique_ptr<sinks::Sink> sink_;
   EndpointCore core_;
+  Stage stage_ = Stage::kStarting;
   runtime::Gate tasks_;
+
   Reporter reporter_;
   Settler settler_;
-
   Counter counter_;
   Feeder feeder_;
   Workers workers_;
+
   Timer timer_;
   Ticks armed_ = kNever;
-
   bool driving_ = false, again_ = false, drives_soon_ = false;
-  enum class Expiring : std::uint8_t { kNo, kEnding, kQuiet } expiring_ = Expiring::kNo;
-  bool called_off_ = false;
-  Resume<bool> quiet_;  // who waits until nothing is under way
+  bool called_off_ = false;  // of the expiry that is under way
+  Resume<bool> quiet_;       // who waits until nothing is under way
 };
 
 }  // namespace portcall::broker

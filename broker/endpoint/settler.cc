@@ -12,8 +12,8 @@
 namespace portcall::broker {
 
 Settler::Settler(const Surroundings& around, const config::Endpoint& endpoint, EndpointCore& core, store::Cursor cursor,
-                 const bool& stopping)
-    : around_(around), endpoint_(endpoint), core_(core), cursor_(std::move(cursor)), stopping_(stopping) {}
+                 const Stage& stage)
+    : around_(around), endpoint_(endpoint), core_(core), cursor_(std::move(cursor)), stage_(stage) {}
 
 Moment Settler::Now() const { return Read(around_.clock); }
 
@@ -51,7 +51,7 @@ Task<Result<void>> Settler::WriteOnce(const store::Settlement& settlement) {
 // go out while the disk is full.
 Task<bool> Settler::WriteUntilDone(const store::Settlement& settlement) {
   while (!co_await WriteOnce(settlement)) {
-    if (stopping_) co_return false;
+    if (Stops(stage_)) co_return false;
     co_await WaitToRetry(around_.executor);
   }
   co_return true;
@@ -81,7 +81,7 @@ Task<> Settler::StorePause(std::string reason) {
     return true;
   };
   while (!co_await around_.store.Write(job, store::Priority::kSettlement)) {
-    if (stopping_) co_return;
+    if (Stops(stage_)) co_return;
     co_await WaitToRetry(around_.executor);
   }
 }
@@ -90,7 +90,7 @@ Task<> Settler::StorePause(std::string reason) {
 // on.
 Task<bool> Settler::WriteExpiry(const store::Settlement& settlement) {
   Result<void> written = co_await WriteOnce(settlement);
-  while (!written && written.error().code == Errc::kOutcomeUnknown && !stopping_) {
+  while (!written && written.error().code == Errc::kOutcomeUnknown && !Stops(stage_)) {
     co_await WaitToRetry(around_.executor);
     written = co_await WriteOnce(settlement);
   }
@@ -98,6 +98,13 @@ Task<bool> Settler::WriteExpiry(const store::Settlement& settlement) {
 }
 
 Task<std::optional<Settler::Expired>> Settler::Expire(store::Seq through, const bool& called_off) {
+  expiring_ = true;
+  auto expired = co_await ChangeCursor(through, called_off);
+  expiring_ = false;
+  co_return expired;
+}
+
+Task<std::optional<Settler::Expired>> Settler::ChangeCursor(store::Seq through, const bool& called_off) {
   auto load = [id = cursor_.id](store::Snapshot& s) -> Result<std::vector<store::ParkedLane>> {
     return store::LoadParked(s, id);
   };

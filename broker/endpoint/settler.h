@@ -4,6 +4,7 @@
 #include <string>
 
 #include "broker/core/endpoint_core.h"
+#include "broker/endpoint/stage.h"
 #include "broker/endpoint/surroundings.h"
 #include "store/cursors.h"
 
@@ -11,12 +12,12 @@ namespace portcall::broker {
 
 // Writes what one endpoint's core decides, and owns the cursor as it is stored. One settlement is written at a time,
 // which the core sees to. A settlement that cannot be written is kept and tried again every kRetryStore; once
-// `stopping` it is tried no more, and the next start decides anew. Lives on the broker's loop; all that it is given
-// must outlive it, and the runner's gate must be empty before it is destroyed.
+// the endpoint stops it is tried no more, and the next start decides anew. Lives on the
+// broker's loop; all that it is given must outlive it, and its tasks must have ended before it is destroyed.
 class Settler {
  public:
   Settler(const Surroundings& around, const config::Endpoint& endpoint, EndpointCore& core, store::Cursor cursor,
-          const bool& stopping);
+          const Stage& stage);
 
   const store::Cursor& cursor() const { return cursor_; }  // as it is stored
   // The next settlement also stores the fingerprint of the filter that `matched` was counted with.
@@ -34,15 +35,17 @@ class Settler {
     std::int64_t events = 0;
   };
   // Ends what is unsettled up to `through` as expired. The core must be stopped, quiet and flushed, and stay so: the
-  // stored cursor is changed, and the core loads it anew. `called_off` ends the reading. Nothing: the cursor
-  // is as it was, and the log says why unless it was called off.
+  // stored cursor is changed, and the core loads it anew. `called_off` ends the reading. Nothing: it was called off or
+  // could not be done, and the core knows what it knew.
   Task<std::optional<Expired>> Expire(store::Seq through, const bool& called_off);
-  Task<Result<std::int64_t>> CountDead();  // the endpoint's dead letters that are stored
+  bool expiring() const { return expiring_; }  // no settlement may be written meanwhile
+  Task<Result<std::int64_t>> CountDead();      // the endpoint's dead letters that are stored
 
  private:
   void Seal(store::Settlement& settlement) const;
   Task<Result<void>> WriteOnce(const store::Settlement& settlement);
   Task<bool> WriteUntilDone(const store::Settlement& settlement);
+  Task<std::optional<Expired>> ChangeCursor(store::Seq through, const bool& called_off);
   Task<bool> WriteExpiry(const store::Settlement& settlement);
   Moment Now() const;
 
@@ -50,8 +53,8 @@ class Settler {
   const config::Endpoint& endpoint_;
   EndpointCore& core_;
   store::Cursor cursor_;
-  const bool& stopping_;
-  bool fingerprint_due_ = false;
+  const Stage& stage_;
+  bool fingerprint_due_ = false, expiring_ = false;
 };
 
 }  // namespace portcall::broker
