@@ -4,13 +4,12 @@
 #include <random>
 #include <utility>
 
-#include "runtime/failpoint.h"
-
 namespace portcall::broker {
 namespace {
 
-constexpr std::size_t kPortion = 256;  // events taken from the ring at a time
-constexpr std::chrono::milliseconds kLetGoAgain{100};
+constexpr std::chrono::milliseconds kPatience{2'000};  // with attempts that may still end by themselves
+// And beyond that with the store's last answers, before the sweep goes on without this endpoint.
+constexpr std::chrono::milliseconds kPatienceWithStore{5'000};
 
 std::uint64_t Seed() {
   std::random_device device;
@@ -22,21 +21,23 @@ std::uint64_t Seed() {
 EndpointRunner::EndpointRunner(const Surroundings& around, Opened opened, std::unique_ptr<sinks::Sink> sink)
     : around_(around),
       endpoint_(std::move(opened.endpoint)),
-      cursor_(std::move(opened.cursor)),
       sink_(std::move(sink)),
-      metrics_(around.metrics, endpoint_.name),
-      core_(endpoint_, sink_->capacity(), cursor_, std::move(opened.parked), std::move(opened.paused), Now(), Seed()),
-      max_workers_(static_cast<std::size_t>(core_.policy().window)),
-      timer_(around.executor),
-      patience_(around.executor),
-      recounting_(cursor_.fingerprint != core_.filter().fingerprint()),
-      dead_letters_(opened.dead_letters),
-      oldest_for_(opened.oldest_recorded == 0 ? -1 : core_.scan()),
-      oldest_recorded_(opened.oldest_recorded),
-      was_failing_(opened.was_failing) {
-  sink_->Open(cursor_.receipt);
-  if (!core_.paused().empty()) TellStillPaused();
-  if (recounting_) runtime::Spawn(around_.executor, tasks_, Recount());
+      core_(endpoint_, sink_->capacity(), opened.cursor, std::move(opened.parked), std::move(opened.paused), Now(),
+            Seed()),
+      reporter_(around.log, around.metrics, endpoint_, core_, {opened.dead_letters, opened.was_failing}),
+      settler_(around, endpoint_, core_, std::move(opened.cursor), stage_),
+      counter_(around, endpoint_, core_, {around.executor, tasks_, [this] { Counted(); }}, stage_,
+               {[this](const store::Event& event) { reporter_.Recorded(event); }, [this] { settler_.CountedAnew(); }}),
+      feeder_(around, endpoint_, core_, {around.executor, tasks_, [this] { Drive(); }}, opened.oldest_recorded),
+      workers_(around.executor, around.clock, core_, *sink_, tasks_,
+               {[this](const Attempt& attempt, const sinks::Outcome& outcome) { Ended(attempt, outcome); },
+                [this](const Attempt& attempt, const sinks::Outcome& outcome) { LetGo(attempt, outcome); }}),
+      timer_(around.executor) {
+  sink_->Open(settler_.cursor().receipt);
+  if (!core_.paused().empty()) reporter_.StillPaused();
+  const store::Cursor& cursor = settler_.cursor();
+  if (cursor.fingerprint != core_.filter().fingerprint()) counter_.Recount(cursor);
+  if (!counter_.recounting()) stage_ = Stage::kRunning;
 }
 
 EndpointRunner::~EndpointRunner() = default;
@@ -52,13 +53,13 @@ void EndpointRunner::Drive() {
     again_ = false;
     const Moment now = Now();
     core_.Grown(around_.ring.head());
-    if (expiring_ == Expiring::kNo) {
-      Count(now);
-      Feed(now);
-      StartReads(now);
+    if (Delivers(stage_)) {
+      counter_.Count(now);
+      feeder_.Feed(now);
+      feeder_.ReadLanes(now);
     }
-    StartAttempts(now);
-    if (expiring_ != Expiring::kQuiet) StartFlush(now);
+    workers_.Start(now);
+    StartFlush(now);
     Tell(now);
     Arm(now);
   } while (again_);
@@ -66,89 +67,10 @@ void EndpointRunner::Drive() {
   WakeQuiet();
 }
 
-// `matched` counts each event once as it is committed, wherever the cursor stands.
-void EndpointRunner::Count(Moment now) {
-  if (recounting_ || counting_ || stopping_) return;
-  const store::Seq head = around_.ring.head();
-  while (core_.counted() < head) {
-    store::Seq through = 0;
-    if (!around_.ring.ReadAfter(core_.counted(), kPortion, buffer_, through)) {
-      StartTask(counting_, CountBack());
-      return;
-    }
-    std::int64_t wanted = 0;
-    for (const store::EventPtr& event : buffer_) {
-      if (!core_.filter().Wants(*event)) continue;
-      ++wanted;
-      metrics_.Recorded(*event);
-    }
-    core_.Counted(wanted, through, now);
-  }
-}
-
-bool EndpointRunner::FeedFromRing(Moment now) {
-  store::Seq through = 0;
-  if (!around_.ring.ReadAfter(core_.scan(), kPortion, buffer_, through)) return false;
-  core_.Scan(buffer_, through, now);
-  return true;
-}
-
-void EndpointRunner::Feed(Moment now) {
-  if (reading_ || stopping_) return;
-  while (core_.WantsEvents()) {
-    if (page_.events) {
-      page_used_ = true;
-      page_at_ += core_.Scan(std::span(*page_.events).subspan(page_at_), page_.through, now);
-      if (page_at_ < page_.events->size()) return;
-      page_ = {};
-      continue;
-    }
-    if (core_.scan() >= around_.ring.head()) return;
-    const store::Seq before = core_.scan();
-    if (FeedFromRing(now)) {
-      if (core_.scan() == before) return;
-      continue;
-    }
-    if (now.ticks < read_after_) return;
-    StartTask(reading_, ReadPage());
-    return;
-  }
-}
-
-// Sets the flag before the start, because the task may end before Spawn returns; the task clears it.
-void EndpointRunner::StartTask(bool& running, Task<> task) {
-  running = true;
-  if (!runtime::Spawn(around_.executor, tasks_, std::move(task))) running = false;
-}
-
-void EndpointRunner::StartReads(Moment now) {
-  if (stopping_ || now.ticks < read_after_) return;
-  while (auto read = core_.NextLaneRead(now)) {
-    if (!runtime::Spawn(around_.executor, tasks_, ReadLane(std::move(*read)))) return;
-  }
-}
-
-void EndpointRunner::StartAttempts(Moment now) {
-  Attempt attempt;
-  while ((!resting_.empty() || workers_ < max_workers_) && core_.Claim(now, attempt)) {
-    claimed_.push_back(std::move(attempt));
-    if (!resting_.empty()) {
-      Resume<bool> worker = std::move(resting_.back());
-      resting_.pop_back();
-      worker(true);
-    } else {
-      ++workers_;
-      runtime::Spawn(around_.executor, attempts_, Work());
-    }
-  }
-}
-
-// Attempts go out in the order of their claims, whichever worker asks first.
-bool EndpointRunner::NextAttempt(Attempt& attempt) {
-  if (claimed_.empty()) return core_.Claim(Now(), attempt);
-  attempt = std::move(claimed_.front());
-  claimed_.pop_front();
-  return true;
+void EndpointRunner::Counted() {
+  if (stage_ == Stage::kStarting && !counter_.recounting()) stage_ = Stage::kRunning;
+  Drive();
+  Show();
 }
 
 // Drives once for everything that ends in one turn of the loop.
@@ -164,18 +86,25 @@ void EndpointRunner::DriveSoon() {
 }
 
 void EndpointRunner::StartFlush(Moment now) {
-  const bool everything = expiring_ == Expiring::kEnding && core_.in_flight() == 0;
+  // A stop does not wait for an expiry, which may still be changing the stored cursor. What is taken must be written,
+  // and behind the gate nothing begins any more: the stop writes the rest itself.
+  if (stage_ == Stage::kQuiet || settler_.expiring() || tasks_.closed()) return;
+  const bool everything = stage_ == Stage::kEnding && core_.in_flight() == 0;
   if (auto settlement = core_.TakeSettlement(now, everything)) {
     runtime::Spawn(around_.executor, tasks_, Flush(std::move(*settlement)));
   }
+}
+
+Task<> EndpointRunner::Flush(store::Settlement settlement) {
+  if (co_await settler_.Flush(std::move(settlement)) && !Stops(stage_)) Drive();
 }
 
 // Sets the timer anew only when the core must be woken earlier: a wake too many costs less than setting the timer with
 // each event.
 void EndpointRunner::Arm(Moment now) {
   Ticks wake = core_.Wake(now);
-  if (read_after_ > now.ticks) wake = std::min(wake, read_after_);
-  if (stopping_ || wake >= armed_) return;
+  if (feeder_.retry() > now.ticks) wake = std::min(wake, feeder_.retry());
+  if (Stops(stage_) || wake >= armed_) return;
   runtime::Gate::Pass pass = tasks_.Enter();
   if (!pass) return;
   armed_ = wake;
@@ -187,86 +116,117 @@ void EndpointRunner::Arm(Moment now) {
   });
 }
 
-// A worker: makes one attempt after another.
-Task<> EndpointRunner::Work() {
-  Attempt attempt;
-  for (;;) {
-    while (NextAttempt(attempt)) {
-      const sinks::Outcome outcome = co_await Try(attempt);
-      End(attempt, outcome);
-    }
-    if (stopping_) break;
-    co_await Suspend<bool>([this](Resume<bool> resume) { resting_.push_back(std::move(resume)); });
-  }
-  --workers_;
-}
-
-void EndpointRunner::End(const Attempt& attempt, const sinks::Outcome& outcome) {
+void EndpointRunner::Ended(const Attempt& attempt, const sinks::Outcome& outcome) {
   const Moment now = Now();
-  if (attempt.id <= let_go_through_ && outcome.verdict == sinks::Verdict::kFailed && outcome.status == 0) {
-    core_.OnLetGo(attempt, outcome, now);
-    return DriveSoon();
-  }
-  metrics_.Ended(*attempt.event, attempt.number, outcome, now.wall);
-  if (outcome.verdict != sinks::Verdict::kDelivered && around_.log.Enabled(runtime::Level::kDebug)) {
-    around_.log.Debug("attempt failed", {{"endpoint", endpoint_.name},
-                                         {"event", attempt.event->id},
-                                         {"attempt", std::to_string(attempt.number)},
-                                         {"error", outcome.error}});
-  }
+  reporter_.Ended(attempt, outcome, now);
   core_.OnOutcome(attempt, outcome, now);
-  if (std::exchange(was_failing_, false)) TellRestarted(outcome.verdict == sinks::Verdict::kDelivered);
+  reporter_.Judged(outcome);
   DriveSoon();
 }
 
-Task<sinks::Outcome> EndpointRunner::Try(const Attempt& attempt) {
-  runtime::Failpoint("before-send");
-  sinks::Batch batch;
-  batch.events.push_back(attempt.event);
-  batch.attempt = attempt.number;
-  sinks::Outcome outcome = co_await sink_->Deliver(std::move(batch));
-  runtime::Failpoint("after-response");
-  co_return outcome;
-}
-
-// Waiting is pointless while the destination is known to be away: attempts will not end by themselves.
-std::chrono::milliseconds EndpointRunner::Patience(std::chrono::milliseconds most) const {
-  return sink_->Trouble().empty() ? most : std::chrono::milliseconds(0);
-}
-
-// After `patience`, ends attempts that are still under way, and repeats that until there are none.
-void EndpointRunner::LetGoAfter(std::chrono::milliseconds patience) {
-  runtime::Gate::Pass pass = tasks_.Enter();
-  if (!pass) return;
-  patience_.expires_after(patience);
-  patience_.async_wait([this, pass = std::move(pass)](error_code ec) {
-    const bool wanted = stopping_ || expiring_ == Expiring::kEnding;
-    if (ec || !wanted || core_.in_flight() == 0) return;
-    let_go_through_ = core_.newest_attempt();
-    if (stopping_) {
-      sink_->Abort();
-    } else {
-      sink_->Interrupt();
-    }
-    LetGoAfter(kLetGoAgain);
-  });
+void EndpointRunner::LetGo(const Attempt& attempt, const sinks::Outcome& outcome) {
+  core_.OnLetGo(attempt, outcome, Now());
+  DriveSoon();
 }
 
 Task<> EndpointRunner::Stop(std::chrono::milliseconds grace) {
-  stopping_ = true;
+  stage_ = Stage::kDraining;
   core_.Stop(true);
   CallOff();
-  for (Resume<bool>& worker : std::exchange(resting_, {})) worker(true);
-  attempts_.Close();
-  LetGoAfter(Patience(grace));
-  co_await attempts_.Drained();
-  patience_.cancel();
+  co_await workers_.Drain(grace);
   timer_.cancel();
   tasks_.Close();
   co_await tasks_.Drained();
   co_await sink_->Close();
-  co_await FlushEverything();
+  co_await settler_.FlushEverything();
   Tell(Now());
+  stage_ = Stage::kStopped;
+}
+
+bool EndpointRunner::Quiet() const { return core_.quiet() && core_.flushed() && counter_.quiet() && feeder_.quiet(); }
+
+void EndpointRunner::WakeQuiet() {
+  if (!quiet_ || (!called_off_ && !Quiet())) return;
+  std::exchange(quiet_, {})(true);
+}
+
+void EndpointRunner::CallOff() {
+  called_off_ = true;
+  WakeQuiet();
+}
+
+Task<> EndpointRunner::Expire(store::Seq through) {
+  const runtime::Gate::Pass pass = tasks_.Enter();
+  if (!pass || stage_ != Stage::kRunning) co_return;
+  stage_ = Stage::kEnding;
+  called_off_ = false;
+  core_.Stop(true);
+  core_.RenewAges(Now());
+  // What must not be sent twice becomes a dead letter when it is let go: it has its whole timeout.
+  const auto patience =
+      workers_.Patience(core_.policy().retry_on_timeout ? kPatience : std::max(kPatience, endpoint_.timeout));
+  workers_.LetGoAfter(patience);
+  Timer limit(around_.executor);
+  limit.expires_after(patience + kPatienceWithStore);
+  limit.async_wait([this, held = tasks_.Enter()](error_code ec) {
+    if (!ec) CallOff();
+  });
+  Drive();  // gives back what was about to start
+  while (!called_off_ && !Quiet()) {
+    co_await Suspend<bool>([this](Resume<bool> resume) { quiet_ = std::move(resume); });
+  }
+  limit.cancel();
+  if (!called_off_) {
+    stage_ = Stage::kQuiet;
+    co_await ExpireQuietly(through);
+  } else if (!Stops(stage_)) {
+    around_.log.Warn("events could not expire yet: attempts or the database did not come to an end in time",
+                     {{"endpoint", endpoint_.name}, {"through", std::to_string(through)}});
+  }
+  if (!Stops(stage_)) stage_ = Stage::kRunning;
+  core_.Stop(Stops(stage_));  // also what it has just loaded
+  if (Stops(stage_)) co_return;
+  workers_.KeepOn();
+  Drive();
+}
+
+Task<> EndpointRunner::ExpireQuietly(store::Seq through) {
+  const auto expired = co_await settler_.Expire(through, called_off_);
+  if (!expired) co_return;
+  feeder_.Reloaded();
+  if (expired->events == 0) co_return;
+  reporter_.Expired(expired->from, expired->through, expired->events);
+  if (auto dead = co_await settler_.CountDead()) reporter_.DeadLetters(*dead);
+}
+
+void EndpointRunner::Tell(Moment now) {
+  for (const Note& note : core_.TakeNotes()) {
+    // What a stop cuts short is no failure of the endpoint's.
+    if (note.kind == Note::Kind::kFailing && Stops(stage_)) continue;
+    reporter_.Tell(note, now);
+    if (note.kind == Note::Kind::kPaused) runtime::Spawn(around_.executor, tasks_, settler_.StorePause(note.text));
+  }
+}
+
+std::chrono::nanoseconds EndpointRunner::OldestPending() const {
+  const std::int64_t recorded = feeder_.OldestRecorded();
+  if (recorded == 0) return {};
+  return std::chrono::nanoseconds(std::max<std::int64_t>(1, Now().wall - recorded));
+}
+
+void EndpointRunner::Tick() {
+  feeder_.Tick(!Stops(stage_));
+  if (!Stops(stage_)) reporter_.Trouble(sink_->Trouble(), Now());
+  Show();
+  reporter_.Summarize(OldestPending(), Now());
+}
+
+void EndpointRunner::Show() { reporter_.Show(OldestPending()); }
+
+EndpointStatus EndpointRunner::Status() const {
+  EndpointStatus status = reporter_.Status(OldestPending());
+  status.pending_is_estimate = !counter_.quiet();
+  return status;
 }
 
 }  // namespace portcall::broker

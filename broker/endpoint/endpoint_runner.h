@@ -1,32 +1,24 @@
 #pragma once
 
-#include <deque>
 #include <memory>
 #include <string>
 #include <vector>
 
 #include "broker/core/endpoint_core.h"
-#include "broker/endpoint/endpoint_metrics.h"
+#include "broker/endpoint/counter.h"
+#include "broker/endpoint/feeder.h"
+#include "broker/endpoint/reporter.h"
+#include "broker/endpoint/settler.h"
+#include "broker/endpoint/stage.h"
+#include "broker/endpoint/surroundings.h"
+#include "broker/endpoint/workers.h"
 #include "broker/read_clock.h"
 #include "broker/tail/catch_up_reader.h"
-#include "broker/tail/event_ring.h"
 #include "runtime/gate.h"
-#include "runtime/log.h"
 #include "runtime/timer.h"
 #include "sinks/sink.h"
 
 namespace portcall::broker {
-
-// What all endpoints share; lives longer than they do.
-struct Surroundings {
-  store::Store& store;
-  EventRing& ring;
-  CatchUpReader& reader;
-  Executor executor;
-  runtime::Log& log;
-  runtime::Metrics& metrics;
-  const runtime::Clock& clock;
-};
 
 // What the store knows of an endpoint when it is started.
 struct Opened {
@@ -39,12 +31,33 @@ struct Opened {
   bool was_failing = false;          // under its previous entry
 };
 
-// Runs one endpoint's core: makes its attempts, reads and flushes what it decides. Lives on the broker's loop; Stop
-// must have ended before it is destroyed.
+// Runs one endpoint's core. It conducts: the feeder and the counter bring what is to be decided, workers make the
+// attempts, the settler writes, the reporter tells; none of them knows another. Lives on the broker's loop; Stop must
+// have ended before it is destroyed.
+//
+// What each event does in each stage of its life (stage.h); "->" names the next one:
+//
+//          | reload,  | expiry   | stop        | outcome of an attempt | flush failed
+//          | removal  |          |             |                       |
+// starting | as stop  | not now  | -> draining | judged, goes on       | again after kRetryStore
+// running  | as stop  | -> ending| -> draining | judged, goes on       | again after kRetryStore
+// ending   | as stop  | not now  | -> draining | judged; all ended and | again after kRetryStore; at the limit called
+//          |          |          |             | written: -> quiet     | off: -> running, where it is tried on
+// quiet    | as stop  | not now  | -> draining | none is under way     | the expiry's: again while it may have been
+//          |          |          |             |                       | written; done or not: -> running
+// draining | already  | not now  | once only   | judged; all ended and | given up, the next start decides anew;
+//          |          |          |             | written: -> stopped   | -> stopped
+// stopped  | already  | not now  | once only   | none is under way     | none is under way
+//
+// - A reload that leaves the entry as it is does nothing here. With a changed entry, and for a removed one, the broker
+//   calls Stop with a shorter grace.
+// - Starting becomes running when the backlog is counted, or could not be. A runner with nothing to count begins there.
+// - Not now: the sweep goes on without this endpoint, and the next one asks again.
+// - An attempt that we ended ourselves is let go instead of judged: it does not count.
+// - Nothing that waits on the outside holds a transition: attempts that only a destination can end are let go after
+//   their patience, ending has a limit, and a stop enters draining at once, also from within an expiry.
 class EndpointRunner {
  public:
-  static constexpr Ticks kRetryStore = kSecond;  // between two tries to read or write
-
   EndpointRunner(const Surroundings& around, Opened opened, std::unique_ptr<sinks::Sink> sink);
   ~EndpointRunner();
 
@@ -61,89 +74,44 @@ class EndpointRunner {
 
   EndpointStatus Status() const;
   const config::Endpoint& endpoint() const { return endpoint_; }
-  std::int64_t cursor() const { return cursor_.id; }
+  std::int64_t cursor() const { return settler_.cursor().id; }
   store::Seq UnneededThrough() const { return core_.UnneededThrough(); }
-  bool failing() const { return was_failing_ || core_.failing() || !core_.paused().empty() || !trouble_.empty(); }
+  bool failing() const { return reporter_.failing(); }
 
  private:
-  void Feed(Moment now);
-  bool FeedFromRing(Moment now);
-  void Count(Moment now);
-  void StartTask(bool& running, Task<> task);
-  void StartReads(Moment now);
-  void StartAttempts(Moment now);
-  bool NextAttempt(Attempt& attempt);
   void DriveSoon();
+  void Counted();
   void StartFlush(Moment now);
   void Arm(Moment now);
   void Tell(Moment now);
-  void TellRecovered(const Note& note);
-  void TellDead(const Note& note);
-  void TellStillPaused();
-  void TellRestarted(bool delivered);
-  void TellTrouble();
-  void TellSuperseded(const Note& note);
   std::chrono::nanoseconds OldestPending() const;
 
-  Task<> Work();
-  void End(const Attempt& attempt, const sinks::Outcome& outcome);
-  Task<sinks::Outcome> Try(const Attempt& attempt);
-  Task<> ReadPage();
-  Task<> ReadLane(LaneRead read);
-  Task<> CountBack();
-  Task<> Recount();
-  Task<Result<std::int64_t>> CountWanted(store::Seq after, store::Seq through);
+  void Ended(const Attempt& attempt, const sinks::Outcome& outcome);
+  void LetGo(const Attempt& attempt, const sinks::Outcome& outcome);
   Task<> Flush(store::Settlement settlement);
-  void Seal(store::Settlement& settlement) const;
-  Task<Result<void>> WriteOnce(const store::Settlement& settlement);
-  Task<bool> WriteUntilDone(const store::Settlement& settlement);
-  Task<> StorePause(std::string reason);
-  Task<> FindOldest();
   bool Quiet() const;
   void WakeQuiet();
-  void LetGoAfter(std::chrono::milliseconds patience);
-  std::chrono::milliseconds Patience(std::chrono::milliseconds most) const;
-  Task<bool> FlushEverything();
   Task<> ExpireQuietly(store::Seq through);
-  Task<> Pause(Ticks duration);
   Moment Now() const { return Read(around_.clock); }
 
   const Surroundings around_;
   const config::Endpoint endpoint_;
-  store::Cursor cursor_;
   std::unique_ptr<sinks::Sink> sink_;
-  EndpointMetrics metrics_;
   EndpointCore core_;
-  const std::size_t max_workers_;
+  Stage stage_ = Stage::kStarting;
+  runtime::Gate tasks_;
 
-  runtime::Gate attempts_, tasks_;
+  Reporter reporter_;
+  Settler settler_;
+  Counter counter_;
+  Feeder feeder_;
+  Workers workers_;
+
   Timer timer_;
-  Timer patience_;  // runs out when something has waited long enough for attempts to end
   Ticks armed_ = kNever;
-  std::size_t workers_ = 0;
-  std::vector<Resume<bool>> resting_;
-  std::deque<Attempt> claimed_;  // each has a worker on its way, which takes the first
-
-  CatchUpReader::Chunk page_;
-  std::size_t page_at_ = 0;
-  std::vector<store::EventPtr> buffer_;
-  bool reading_ = false, counting_ = false, recounting_ = false, fingerprint_due_ = false;
-  bool driving_ = false, again_ = false, drives_soon_ = false, stopping_ = false;
-  enum class Expiring : std::uint8_t { kNo, kEnding, kQuiet } expiring_ = Expiring::kNo;
-  bool called_off_ = false;
-  Resume<bool> quiet_;            // who waits until nothing is under way
-  AttemptId let_go_through_ = 0;  // attempts up to this one were ended by us, unless they ended by themselves
-  bool page_used_ = false;        // since the last tick
-  Ticks read_after_ = 0;          // a failed read is not repeated before
-
-  std::int64_t dead_letters_;
-  store::Seq oldest_for_;  // the place in the log that `oldest_recorded_` was looked up for
-  std::int64_t oldest_recorded_;
-  bool finding_oldest_ = false;
-  bool was_failing_;     // the runner before this one was failing; until the first attempt has ended
-  std::string trouble_;  // what the sink last told of its trouble
-  Ticks next_summary_ = 0;
-  std::int64_t deaths_told_ = 0, deaths_untold_ = 0;
+  bool driving_ = false, again_ = false, drives_soon_ = false;
+  bool called_off_ = false;  // of the expiry that is under way
+  Resume<bool> quiet_;       // who waits until nothing is under way
 };
 
 }  // namespace portcall::broker

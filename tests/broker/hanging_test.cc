@@ -74,6 +74,18 @@ TEST_P(HangingTest, WhatItHoldsExpiresAndTheEndpointGoesOn) {
   EXPECT_EQ(world_.Dead("hook").size(), 1u);
 }
 
+TEST_P(HangingTest, WhatItHoldsExpiresAlsoAfterItsFilterWasChanged) {
+  Begin();
+  entry_.ignore.actions = {"pull"};
+  entry_.fingerprint = "changed";
+  ASSERT_TRUE(world_.Apply({entry_}));
+  ASSERT_TRUE(world_.Eventually([&] { return !world_.StatusOf("hook").pending_is_estimate && InFlight() > 0; }));
+  Fit(world_.Size().bytes / 2);
+  ASSERT_TRUE(world_.Eventually([&] { return !world_.Dead("hook").empty(); }, 10s));
+  const std::int64_t expired = world_.Dead("hook")[0].events;
+  EXPECT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").pending == 2'000 - expired; }));
+}
+
 TEST_P(HangingTest, AReloadWaitsForNoExpiry) {
   Begin();
   Fit(world_.Size().bytes / 2);

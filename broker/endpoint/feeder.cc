@@ -1,0 +1,143 @@
+#include "broker/endpoint/feeder.h"
+
+#include <algorithm>
+#include <exception>
+#include <span>
+#include <utility>
+
+#include "broker/endpoint/lane_page.h"
+#include "broker/endpoint/retry.h"
+#include "broker/read_clock.h"
+
+namespace portcall::broker {
+namespace {
+
+constexpr std::size_t kPortion = 256;  // events taken from the ring at a time
+
+}  // namespace
+
+Feeder::Feeder(const Surroundings& around, const config::Endpoint& endpoint, EndpointCore& core, Tasks tasks,
+               std::int64_t oldest_recorded)
+    : around_(around),
+      endpoint_(endpoint),
+      core_(core),
+      tasks_(std::move(tasks)),
+      oldest_for_(oldest_recorded == 0 ? -1 : core_.scan()),
+      oldest_recorded_(oldest_recorded) {}
+
+Moment Feeder::Now() const { return Read(around_.clock); }
+
+// False: the core has no room for the rest of the page.
+bool Feeder::FeedFromPage(Moment now) {
+  page_used_ = true;
+  page_at_ += core_.Scan(std::span(*page_.events).subspan(page_at_), page_.through, now);
+  if (page_at_ < page_.events->size()) return false;
+  page_ = {};
+  return true;
+}
+
+// False: the ring does not reach back that far.
+bool Feeder::FeedFromRing(Moment now) {
+  store::Seq through = 0;
+  if (!around_.ring.ReadAfter(core_.scan(), kPortion, buffer_, through)) return false;
+  core_.Scan(buffer_, through, now);
+  return true;
+}
+
+void Feeder::Feed(Moment now) {
+  if (reading_) return;
+  while (core_.WantsEvents()) {
+    if (page_.events) {
+      if (!FeedFromPage(now)) return;
+      continue;
+    }
+    if (core_.scan() >= around_.ring.head()) return;
+    const store::Seq before = core_.scan();
+    if (FeedFromRing(now)) {
+      if (core_.scan() == before) return;
+      continue;
+    }
+    if (now.ticks >= read_after_) tasks_.Start(reading_, ReadPage());
+    return;
+  }
+}
+
+void Feeder::ReadLanes(Moment now) {
+  if (now.ticks < read_after_) return;
+  while (auto read = core_.NextLaneRead(now)) {
+    if (!tasks_.Start(ReadLane(std::move(*read)))) return;
+  }
+}
+
+void Feeder::Failed(const char* what, const std::string& why) {
+  around_.log.Error(what, {{"endpoint", endpoint_.name}, {"error", why}});
+  read_after_ = Now().ticks + kRetryStore;
+}
+
+Task<> Feeder::ReadPage() {
+  const store::Seq after = core_.scan();
+  Result<CatchUpReader::Chunk> chunk = co_await around_.reader.Read(after, around_.ring.head());
+  reading_ = false;
+  if (chunk) {
+    page_ = std::move(*chunk);
+    const auto first = std::ranges::upper_bound(*page_.events, after, {}, [](const auto& e) { return e->seq; });
+    page_at_ = static_cast<std::size_t>(first - page_.events->begin());
+  } else {
+    Failed("the event log could not be read", chunk.error().detail);
+  }
+  tasks_.ended();
+}
+
+Task<> Feeder::ReadLane(LaneRead read) {
+  Result<LanePage> page = Error(Errc::kUnavailable, "no answer");
+  try {
+    auto query = [&read](store::Snapshot& snapshot) -> Result<LanePage> { return ReadLanePage(snapshot, read); };
+    page = co_await around_.store.Read(query);
+  } catch (const std::exception& e) {
+    page = Error(Errc::kUnavailable, e.what());
+  }
+  if (page) {
+    core_.OnLane(read, *page, Now());
+  } else {
+    Failed("a parked repository could not be read", page.error().detail);
+    core_.OnLaneFailed(read);
+  }
+  tasks_.ended();
+}
+
+void Feeder::Tick(bool look) {
+  const bool unknown = core_.pending() > 0 && core_.OldestRecorded() == 0 && oldest_for_ != core_.scan();
+  if (look && unknown && !finding_oldest_ && core_.scan() < around_.ring.head()) {
+    tasks_.Start(finding_oldest_, FindOldest());
+  }
+  // A page that waits for an endpoint that does not go on is shared by nobody: it is read again when wanted.
+  if (!std::exchange(page_used_, false)) page_ = {};
+}
+
+// The age of the next event that the endpoint wants stands for its lateness.
+Task<> Feeder::FindOldest() {
+  const store::Seq after = core_.scan();
+  Result<CatchUpReader::Chunk> chunk = co_await around_.reader.Read(after, around_.ring.head());
+  finding_oldest_ = false;
+  if (!chunk) co_return;
+  oldest_for_ = after;
+  oldest_recorded_ = 0;
+  for (const store::EventPtr& event : *chunk->events) {
+    if (event->seq <= after || !core_.filter().Wants(*event)) continue;
+    oldest_recorded_ = event->recorded_at;
+    break;
+  }
+}
+
+std::int64_t Feeder::OldestRecorded() const {
+  const std::int64_t recorded = core_.OldestRecorded();
+  if (recorded == 0 && core_.pending() > 0 && oldest_for_ == core_.scan()) return oldest_recorded_;
+  return recorded;
+}
+
+void Feeder::Reloaded() {
+  page_ = {};
+  oldest_for_ = -1;
+}
+
+}  // namespace portcall::broker

@@ -1,0 +1,63 @@
+#pragma once
+
+#include <vector>
+
+#include "broker/core/endpoint_core.h"
+#include "broker/endpoint/surroundings.h"
+#include "broker/endpoint/tasks.h"
+
+namespace portcall::broker {
+
+// Brings one endpoint's core the events that it wants to see: from the ring, from the log's pages where the ring does
+// not reach back, and of parked lanes. Keeps one page and one portion of the ring at most. Lives on the broker's loop;
+// all that it is given must outlive it, and the gate must be empty before it is destroyed. At shutdown it is asked no
+// more; reads that are under way end by themselves.
+class Feeder {
+ public:
+  // `oldest_recorded`: of the first wanted event after the core's scan, 0: not known.
+  Feeder(const Surroundings& around, const config::Endpoint& endpoint, EndpointCore& core, Tasks tasks,
+         std::int64_t oldest_recorded);
+
+  // As much as the core takes and is at hand; what is not is read by tasks: one page at a time, and the lanes that the
+  // core asks for.
+  void Feed(Moment now);
+  void ReadLanes(Moment now);
+  // A failed read is not repeated before this time; in the past or 0: nothing waits for it.
+  Ticks retry() const { return read_after_; }
+
+  // Every half second. `look`: may start a task that looks for the oldest pending event, for a core that does not read
+  // on.
+  void Tick(bool look);
+  // Wall time of the oldest pending event, 0: there is none, or it is not known.
+  std::int64_t OldestRecorded() const;
+
+  void Reloaded();  // the core's cursor was changed: what was read for it is of no use
+  bool quiet() const { return !reading_ && !finding_oldest_; }  // of lanes being read the core knows
+
+ private:
+  bool FeedFromPage(Moment now);
+  bool FeedFromRing(Moment now);
+  void Failed(const char* what, const std::string& why);
+  Task<> ReadPage();
+  Task<> ReadLane(LaneRead read);
+  Task<> FindOldest();
+  Moment Now() const;
+
+  const Surroundings around_;
+  const config::Endpoint& endpoint_;
+  EndpointCore& core_;
+  const Tasks tasks_;
+
+  CatchUpReader::Chunk page_;
+  std::size_t page_at_ = 0;
+  bool page_used_ = false;  // since the last tick
+  std::vector<store::EventPtr> buffer_;
+  bool reading_ = false;
+  Ticks read_after_ = 0;
+
+  store::Seq oldest_for_;  // the place in the log that `oldest_recorded_` was looked up for
+  std::int64_t oldest_recorded_;
+  bool finding_oldest_ = false;
+};
+
+}  // namespace portcall::broker

@@ -1,0 +1,180 @@
+#include "broker/endpoint/reporter.h"
+
+#include <utility>
+#include <vector>
+
+#include "broker/endpoint/expiring.h"
+
+namespace portcall::broker {
+namespace {
+
+constexpr Ticks kSummaryInterval = 60 * kSecond;
+constexpr std::int64_t kDeathsTold = 20;  // dead letters named singly between two summaries
+
+std::string Seconds(Ticks ticks) { return std::to_string(ticks / kSecond) + "s"; }
+
+}  // namespace
+
+Reporter::Reporter(runtime::Log& log, runtime::Metrics& metrics, const config::Endpoint& endpoint,
+                   const EndpointCore& core, Begin begin)
+    : log_(log),
+      endpoint_(endpoint),
+      core_(core),
+      metrics_(metrics, endpoint.name),
+      dead_letters_(begin.dead_letters),
+      was_failing_(begin.was_failing) {}
+
+void Reporter::StillPaused() {
+  log_.Error("endpoint is still paused: it answered that it is gone; change its entry to resume it",
+             {{"endpoint", endpoint_.name}, {"reason", core_.paused()}, {"pending", Pending()}});
+}
+
+void Reporter::Ended(const Attempt& attempt, const sinks::Outcome& outcome, Moment now) {
+  metrics_.Ended(*attempt.event, attempt.number, outcome, now.wall);
+  if (outcome.verdict == sinks::Verdict::kDelivered || !log_.Enabled(runtime::Level::kDebug)) return;
+  log_.Debug("attempt failed", {{"endpoint", endpoint_.name},
+                                {"event", attempt.event->id},
+                                {"attempt", std::to_string(attempt.number)},
+                                {"error", outcome.error}});
+}
+
+// The failures were logged before the reload, so the recovery is logged here. A new failure is logged as usual.
+void Reporter::Judged(const sinks::Outcome& outcome) {
+  if (!std::exchange(was_failing_, false) || outcome.verdict != sinks::Verdict::kDelivered) return;
+  log_.Info("endpoint recovered with its changed entry", {{"endpoint", endpoint_.name}, {"pending", Pending()}});
+}
+
+void Reporter::Tell(const Note& note, Moment now) {
+  switch (note.kind) {
+    case Note::Kind::kFailing:
+      return TellFailing(note, now);
+    case Note::Kind::kOpened:
+      return TellOpened(note, now);
+    case Note::Kind::kRecovered:
+      return TellRecovered(note);
+    case Note::Kind::kDead:
+      return TellDead(note);
+    case Note::Kind::kPaused:
+      return TellPaused(note);
+    case Note::Kind::kSuperseded:
+      return TellSuperseded(note);
+  }
+}
+
+void Reporter::TellFailing(const Note& note, Moment now) {
+  log_.Warn("endpoint started failing", {{"endpoint", endpoint_.name}, {"error", note.text}});
+  next_summary_ = now.ticks + kSummaryInterval;
+}
+
+void Reporter::TellOpened(const Note& note, Moment now) {
+  log_.Warn("endpoint is down, probing it from time to time",
+            {{"endpoint", endpoint_.name}, {"error", note.text}, {"pending", Pending()}});
+  if (next_summary_ == 0) next_summary_ = now.ticks + kSummaryInterval;  // as after a restart
+}
+
+void Reporter::TellRecovered(const Note& note) {
+  log_.Info("endpoint recovered",
+            {{"endpoint", endpoint_.name}, {"after", Seconds(note.lasted)}, {"pending", Pending()}});
+  if (trouble_.empty()) next_summary_ = 0;
+}
+
+void Reporter::TellDead(const Note& note) {
+  ++dead_letters_;
+  metrics_.Lost();
+  if (++deaths_told_ > kDeathsTold) {
+    ++deaths_untold_;
+    return;
+  }
+  const store::Event& event = *note.event;
+  std::vector<runtime::LogField> fields = {{"endpoint", endpoint_.name},
+                                           {"event", event.id},
+                                           {"reason", note.text},
+                                           {"attempts", std::to_string(note.attempts)},
+                                           {"action", std::string(store::NameOf(event.action))},
+                                           {"kind", std::string(store::NameOf(event.kind))},
+                                           {"repository", event.repository}};
+  if (!event.tag.empty()) {
+    fields.push_back({"tag", event.tag});
+  } else if (!event.digest.empty()) {
+    fields.push_back({"digest", event.digest});
+  }
+  log_.Write(runtime::Level::kWarn, "event dead-lettered", fields);
+}
+
+void Reporter::TellPaused(const Note& note) {
+  log_.Error("endpoint paused: it answered that it is gone; change its entry to resume it",
+             {{"endpoint", endpoint_.name}, {"reason", note.text}, {"pending", Pending()}});
+}
+
+void Reporter::TellSuperseded(const Note& note) {
+  metrics_.Superseded();
+  if (!log_.Enabled(runtime::Level::kDebug)) return;
+  log_.Debug("event superseded", {{"endpoint", endpoint_.name}, {"event", note.event->id}, {"by", note.text}});
+}
+
+void Reporter::Trouble(std::string trouble, Moment now) {
+  const bool told = !trouble_.empty();
+  trouble_ = std::move(trouble);
+  if (!told && !trouble_.empty()) {
+    log_.Warn("endpoint is in trouble, its deliveries wait",
+              {{"endpoint", endpoint_.name}, {"error", trouble_}, {"pending", Pending()}});
+    if (next_summary_ == 0) next_summary_ = now.ticks + kSummaryInterval;
+  } else if (told && trouble_.empty()) {
+    log_.Info("endpoint is out of trouble", {{"endpoint", endpoint_.name}, {"pending", Pending()}});
+    if (!core_.failing()) next_summary_ = 0;
+  }
+}
+
+void Reporter::Expired(store::Seq from, store::Seq through, std::int64_t events) {
+  metrics_.Lost(events);
+  TellExpired(log_, endpoint_.name, from, through, events);
+}
+
+void Reporter::Summarize(std::chrono::nanoseconds oldest, Moment now) {
+  if (next_summary_ == 0 || now.ticks < next_summary_) return;
+  next_summary_ = now.ticks + kSummaryInterval;
+  deaths_told_ = 0;
+  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(oldest);
+  log_.Warn("endpoint keeps failing", {{"endpoint", endpoint_.name},
+                                       {"error", core_.last_error().empty() ? trouble_ : core_.last_error()},
+                                       {"pending", Pending()},
+                                       {"oldest", std::to_string(seconds.count()) + "s"},
+                                       {"waiting", std::to_string(core_.parked())},
+                                       {"dead_untold", std::to_string(std::exchange(deaths_untold_, 0))}});
+}
+
+void Reporter::Show(std::chrono::nanoseconds oldest) {
+  EndpointMetrics::Levels levels;
+  levels.pending = core_.pending();
+  levels.dead_letters = dead_letters_;
+  levels.parked = static_cast<std::int64_t>(core_.parked());
+  levels.in_flight = core_.in_flight();
+  levels.window = core_.window();
+  levels.oldest_pending_seconds = std::chrono::duration<double>(oldest).count();
+  levels.breaker = core_.breaker().state();
+  metrics_.Show(levels);
+}
+
+EndpointStatus Reporter::Status(std::chrono::nanoseconds oldest) const {
+  EndpointStatus status;
+  status.name = endpoint_.name;
+  status.type = endpoint_.type();
+  status.url = config::PlaceOf(endpoint_);
+  status.breaker = core_.breaker().state();
+  status.paused = !core_.paused().empty();
+  status.reason = core_.last_error().empty() ? trouble_ : core_.last_error();
+  if (core_.held_by_parking()) {
+    status.reason = "maxparked reached: " + std::to_string(core_.parked()) +
+                    (core_.policy().collapses ? " tags" : " repositories") + " wait for another attempt";
+  }
+  if (status.paused) status.reason = core_.paused();
+  status.pending = core_.pending();
+  status.oldest_pending = oldest;
+  status.parked_lanes = static_cast<std::int64_t>(core_.parked());
+  status.in_flight = core_.in_flight();
+  status.dead_letters = dead_letters_;
+  metrics_.Describe(status);
+  return status;
+}
+
+}  // namespace portcall::broker

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "broker/core/endpoint_core.h"
+#include "broker/endpoint/endpoint_metrics.h"
+#include "runtime/log.h"
+
+namespace portcall::broker {
+
+// What operators hear and see of one endpoint: log lines, gauges, status, the number of its dead letters. It looks at
+// the core and changes nothing in it; it waits for nothing, so nothing is left of it at shutdown. Lives on the broker's
+// loop; core, entry and log must outlive it.
+//
+// `oldest` is the age of the oldest event that is pending, 0: none is, or it is not known.
+class Reporter {
+ public:
+  struct Begin {
+    std::int64_t dead_letters = 0;
+    bool was_failing = false;  // under its previous entry
+  };
+
+  Reporter(runtime::Log& log, runtime::Metrics& metrics, const config::Endpoint& endpoint, const EndpointCore& core,
+           Begin begin);
+
+  void StillPaused();                                                     // at the start
+  void Recorded(const store::Event& event) { metrics_.Recorded(event); }  // the endpoint wants it
+  // Before and after the core has judged an attempt.
+  void Ended(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
+  void Judged(const sinks::Outcome& outcome);
+  void Tell(const Note& note, Moment now);
+  // What the sink says of its trouble now. A delivery that waits inside the sink does not fail, so operators learn of
+  // it by these lines only.
+  void Trouble(std::string trouble, Moment now);
+  void Expired(store::Seq from, store::Seq through, std::int64_t events);
+  void DeadLetters(std::int64_t stored) { dead_letters_ = stored; }
+
+  // Once a minute while the endpoint fails; other calls do nothing.
+  void Summarize(std::chrono::nanoseconds oldest, Moment now);
+  void Show(std::chrono::nanoseconds oldest);  // the gauges as they are now
+  EndpointStatus Status(std::chrono::nanoseconds oldest) const;
+  bool failing() const { return was_failing_ || core_.failing() || !core_.paused().empty() || !trouble_.empty(); }
+
+ private:
+  void TellFailing(const Note& note, Moment now);
+  void TellOpened(const Note& note, Moment now);
+  void TellRecovered(const Note& note);
+  void TellDead(const Note& note);
+  void TellPaused(const Note& note);
+  void TellSuperseded(const Note& note);
+  std::string Pending() const { return std::to_string(core_.pending()); }
+
+  runtime::Log& log_;
+  const config::Endpoint& endpoint_;
+  const EndpointCore& core_;
+  EndpointMetrics metrics_;
+  std::int64_t dead_letters_;
+  bool was_failing_;        // the runner before this one was failing; until the first attempt has ended
+  std::string trouble_;     // what the sink last told of its trouble
+  Ticks next_summary_ = 0;  // 0: the endpoint does not fail
+  std::int64_t deaths_told_ = 0, deaths_untold_ = 0;
+};
+
+}  // namespace portcall::broker

@@ -1,0 +1,20 @@
+#pragma once
+
+#include <cstdint>
+
+namespace portcall::broker {
+
+// Where an endpoint is in its life; EndpointRunner says what leads from one stage to another, and it alone moves it.
+enum class Stage : std::uint8_t {
+  kStarting,  // delivers, while its backlog is counted anew because its filter was changed
+  kRunning,   // delivers
+  kEnding,    // held for housekeeping: begins nothing, and what is under way comes to its end
+  kQuiet,     // held for housekeeping: nothing is under way, and the stored cursor may be changed
+  kDraining,  // begins nothing any more; attempts end or are let go, what is decided is written
+  kStopped,   // may be destroyed
+};
+
+constexpr bool Delivers(Stage stage) { return stage == Stage::kStarting || stage == Stage::kRunning; }
+constexpr bool Stops(Stage stage) { return stage == Stage::kDraining || stage == Stage::kStopped; }
+
+}  // namespace portcall::broker
