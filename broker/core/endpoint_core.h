@@ -149,7 +149,8 @@ class EndpointCore {
   Lines lines_;
   Starts starts_;
   Flights flights_;
-  std::set<std::pair<store::Seq, LaneId>> unseen_;  // events tried before that are not scanned yet, of lanes without any
+  std::set<std::pair<store::Seq, LaneId>>
+      unseen_;  // events tried before that are not scanned yet, of lanes without any
   Ledger ledger_;
   std::vector<Note> notes_;
   bool stopped_ = false;
