@@ -1,6 +1,7 @@
 #include "sinks/audit/log/recent_events.h"
 
 #include <algorithm>
+#include <deque>
 #include <vector>
 
 #include "sinks/audit/log/record.h"

@@ -2,7 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <deque>
+#include <list>
 #include <filesystem>
 #include <set>
 #include <string>
@@ -33,7 +33,7 @@ class RecentEvents {
 
  private:
   using Key = std::pair<std::int64_t, std::string>;
-  std::deque<Key> in_order_;
+  std::list<Key> in_order_;
   std::set<std::pair<std::int64_t, std::string_view>> keys_;  // point into in_order_, whose elements do not move
 };
 
