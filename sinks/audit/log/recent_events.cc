@@ -1,6 +1,5 @@
 #include "sinks/audit/log/recent_events.h"
 
-#include <algorithm>
 #include <deque>
 #include <vector>
 
