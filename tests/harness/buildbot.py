@@ -102,7 +102,7 @@ class Buildbot:
         with log:
             self.process = subprocess.Popen([str(self.program), "start", "--nodaemon", str(self.folder)], stdout=log, stderr=log,
                                             stdin=subprocess.DEVNULL, cwd=self.folder, env=self.environment)
-        wait.until(lambda: self._alive() and answers(self.url + "/api/v2"), "Buildbot answers", 60)
+        wait.until(lambda: self._alive() and answers(self.url + "/api/v2/builders"), "Buildbot knows its builders", 90)
 
     def _run(self, *command: str) -> None:
         done = subprocess.run([str(self.program), *command, str(self.folder)], stdin=subprocess.DEVNULL, capture_output=True,
