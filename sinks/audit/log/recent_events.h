@@ -2,8 +2,8 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <list>
 #include <filesystem>
+#include <list>
 #include <set>
 #include <string>
 #include <string_view>
