@@ -1,7 +1,6 @@
 #include "store/catalog_changes.h"
 
-#include <nlohmann/json.hpp>
-#include <span>
+#include <algorithm>
 #include <string_view>
 #include <unordered_set>
 
@@ -16,15 +15,7 @@ namespace {
 const Sql kRepository("SELECT id FROM repositories WHERE name=?");
 const Sql kAddRepository("INSERT INTO repositories (name,place) VALUES (?1,replace(?1,'/',char(1)))");
 
-#define LINKED                                                                 \
-  "EXISTS (SELECT 1 FROM blob_links AS l JOIN blobs AS b USING (digest) WHERE" \
-  " l.repository=?1 AND l.digest=wanted.value)"
-// One statement for all, because a manifest names many and every request shares the writer.
-const Sql kMissingBlobs("SELECT value FROM json_each(?2) AS wanted WHERE NOT " LINKED " ORDER BY wanted.key LIMIT ?3");
-const Sql kMissingManifests("SELECT value FROM json_each(?2) AS wanted WHERE NOT " LINKED
-                            " AND NOT EXISTS (SELECT 1 FROM manifests WHERE repository=?1 AND digest=wanted.value)"
-                            " ORDER BY wanted.key LIMIT ?3");
-#undef LINKED
+const Sql kIsLinked("SELECT 1 FROM blob_links JOIN blobs USING (digest) WHERE repository=? AND digest=?");
 
 const Sql kPutManifest(
     "INSERT INTO manifests (repository,digest,media_type,subject,artifact_type,annotations,bytes)"
@@ -72,18 +63,23 @@ std::vector<std::string> AllTexts(Query& query) {
   return texts;
 }
 
-// Adds those of `wanted` that are not there. `seen` keeps a digest from being looked up twice: a manifest may repeat
-// one tens of thousands of times.
-void AddMissing(Connection& connection, const Sql& sql, std::int64_t repository, std::span<const std::string> wanted,
-                std::unordered_set<std::string_view>& seen, std::vector<std::string>& missing) {
-  nlohmann::json once = nlohmann::json::array();
-  for (const std::string& digest : wanted) {
-    if (seen.insert(digest).second) once.push_back(digest);
+// The digests that the repository lacks. Each is looked up once: a manifest may repeat one tens of thousands of times.
+std::vector<std::string> MissingOf(Connection& connection, std::int64_t repository, const ManifestPush& push) {
+  std::unordered_set<std::string_view> seen;
+  std::vector<std::string> missing;
+  const auto lacks = [&](const Sql& sql, const std::string& digest) {
+    return !Query(connection, sql, repository, digest).Step();
+  };
+  for (const std::string& blob : push.blobs) {
+    if (missing.size() == kMostMissing) return missing;
+    if (seen.insert(blob).second && lacks(kIsLinked, blob)) missing.push_back(blob);
   }
-  if (once.empty() || missing.size() >= kMostMissing) return;
-  const std::string list = once.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
-  Query query(connection, sql, repository, list, kMostMissing - missing.size());
-  for (std::string& digest : AllTexts(query)) missing.push_back(std::move(digest));
+  for (const std::string& manifest : push.manifests) {
+    if (missing.size() == kMostMissing) return missing;
+    if (!seen.insert(manifest).second) continue;
+    if (lacks(kManifestExists, manifest) && lacks(kIsLinked, manifest)) missing.push_back(manifest);
+  }
+  return missing;
 }
 
 struct Moved {
@@ -109,10 +105,7 @@ std::vector<std::string> PushManifest(Tx& tx, const ManifestPush& push) {
   Connection& connection = tx.connection();
   const std::optional<std::int64_t> known = RepositoryId(connection, push.repository);
   constexpr std::int64_t kNone = 0;  // no repository has this id
-  std::unordered_set<std::string_view> seen;
-  std::vector<std::string> missing;
-  AddMissing(connection, kMissingBlobs, known.value_or(kNone), push.blobs, seen, missing);
-  AddMissing(connection, kMissingManifests, known.value_or(kNone), push.manifests, seen, missing);
+  std::vector<std::string> missing = MissingOf(connection, known.value_or(kNone), push);
   if (!missing.empty()) return missing;
   const std::vector<Moved> tags = TagsBefore(connection, known, push.tags);
 
