@@ -12,7 +12,8 @@ namespace {
 // Of a segment's end: enough for the records that are wanted, if they are of a usual size.
 constexpr std::uint64_t kTail = 32ull << 20;
 
-// Appends the events of a segment's last records before `end` (an offset).
+// Appends the events of a segment's last records before `end` (an offset before compression). Only where that is known
+// is the beginning left out.
 void ReadEnd(const Segment& segment, std::uint64_t end, std::deque<std::pair<std::int64_t, std::string>>& events) {
   const std::uint64_t from = !segment.compressed && end != UINT64_MAX && end > kTail ? end - kTail : 0;
   Result<LineReader> lines = LineReader::Open(segment, from);
@@ -26,6 +27,12 @@ void ReadEnd(const Segment& segment, std::uint64_t end, std::deque<std::pair<std
   }
 }
 
+std::uint64_t EndOf(const Segment& segment) {
+  std::error_code error;
+  const std::uint64_t size = std::filesystem::file_size(segment.file, error);
+  return segment.compressed || error ? UINT64_MAX : size;
+}
+
 }  // namespace
 
 RecentEvents RecentEvents::Load(const std::filesystem::path& folder, const Position& end) {
@@ -37,7 +44,7 @@ RecentEvents RecentEvents::Load(const std::filesystem::path& folder, const Posit
   for (auto segment = segments->rbegin(); segment != segments->rend() && count < kMost; ++segment) {
     if (segment->first > end.segment) continue;
     parts.emplace_back();
-    ReadEnd(*segment, segment->first == end.segment ? end.offset : UINT64_MAX, parts.back());
+    ReadEnd(*segment, segment->first == end.segment ? end.offset : EndOf(*segment), parts.back());
     count += parts.back().size();
   }
   for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
