@@ -67,11 +67,11 @@ TEST(LoopsTest, ALateJobOfThePoolGoesWhileTheLoopsItMayUseStand) {
   };
   std::vector<std::string> said;
   auto loops = std::make_unique<Loops>(1, 1);
-  Timer timer(loops->broker().executor());
-  timer.expires_after(std::chrono::hours(1));
-  timer.async_wait([waiting = std::make_unique<Farewell>(said, "loop")](error_code) {});
+  loops->broker().Stop();
+  asio::post(loops->broker().executor(), [waiting = std::make_unique<Farewell>(said, "loop")] {});
   loops->pool().join();
-  asio::post(loops->pool(), [late = std::make_unique<Farewell>(said, "pool")] {});
+  asio::post(loops->pool(), [late = std::make_unique<Farewell>(said, "pool"),
+                             timer = std::make_unique<Timer>(loops->broker().executor())] {});
   loops.reset();
   EXPECT_EQ(said, (std::vector<std::string>{"pool", "loop"}));
 }
