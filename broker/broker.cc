@@ -244,13 +244,18 @@ Result<void> Broker::Impl::Apply(config::ConfigPtr config) {
   if (made->refusal) return *made->refusal;
   RunOnLoop(HoldSweeps());
   RunOnLoop(StopRunners(config.get(), kReloadGrace));
-  auto endpoints = OpenEndpoints(deps_.store, *config);
+  const std::vector<std::string> running = OnLoop([&] {
+    std::vector<std::string> names;
+    for (const auto& runner : runners_) names.push_back(runner->endpoint().name);
+    return names;
+  });
+  auto endpoints = OpenEndpoints(deps_.store, *config, running);
   if (!endpoints) {
     // Back to what ran before, as far as the store allows.
     OnLoop([&] { made->sinks.clear(); });
     Result<MadeSinks> again = MakeNewSinks(*config_, kReloadPatience);
     if (again) made = std::move(again);
-    auto before = OpenEndpoints(deps_.store, *config_);
+    auto before = OpenEndpoints(deps_.store, *config_, running);
     OnLoop([&] {
       if (before) {
         Adopt(std::move(*before), made->sinks);

@@ -16,7 +16,6 @@ struct EndpointState {
   std::string fingerprint;  // of its entry as it was last started, or paused: a changed entry resumes
 };
 std::optional<EndpointState> FindEndpoint(Snapshot& s, std::string_view name);
-std::optional<EndpointState> FindEndpoint(Tx& tx, std::string_view name);
 void PutEndpoint(Tx& tx, const EndpointState& state);
 
 }  // namespace portcall::store

@@ -16,7 +16,6 @@ namespace portcall::store {
 Seq Append(Tx& tx, Event event);
 // The last seq ever given, 0 for none.
 Seq Head(Snapshot& s);
-Seq Head(Tx& tx);
 // The lowest seq still kept; Head+1 when nothing is kept.
 Seq Tail(Snapshot& s);
 

@@ -15,15 +15,13 @@ struct Stored {
   store::Seq head = 0, tail = 0;
 };
 
-Result<Stored> Load(store::Snapshot& s) { return Stored{store::LoadCursors(s), store::Head(s), store::Tail(s)}; }
-
-store::Cursor* FindLive(std::vector<store::Cursor>& cursors, const std::string& endpoint) {
+const store::Cursor* FindLive(const std::vector<store::Cursor>& cursors, const std::string& endpoint) {
   const auto at = std::ranges::find_if(
       cursors, [&](const store::Cursor& c) { return c.kind == store::CursorKind::kLive && c.endpoint == endpoint; });
   return at == cursors.end() ? nullptr : &*at;
 }
 
-Result<store::Seq> StartOf(store::Store& store, const config::Endpoint& entry, const Stored& stored) {
+Result<store::Seq> StartOf(store::Snapshot& s, const config::Endpoint& entry, const Stored& stored) {
   if (entry.from.empty() || entry.from == "latest") return stored.head;
   if (entry.from == "earliest") return stored.tail - 1;
   const auto time = runtime::ParseRfc3339(entry.from);
@@ -31,26 +29,23 @@ Result<store::Seq> StartOf(store::Store& store, const config::Endpoint& entry, c
     return Error(Errc::kInvalid, "endpoint " + entry.name + ": from: '" + entry.from +
                                      "' is neither latest, earliest nor a time such as 2026-01-31T08:00:00Z");
   }
-  Result<store::Seq> first =
-      store.ReadNow([&](store::Snapshot& s) -> Result<store::Seq> { return store::FirstSince(s, *time); });
-  if (!first) return first.error();
-  return *first - 1;
+  return store::FirstSince(s, *time) - 1;
 }
 
 // The cursor of each endpoint that is wanted: its own, the one it takes over, or a new one.
-Result<std::vector<Opened>> Assign(store::Store& store, const config::Config& config, Stored& stored,
+Result<std::vector<Opened>> Assign(store::Snapshot& s, const config::Config& config, const Stored& stored,
                                    std::vector<std::string>& returned) {
   std::vector<Opened> wanted;
   for (const config::Endpoint& entry : config.endpoints) {
     if (entry.disabled) continue;
     Opened opened;
     opened.endpoint = entry;
-    store::Cursor* cursor = FindLive(stored.cursors, entry.name);
+    const store::Cursor* cursor = FindLive(stored.cursors, entry.name);
     if (cursor == nullptr && !entry.was.empty()) cursor = FindLive(stored.cursors, entry.was);
     if (cursor != nullptr) {
       opened.cursor = *cursor;
     } else {
-      const Result<store::Seq> from = StartOf(store, entry, stored);
+      const Result<store::Seq> from = StartOf(s, entry, stored);
       if (!from) return from.error();
       store::Cursor& fresh = opened.cursor;
       fresh.from = fresh.through = fresh.settled_through = *from;
@@ -86,11 +81,11 @@ bool IsStoredAs(const Stored& stored, const store::Cursor& cursor) {
 }
 
 // What happened to the endpoints since they were last started, for the audit log.
-std::vector<std::string> ChangesOf(store::Tx& tx, const Stored& stored, const std::vector<Opened>& wanted) {
+std::vector<std::string> ChangesOf(store::Snapshot& s, const Stored& stored, const std::vector<Opened>& wanted) {
   std::vector<std::string> changes;
   for (const Opened& opened : wanted) {
     const config::Endpoint& entry = opened.endpoint;
-    const auto state = store::FindEndpoint(tx, entry.name);
+    const auto state = store::FindEndpoint(s, entry.name);
     const bool known = std::ranges::any_of(
         stored.cursors, [&](const store::Cursor& c) { return c.id == opened.cursor.id && opened.cursor.id != 0; });
     const std::string what =
@@ -113,46 +108,68 @@ std::vector<std::string> ChangesOf(store::Tx& tx, const Stored& stored, const st
   return changes;
 }
 
-// Remembers each entry as it is started, so that a later change of it can be told.
-void RememberEntries(store::Tx& tx, const std::vector<Opened>& wanted) {
-  for (const Opened& opened : wanted) {
-    const std::string fingerprint = opened.endpoint.fingerprint;
-    const auto state = store::FindEndpoint(tx, opened.endpoint.name);
-    if (state && (state->paused || state->fingerprint == fingerprint)) continue;
-    store::PutEndpoint(tx, {opened.endpoint.name, false, {}, fingerprint});
+void StoreCursors(store::Tx& tx, const Stored& stored, std::vector<Opened>& wanted) {
+  for (Opened& opened : wanted) {
+    if (!IsStoredAs(stored, opened.cursor)) opened.cursor.id = store::PutCursor(tx, opened.cursor);
+  }
+  for (store::Cursor cursor : stored.cursors) {
+    const bool kept = std::ranges::any_of(wanted, [&](const Opened& o) { return o.cursor.id == cursor.id; });
+    if (cursor.kind != store::CursorKind::kLive || kept) continue;
+    cursor.kind = store::CursorKind::kRemoved;
+    cursor.through = stored.head;
+    store::PutCursor(tx, cursor);
   }
 }
 
-// Writes what changed, and gives `wanted` their cursors as they are stored. A new cursor at `latest` begins at the head
-// as it is inside the transaction.
-Result<void> Store(store::Store& store, const Stored& stored, bool audited, std::vector<Opened>& wanted) {
-  auto job = [&stored, audited, &wanted = std::as_const(wanted)](store::Tx& tx) -> Result<std::vector<store::Cursor>> {
-    std::vector<store::Cursor> cursors;
-    const store::Seq head = store::Head(tx);
-    const std::vector<std::string> changes = audited ? ChangesOf(tx, stored, wanted) : std::vector<std::string>();
-    for (const Opened& opened : wanted) {
-      store::Cursor& cursor = cursors.emplace_back(opened.cursor);
-      if (IsStoredAs(stored, cursor)) continue;  // it may be moving
-      if (cursor.id == 0 && (opened.endpoint.from.empty() || opened.endpoint.from == "latest")) {
-        cursor.from = cursor.through = cursor.settled_through = head;
-      }
-      cursor.id = store::PutCursor(tx, cursor);
+// Remembers the entry as it is started, so that a later change of it can be told, and ends a pause of its predecessor.
+void Remember(store::Tx& tx, Opened& opened, std::vector<std::string>& resumed) {
+  const config::Endpoint& entry = opened.endpoint;
+  const auto state = store::FindEndpoint(store::ReadIn(tx), entry.name);
+  const bool same = state && state->fingerprint == entry.fingerprint;
+  if (same && state->paused) opened.paused = state->reason.empty() ? "paused" : state->reason;
+  if (same) return;
+  if (state && state->paused) {
+    opened.was_failing = true;
+    resumed.push_back(entry.name);
+  }
+  store::PutEndpoint(tx, {entry.name, false, {}, entry.fingerprint});
+}
+
+void LoadRows(store::Snapshot& s, const std::vector<std::string>& running, std::vector<Opened>& endpoints) {
+  for (Opened& opened : endpoints) {
+    if (std::ranges::find(running, opened.endpoint.name) != running.end()) continue;
+    opened.parked = store::LoadParked(s, opened.cursor.id);
+    opened.dead_letters = store::CountDead(s, opened.endpoint.name);
+  }
+}
+
+std::vector<Orphan> LoadOrphans(store::Snapshot& s) {
+  std::vector<Orphan> orphans;
+  for (const store::Cursor& cursor : store::LoadCursors(s)) {
+    if (cursor.kind == store::CursorKind::kRemoved) orphans.push_back(LoadOrphan(s, cursor));
+  }
+  return orphans;
+}
+
+Result<Endpoints> Change(store::Tx& tx, const config::Config& config, const std::vector<std::string>& running) {
+  store::Snapshot& s = store::ReadIn(tx);
+  const Stored stored{store::LoadCursors(s), store::Head(s), store::Tail(s)};
+  if (auto checked = CheckHead(stored); !checked) return checked.error();
+  Endpoints endpoints;
+  auto wanted = Assign(s, config, stored, endpoints.returned);
+  if (!wanted) return wanted.error();
+  endpoints.open = std::move(*wanted);
+  if (config.audits()) {
+    for (const std::string& change : ChangesOf(s, stored, endpoints.open)) {
+      store::Append(tx, store::SystemEvent(store::Action::kEndpoint, change));
     }
-    for (store::Cursor cursor : stored.cursors) {
-      const bool kept = std::ranges::any_of(wanted, [&](const Opened& o) { return o.cursor.id == cursor.id; });
-      if (cursor.kind != store::CursorKind::kLive || kept) continue;
-      cursor.kind = store::CursorKind::kRemoved;
-      cursor.through = head;
-      store::PutCursor(tx, cursor);
-    }
-    for (const std::string& change : changes) store::Append(tx, store::SystemEvent(store::Action::kEndpoint, change));
-    RememberEntries(tx, wanted);
-    return cursors;
-  };
-  Result<std::vector<store::Cursor>> cursors = store.WriteNow(job, store::Priority::kSettlement);
-  if (!cursors) return cursors.error();
-  for (std::size_t i = 0; i < wanted.size(); ++i) wanted[i].cursor = std::move((*cursors)[i]);
-  return {};
+  }
+  StoreCursors(tx, stored, endpoints.open);
+  for (Opened& opened : endpoints.open) Remember(tx, opened, endpoints.resumed);
+  LoadRows(s, running, endpoints.open);
+  endpoints.orphans = LoadOrphans(s);
+  if (auto passed = StorePassing(tx, endpoints.orphans); !passed) return passed.error();
+  return endpoints;
 }
 
 // 0 also when the filter wants none of the next events: a start must not search the whole log.
@@ -166,63 +183,26 @@ std::int64_t OldestWanted(store::Snapshot& s, const Opened& opened) {
   return 0;
 }
 
-Result<bool> LoadRows(store::Snapshot& s, Endpoints& endpoints) {
-  for (Opened& opened : endpoints.open) {
-    opened.parked = store::LoadParked(s, opened.cursor.id);
-    opened.dead_letters = store::CountDead(s, opened.endpoint.name);
-    opened.oldest_recorded = OldestWanted(s, opened);
-    const auto state = store::FindEndpoint(s, opened.endpoint.name);
-    if (!state || !state->paused) continue;
-    if (state->fingerprint == opened.endpoint.fingerprint) {
-      opened.paused = state->reason.empty() ? "paused" : state->reason;
-    } else {
-      opened.was_failing = true;
-      endpoints.resumed.push_back(opened.endpoint.name);
-    }
-  }
-  for (const store::Cursor& cursor : store::LoadCursors(s)) {
-    if (cursor.kind != store::CursorKind::kRemoved) continue;
-    endpoints.orphans.push_back(LoadOrphan(s, cursor));
-  }
-  return true;
-}
-
-Result<Endpoints> OpenOnce(store::Store& store, const config::Config& config) {
-  Result<Stored> stored = store.ReadNow(Load);
-  if (!stored) return stored.error();
-  if (auto checked = CheckHead(*stored); !checked) return checked.error();
-  Endpoints endpoints;
-  auto wanted = Assign(store, config, *stored, endpoints.returned);
-  if (!wanted) return wanted.error();
-  endpoints.open = std::move(*wanted);
-  if (auto stored_now = Store(store, *stored, config.audits(), endpoints.open); !stored_now) return stored_now.error();
-  auto rows = store.ReadNow([&](store::Snapshot& s) { return LoadRows(s, endpoints); });
-  if (!rows) return rows.error();
-  const auto passes = [](const Orphan& orphan) { return orphan.passing.has_value(); };
-  if (endpoints.resumed.empty() && std::ranges::none_of(endpoints.orphans, passes)) return endpoints;
-  auto resume = [&](store::Tx& tx) -> Result<bool> {
-    if (auto passed = StorePassing(tx, endpoints.orphans); !passed) return passed.error();
-    for (const Opened& opened : endpoints.open) {
-      const std::string& name = opened.endpoint.name;
-      if (std::ranges::find(endpoints.resumed, name) == endpoints.resumed.end()) continue;
-      store::PutEndpoint(tx, {name, false, {}, opened.endpoint.fingerprint});
-    }
+// Only tells how late an endpoint is: without it, that shows a moment later.
+void LoadAges(store::Store& store, std::vector<Opened>& endpoints) {
+  (void)store.ReadNow([&](store::Snapshot& s) -> Result<bool> {
+    for (Opened& opened : endpoints) opened.oldest_recorded = OldestWanted(s, opened);
     return true;
-  };
-  const Result<bool> resumed = store.WriteNow(resume, store::Priority::kSettlement);
-  if (!resumed) return resumed.error();
-  return endpoints;
+  });
 }
 
 }  // namespace
 
-Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& config) {
+Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& config,
+                                const std::vector<std::string>& running) {
   constexpr int kTries = 3;
-  Result<Endpoints> opened = OpenOnce(store, config);
+  const auto job = [&](store::Tx& tx) { return Change(tx, config, running); };
+  Result<Endpoints> opened = store.WriteNow(job, store::Priority::kSettlement);
   // What was written, if it was, is found there the next time.
   for (int i = 1; i < kTries && !opened && opened.error().code == Errc::kOutcomeUnknown; ++i) {
-    opened = OpenOnce(store, config);
+    opened = store.WriteNow(job, store::Priority::kSettlement);
   }
+  if (opened) LoadAges(store, opened->open);
   return opened;
 }
 

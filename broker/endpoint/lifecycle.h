@@ -18,8 +18,10 @@ struct Endpoints {
 };
 
 // Brings the stored cursors in line with the file's endpoints (docs/delivery.md §5): new ones begin at `latest` or at
-// `from`, `was` takes over, what is no longer there becomes an orphan. One transaction; blocks. kInvalid: a cursor
+// `from`, `was` takes over, what is no longer there becomes an orphan. One transaction, so that an error leaves
+// everything as it was; blocks. Rows are not loaded for the names in `running`, whose runners go on. kInvalid: a cursor
 // stands beyond the log's head, or `from` is no time.
-Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& config);
+Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& config,
+                                const std::vector<std::string>& running = {});
 
 }  // namespace portcall::broker

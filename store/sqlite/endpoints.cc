@@ -9,19 +9,13 @@ namespace {
 const Sql kEndpoint("SELECT name,paused,reason,fingerprint FROM endpoints WHERE name=?");
 const Sql kPutEndpoint("INSERT OR REPLACE INTO endpoints (name,paused,reason,fingerprint) VALUES (?,?,?,?)");
 
-std::optional<EndpointState> ReadEndpoint(Connection& connection, std::string_view name) {
-  Query query(connection, kEndpoint, name);
-  if (!query.Step()) return std::nullopt;
-  return EndpointState{query.String(0), query.Int(1) != 0, query.String(2), query.String(3)};
-}
-
 }  // namespace
 
 std::optional<EndpointState> FindEndpoint(Snapshot& s, std::string_view name) {
-  return ReadEndpoint(s.connection(), name);
+  Query query(s.connection(), kEndpoint, name);
+  if (!query.Step()) return std::nullopt;
+  return EndpointState{query.String(0), query.Int(1) != 0, query.String(2), query.String(3)};
 }
-
-std::optional<EndpointState> FindEndpoint(Tx& tx, std::string_view name) { return ReadEndpoint(tx.connection(), name); }
 
 void PutEndpoint(Tx& tx, const EndpointState& state) {
   Query(tx.connection(), kPutEndpoint, state.name, state.paused, state.reason, state.fingerprint).Run();

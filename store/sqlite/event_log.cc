@@ -92,7 +92,6 @@ Seq Append(Tx& tx, Event event) {
 }
 
 Seq Head(Snapshot& s) { return HeadOf(s.connection()); }
-Seq Head(Tx& tx) { return HeadOf(tx.connection()); }
 Seq Tail(Snapshot& s) { return TailOf(s.connection()); }
 
 std::vector<EventPtr> ReadEvents(Snapshot& s, Seq after, Seq through, std::size_t limit) {

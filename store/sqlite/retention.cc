@@ -115,7 +115,7 @@ std::vector<SeqRange> RunsOf(Connection& connection, Seq head, const std::vector
 
 std::size_t DeleteUnneeded(Tx& tx, const Retain& retain, std::size_t limit) {
   Connection& connection = tx.connection();
-  const Needs needs = NeedsOf(connection, Head(tx));
+  const Needs needs = NeedsOf(connection, Head(ReadIn(tx)));
   const Seq through = retain.keep <= 0 ? needs.passed : PassedLongAgo(connection, retain, needs.passed);
   std::size_t gone = 0;
   Seq after = 0;

@@ -11,6 +11,8 @@
 
 namespace portcall::store {
 
+Snapshot& ReadIn(Tx& tx) { return tx.snapshot(); }
+
 // Parts in the order in which they need each other: the writer goes first.
 class Store::Impl {
  public:

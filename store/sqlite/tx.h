@@ -10,13 +10,24 @@
 
 namespace portcall::store {
 
+// A connection inside a transaction.
+class Snapshot {
+ public:
+  explicit Snapshot(Connection& connection) : connection_(connection) {}
+  Connection& connection() { return connection_; }
+
+ private:
+  Connection& connection_;
+};
+
 // The writer's connection and what the current group has appended. Lives as long as the writer; jobs borrow it.
 class Tx {
  public:
   Tx(Connection& connection, const runtime::Clock& clock, std::int64_t last_recorded)
-      : connection_(connection), clock_(clock), last_recorded_(last_recorded) {}
+      : snapshot_(connection), clock_(clock), last_recorded_(last_recorded) {}
 
-  Connection& connection() { return connection_; }
+  Connection& connection() { return snapshot_.connection(); }
+  Snapshot& snapshot() { return snapshot_; }
   // Never less than the last one given, even when the clock jumps back.
   std::int64_t RecordNow() {
     last_recorded_ = std::max<std::int64_t>(last_recorded_, clock_.Now().time_since_epoch().count());
@@ -34,21 +45,11 @@ class Tx {
   }
 
  private:
-  Connection& connection_;
+  Snapshot snapshot_;
   const runtime::Clock& clock_;
   std::int64_t last_recorded_;
   std::vector<EventPtr> appended_;
   std::size_t bytes_ = 0;
-};
-
-// A reader's connection inside one read transaction.
-class Snapshot {
- public:
-  explicit Snapshot(Connection& connection) : connection_(connection) {}
-  Connection& connection() { return connection_; }
-
- private:
-  Connection& connection_;
 };
 
 }  // namespace portcall::store

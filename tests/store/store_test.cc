@@ -189,10 +189,10 @@ TEST(CrashChild, DISABLED_Writes) {
     auto seq = (*store)->WriteNow([](Tx& tx) -> Result<Seq> {
       ManifestPush push;
       push.repository = push.event.repository = "r";
-      push.manifest.digest = std::to_string(Head(tx) + 1);
+      push.manifest.digest = std::to_string(Head(ReadIn(tx)) + 1);
       push.tags = {"latest"};
       (void)PushManifest(tx, push);
-      return Head(tx);
+      return Head(ReadIn(tx));
     });
     acknowledged << *seq << std::endl;
   }
