@@ -246,6 +246,7 @@ Result<void> Broker::Impl::Apply(config::ConfigPtr config) {
   RunOnLoop(StopRunners(config.get(), kReloadGrace));
   const std::vector<std::string> running = OnLoop([&] {
     std::vector<std::string> names;
+    names.reserve(runners_.size());
     for (const auto& runner : runners_) names.push_back(runner->endpoint().name);
     return names;
   });

@@ -8,7 +8,6 @@
 namespace portcall::broker {
 namespace {
 
-constexpr std::size_t kRefill = 256;  // events are taken in portions, so that reading does not cost a turn each
 constexpr std::string_view kDebounce = "debounce";
 constexpr std::string_view kTurn = "waits for its turn";
 
@@ -80,7 +79,7 @@ bool EndpointCore::MayScan() const {
 }
 
 bool EndpointCore::WantsEvents() const {
-  return slots() + kRefill <= policy_.look_ahead && bytes() < policy_.max_bytes && MayScan();
+  return slots() + policy_.refill <= policy_.look_ahead && bytes() < policy_.max_bytes && MayScan();
 }
 
 std::size_t EndpointCore::Scan(std::span<const store::EventPtr> events, store::Seq through, Moment now) {
@@ -239,18 +238,20 @@ bool EndpointCore::MayBegin(Moment now) {
 }
 
 bool EndpointCore::Claim(Moment now, Attempt& attempt) {
+  if (starts_.any_withdrawn()) GiveBackStarts(now);
   if (stopped_ || pace_.paused()) return false;
   if (starts_.Next(attempt)) {
-    Lane& lane = lines_.At(attempt.lane);
-    lane.Become(LaneState::kInFlight);
-    Claimed(lane.queue.front(), now);
+    ClaimStarted(attempt, now);
     return true;
   }
   while (MayBegin(now)) {
     Lane& lane = lines_.TakeReady();
     if (!MayGo(lane, now)) continue;
     attempt = Begin(lane, now);
-    if (policy_.retry_on_timeout) return true;
+    if (policy_.retry_on_timeout) {
+      Continue(lane, now);
+      return true;
+    }
     lane.Become(LaneState::kStarting);
     starts_.Announce(std::move(attempt));
     MarkDirty(lane, now);
@@ -282,9 +283,15 @@ Attempt EndpointCore::Begin(Lane& lane, Moment now) {
   ++lane.flight.sent;
   ++lane.flight.flying;
   pace_.Started(entry.attempt);
-  Attempt attempt{entry.attempt, lane.id, entry.event, number};
+  return {entry.attempt, lane.id, entry.event, number};
+}
+
+// Its row is on disk, so that it leaves now.
+void EndpointCore::ClaimStarted(const Attempt& attempt, Moment now) {
+  Lane& lane = lines_.At(attempt.lane);
+  lane.Become(LaneState::kInFlight);
+  Claimed(lane.queue.front(), now);
   Continue(lane, now);
-  return attempt;
 }
 
 void EndpointCore::Claimed(LaneQueue::Entry& entry, Moment now) const {

@@ -31,8 +31,10 @@ class EndpointCore {
                std::vector<store::ParkedLane> parked, std::string paused, Moment now, std::uint64_t seed);
   EndpointCore(const EndpointCore&) = delete;
 
-  // The log. WantsEvents: room for a useful number of events after scan(). Scan takes them in order, as many as it can
-  // (the number is returned); `through`: nothing but these lies between scan() and there.
+  // The log. WantsEvents: room for a useful number of events after scan(); MakeRoom goes before it, and sees to it that
+  // a few lanes with much to send do not fill what is held of the log while others could be sent. Scan takes events in
+  // order, as many as it can (the number is returned); `through`: nothing but these lies between scan() and there.
+  void MakeRoom(Moment now);
   bool WantsEvents() const;
   store::Seq scan() const { return progress_.scan(); }
   std::size_t Scan(std::span<const store::EventPtr> events, store::Seq through, Moment now);
@@ -111,6 +113,7 @@ class EndpointCore {
   Attempt Begin(Lane& lane, Moment now);
   void BeginTrial(Lane& lane);
   void Claimed(LaneQueue::Entry& entry, Moment now) const;
+  void ClaimStarted(const Attempt& attempt, Moment now);
   bool Collapse(Lane& lane, Moment now);
   void Supersede(Lane& lane, const store::Event& by, Moment now);
   void GiveBackStarts(Moment now);
@@ -134,6 +137,7 @@ class EndpointCore {
   // What a flush writes.
   void PassObstacles(Moment now, bool all);
   void PassLane(Lane& lane, std::string_view reason, Moment now);
+  bool MayStayLoaded(std::size_t events, std::size_t bytes) const;
   void Release(Lane& lane, std::size_t kept);  // all but its first entries
   void MarkDirty(Lane& lane, Moment now);
   void WriteRows(store::Settlement& settlement, Moment now);

@@ -91,7 +91,8 @@ void EndpointCore::JudgeFailure(Lane& lane, const Attempt& attempt, const Outcom
     std::string text(*reason);
     if (outcome.verdict == Verdict::kUndeliverable && !error.empty()) text += ": " + error;
     Die(lane, std::move(text), outcome.answer.empty() ? error : outcome.answer, now);
-    if (lane.state() == LaneState::kHalted) {
+    const bool halts = lane.queue.AnyEnded(LaneQueue::Ended::kFailed, lane.flight.sent);
+    if (lane.state() == LaneState::kHalted && !halts) {
       lane.Become(lane.flight.sent > 0 ? LaneState::kInFlight : LaneState::kIdle);
     }
     return;
@@ -108,6 +109,7 @@ bool EndpointCore::JudgeEndpoint(const Attempt& attempt, const Outcome& outcome,
   const std::string& error = pace_.last_error();
   ledger_.Failed(FailureRow(attempt, outcome, error, now));
   ledger_.Touch(now.ticks);
+  if (said.opened || said.paused || !pace_.Reachable(now.ticks)) starts_.Withdraw();
   if (said.began_failing) notes_.push_back({Note::Kind::kFailing, error});
   if (said.paused) notes_.push_back({Note::Kind::kPaused, pace_.pause()});
   if (said.opened) notes_.push_back({Note::Kind::kOpened, error});
@@ -122,11 +124,13 @@ void EndpointCore::Remember(Lane& lane, LaneQueue::Entry& entry, const Outcome& 
     flights_.KeepDelivery();
     return;
   }
-  entry.ended = LaneQueue::Ended::kFailed;
   flights_.KeepFailure(entry.attempt, outcome);
-  // An undeliverable event is not sent again, so the lane need not stop for it.
-  const bool stops = outcome.verdict != Verdict::kUndeliverable && lane.state() != LaneState::kDraining;
-  if (stops) lines_.Leave(lane, LaneState::kHalted);
+  if (outcome.verdict == Verdict::kUndeliverable) {  // the lane need not stop for it
+    entry.ended = LaneQueue::Ended::kUndeliverable;
+    return;
+  }
+  entry.ended = LaneQueue::Ended::kFailed;
+  if (lane.state() != LaneState::kDraining) lines_.Leave(lane, LaneState::kHalted);
 }
 
 // Settles events at the lane's front that ended early. If the front one failed, the lane is parked once nothing of it
@@ -153,7 +157,8 @@ void EndpointCore::Recall(Lane& lane) {
   for (std::size_t i = 0; i < lane.flight.sent; ++i) {
     LaneQueue::Entry& entry = lane.queue.at(i);
     if (entry.ended == LaneQueue::Ended::kDelivered) flights_.TakeDelivery();
-    if (entry.ended == LaneQueue::Ended::kFailed) flights_.TakeFailure(entry.attempt);
+    const bool failed = entry.ended == LaneQueue::Ended::kFailed || entry.ended == LaneQueue::Ended::kUndeliverable;
+    if (failed) flights_.TakeFailure(entry.attempt);
     entry.ended = LaneQueue::Ended::kNo;
     entry.attempt = 0;
   }

@@ -42,21 +42,39 @@ void EndpointCore::PassLane(Lane& lane, std::string_view reason, Moment now) {
   if (!lane.behind.parked) lane.behind.loaded_through = lane.behind.passed_through = lane.behind.next_seq;
   lines_.SetParked(lane, true);
   const bool whole = lane.behind.complete();
-  std::size_t kept = 0;
+  std::size_t kept = 0, bytes = 0;
   for (std::size_t i = 0; i < lane.queue.size(); ++i) {
     LaneQueue::Entry& entry = lane.queue.at(i);
     if (entry.slot != kNoSlot) {
       progress_.Pass(std::exchange(entry.slot, kNoSlot));
       lane.behind.passed_through = std::max(lane.behind.passed_through, entry.event->seq);
     }
-    const bool spare = !policy_.collapses && i < policy_.lane_page && held() < policy_.max_held;
-    if (i == 0 || i < lane.flight.sent || spare) kept = i + 1;
+    if (i == 0 || i < lane.flight.sent || MayStayLoaded(i + 1, bytes += entry.bytes)) kept = i + 1;
   }
   if (whole || kept < lane.queue.size()) lane.behind.loaded_through = lane.queue.at(kept - 1).event->seq;
   Release(lane, kept);
   const bool all_sent = lane.state() == LaneState::kReady && lane.flight.sent == kept;
   if (all_sent) lines_.Leave(lane, LaneState::kInFlight);
   MarkDirty(lane, now);
+}
+
+// Whether a passed lane keeps so many events in memory for its next turns. Where lanes are not pipelined, many of them
+// share the room.
+bool EndpointCore::MayStayLoaded(std::size_t events, std::size_t bytes) const {
+  if (policy_.collapses || events > policy_.lane_page || held() >= policy_.max_held) return false;
+  return policy_.pipelines || bytes <= policy_.max_bytes / (2 * static_cast<std::size_t>(policy_.window));
+}
+
+// Where nothing can be sent but what a few lanes have in flight, these are passed: their rows remember them, and what
+// lies behind them in the log is read. They are fewer than the window has places.
+void EndpointCore::MakeRoom(Moment now) {
+  const bool full = slots() + policy_.refill > policy_.look_ahead || bytes() >= policy_.max_bytes;
+  if (!full || progress_.at_head() || !MayScan() || lines_.ready() > 0 || in_flight() >= window()) return;
+  while (slots() > policy_.look_ahead / 2 || (slots() > 0 && bytes() >= policy_.max_bytes / 2)) {
+    Lane& lane = lines_.At(progress_.first().lane);
+    if (lane.kind == LaneKey::Kind::kStrict) return;
+    PassLane(lane, kReasonInFlight, now);
+  }
 }
 
 // Passes an event that holds back settled ones for too long, or too many: its lane remembers it. With `all`, passes
@@ -82,7 +100,8 @@ std::optional<store::Settlement> EndpointCore::TakeSettlement(Moment now, bool e
   if (ledger_.flushing()) return std::nullopt;
   const Ticks due = ledger_.due();
   if (due == kNever || (!everything && due > now.ticks)) return std::nullopt;
-  if (stopped_) GiveBackStarts(now);
+  if (stopped_) starts_.Withdraw();
+  if (starts_.any_withdrawn()) GiveBackStarts(now);
   PassObstacles(now, everything || stopped_);
   store::Settlement settlement;
   settlement.cursor = cursor_;
@@ -101,12 +120,13 @@ void EndpointCore::Flushed() {
   ledger_.Flushed();
   progress_.Flushed();
   starts_.Flushed();
-  if (stopped_ && starts_.any_durable()) ledger_.Hurry();
+  if (starts_.any_withdrawn()) ledger_.Hurry();
 }
 
 void EndpointCore::Stop(bool stopped) {
   stopped_ = stopped;
-  if (stopped_ && starts_.any_durable()) ledger_.Hurry();
+  if (stopped_) starts_.Withdraw();
+  if (starts_.any_withdrawn()) ledger_.Hurry();
 }
 
 void EndpointCore::RenewAges(Moment now) {

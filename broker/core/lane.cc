@@ -18,15 +18,15 @@ constexpr unsigned Any(std::initializer_list<LaneState> states) {
 
 // By the state before, in the enum's order.
 constexpr std::array kFollowers = {
-    Any({kReady, kInFlight, kWaiting, kToBeRead, kIdle}),                                 // kIdle
-    Any({kIdle, kInFlight, kHalted, kDraining}),                                          // kReady
-    Any({kInFlight, kReady}),                                                             // kStarting
-    Any({kInFlight, kIdle, kReady, kStarting, kHalted, kDraining, kWaiting, kToBeRead}),  // kInFlight
-    Any({kHalted, kInFlight, kDraining, kIdle}),                                          // kHalted
-    Any({kDraining, kWaiting}),                                                           // kDraining
-    Any({kIdle}),                                                                         // kWaiting
-    Any({kBeingRead}),                                                                    // kToBeRead
-    Any({kIdle, kToBeRead}),                                                              // kBeingRead
+    Any({kReady, kStarting, kInFlight, kWaiting, kToBeRead, kIdle}),           // kIdle
+    Any({kIdle, kInFlight, kHalted, kDraining}),                               // kReady
+    Any({kInFlight, kReady}),                                                  // kStarting
+    Any({kInFlight, kIdle, kReady, kHalted, kDraining, kWaiting, kToBeRead}),  // kInFlight
+    Any({kHalted, kInFlight, kDraining, kIdle}),                               // kHalted
+    Any({kDraining, kWaiting}),                                                // kDraining
+    Any({kIdle}),                                                              // kWaiting
+    Any({kBeingRead}),                                                         // kToBeRead
+    Any({kIdle, kToBeRead}),                                                   // kBeingRead
 };
 static_assert(kFollowers.size() == static_cast<std::size_t>(kBeingRead) + 1);
 

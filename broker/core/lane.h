@@ -22,7 +22,7 @@ enum class LaneState : std::uint8_t {
   kReady,     // in the ready line; where lanes are pipelined, its first events may be in flight
   kStarting,  // its attempt waits until its `started` row is durable
   kInFlight,
-  kHalted,    // in flight; one of them failed before its turn: no more are claimed until it is at the front
+  kHalted,    // in flight; one or more failed before their turn: no more are claimed until these were at the front
   kDraining,  // the front event failed and waits for those behind it to end
   kWaiting,   // for its due time
   kToBeRead,  // in the line of lanes to be read

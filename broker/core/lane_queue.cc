@@ -17,6 +17,12 @@ LaneQueue::Entry LaneQueue::Pop() {
   return entry;
 }
 
+bool LaneQueue::AnyEnded(Ended how, std::size_t sent) const {
+  const auto first = entries_.begin() + static_cast<std::ptrdiff_t>(head_);
+  return std::any_of(first, first + static_cast<std::ptrdiff_t>(sent),
+                     [how](const Entry& entry) { return entry.ended == how; });
+}
+
 LaneQueue::Entry* LaneQueue::FindBehind(AttemptId attempt, std::size_t sent) {
   const auto first = entries_.begin() + static_cast<std::ptrdiff_t>(head_);
   const auto end = first + static_cast<std::ptrdiff_t>(sent);

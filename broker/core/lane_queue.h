@@ -14,7 +14,8 @@ namespace portcall::broker {
 // The events of one lane that are in memory, in the log's order. One thread.
 class LaneQueue {
  public:
-  enum class Ended : std::uint8_t { kNo, kDelivered, kFailed, kLetGo };
+  // Undeliverable: failed, and is not sent again.
+  enum class Ended : std::uint8_t { kNo, kDelivered, kFailed, kUndeliverable, kLetGo };
   struct Entry {
     store::EventPtr event;
     std::size_t bytes = 0;     // what it counts for while it is held
@@ -35,6 +36,7 @@ class LaneQueue {
   void Push(Entry entry) { entries_.push_back(std::move(entry)); }
   Entry Pop();
   void Truncate(std::size_t size) { entries_.resize(head_ + size); }
+  bool AnyEnded(Ended how, std::size_t sent) const;  // of the first `sent`
   // The entry of this attempt among the first `sent`; nullptr: none of them is.
   Entry* Find(AttemptId attempt, std::size_t sent) {
     return sent > 0 && front().attempt == attempt ? &front() : FindBehind(attempt, sent);

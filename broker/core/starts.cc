@@ -5,6 +5,15 @@
 #include <utility>
 
 namespace portcall::broker {
+namespace {
+
+template <class To>
+void Move(std::deque<Attempt>& from, To& to) {
+  to.insert(to.end(), std::make_move_iterator(from.begin()), std::make_move_iterator(from.end()));
+  from.clear();
+}
+
+}  // namespace
 
 void Starts::Announce(Attempt attempt) {
   assert(announced_.empty() || announced_.back().id < attempt.id);
@@ -17,8 +26,11 @@ void Starts::FlushBegun() {
 }
 
 void Starts::Flushed() {
-  durable_.insert(durable_.end(), std::make_move_iterator(flushing_.begin()), std::make_move_iterator(flushing_.end()));
-  flushing_.clear();
+  if (std::exchange(flushing_is_withdrawn_, false)) {
+    Move(flushing_, withdrawn_);
+  } else {
+    Move(flushing_, durable_);
+  }
 }
 
 bool Starts::Next(Attempt& attempt) {
@@ -28,13 +40,12 @@ bool Starts::Next(Attempt& attempt) {
   return true;
 }
 
-std::vector<Attempt> Starts::TakeBack() {
-  std::vector<Attempt> back;
-  for (std::deque<Attempt>* line : {&announced_, &durable_}) {
-    back.insert(back.end(), std::make_move_iterator(line->begin()), std::make_move_iterator(line->end()));
-    line->clear();
-  }
-  return back;
+void Starts::Withdraw() {
+  Move(durable_, withdrawn_);
+  Move(announced_, withdrawn_);
+  flushing_is_withdrawn_ = !flushing_.empty();
 }
+
+std::vector<Attempt> Starts::TakeBack() { return std::exchange(withdrawn_, {}); }
 
 }  // namespace portcall::broker

@@ -10,21 +10,27 @@ namespace portcall::broker {
 // Attempts whose repetition would do harm: each is announced by a `started` row, and leaves once that is on disk.
 //
 //   announced ──FlushBegun──► being flushed ──Flushed──► durable ──Next──► leaves
-//       └────────────── TakeBack ──────────────────────────┘
+//       └───────── Withdraw ────────┼─────────────────────────┘
+//                                   └► withdrawn ──TakeBack──► never left
 //
-// What is being flushed cannot be taken back before Flushed. Each line is in the order of the claims. One thread.
+// What is being flushed when it is withdrawn can be taken back only after Flushed. Each line is in the order of the
+// claims. One thread.
 class Starts {
  public:
   void Announce(Attempt attempt);
   void FlushBegun();  // the rows of all that are announced are on their way to the disk
   void Flushed();
-  bool any_durable() const { return !durable_.empty(); }
   bool Next(Attempt& attempt);  // the first durable one
-  // Attempts that must not leave any more, as at a stop: their rows would tell the next run that they may have left.
-  std::vector<Attempt> TakeBack();
+  // None of those that are here may leave any more: nothing may be sent now. Their rows must go, because they would
+  // tell the next run that the attempts may have left.
+  void Withdraw();
+  bool any_withdrawn() const { return !withdrawn_.empty(); }
+  std::vector<Attempt> TakeBack();  // the withdrawn ones
 
  private:
   std::deque<Attempt> announced_, flushing_, durable_;
+  std::vector<Attempt> withdrawn_;
+  bool flushing_is_withdrawn_ = false;
 };
 
 }  // namespace portcall::broker

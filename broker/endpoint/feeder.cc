@@ -46,6 +46,7 @@ bool Feeder::FeedFromRing(Moment now) {
 
 void Feeder::Feed(Moment now) {
   if (reading_) return;
+  core_.MakeRoom(now);
   while (core_.WantsEvents()) {
     if (page_.events) {
       if (!FeedFromPage(now)) return;

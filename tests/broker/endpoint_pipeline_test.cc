@@ -118,6 +118,21 @@ TEST(EndpointPipeline, WhatIsStoppedIsSettledAtOnceAndQuietThen) {
   EXPECT_EQ(pipe.core().pending(), 1);
 }
 
+TEST(EndpointPipeline, NoMoreAreSentWhileAnyOfThoseInFlightHasFailed) {
+  auto entry = Entry();
+  entry.max_retries = 0;
+  Pipe pipe(entry);
+  pipe.Append("app", 4);
+  pipe.End(2, Answer(Verdict::kFailed, "first"));
+  pipe.End(4, Answer(Verdict::kFailed, "second"));
+  pipe.End(1);  // so that the first failed one dies
+  pipe.Append("app", 1);
+  EXPECT_EQ(pipe.flying(), std::vector<store::Seq>{3});
+  pipe.End(3);
+  pipe.Claim();
+  EXPECT_EQ(pipe.flying(), std::vector<store::Seq>{5});
+}
+
 TEST(EndpointPipeline, AFailedFrontWaitsForWhatIsInFlightAndThenParks) {
   Pipe pipe;
   pipe.Append("app", 3);

@@ -76,6 +76,7 @@ void Simulation::At(Ticks delay, std::function<void()> run) {
 }
 
 void Simulation::Feed() {
+  core_->MakeRoom(now());
   while (core_->WantsEvents() && core_->scan() < static_cast<store::Seq>(log.size())) {
     const auto first = static_cast<std::size_t>(core_->scan());
     if (core_->scan() < deleted_through_) Violate("the log is read where it was deleted");

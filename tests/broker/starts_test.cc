@@ -52,11 +52,18 @@ TEST(Starts, WhatIsBeingFlushedIsTakenBackOnlyAfterwards) {
   starts.Announce(Make(1));
   starts.FlushBegun();
   starts.Announce(Make(2));
+  starts.Withdraw();
   EXPECT_EQ(IdsOf(starts.TakeBack()), std::vector<AttemptId>{2});
+  starts.Announce(Make(3));  // after the others were withdrawn, so it may leave
   starts.Flushed();
-  EXPECT_TRUE(starts.any_durable());
+  Attempt next;
+  EXPECT_FALSE(starts.Next(next));
   EXPECT_EQ(IdsOf(starts.TakeBack()), std::vector<AttemptId>{1});
-  EXPECT_FALSE(starts.any_durable());
+  EXPECT_FALSE(starts.any_withdrawn());
+  starts.FlushBegun();
+  starts.Flushed();
+  ASSERT_TRUE(starts.Next(next));
+  EXPECT_EQ(next.id, 3u);
 }
 
 TEST(StartsDeathTest, OneFlushAtATime) {
