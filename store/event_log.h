@@ -19,11 +19,21 @@ Seq Head(Snapshot& s);
 // The lowest seq still kept; Head+1 when nothing is kept.
 Seq Tail(Snapshot& s);
 
-// Up to `limit` events with seq > after and seq <= through, in order.
-std::vector<EventPtr> ReadEvents(Snapshot& s, Seq after, Seq through, std::size_t limit);
-// The same of one lane, by index.
-std::vector<EventPtr> ReadLane(Snapshot& s, std::string_view source, std::string_view repository, Seq after,
-                               Seq through, std::size_t limit);
+// How much is read at a time: up to so many events, and no more once those read have so many bytes.
+struct Limit {
+  std::size_t events = 0;
+  std::size_t bytes = SIZE_MAX;
+};
+// Events in order, and nothing but these lies between where it was read from and `through`.
+struct Portion {
+  std::vector<EventPtr> events;
+  Seq through = 0;
+};
+// Events with seq > after and seq <= through: all of them, or as many as the limit lets.
+Portion ReadEvents(Snapshot& s, Seq after, Seq through, Limit limit);
+// The same of a lane (store/lane.h), by index. It looks at a bounded number of its repository's events, so that it may
+// come less far; of a strict lane, which has no events of its own, it finds none.
+Portion ReadLane(Snapshot& s, std::string_view lane, Seq after, Seq through, Limit limit);
 EventPtr FindEvent(Snapshot& s, Seq seq);
 EventPtr FindEvent(Snapshot& s, std::string_view id);
 // The first seq recorded at or after the time, Head+1 when none is.

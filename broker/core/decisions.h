@@ -7,7 +7,7 @@
 #include "broker/core/breaker.h"
 #include "broker/core/lane_id.h"
 #include "broker/core/moment.h"
-#include "store/event.h"
+#include "store/event_log.h"
 
 namespace portcall::broker {
 
@@ -31,13 +31,7 @@ struct LaneRead {
   LaneId lane;
   std::string key;  // the lane's name, as it is stored
   store::Seq after = 0, through = 0;
-  std::size_t limit = 0;
-};
-
-// What was read of a lane: all its events up to `through`.
-struct LanePage {
-  std::vector<store::EventPtr> events;
-  store::Seq through = 0;
+  store::Limit limit;
 };
 
 }  // namespace portcall::broker

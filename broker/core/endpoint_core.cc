@@ -206,14 +206,18 @@ void EndpointCore::Promote(Moment now) {
 std::optional<LaneRead> EndpointCore::NextLaneRead(Moment now) {
   Promote(now);
   if (lines_.to_read() == 0 || stopped_ || pace_.paused()) return std::nullopt;
-  if (held() + policy_.lane_page * (lines_.being_read() + 1) > policy_.max_held) return std::nullopt;
-  if (bytes() >= policy_.max_bytes) return std::nullopt;
+  const std::size_t reads = lines_.being_read() + 1;
+  if (held() + policy_.lane_page * reads > policy_.max_held) return std::nullopt;
+  if (bytes() + policy_.lane_bytes() * (reads - 1) >= policy_.max_bytes) return std::nullopt;
   const Lane& lane = lines_.TakeToRead();
-  return LaneRead{lane.id, std::string(lane.key), lane.behind.loaded_through, lane.behind.passed_through,
-                  policy_.lane_page};
+  return LaneRead{lane.id,
+                  std::string(lane.key),
+                  lane.behind.loaded_through,
+                  lane.behind.passed_through,
+                  {policy_.lane_page, policy_.lane_bytes()}};
 }
 
-void EndpointCore::OnLane(const LaneRead& read, const LanePage& page, Moment now) {
+void EndpointCore::OnLane(const LaneRead& read, const store::Portion& page, Moment now) {
   Lane& lane = lines_.At(read.lane);
   lines_.ReadEnded(lane);
   for (const store::EventPtr& event : page.events) {

@@ -45,7 +45,7 @@ class EndpointCore {
 
   // Parked lanes whose turn has come are read by index; answered by OnLane or OnLaneFailed.
   std::optional<LaneRead> NextLaneRead(Moment now);
-  void OnLane(const LaneRead& read, const LanePage& page, Moment now);
+  void OnLane(const LaneRead& read, const store::Portion& page, Moment now);
   void OnLaneFailed(const LaneRead& read);
 
   // Attempts of a lane start in the order in which they were claimed.

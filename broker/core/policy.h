@@ -30,9 +30,10 @@ struct Policy {
 
   std::size_t max_parked = 10'000;
   std::size_t look_ahead = 2'048, max_bytes = 4 << 20;  // what is held of the log
-  std::size_t refill = 256;            // events are taken in portions, so that reading does not cost a turn each
-  std::size_t max_held = 8'192;        // events of parked lanes
-  std::size_t lane_page = 128;         // read of a parked lane at a time
+  std::size_t refill = 256;      // events are taken in portions, so that reading does not cost a turn each
+  std::size_t max_held = 8'192;  // events of parked lanes
+  std::size_t lane_page = 128;   // read of a parked lane at a time
+  std::size_t lane_bytes() const { return max_bytes / 16; }
   std::int64_t max_held_back = 256;    // settled events behind one that holds the cursor
   Ticks max_hold = 50 * kMillisecond;  // how long one event may hold the cursor
 

@@ -3,9 +3,9 @@
 #include <exception>
 #include <utility>
 
-#include "broker/endpoint/lane_page.h"
 #include "broker/endpoint/retry.h"
 #include "broker/read_clock.h"
+#include "store/event_log.h"
 
 namespace portcall::broker {
 namespace {
@@ -85,13 +85,16 @@ Task<std::int64_t> Counter::CountParked(std::int64_t cursor, store::Seq settled_
     std::vector<store::ParkedLane> lanes;
     if (auto loaded = co_await around_.store.Read(load)) lanes = std::move(*loaded);
     for (const store::ParkedLane& lane : lanes) {
-      LaneRead read{{}, lane.lane, lane.next_seq - 1, settled_through, core_.policy().lane_page};
-      while (!Stops(stage_) && read.after < read.through) {
-        auto query = [&read](store::Snapshot& s) -> Result<LanePage> { return ReadLanePage(s, read); };
+      const store::Limit limit{core_.policy().lane_page, core_.policy().lane_bytes()};
+      store::Seq after = lane.next_seq - 1;
+      while (!Stops(stage_) && after < settled_through) {
+        auto query = [&](store::Snapshot& s) -> Result<store::Portion> {
+          return store::ReadLane(s, lane.lane, after, settled_through, limit);
+        };
         auto page = co_await around_.store.Read(query);
         if (!page) break;
         for (const auto& event : page->events) pending += core_.filter().Wants(*event) ? 1 : 0;
-        read.after = page->through;
+        after = page->through;
       }
     }
   } catch (const std::exception& e) {

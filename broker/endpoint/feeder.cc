@@ -5,7 +5,6 @@
 #include <span>
 #include <utility>
 
-#include "broker/endpoint/lane_page.h"
 #include "broker/endpoint/retry.h"
 #include "broker/read_clock.h"
 
@@ -90,9 +89,11 @@ Task<> Feeder::ReadPage() {
 }
 
 Task<> Feeder::ReadLane(LaneRead read) {
-  Result<LanePage> page = Error(Errc::kUnavailable, "no answer");
+  Result<store::Portion> page = Error(Errc::kUnavailable, "no answer");
   try {
-    auto query = [&read](store::Snapshot& snapshot) -> Result<LanePage> { return ReadLanePage(snapshot, read); };
+    auto query = [&read](store::Snapshot& s) -> Result<store::Portion> {
+      return store::ReadLane(s, read.key, read.after, read.through, read.limit);
+    };
     page = co_await around_.store.Read(query);
   } catch (const std::exception& e) {
     page = Error(Errc::kUnavailable, e.what());

@@ -174,10 +174,9 @@ Result<Endpoints> Change(store::Tx& tx, const config::Config& config, const std:
 
 // 0 also when the filter wants none of the next events: a start must not search the whole log.
 std::int64_t OldestWanted(store::Snapshot& s, const Opened& opened) {
-  constexpr std::size_t kPage = 256;
   const Filter filter(opened.endpoint);
   const store::Seq after = opened.cursor.settled_through;
-  for (const store::EventPtr& event : store::ReadEvents(s, after, store::Head(s), kPage)) {
+  for (const store::EventPtr& event : store::ReadEvents(s, after, store::Head(s), kGlance).events) {
     if (filter.Wants(*event)) return event->recorded_at;
   }
   return 0;

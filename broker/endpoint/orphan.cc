@@ -28,17 +28,16 @@ double AgeOf(const Orphan& orphan, std::int64_t wall_now) {
 
 // Skips events before the first one that the endpoint wanted. One page only: a start must not search the log.
 void PassUnwanted(store::Snapshot& snapshot, Orphan& orphan) {
-  constexpr std::size_t kPage = 256;
   const Filter filter(orphan.cursor.fingerprint);
-  const auto events = store::ReadEvents(snapshot, orphan.needs_after, orphan.cursor.through, kPage);
-  for (const store::EventPtr& event : events) {
+  const store::Portion page = store::ReadEvents(snapshot, orphan.needs_after, orphan.cursor.through, kGlance);
+  for (const store::EventPtr& event : page.events) {
     if (filter.Wants(*event)) {
       orphan.oldest_recorded = event->recorded_at;
       return;
     }
     orphan.needs_after = event->seq;
   }
-  if (events.size() < kPage) orphan.needs_after = std::max(orphan.needs_after, orphan.cursor.through);
+  orphan.needs_after = std::max(orphan.needs_after, page.through);
 }
 
 // What brings the stored cursor and its lanes to where the orphan's needs begin.

@@ -9,8 +9,12 @@
 #include "broker/tail/catch_up_reader.h"
 #include "runtime/metrics.h"
 #include "store/cursors.h"
+#include "store/event_log.h"
 
 namespace portcall::broker {
+
+// What a start reads of the log for one cursor: it must not search all of it.
+inline constexpr store::Limit kGlance{256, 1 << 20};
 
 // A cursor without an endpoint: what was pending when its entry was removed or disabled. It waits until it is dropped.
 struct Orphan {

@@ -18,7 +18,8 @@ namespace portcall::broker {
 // The page after one that was handed out is read ahead. Lives on the broker's loop.
 class CatchUpReader {
  public:
-  static constexpr store::Seq kPageEvents = 1'024;
+  static constexpr store::Seq kPageEvents = 1'024;  // in a page at most; it ends earlier when it is full
+  static constexpr std::size_t kPageBytes = 4 << 20;
   static constexpr std::size_t kMaxBytes = 16 << 20;  // beyond that, the least recently used pages go
 
   struct Chunk {
@@ -28,7 +29,8 @@ class CatchUpReader {
 
   CatchUpReader(store::Store& store, Executor executor) : store_(store), executor_(executor) {}
 
-  // The page that holds after+1, as far as `head`; its first events may lie before that.
+  // The page that holds after+1, as far as `head`; its first events may lie before that. An event larger than a page
+  // makes one of its own.
   Task<Result<Chunk>> Read(store::Seq after, store::Seq head);
   Task<> Stop();
 
@@ -38,16 +40,19 @@ class CatchUpReader {
     std::size_t bytes = 0;
     std::list<store::Seq>::iterator used;
   };
-  Task<Result<Chunk>> Load(store::Seq page, store::Seq head);
-  Task<> Prefetch(store::Seq page, store::Seq head);
-  void Keep(store::Seq page, const Chunk& chunk);
+  using Pages = std::map<store::Seq, Page>;  // by the place after which each begins
+  Pages::iterator Find(store::Seq after);
+  store::Seq StartOf(store::Seq after) const;  // of the page that is to hold after+1
+  Task<Result<Chunk>> Load(store::Seq from, store::Seq head);
+  Task<> Prefetch(store::Seq from, store::Seq head);
+  void Keep(store::Seq from, const Chunk& chunk);
   Task<> Enter();
   void Leave();
 
   store::Store& store_;
   Executor executor_;
   runtime::Gate gate_;
-  std::map<store::Seq, Page> pages_;
+  Pages pages_;
   std::list<store::Seq> used_;  // the last used first
   std::size_t bytes_ = 0;
   std::map<store::Seq, std::vector<Resume<bool>>> loading_;

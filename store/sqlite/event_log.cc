@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "runtime/bytes.h"
+#include "store/lane.h"
 #include "store/sqlite/event_row.h"
 #include "store/sqlite/tx.h"
 
@@ -18,9 +19,9 @@ const Sql kInsert(
     " VALUES (?,?,?,?,?,?,?,?,?,?,?,?)");
 const Sql kHead("SELECT seq FROM sqlite_sequence WHERE name='events'");
 const Sql kTail("SELECT min(seq) FROM events");
-const Sql kRange("SELECT " EVENT_COLUMNS " FROM events WHERE seq>? AND seq<=? ORDER BY seq LIMIT ?");
+const Sql kRange("SELECT " EVENT_COLUMNS " FROM events WHERE seq>? AND seq<=? ORDER BY seq");
 const Sql kLane("SELECT " EVENT_COLUMNS
-                " FROM events WHERE source=? AND repository=? AND seq>? AND seq<=? ORDER BY seq LIMIT ?");
+                " FROM events WHERE source=? AND repository=? AND seq>? AND seq<=? ORDER BY seq");
 const Sql kOne("SELECT " EVENT_COLUMNS " FROM events WHERE seq=?");
 const Sql kById("SELECT " EVENT_COLUMNS " FROM events WHERE seq>=? AND seq<? AND id=? LIMIT 1");
 const Sql kRecordedFrom("SELECT seq,recorded_at FROM events WHERE seq>=? ORDER BY seq LIMIT 1");
@@ -37,11 +38,26 @@ EventPtr Read(const Query& row) {
   return event;
 }
 
-std::vector<EventPtr> All(Query& query, std::size_t expected) {
-  std::vector<EventPtr> events;
-  events.reserve(std::min<std::size_t>(expected, 1024));
-  while (query.Step()) events.push_back(Read(query));
-  return events;
+constexpr std::size_t kMaxScanned = 8'192;  // events of a repository that one query looks at for a tag's
+
+// As many rows as the limit lets; of a lane, those that it holds.
+Portion Take(Query& query, Seq through, Limit limit, const LaneKey* lane) {
+  Portion portion{{}, through};
+  portion.events.reserve(std::min<std::size_t>(limit.events, 1024));
+  std::size_t bytes = 0;
+  for (std::size_t scanned = 1; query.Step(); ++scanned) {
+    EventPtr event = Read(query);
+    const Seq seq = event->seq;
+    if (lane == nullptr || lane->Holds(*event)) {
+      bytes += BytesOf(*event);
+      portion.events.push_back(std::move(event));
+    }
+    const bool looks_on = lane == nullptr || scanned < kMaxScanned;
+    if (portion.events.size() < limit.events && bytes < limit.bytes && looks_on) continue;
+    portion.through = seq;
+    break;
+  }
+  return portion;
 }
 
 Seq HeadOf(Connection& connection) {
@@ -94,15 +110,23 @@ Seq Append(Tx& tx, Event event) {
 Seq Head(Snapshot& s) { return HeadOf(s.connection()); }
 Seq Tail(Snapshot& s) { return TailOf(s.connection()); }
 
-std::vector<EventPtr> ReadEvents(Snapshot& s, Seq after, Seq through, std::size_t limit) {
-  Query query(s.connection(), kRange, after, through, limit);
-  return All(query, limit);
+Portion ReadEvents(Snapshot& s, Seq after, Seq through, Limit limit) {
+  Query query(s.connection(), kRange, after, through);
+  return Take(query, through, limit, nullptr);
 }
 
-std::vector<EventPtr> ReadLane(Snapshot& s, std::string_view source, std::string_view repository, Seq after,
-                               Seq through, std::size_t limit) {
-  Query query(s.connection(), kLane, source, repository, after, through, limit);
-  return All(query, limit);
+Portion ReadLane(Snapshot& s, std::string_view lane, Seq after, Seq through, Limit limit) {
+  const LaneKey key = LaneKey::Parse(lane);
+  if (key.kind == LaneKey::Kind::kStrict) return {{}, through};
+  if (key.kind == LaneKey::Kind::kSingle) {
+    Portion portion{{}, through};
+    if (key.seq > after && key.seq <= through) {
+      if (EventPtr event = FindEvent(s, key.seq)) portion.events.push_back(std::move(event));
+    }
+    return portion;
+  }
+  Query query(s.connection(), kLane, key.source, key.repository, after, through);
+  return Take(query, through, limit, &key);
 }
 
 EventPtr FindEvent(Snapshot& s, Seq seq) {

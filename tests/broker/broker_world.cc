@@ -232,7 +232,7 @@ store::LogSize World::Size() {
 
 std::int64_t World::Rows() {
   return *store_->ReadNow([](store::Snapshot& s) -> Result<std::int64_t> {
-    return static_cast<std::int64_t>(store::ReadEvents(s, 0, store::Head(s), SIZE_MAX / 2).size());
+    return static_cast<std::int64_t>(store::ReadEvents(s, 0, store::Head(s), {SIZE_MAX}).events.size());
   });
 }
 

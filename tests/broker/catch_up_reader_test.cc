@@ -47,5 +47,23 @@ TEST(CatchUpReader, TheLastPageGrowsWithTheLog) {
   runner.Run(reader.Stop());
 }
 
+TEST(CatchUpReader, LargeEventsMakeSmallPages) {
+  World world;
+  world.Append("repo", 3);
+  world.details = std::string(3 << 20, 'x');
+  world.Append("repo", 10);
+  world.details.clear();
+  world.Append("repo", 3);
+  testing::LoopRunner runner;
+  CatchUpReader reader(world.store(), runner.executor());
+  const auto chunk = runner.Run(reader.Read(8, 16));
+  ASSERT_TRUE(chunk);
+  EXPECT_LE(chunk->events->size(), 3u);
+  const auto all = runner.Run(ReadAll(reader, 0, 16)), rest = runner.Run(ReadAll(reader, 10, 16));
+  EXPECT_EQ(all.size(), 16u);
+  EXPECT_EQ(rest, (std::vector<store::Seq>{11, 12, 13, 14, 15, 16}));
+  runner.Run(reader.Stop());
+}
+
 }  // namespace
 }  // namespace portcall::broker

@@ -215,13 +215,15 @@ void Simulation::Answer(const Attempt& attempt, const sinks::Outcome& outcome) {
 void Simulation::ReadLane(const LaneRead& read) {
   At(read_latency, [this, read] {
     if (chance_.Unit() < 0.02) return core_->OnLaneFailed(read);
-    LanePage page{{}, read.through};
+    store::Portion page{{}, read.through};
     const LaneKey lane = LaneKey::Parse(read.key);
+    std::size_t bytes = 0;
     const store::Seq after = std::max(read.after, deleted_through_);  // what is gone cannot be read
     for (auto i = static_cast<std::size_t>(after); i < static_cast<std::size_t>(read.through); ++i) {
       if (!lane.Holds(*log[i])) continue;
       page.events.push_back(log[i]);
-      if (page.events.size() < read.limit) continue;
+      bytes += BytesOf(*log[i]);
+      if (page.events.size() < read.limit.events && bytes < read.limit.bytes) continue;
       page.through = log[i]->seq;
       break;
     }

@@ -30,7 +30,7 @@ class SystemEvents : public ::testing::Test {
   std::vector<std::string> Notes(store::Action action = store::Action::kEndpoint) {
     std::vector<std::string> notes;
     const auto events = world_.store().ReadNow([this](store::Snapshot& s) -> Result<std::vector<store::EventPtr>> {
-      return store::ReadEvents(s, seen_, store::Head(s), 100);
+      return store::ReadEvents(s, seen_, store::Head(s), {100}).events;
     });
     for (const auto& event : *events) {
       seen_ = event->seq;

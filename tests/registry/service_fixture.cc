@@ -87,8 +87,9 @@ store::Seq ServiceTest::Head() {
 
 std::vector<store::EventPtr> ServiceTest::EventsAfter(store::Seq seq) {
   using List = std::vector<store::EventPtr>;
-  return *store_->ReadNow(
-      [seq](store::Snapshot& s) -> Result<List> { return store::ReadEvents(s, seq, store::Head(s), 100'000); });
+  return *store_->ReadNow([seq](store::Snapshot& s) -> Result<List> {
+    return store::ReadEvents(s, seq, store::Head(s), {100'000}).events;
+  });
 }
 
 std::vector<store::EventPtr> ServiceTest::Events() { return EventsAfter(0); }

@@ -93,7 +93,7 @@ TEST_P(KeptDatabaseTest, KeepsWhatItHolds) {
   Restore(GetParam());
   Open();
   EXPECT_EQ(Read([](Snapshot& s) { return Head(s); }), 12);
-  const auto events = Read([](Snapshot& s) { return ReadEvents(s, 0, 100, 100); });
+  const auto events = Read([](Snapshot& s) { return ReadEvents(s, 0, 100, {100}).events; });
   ASSERT_EQ(events.size(), 10u);
   EXPECT_EQ(events[6]->seq, 9);
   EXPECT_EQ(events[6]->source, "relay");

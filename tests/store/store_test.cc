@@ -120,7 +120,7 @@ TEST_F(OpenTest, DamageWhileRunningStopsEverythingOnce) {
   Make(400);
   Open();
   Overwrite(4096, std::string(static_cast<std::size_t>(fs::file_size(File())) - 4096, '\xee'));
-  const auto read = [](Snapshot& s) -> Result<std::size_t> { return ReadEvents(s, 0, 1000, 1000).size(); };
+  const auto read = [](Snapshot& s) -> Result<std::size_t> { return ReadEvents(s, 0, 1000, {1000}).events.size(); };
   EXPECT_EQ(store_->ReadNow(read).error().code, Errc::kUnavailable);
   EXPECT_EQ(fatal_, 1);
   EXPECT_EQ(store_->ReadNow(read).error().code, Errc::kUnavailable);
@@ -134,7 +134,7 @@ TEST_F(OpenTest, ALostDatabaseLeavesItsLogAsItIs) {
   Open();
   AppendOne();
   Overwrite(4096, std::string(static_cast<std::size_t>(fs::file_size(File())) - 4096, '\xee'));
-  const auto read = [](Snapshot& s) -> Result<std::size_t> { return ReadEvents(s, 0, 1000, 1000).size(); };
+  const auto read = [](Snapshot& s) -> Result<std::size_t> { return ReadEvents(s, 0, 1000, {1000}).events.size(); };
   EXPECT_FALSE(store_->ReadNow(read));
   EXPECT_EQ(fatal_, 1);
   const auto logged = fs::file_size(WriteAheadLogOf(File()));

@@ -25,7 +25,7 @@ class WriterTest : public StoreTest {
  protected:
   std::vector<Seq> Stored() {
     std::vector<Seq> seqs;
-    for (const auto& event : Read([](Snapshot& s) { return ReadEvents(s, 0, 1'000'000, 100'000); })) {
+    for (const auto& event : Read([](Snapshot& s) { return ReadEvents(s, 0, 1'000'000, {100'000}).events; })) {
       seqs.push_back(event->seq);
     }
     return seqs;

@@ -40,7 +40,7 @@ class CatalogChangesTest : public EngineTest {
     Write([&](Tx& tx) { FinishUpload(tx, finish); });
   }
   std::vector<EventPtr> Events() {
-    return Read([](Snapshot& s) { return ReadEvents(s, 0, Head(s), 100'000); });
+    return Read([](Snapshot& s) { return ReadEvents(s, 0, Head(s), {100'000}).events; });
   }
   Seq LastSeq() {
     return Read([](Snapshot& s) { return Head(s); });

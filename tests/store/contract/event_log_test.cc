@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "runtime/bytes.h"
+#include "store/lane.h"
 #include "tests/store/contract/engine.h"
 
 namespace portcall::store {
@@ -65,7 +66,7 @@ TEST_P(EventLogTest, TimeNeverGoesBack) {
   AppendOne();
   Reopen();
   AppendOne();
-  const auto events = Read([](Snapshot& s) { return ReadEvents(s, 0, 10, 10); });
+  const auto events = Read([](Snapshot& s) { return ReadEvents(s, 0, 10, {10}).events; });
   ASSERT_EQ(events.size(), 3u);
   for (const auto& event : events) EXPECT_EQ(event->recorded_at, then.time_since_epoch().count());
 }
@@ -74,7 +75,7 @@ TEST_P(EventLogTest, ReadsARangeInOrder) {
   for (int i = 0; i < 10; ++i) AppendOne();
   const auto seqs = [&](Seq after, Seq through, std::size_t limit) {
     std::vector<Seq> found;
-    for (const auto& e : Read([&](Snapshot& s) { return ReadEvents(s, after, through, limit); }))
+    for (const auto& e : Read([&](Snapshot& s) { return ReadEvents(s, after, through, {limit}).events; }))
       found.push_back(e->seq);
     return found;
   };
@@ -91,11 +92,33 @@ TEST_P(EventLogTest, ReadsOneLane) {
   Event relayed = EventOf("a");
   relayed.source = "relay";
   Write([&](Tx& tx) { return Append(tx, relayed); });
-  const auto lane = Read([](Snapshot& s) { return ReadLane(s, "", "a", 1, 100, 2); });
+  const auto lane = Read([](Snapshot& s) { return ReadLane(s, LaneOfRepository("", "a"), 1, 100, {2}).events; });
   ASSERT_EQ(lane.size(), 2u);
   EXPECT_EQ(lane[0]->seq, 3);
   EXPECT_EQ(lane[1]->seq, 5);
-  EXPECT_EQ(Read([](Snapshot& s) { return ReadLane(s, "relay", "a", 0, 100, 9); }).size(), 1u);
+  EXPECT_EQ(Read([](Snapshot& s) { return ReadLane(s, LaneOfRepository("relay", "a"), 0, 100, {9}).events; }).size(),
+            1u);
+}
+
+TEST_P(EventLogTest, ReadsNoMoreBytesThanAskedForButOneEvent) {
+  Event large = EventOf("a");
+  large.details = std::string(100'000, 'x');
+  for (int i = 0; i < 5; ++i) Write([&](Tx& tx) { return Append(tx, large); });
+  for (const bool lane : {false, true}) {
+    const auto read = [&](Seq after, std::size_t bytes) {
+      return Read([&](Snapshot& s) {
+        const Limit limit{100, bytes};
+        return lane ? ReadLane(s, LaneOfRepository("", "a"), after, 5, limit) : ReadEvents(s, after, 5, limit);
+      });
+    };
+    const Portion two = read(0, 150'000), one = read(2, 1), rest = read(3, 1'000'000);
+    EXPECT_EQ(two.events.size(), 2u);
+    EXPECT_EQ(two.through, 2);
+    EXPECT_EQ(one.events.size(), 1u);
+    EXPECT_EQ(one.through, 3);
+    EXPECT_EQ(rest.events.size(), 2u);
+    EXPECT_EQ(rest.through, 5);
+  }
 }
 
 TEST_P(EventLogTest, FindsTheFirstSinceATime) {

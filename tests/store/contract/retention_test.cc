@@ -46,7 +46,8 @@ class RetentionTest : public EngineTest {
   }
   std::vector<Seq> Left() {
     std::vector<Seq> seqs;
-    for (const auto& e : Read([](Snapshot& s) { return ReadEvents(s, 0, Head(s), 10'000); })) seqs.push_back(e->seq);
+    for (const auto& e : Read([](Snapshot& s) { return ReadEvents(s, 0, Head(s), {10'000}).events; }))
+      seqs.push_back(e->seq);
     return seqs;
   }
   LogSize Size() {
