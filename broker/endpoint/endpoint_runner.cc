@@ -103,12 +103,12 @@ Task<> EndpointRunner::Flush(store::Settlement settlement) {
 // each event.
 void EndpointRunner::Arm(Moment now) {
   Ticks wake = core_.Wake(now);
-  if (feeder_.retry() > now.ticks) wake = std::min(wake, feeder_.retry());
+  if (const auto retry = feeder_.retry(); retry && *retry > now.ticks) wake = std::min(wake, *retry);
   if (Stops(stage_) || wake >= armed_) return;
   runtime::Gate::Pass pass = tasks_.Enter();
   if (!pass) return;
   armed_ = wake;
-  timer_.expires_after(std::chrono::nanoseconds(std::max<Ticks>(wake - now.ticks, 0)));
+  timer_.expires_after(std::chrono::nanoseconds(std::max(wake, now.ticks) - now.ticks));
   timer_.async_wait([this, pass = std::move(pass)](error_code ec) {
     if (ec) return;
     armed_ = kNever;
@@ -208,10 +208,10 @@ void EndpointRunner::Tell(Moment now) {
   }
 }
 
-std::chrono::nanoseconds EndpointRunner::OldestPending() const {
-  const std::int64_t recorded = feeder_.OldestRecorded();
-  if (recorded == 0) return {};
-  return std::chrono::nanoseconds(std::max<std::int64_t>(1, Now().wall - recorded));
+std::optional<std::chrono::nanoseconds> EndpointRunner::OldestPending() const {
+  const auto recorded = feeder_.OldestRecorded();
+  if (!recorded) return std::nullopt;
+  return AgeAt(Now().wall, *recorded);
 }
 
 void EndpointRunner::Tick() {

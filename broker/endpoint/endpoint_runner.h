@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,8 +28,8 @@ struct Opened {
   std::vector<store::ParkedLane> parked;
   std::string paused;  // the reason, empty: not paused
   std::int64_t dead_letters = 0;
-  std::int64_t oldest_recorded = 0;  // of the first wanted event after the cursor, 0: not known
-  bool was_failing = false;          // under its previous entry
+  std::optional<std::int64_t> oldest_recorded;  // of the first wanted event after the cursor, if it is known
+  bool was_failing = false;                     // under its previous entry
 };
 
 // Runs one endpoint's core. It conducts: the feeder and the counter bring what is to be decided, workers make the
@@ -84,7 +85,7 @@ class EndpointRunner {
   void StartFlush(Moment now);
   void Arm(Moment now);
   void Tell(Moment now);
-  std::chrono::nanoseconds OldestPending() const;
+  std::optional<std::chrono::nanoseconds> OldestPending() const;
 
   void Ended(const Attempt& attempt, const sinks::Outcome& outcome);
   void LetGo(const Attempt& attempt, const sinks::Outcome& outcome);

@@ -155,15 +155,15 @@ Result<void> Store(store::Store& store, const Stored& stored, bool audited, std:
   return {};
 }
 
-// 0 also when the filter wants none of the next events: a start must not search the whole log.
-std::int64_t OldestWanted(store::Snapshot& s, const Opened& opened) {
+// Not known also when the filter wants none of the next events: a start must not search the whole log.
+std::optional<std::int64_t> OldestWanted(store::Snapshot& s, const Opened& opened) {
   constexpr std::size_t kPage = 256;
   const Filter filter(opened.endpoint);
   const store::Seq after = opened.cursor.settled_through;
   for (const store::EventPtr& event : store::ReadEvents(s, after, store::Head(s), kPage)) {
     if (filter.Wants(*event)) return event->recorded_at;
   }
-  return 0;
+  return std::nullopt;
 }
 
 Result<bool> LoadRows(store::Snapshot& s, Endpoints& endpoints) {
