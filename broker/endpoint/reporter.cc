@@ -74,7 +74,7 @@ void Reporter::TellOpened(const Note& note, Moment now) {
 
 void Reporter::TellRecovered(const Note& note) {
   std::vector<runtime::LogField> fields = {{"endpoint", endpoint_.name}, {"pending", Pending()}};
-  if (note.lasted) fields.insert(fields.begin() + 1, {"after", Seconds(*note.lasted)});
+  if (note.lasted) fields.push_back({"after", Seconds(*note.lasted)});
   log_.Write(runtime::Level::kInfo, "endpoint recovered", fields);
   if (trouble_.empty()) next_summary_.reset();
 }
@@ -131,6 +131,15 @@ void Reporter::Expired(store::Seq from, store::Seq through, std::int64_t events)
   TellExpired(log_, endpoint_.name, from, through, events);
 }
 
+void Reporter::CursorLost() {
+  if (std::exchange(cursor_lost_, true)) return;
+  next_summary_.reset();
+  log_.Error(
+      "endpoint stands still: another process has taken over its cursor, or the cursor is gone; its events are "
+      "kept, and a reload or a restart goes on where the cursor stands then",
+      {{"endpoint", endpoint_.name}});
+}
+
 void Reporter::Summarize(std::optional<std::chrono::nanoseconds> oldest, Moment now) {
   if (!next_summary_ || now.ticks < *next_summary_) return;
   next_summary_ = now.ticks + kSummaryInterval;
@@ -168,6 +177,7 @@ EndpointStatus Reporter::Status(std::optional<std::chrono::nanoseconds> oldest) 
                     (core_.policy().collapses ? " tags" : " repositories") + " wait for another attempt";
   }
   if (status.paused) status.reason = core_.paused();
+  if (cursor_lost_) status.reason = "another process has taken over its cursor, or the cursor is gone";
   status.pending = core_.pending();
   status.oldest_pending = oldest;
   status.parked_lanes = static_cast<std::int64_t>(core_.parked());

@@ -35,6 +35,7 @@ class Reporter {
   // it by these lines only.
   void Trouble(std::string trouble, Moment now);
   void Expired(store::Seq from, store::Seq through, std::int64_t events);
+  void CursorLost();  // once, however often it is called; nothing more is summarized then
   void DeadLetters(std::int64_t stored) { dead_letters_ = stored; }
 
   // Once a minute while the endpoint fails; other calls do nothing.
@@ -60,6 +61,7 @@ class Reporter {
   bool was_failing_;                   // the runner before this one was failing; until the first attempt has ended
   std::string trouble_;                // what the sink last told of its trouble
   std::optional<Ticks> next_summary_;  // while the endpoint fails
+  bool cursor_lost_ = false;
   std::int64_t deaths_told_ = 0, deaths_untold_ = 0;
 };
 
