@@ -29,7 +29,7 @@ Task<> Announce(Task<> task, std::promise<void>& ended) {
 }
 
 bool Runs(const EndpointRunner& runner, const config::Endpoint& entry) {
-  return runner.endpoint().name == entry.name && runner.endpoint().fingerprint == entry.fingerprint;
+  return !runner.lost() && runner.endpoint().name == entry.name && runner.endpoint().fingerprint == entry.fingerprint;
 }
 
 }  // namespace

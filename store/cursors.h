@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,10 +37,10 @@ struct ParkedLane {
   std::string lane;  // a name of store/lane.h
   Seq next_seq = 0;
   int attempts = 0;
-  std::int64_t due = 0;          // wall clock, ns
-  std::int64_t age = 0;          // ns in which it could be delivered since its first attempt; maxage bounds it
-  std::string reason;            // last failure, or "in flight"
-  std::int64_t recorded_at = 0;  // lower bound of the next event's recorded_at, 0: unknown
+  std::int64_t due = 0;  // wall clock, ns
+  std::int64_t age = 0;  // ns in which it could be delivered since its first attempt; maxage bounds it
+  std::string reason;    // last failure, or "in flight"
+  std::optional<std::int64_t> recorded_at = {};  // lower bound of the next event's, if it is known
 };
 
 // Who may settle a cursor holds the token that its row has. As long as one process serves a database, there is one.
@@ -61,7 +62,8 @@ struct Settlement {
   std::vector<AttemptRow> attempts;
 };
 // Once, however often it is asked for under the same number: whoever cannot know whether it was made asks again.
-// kConflict: the cursor is gone, has another holder or other settlements; nothing was changed.
+// kConflict: the cursor is gone, has another holder or other settlements. Nothing was changed, and asking again will not
+// help: whoever asked knows the cursor no more, and must load it anew before it goes on.
 Result<void> Settle(Tx& tx, const Settlement& settlement);
 
 std::vector<Cursor> LoadCursors(Snapshot& s);

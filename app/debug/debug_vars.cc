@@ -93,14 +93,16 @@ std::string HealthBody(const std::map<std::string, std::string>& failing, const 
   Json list = Json::array();
   for (const EndpointStatus& status : *late) {
     if (!IsLate(status)) continue;
-    list.push_back(Json{{"name", status.name},
-                        {"oldest_pending_seconds", std::chrono::duration<double>(status.oldest_pending).count()},
-                        {"pending", status.pending},
-                        {"breaker", NameOf(status.breaker)},
-                        {"paused", status.paused},
-                        {"orphaned", status.orphaned},
-                        {"dead_letters", status.dead_letters},
-                        {"reason", status.reason}});
+    list.push_back(
+        Json{{"name", status.name},
+             {"oldest_pending_seconds",
+              std::chrono::duration<double>(status.oldest_pending.value_or(std::chrono::nanoseconds(0))).count()},
+             {"pending", status.pending},
+             {"breaker", NameOf(status.breaker)},
+             {"paused", status.paused},
+             {"orphaned", status.orphaned},
+             {"dead_letters", status.dead_letters},
+             {"reason", status.reason}});
   }
   body["endpoints"] = std::move(list);
   return Dump(body);

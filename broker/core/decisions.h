@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -14,10 +15,10 @@ namespace portcall::broker {
 // Something that an operator should hear of.
 struct Note {
   enum class Kind { kFailing, kOpened, kRecovered, kDead, kPaused, kSuperseded } kind;
-  std::string text;            // the last error, the reason of a death, or the id of the event that supersedes
-  store::EventPtr event = {};  // of a death, or superseded
-  int attempts = 0;            // of a death
-  Ticks lasted = 0;            // of a recovery
+  std::string text;                  // the last error, the reason of a death, or the id of the event that supersedes
+  store::EventPtr event = {};        // of a death, or superseded
+  int attempts = 0;                  // of a death
+  std::optional<Ticks> lasted = {};  // of a recovery: how long the breaker was open, if it was
 };
 
 struct Attempt {

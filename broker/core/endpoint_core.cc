@@ -337,10 +337,10 @@ Ticks EndpointCore::Wake(Moment now) const {
   return std::min(at, pace_.Wake(now.ticks, lines_.ready() > 0));
 }
 
-std::int64_t EndpointCore::OldestRecorded() const {
-  std::int64_t oldest = 0;
-  const auto consider = [&](std::int64_t at) {
-    if (at != 0 && (oldest == 0 || at < oldest)) oldest = at;
+std::optional<std::int64_t> EndpointCore::OldestRecorded() const {
+  std::optional<std::int64_t> oldest;
+  const auto consider = [&](std::optional<std::int64_t> at) {
+    if (at && (!oldest || *at < *oldest)) oldest = at;
   };
   if (slots() > 0) {
     const Lane& first = lines_.At(progress_.first().lane);

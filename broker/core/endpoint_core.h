@@ -81,7 +81,7 @@ class EndpointCore {
   std::int64_t pending() const { return progress_.pending(); }
   store::Seq counted() const { return progress_.counted(); }
   store::Seq settled_through() const { return progress_.settled_through(); }
-  std::int64_t OldestRecorded() const;  // wall time of the oldest unsettled event that is known, 0: none
+  std::optional<std::int64_t> OldestRecorded() const;  // wall time of the oldest unsettled event that is known
   bool failing() const { return pace_.failing(); }
   const std::string& last_error() const { return pace_.last_error(); }
   const Filter& filter() const { return filter_; }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -44,7 +45,8 @@ struct Lane {
     store::Seq next_seq = 0;        // of the row
     store::Seq loaded_through = 0;  // parked: everything up to here was in the queue
     store::Seq passed_through = 0;  // parked: the last event of this lane that the cursor passed
-    std::int64_t recorded_at = 0;   // while the queue is empty: the earliest that the first unsettled event can be
+    // While the queue is empty: the earliest that the first unsettled event can be, if it is known.
+    std::optional<std::int64_t> recorded_at;
     bool complete() const { return loaded_through >= passed_through; }
   };
   // The trial of its front event.
@@ -91,7 +93,9 @@ struct Lane {
   // The only way from one state to another. The lane's other fields must fit the new one by then.
   void Become(LaneState state);
 
-  std::int64_t oldest_recorded() const { return queue.empty() ? behind.recorded_at : queue.front().event->recorded_at; }
+  std::optional<std::int64_t> oldest_recorded() const {
+    return queue.empty() ? behind.recorded_at : queue.front().event->recorded_at;
+  }
   bool was_started() const { return failing.reason == kReasonStarted && failing.seq == queue.front().event->seq; }
   bool unused() const { return state_ == LaneState::kIdle && queue.empty() && !behind.parked; }
   LaneQueue::Entry PopFront();  // the front event is settled

@@ -24,9 +24,9 @@ void Ledger::Failed(store::AttemptRow row) {
 
 Ticks Ledger::due() const {
   if (flushing_) return kNever;
-  if (hurry_ || fresh_ >= kFlushEvents) return 0;
-  const Ticks soon = touched_ == 0 ? kNever : touched_ + kFlushInterval;
-  const Ticks later = quiet_ == 0 ? kNever : quiet_ + kQuietFlushInterval;
+  if (hurry_ || fresh_ >= kFlushEvents) return kAtOnce;
+  const Ticks soon = touched_ ? *touched_ + kFlushInterval : kNever;
+  const Ticks later = quiet_ ? *quiet_ + kQuietFlushInterval : kNever;
   return std::min(soon, later);
 }
 
@@ -41,7 +41,8 @@ void Ledger::Take(store::Settlement& settlement, std::int64_t kept) {
   }
   kept_ += std::exchange(fresh_, 0);
   kept_after_ = kept;
-  touched_ = quiet_ = 0;
+  touched_.reset();
+  quiet_.reset();
   hurry_ = false;
   flushing_ = true;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -26,17 +27,18 @@ class Ledger {
     Touch(now);
   }
   void Touch(Ticks now) {
-    if (touched_ == 0) touched_ = now;
+    if (!touched_) touched_ = now;
   }
   void TouchQuietly(Ticks now) {
-    if (quiet_ == 0) quiet_ = now;
+    if (!quiet_) quiet_ = now;
   }
   void Hurry() { hurry_ = true; }
 
   // Events that a crash would send again.
   std::int64_t exposed() const { return kept_ + fresh_; }
   bool flushing() const { return flushing_; }
-  Ticks due() const;  // kNever: nothing to write, or a settlement is under way
+  // When to write. kAtOnce: without waiting for more; kNever: nothing to write, or a settlement is under way.
+  Ticks due() const;
 
   // Moves the records out; `kept`: settled events that the cursor still stands before.
   void Take(store::Settlement& settlement, std::int64_t kept);
@@ -51,7 +53,7 @@ class Ledger {
   store::AttemptRow successes_;  // one row stands for all
   std::string receipt_;
   std::int64_t latency_sum_us_ = 0;
-  Ticks touched_ = 0, quiet_ = 0;
+  std::optional<Ticks> touched_, quiet_;  // since when there is something to write
   std::int64_t fresh_ = 0, kept_ = 0, kept_after_ = 0;
   bool flushing_ = false, hurry_ = false;
 };

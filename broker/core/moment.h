@@ -15,7 +15,8 @@ struct Moment {
 
 inline constexpr Ticks kMillisecond = 1'000'000;
 inline constexpr Ticks kSecond = 1'000 * kMillisecond;
-inline constexpr Ticks kNever = INT64_MAX;
+// Later and earlier than every reading.
+inline constexpr Ticks kNever = INT64_MAX, kAtOnce = INT64_MIN;
 
 constexpr Ticks TicksOf(std::chrono::milliseconds duration) { return duration.count() * kMillisecond; }
 

@@ -83,7 +83,7 @@ std::optional<Pace::Recovery> Pace::Delivered(Ticks now) {
   Check();
   if (!std::exchange(failing_, false)) return std::nullopt;
   last_error_.clear();
-  return Recovery{reopened, reopened ? now - opened : 0};
+  return Recovery{reopened ? std::optional(now - opened) : std::nullopt};
 }
 
 Pace::Judgement Pace::Failed(AttemptId attempt, const Outcome& outcome, bool fault_of_event, AttemptId next,

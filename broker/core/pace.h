@@ -49,8 +49,7 @@ class Pace {
   void LetGo(AttemptId attempt, Ticks now) { breaker_.Neutral(attempt, now); }
 
   struct Recovery {
-    bool reopened = false;  // its breaker closed
-    Ticks lasted = 0;       // how long that had been open
+    std::optional<Ticks> lasted;  // how long its breaker had been open, if it was
   };
   std::optional<Recovery> Delivered(Ticks now);  // nullopt: it was not failing
 

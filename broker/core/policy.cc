@@ -14,7 +14,6 @@ constexpr std::size_t kMaxWindow = 10'000;
 Policy::Policy(const config::Endpoint& endpoint, const sinks::Capacity& capacity)
     : laning(LaningOf(endpoint)),
       breaker{std::max(1, endpoint.threshold), TicksOf(endpoint.backoff), TicksOf(endpoint.max_backoff)},
-      max_age(TicksOf(endpoint.max_age)),
       max_retry_after(TicksOf(endpoint.max_retry_after)),
       window(static_cast<int>(std::clamp<std::size_t>(capacity.window, 1, kMaxWindow))),
       retry_on_timeout(endpoint.retry_on_timeout),
@@ -24,6 +23,7 @@ Policy::Policy(const config::Endpoint& endpoint, const sinks::Capacity& capacity
       max_parked(static_cast<std::size_t>(std::max(1, endpoint.max_parked))),
       max_bytes(capacity.window_bytes) {
   if (endpoint.max_retries && *endpoint.max_retries >= 0) max_retries = endpoint.max_retries;
+  if (endpoint.max_age > std::chrono::milliseconds(0)) max_age = TicksOf(endpoint.max_age);
   if (collapses) debounce = TicksOf(endpoint.debounce);
   if (!pipelines) {
     window = std::min(window, std::max(1, endpoint.concurrency));
@@ -45,7 +45,7 @@ std::optional<std::string_view> ReasonToDie(const Policy& policy, const Trial& t
   if (!policy.retry_on_timeout && !trial.answered && trial.maybe_received) return "outcome unknown";
   if (trial.rejections >= kRejectionsUntilDead) return "rejected";
   if (policy.max_retries && trial.attempts > *policy.max_retries) return "maxretries";
-  if (policy.max_age > 0 && trial.age > policy.max_age) return "maxage";
+  if (policy.max_age && trial.age > *policy.max_age) return "maxage";
   return std::nullopt;
 }
 

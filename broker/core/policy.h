@@ -20,7 +20,8 @@ struct Policy {
 
   Laning laning = Laning::kRepository;
   Breaker::Options breaker;
-  Ticks max_age = 0, max_retry_after = 0, debounce = 0;
+  std::optional<Ticks> max_age;  // unset: an event is given up at no age
+  Ticks max_retry_after = 0, debounce = 0;
   std::optional<int> max_retries;
   int window = 32;  // attempts in flight
   bool retry_on_timeout = true;

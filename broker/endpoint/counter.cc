@@ -1,6 +1,7 @@
 #include "broker/endpoint/counter.h"
 
 #include <exception>
+#include <string>
 #include <utility>
 
 #include "broker/endpoint/retry.h"
@@ -45,9 +46,7 @@ void Counter::Count(Moment now) {
   buffer_.clear();  // it would keep events in memory that the ring has let go
 }
 
-void Counter::Recount(const store::Cursor& cursor) {
-  tasks_.Start(recounting_, CountAnew(cursor.id, cursor.settled_through));
-}
+void Counter::Recount(std::int64_t cursor) { tasks_.Start(recounting_, CountAnew(cursor)); }
 
 Task<Result<std::int64_t>> Counter::CountWanted(store::Seq after, store::Seq through) {
   std::int64_t wanted = 0;
@@ -75,44 +74,62 @@ Task<> Counter::CountBack() {
   tasks_.ended();
 }
 
-// What the lanes hold that the cursor passed.
-Task<std::int64_t> Counter::CountParked(std::int64_t cursor, store::Seq settled_through) {
-  std::int64_t pending = 0;
-  try {
-    auto load = [cursor](store::Snapshot& s) -> Result<std::vector<store::ParkedLane>> {
-      return store::LoadParked(s, cursor);
-    };
-    std::vector<store::ParkedLane> lanes;
-    if (auto loaded = co_await around_.store.Read(load)) lanes = std::move(*loaded);
-    for (const store::ParkedLane& lane : lanes) {
-      const store::Limit limit{core_.policy().lane_page, core_.policy().lane_bytes()};
-      store::Seq after = lane.next_seq - 1;
-      while (!Stops(stage_) && after < settled_through) {
-        auto query = [&](store::Snapshot& s) -> Result<store::Portion> {
-          return store::ReadLane(s, lane.lane, after, settled_through, limit);
-        };
-        auto page = co_await around_.store.Read(query);
-        if (!page) break;
-        for (const auto& event : page->events) pending += core_.filter().Wants(*event) ? 1 : 0;
-        after = page->through;
-      }
+Task<Result<Counter::Stored>> Counter::LoadStored(std::int64_t cursor) {
+  auto load = [cursor](store::Snapshot& s) -> Result<Stored> {
+    for (const store::Cursor& stored : store::LoadCursors(s)) {
+      if (stored.id == cursor) return Stored{stored.settled, stored.settled_through, store::LoadParked(s, cursor)};
     }
-  } catch (const std::exception& e) {
-    around_.log.Error("pending events could not be counted", {{"endpoint", endpoint_.name}, {"error", e.what()}});
+    return Error(Errc::kNotFound, "cursor " + std::to_string(cursor) + " is gone");
+  };
+  co_return co_await around_.store.Read(load);
+}
+
+// What the lanes hold that the cursor passed. `stored` outlives the call: its only caller awaits it.
+Task<Result<std::int64_t>> Counter::CountParked(const Stored& stored) {
+  std::int64_t pending = 0;
+  for (const store::ParkedLane& lane : stored.lanes) {
+    const store::Limit limit{core_.policy().lane_page, core_.policy().lane_bytes()};
+    store::Seq after = lane.next_seq - 1;
+    while (!Stops(stage_) && after < stored.settled_through) {
+      auto query = [&](store::Snapshot& s) -> Result<store::Portion> {
+        return store::ReadLane(s, lane.lane, after, stored.settled_through, limit);
+      };
+      auto page = co_await around_.store.Read(query);
+      if (!page) co_return page.error();
+      for (const auto& event : page->events) pending += core_.filter().Wants(*event) ? 1 : 0;
+      after = page->through;
+    }
   }
   co_return pending;
 }
 
-Task<> Counter::CountAnew(std::int64_t cursor, store::Seq settled_through) {
-  const store::Seq head = around_.ring.head();
-  const std::int64_t parked = co_await CountParked(cursor, settled_through);
-  const std::int64_t settled_before = core_.settled();
-  Result<std::int64_t> wanted = co_await CountWanted(settled_through, head);
-  recounting_ = false;
-  if (wanted) {
-    core_.Recounted(parked + *wanted - (core_.settled() - settled_before), head, Now());
-    calls_.counted_anew();
+// Cursor and lanes are of one state of the store. What has been settled since is in both counts.
+Task<Result<void>> Counter::TryCountAnew(std::int64_t cursor) {
+  try {
+    Result<Stored> stored = co_await LoadStored(cursor);
+    if (!stored) co_return stored.error();
+    const store::Seq head = around_.ring.head();
+    const Result<std::int64_t> parked = co_await CountParked(*stored);
+    if (!parked) co_return parked.error();
+    const Result<std::int64_t> wanted = co_await CountWanted(stored->settled_through, head);
+    if (!wanted) co_return wanted.error();
+    core_.Recounted(*parked + *wanted - (core_.settled() - stored->settled), head, Now());
+    co_return Result<void>();
+  } catch (const std::exception& e) {
+    co_return Error(Errc::kInternal, e.what());
   }
+}
+
+Task<> Counter::CountAnew(std::int64_t cursor) {
+  Result<void> counted = co_await TryCountAnew(cursor);
+  while (!counted && Delivers(stage_)) {
+    around_.log.Error("pending events could not be counted",
+                      {{"endpoint", endpoint_.name}, {"error", counted.error().detail}});
+    co_await WaitToRetry(around_.executor);
+    counted = co_await TryCountAnew(cursor);
+  }
+  recounting_ = false;
+  if (counted) calls_.counted_anew();
   tasks_.ended();
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <vector>
 
@@ -27,15 +28,23 @@ class Counter {
   // As far as the ring's head. What must be read from the log is counted by a task, one at a time; a failed read is
   // repeated after kRetryStore.
   void Count(Moment now);
-  // At the start, for a cursor that was counted with another filter. Count does nothing until this has ended.
-  void Recount(const store::Cursor& cursor);
+  // At the start, for a cursor that was counted with another filter: deliveries go on meanwhile. Count does nothing
+  // until this has ended. A failed read is repeated here too.
+  void Recount(std::int64_t cursor);
   bool recounting() const { return recounting_; }
   bool quiet() const { return !counting_ && !recounting_; }  // no task is under way, and the core's count is exact
 
  private:
   Task<> CountBack();
-  Task<> CountAnew(std::int64_t cursor, store::Seq settled_through);
-  Task<std::int64_t> CountParked(std::int64_t cursor, store::Seq settled_through);
+  struct Stored {
+    std::int64_t settled = 0;
+    store::Seq settled_through = 0;
+    std::vector<store::ParkedLane> lanes;
+  };
+  Task<> CountAnew(std::int64_t cursor);
+  Task<Result<void>> TryCountAnew(std::int64_t cursor);
+  Task<Result<Stored>> LoadStored(std::int64_t cursor);
+  Task<Result<std::int64_t>> CountParked(const Stored& stored);
   Task<Result<std::int64_t>> CountWanted(store::Seq after, store::Seq through);
   Moment Now() const;
 

@@ -106,7 +106,7 @@ void EndpointMetrics::Superseded() { superseded_.Increment(); }
 void EndpointMetrics::Show(const Levels& levels) {
   pending_.Set(static_cast<double>(levels.pending));
   pending_alias_.Set(static_cast<double>(levels.pending));
-  oldest_.Set(levels.oldest_pending_seconds);
+  oldest_.Set(LevelOf(levels.oldest_pending));
   breaker_.Set(static_cast<double>(levels.breaker));
   dead_.Set(static_cast<double>(levels.dead_letters));
   parked_.Set(static_cast<double>(levels.parked));
@@ -115,11 +115,13 @@ void EndpointMetrics::Show(const Levels& levels) {
 }
 
 void EndpointMetrics::ShowBacklog(runtime::Metrics& metrics, const std::string& endpoint, std::int64_t pending,
-                                  double oldest_seconds) {
+                                  std::optional<std::chrono::nanoseconds> oldest) {
   Pending(metrics, endpoint).Set(static_cast<double>(pending));
   PendingAlias(metrics, endpoint).Set(static_cast<double>(pending));
-  OldestPending(metrics, endpoint).Set(oldest_seconds);
+  OldestPending(metrics, endpoint).Set(LevelOf(oldest));
 }
+
+double EndpointMetrics::LevelOf(std::optional<std::chrono::nanoseconds> age) { return age ? Seconds(age->count()) : 0; }
 
 void EndpointMetrics::Describe(EndpointStatus& status) const {
   status.events = counts_[kEvents];

@@ -1,7 +1,9 @@
 #pragma once
 
 #include <array>
+#include <chrono>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "broker/status.h"
@@ -17,7 +19,7 @@ class EndpointMetrics {
  public:
   struct Levels {
     std::int64_t pending = 0, dead_letters = 0, parked = 0, in_flight = 0, window = 0;
-    double oldest_pending_seconds = 0;
+    std::optional<std::chrono::nanoseconds> oldest_pending = {};
     BreakerState breaker = BreakerState::kClosed;
   };
 
@@ -31,7 +33,9 @@ class EndpointMetrics {
   void Describe(EndpointStatus& status) const;
   // Shows what is pending for a name that no endpoint has any more, in the series that the endpoint had.
   static void ShowBacklog(runtime::Metrics& metrics, const std::string& endpoint, std::int64_t pending,
-                          double oldest_seconds);
+                          std::optional<std::chrono::nanoseconds> oldest);
+  // As a gauge shows an age, in seconds: 0 where there is none.
+  static double LevelOf(std::optional<std::chrono::nanoseconds> age);
 
  private:
   enum Type : std::size_t { kEvents, kSuccesses, kFailures };

@@ -7,10 +7,6 @@
 namespace portcall::broker {
 namespace {
 
-constexpr std::chrono::milliseconds kPatience{2'000};  // with attempts that may still end by themselves
-// And beyond that with the store's last answers, before the sweep goes on without this endpoint.
-constexpr std::chrono::milliseconds kPatienceWithStore{5'000};
-
 std::uint64_t Seed() {
   std::random_device device;
   return (std::uint64_t{device()} << 32) | device();
@@ -32,11 +28,13 @@ EndpointRunner::EndpointRunner(const Surroundings& around, Opened opened, std::u
       workers_(around.executor, around.clock, core_, *sink_, tasks_,
                {[this](const Attempt& attempt, const sinks::Outcome& outcome) { Ended(attempt, outcome); },
                 [this](const Attempt& attempt, const sinks::Outcome& outcome) { LetGo(attempt, outcome); }}),
+      expirer_(around, endpoint_, {core_, workers_, settler_, feeder_, counter_, reporter_}, tasks_, stage_,
+               [this] { Drive(); }, {}),
       timer_(around.executor) {
   sink_->Open(settler_.cursor().receipt);
   if (!core_.paused().empty()) reporter_.StillPaused();
   const store::Cursor& cursor = settler_.cursor();
-  if (cursor.fingerprint != core_.filter().fingerprint()) counter_.Recount(cursor);
+  if (cursor.fingerprint != core_.filter().fingerprint()) counter_.Recount(cursor.id);
   if (!counter_.recounting()) stage_ = Stage::kRunning;
 }
 
@@ -51,6 +49,7 @@ void EndpointRunner::Drive() {
   }
   do {
     again_ = false;
+    if (settler_.lost()) Lose();
     const Moment now = Now();
     core_.Grown(around_.ring.head());
     if (Delivers(stage_)) {
@@ -64,13 +63,23 @@ void EndpointRunner::Drive() {
     Arm(now);
   } while (again_);
   driving_ = false;
-  WakeQuiet();
+  expirer_.Look();
 }
 
 void EndpointRunner::Counted() {
   if (stage_ == Stage::kStarting && !counter_.recounting()) stage_ = Stage::kRunning;
   Drive();
   Show();
+}
+
+// Another has settled its cursor. What it knows of it is no longer true, so it may send nothing more.
+void EndpointRunner::Lose() {
+  reporter_.CursorLost();
+  if (Stops(stage_) || stage_ == Stage::kLost) return;
+  stage_ = Stage::kLost;
+  core_.Stop(true);
+  workers_.LetGoAfter(std::chrono::milliseconds(0));
+  expirer_.CallOff();
 }
 
 // Drives once for everything that ends in one turn of the loop.
@@ -88,7 +97,7 @@ void EndpointRunner::DriveSoon() {
 void EndpointRunner::StartFlush(Moment now) {
   // A stop does not wait for an expiry, which may still be changing the stored cursor. What is taken must be written,
   // and behind the gate nothing begins any more: the stop writes the rest itself.
-  if (stage_ == Stage::kQuiet || settler_.expiring() || tasks_.closed()) return;
+  if (stage_ == Stage::kQuiet || stage_ == Stage::kLost || settler_.expiring() || tasks_.closed()) return;
   const bool everything = stage_ == Stage::kEnding && core_.in_flight() == 0;
   if (auto settlement = core_.TakeSettlement(now, everything)) {
     runtime::Spawn(around_.executor, tasks_, Flush(std::move(*settlement)));
@@ -96,19 +105,20 @@ void EndpointRunner::StartFlush(Moment now) {
 }
 
 Task<> EndpointRunner::Flush(store::Settlement settlement) {
-  if (co_await settler_.Flush(std::move(settlement)) && !Stops(stage_)) Drive();
+  co_await settler_.Flush(std::move(settlement));
+  if (!Stops(stage_)) Drive();
 }
 
 // Sets the timer anew only when the core must be woken earlier: a wake too many costs less than setting the timer with
 // each event.
 void EndpointRunner::Arm(Moment now) {
   Ticks wake = core_.Wake(now);
-  if (feeder_.retry() > now.ticks) wake = std::min(wake, feeder_.retry());
-  if (Stops(stage_) || wake >= armed_) return;
+  if (const auto retry = feeder_.retry(); retry && *retry > now.ticks) wake = std::min(wake, *retry);
+  if (Stops(stage_) || stage_ == Stage::kLost || wake >= armed_) return;
   runtime::Gate::Pass pass = tasks_.Enter();
   if (!pass) return;
   armed_ = wake;
-  timer_.expires_after(std::chrono::nanoseconds(std::max<Ticks>(wake - now.ticks, 0)));
+  timer_.expires_after(std::chrono::nanoseconds(std::max(wake, now.ticks) - now.ticks));
   timer_.async_wait([this, pass = std::move(pass)](error_code ec) {
     if (ec) return;
     armed_ = kNever;
@@ -139,64 +149,9 @@ Task<> EndpointRunner::Stop(std::chrono::milliseconds grace) {
   co_await tasks_.Drained();
   co_await sink_->Close();
   co_await settler_.FlushEverything();
+  if (settler_.lost()) Lose();
   Tell(Now());
   stage_ = Stage::kStopped;
-}
-
-bool EndpointRunner::Quiet() const { return core_.quiet() && core_.flushed() && counter_.quiet() && feeder_.quiet(); }
-
-void EndpointRunner::WakeQuiet() {
-  if (!quiet_ || (!called_off_ && !Quiet())) return;
-  std::exchange(quiet_, {})(true);
-}
-
-void EndpointRunner::CallOff() {
-  called_off_ = true;
-  WakeQuiet();
-}
-
-Task<> EndpointRunner::Expire(store::Seq through) {
-  const runtime::Gate::Pass pass = tasks_.Enter();
-  if (!pass || stage_ != Stage::kRunning) co_return;
-  stage_ = Stage::kEnding;
-  called_off_ = false;
-  core_.Stop(true);
-  core_.RenewAges(Now());
-  // What must not be sent twice becomes a dead letter when it is let go: it has its whole timeout.
-  const auto patience =
-      workers_.Patience(core_.policy().retry_on_timeout ? kPatience : std::max(kPatience, endpoint_.timeout));
-  workers_.LetGoAfter(patience);
-  Timer limit(around_.executor);
-  limit.expires_after(patience + kPatienceWithStore);
-  limit.async_wait([this, held = tasks_.Enter()](error_code ec) {
-    if (!ec) CallOff();
-  });
-  Drive();  // gives back what was about to start
-  while (!called_off_ && !Quiet()) {
-    co_await Suspend<bool>([this](Resume<bool> resume) { quiet_ = std::move(resume); });
-  }
-  limit.cancel();
-  if (!called_off_) {
-    stage_ = Stage::kQuiet;
-    co_await ExpireQuietly(through);
-  } else if (!Stops(stage_)) {
-    around_.log.Warn("events could not expire yet: attempts or the database did not come to an end in time",
-                     {{"endpoint", endpoint_.name}, {"through", std::to_string(through)}});
-  }
-  if (!Stops(stage_)) stage_ = Stage::kRunning;
-  core_.Stop(Stops(stage_));  // also what it has just loaded
-  if (Stops(stage_)) co_return;
-  workers_.KeepOn();
-  Drive();
-}
-
-Task<> EndpointRunner::ExpireQuietly(store::Seq through) {
-  const auto expired = co_await settler_.Expire(through, called_off_);
-  if (!expired) co_return;
-  feeder_.Reloaded();
-  if (expired->events == 0) co_return;
-  reporter_.Expired(expired->from, expired->through, expired->events);
-  if (auto dead = co_await settler_.CountDead()) reporter_.DeadLetters(*dead);
 }
 
 void EndpointRunner::Tell(Moment now) {
@@ -204,19 +159,21 @@ void EndpointRunner::Tell(Moment now) {
     // What a stop cuts short is no failure of the endpoint's.
     if (note.kind == Note::Kind::kFailing && Stops(stage_)) continue;
     reporter_.Tell(note, now);
-    if (note.kind == Note::Kind::kPaused) runtime::Spawn(around_.executor, tasks_, settler_.StorePause(note.text));
+    if (note.kind == Note::Kind::kPaused && !settler_.lost())
+      runtime::Spawn(around_.executor, tasks_, settler_.StorePause(note.text));
   }
 }
 
-std::chrono::nanoseconds EndpointRunner::OldestPending() const {
-  const std::int64_t recorded = feeder_.OldestRecorded();
-  if (recorded == 0) return {};
-  return std::chrono::nanoseconds(std::max<std::int64_t>(1, Now().wall - recorded));
+std::optional<std::chrono::nanoseconds> EndpointRunner::OldestPending() const {
+  const auto recorded = feeder_.OldestRecorded();
+  if (!recorded) return std::nullopt;
+  return AgeAt(Now().wall, *recorded);
 }
 
 void EndpointRunner::Tick() {
-  feeder_.Tick(!Stops(stage_));
-  if (!Stops(stage_)) reporter_.Trouble(sink_->Trouble(), Now());
+  const bool works = !Stops(stage_) && stage_ != Stage::kLost;
+  feeder_.Tick(works);
+  if (works) reporter_.Trouble(sink_->Trouble(), Now());
   Show();
   reporter_.Summarize(OldestPending(), Now());
 }
@@ -225,7 +182,7 @@ void EndpointRunner::Show() { reporter_.Show(OldestPending()); }
 
 EndpointStatus EndpointRunner::Status() const {
   EndpointStatus status = reporter_.Status(OldestPending());
-  status.pending_is_estimate = !counter_.quiet();
+  status.pending_is_estimate = !counter_.quiet() || stage_ == Stage::kLost;
   return status;
 }
 

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "broker/core/endpoint_core.h"
 #include "broker/endpoint/counter.h"
+#include "broker/endpoint/expirer.h"
 #include "broker/endpoint/feeder.h"
 #include "broker/endpoint/reporter.h"
 #include "broker/endpoint/settler.h"
@@ -27,13 +29,13 @@ struct Opened {
   std::vector<store::ParkedLane> parked;
   std::string paused;  // the reason, empty: not paused
   std::int64_t dead_letters = 0;
-  std::int64_t oldest_recorded = 0;  // of the first wanted event after the cursor, 0: not known
-  bool was_failing = false;          // under its previous entry
+  std::optional<std::int64_t> oldest_recorded;  // of the first wanted event after the cursor, if it is known
+  bool was_failing = false;                     // under its previous entry
 };
 
 // Runs one endpoint's core. It conducts: the feeder and the counter bring what is to be decided, workers make the
-// attempts, the settler writes, the reporter tells; none of them knows another. Lives on the broker's loop; Stop must
-// have ended before it is destroyed.
+// attempts, the settler writes, the reporter tells; none of them knows another. For housekeeping it lends them to the
+// expirer. Lives on the broker's loop; Stop must have ended before it is destroyed.
 //
 // What each event does in each stage of its life (stage.h); "->" names the next one:
 //
@@ -45,13 +47,16 @@ struct Opened {
 //          |          |          |             | written: -> quiet     | off: -> running, where it is tried on
 // quiet    | as stop  | not now  | -> draining | none is under way     | the expiry's: again while it may have been
 //          |          |          |             |                       | written; done or not: -> running
+// lost     | as stop  | not now  | -> draining | let go or judged, but  | nothing is written any more
+//          |          |          |             | never written         |
 // draining | already  | not now  | once only   | judged; all ended and | given up, the next start decides anew;
 //          |          |          |             | written: -> stopped   | -> stopped
 // stopped  | already  | not now  | once only   | none is under way     | none is under way
 //
-// - A reload that leaves the entry as it is does nothing here. With a changed entry, and for a removed one, the broker
-//   calls Stop with a shorter grace.
-// - Starting becomes running when the backlog is counted, or could not be. A runner with nothing to count begins there.
+// - A reload that leaves the entry as it is does nothing here, unless the cursor is lost. Otherwise, and for a removed
+//   entry, the broker calls Stop with a shorter grace, and makes a new runner.
+// - Starting becomes running when the backlog is counted. A runner with nothing to count begins there.
+// - A flush that finds the cursor settled by another leads from each of the first four to lost.
 // - Not now: the sweep goes on without this endpoint, and the next one asks again.
 // - An attempt that we ended ourselves is let go instead of judged: it does not count.
 // - Nothing that waits on the outside holds a transition: attempts that only a destination can end are let go after
@@ -69,29 +74,28 @@ class EndpointRunner {
 
   // Ends what is unsettled up to `through` as expired. Attempts in flight get a moment to end by themselves, and are
   // ended then. One call at a time.
-  Task<> Expire(store::Seq through);
-  void CallOff();  // an expiry that is under way ends now, done or not
+  Task<> Expire(store::Seq through) { return expirer_.Expire(through); }
+  void CallOff() { expirer_.CallOff(); }  // an expiry that is under way ends now, done or not
 
   EndpointStatus Status() const;
   const config::Endpoint& endpoint() const { return endpoint_; }
   std::int64_t cursor() const { return settler_.cursor().id; }
   store::Seq UnneededThrough() const { return core_.UnneededThrough(); }
   bool failing() const { return reporter_.failing(); }
+  bool lost() const { return settler_.lost(); }  // its cursor: it does nothing until it is made anew
 
  private:
   void DriveSoon();
   void Counted();
+  void Lose();
   void StartFlush(Moment now);
   void Arm(Moment now);
   void Tell(Moment now);
-  std::chrono::nanoseconds OldestPending() const;
+  std::optional<std::chrono::nanoseconds> OldestPending() const;
 
   void Ended(const Attempt& attempt, const sinks::Outcome& outcome);
   void LetGo(const Attempt& attempt, const sinks::Outcome& outcome);
   Task<> Flush(store::Settlement settlement);
-  bool Quiet() const;
-  void WakeQuiet();
-  Task<> ExpireQuietly(store::Seq through);
   Moment Now() const { return Read(around_.clock); }
 
   const Surroundings around_;
@@ -106,12 +110,11 @@ class EndpointRunner {
   Counter counter_;
   Feeder feeder_;
   Workers workers_;
+  Expirer expirer_;
 
   Timer timer_;
   Ticks armed_ = kNever;
   bool driving_ = false, again_ = false, drives_soon_ = false;
-  bool called_off_ = false;  // of the expiry that is under way
-  Resume<bool> quiet_;       // who waits until nothing is under way
 };
 
 }  // namespace portcall::broker

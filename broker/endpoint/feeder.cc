@@ -16,13 +16,10 @@ constexpr std::size_t kPortion = 256;  // events taken from the ring at a time
 }  // namespace
 
 Feeder::Feeder(const Surroundings& around, const config::Endpoint& endpoint, EndpointCore& core, Tasks tasks,
-               std::int64_t oldest_recorded)
-    : around_(around),
-      endpoint_(endpoint),
-      core_(core),
-      tasks_(std::move(tasks)),
-      oldest_for_(oldest_recorded == 0 ? -1 : core_.scan()),
-      oldest_recorded_(oldest_recorded) {}
+               std::optional<std::int64_t> oldest_recorded)
+    : around_(around), endpoint_(endpoint), core_(core), tasks_(std::move(tasks)) {
+  if (oldest_recorded) oldest_ = {core_.scan(), oldest_recorded};
+}
 
 Moment Feeder::Now() const { return Read(around_.clock); }
 
@@ -57,13 +54,13 @@ void Feeder::Feed(Moment now) {
       if (core_.scan() == before) return;
       continue;
     }
-    if (now.ticks >= read_after_) tasks_.Start(reading_, ReadPage());
+    if (MayRead(now)) tasks_.Start(reading_, ReadPage());
     return;
   }
 }
 
 void Feeder::ReadLanes(Moment now) {
-  if (now.ticks < read_after_) return;
+  if (!MayRead(now)) return;
   while (auto read = core_.NextLaneRead(now)) {
     if (!tasks_.Start(ReadLane(std::move(*read)))) return;
   }
@@ -71,7 +68,7 @@ void Feeder::ReadLanes(Moment now) {
 
 void Feeder::Failed(const char* what, const std::string& why) {
   around_.log.Error(what, {{"endpoint", endpoint_.name}, {"error", why}});
-  read_after_ = Now().ticks + kRetryStore;
+  retry_ = Now().ticks + kRetryStore;
 }
 
 Task<> Feeder::ReadPage() {
@@ -108,7 +105,7 @@ Task<> Feeder::ReadLane(LaneRead read) {
 }
 
 void Feeder::Tick(bool look) {
-  const bool unknown = core_.pending() > 0 && core_.OldestRecorded() == 0 && oldest_for_ != core_.scan();
+  const bool unknown = core_.pending() > 0 && !core_.OldestRecorded() && !LookedFrom(core_.scan());
   if (look && unknown && !finding_oldest_ && core_.scan() < around_.ring.head()) {
     tasks_.Start(finding_oldest_, FindOldest());
   }
@@ -122,24 +119,23 @@ Task<> Feeder::FindOldest() {
   Result<CatchUpReader::Chunk> chunk = co_await around_.reader.Read(after, around_.ring.head());
   finding_oldest_ = false;
   if (!chunk) co_return;
-  oldest_for_ = after;
-  oldest_recorded_ = 0;
+  oldest_ = {after};
   for (const store::EventPtr& event : *chunk->events) {
     if (event->seq <= after || !core_.filter().Wants(*event)) continue;
-    oldest_recorded_ = event->recorded_at;
+    oldest_->recorded = event->recorded_at;
     break;
   }
 }
 
-std::int64_t Feeder::OldestRecorded() const {
-  const std::int64_t recorded = core_.OldestRecorded();
-  if (recorded == 0 && core_.pending() > 0 && oldest_for_ == core_.scan()) return oldest_recorded_;
+std::optional<std::int64_t> Feeder::OldestRecorded() const {
+  const auto recorded = core_.OldestRecorded();
+  if (!recorded && core_.pending() > 0 && LookedFrom(core_.scan())) return oldest_->recorded;
   return recorded;
 }
 
 void Feeder::Reloaded() {
   page_ = {};
-  oldest_for_ = -1;
+  oldest_.reset();
 }
 
 }  // namespace portcall::broker

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "broker/core/endpoint_core.h"
@@ -14,27 +15,28 @@ namespace portcall::broker {
 // more; reads that are under way end by themselves.
 class Feeder {
  public:
-  // `oldest_recorded`: of the first wanted event after the core's scan, 0: not known.
+  // `oldest_recorded`: of the first wanted event after the core's scan, if it is known.
   Feeder(const Surroundings& around, const config::Endpoint& endpoint, EndpointCore& core, Tasks tasks,
-         std::int64_t oldest_recorded);
+         std::optional<std::int64_t> oldest_recorded);
 
   // As much as the core takes and is at hand; what is not is read by tasks: one page at a time, and the lanes that the
   // core asks for.
   void Feed(Moment now);
   void ReadLanes(Moment now);
-  // A failed read is not repeated before this time; in the past or 0: nothing waits for it.
-  Ticks retry() const { return read_after_; }
+  std::optional<Ticks> retry() const { return retry_; }  // the last read that failed is not repeated before this time
 
   // Every half second. `look`: may start a task that looks for the oldest pending event, for a core that does not read
   // on.
   void Tick(bool look);
-  // Wall time of the oldest pending event, 0: there is none, or it is not known.
-  std::int64_t OldestRecorded() const;
+  // Wall time of the oldest pending event, if there is one and it is known.
+  std::optional<std::int64_t> OldestRecorded() const;
 
   void Reloaded();  // the core's cursor was changed: what was read for it is of no use
   bool quiet() const { return !reading_ && !finding_oldest_; }  // of lanes being read the core knows
 
  private:
+  bool MayRead(Moment now) const { return !retry_ || now.ticks >= *retry_; }
+  bool LookedFrom(store::Seq after) const { return oldest_ && oldest_->after == after; }
   bool FeedFromPage(Moment now);
   bool FeedFromRing(Moment now);
   void Failed(const char* what, const std::string& why);
@@ -53,10 +55,13 @@ class Feeder {
   bool page_used_ = false;  // since the last tick
   std::vector<store::EventPtr> buffer_;
   bool reading_ = false;
-  Ticks read_after_ = 0;
+  std::optional<Ticks> retry_;
 
-  store::Seq oldest_for_;  // the place in the log that `oldest_recorded_` was looked up for
-  std::int64_t oldest_recorded_;
+  struct Oldest {
+    store::Seq after = 0;                       // it was looked for behind this place in the log
+    std::optional<std::int64_t> recorded = {};  // of the first wanted event there, unless the page has none
+  };
+  std::optional<Oldest> oldest_;
   bool finding_oldest_ = false;
 };
 

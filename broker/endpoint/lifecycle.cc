@@ -172,14 +172,14 @@ Result<Endpoints> Change(store::Tx& tx, const config::Config& config, const std:
   return endpoints;
 }
 
-// 0 also when the filter wants none of the next events: a start must not search the whole log.
-std::int64_t OldestWanted(store::Snapshot& s, const Opened& opened) {
+// Not known also when the filter wants none of the next events: a start must not search the whole log.
+std::optional<std::int64_t> OldestWanted(store::Snapshot& s, const Opened& opened) {
   const Filter filter(opened.endpoint);
   const store::Seq after = opened.cursor.settled_through;
   for (const store::EventPtr& event : store::ReadEvents(s, after, store::Head(s), kGlance).events) {
     if (filter.Wants(*event)) return event->recorded_at;
   }
-  return 0;
+  return std::nullopt;
 }
 
 // Only tells how late an endpoint is: without it, that shows a moment later.

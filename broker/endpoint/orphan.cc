@@ -4,6 +4,7 @@
 #include <prometheus/gauge.h>
 
 #include <algorithm>
+#include <chrono>
 #include <exception>
 #include <map>
 #include <utility>
@@ -11,6 +12,7 @@
 #include "broker/core/lane_key.h"
 #include "broker/endpoint/endpoint_metrics.h"
 #include "broker/endpoint/expiring.h"
+#include "broker/read_clock.h"
 #include "store/event_log.h"
 
 namespace portcall::broker {
@@ -18,12 +20,12 @@ namespace {
 
 struct Backlog {
   std::int64_t pending = 0;
-  double oldest_seconds = 0;
+  std::optional<std::chrono::nanoseconds> oldest;
 };
 
-double AgeOf(const Orphan& orphan, std::int64_t wall_now) {
-  if (orphan.oldest_recorded == 0) return 0;
-  return static_cast<double>(std::max<std::int64_t>(1, wall_now - orphan.oldest_recorded)) / 1e9;
+std::optional<std::chrono::nanoseconds> AgeOf(const Orphan& orphan, std::int64_t wall_now) {
+  if (!orphan.oldest_recorded) return std::nullopt;
+  return AgeAt(wall_now, *orphan.oldest_recorded);
 }
 
 // Skips events before the first one that the endpoint wanted. One page only: a start must not search the log.
@@ -59,7 +61,8 @@ store::Settlement PassingOf(const Orphan& orphan, const std::vector<store::Parke
     } else {
       lane.next_seq = orphan.needs_after + 1;
       lane.attempts = 0;
-      lane.age = lane.recorded_at = 0;
+      lane.age = 0;
+      lane.recorded_at.reset();
       passing.park.push_back(std::move(lane));
     }
   }
@@ -75,7 +78,7 @@ EndpointStatus Orphan::Status(std::int64_t wall_now) const {
   status.reason = "no longer in the configuration";
   status.pending = pending();
   status.pending_is_estimate = true;
-  status.oldest_pending = std::chrono::nanoseconds(static_cast<std::int64_t>(AgeOf(*this, wall_now) * 1e9));
+  status.oldest_pending = AgeOf(*this, wall_now);
   status.parked_lanes = parked;
   status.dead_letters = dead_letters;
   return status;
@@ -146,7 +149,7 @@ void OrphanMetrics::Show(const std::vector<Orphan>& orphans, const std::vector<s
   for (const Orphan& orphan : orphans) {
     Backlog& backlog = backlogs[orphan.name()];
     backlog.pending += orphan.pending();
-    backlog.oldest_seconds = std::max(backlog.oldest_seconds, AgeOf(orphan, wall_now));
+    backlog.oldest = std::max(backlog.oldest, AgeOf(orphan, wall_now));
   }
   shown_.clear();
   for (const auto& [name, backlog] : backlogs) {
@@ -159,9 +162,9 @@ void OrphanMetrics::Show(const std::vector<Orphan>& orphans, const std::vector<s
         .Level("portcall_notifications_orphaned_oldest_pending_seconds",
                "The age of the oldest event kept for an endpoint that is no longer in the configuration",
                {{"endpoint", name}})
-        .Set(backlog.oldest_seconds);
+        .Set(EndpointMetrics::LevelOf(backlog.oldest));
     if (std::ranges::find(live, name) == live.end()) {
-      EndpointMetrics::ShowBacklog(metrics_, name, backlog.pending, backlog.oldest_seconds);
+      EndpointMetrics::ShowBacklog(metrics_, name, backlog.pending, backlog.oldest);
     }
   }
 }

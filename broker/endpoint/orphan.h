@@ -20,14 +20,15 @@ inline constexpr store::Limit kGlance{256, 1 << 20};
 struct Orphan {
   store::Cursor cursor;
   std::int64_t parked = 0, dead_letters = 0;
-  store::Seq needs_after = 0;        // of the log, up to cursor.through
-  std::int64_t oldest_recorded = 0;  // of the first event that it still wants, 0: none, or not known
+  store::Seq needs_after = 0;  // of the log, up to cursor.through
+  std::optional<std::int64_t>
+      oldest_recorded;  // of the first event that it still wants, if there is one and it is known
 
   const std::string& name() const { return cursor.endpoint; }
   bool finished() const { return needs_after >= cursor.through; }
   // An estimate: what came between its end and its removal was never counted.
   std::int64_t pending() const {
-    const std::int64_t known = oldest_recorded != 0 ? 1 : 0;
+    const std::int64_t known = oldest_recorded ? 1 : 0;
     return finished() ? 0 : std::max(known, cursor.matched - cursor.settled);
   }
   EndpointStatus Status(std::int64_t wall_now) const;

@@ -69,13 +69,14 @@ void Reporter::TellFailing(const Note& note, Moment now) {
 void Reporter::TellOpened(const Note& note, Moment now) {
   log_.Warn("endpoint is down, probing it from time to time",
             {{"endpoint", endpoint_.name}, {"error", note.text}, {"pending", Pending()}});
-  if (next_summary_ == 0) next_summary_ = now.ticks + kSummaryInterval;  // as after a restart
+  if (!next_summary_) next_summary_ = now.ticks + kSummaryInterval;  // as after a restart
 }
 
 void Reporter::TellRecovered(const Note& note) {
-  log_.Info("endpoint recovered",
-            {{"endpoint", endpoint_.name}, {"after", Seconds(note.lasted)}, {"pending", Pending()}});
-  if (trouble_.empty()) next_summary_ = 0;
+  std::vector<runtime::LogField> fields = {{"endpoint", endpoint_.name}, {"pending", Pending()}};
+  if (note.lasted) fields.push_back({"after", Seconds(*note.lasted)});
+  log_.Write(runtime::Level::kInfo, "endpoint recovered", fields);
+  if (trouble_.empty()) next_summary_.reset();
 }
 
 void Reporter::TellDead(const Note& note) {
@@ -118,10 +119,10 @@ void Reporter::Trouble(std::string trouble, Moment now) {
   if (!told && !trouble_.empty()) {
     log_.Warn("endpoint is in trouble, its deliveries wait",
               {{"endpoint", endpoint_.name}, {"error", trouble_}, {"pending", Pending()}});
-    if (next_summary_ == 0) next_summary_ = now.ticks + kSummaryInterval;
+    if (!next_summary_) next_summary_ = now.ticks + kSummaryInterval;
   } else if (told && trouble_.empty()) {
     log_.Info("endpoint is out of trouble", {{"endpoint", endpoint_.name}, {"pending", Pending()}});
-    if (!core_.failing()) next_summary_ = 0;
+    if (!core_.failing()) next_summary_.reset();
   }
 }
 
@@ -130,32 +131,40 @@ void Reporter::Expired(store::Seq from, store::Seq through, std::int64_t events)
   TellExpired(log_, endpoint_.name, from, through, events);
 }
 
-void Reporter::Summarize(std::chrono::nanoseconds oldest, Moment now) {
-  if (next_summary_ == 0 || now.ticks < next_summary_) return;
+void Reporter::CursorLost() {
+  if (std::exchange(cursor_lost_, true)) return;
+  next_summary_.reset();
+  log_.Error(
+      "endpoint stands still: another process has taken over its cursor, or the cursor is gone; its events are "
+      "kept, and a reload or a restart goes on where the cursor stands then",
+      {{"endpoint", endpoint_.name}});
+}
+
+void Reporter::Summarize(std::optional<std::chrono::nanoseconds> oldest, Moment now) {
+  if (!next_summary_ || now.ticks < *next_summary_) return;
   next_summary_ = now.ticks + kSummaryInterval;
   deaths_told_ = 0;
-  const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(oldest);
   log_.Warn("endpoint keeps failing", {{"endpoint", endpoint_.name},
                                        {"error", core_.last_error().empty() ? trouble_ : core_.last_error()},
                                        {"pending", Pending()},
-                                       {"oldest", std::to_string(seconds.count()) + "s"},
+                                       {"oldest", oldest ? Seconds(oldest->count()) : "unknown"},
                                        {"waiting", std::to_string(core_.parked())},
                                        {"dead_untold", std::to_string(std::exchange(deaths_untold_, 0))}});
 }
 
-void Reporter::Show(std::chrono::nanoseconds oldest) {
+void Reporter::Show(std::optional<std::chrono::nanoseconds> oldest) {
   EndpointMetrics::Levels levels;
   levels.pending = core_.pending();
   levels.dead_letters = dead_letters_;
   levels.parked = static_cast<std::int64_t>(core_.parked());
   levels.in_flight = core_.in_flight();
   levels.window = core_.window();
-  levels.oldest_pending_seconds = std::chrono::duration<double>(oldest).count();
+  levels.oldest_pending = oldest;
   levels.breaker = core_.breaker().state();
   metrics_.Show(levels);
 }
 
-EndpointStatus Reporter::Status(std::chrono::nanoseconds oldest) const {
+EndpointStatus Reporter::Status(std::optional<std::chrono::nanoseconds> oldest) const {
   EndpointStatus status;
   status.name = endpoint_.name;
   status.type = endpoint_.type();
@@ -168,6 +177,7 @@ EndpointStatus Reporter::Status(std::chrono::nanoseconds oldest) const {
                     (core_.policy().collapses ? " tags" : " repositories") + " wait for another attempt";
   }
   if (status.paused) status.reason = core_.paused();
+  if (cursor_lost_) status.reason = "another process has taken over its cursor, or the cursor is gone";
   status.pending = core_.pending();
   status.oldest_pending = oldest;
   status.parked_lanes = static_cast<std::int64_t>(core_.parked());

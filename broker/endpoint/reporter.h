@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 
 #include "broker/core/endpoint_core.h"
@@ -13,7 +14,7 @@ namespace portcall::broker {
 // the core and changes nothing in it; it waits for nothing, so nothing is left of it at shutdown. Lives on the broker's
 // loop; core, entry and log must outlive it.
 //
-// `oldest` is the age of the oldest event that is pending, 0: none is, or it is not known.
+// `oldest` is the age of the oldest event that is pending, if one is and it is known.
 class Reporter {
  public:
   struct Begin {
@@ -34,12 +35,13 @@ class Reporter {
   // it by these lines only.
   void Trouble(std::string trouble, Moment now);
   void Expired(store::Seq from, store::Seq through, std::int64_t events);
+  void CursorLost();  // once, however often it is called; nothing more is summarized then
   void DeadLetters(std::int64_t stored) { dead_letters_ = stored; }
 
   // Once a minute while the endpoint fails; other calls do nothing.
-  void Summarize(std::chrono::nanoseconds oldest, Moment now);
-  void Show(std::chrono::nanoseconds oldest);  // the gauges as they are now
-  EndpointStatus Status(std::chrono::nanoseconds oldest) const;
+  void Summarize(std::optional<std::chrono::nanoseconds> oldest, Moment now);
+  void Show(std::optional<std::chrono::nanoseconds> oldest);  // the gauges as they are now
+  EndpointStatus Status(std::optional<std::chrono::nanoseconds> oldest) const;
   bool failing() const { return was_failing_ || core_.failing() || !core_.paused().empty() || !trouble_.empty(); }
 
  private:
@@ -56,9 +58,10 @@ class Reporter {
   const EndpointCore& core_;
   EndpointMetrics metrics_;
   std::int64_t dead_letters_;
-  bool was_failing_;        // the runner before this one was failing; until the first attempt has ended
-  std::string trouble_;     // what the sink last told of its trouble
-  Ticks next_summary_ = 0;  // 0: the endpoint does not fail
+  bool was_failing_;                   // the runner before this one was failing; until the first attempt has ended
+  std::string trouble_;                // what the sink last told of its trouble
+  std::optional<Ticks> next_summary_;  // while the endpoint fails
+  bool cursor_lost_ = false;
   std::int64_t deaths_told_ = 0, deaths_untold_ = 0;
 };
 

@@ -28,7 +28,9 @@ Task<Result<void>> Settler::WriteOnce(const store::Settlement& settlement) {
   runtime::Failpoint("before-flush");
   auto job = [&settlement](store::Tx& tx) { return store::Settle(tx, settlement); };
   Result<void> written = co_await around_.store.Write(job, store::Priority::kSettlement);
+  lost_ = lost_ || (!written && written.error().code == Errc::kConflict);
   if (!written) {
+    if (lost_) co_return written;
     around_.log.Error("deliveries could not be settled",
                       {{"endpoint", endpoint_.name}, {"error", written.error().detail}});
     co_return written;
@@ -51,7 +53,7 @@ Task<Result<void>> Settler::WriteOnce(const store::Settlement& settlement) {
 // go out while the disk is full.
 Task<bool> Settler::WriteUntilDone(const store::Settlement& settlement) {
   while (!co_await WriteOnce(settlement)) {
-    if (Stops(stage_)) co_return false;
+    if (lost_ || Stops(stage_)) co_return false;
     co_await WaitToRetry(around_.executor);
   }
   co_return true;
@@ -65,6 +67,7 @@ Task<bool> Settler::Flush(store::Settlement settlement) {
 }
 
 Task<bool> Settler::FlushEverything() {
+  if (lost_) co_return false;
   core_.RenewAges(Now());
   for (int i = 0; i < 8; ++i) {
     std::optional<store::Settlement> settlement = core_.TakeSettlement(Now(), true);
@@ -81,7 +84,7 @@ Task<> Settler::StorePause(std::string reason) {
     return true;
   };
   while (!co_await around_.store.Write(job, store::Priority::kSettlement)) {
-    if (Stops(stage_)) co_return;
+    if (lost_ || Stops(stage_)) co_return;
     co_await WaitToRetry(around_.executor);
   }
 }

@@ -11,15 +11,17 @@
 namespace portcall::broker {
 
 // Writes what one endpoint's core decides, and owns the cursor as it is stored. One settlement is written at a time,
-// which the core sees to. A settlement that cannot be written is kept and tried again every kRetryStore; once
-// the endpoint stops it is tried no more, and the next start decides anew. Lives on the
-// broker's loop; all that it is given must outlive it, and its tasks must have ended before it is destroyed.
+// which the core sees to. A settlement that cannot be written is kept and tried again every kRetryStore; once the
+// endpoint stops it is tried no more, and the next start decides anew. Where the store says that the cursor is
+// another's by now, it is lost: nothing is written any more (docs/delivery.md §2). Lives on the broker's loop; all that
+// it is given must outlive it, and its tasks must have ended before it is destroyed.
 class Settler {
  public:
   Settler(const Surroundings& around, const config::Endpoint& endpoint, EndpointCore& core, store::Cursor cursor,
           const Stage& stage);
 
-  const store::Cursor& cursor() const { return cursor_; }  // as it is stored
+  const store::Cursor& cursor() const { return cursor_; }  // as it is stored, until it is lost
+  bool lost() const { return lost_; }
   // The next settlement also stores the fingerprint of the filter that `matched` was counted with.
   void CountedAnew() { fingerprint_due_ = true; }
 
@@ -54,7 +56,7 @@ class Settler {
   EndpointCore& core_;
   store::Cursor cursor_;
   const Stage& stage_;
-  bool fingerprint_due_ = false, expiring_ = false;
+  bool fingerprint_due_ = false, expiring_ = false, lost_ = false;
 };
 
 }  // namespace portcall::broker

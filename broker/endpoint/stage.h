@@ -4,12 +4,14 @@
 
 namespace portcall::broker {
 
-// Where an endpoint is in its life; EndpointRunner says what leads from one stage to another, and it alone moves it.
+// Where an endpoint is in its life. EndpointRunner says what leads from one stage to another, and moves it; from
+// running to ending, quiet and back the Expirer does.
 enum class Stage : std::uint8_t {
   kStarting,  // delivers, while its backlog is counted anew because its filter was changed
   kRunning,   // delivers
   kEnding,    // held for housekeeping: begins nothing, and what is under way comes to its end
   kQuiet,     // held for housekeeping: nothing is under way, and the stored cursor may be changed
+  kLost,      // another has its cursor: begins nothing and writes nothing any more
   kDraining,  // begins nothing any more; attempts end or are let go, what is decided is written
   kStopped,   // may be destroyed
 };

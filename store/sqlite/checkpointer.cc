@@ -37,7 +37,8 @@ void Checkpointer::Idle() {
 }
 
 void Checkpointer::AfterCommit() {
-  if (pages_ * page_size_ >= kForceBytes && std::chrono::steady_clock::now() >= next_force_) {
+  const bool may_force = !next_force_ || std::chrono::steady_clock::now() >= *next_force_;
+  if (pages_ * page_size_ >= kForceBytes && may_force) {
     Force();
   } else if ((pages_ - moved_) * page_size_ >= kPassiveBytes) {
     Checkpoint(SQLITE_CHECKPOINT_PASSIVE);

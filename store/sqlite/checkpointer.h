@@ -3,6 +3,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 
 #include "store/sqlite/connection.h"
 #include "store/sqlite/readers.h"
@@ -29,9 +30,9 @@ class Checkpointer {
   Connection& connection_;
   Readers& readers_;
   std::int64_t page_size_;
-  std::atomic<std::int64_t> pages_ = 0;  // in the log
-  std::int64_t moved_ = 0;               // of them already in the database
-  std::chrono::steady_clock::time_point next_force_{};
+  std::atomic<std::int64_t> pages_ = 0;                              // in the log
+  std::int64_t moved_ = 0;                                           // of them already in the database
+  std::optional<std::chrono::steady_clock::time_point> next_force_;  // not before, after one that failed
 };
 
 }  // namespace portcall::store

@@ -35,6 +35,8 @@ const Sql kChangeCursor(
 const Sql kDropCursor("DELETE FROM cursors WHERE id=?");
 const Sql kDropLanes("DELETE FROM parked WHERE cursor=?");
 
+constexpr std::int64_t kUnknown = 0;  // recorded_at of a parked lane: the column takes no NULL
+
 }  // namespace
 
 Result<void> Settle(Tx& tx, const Settlement& s) {
@@ -48,7 +50,7 @@ Result<void> Settle(Tx& tx, const Settlement& s) {
   }
   for (const ParkedLane& lane : s.park) {
     Query(connection, kPark, s.cursor, lane.lane, lane.next_seq, lane.attempts, lane.due, lane.age, lane.reason,
-          lane.recorded_at)
+          lane.recorded_at.value_or(kUnknown))
         .Run();
   }
   for (const std::string& lane : s.unpark) Query(connection, kUnpark, s.cursor, lane).Run();
@@ -94,7 +96,7 @@ std::vector<ParkedLane> LoadParked(Snapshot& s, std::int64_t cursor) {
     lane.due = query.Int(3);
     lane.age = query.Int(4);
     lane.reason = query.Text(5);
-    lane.recorded_at = query.Int(6);
+    if (const std::int64_t at = query.Int(6); at != kUnknown) lane.recorded_at = at;
   }
   return lanes;
 }

@@ -1,6 +1,7 @@
 #include "store/retention.h"
 
 #include <algorithm>
+#include <optional>
 #include <vector>
 
 #include "store/cursors.h"
@@ -76,22 +77,24 @@ struct Mark {
 };
 
 template <class... Args>
-Mark ReadMark(Connection& connection, const Sql& sql, const Args&... args) {
+std::optional<Mark> ReadMark(Connection& connection, const Sql& sql, const Args&... args) {
   Query query(connection, sql, args...);
-  return query.Step() ? Mark{query.Int(0), query.Int(1)} : Mark{};
+  return query.Step() ? std::optional(Mark{query.Int(0), query.Int(1)}) : std::nullopt;
 }
 
 // What had been passed `keep` ago. Marks of a time that is yet to come were made by a clock that was wrong.
 Seq PassedLongAgo(Connection& connection, const Retain& retain, Seq passed) {
   Query(connection, kForgetLaterMarks, retain.now).Run();
-  const Mark newest = ReadMark(connection, kNewestMark);
+  const auto newest = ReadMark(connection, kNewestMark);
   const std::int64_t interval = std::min(kMarkInterval, retain.keep / 10);
-  if (passed > newest.passed && (newest.at == 0 || retain.now - newest.at >= interval)) {
+  const bool due = !newest || (passed > newest->passed && retain.now - newest->at >= interval);
+  if (passed > 0 && due) {
     Query(connection, kPutMark, retain.now, passed).Run();
   }
-  const Mark then = ReadMark(connection, kMarkAt, retain.now - retain.keep);
-  if (then.passed != 0) Query(connection, kForgetEarlierMarks, then.at).Run();
-  return std::min(then.passed, passed);
+  const auto then = ReadMark(connection, kMarkAt, retain.now - retain.keep);
+  if (!then) return 0;
+  Query(connection, kForgetEarlierMarks, then->at).Run();
+  return std::min(then->passed, passed);
 }
 
 // The ranges of seq in which no event is missing.

@@ -8,7 +8,7 @@ namespace portcall::store {
 bool Volume::BelowReserve() {
   if (reserve_ == 0) return false;
   const auto now = std::chrono::steady_clock::now();
-  if (now - asked_ < std::chrono::milliseconds(250)) return below_;
+  if (asked_ && now - *asked_ < std::chrono::milliseconds(250)) return below_;
   asked_ = now;
   struct statvfs volume{};
   below_ = statvfs(folder_.c_str(), &volume) == 0 && volume.f_bavail * volume.f_frsize < reserve_;

@@ -23,7 +23,7 @@ class Volume {
  private:
   std::filesystem::path folder_;
   std::uint64_t reserve_;
-  std::chrono::steady_clock::time_point asked_{};
+  std::optional<std::chrono::steady_clock::time_point> asked_;
   bool below_ = false;
 };
 

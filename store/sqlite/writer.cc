@@ -129,7 +129,7 @@ void Writer::RunJobs() {
 // Background jobs run when no other job waits, and in short slices under load, because what they delete makes room.
 void Writer::RunBackground() {
   const auto start = steady_clock::now();
-  if (!group_.empty() && start - last_slice_ < kSlicePause) return;
+  if (!group_.empty() && last_slice_ && start - *last_slice_ < kSlicePause) return;
   while (steady_clock::now() - start < kSlice) {
     WriteJob* job = queue_.TakeBackground();
     if (job == nullptr) return;

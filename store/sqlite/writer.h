@@ -63,7 +63,7 @@ class Writer {
   JobQueue queue_;
   std::vector<Outcome> group_;
   std::optional<Error> spoiled_;  // why the whole group is undone, or may be
-  std::chrono::steady_clock::time_point last_slice_{};
+  std::optional<std::chrono::steady_clock::time_point> last_slice_;
   std::atomic<std::uint64_t> commits_ = 0, jobs_ = 0;
   std::atomic<bool> out_of_space_ = false;
   std::jthread thread_;

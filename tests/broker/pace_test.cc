@@ -58,11 +58,18 @@ TEST_F(PaceTest, ASuccessTellsHowLongItWasDown) {
   pace_.Started(next_++);
   const auto recovery = pace_.Delivered(now_);
   ASSERT_TRUE(recovery);
-  EXPECT_TRUE(recovery->reopened);
-  EXPECT_EQ(recovery->lasted, 5 * kSecond);
+  ASSERT_TRUE(recovery->lasted);
+  EXPECT_EQ(*recovery->lasted, 5 * kSecond);
   EXPECT_FALSE(pace_.closed());
   EXPECT_EQ(pace_.window().size(), 1);
   EXPECT_FALSE(pace_.Delivered(now_));
+}
+
+TEST_F(PaceTest, ARecoveryOfWhatNeverClosedHasNoDuration) {
+  Fail();
+  const auto recovery = pace_.Delivered(now_ + 5 * kSecond);
+  ASSERT_TRUE(recovery);
+  EXPECT_EQ(recovery->lasted, std::nullopt);
 }
 
 TEST_F(PaceTest, NothingAgesWhileItIsClosed) {

@@ -19,7 +19,8 @@ void Simulation::CheckUnneeded() {
 // Neither an open breaker, a pause nor the time between two lives ages an event.
 void Simulation::CheckAge(const Note& death) {
   const Ticks age = active_ - tried_at_.at(death.event->seq);
-  if (age <= core_->policy().max_age) Violate("died of an age of " + std::to_string(age / kMillisecond) + " ms");
+  const auto most = core_->policy().max_age;
+  if (!most || age <= *most) Violate("died of an age of " + std::to_string(age / kMillisecond) + " ms");
 }
 
 // Only a later push of the same tag supersedes, with nothing but pushes of it between; nothing that is in flight does.

@@ -51,8 +51,8 @@ Result<void> FsBlobStore::CheckRoom() {
   const std::int64_t now =
       std::chrono::duration_cast<std::chrono::milliseconds>(std::chrono::steady_clock::now().time_since_epoch())
           .count();
-  if (reserve_bytes_ != 0 && now - room_checked_.load() >= 250) {
-    room_checked_ = now;
+  if (reserve_bytes_ != 0 && now >= next_room_check_.load()) {
+    next_room_check_ = now + 250;
     struct statvfs volume{};
     if (::statvfs(layout_.root().c_str(), &volume) == 0) room_ = volume.f_bavail * volume.f_frsize >= reserve_bytes_;
   }

@@ -43,7 +43,7 @@ class FsBlobStore final : public BlobStore {
   asio::thread_pool& pool_;
   DigestLocks& locks_;
   const std::uint64_t reserve_bytes_;
-  std::atomic<std::int64_t> room_checked_{0};  // steady ms of the last look at the volume
+  std::atomic<std::int64_t> next_room_check_{INT64_MIN};  // steady ms; the first look is made at once
   std::atomic<bool> room_{true};
   Uploads uploads_;
 };

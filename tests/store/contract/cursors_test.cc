@@ -97,6 +97,7 @@ TEST_P(CursorsTest, ASettlementSurvivesARestart) {
   const auto lanes = Read([&](Snapshot& snap) { return LoadParked(snap, id_); });
   ASSERT_EQ(lanes.size(), 2u);
   EXPECT_EQ(lanes[0].lane, "library/other");
+  EXPECT_EQ(lanes[0].recorded_at, std::nullopt);
   EXPECT_EQ(lanes[1].next_seq, 4);
   EXPECT_EQ(lanes[1].attempts, 2);
   EXPECT_EQ(lanes[1].due, 1000);
