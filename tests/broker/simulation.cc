@@ -1,6 +1,7 @@
 #include "tests/broker/simulation.h"
 
 #include <algorithm>
+#include <ranges>
 #include <utility>
 
 #include "broker/core/expiry.h"
@@ -8,7 +9,7 @@
 namespace portcall::broker {
 
 Simulation::Simulation(config::Endpoint endpoint, std::uint64_t seed, std::optional<sinks::Capacity> capacity)
-    : endpoint_(std::move(endpoint)), capacity_(capacity), chance_(seed) {
+    : endpoint_(std::move(endpoint)), capacity_(capacity), chance_(seed), lanes_(LaningOf(endpoint_)) {
   receiver = [](const store::Event&, Moment) {
     sinks::Outcome outcome;
     outcome.verdict = sinks::Verdict::kDelivered;
@@ -21,16 +22,16 @@ Simulation::Simulation(config::Endpoint endpoint, std::uint64_t seed, std::optio
 }
 
 void Simulation::Start() {
-  std::vector<store::ParkedLane> parked;
-  for (const auto& [key, row] : rows) parked.push_back(row);
   const sinks::Capacity capacity =
       capacity_.value_or(sinks::Capacity{.window = static_cast<std::size_t>(endpoint_.concurrency)});
-  core_ = std::make_unique<EndpointCore>(endpoint_, capacity, cursor, std::move(parked), paused, now(), chance_.Next());
+  core_ = std::make_unique<EndpointCore>(endpoint_, capacity, cursor, StoredRows(), paused, now(), chance_.Next());
+  ArrangeLanes(false);
   happenings_ = {};
   in_flight_.clear();
   pipes_.clear();
-  accepted_before_.clear();
-  for (const auto& [seq, times] : accepted) accepted_before_.insert(seq);
+  sent_in_.clear();
+  const auto seqs = accepted | std::views::keys;
+  accepted_before_ = {seqs.begin(), seqs.end()};
   duplicates_in_this_life_.clear();
   ++life_;
   const auto head = static_cast<store::Seq>(log.size());
@@ -48,10 +49,7 @@ void Simulation::Recount() {
   std::int64_t pending = 0;
   for (const store::EventPtr& event : log) {
     if (!core_->filter().Wants(*event)) continue;
-    const bool waits = std::ranges::any_of(rows, [&](const auto& row) {
-      return event->seq >= row.second.next_seq && LaneKey::Parse(row.first).Holds(*event);
-    });
-    if (event->seq > cursor.settled_through || waits) ++pending;
+    if (event->seq > cursor.settled_through || WaitsInRow(*event)) ++pending;
   }
   core_->Recounted(pending, static_cast<store::Seq>(log.size()), now());
 }
@@ -66,7 +64,7 @@ void Simulation::Append(const std::string& repository, store::Action action, con
   event->tag = tag;
   event->details = details;
   log.push_back(event);
-  if (core_->filter().Wants(*event)) lanes_[LaneOf(*event, LaningOf(endpoint_))].push_back(event->seq);
+  if (core_->filter().Wants(*event)) lanes_.Add(*event);
   core_->Counted(core_->filter().Wants(*event) ? 1 : 0, event->seq, now());
   core_->Grown(event->seq);
 }
@@ -119,7 +117,10 @@ void Simulation::Flush(store::Settlement settlement) {
 
 void Simulation::TakeNotes() {
   for (Note& note : core_->TakeNotes()) {
-    if (note.kind == Note::Kind::kDead) died_.insert(note.event->seq);
+    if (note.kind == Note::Kind::kDead) {
+      died_.insert(note.event->seq);
+      undecided_.erase(note.event->seq);
+    }
     if (note.kind == Note::Kind::kDead && note.text == "maxage") CheckAge(note);
     if (note.kind == Note::Kind::kSuperseded) CheckSuperseded(note);
     notes.push_back(std::move(note));
@@ -135,6 +136,7 @@ void Simulation::Send(Attempt attempt) {
   const store::Event& event = *attempt.event;
   sent_at.emplace_back(now_, event.seq);
   tried_at_.emplace(event.seq, active_);
+  sent_in_[event.seq] = attempt.lane.number;
   TakeNotes();  // deaths that were decided in this turn count before what follows them
   if (sends[event.seq]++ == 0 && !capacity_) CheckOrder(event);
   if (endpoint_.collapse) CheckNewest(event);
@@ -167,7 +169,7 @@ void Simulation::Send(Attempt attempt) {
     });
     return;
   }
-  Pipe& pipe = pipes_[LaneOf(*attempt.event, LaningOf(endpoint_))];
+  Pipe& pipe = pipes_[attempt.lane.number];
   ++pipe.flying;
   pipe.last = std::max(pipe.last, now_ + delay);
   At(pipe.last - now_, [this, attempt = std::move(attempt), times = let_go_] {
@@ -177,7 +179,7 @@ void Simulation::Send(Attempt attempt) {
 
 // Inside a sink that pipelines: in the lane's order; what follows a failure fails too. Its report takes its own time.
 void Simulation::Arrive(const Attempt& attempt) {
-  Pipe& pipe = pipes_[LaneOf(*attempt.event, LaningOf(endpoint_))];
+  Pipe& pipe = pipes_[attempt.lane.number];
   sinks::Outcome outcome;
   outcome.error = "behind a failed one";
   if (!pipe.broken) outcome = receiver(*attempt.event, now());
@@ -185,21 +187,18 @@ void Simulation::Arrive(const Attempt& attempt) {
   if (outcome.verdict == sinks::Verdict::kDelivered) {
     if (!accepted.contains(seq)) CheckOrder(*attempt.event);
     ++accepted[seq];
-    const auto waits = [&](store::Seq other) {
-      return other < seq && !died_.contains(other) &&
-             LaneOf(*attempt.event, LaningOf(endpoint_)) ==
-                 LaneOf(*log[static_cast<std::size_t>(other - 1)], LaningOf(endpoint_));
-    };
-    if (std::ranges::any_of(hopeless_, waits)) behind_.insert(seq);
+    const auto waits = [&](store::Seq other) { return other < seq && sent_in_[other] == attempt.lane.number; };
+    if (std::ranges::any_of(undecided_, waits)) behind_.insert(seq);
   } else if (outcome.verdict == sinks::Verdict::kUndeliverable) {
     hopeless_.insert(seq);
+    if (!died_.contains(seq)) undecided_.insert(seq);
   } else {
     pipe.broken = true;
   }
   const auto delay = static_cast<Ticks>(chance_.Unit() * static_cast<double>(latency));
   At(delay, [this, attempt, outcome, times = let_go_] {
     if (times != let_go_) return;
-    Pipe& lane = pipes_[LaneOf(*attempt.event, LaningOf(endpoint_))];
+    Pipe& lane = pipes_[attempt.lane.number];
     if (--lane.flying == 0) lane.broken = false;
     Answer(attempt, outcome);
   });
@@ -252,6 +251,7 @@ void Simulation::Commit(const store::Settlement& s) {
     dead[letter.event.seq] = letter;
   }
   attempts.insert(attempts.end(), s.attempts.begin(), s.attempts.end());
+  stored_changed_ = true;
 }
 
 void Simulation::RunFor(Ticks duration) {
@@ -282,13 +282,14 @@ bool Simulation::RunUntilIdle(Ticks limit) {
   return Settled();
 }
 
-void Simulation::Crash(Ticks away) {
+void Simulation::Crash(Ticks away, std::optional<config::Endpoint> changed) {
   for (const auto& [id, attempt] : in_flight_) {
     unanswered.insert(attempt.event->seq);
     if (!capacity_ && chance_.Unit() < 0.5) ++accepted[attempt.event->seq];
   }
   // What was decided but not stored is undone; what followed it may have been sent.
   now_ += away;
+  if (changed) Enter(std::move(*changed));
   Start();
 }
 
@@ -306,17 +307,26 @@ void Simulation::LetGo() {
   ++let_go_;
   duplicates_in_this_life_.clear();  // what is let go may be sent again too
   pipes_.clear();
-  for (const auto& [id, attempt] : std::exchange(in_flight_, {})) {
+  std::vector<Attempt> let_go;
+  for (const auto& [id, attempt] : std::exchange(in_flight_, {})) let_go.push_back(attempt);
+  for (const Attempt& attempt : let_go) {
     const store::Seq seq = attempt.event->seq;
     sinks::Outcome outcome;
     outcome.maybe_received = chance_.Unit() < 0.8;
     if (outcome.maybe_received) unanswered.insert(seq);
     if (!capacity_ && outcome.maybe_received && chance_.Unit() < 0.5) ++accepted[seq];
-    // What was accepted, but is not settled yet, may be sent again.
-    for (const store::Seq later : lanes_[LaneOf(*attempt.event, LaningOf(endpoint_))]) {
-      if (later >= seq && accepted.contains(later)) accepted_before_.insert(later);
-    }
     core_->OnLetGo(attempt, outcome, now());
+  }
+  MayRepeat(let_go);
+}
+
+// What was let go, and what was accepted of its lane behind it and so is not settled yet.
+void Simulation::MayRepeat(const std::vector<Attempt>& let_go) {
+  std::unordered_map<std::uint64_t, store::Seq> first;  // by lane
+  for (const Attempt& attempt : let_go) first.try_emplace(attempt.lane.number, attempt.event->seq);
+  for (const auto& [seq, lane] : sent_in_) {
+    const auto from = first.find(lane);
+    if (from != first.end() && seq >= from->second && accepted.contains(seq)) accepted_before_.insert(seq);
   }
 }
 
@@ -339,9 +349,7 @@ void Simulation::Expire(store::Seq through) {
   expiring_ = false;
   TakeNotes();
   if (!quiet()) Violate("something is under way after the end of everything");
-  std::vector<store::ParkedLane> stored;
-  for (const auto& [key, row] : rows) stored.push_back(row);
-  Expiry expiry(cursor, std::move(stored), core_->filter(), through);
+  Expiry expiry(cursor, StoredRows(), core_->filter(), through);
   for (store::Seq seq = expiry.first(); seq <= through; ++seq) {
     const store::Event& event = *log[static_cast<std::size_t>(seq - 1)];
     if (!expiry.Take(event)) continue;
@@ -354,6 +362,7 @@ void Simulation::Expire(store::Seq through) {
   const store::Settlement settlement = expiry.Finish(now().wall);
   Commit(settlement);
   core_->Reload(cursor, expiry.RowsAfter(settlement), now());
+  ArrangeLanes(false);
   if (core_->UnneededThrough() < through) Violate("something still needs what has expired");
   core_->Stop(false);
 }
@@ -361,23 +370,21 @@ void Simulation::Expire(store::Seq through) {
 void Simulation::Reload(config::Endpoint endpoint) {
   core_->Stop(true);
   RunFor(kSecond);
-  // What the cursor has passed goes on in the lanes of the old order.
-  const bool reordered = LaningOf(endpoint) != LaningOf(endpoint_);
-  Restart([&] {
-    for (store::Seq seq = 1; seq <= cursor.settled_through; ++seq) {
-      if (!core_->filter().Wants(*log[static_cast<std::size_t>(seq - 1)])) passed_over.insert(seq);
-    }
-    endpoint_ = std::move(endpoint);
-    if (endpoint_.fingerprint.empty()) endpoint_.fingerprint = "entry " + std::to_string(++entries_);
-    const Filter filter(endpoint_);
-    ended_prefix_.clear();
-    lanes_.clear();
-    if (reordered) ordered_from_ = static_cast<store::Seq>(log.size()) + 1;
-    for (const store::EventPtr& event : log) {
-      if (event->seq < ordered_from_ || passed_over.contains(event->seq) || !filter.Wants(*event)) continue;
-      lanes_[LaneOf(*event, LaningOf(endpoint_))].push_back(event->seq);
-    }
-  });
+  Restart([&] { Enter(std::move(endpoint)); });
+}
+
+// The entry is another from the next start on.
+void Simulation::Enter(config::Endpoint endpoint) {
+  for (const store::EventPtr& event : log) {
+    if (core_->filter().Wants(*event) || passed_over.contains(event->seq)) continue;
+    const store::ParkedLane* row = FindRow(rows, *event);
+    const bool settled = row != nullptr && event->seq < row->next_seq;
+    if (event->seq <= cursor.settled_through ? !WaitsInRow(*event) : settled) passed_over.insert(event->seq);
+  }
+  const bool filters = Filter(endpoint).fingerprint() != core_->filter().fingerprint();
+  endpoint_ = std::move(endpoint);
+  if (endpoint_.fingerprint.empty()) endpoint_.fingerprint = "entry " + std::to_string(++entries_);
+  if (filters) ArrangeLanes(true);
 }
 
 void Simulation::DeleteUnneeded() {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "broker/core/endpoint_core.h"
+#include "tests/broker/simulation_lanes.h"
 
 namespace portcall::broker {
 
@@ -26,7 +27,7 @@ class Simulation {
   void RunFor(Ticks duration);
   bool RunUntilIdle(Ticks limit);  // everything wanted is settled and on disk
   // Loses what was not flushed, and is away for a while; attempts in flight may or may not have arrived.
-  void Crash(Ticks away = 0);
+  void Crash(Ticks away = 0, std::optional<config::Endpoint> changed = {});
   // Stops in order, then starts again.
   void Restart(const std::function<void()>& between = [] {});
   // With a changed entry: order, filters, name or whatever else. What its filters now want is counted anew.
@@ -56,7 +57,7 @@ class Simulation {
   std::map<std::string, store::ParkedLane> rows;
   std::vector<store::DeadLetter> ranges;  // the expired ones, as stored
   std::set<store::Seq> expired;
-  std::set<store::Seq> passed_over;  // that an earlier filter did not want
+  std::set<store::Seq> passed_over;  // which an earlier filter did not want, and which no row keeps
   std::vector<store::AttemptRow> attempts;
   std::vector<Note> notes;
   std::map<store::Seq, store::Seq> superseded;  // by which
@@ -74,6 +75,10 @@ class Simulation {
   };
   void Start();
   void Recount();
+  void Enter(config::Endpoint endpoint);
+  void ArrangeLanes(bool anew);
+  std::vector<store::ParkedLane> StoredRows() const;
+  bool WaitsInRow(const store::Event& event) const;
   void Flush(store::Settlement settlement);
   void At(Ticks delay, std::function<void()> run);
   void Drive();
@@ -90,6 +95,7 @@ class Simulation {
   void Pass(Ticks until);
   void CheckAge(const Note& death);
   void Commit(const store::Settlement& settlement);
+  void MayRepeat(const std::vector<Attempt>& let_go);
   void CheckOrder(const store::Event& event);
   bool Ended(store::Seq seq) const {
     return accepted.contains(seq) || died_.contains(seq) || superseded.contains(seq) || hopeless_.contains(seq);
@@ -108,13 +114,14 @@ class Simulation {
   Chance chance_;
   std::unique_ptr<EndpointCore> core_;
   std::priority_queue<Happening> happenings_;
-  std::map<std::string, std::vector<store::Seq>> lanes_;
-  std::map<std::string, std::size_t> ended_prefix_;
-  std::map<std::string, Pipe> pipes_;
-  std::set<store::Seq> died_;             // as decided
-  std::set<store::Seq> hopeless_;         // as the sink said
-  std::set<store::Seq> behind_;           // accepted behind such a one: may be sent again
-  std::set<store::Seq> accepted_before_;  // this life
+  PromisedLanes lanes_;
+  std::unordered_map<std::uint64_t, Pipe> pipes_;          // by the number of the lane
+  std::unordered_map<store::Seq, std::uint64_t> sent_in_;  // that number, this life
+  std::set<store::Seq> died_;                              // as decided
+  std::set<store::Seq> hopeless_;                          // as the sink said
+  std::set<store::Seq> undecided_;                         // of them, those that have not died yet
+  std::set<store::Seq> behind_;                            // accepted behind such a one: may be sent again
+  std::set<store::Seq> accepted_before_;                   // this life
   std::map<AttemptId, Attempt> in_flight_;
   int let_go_ = 0;  // how often
   bool expiring_ = false;
@@ -124,7 +131,9 @@ class Simulation {
   std::map<store::Seq, Ticks> tried_at_;  // of it, at the first attempt
   std::uint64_t order_ = 0, life_ = 0, entries_ = 0;
   Ticks wall_moved_ = 0;
-  store::Seq deleted_through_ = 0, ordered_from_ = 1;  // since when the present order holds
+  store::Seq deleted_through_ = 0;
+  store::Seq unneeded_ = 0;     // as it was checked last
+  bool stored_changed_ = true;  // since then
 };
 
 }  // namespace portcall::broker

@@ -1,3 +1,6 @@
+#include <ranges>
+#include <utility>
+
 #include "tests/broker/simulation.h"
 
 // What must hold of every history, whatever happens in it.
@@ -9,6 +12,8 @@ void Simulation::Violate(const std::string& what) {
 
 // What retention may delete must not be needed after a crash, whatever was decided meanwhile.
 void Simulation::CheckUnneeded() {
+  if (!std::exchange(stored_changed_, false) && core_->UnneededThrough() == unneeded_) return;
+  unneeded_ = core_->UnneededThrough();
   store::Seq stored = cursor.settled_through;
   for (const auto& [key, row] : rows) {
     if (key != "*") stored = std::min(stored, row.next_seq - 1);  // a strict line leaves nothing behind the cursor
@@ -40,13 +45,28 @@ void Simulation::CheckSuperseded(const Note& note) {
 }
 
 void Simulation::CheckOrder(const store::Event& event) {
-  if (event.seq < ordered_from_) return;
-  const std::string key = LaneOf(event, LaningOf(endpoint_));
-  const auto& lane = lanes_[key];
-  std::size_t& prefix = ended_prefix_[key];
-  while (prefix < lane.size() && Ended(lane[prefix])) ++prefix;
-  if (prefix < lane.size() && lane[prefix] < event.seq) {
-    Violate("event " + std::to_string(event.seq) + " overtook " + std::to_string(lane[prefix]));
+  const store::Seq ahead = lanes_.FirstAhead(event, [this](store::Seq seq) { return Ended(seq); });
+  if (ahead != 0) Violate("event " + std::to_string(event.seq) + " overtook " + std::to_string(ahead));
+}
+
+std::vector<store::ParkedLane> Simulation::StoredRows() const {
+  const auto values = rows | std::views::values;
+  return {values.begin(), values.end()};
+}
+
+// Whether the cursor has left the event to a row's lane.
+bool Simulation::WaitsInRow(const store::Event& event) const {
+  const store::ParkedLane* row = FindRow(rows, event);
+  return event.seq <= cursor.settled_through && row != nullptr && event.seq >= row->next_seq;
+}
+
+void Simulation::ArrangeLanes(bool anew) {
+  const Filter filter(endpoint_);
+  anew = lanes_.Change(LaningOf(endpoint_), cursor.settled_through, StoredRows()) || anew;
+  if (!anew) return;
+  lanes_.Clear();
+  for (const store::EventPtr& event : log) {
+    if (filter.Wants(*event) && !passed_over.contains(event->seq)) lanes_.Add(*event);
   }
 }
 
