@@ -12,10 +12,6 @@ namespace {
 
 using Json = nlohmann::json;
 
-std::uint64_t LineAt(std::string_view text, std::size_t at) {
-  return 1 + static_cast<std::uint64_t>(std::ranges::count(text.substr(0, at), '\n'));
-}
-
 std::optional<Checkpoint> Opened(std::string_view note, const VerifierKey& key) {
   const std::optional<std::string> text = key.Open(note);
   return text ? Checkpoint::Parse(*text) : std::nullopt;
@@ -24,16 +20,19 @@ std::optional<Checkpoint> Opened(std::string_view note, const VerifierKey& key) 
 // Takes all notes of `text`; what is left at the end is returned.
 std::string_view TakeNotes(std::string_view text, const std::string& file, const VerifierKey& key, VerifyReport& report,
                            std::vector<SignedCheckpoint>& found) {
-  std::size_t from = 0;
+  const auto name = std::make_shared<const std::string>(file);
+  std::size_t from = 0, counted = 0;
+  std::uint64_t line = 1;
   while (const std::optional<NoteSpan> span = NextNote(text, from)) {
     from = span->end;
-    const std::uint64_t line = LineAt(text, span->begin);
+    line += static_cast<std::uint64_t>(std::ranges::count(text.substr(counted, span->begin - counted), '\n'));
+    counted = span->begin;
     const auto checkpoint = Opened(text.substr(span->begin, span->end - span->begin), key);
     if (!checkpoint) {
-      report.findings.push_back({file, line, std::nullopt, "this checkpoint was changed, or another key signed it"});
+      report.Find({file, line, std::nullopt, "this checkpoint was changed, or another key signed it"});
       continue;
     }
-    found.push_back({*checkpoint, file, line, false});
+    found.push_back({checkpoint->size, checkpoint->root, name, line, false});
   }
   return text.substr(from);
 }
@@ -81,8 +80,8 @@ Result<std::vector<SignedCheckpoint>> LoadOwn(const std::filesystem::path& folde
   if (!TakeNotes(*text, file, key, report, found).empty())
     report.notes.push_back(file + " ends in an unfinished checkpoint");
   for (std::size_t i = 1; i < found.size(); ++i) {
-    if (found[i].checkpoint.size >= found[i - 1].checkpoint.size) continue;
-    report.findings.push_back({file, found[i].line, std::nullopt, "this checkpoint covers less than the one before"});
+    if (found[i].size >= found[i - 1].size) continue;
+    report.Find({file, found[i].line, std::nullopt, "this checkpoint covers less than the one before"});
   }
   report.checkpoints = found.size();
   return found;

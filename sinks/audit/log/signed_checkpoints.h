@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,9 +12,11 @@
 
 namespace portcall::sinks::audit {
 
+// There may be one a minute for years, so it is small: about 80 bytes.
 struct SignedCheckpoint {
-  Checkpoint checkpoint;
-  std::string file;
+  std::uint64_t size = 0;
+  Hash root{};
+  std::shared_ptr<const std::string> file;  // where it stands; never null
   std::uint64_t line = 0;
   bool outside = false;
 };

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <utility>
 
 #include "runtime/files.h"
@@ -40,7 +41,7 @@ class Verifier {
   void CompareRoots();
   void CheckEnd();
   void CheckState();
-  void Find(Finding finding);
+  void Find(Finding finding) { report_.Find(std::move(finding)); }
   void FindHere(std::optional<std::uint64_t> record, std::string what) {
     Find({file_, line_, record, std::move(what)});
   }
@@ -64,14 +65,6 @@ class Verifier {
   std::uint64_t line_ = 0, before_line_ = 0;
   std::uint64_t bytes_before_ = 0, bytes_total_ = 0;
 };
-
-void Verifier::Find(Finding finding) {
-  if (report_.findings.size() < kMostFindings) {
-    report_.findings.push_back(std::move(finding));
-  } else {
-    ++report_.more;
-  }
-}
 
 Result<VerifyReport> Verifier::Run() {
   report_.key = key_.Text();
@@ -107,8 +100,7 @@ void Verifier::CheckEnds() {
   std::uint64_t missing = 0, first = 0;
   for (const std::uint64_t end : ends_) {
     if (end == 0 || end < next_) continue;
-    const auto same =
-        std::ranges::equal_range(checkpoints_, end, {}, [](const auto& one) { return one.checkpoint.size; });
+    const auto same = std::ranges::equal_range(checkpoints_, end, {}, [](const auto& one) { return one.size; });
     if (std::ranges::any_of(same, [](const SignedCheckpoint& one) { return !one.outside; })) continue;
     if (missing++ == 0) first = end;
   }
@@ -131,7 +123,8 @@ void Verifier::LoadReceipt(std::uint64_t own) {
           "the database knows of another audit log, or its root was changed: this key did not sign it"});
     return;
   }
-  checkpoints_.push_back({receipt->checkpoint, database.file.string(), 0, true});
+  const auto file = std::make_shared<const std::string>(database.file.string());
+  checkpoints_.push_back({receipt->checkpoint.size, receipt->checkpoint.root, file, 0, true});
   if (receipt->covered <= own) return;
   Find({(options_.folder / kCheckpoints).string(), 0, std::nullopt,
         "checkpoints are missing: the last one covers " + std::to_string(own) +
@@ -142,13 +135,13 @@ Result<void> Verifier::LoadCheckpoints() {
   Result<std::vector<SignedCheckpoint>> own = LoadOwn(options_.folder, key_, report_);
   if (!own) return own.error();
   checkpoints_ = std::move(*own);
-  if (options_.database) LoadReceipt(checkpoints_.empty() ? 0 : checkpoints_.back().checkpoint.size);
+  if (options_.database) LoadReceipt(checkpoints_.empty() ? 0 : checkpoints_.back().size);
   for (const std::filesystem::path& file : options_.outside) {
     Result<std::vector<SignedCheckpoint>> outside = LoadOutside(file, key_, report_);
     if (!outside) return outside.error();
     checkpoints_.insert(checkpoints_.end(), outside->begin(), outside->end());
   }
-  std::ranges::sort(checkpoints_, {}, [](const SignedCheckpoint& one) { return one.checkpoint.size; });
+  std::ranges::sort(checkpoints_, {}, [](const SignedCheckpoint& one) { return one.size; });
   return {};
 }
 
@@ -176,10 +169,13 @@ Result<void> Verifier::FindStart() {
     const auto size = std::filesystem::file_size(segment.file, ignored);
     if (!ignored) bytes_total_ += size;
   }
-  for (; compared_ < checkpoints_.size() && checkpoints_[compared_].checkpoint.size < next_; ++compared_) {
-    if (!checkpoints_[compared_].outside) continue;
-    report_.notes.push_back(checkpoints_[compared_].file +
-                            ": a checkpoint is older than the first record that is kept");
+  std::map<std::string_view, std::uint64_t> older;  // by file
+  for (; compared_ < checkpoints_.size() && checkpoints_[compared_].size < next_; ++compared_) {
+    if (checkpoints_[compared_].outside) ++older[*checkpoints_[compared_].file];
+  }
+  for (const auto& [file, count] : older) {
+    report_.notes.push_back(std::string(file) + ": " + std::to_string(count) +
+                            " of its checkpoints are older than the first record that is kept");
   }
   CompareRoots();
   return {};
@@ -240,7 +236,7 @@ void Verifier::CheckLine(std::string_view line) {
   next_ = link ? link->n + 1 : next_ + 1;
   if (!intact_) return;
   tree_.Append(hashing_, prev_);
-  if (compared_ < checkpoints_.size() && checkpoints_[compared_].checkpoint.size == tree_.size()) CompareRoots();
+  if (compared_ < checkpoints_.size() && checkpoints_[compared_].size == tree_.size()) CompareRoots();
 }
 
 void Verifier::Diagnose(const std::optional<Link>& link, bool linked) {
@@ -262,15 +258,15 @@ void Verifier::Diagnose(const std::optional<Link>& link, bool linked) {
 }
 
 void Verifier::CompareRoots() {
-  for (; compared_ < checkpoints_.size() && checkpoints_[compared_].checkpoint.size == tree_.size(); ++compared_) {
+  for (; compared_ < checkpoints_.size() && checkpoints_[compared_].size == tree_.size(); ++compared_) {
     const SignedCheckpoint& one = checkpoints_[compared_];
     if (!intact_) continue;
-    if (tree_.Root(hashing_) == one.checkpoint.root) {
+    if (tree_.Root(hashing_) == one.root) {
       last_good_ = tree_.size();
       continue;
     }
     intact_ = false;
-    Find({one.file, one.line, last_good_,
+    Find({*one.file, one.line, last_good_,
           "this checkpoint covers other records: " + Range(last_good_, tree_.size()) +
               " not what was signed; one or more were changed and the chain was computed anew"});
   }
@@ -281,7 +277,7 @@ void Verifier::CheckEnd() {
   std::uint64_t uncompared = 0;
   const SignedCheckpoint* missing = nullptr;
   for (const SignedCheckpoint& one : checkpoints_) {
-    const std::uint64_t size = one.checkpoint.size;
+    const std::uint64_t size = one.size;
     report_.covered = std::max(report_.covered, size);
     if (one.outside) report_.covered_outside = std::max(report_.covered_outside, size);
     if (size > next_) {
@@ -291,9 +287,9 @@ void Verifier::CheckEnd() {
     }
   }
   if (missing != nullptr) {
-    Find({missing->file, missing->line, next_,
+    Find({*missing->file, missing->line, next_,
           "the log ends before record " + std::to_string(next_) +
-              ", but this checkpoint covers more: " + Range(next_, missing->checkpoint.size) + " missing: truncated"});
+              ", but this checkpoint covers more: " + Range(next_, missing->size) + " missing: truncated"});
   }
   if (uncompared > 0) {
     report_.notes.push_back(std::to_string(uncompared) + " checkpoints behind the damage could not be compared");
@@ -327,6 +323,14 @@ std::string Finding::Text() const {
   if (line > 0) text += ':' + std::to_string(line);
   if (record) text += " (record " + std::to_string(*record) + ')';
   return text + ": " + what;
+}
+
+void VerifyReport::Find(Finding finding) {
+  if (findings.size() < kMostFindings) {
+    findings.push_back(std::move(finding));
+  } else {
+    ++more;
+  }
 }
 
 Result<VerifyReport> Verify(const VerifyOptions& options) {

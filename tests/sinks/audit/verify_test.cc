@@ -1,6 +1,7 @@
 #include "sinks/audit/log/verify.h"
 
 #include <gmock/gmock.h>
+#include <time.h>
 
 #include <nlohmann/json.hpp>
 
@@ -272,6 +273,26 @@ TEST_F(VerifyTest, ReadsCheckpointsOutOfEvents) {
   const VerifyReport report = CheckAgainst(elsewhere_.File("events"));
   EXPECT_EQ(First(report), "");
   EXPECT_EQ(report.covered_outside, 45U);
+}
+
+// Four times as many checkpoints take about four times as long; another key's are quick to tell, so that nothing else
+// counts.
+TEST_F(VerifyTest, TakesTimeInProportionToTheCheckpoints) {
+  const std::string note = MakeKey(elsewhere_.File("other.key"))->Sign(Checkpoint::Parse(NoteTexts()[0])->Text());
+  const auto seconds = [&](int count) {
+    std::string text;
+    for (int i = 0; i < count; ++i) text += note + '\n';
+    WriteText(Notes(), text);
+    timespec begun{}, ended{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begun);
+    const VerifyReport report = Check();
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ended);
+    EXPECT_GE(report.findings.size() + report.more, static_cast<std::size_t>(count));
+    EXPECT_EQ(report.findings[1].line, 7U);
+    return static_cast<double>(ended.tv_sec - begun.tv_sec) + 1e-9 * static_cast<double>(ended.tv_nsec - begun.tv_nsec);
+  };
+  const double few = seconds(2'000);
+  EXPECT_LT(seconds(8'000), 8 * few);
 }
 
 TEST_F(VerifyTest, AnAnchorWithoutACheckpointIsAMistake) {
