@@ -54,12 +54,12 @@ Result<void> AuditLog::Begin(runtime::Fd lock) {
   }
   // The last checkpoint may have been made just before the process ended, and so never published.
   if (!recovered->last_note.empty()) notes_.push_back(std::move(recovered->last_note));
+  if (auto begun = recovered->resumed ? Heal() : Rotate(); !begun) return begun;
+  // After the segment: where the key lies, a log was begun.
   const std::string verifier = key_->verifier().Text() + '\n';
   const std::filesystem::path beside = options_.folder / kPublicKey;
-  if (const Result<std::string> old = runtime::ReadWhole(beside); !old || *old != verifier) {
-    if (auto written = runtime::ReplaceFile(beside, verifier, 0644); !written) return written;
-  }
-  return recovered->resumed ? Heal() : Rotate();
+  if (const Result<std::string> old = runtime::ReadWhole(beside); old && *old == verifier) return {};
+  return runtime::ReplaceFile(beside, verifier, 0644);
 }
 
 std::filesystem::path AuditLog::Path() const { return options_.folder / SegmentName(position_.segment); }

@@ -111,6 +111,7 @@ class Exporter {
       }
     }
     progress_.bytes = before + lines->bytes_read();
+    if (got == LineReader::Got::kFailed) return Error(Errc::kUnavailable, lines->trouble());
     if (got != LineReader::Got::kDamaged) return {};
     return Error(Errc::kInvalid, segment.file.string() + ": " + lines->trouble());
   }

@@ -60,6 +60,7 @@ class Retirement {
     while ((got = lines->Next(line)) == LineReader::Got::kLine) {
       if (!end.Follow(hashing_, line)) break;
     }
+    if (got == LineReader::Got::kFailed) return Error(Errc::kUnavailable, lines->trouble());
     if (got != LineReader::Got::kEnd || end.size() != next) {
       return Error(Errc::kInvalid, segment.file.string() + " is damaged at record " + std::to_string(end.size()));
     }

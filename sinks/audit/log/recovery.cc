@@ -207,6 +207,7 @@ class Reader {
       recovered_.resumed = last && !segment.compressed;
       return {};
     }
+    if (got == LineReader::Got::kFailed) return Error(Errc::kUnavailable, lines->trouble());
     const bool torn = got == LineReader::Got::kUnfinished;
     if (last && torn && position_.size() < proven()) return {};  // the caller says that it is too short
     if (!last || segment.compressed || position_.size() < proven()) {

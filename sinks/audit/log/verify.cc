@@ -16,6 +16,9 @@ namespace {
 
 constexpr std::size_t kMostFindings = 50;
 constexpr std::uint64_t kProgressEvery = 1 << 14;  // records
+constexpr int kTries = 3;
+
+bool IsMissing(const Error& error) { return error.code == Errc::kNotFound; }
 
 std::string Range(std::uint64_t first, std::uint64_t end) {
   if (end == first + 1) return "record " + std::to_string(first) + " is";
@@ -34,6 +37,7 @@ class Verifier {
   void LoadReceipt(std::uint64_t own);
   void CheckEnds();
   Result<void> FindStart();
+  Result<void> CheckBegun();
   Result<void> ReadAll();
   Result<void> ReadSegment(const Segment& segment, bool last);
   void CheckLine(std::string_view line);
@@ -69,15 +73,16 @@ class Verifier {
 Result<VerifyReport> Verifier::Run() {
   report_.key = key_.Text();
   report_.own_key = !options_.key;
-  if (!std::filesystem::is_directory(options_.folder)) {
-    return Error(Errc::kNotFound, options_.folder.string() + " is no folder");
-  }
   // In this order, because the log may grow meanwhile: how far it must go is read first, checkpoints after the list of
   // closed segments that they must cover, and records after the checkpoints that cover them.
+  if (const auto state = runtime::ReadWhole(options_.folder / kState); !state && !IsMissing(state.error())) {
+    return state.error();
+  }
   state_ = LoadState(options_.folder);
   if (auto listed = ListEnds(); !listed) return listed.error();
   if (auto loaded = LoadCheckpoints(); !loaded) return loaded.error();
   if (auto found = FindStart(); !found) return found.error();
+  if (auto begun = CheckBegun(); !begun) return begun.error();
   CheckEnds();
   if (auto read = ReadAll(); !read) return read.error();
   CheckEnd();
@@ -149,7 +154,7 @@ Result<void> Verifier::FindStart() {
   Result<Position> retained = LoadRetained(options_.folder, key_);
   if (!retained && retained.error().code == Errc::kInvalid) {
     Find({(options_.folder / kRetained).string(), 0, std::nullopt, retained.error().detail});
-  } else if (!retained && retained.error().code != Errc::kNotFound) {
+  } else if (!retained && !IsMissing(retained.error())) {
     return retained.error();
   }
   if (retained) {
@@ -178,6 +183,21 @@ Result<void> Verifier::FindStart() {
                             " of its checkpoints are older than the first record that is kept");
   }
   CompareRoots();
+  return {};
+}
+
+// From its beginning on a log has a segment, and its writer has left the key beside it.
+Result<void> Verifier::CheckBegun() {
+  if (!segments_.empty()) return {};
+  std::error_code error;
+  const bool has_key = std::filesystem::exists(options_.folder / kPublicKey, error);
+  if (error) return Error(Errc::kUnavailable, (options_.folder / kPublicKey).string() + ": " + error.message());
+  const bool counted = options_.database && options_.database->delivered > 0;
+  if (!has_key && !state_ && next_ == 0 && checkpoints_.empty() && !counted) {
+    return Error(Errc::kInvalid, options_.folder.string() + " holds no audit log");
+  }
+  Find({options_.folder.string(), 0, std::nullopt,
+        "an audit log was begun here, but there is no file of records: deleted"});
   return {};
 }
 
@@ -211,6 +231,7 @@ Result<void> Verifier::ReadSegment(const Segment& segment, bool last) {
       options_.progress({bytes_before_ + lines->bytes_read(), bytes_total_, next_ - report_.first});
     }
   }
+  if (got == LineReader::Got::kFailed) return Error(Errc::kUnavailable, lines->trouble());
   bytes_before_ += lines->bytes_read();
   ++line_;
   if (got == LineReader::Got::kDamaged) {
@@ -316,6 +337,14 @@ void Verifier::CheckState() {
             " missing: truncated"});
 }
 
+// Retention may remove a segment that was listed, but not yet read.
+Result<VerifyReport> VerifyWith(const VerifyOptions& options, const VerifierKey& key) {
+  for (int left = kTries;;) {
+    Result<VerifyReport> report = Verifier(options, key).Run();
+    if (report || !IsMissing(report.error()) || --left == 0) return report;
+  }
+}
+
 }  // namespace
 
 std::string Finding::Text() const {
@@ -334,10 +363,17 @@ void VerifyReport::Find(Finding finding) {
 }
 
 Result<VerifyReport> Verify(const VerifyOptions& options) {
-  if (options.key) return Verifier(options, *options.key).Run();
-  Result<VerifierKey> key = VerifierKey::FromFile(options.folder / kPublicKey);
-  if (!key) return Error(Errc::kInvalid, key.error().detail + ": name the verifier key with --key");
-  return Verifier(options, std::move(*key)).Run();
+  std::error_code error;
+  if (!std::filesystem::is_directory(options.folder, error)) {
+    const bool missing = !error || error == std::errc::no_such_file_or_directory;
+    return Error(missing ? Errc::kNotFound : Errc::kUnavailable,
+                 options.folder.string() + (missing ? " is no folder" : ": " + error.message()));
+  }
+  if (options.key) return VerifyWith(options, *options.key);
+  const Result<VerifierKey> key = VerifierKey::FromFile(options.folder / kPublicKey);
+  if (key) return VerifyWith(options, *key);
+  if (!IsMissing(key.error()) && key.error().code != Errc::kInvalid) return key.error();
+  return Error(Errc::kInvalid, key.error().detail + ": name the verifier key with --key");
 }
 
 }  // namespace portcall::sinks::audit

@@ -56,7 +56,8 @@ struct VerifyReport {
 };
 
 // Reads the whole log and checks each record's place and link, and each checkpoint's signature and root. A log that is
-// being written may be verified. kInvalid: the key; else what could not be read.
+// being written may be verified. kInvalid: the key, or there is no audit log; else what could not be read, which is no
+// damage.
 Result<VerifyReport> Verify(const VerifyOptions& options);
 
 }  // namespace portcall::sinks::audit
