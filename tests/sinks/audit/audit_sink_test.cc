@@ -222,6 +222,48 @@ TEST_F(AuditSinkTest, AForgedFolderIsRefusedUntilItIsMovedAside) {
   EXPECT_THAT(store::DecodeDetails(published[0].details).note, HasSubstr(receipt_));
 }
 
+TEST_F(AuditSinkTest, CheckpointsThatSomebodyRemovesStopItAsAtAStart) {
+  config_.checkpoint_records = 5;
+  ASSERT_TRUE(Make());
+  EXPECT_EQ(Count(DeliverAll(1, 10), Verdict::kDelivered), 10);
+  const std::string receipt = Deliver(11).receipt;
+  std::filesystem::remove(folder() / audit::kCheckpoints);
+  EXPECT_THAT(Deliver(12).error, HasSubstr("somebody removed, replaced or changed"));
+  EXPECT_THAT(Deliver(12).error, HasSubstr("checkpoints are gone"));
+  EXPECT_THAT(runner_->Call([&] { return sink_->Trouble(); }), HasSubstr("checkpoints are gone"));
+  EXPECT_FALSE(std::filesystem::exists(folder() / audit::kCheckpoints)) << "the rest was signed";
+  EXPECT_EQ(Seqs(), Range(1, 11));
+  portcall::testing::TempDir elsewhere;
+  std::filesystem::rename(folder(), elsewhere.File("damaged"));
+  EXPECT_EQ(Deliver(12).verdict, Verdict::kDelivered);
+  EXPECT_EQ(Seqs(), Range(12, 12));
+  const auto published = runner_->Call([&] { return published_; });
+  ASSERT_THAT(published, SizeIs(1));
+  EXPECT_THAT(store::DecodeDetails(published[0].details).note, HasSubstr(receipt)) << "what was given last";
+}
+
+TEST_F(AuditSinkTest, ARunningLogThatIsMovedAsideBeginsAnew) {
+  ASSERT_TRUE(Make());
+  EXPECT_EQ(Count(DeliverAll(1, 10), Verdict::kDelivered), 10);
+  portcall::testing::TempDir elsewhere;
+  std::filesystem::rename(folder(), elsewhere.File("old"));
+  EXPECT_EQ(Deliver(11).verdict, Verdict::kFailed);
+  EXPECT_EQ(Deliver(11).verdict, Verdict::kDelivered);
+  EXPECT_EQ(Seqs(), Range(11, 11));
+}
+
+TEST_F(AuditSinkTest, RecordsThatSomebodyAddsAreKeptAsideAndItGoesOn) {
+  ASSERT_TRUE(Make());
+  EXPECT_EQ(Count(DeliverAll(1, 10), Verdict::kDelivered), 10);
+  auto lines = Lines(folder() / audit::SegmentName(0));
+  lines.push_back(lines.back());
+  SaveLines(folder() / audit::SegmentName(0), lines);
+  EXPECT_EQ(Deliver(11).verdict, Verdict::kFailed);
+  EXPECT_EQ(Deliver(11).verdict, Verdict::kDelivered);
+  EXPECT_EQ(Seqs(), Range(1, 11));
+  EXPECT_FALSE(Aside("unacknowledged-").empty());
+}
+
 TEST_F(AuditSinkTest, AnUnreadableKeyIsRefusedAtTheStart) {
   config_.key = folder() / "nothing.pem";
   const auto missing = Make();
