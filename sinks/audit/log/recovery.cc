@@ -313,6 +313,17 @@ Result<Hash> HashOfLineBefore(const std::filesystem::path& path, std::uint64_t o
   return Hashing().Leaf(line);
 }
 
+std::optional<std::string> FindOrigin(const std::filesystem::path& folder, const VerifierKey& key,
+                                      const std::string& receipt) {
+  const Result<LastNote> last = FindLastNote(folder / kCheckpoints);
+  const Result<std::vector<Segment>> segments = ListSegments(folder);
+  if (!last || !segments || segments->empty()) return std::nullopt;
+  const std::string& note = last->note.empty() ? receipt : last->note;
+  const auto claimed = Checkpoint::Parse(note);
+  if (!claimed || !IsKeyName(claimed->origin) || !key.Named(claimed->origin).Open(note)) return std::nullopt;
+  return claimed->origin;
+}
+
 Result<Recovered> Recover(const std::filesystem::path& folder, const VerifierKey& key, const std::string& receipt,
                           runtime::Log& log) {
   return Reader(folder, key, log).Run(receipt);

@@ -25,7 +25,9 @@ struct SignedCheckpoint {
 Result<std::vector<SignedCheckpoint>> LoadOwn(const std::filesystem::path& folder, const VerifierKey& key,
                                               VerifyReport& report);
 // Those in a file that was kept elsewhere: notes as they stand, or JSON lines that hold them as text (an event that
-// brought one, in whatever format). kInvalid: there is none.
+// brought one, in whatever format). Checkpoints of other logs may stand among them, as of all logs of a registry: they
+// have another origin, or another key than one that is trusted because it came from elsewhere, and are left out, which
+// the report notes. kInvalid: none is this log's.
 Result<std::vector<SignedCheckpoint>> LoadOutside(const std::filesystem::path& file, const VerifierKey& key,
                                                   VerifyReport& report);
 

@@ -3,9 +3,12 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "config/reader/scalars.h"
 #include "config/sections/endpoint.h"
@@ -44,11 +47,14 @@ void ReadDirectory(MapReader& section, AuditConfig& audit) {
   if (audit.directory == "/") section.Error("directory", "is the root folder: name one for the audit log alone");
 }
 
+bool IsPlain(char c) { return c > 0x20 && c < 0x7f && c != '+'; }
+
 // The name that stands in the first line of every checkpoint and before its signature.
 void ReadOrigin(MapReader& section, const Endpoint& endpoint, AuditConfig& audit) {
+  audit.default_origin = !section.Has("origin");
   audit.origin = endpoint.source.empty() ? endpoint.name : endpoint.source;
   section.Read("origin", audit.origin);
-  const bool plain = std::ranges::all_of(audit.origin, [](char c) { return c > 0x20 && c < 0x7f && c != '+'; });
+  const bool plain = std::ranges::all_of(audit.origin, IsPlain);
   if (audit.origin.empty() || audit.origin.size() > 255 || !plain) {
     section.Error("origin", Quoted(audit.origin) +
                                 " cannot name a checkpoint: write origin: registry.example.com/audit (printable, "
@@ -81,6 +87,40 @@ void RefuseSharedFolders(MapReader& notifications, const std::vector<Endpoint>& 
   }
 }
 
+template <class F>
+void Change(Endpoint& endpoint, F change) {
+  auto changed = std::make_shared<AuditConfig>(*endpoint.As<AuditConfig>());
+  change(*changed);
+  endpoint.settings = std::move(changed);
+}
+
+// Logs of one registry have one source. Their checkpoints are told apart by the origin alone where they go to one
+// place.
+void TellApart(std::vector<Endpoint>& all) {
+  std::map<std::string, int> logs;  // by origin
+  for (const Endpoint& endpoint : all) {
+    if (const auto audit = endpoint.As<AuditConfig>()) ++logs[audit->origin];
+  }
+  for (Endpoint& endpoint : all) {
+    const auto audit = endpoint.As<AuditConfig>();
+    if (!audit || !audit->default_origin || endpoint.source.empty() || logs[audit->origin] < 2) continue;
+    std::string origin = endpoint.source + '/' + endpoint.name;
+    std::ranges::replace_if(origin, std::not_fn(IsPlain), '-');
+    Change(endpoint, [&](AuditConfig& changed) { changed.origin = origin; });
+  }
+}
+
+void RefuseEqualOrigins(MapReader& notifications, const std::vector<Endpoint>& all) {
+  std::set<std::pair<std::string, std::string>> signatures;
+  for (const Endpoint& endpoint : all) {
+    const auto audit = endpoint.As<AuditConfig>();
+    if (!audit || audit->key.empty() || signatures.emplace(audit->origin, audit->key).second) continue;
+    notifications.Error("endpoints", "origin: " + Quoted(audit->origin) +
+                                         " stands at two audit logs with one key, so that nobody could tell whose "
+                                         "checkpoints are whose; each needs its own");
+  }
+}
+
 class AuditLogs final : public Kind {
  public:
   AuditLogs() : Kind({.name = "audit", .keys = {kKeys}, .refused = kRefused, .one_line = true, .audits = true}) {}
@@ -104,15 +144,15 @@ class AuditLogs final : public Kind {
 
   void Compare(MapReader& notifications, std::vector<Endpoint>& all) const override {
     RefuseSharedFolders(notifications, all);
+    TellApart(all);
+    RefuseEqualOrigins(notifications, all);
     const bool anchored = std::ranges::any_of(
         all, [](const Endpoint& endpoint) { return !endpoint.disabled && config::AsksFor(endpoint, "checkpoint"); });
     for (Endpoint& endpoint : all) {
       const auto audit = endpoint.As<AuditConfig>();
       if (audit == nullptr) continue;
       if (anchored) {
-        auto publishing = std::make_shared<AuditConfig>(*audit);
-        publishing->publish = true;
-        endpoint.settings = std::move(publishing);
+        Change(endpoint, [](AuditConfig& changed) { changed.publish = true; });
         endpoint.DependOn("checkpoints are published");
       } else if (!endpoint.disabled && notifications.report().strictness() == config::Strictness::kCheck) {
         notifications.Warn("endpoints",

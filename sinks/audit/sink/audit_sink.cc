@@ -77,6 +77,7 @@ Result<std::unique_ptr<Sink>> MakeAudit(const config::Endpoint& endpoint, const 
     return Error(Errc::kInvalid, where + made.error().detail);
   }
   options.origin = config.origin;
+  options.keep_origin = config.default_origin;
   options.make_key = config.key.empty();
   options.key_file = options.make_key ? options.log.folder / audit::kPrivateKey : std::filesystem::path(config.key);
   const Result<audit::SigningKey> key = audit::SigningKey::Load(options.key_file, options.origin, options.make_key);

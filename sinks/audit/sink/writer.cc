@@ -156,6 +156,16 @@ Result<void> Writer::OpenLog(bool wanted) {
   }
 }
 
+Result<SigningKey> Writer::LoadKey() {
+  Result<SigningKey> key = SigningKey::Load(options_.key_file, options_.origin, options_.make_key);
+  if (!key || !options_.keep_origin) return key;
+  const auto begun_with = FindOrigin(options_.log.folder, key->verifier(), receipt_);
+  if (!begun_with || *begun_with == options_.origin) return key;
+  logger_.Info("audit log: it keeps the origin that it began with",
+               {{"endpoint", options_.endpoint}, {"origin", *begun_with}, {"default", options_.origin}});
+  return SigningKey::Load(options_.key_file, *begun_with, false);
+}
+
 // A refused folder that has not changed is not read again: the result would be the same, and reading may take long.
 Result<void> Writer::TryOpen() {
   std::string look = LookOf(options_.log.folder);
@@ -163,7 +173,7 @@ Result<void> Writer::TryOpen() {
   refused_.reset();
   if (auto made = runtime::MakeFolders(options_.log.folder, 0750); !made) return made;
   // The folder may be another one than at the last try, with a key of its own.
-  Result<SigningKey> key = SigningKey::Load(options_.key_file, options_.origin, options_.make_key);
+  Result<SigningKey> key = LoadKey();
   if (!key) return key.error();
   key_ = std::make_shared<const SigningKey>(std::move(*key));
   LogOptions log = options_.log;

@@ -19,7 +19,8 @@ struct WriterOptions {
   Housekeeping tidy;
   std::filesystem::path key_file;
   std::string origin;
-  bool make_key = false;  // where there is none
+  bool keep_origin = false;  // a log that began with another one goes on with that
+  bool make_key = false;     // where there is none
   std::string endpoint;
   std::chrono::milliseconds timeout{10'000};
   bool publish = false;
@@ -64,6 +65,7 @@ class Writer : public std::enable_shared_from_this<Writer> {
   Done Work(const std::vector<store::EventPtr>& events, bool anew);  // on the pool, one at a time
   Result<void> OpenLog(bool wanted);
   Result<void> TryOpen();
+  Result<SigningKey> LoadKey();
   void Finish(Done done);
   void FailAll(const std::string& why);
   void Tell(const Done& done);

@@ -107,6 +107,33 @@ TEST(AuditKind, TwoCannotShareAFolder) {
             std::string::npos);
 }
 
+std::string Origin(const Config& config, std::size_t endpoint) {
+  return config.endpoints.at(endpoint).As<AuditConfig>()->origin;
+}
+
+TEST(AuditKind, LogsOfOneRegistryHaveOriginsOfTheirOwn) {
+  const std::string source = "notifications:\n  source: r.example\n  endpoints:\n";
+  const std::string one = "    - {name: a, type: audit, directory: /a}\n";
+  EXPECT_EQ(Origin(Good(Serve(kBase + source + one)), 0), "r.example");
+  const Config both = Good(Serve(kBase + source + one + "    - {name: b c+d, type: audit, directory: /b}\n" +
+                                 "    - {name: e, type: audit, directory: /e, origin: named.example}\n"));
+  EXPECT_EQ(Origin(both, 0), "r.example/a");
+  EXPECT_EQ(Origin(both, 1), "r.example/b-c-d");
+  EXPECT_EQ(Origin(both, 2), "named.example");
+}
+
+TEST(AuditKind, TwoLogsCannotSignAlike) {
+  const auto text = [](const std::string& key) {
+    return Entries(
+        "    - {name: a, type: audit, directory: /a, origin: o, key: /dev/null}\n"
+        "    - {name: b, type: audit, directory: /b, origin: o" +
+        key + "}\n");
+  };
+  EXPECT_NE(Texts(Serve(text(", key: /dev/null"))).find("origin: \"o\" stands at two audit logs with one key"),
+            std::string::npos);
+  EXPECT_TRUE(Serve(text("")).config) << "their keys tell them apart";
+}
+
 TEST(AuditKind, CheckpointsArePublishedWhenSomebodyTakesThem) {
   const std::string audit = "    - {name: a, type: audit, directory: /x}\n";
   const std::string taker = "name: b, url: 'http://h/', format: cloudevents, only: {actions: [checkpoint]}}\n";

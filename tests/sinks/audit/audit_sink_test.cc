@@ -264,6 +264,41 @@ TEST_F(AuditSinkTest, RecordsThatSomebodyAddsAreKeptAsideAndItGoesOn) {
   EXPECT_FALSE(Aside("unacknowledged-").empty());
 }
 
+TEST_F(AuditSinkTest, ALogKeepsTheOriginThatItBeganWithUnlessTheFileNamesAnother) {
+  Fill(1, 20);
+  receipt_ = Open()->MakeReceipt();
+  config_.origin = "renamed.example.com";
+  config_.checkpoint_records = 5;
+  config_.default_origin = true;
+  ASSERT_TRUE(Make());
+  EXPECT_EQ(Count(DeliverAll(21, 25), Verdict::kDelivered), 5);
+  runner_->Run(sink_->Close());
+  const auto notes = NoteTexts();
+  EXPECT_EQ(audit::Checkpoint::Parse(notes.back())->size, 25U);
+  EXPECT_TRUE(key_->verifier().Open(notes.back())) << notes.back();
+  EXPECT_EQ(audit::ReadText(folder() / audit::kPublicKey), key_->verifier().Text() + '\n');
+  config_.default_origin = false;
+  ASSERT_TRUE(Make());
+  EXPECT_THAT(Deliver(26).error, HasSubstr("another key or origin"));
+}
+
+TEST_F(AuditSinkTest, ALogWithoutCheckpointsKeepsTheOriginOfItsReceipt) {
+  receipt_ = Crash(1, 5);
+  config_.origin = "renamed.example.com";
+  config_.default_origin = true;
+  ASSERT_TRUE(Make());
+  const Outcome outcome = Deliver(6);
+  EXPECT_EQ(outcome.verdict, Verdict::kDelivered) << outcome.error;
+  EXPECT_TRUE(audit::Receipt::Open(outcome.receipt, key_->verifier()));
+}
+
+TEST_F(AuditSinkTest, ANewLogHasTheOriginOfTheFile) {
+  config_.origin = "renamed.example.com";
+  config_.default_origin = true;
+  ASSERT_TRUE(Make());
+  EXPECT_EQ(audit::Checkpoint::Parse(Deliver(1).receipt)->origin, "renamed.example.com");
+}
+
 TEST_F(AuditSinkTest, AnUnreadableKeyIsRefusedAtTheStart) {
   config_.key = folder() / "nothing.pem";
   const auto missing = Make();

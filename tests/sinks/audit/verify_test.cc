@@ -322,6 +322,39 @@ TEST_F(VerifyTest, FindsASignedCheckpointOfAnotherHistory) {
   EXPECT_THAT(First(CheckAgainst(elsewhere_.File("anchor"))), HasSubstr("anchor"));
 }
 
+// Where all logs of a registry send their checkpoints to one place.
+TEST_F(VerifyTest, CheckpointsOfOtherLogsAreNoneOfItsOwn) {
+  const auto file = elsewhere_.File("anchor");
+  const auto sign = [&](const char* key, const std::string& origin) {
+    const auto other = SigningKey::Load(elsewhere_.File(key), origin, true);
+    return other->Sign(Checkpoint{origin, 30, Hash{}}.Text());
+  };
+  const std::string own = NoteTexts()[4], another = sign("a.key", "registry.example.com/other");
+  WriteText(file, another + '\n' + own + '\n' + another);
+  const VerifyReport report = CheckAgainst(file);
+  EXPECT_EQ(First(report), "");
+  EXPECT_EQ(report.covered_outside, 45U);
+  EXPECT_THAT(report.notes, Contains(HasSubstr("2 of other logs")));
+
+  VerifyOptions options;
+  options.folder = folder();
+  options.outside = {file};
+  EXPECT_EQ(First(Check(options)), "") << "the origin tells, whatever the key is worth";
+  WriteText(file, another);
+  EXPECT_THAT(Verify(options).error().detail, HasSubstr("no checkpoint of registry.example.com, only 1 of other logs"));
+
+  // The same origin may be this log's own, with the key that was replaced since.
+  WriteText(file, own + '\n' + sign("b.key", "registry.example.com"));
+  EXPECT_THAT(First(Check(options)), HasSubstr("another key signed it"));
+  options.key = key_->verifier();
+  EXPECT_EQ(First(Check(options)), "") << "but the key is known to be right";
+  // Nor is one that claims this key's signature another log's.
+  std::string changed = own;
+  Edit(changed, "registry.example.com\n", "registry.example.org\n");
+  WriteText(file, own + '\n' + changed);
+  EXPECT_THAT(First(Check(options)), HasSubstr("this checkpoint was changed"));
+}
+
 TEST_F(VerifyTest, ReadsCheckpointsOutOfEvents) {
   const std::string note = NoteTexts().back();
   const nlohmann::json event = {{"specversion", "1.0"}, {"data", {{"note", note}}}};
