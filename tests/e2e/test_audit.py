@@ -254,6 +254,30 @@ def test_a_registry_that_gets_another_name_keeps_its_log(serve: Serve, folder: P
     assert_sound(folder, "--database", server.root / "portcall.db", "--endpoint", "audit")
 
 
+def test_a_folder_that_cannot_be_opened_holds_up_its_endpoint_alone(serve: Serve, tmp_path: Path) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file where the volume belongs\n")
+    folder = blocked / "audit"
+    server = start(serve, [audit(folder, backoff="50ms", maxbackoff="200ms")], {"audit": {"strict": True}})
+    one = image(1, layers=1)
+    server.client().push_image("acme/app", "v1", one)
+    expect(server.client().get_manifest("acme/app", "v1"), 200)
+    server.wait_log("audit log: it cannot be written")
+    wait.until(lambda: server.pending("audit") >= 4, "events that wait")
+    blocked.unlink()
+    server.wait_pending("audit", 0)
+    assert {"push", "pull"} <= {r["action"] for r in records(folder)}
+    # The same where a reload brings it.
+    second = tmp_path / "second"
+    second.write_text("")
+    more = [*server.config["notifications"]["endpoints"], audit(second / "audit", name="second")]
+    server.write_config(merged(server.config, {"notifications": {"endpoints": more}}))
+    assert server.process
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_log("configuration reloaded")
+    server.wait_log(f"{second}/audit")
+
+
 def test_an_edit_is_found_where_it_is(serve: Serve, folder: Path) -> None:
     server = start(serve, [audit(folder)])
     for number in range(6):

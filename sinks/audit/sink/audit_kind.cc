@@ -1,7 +1,12 @@
 #include "sinks/audit/sink/audit_kind.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -12,6 +17,7 @@
 
 #include "config/reader/scalars.h"
 #include "config/sections/endpoint.h"
+#include "sinks/audit/log/note.h"
 #include "sinks/audit/log/record.h"
 #include "sinks/audit/sink/audit_config.h"
 #include "sinks/audit/sink/audit_sink.h"
@@ -76,6 +82,26 @@ void ReadSegments(MapReader& section, AuditConfig& audit) {
   section.Read("keep", audit.keep, /*zero_counts=*/true);
 }
 
+// Why no log can be written to the folder, which may have to be made first; empty: nothing is known to be wrong.
+struct Obstacle {
+  std::string why = {};
+  bool only_this_user = false;
+};
+Obstacle WhyUnwritable(std::filesystem::path folder) {
+  struct stat status{};
+  while (::stat(folder.c_str(), &status) != 0) {
+    const int error = errno;
+    if (error != ENOENT || folder == folder.parent_path()) {
+      return {Quoted(folder.string()) + ": " + std::strerror(error), error == EACCES};
+    }
+    folder = folder.parent_path();
+  }
+  if (!S_ISDIR(status.st_mode)) return {Quoted(folder.string()) + " is no folder"};
+  if (::access(folder.c_str(), W_OK | X_OK) == 0) return {};
+  const int error = errno;
+  return {Quoted(folder.string()) + " cannot be written by this user: " + std::strerror(error), error == EACCES};
+}
+
 // Two writers of one chain of records would break it.
 void RefuseSharedFolders(MapReader& notifications, const std::vector<Endpoint>& all) {
   std::set<std::string> directories;
@@ -135,6 +161,18 @@ class AuditLogs final : public Kind {
     endpoint.format = audit->format;
     endpoint.place = audit->directory;
     endpoint.settings = std::move(audit);
+  }
+
+  void Check(MapReader& section, const Endpoint& endpoint) const override {
+    // A start waits for its folder, and making the sink looks at the key.
+    if (section.report().strictness() != config::Strictness::kCheck) return;
+    const auto audit = endpoint.As<AuditConfig>();
+    if (const Obstacle found = WhyUnwritable(audit->directory); !found.why.empty()) {
+      found.only_this_user ? section.Warn("directory", found.why) : section.Error("directory", found.why);
+    }
+    if (audit->key.empty()) return;
+    const auto key = audit::SigningKey::Load(audit->key, audit->origin, /*make=*/false);
+    if (!key) section.Error("key", key.error().detail);
   }
 
   std::string WhyNot(const Endpoint&, std::string_view action) const override {

@@ -1,7 +1,11 @@
 #include "sinks/audit/sink/audit_kind.h"
 
+#include <filesystem>
+#include <fstream>
+
 #include "sinks/audit/sink/audit_config.h"
 #include "tests/config/helpers.h"
+#include "tests/support/temp_dir.h"
 
 namespace portcall::sinks {
 namespace {
@@ -13,6 +17,7 @@ using config::ExpectRefused;
 using config::Finding;
 using config::Good;
 using config::kBase;
+using config::Loaded;
 using config::Millis;
 using config::Order;
 using config::Serve;
@@ -91,6 +96,29 @@ TEST(AuditKind, ErrorsSayWhatWasMeant) {
       {"directory: /x\nbrokers: h:1", ".brokers: means nothing for type: audit; it belongs to kafka"},
   };
   for (const Finding& finding : kFindings) ExpectRefused(kType, finding);
+}
+
+TEST(AuditKind, CheckKnowsAFolderThatCannotBeMadeAndAServerWaitsForIt) {
+  const portcall::testing::TempDir dir;
+  const std::string file = dir.File("file");
+  std::ofstream(file) << "no folder\n";
+  const auto problems = [](const std::string& directory) {
+    return Texts(Check(WithType(kType, "directory: " + directory)));
+  };
+  EXPECT_NE(problems(file).find("endpoints[0].directory: \"" + file + "\" is no folder"), std::string::npos);
+  EXPECT_NE(problems(file + "/audit").find("directory: \"" + file + "/audit\": Not a directory"), std::string::npos);
+  EXPECT_FALSE(Check(WithType(kType, "directory: " + file + "/audit")).config);
+  EXPECT_TRUE(Check(WithType(kType, "directory: " + dir.File("a/b/c"))).config);
+  EXPECT_FALSE(std::filesystem::exists(dir.File("a"))) << "check makes nothing";
+  EXPECT_TRUE(Serve(WithType(kType, "directory: " + file + "/audit")).config);
+}
+
+TEST(AuditKind, CheckReadsTheKey) {
+  const portcall::testing::TempDir dir;
+  std::ofstream(dir.File("key.pem")) << "no key\n";
+  const Loaded loaded = Check(WithType(kType, "directory: /x\nkey: " + dir.File("key.pem")));
+  EXPECT_NE(Texts(loaded).find("endpoints[0].key: "), std::string::npos);
+  EXPECT_NE(Texts(loaded).find("holds no Ed25519 private key"), std::string::npos);
 }
 
 TEST(AuditKind, ANameThatIsNoOriginAsksForOne) {

@@ -310,11 +310,26 @@ TEST_F(AuditSinkTest, AnUnreadableKeyIsRefusedAtTheStart) {
   EXPECT_THAT(wrong.error().detail, HasSubstr("Ed25519"));
 }
 
+TEST_F(AuditSinkTest, AFolderThatCannotBeMadeOrUsedIsWaitedFor) {
+  const auto file = folder() / "file";
+  audit::WriteText(file, "in the way\n");
+  config_.directory = file / "audit";
+  ASSERT_TRUE(Make());
+  EXPECT_THAT(Deliver(1).error, HasSubstr("Not a directory"));
+  EXPECT_THAT(runner_->Call([&] { return sink_->Trouble(); }), HasSubstr("Not a directory"));
+  std::filesystem::remove(file);
+  std::filesystem::create_directories(file / "audit" / audit::kPrivateKey);  // no file to read a key from
+  EXPECT_THAT(Deliver(1).error, HasSubstr(audit::kPrivateKey));
+  std::filesystem::remove(file / "audit" / audit::kPrivateKey);
+  EXPECT_EQ(Deliver(1).verdict, Verdict::kDelivered);
+  EXPECT_THAT(runner_->Call([&] { return sink_->Trouble(); }), IsEmpty());
+}
+
 TEST_F(AuditSinkTest, MakesAKeyForTheOwnerAlone) {
   std::filesystem::remove(folder() / audit::kPrivateKey);
   ASSERT_TRUE(Make());
-  EXPECT_EQ(std::filesystem::status(folder() / audit::kPrivateKey).permissions(), std::filesystem::perms(0600));
   EXPECT_EQ(Deliver(1).verdict, Verdict::kDelivered);
+  EXPECT_EQ(std::filesystem::status(folder() / audit::kPrivateKey).permissions(), std::filesystem::perms(0600));
   EXPECT_TRUE(audit::VerifierKey::FromFile(folder() / audit::kPublicKey));
 }
 
