@@ -100,6 +100,14 @@ TEST_F(AuditCommand, VerifyFindsDamage) {
 
 TEST_F(AuditCommand, WhatCannotBeVerifiedIsNoDamage) {
   EXPECT_EQ(RunWith({"verify", folder() + "/nothing"}).code, 2);
+  std::filesystem::create_symlink("loop", folder() + "/loop");
+  const Ran loop = RunWith({"verify", folder() + "/loop"});
+  EXPECT_EQ(loop.code, 2);
+  EXPECT_THAT(loop.err, HasSubstr("loop"));
+  const portcall::testing::TempDir empty;
+  const Ran nothing = RunWith({"verify", empty.path().string(), "--key", folder() + "/checkpoint.pub"});
+  EXPECT_EQ(nothing.code, 2);
+  EXPECT_THAT(nothing.err, HasSubstr("holds no audit log"));
   EXPECT_EQ(RunWith({"verify", folder(), "--key", folder() + "/nothing"}).code, 2);
   EXPECT_EQ(RunWith({"verify", folder(), "--anchor", folder() + "/nothing"}).code, 2);
   EXPECT_EQ(RunWith({"verify", folder(), "--database", folder() + "/nothing"}).code, 2);

@@ -26,6 +26,7 @@ MEASUREMENTS = {
     "blob-push": registry.blob_push,
     "append": registry.append,
     "audit": audit.verify,
+    "audit-checkpoints": audit.checkpoints,
     "parts": parts.gains,
     "kafka": kafka.full_log,
     "scale": scale.dead_backlog,

@@ -9,6 +9,7 @@ import json
 import random
 import shutil
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -214,6 +215,67 @@ def test_checkpoints_go_out_and_prove_what_the_folder_holds(anchored: tuple[Serv
     assert code == 1 and "truncated" in report["findings"][0]["what"]
     code, report = verify(folder, "--database", server.root / "portcall.db", "--endpoint", "audit")
     assert code == 1 and "database" in report["findings"][0]["what"]
+
+
+def test_logs_of_one_registry_share_a_place_for_their_checkpoints(serve: Serve, tmp_path: Path) -> None:
+    kept = Anchor()
+    pem = tmp_path / "audit.pem"
+    subprocess.run(["openssl", "genpkey", "-algorithm", "ed25519", "-out", pem], check=True)
+    folders = [tmp_path / "one", tmp_path / "other"]
+    logs = [audit(folder, name=folder.name, key=str(pem), checkpoint={"records": 3}) for folder in folders]
+    server = start(serve, [*logs, endpoint("anchor", kept.url, format="cloudevents", only={"actions": ["checkpoint"]})])
+    for number in range(6):
+        expect(server.client().push_blob("acme/app", b"%d" % number), 201)
+    for folder in folders:
+        server.wait_pending(folder.name, 0)
+    for folder in folders:
+        wait.until(lambda name=folder.name: any(f"{ORIGIN}/{name}".encode() in body for body in kept.bodies), "its checkpoint")
+    assert server.stop() == 0
+    anchor = tmp_path / "anchor.jsonl"
+    anchor.write_bytes(b"".join(body + b"\n" for body in kept.bodies))
+    kept.close()
+    for folder in folders:
+        report = assert_sound(folder, "--anchor", anchor)
+        assert report["coveredOutside"] >= 3 and "of other logs" in " ".join(report["notes"])
+
+
+def test_a_registry_that_gets_another_name_keeps_its_log(serve: Serve, folder: Path) -> None:
+    server = start(serve, [audit(folder, checkpoint={"records": 2})])
+    expect(server.client().push_blob("acme/app", b"before"), 201)
+    server.wait_pending("audit", 0)
+    server.write_config(merged(server.config, {"notifications": {"source": "renamed.example.com"}}))
+    assert server.process
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_log("configuration reloaded")
+    expect(server.client().push_blob("acme/app", b"after"), 201)
+    server.wait_pending("audit", 0)
+    assert [r["registry"] for r in records(folder) if r["action"] == "push"] == [ORIGIN, "renamed.example.com"]
+    assert server.stop() == 0
+    assert_sound(folder, "--database", server.root / "portcall.db", "--endpoint", "audit")
+
+
+def test_a_folder_that_cannot_be_opened_holds_up_its_endpoint_alone(serve: Serve, tmp_path: Path) -> None:
+    blocked = tmp_path / "blocked"
+    blocked.write_text("a file where the volume belongs\n")
+    folder = blocked / "audit"
+    server = start(serve, [audit(folder, backoff="50ms", maxbackoff="200ms")], {"audit": {"strict": True}})
+    one = image(1, layers=1)
+    server.client().push_image("acme/app", "v1", one)
+    expect(server.client().get_manifest("acme/app", "v1"), 200)
+    server.wait_log("audit log: it cannot be written")
+    wait.until(lambda: server.pending("audit") >= 4, "events that wait")
+    blocked.unlink()
+    server.wait_pending("audit", 0)
+    assert {"push", "pull"} <= {r["action"] for r in records(folder)}
+    # The same where a reload brings it.
+    second = tmp_path / "second"
+    second.write_text("")
+    more = [*server.config["notifications"]["endpoints"], audit(second / "audit", name="second")]
+    server.write_config(merged(server.config, {"notifications": {"endpoints": more}}))
+    assert server.process
+    server.process.send_signal(signal.SIGHUP)
+    server.wait_log("configuration reloaded")
+    server.wait_log(f"{second}/audit")
 
 
 def test_an_edit_is_found_where_it_is(serve: Serve, folder: Path) -> None:

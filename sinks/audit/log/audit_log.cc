@@ -30,6 +30,7 @@ AuditLog::~AuditLog() = default;
 
 Result<void> AuditLog::End() {
   if (!file_ || position_.size() == checkpointed_) return {};
+  if (auto same = CheckFiles(); !same) return same;
   return MakeCheckpoint();
 }
 
@@ -53,13 +54,17 @@ Result<void> AuditLog::Begin(runtime::Fd lock) {
                {{"folder", options_.folder.string()}, {"records", std::to_string(before ? before->size : 0)}});
   }
   // The last checkpoint may have been made just before the process ended, and so never published.
-  if (!recovered->last_note.empty()) notes_.push_back(std::move(recovered->last_note));
+  last_note_ = std::move(recovered->last_note);
+  if (!last_note_.empty()) {
+    notes_.push_back(last_note_);
+    if (auto whole = OpenNotes(); !whole) return whole;
+  }
+  if (auto begun = recovered->resumed ? Heal() : Rotate(); !begun) return begun;
+  // After the segment: where the key lies, a log was begun.
   const std::string verifier = key_->verifier().Text() + '\n';
   const std::filesystem::path beside = options_.folder / kPublicKey;
-  if (const Result<std::string> old = runtime::ReadWhole(beside); !old || *old != verifier) {
-    if (auto written = runtime::ReplaceFile(beside, verifier, 0644); !written) return written;
-  }
-  return recovered->resumed ? Heal() : Rotate();
+  if (const Result<std::string> old = runtime::ReadWhole(beside); old && *old == verifier) return {};
+  return runtime::ReplaceFile(beside, verifier, 0644);
 }
 
 std::filesystem::path AuditLog::Path() const { return options_.folder / SegmentName(position_.segment); }
@@ -95,12 +100,26 @@ Result<void> AuditLog::Heal() {
   return {};
 }
 
-// Readies the segment for writing: refuses a file that was replaced, heals one whose end is unknown, rotates when due.
+// What lies there must be what was left there: the next checkpoint would cover up what became of it.
+Result<void> AuditLog::CheckFiles() const {
+  const auto as_left = [](const runtime::Fd& file, const std::filesystem::path& path, std::uint64_t size) {
+    if (!file) return true;
+    const Result<std::uint64_t> now = SizeOfFile(file, path);
+    return now && *now == size && runtime::IsNamed(file, path);
+  };
+  const std::filesystem::path notes = options_.folder / kCheckpoints;
+  std::string changed;
+  if (!HoldsLock(lock_, options_.folder)) changed = "its lock";
+  if (!as_left(notes_file_, notes, checkpoints_bytes_)) changed = notes.string();
+  if (!as_left(file_, Path(), position_.offset)) changed = Path().string();
+  if (changed.empty()) return {};
+  return Error(Errc::kInvalid, "while the audit log was written, somebody removed, replaced or changed " + changed +
+                                   ": run 'portcall audit verify " + options_.folder.string() + '\'');
+}
+
+// Readies the segment for writing: heals one whose end is unknown, rotates when due.
 Result<void> AuditLog::Prepare() {
-  if (file_ && !runtime::IsNamed(file_, Path())) {
-    file_ = runtime::Fd();
-    return Error(Errc::kInvalid, Path().string() + " was removed or replaced while it was written");
-  }
+  if (auto same = CheckFiles(); !same) return same;
   if (!file_) {
     if (auto healed = Heal(); !healed) return healed;
   }
@@ -222,19 +241,38 @@ Result<void> AuditLog::MakeCheckpoint() {
   return TrimCheckpoints();
 }
 
-Result<void> AuditLog::AppendNote(const std::string& note) {
+// Past the last whole note there is at most one that an earlier call did not finish: it is cut.
+Result<void> AuditLog::OpenNotes() {
   const std::filesystem::path path = options_.folder / kCheckpoints;
-  Result<runtime::Fd> file = runtime::OpenFile(path, O_RDWR | O_CREAT, 0640);
+  const int create = last_note_.empty() ? O_CREAT : 0;
+  Result<runtime::Fd> file = runtime::OpenFile(path, O_RDWR | create, 0640);
   if (!file) return file.error();
-  // Past the last whole note there is at most one that an earlier call did not finish.
+  std::string last(last_note_.size(), '\0');
+  const Result<std::size_t> read = ReadAt(*file, last, checkpoints_bytes_ - last.size(), path);
+  if (!read) return read.error();
+  if (*read != last.size() || last != last_note_) {
+    return Error(Errc::kInvalid, path.string() + " does not end as it was written: run 'portcall audit verify " +
+                                     options_.folder.string() + '\'');
+  }
   if (auto cut = Truncate(*file, checkpoints_bytes_, path); !cut) return cut;
+  notes_file_ = std::move(*file);
+  return {};
+}
+
+Result<void> AuditLog::AppendNote(const std::string& note) {
+  // Anew each time, so that what was edited in place is noticed, too.
+  if (auto opened = OpenNotes(); !opened) return opened;
+  const std::filesystem::path path = options_.folder / kCheckpoints;
+  runtime::Fd file = std::exchange(notes_file_, runtime::Fd());
   const std::string text = checkpoints_bytes_ == 0 ? note : '\n' + note;
-  if (auto written = WriteAt(*file, text, checkpoints_bytes_, path); !written) return written;
-  if (auto synced = SyncData(*file, path); !synced) return synced;
+  if (auto written = WriteAt(file, text, checkpoints_bytes_, path); !written) return written;
+  if (auto synced = SyncData(file, path); !synced) return synced;
   if (checkpoints_bytes_ == 0) {
     if (auto synced = runtime::SyncFolder(options_.folder); !synced) return synced;
   }
   checkpoints_bytes_ += text.size();
+  last_note_ = note;
+  notes_file_ = std::move(file);
   return {};
 }
 
@@ -252,7 +290,9 @@ Result<void> AuditLog::TrimCheckpoints() {
       if (auto replaced = runtime::ReplaceFile(path, std::string_view(*text).substr(span->begin), 0640); !replaced) {
         return replaced;
       }
+      notes_file_ = runtime::Fd();
       checkpoints_bytes_ = text->size() - span->begin;
+      if (auto opened = OpenNotes(); !opened) return opened;
       break;
     }
     from = span->end;

@@ -44,7 +44,9 @@ class AuditLog {
                                                 runtime::Log& log);
   ~AuditLog();  // appended records stay; for a clean end call End() first
 
-  // On success all records are on disk, earlier ones too; after an error none of the new ones is.
+  // On success all records are on disk, earlier ones too; after an error none of the new ones is. kInvalid, here and
+  // below: its files were taken away or changed meanwhile, so nothing is signed or written there any more. Open() says
+  // what that means, with the newest receipt.
   Result<void> Append(std::span<const store::EventPtr> events);
   // Makes a checkpoint, and begins a segment, where they are due. What fails is tried again by the next call.
   Result<void> Tick();
@@ -66,12 +68,14 @@ class AuditLog {
   Result<void> Begin(runtime::Fd lock);
   Result<void> Heal();
   Result<void> Prepare();
+  Result<void> CheckFiles() const;
   Result<void> Write(std::string_view bytes);
   void Recognize(std::string_view bytes);
   Result<void> OpenSegment();
   Result<void> Rotate();
   Checkpoint Claim();  // over all records so far
   Result<void> MakeCheckpoint();
+  Result<void> OpenNotes();
   Result<void> AppendNote(const std::string& note);
   Result<void> TrimCheckpoints();
   bool RotationDue() const;
@@ -82,12 +86,14 @@ class AuditLog {
   std::shared_ptr<const SigningKey> key_;
   runtime::Log& log_;
   Hashing hashing_;
-  runtime::Fd lock_, file_;     // file_ is closed while its end is not known
-  Position position_, marked_;  // now, and at the last checkpoint
+  runtime::Fd lock_;
+  runtime::Fd file_, notes_file_;  // closed while their ends are not known
+  Position position_, marked_;     // now, and at the last checkpoint
   RecentEvents recent_;
   std::string begun_;               // when the current segment began, in the form of `recorded`
   std::uint64_t checkpointed_ = 0;  // size of the last checkpoint
   std::uint64_t checkpoints_bytes_ = 0;
+  std::string last_note_;
   std::uint64_t trimmed_ = 0;  // no checkpoint of a smaller size is kept
   std::uint64_t news_ = 0;     // records since the last checkpoint, except of checkpoint events
   runtime::SteadyTime checkpointed_at_;

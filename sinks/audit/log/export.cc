@@ -12,7 +12,8 @@ namespace {
 constexpr std::uint64_t kProgressEvery = 1 << 12;
 constexpr std::string_view kCsvHead =
     "n,seq,recorded,time,id,action,outcome,status,error,actor,verified,address,client,forwarded,user_agent,tls_subject,"
-    "kind,repository,tag,digest,media_type,size,previous_digest,request_id,method,host,uri,registry,count,note,prev\n";
+    "kind,repository,tag,digest,media_type,size,from,previous_digest,request_id,method,host,uri,registry,node,instance,"
+    "count,note,prev\n";
 
 // RFC 4180, and a quote before what a spreadsheet would take for a formula: a client chooses its user agent itself.
 void AppendField(std::string& out, std::string_view text) {
@@ -55,12 +56,15 @@ std::string CsvOf(const Record& record) {
                                 record.digest,
                                 record.media_type,
                                 Digits(record.size),
+                                record.from_repository,
                                 record.previous_digest,
                                 record.request_id,
                                 record.method,
                                 record.host,
                                 record.uri,
                                 record.source,
+                                record.node,
+                                record.instance,
                                 Digits(record.count),
                                 record.note,
                                 record.prev};
@@ -107,6 +111,7 @@ class Exporter {
       }
     }
     progress_.bytes = before + lines->bytes_read();
+    if (got == LineReader::Got::kFailed) return Error(Errc::kUnavailable, lines->trouble());
     if (got != LineReader::Got::kDamaged) return {};
     return Error(Errc::kInvalid, segment.file.string() + ": " + lines->trouble());
   }

@@ -21,6 +21,10 @@ Result<runtime::Fd> LockFolder(const std::filesystem::path& folder) {
   return Error(Errc::kConflict, folder.string() + ": another process, or another endpoint, writes its audit log there");
 }
 
+bool HoldsLock(const runtime::Fd& lock, const std::filesystem::path& folder) {
+  return runtime::IsNamed(lock, folder / kLock);
+}
+
 bool IsLocked(const std::filesystem::path& folder) {
   const Result<runtime::Fd> file = runtime::OpenFile(folder / kLock, O_RDONLY);
   return file && ::flock(file->get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;

@@ -60,6 +60,7 @@ class Retirement {
     while ((got = lines->Next(line)) == LineReader::Got::kLine) {
       if (!end.Follow(hashing_, line)) break;
     }
+    if (got == LineReader::Got::kFailed) return Error(Errc::kUnavailable, lines->trouble());
     if (got != LineReader::Got::kEnd || end.size() != next) {
       return Error(Errc::kInvalid, segment.file.string() + " is damaged at record " + std::to_string(end.size()));
     }
@@ -77,11 +78,11 @@ class Retirement {
       notes_ = std::move(*text);
     }
     const std::string before = "records before " + std::to_string(end.size());
-    std::size_t from = 0;
-    while (const std::optional<NoteSpan> span = NextNote(notes_, from)) {
-      from = span->end;
+    while (const std::optional<NoteSpan> span = NextNote(notes_, compared_)) {
       const std::string_view note = std::string_view(notes_).substr(span->begin, span->end - span->begin);
       const auto claimed = Checkpoint::Parse(note);
+      if (claimed && claimed->size > end.size()) break;
+      compared_ = span->end;
       if (!claimed || claimed->size != end.size()) continue;
       const auto text = key_.verifier().Open(note);
       const auto checkpoint = text ? Checkpoint::Parse(*text) : std::nullopt;
@@ -95,7 +96,8 @@ class Retirement {
   const SigningKey& key_;
   runtime::Log& log_;
   Hashing hashing_;
-  std::string notes_;  // all checkpoints, once they are needed
+  std::string notes_;         // all checkpoints, once they are needed
+  std::size_t compared_ = 0;  // of these: those before cover less than the segments to come
 };
 
 }  // namespace

@@ -37,7 +37,8 @@ struct LineReader::Source {
 
   std::size_t Plain(char* into, std::size_t size, std::string& trouble) {
     const Result<std::size_t> n = ReadAt(file, {into, size}, offset, path);
-    if (!n) trouble = n.error().detail;
+    failed = !n;
+    if (failed) trouble = n.error().detail;
     if (n) offset += *n;
     return n ? *n : 0;
   }
@@ -71,7 +72,7 @@ struct LineReader::Source {
 
   runtime::Fd file;
   std::filesystem::path path;
-  bool compressed, complete = false;
+  bool compressed, complete = false, failed = false;
   std::uint64_t offset;  // in the file
   std::vector<char> packed;
   z_stream stream{};
@@ -132,7 +133,7 @@ LineReader::Got LineReader::Next(std::string_view& line) {
       searched = begin_ + left;
       continue;
     }
-    if (!trouble_.empty()) return Got::kDamaged;
+    if (!trouble_.empty()) return source_->failed ? Got::kFailed : Got::kDamaged;
     line = {buffer_.data() + begin_, end_ - begin_};
     return line.empty() ? Got::kEnd : Got::kUnfinished;
   }

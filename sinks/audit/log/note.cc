@@ -84,10 +84,10 @@ bool VerifierKey::Verify(std::string_view text, std::string_view signature) cons
          EVP_DigestVerify(context.get(), Bytes(signature), signature.size(), Bytes(text), text.size()) == 1;
 }
 
-std::optional<std::string> VerifierKey::Open(std::string_view note) const {
+// The signature that claims to be this key's, with the text before it; nothing: there is none, or it is no note.
+std::optional<VerifierKey::Claim> VerifierKey::FindClaim(std::string_view note) const {
   const std::size_t blank = note.rfind("\n\n" + std::string(kMark));
   if (blank == std::string_view::npos) return std::nullopt;
-  const std::string_view text = note.substr(0, blank + 1);
   std::string_view lines = note.substr(blank + 2);
   while (!lines.empty()) {
     const std::size_t end = lines.find('\n');
@@ -98,12 +98,19 @@ std::optional<std::string> VerifierKey::Open(std::string_view note) const {
     line.remove_prefix(kMark.size());
     const std::size_t space = line.find(' ');
     if (space == std::string_view::npos || line.substr(0, space) != name_) continue;
-    const std::optional<std::string> signature = FromBase64(line.substr(space + 1));
+    std::optional<std::string> signature = FromBase64(line.substr(space + 1));
     if (!signature || signature->size() != kIdSize + kSignatureSize || !signature->starts_with(id_)) continue;
-    if (Verify(text, std::string_view(*signature).substr(kIdSize))) return std::string(text);
-    return std::nullopt;
+    return Claim{note.substr(0, blank + 1), signature->substr(kIdSize)};
   }
   return std::nullopt;
+}
+
+bool VerifierKey::IsNamedIn(std::string_view note) const { return FindClaim(note).has_value(); }
+
+std::optional<std::string> VerifierKey::Open(std::string_view note) const {
+  const std::optional<Claim> claim = FindClaim(note);
+  if (!claim || !Verify(claim->text, claim->signature)) return std::nullopt;
+  return std::string(claim->text);
 }
 
 std::string SigningKey::Sign(std::string_view text) const {

@@ -33,12 +33,19 @@ class VerifierKey {
   VerifierKey(std::string name, std::string raw);  // the 32 bytes of the public key
 
   const std::string& name() const { return name_; }
-  const std::string& id() const { return id_; }  // four bytes
-  std::string Text() const;                      // as Parse reads it
+  const std::string& id() const { return id_; }                                  // four bytes
+  std::string Text() const;                                                      // as Parse reads it
+  VerifierKey Named(std::string name) const { return {std::move(name), raw_}; }  // the same key under another name
+  bool IsNamedIn(std::string_view note) const;                                   // a signature claims to be this key's
   // The text of a note that bears this key's signature; nothing: it does not, or it is no note.
   std::optional<std::string> Open(std::string_view note) const;
 
  private:
+  struct Claim {
+    std::string_view text;
+    std::string signature;
+  };
+  std::optional<Claim> FindClaim(std::string_view note) const;
   bool Verify(std::string_view text, std::string_view signature) const;
   std::string name_, raw_, id_;
 };

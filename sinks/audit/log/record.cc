@@ -1,10 +1,12 @@
 #include "sinks/audit/log/record.h"
 
 #include <algorithm>
+#include <boost/asio/ip/address.hpp>
 #include <charconv>
 
 #include "runtime/bytes.h"
 #include "runtime/json.h"
+#include "runtime/text.h"
 #include "runtime/time.h"
 
 namespace portcall::sinks::audit {
@@ -88,21 +90,55 @@ EcsClass ClassOf(std::string_view action) {
   return {"configuration", "change"};
 }
 
+// `host`, `host:port`, `[v6]:port`, `[v6]` or a bare IPv6 address.
+struct HostPort {
+  std::string_view host;  // without brackets
+  std::int64_t port = 0;  // 0: there is none
+};
+HostPort HostPortOf(std::string_view text) {
+  const std::size_t colon = text.rfind(':');
+  const bool bracketed = text.starts_with('[');
+  const std::size_t close = bracketed ? text.find(']') : std::string_view::npos;
+  const bool bare = !bracketed && text.find(':') != colon;
+  const auto port = colon == std::string_view::npos || bare || (bracketed && colon != close + 1)
+                        ? std::nullopt
+                        : runtime::ParseNumber<std::uint16_t>(text.substr(colon + 1));
+  HostPort place{port ? text.substr(0, colon) : text, port.value_or(0)};
+  if (bracketed && place.host.ends_with(']')) place.host = place.host.substr(1, place.host.size() - 2);
+  return place;
+}
+
+// As indexes take it: without a zone. Empty: it is none.
+std::string IpOf(std::string_view host) {
+  boost::system::error_code ec;
+  const auto address = boost::asio::ip::make_address(host.substr(0, host.find('%')), ec);
+  return ec ? std::string() : address.to_string();
+}
+
+// A SIEM wants the client's address as the source; the peer's address is written beside it behind a proxy.
 void WriteEcsSource(JsonWriter& out, const Record& record) {
-  // A SIEM wants the client's address as the source; the peer's address is written beside it behind a proxy.
   const std::string& client = record.client.empty() ? record.address : record.client;
-  const std::size_t colon = client.rfind(':');
+  const HostPort place = HostPortOf(client);
+  const std::string ip = IpOf(place.host);
   out.Begin("source");
   out.OptionalText("address", client);
-  if (colon != std::string::npos) {
-    std::string_view ip = std::string_view(client).substr(0, colon);
-    if (ip.starts_with('[') && ip.ends_with(']')) ip = ip.substr(1, ip.size() - 2);
-    std::int64_t port = 0;
-    const char* end = client.data() + client.size();
-    const auto [stop, error] = std::from_chars(client.data() + colon + 1, end, port);
-    out.OptionalText("ip", ip);
-    if (error == std::errc() && stop == end) out.OptionalNumber("port", port);
-  }
+  out.OptionalText("ip", ip);
+  if (ip.empty()) out.OptionalText("domain", place.host);
+  out.OptionalNumber("port", place.port);
+  out.End();
+}
+
+// ECS keeps the brackets of an IPv6 address in a URL's domain.
+void WriteEcsUrl(JsonWriter& out, const Record& record) {
+  const HostPort place = HostPortOf(record.host);
+  const bool v6 = record.host.starts_with('[') && place.host.size() < record.host.size();
+  const std::string_view uri = record.uri;
+  const std::size_t mark = uri.find('?');
+  out.Begin("url");
+  out.OptionalText("domain", v6 ? '[' + std::string(place.host) + ']' : std::string(place.host));
+  out.OptionalNumber("port", place.port);
+  out.OptionalText("path", uri.substr(0, mark));
+  if (mark != std::string_view::npos) out.Text("query", uri.substr(mark + 1));
   out.End();
 }
 
@@ -118,10 +154,7 @@ void WriteEcsHttp(JsonWriter& out, const Record& record) {
     out.End();
   }
   out.End();
-  out.Begin("url");
-  out.OptionalText("domain", record.host);
-  out.OptionalText("path", record.uri);
-  out.End();
+  WriteEcsUrl(out, record);
 }
 
 void WriteEcsTarget(JsonWriter& out, const Record& record) {

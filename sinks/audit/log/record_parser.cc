@@ -117,7 +117,12 @@ std::optional<Record> ParseRecord(std::string_view line) {
   record.n = link->n;
   record.status = static_cast<int>(NumberAt(json, ecs ? "/http/response/status_code" : "/status"));
   record.verified = FlagAt(json, ecs ? "/portcall/verified" : "/actor/verified");
-  if (ecs && record.address.empty()) std::swap(record.address, record.client);
+  if (ecs) {
+    if (record.address.empty()) std::swap(record.address, record.client);
+    if (const std::int64_t port = NumberAt(json, "/url/port"); port != 0) record.host += ':' + std::to_string(port);
+    const Json* query = Find(json, "/url/query");
+    if (query != nullptr && query->is_string()) record.uri += '?' + query->get_ref<const std::string&>();
+  }
   return record;
 }
 

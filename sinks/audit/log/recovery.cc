@@ -207,6 +207,7 @@ class Reader {
       recovered_.resumed = last && !segment.compressed;
       return {};
     }
+    if (got == LineReader::Got::kFailed) return Error(Errc::kUnavailable, lines->trouble());
     const bool torn = got == LineReader::Got::kUnfinished;
     if (last && torn && position_.size() < proven()) return {};  // the caller says that it is too short
     if (!last || segment.compressed || position_.size() < proven()) {
@@ -310,6 +311,17 @@ Result<Hash> HashOfLineBefore(const std::filesystem::path& path, std::uint64_t o
   line.remove_prefix(start == std::string::npos ? 0 : start + 1);
   line.remove_suffix(1);
   return Hashing().Leaf(line);
+}
+
+std::optional<std::string> FindOrigin(const std::filesystem::path& folder, const VerifierKey& key,
+                                      const std::string& receipt) {
+  const Result<LastNote> last = FindLastNote(folder / kCheckpoints);
+  const Result<std::vector<Segment>> segments = ListSegments(folder);
+  if (!last || !segments || segments->empty()) return std::nullopt;
+  const std::string& note = last->note.empty() ? receipt : last->note;
+  const auto claimed = Checkpoint::Parse(note);
+  if (!claimed || !IsKeyName(claimed->origin) || !key.Named(claimed->origin).Open(note)) return std::nullopt;
+  return claimed->origin;
 }
 
 Result<Recovered> Recover(const std::filesystem::path& folder, const VerifierKey& key, const std::string& receipt,

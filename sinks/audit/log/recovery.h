@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <string>
 
 #include "runtime/log.h"
@@ -36,6 +37,11 @@ struct Recovered {
 // bear another signature; nothing was changed then.
 Result<Recovered> Recover(const std::filesystem::path& folder, const VerifierKey& key, const std::string& receipt,
                           runtime::Log& log);
+
+// The origin that the folder's log began with, as its last checkpoint says, or the receipt where there is none yet.
+// Nothing: there is no log, or `key`, whatever its name, signed neither.
+std::optional<std::string> FindOrigin(const std::filesystem::path& folder, const VerifierKey& key,
+                                      const std::string& receipt);
 
 // The hash of the line that ends at `offset`, which is not 0.
 Result<Hash> HashOfLineBefore(const std::filesystem::path& file, std::uint64_t offset);

@@ -35,7 +35,8 @@ class LineReader {
     kLine,
     kUnfinished,  // bytes without a line's end at the end of the file
     kEnd,
-    kDamaged,  // compressed data that cannot be read; trouble() says why
+    kDamaged,  // what is there is no line and no compressed data; trouble() says why
+    kFailed,   // the file cannot be read; trouble() says why
   };
 
   // `offset` is one of the bytes before compression, and only 0 where they are compressed. A segment may be compressed

@@ -12,28 +12,37 @@ namespace {
 
 using Json = nlohmann::json;
 
-std::uint64_t LineAt(std::string_view text, std::size_t at) {
-  return 1 + static_cast<std::uint64_t>(std::ranges::count(text.substr(0, at), '\n'));
-}
-
 std::optional<Checkpoint> Opened(std::string_view note, const VerifierKey& key) {
   const std::optional<std::string> text = key.Open(note);
   return text ? Checkpoint::Parse(*text) : std::nullopt;
 }
 
-// Takes all notes of `text`; what is left at the end is returned.
+// Another log's note, and no forgery of this one's.
+bool IsForeign(std::string_view note, const VerifierKey& key, bool trusted) {
+  if (key.IsNamedIn(note)) return false;
+  const auto claimed = Checkpoint::Parse(note);
+  return trusted || (claimed && claimed->origin != key.name());
+}
+
+// Takes all notes of `text` that `is_foreign` does not leave out; what is left at the end is returned.
+template <class F>
 std::string_view TakeNotes(std::string_view text, const std::string& file, const VerifierKey& key, VerifyReport& report,
-                           std::vector<SignedCheckpoint>& found) {
-  std::size_t from = 0;
+                           std::vector<SignedCheckpoint>& found, F is_foreign) {
+  const auto name = std::make_shared<const std::string>(file);
+  std::size_t from = 0, counted = 0;
+  std::uint64_t line = 1;
   while (const std::optional<NoteSpan> span = NextNote(text, from)) {
     from = span->end;
-    const std::uint64_t line = LineAt(text, span->begin);
-    const auto checkpoint = Opened(text.substr(span->begin, span->end - span->begin), key);
+    line += static_cast<std::uint64_t>(std::ranges::count(text.substr(counted, span->begin - counted), '\n'));
+    counted = span->begin;
+    const std::string_view note = text.substr(span->begin, span->end - span->begin);
+    if (is_foreign(note)) continue;
+    const auto checkpoint = Opened(note, key);
     if (!checkpoint) {
-      report.findings.push_back({file, line, std::nullopt, "this checkpoint was changed, or another key signed it"});
+      report.Find({file, line, std::nullopt, "this checkpoint was changed, or another key signed it"});
       continue;
     }
-    found.push_back({*checkpoint, file, line, false});
+    found.push_back({checkpoint->size, checkpoint->root, name, line, false});
   }
   return text.substr(from);
 }
@@ -78,11 +87,11 @@ Result<std::vector<SignedCheckpoint>> LoadOwn(const std::filesystem::path& folde
   std::vector<SignedCheckpoint> found;
   if (!text && text.error().code == Errc::kNotFound) return found;
   if (!text) return text.error();
-  if (!TakeNotes(*text, file, key, report, found).empty())
+  if (!TakeNotes(*text, file, key, report, found, [](std::string_view) { return false; }).empty())
     report.notes.push_back(file + " ends in an unfinished checkpoint");
   for (std::size_t i = 1; i < found.size(); ++i) {
-    if (found[i].checkpoint.size >= found[i - 1].checkpoint.size) continue;
-    report.findings.push_back({file, found[i].line, std::nullopt, "this checkpoint covers less than the one before"});
+    if (found[i].size >= found[i - 1].size) continue;
+    report.Find({file, found[i].line, std::nullopt, "this checkpoint covers less than the one before"});
   }
   report.checkpoints = found.size();
   return found;
@@ -95,11 +104,19 @@ Result<std::vector<SignedCheckpoint>> LoadOutside(const std::filesystem::path& f
   const bool json = text->starts_with('{') || text->starts_with('[');
   const std::string notes = json ? NotesInJson(*text) : *text;
   std::vector<SignedCheckpoint> found;
-  const std::size_t damaged = report.findings.size();
-  TakeNotes(notes, file.string(), key, report, found);
-  if (found.empty() && damaged == report.findings.size()) {
-    return Error(Errc::kInvalid, file.string() + " holds no checkpoint");
+  const std::size_t damaged = report.findings.size() + report.more;
+  std::uint64_t foreign = 0;
+  TakeNotes(notes, file.string(), key, report, found, [&](std::string_view note) {
+    const bool is_foreign = IsForeign(note, key, /*trusted=*/!report.own_key);
+    if (is_foreign) ++foreign;
+    return is_foreign;
+  });
+  const std::string others = std::to_string(foreign) + " of other logs";
+  if (found.empty() && damaged == report.findings.size() + report.more) {
+    return Error(Errc::kInvalid,
+                 file.string() + " holds no checkpoint of " + key.name() + (foreign == 0 ? "" : ", only " + others));
   }
+  if (foreign > 0) report.notes.push_back(file.string() + ": checkpoints are left out, " + others);
   for (SignedCheckpoint& one : found) {
     one.outside = true;
     if (json) one.line = 0;

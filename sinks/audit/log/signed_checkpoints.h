@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -11,9 +12,11 @@
 
 namespace portcall::sinks::audit {
 
+// There may be one a minute for years, so it is small: about 80 bytes.
 struct SignedCheckpoint {
-  Checkpoint checkpoint;
-  std::string file;
+  std::uint64_t size = 0;
+  Hash root{};
+  std::shared_ptr<const std::string> file;  // where it stands; never null
   std::uint64_t line = 0;
   bool outside = false;
 };
@@ -22,7 +25,9 @@ struct SignedCheckpoint {
 Result<std::vector<SignedCheckpoint>> LoadOwn(const std::filesystem::path& folder, const VerifierKey& key,
                                               VerifyReport& report);
 // Those in a file that was kept elsewhere: notes as they stand, or JSON lines that hold them as text (an event that
-// brought one, in whatever format). kInvalid: there is none.
+// brought one, in whatever format). Checkpoints of other logs may stand among them, as of all logs of a registry: they
+// have another origin, or another key than one that is trusted because it came from elsewhere, and are left out, which
+// the report notes. kInvalid: none is this log's.
 Result<std::vector<SignedCheckpoint>> LoadOutside(const std::filesystem::path& file, const VerifierKey& key,
                                                   VerifyReport& report);
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <map>
 #include <utility>
 
 #include "runtime/files.h"
@@ -15,6 +16,9 @@ namespace {
 
 constexpr std::size_t kMostFindings = 50;
 constexpr std::uint64_t kProgressEvery = 1 << 14;  // records
+constexpr int kTries = 3;
+
+bool IsMissing(const Error& error) { return error.code == Errc::kNotFound; }
 
 std::string Range(std::uint64_t first, std::uint64_t end) {
   if (end == first + 1) return "record " + std::to_string(first) + " is";
@@ -33,6 +37,7 @@ class Verifier {
   void LoadReceipt(std::uint64_t own);
   void CheckEnds();
   Result<void> FindStart();
+  Result<void> CheckBegun();
   Result<void> ReadAll();
   Result<void> ReadSegment(const Segment& segment, bool last);
   void CheckLine(std::string_view line);
@@ -40,7 +45,7 @@ class Verifier {
   void CompareRoots();
   void CheckEnd();
   void CheckState();
-  void Find(Finding finding);
+  void Find(Finding finding) { report_.Find(std::move(finding)); }
   void FindHere(std::optional<std::uint64_t> record, std::string what) {
     Find({file_, line_, record, std::move(what)});
   }
@@ -65,26 +70,19 @@ class Verifier {
   std::uint64_t bytes_before_ = 0, bytes_total_ = 0;
 };
 
-void Verifier::Find(Finding finding) {
-  if (report_.findings.size() < kMostFindings) {
-    report_.findings.push_back(std::move(finding));
-  } else {
-    ++report_.more;
-  }
-}
-
 Result<VerifyReport> Verifier::Run() {
   report_.key = key_.Text();
   report_.own_key = !options_.key;
-  if (!std::filesystem::is_directory(options_.folder)) {
-    return Error(Errc::kNotFound, options_.folder.string() + " is no folder");
-  }
   // In this order, because the log may grow meanwhile: how far it must go is read first, checkpoints after the list of
   // closed segments that they must cover, and records after the checkpoints that cover them.
+  if (const auto state = runtime::ReadWhole(options_.folder / kState); !state && !IsMissing(state.error())) {
+    return state.error();
+  }
   state_ = LoadState(options_.folder);
   if (auto listed = ListEnds(); !listed) return listed.error();
   if (auto loaded = LoadCheckpoints(); !loaded) return loaded.error();
   if (auto found = FindStart(); !found) return found.error();
+  if (auto begun = CheckBegun(); !begun) return begun.error();
   CheckEnds();
   if (auto read = ReadAll(); !read) return read.error();
   CheckEnd();
@@ -107,8 +105,7 @@ void Verifier::CheckEnds() {
   std::uint64_t missing = 0, first = 0;
   for (const std::uint64_t end : ends_) {
     if (end == 0 || end < next_) continue;
-    const auto same =
-        std::ranges::equal_range(checkpoints_, end, {}, [](const auto& one) { return one.checkpoint.size; });
+    const auto same = std::ranges::equal_range(checkpoints_, end, {}, [](const auto& one) { return one.size; });
     if (std::ranges::any_of(same, [](const SignedCheckpoint& one) { return !one.outside; })) continue;
     if (missing++ == 0) first = end;
   }
@@ -131,7 +128,8 @@ void Verifier::LoadReceipt(std::uint64_t own) {
           "the database knows of another audit log, or its root was changed: this key did not sign it"});
     return;
   }
-  checkpoints_.push_back({receipt->checkpoint, database.file.string(), 0, true});
+  const auto file = std::make_shared<const std::string>(database.file.string());
+  checkpoints_.push_back({receipt->checkpoint.size, receipt->checkpoint.root, file, 0, true});
   if (receipt->covered <= own) return;
   Find({(options_.folder / kCheckpoints).string(), 0, std::nullopt,
         "checkpoints are missing: the last one covers " + std::to_string(own) +
@@ -142,13 +140,13 @@ Result<void> Verifier::LoadCheckpoints() {
   Result<std::vector<SignedCheckpoint>> own = LoadOwn(options_.folder, key_, report_);
   if (!own) return own.error();
   checkpoints_ = std::move(*own);
-  if (options_.database) LoadReceipt(checkpoints_.empty() ? 0 : checkpoints_.back().checkpoint.size);
+  if (options_.database) LoadReceipt(checkpoints_.empty() ? 0 : checkpoints_.back().size);
   for (const std::filesystem::path& file : options_.outside) {
     Result<std::vector<SignedCheckpoint>> outside = LoadOutside(file, key_, report_);
     if (!outside) return outside.error();
     checkpoints_.insert(checkpoints_.end(), outside->begin(), outside->end());
   }
-  std::ranges::sort(checkpoints_, {}, [](const SignedCheckpoint& one) { return one.checkpoint.size; });
+  std::ranges::sort(checkpoints_, {}, [](const SignedCheckpoint& one) { return one.size; });
   return {};
 }
 
@@ -156,7 +154,7 @@ Result<void> Verifier::FindStart() {
   Result<Position> retained = LoadRetained(options_.folder, key_);
   if (!retained && retained.error().code == Errc::kInvalid) {
     Find({(options_.folder / kRetained).string(), 0, std::nullopt, retained.error().detail});
-  } else if (!retained && retained.error().code != Errc::kNotFound) {
+  } else if (!retained && !IsMissing(retained.error())) {
     return retained.error();
   }
   if (retained) {
@@ -176,12 +174,30 @@ Result<void> Verifier::FindStart() {
     const auto size = std::filesystem::file_size(segment.file, ignored);
     if (!ignored) bytes_total_ += size;
   }
-  for (; compared_ < checkpoints_.size() && checkpoints_[compared_].checkpoint.size < next_; ++compared_) {
-    if (!checkpoints_[compared_].outside) continue;
-    report_.notes.push_back(checkpoints_[compared_].file +
-                            ": a checkpoint is older than the first record that is kept");
+  std::map<std::string_view, std::uint64_t> older;  // by file
+  for (; compared_ < checkpoints_.size() && checkpoints_[compared_].size < next_; ++compared_) {
+    if (checkpoints_[compared_].outside) ++older[*checkpoints_[compared_].file];
+  }
+  for (const auto& [file, count] : older) {
+    report_.notes.push_back(std::string(file) + ": " + std::to_string(count) +
+                            " of its checkpoints are older than the first record that is kept");
   }
   CompareRoots();
+  return {};
+}
+
+// From its beginning on a log has a segment, and its writer has left the key beside it.
+Result<void> Verifier::CheckBegun() {
+  if (!segments_.empty()) return {};
+  std::error_code error;
+  const bool has_key = std::filesystem::exists(options_.folder / kPublicKey, error);
+  if (error) return Error(Errc::kUnavailable, (options_.folder / kPublicKey).string() + ": " + error.message());
+  const bool counted = options_.database && options_.database->delivered > 0;
+  if (!has_key && !state_ && next_ == 0 && checkpoints_.empty() && !counted) {
+    return Error(Errc::kInvalid, options_.folder.string() + " holds no audit log");
+  }
+  Find({options_.folder.string(), 0, std::nullopt,
+        "an audit log was begun here, but there is no file of records: deleted"});
   return {};
 }
 
@@ -215,6 +231,7 @@ Result<void> Verifier::ReadSegment(const Segment& segment, bool last) {
       options_.progress({bytes_before_ + lines->bytes_read(), bytes_total_, next_ - report_.first});
     }
   }
+  if (got == LineReader::Got::kFailed) return Error(Errc::kUnavailable, lines->trouble());
   bytes_before_ += lines->bytes_read();
   ++line_;
   if (got == LineReader::Got::kDamaged) {
@@ -240,7 +257,7 @@ void Verifier::CheckLine(std::string_view line) {
   next_ = link ? link->n + 1 : next_ + 1;
   if (!intact_) return;
   tree_.Append(hashing_, prev_);
-  if (compared_ < checkpoints_.size() && checkpoints_[compared_].checkpoint.size == tree_.size()) CompareRoots();
+  if (compared_ < checkpoints_.size() && checkpoints_[compared_].size == tree_.size()) CompareRoots();
 }
 
 void Verifier::Diagnose(const std::optional<Link>& link, bool linked) {
@@ -262,15 +279,15 @@ void Verifier::Diagnose(const std::optional<Link>& link, bool linked) {
 }
 
 void Verifier::CompareRoots() {
-  for (; compared_ < checkpoints_.size() && checkpoints_[compared_].checkpoint.size == tree_.size(); ++compared_) {
+  for (; compared_ < checkpoints_.size() && checkpoints_[compared_].size == tree_.size(); ++compared_) {
     const SignedCheckpoint& one = checkpoints_[compared_];
     if (!intact_) continue;
-    if (tree_.Root(hashing_) == one.checkpoint.root) {
+    if (tree_.Root(hashing_) == one.root) {
       last_good_ = tree_.size();
       continue;
     }
     intact_ = false;
-    Find({one.file, one.line, last_good_,
+    Find({*one.file, one.line, last_good_,
           "this checkpoint covers other records: " + Range(last_good_, tree_.size()) +
               " not what was signed; one or more were changed and the chain was computed anew"});
   }
@@ -281,7 +298,7 @@ void Verifier::CheckEnd() {
   std::uint64_t uncompared = 0;
   const SignedCheckpoint* missing = nullptr;
   for (const SignedCheckpoint& one : checkpoints_) {
-    const std::uint64_t size = one.checkpoint.size;
+    const std::uint64_t size = one.size;
     report_.covered = std::max(report_.covered, size);
     if (one.outside) report_.covered_outside = std::max(report_.covered_outside, size);
     if (size > next_) {
@@ -291,9 +308,9 @@ void Verifier::CheckEnd() {
     }
   }
   if (missing != nullptr) {
-    Find({missing->file, missing->line, next_,
+    Find({*missing->file, missing->line, next_,
           "the log ends before record " + std::to_string(next_) +
-              ", but this checkpoint covers more: " + Range(next_, missing->checkpoint.size) + " missing: truncated"});
+              ", but this checkpoint covers more: " + Range(next_, missing->size) + " missing: truncated"});
   }
   if (uncompared > 0) {
     report_.notes.push_back(std::to_string(uncompared) + " checkpoints behind the damage could not be compared");
@@ -320,6 +337,14 @@ void Verifier::CheckState() {
             " missing: truncated"});
 }
 
+// Retention may remove a segment that was listed, but not yet read.
+Result<VerifyReport> VerifyWith(const VerifyOptions& options, const VerifierKey& key) {
+  for (int left = kTries;;) {
+    Result<VerifyReport> report = Verifier(options, key).Run();
+    if (report || !IsMissing(report.error()) || --left == 0) return report;
+  }
+}
+
 }  // namespace
 
 std::string Finding::Text() const {
@@ -329,11 +354,26 @@ std::string Finding::Text() const {
   return text + ": " + what;
 }
 
+void VerifyReport::Find(Finding finding) {
+  if (findings.size() < kMostFindings) {
+    findings.push_back(std::move(finding));
+  } else {
+    ++more;
+  }
+}
+
 Result<VerifyReport> Verify(const VerifyOptions& options) {
-  if (options.key) return Verifier(options, *options.key).Run();
-  Result<VerifierKey> key = VerifierKey::FromFile(options.folder / kPublicKey);
-  if (!key) return Error(Errc::kInvalid, key.error().detail + ": name the verifier key with --key");
-  return Verifier(options, std::move(*key)).Run();
+  std::error_code error;
+  if (!std::filesystem::is_directory(options.folder, error)) {
+    const bool missing = !error || error == std::errc::no_such_file_or_directory;
+    return Error(missing ? Errc::kNotFound : Errc::kUnavailable,
+                 options.folder.string() + (missing ? " is no folder" : ": " + error.message()));
+  }
+  if (options.key) return VerifyWith(options, *options.key);
+  const Result<VerifierKey> key = VerifierKey::FromFile(options.folder / kPublicKey);
+  if (key) return VerifyWith(options, *key);
+  if (!IsMissing(key.error()) && key.error().code != Errc::kInvalid) return key.error();
+  return Error(Errc::kInvalid, key.error().detail + ": name the verifier key with --key");
 }
 
 }  // namespace portcall::sinks::audit

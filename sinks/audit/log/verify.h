@@ -52,10 +52,12 @@ struct VerifyReport {
   bool own_key = false;               // it came from the folder
   bool sound() const { return findings.empty(); }
   std::uint64_t records() const { return end - first; }
+  void Find(Finding finding);  // lists it, or counts it where there are many
 };
 
 // Reads the whole log and checks each record's place and link, and each checkpoint's signature and root. A log that is
-// being written may be verified. kInvalid: the key; else what could not be read.
+// being written may be verified. kInvalid: the key, or there is no audit log; else what could not be read, which is no
+// damage.
 Result<VerifyReport> Verify(const VerifyOptions& options);
 
 }  // namespace portcall::sinks::audit

@@ -1,14 +1,23 @@
 #include "sinks/audit/sink/audit_kind.h"
 
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <algorithm>
 #include <array>
+#include <cerrno>
+#include <cstring>
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <memory>
 #include <set>
 #include <string>
+#include <utility>
 
 #include "config/reader/scalars.h"
 #include "config/sections/endpoint.h"
+#include "sinks/audit/log/note.h"
 #include "sinks/audit/log/record.h"
 #include "sinks/audit/sink/audit_config.h"
 #include "sinks/audit/sink/audit_sink.h"
@@ -44,11 +53,14 @@ void ReadDirectory(MapReader& section, AuditConfig& audit) {
   if (audit.directory == "/") section.Error("directory", "is the root folder: name one for the audit log alone");
 }
 
+bool IsPlain(char c) { return c > 0x20 && c < 0x7f && c != '+'; }
+
 // The name that stands in the first line of every checkpoint and before its signature.
 void ReadOrigin(MapReader& section, const Endpoint& endpoint, AuditConfig& audit) {
+  audit.default_origin = !section.Has("origin");
   audit.origin = endpoint.source.empty() ? endpoint.name : endpoint.source;
   section.Read("origin", audit.origin);
-  const bool plain = std::ranges::all_of(audit.origin, [](char c) { return c > 0x20 && c < 0x7f && c != '+'; });
+  const bool plain = std::ranges::all_of(audit.origin, IsPlain);
   if (audit.origin.empty() || audit.origin.size() > 255 || !plain) {
     section.Error("origin", Quoted(audit.origin) +
                                 " cannot name a checkpoint: write origin: registry.example.com/audit (printable, "
@@ -70,6 +82,26 @@ void ReadSegments(MapReader& section, AuditConfig& audit) {
   section.Read("keep", audit.keep, /*zero_counts=*/true);
 }
 
+// Why no log can be written to the folder, which may have to be made first; empty: nothing is known to be wrong.
+struct Obstacle {
+  std::string why = {};
+  bool only_this_user = false;
+};
+Obstacle WhyUnwritable(std::filesystem::path folder) {
+  struct stat status{};
+  while (::stat(folder.c_str(), &status) != 0) {
+    const int error = errno;
+    if (error != ENOENT || folder == folder.parent_path()) {
+      return {Quoted(folder.string()) + ": " + std::strerror(error), error == EACCES};
+    }
+    folder = folder.parent_path();
+  }
+  if (!S_ISDIR(status.st_mode)) return {Quoted(folder.string()) + " is no folder"};
+  if (::access(folder.c_str(), W_OK | X_OK) == 0) return {};
+  const int error = errno;
+  return {Quoted(folder.string()) + " cannot be written by this user: " + std::strerror(error), error == EACCES};
+}
+
 // Two writers of one chain of records would break it.
 void RefuseSharedFolders(MapReader& notifications, const std::vector<Endpoint>& all) {
   std::set<std::string> directories;
@@ -78,6 +110,40 @@ void RefuseSharedFolders(MapReader& notifications, const std::vector<Endpoint>& 
     if (!audit || audit->directory.empty() || directories.insert(audit->directory).second) continue;
     notifications.Error("endpoints",
                         "directory: " + Quoted(audit->directory) + " stands at two endpoints; each needs its own");
+  }
+}
+
+template <class F>
+void Change(Endpoint& endpoint, F change) {
+  auto changed = std::make_shared<AuditConfig>(*endpoint.As<AuditConfig>());
+  change(*changed);
+  endpoint.settings = std::move(changed);
+}
+
+// Logs of one registry have one source. Their checkpoints are told apart by the origin alone where they go to one
+// place.
+void TellApart(std::vector<Endpoint>& all) {
+  std::map<std::string, int> logs;  // by origin
+  for (const Endpoint& endpoint : all) {
+    if (const auto audit = endpoint.As<AuditConfig>()) ++logs[audit->origin];
+  }
+  for (Endpoint& endpoint : all) {
+    const auto audit = endpoint.As<AuditConfig>();
+    if (!audit || !audit->default_origin || endpoint.source.empty() || logs[audit->origin] < 2) continue;
+    std::string origin = endpoint.source + '/' + endpoint.name;
+    std::ranges::replace_if(origin, std::not_fn(IsPlain), '-');
+    Change(endpoint, [&](AuditConfig& changed) { changed.origin = origin; });
+  }
+}
+
+void RefuseEqualOrigins(MapReader& notifications, const std::vector<Endpoint>& all) {
+  std::set<std::pair<std::string, std::string>> signatures;
+  for (const Endpoint& endpoint : all) {
+    const auto audit = endpoint.As<AuditConfig>();
+    if (!audit || audit->key.empty() || signatures.emplace(audit->origin, audit->key).second) continue;
+    notifications.Error("endpoints", "origin: " + Quoted(audit->origin) +
+                                         " stands at two audit logs with one key, so that nobody could tell whose "
+                                         "checkpoints are whose; each needs its own");
   }
 }
 
@@ -97,6 +163,18 @@ class AuditLogs final : public Kind {
     endpoint.settings = std::move(audit);
   }
 
+  void Check(MapReader& section, const Endpoint& endpoint) const override {
+    // A start waits for its folder, and making the sink looks at the key.
+    if (section.report().strictness() != config::Strictness::kCheck) return;
+    const auto audit = endpoint.As<AuditConfig>();
+    if (const Obstacle found = WhyUnwritable(audit->directory); !found.why.empty()) {
+      found.only_this_user ? section.Warn("directory", found.why) : section.Error("directory", found.why);
+    }
+    if (audit->key.empty()) return;
+    const auto key = audit::SigningKey::Load(audit->key, audit->origin, /*make=*/false);
+    if (!key) section.Error("key", key.error().detail);
+  }
+
   std::string WhyNot(const Endpoint&, std::string_view action) const override {
     if (action != "checkpoint") return {};
     return "an audit log does not record checkpoints; let another endpoint take them";
@@ -104,15 +182,15 @@ class AuditLogs final : public Kind {
 
   void Compare(MapReader& notifications, std::vector<Endpoint>& all) const override {
     RefuseSharedFolders(notifications, all);
+    TellApart(all);
+    RefuseEqualOrigins(notifications, all);
     const bool anchored = std::ranges::any_of(
         all, [](const Endpoint& endpoint) { return !endpoint.disabled && config::AsksFor(endpoint, "checkpoint"); });
     for (Endpoint& endpoint : all) {
       const auto audit = endpoint.As<AuditConfig>();
       if (audit == nullptr) continue;
       if (anchored) {
-        auto publishing = std::make_shared<AuditConfig>(*audit);
-        publishing->publish = true;
-        endpoint.settings = std::move(publishing);
+        Change(endpoint, [](AuditConfig& changed) { changed.publish = true; });
         endpoint.DependOn("checkpoints are published");
       } else if (!endpoint.disabled && notifications.report().strictness() == config::Strictness::kCheck) {
         notifications.Warn("endpoints",

@@ -4,7 +4,6 @@
 #include <utility>
 
 #include "runtime/clock.h"
-#include "runtime/files.h"
 #include "sinks/audit/log/segments.h"
 #include "sinks/audit/sink/audit_config.h"
 #include "sinks/audit/sink/writer.h"
@@ -73,14 +72,15 @@ Result<std::unique_ptr<Sink>> MakeAudit(const config::Endpoint& endpoint, const 
   options.endpoint = endpoint.name;
   options.timeout = endpoint.timeout;
   options.publish = config.publish;
-  if (auto made = runtime::MakeFolders(options.log.folder, 0750); !made) {
-    return Error(Errc::kInvalid, where + made.error().detail);
-  }
   options.origin = config.origin;
+  options.keep_origin = config.default_origin;
   options.make_key = config.key.empty();
   options.key_file = options.make_key ? options.log.folder / audit::kPrivateKey : std::filesystem::path(config.key);
-  const Result<audit::SigningKey> key = audit::SigningKey::Load(options.key_file, options.origin, options.make_key);
-  if (!key) return Error(Errc::kInvalid, where + key.error().detail);
+  // The folder is not looked at: what is wrong with a disk makes the endpoint wait, and does not stop the registry.
+  if (!options.make_key) {
+    const auto key = audit::SigningKey::Load(options.key_file, options.origin, /*make=*/false);
+    if (!key) return Error(Errc::kInvalid, where + key.error().detail);
+  }
   return std::unique_ptr<Sink>(
       std::make_unique<AuditSink>(std::make_shared<audit::Writer>(std::move(options), around)));
 }

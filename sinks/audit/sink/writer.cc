@@ -41,6 +41,10 @@ std::string LookOf(const std::filesystem::path& folder) {
   return look;
 }
 
+bool IsChanged(const Result<void>& result) {
+  return !result && (result.error().code == Errc::kInvalid || result.error().code == Errc::kNotFound);
+}
+
 }  // namespace
 
 Writer::Writer(WriterOptions options, const Surroundings& around)
@@ -53,7 +57,7 @@ Writer::Writer(WriterOptions options, const Surroundings& around)
       deadline_(around.executor) {}
 
 void Writer::Start(const std::string& receipt) {
-  options_.log.receipt = receipt;
+  receipt_ = receipt;
   due_ = true;
   Write();
   ArmTick();
@@ -86,6 +90,8 @@ Task<Outcome> Writer::Take(std::shared_ptr<Writer> self, std::vector<store::Even
 
 void Writer::Write() {
   if (busy_ || closed_ || (queue_.empty() && !due_)) return;
+  // What tidies a folder must not go on in another one.
+  if (changed_ && tidying_) return FailAll("the folder of the audit log was changed");
   busy_ = true;
   due_ = false;
   std::vector<store::EventPtr> events;
@@ -95,8 +101,9 @@ void Writer::Write() {
   }
   queue_.clear();
   ArmDeadline();
-  asio::post(pool_, [self = shared_from_this(), events = std::move(events)]() mutable {
-    Done done = self->Work(events);
+  const bool anew = std::exchange(changed_, false);
+  asio::post(pool_, [self = shared_from_this(), events = std::move(events), anew]() mutable {
+    Done done = self->Work(events, anew);
     const Executor executor = self->executor_;
     asio::post(executor, [self = std::move(self), done = std::move(done)]() mutable { self->Finish(std::move(done)); });
   });
@@ -115,19 +122,21 @@ void Writer::ArmDeadline() {
   });
 }
 
-Writer::Done Writer::Work(const std::vector<store::EventPtr>& events) {
+Writer::Done Writer::Work(const std::vector<store::EventPtr>& events, bool anew) {
   Done done;
   try {
+    if (anew) log_.reset();
     const bool was_open = log_ != nullptr;
     done.written = OpenLog(!events.empty());
     if (!log_) return done;
     done.open = true;
-    done.begun_anew = !was_open && log_->begun_anew();
+    if (!was_open && log_->begun_anew()) done.receipt_before = receipt_;
     if (!events.empty()) done.written = log_->Append(events);
     if (done.written) done.kept = log_->Tick();
-    if (done.written && !events.empty()) done.receipt = log_->MakeReceipt();
+    if (done.written && !events.empty()) done.receipt = receipt_ = log_->MakeReceipt();
     done.notes = log_->TakeNotes();
     done.segment = log_->segment();
+    done.changed = IsChanged(done.written) || IsChanged(done.kept);
   } catch (const std::exception& e) {
     done.written = Error(Errc::kInternal, std::string("the audit log: ") + e.what());
   }
@@ -147,6 +156,16 @@ Result<void> Writer::OpenLog(bool wanted) {
   }
 }
 
+Result<SigningKey> Writer::LoadKey() {
+  Result<SigningKey> key = SigningKey::Load(options_.key_file, options_.origin, options_.make_key);
+  if (!key || !options_.keep_origin) return key;
+  const auto begun_with = FindOrigin(options_.log.folder, key->verifier(), receipt_);
+  if (!begun_with || *begun_with == options_.origin) return key;
+  logger_.Info("audit log: it keeps the origin that it began with",
+               {{"endpoint", options_.endpoint}, {"origin", *begun_with}, {"default", options_.origin}});
+  return SigningKey::Load(options_.key_file, *begun_with, false);
+}
+
 // A refused folder that has not changed is not read again: the result would be the same, and reading may take long.
 Result<void> Writer::TryOpen() {
   std::string look = LookOf(options_.log.folder);
@@ -154,10 +173,12 @@ Result<void> Writer::TryOpen() {
   refused_.reset();
   if (auto made = runtime::MakeFolders(options_.log.folder, 0750); !made) return made;
   // The folder may be another one than at the last try, with a key of its own.
-  Result<SigningKey> key = SigningKey::Load(options_.key_file, options_.origin, options_.make_key);
+  Result<SigningKey> key = LoadKey();
   if (!key) return key.error();
   key_ = std::make_shared<const SigningKey>(std::move(*key));
-  auto opened = AuditLog::Open(options_.log, key_, logger_);
+  LogOptions log = options_.log;
+  log.receipt = receipt_;
+  auto opened = AuditLog::Open(std::move(log), key_, logger_);
   if (opened) {
     log_ = std::move(*opened);
     return {};
@@ -171,6 +192,7 @@ Result<void> Writer::TryOpen() {
 
 void Writer::Finish(Done done) {
   busy_ = false;
+  changed_ = done.changed;
   deadline_.cancel();
   if (!late_) Tell(done);
   if (std::exchange(late_, false)) {
@@ -182,9 +204,9 @@ void Writer::Finish(Done done) {
     FailAll(done.written.error().detail);
   }
   if (closed_) return End();
-  if (done.begun_anew) PublishBeginning();
+  if (!done.receipt_before.empty()) PublishBeginning(done.receipt_before);
   for (std::string& note : done.notes) Publish(std::move(note));
-  if (done.open) TidyUp(done.segment);
+  if (done.open && !changed_) TidyUp(done.segment);
   Write();
 }
 
@@ -213,12 +235,12 @@ void Writer::Publish(std::string note) {
 }
 
 // Records in the new log what the database knew of the log before, because the database forgets that from now on.
-void Writer::PublishBeginning() {
+void Writer::PublishBeginning(const std::string& receipt_before) {
   if (!publish_) return;
   publish_(store::SystemEvent(
       store::Action::kEndpoint,
       "endpoint " + options_.endpoint + ": a new audit log begins in " + options_.log.folder.string() +
-          "; of the one before it, what this checkpoint covers was acknowledged:\n\n" + options_.log.receipt));
+          "; of the one before it, what this checkpoint covers was acknowledged:\n\n" + receipt_before));
 }
 
 void Writer::TidyUp(std::uint64_t segment) {
@@ -236,7 +258,8 @@ void Writer::TidyUp(std::uint64_t segment) {
       self->tidying_ = false;
       self->tidied_ = segment;
       self->oldest_ = std::move(oldest);
-      if (self->closed_) self->End();
+      self->due_ = self->due_ || self->changed_;
+      self->closed_ ? self->End() : self->Write();
     });
   });
 }

@@ -19,7 +19,8 @@ struct WriterOptions {
   Housekeeping tidy;
   std::filesystem::path key_file;
   std::string origin;
-  bool make_key = false;  // where there is none
+  bool keep_origin = false;  // a log that began with another one goes on with that
+  bool make_key = false;     // where there is none
   std::string endpoint;
   std::chrono::milliseconds timeout{10'000};
   bool publish = false;
@@ -53,21 +54,23 @@ class Writer : public std::enable_shared_from_this<Writer> {
     Result<void> written;  // the events
     Result<void> kept;     // checkpoints and rotation
     std::vector<std::string> notes;
-    std::string receipt;  // of the events, where they were written
+    std::string receipt;         // of the events, where they were written
+    std::string receipt_before;  // where a new log began: of the one before
     std::uint64_t segment = 0;
     bool open = false;
-    bool begun_anew = false;
+    bool changed = false;  // somebody else changed the folder: it must be opened again, as at a start
   };
 
   void Write();
-  Done Work(const std::vector<store::EventPtr>& events);  // on the pool, one at a time
+  Done Work(const std::vector<store::EventPtr>& events, bool anew);  // on the pool, one at a time
   Result<void> OpenLog(bool wanted);
   Result<void> TryOpen();
+  Result<SigningKey> LoadKey();
   void Finish(Done done);
   void FailAll(const std::string& why);
   void Tell(const Done& done);
   void Publish(std::string note);
-  void PublishBeginning();
+  void PublishBeginning(const std::string& receipt_before);
   void TidyUp(std::uint64_t segment);
   void ArmTick();
   void ArmDeadline();
@@ -82,6 +85,7 @@ class Writer : public std::enable_shared_from_this<Writer> {
   // Touched by the pool alone, and one thread at a time.
   std::unique_ptr<AuditLog> log_;
   std::shared_ptr<const SigningKey> key_;
+  std::string receipt_;           // the newest that was given
   std::optional<Error> refused_;  // why the folder was refused, as it looked then
   std::string refused_folder_;
 
@@ -89,6 +93,7 @@ class Writer : public std::enable_shared_from_this<Writer> {
   std::vector<Waiting> writing_;
   std::size_t unheard_ = 0;  // attempts that failed and whose callers have not gone on yet
   bool busy_ = false, due_ = false, late_ = false, tidying_ = false, closed_ = false, ended_ = false;
+  bool changed_ = false;
   Resume<bool> closing_;
   std::uint64_t tidied_ = 0;  // the segment that was active when closed ones were last looked at
   std::string oldest_;        // what Tidy() returned then

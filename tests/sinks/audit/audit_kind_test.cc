@@ -1,7 +1,11 @@
 #include "sinks/audit/sink/audit_kind.h"
 
+#include <filesystem>
+#include <fstream>
+
 #include "sinks/audit/sink/audit_config.h"
 #include "tests/config/helpers.h"
+#include "tests/support/temp_dir.h"
 
 namespace portcall::sinks {
 namespace {
@@ -13,6 +17,7 @@ using config::ExpectRefused;
 using config::Finding;
 using config::Good;
 using config::kBase;
+using config::Loaded;
 using config::Millis;
 using config::Order;
 using config::Serve;
@@ -93,6 +98,29 @@ TEST(AuditKind, ErrorsSayWhatWasMeant) {
   for (const Finding& finding : kFindings) ExpectRefused(kType, finding);
 }
 
+TEST(AuditKind, CheckKnowsAFolderThatCannotBeMadeAndAServerWaitsForIt) {
+  const portcall::testing::TempDir dir;
+  const std::string file = dir.File("file");
+  std::ofstream(file) << "no folder\n";
+  const auto problems = [](const std::string& directory) {
+    return Texts(Check(WithType(kType, "directory: " + directory)));
+  };
+  EXPECT_NE(problems(file).find("endpoints[0].directory: \"" + file + "\" is no folder"), std::string::npos);
+  EXPECT_NE(problems(file + "/audit").find("directory: \"" + file + "/audit\": Not a directory"), std::string::npos);
+  EXPECT_FALSE(Check(WithType(kType, "directory: " + file + "/audit")).config);
+  EXPECT_TRUE(Check(WithType(kType, "directory: " + dir.File("a/b/c"))).config);
+  EXPECT_FALSE(std::filesystem::exists(dir.File("a"))) << "check makes nothing";
+  EXPECT_TRUE(Serve(WithType(kType, "directory: " + file + "/audit")).config);
+}
+
+TEST(AuditKind, CheckReadsTheKey) {
+  const portcall::testing::TempDir dir;
+  std::ofstream(dir.File("key.pem")) << "no key\n";
+  const Loaded loaded = Check(WithType(kType, "directory: /x\nkey: " + dir.File("key.pem")));
+  EXPECT_NE(Texts(loaded).find("endpoints[0].key: "), std::string::npos);
+  EXPECT_NE(Texts(loaded).find("holds no Ed25519 private key"), std::string::npos);
+}
+
 TEST(AuditKind, ANameThatIsNoOriginAsksForOne) {
   const std::string text = Entries("    - {name: my audit, type: audit, directory: /x}\n");
   EXPECT_NE(Texts(Serve(text)).find("endpoints[0].origin: \"my audit\" cannot name a checkpoint"), std::string::npos);
@@ -105,6 +133,33 @@ TEST(AuditKind, TwoCannotShareAFolder) {
       "    - {name: b, type: audit, directory: /x//y/}\n");
   EXPECT_NE(Texts(Serve(text)).find("directory: \"/x/y\" stands at two endpoints; each needs its own"),
             std::string::npos);
+}
+
+std::string Origin(const Config& config, std::size_t endpoint) {
+  return config.endpoints.at(endpoint).As<AuditConfig>()->origin;
+}
+
+TEST(AuditKind, LogsOfOneRegistryHaveOriginsOfTheirOwn) {
+  const std::string source = "notifications:\n  source: r.example\n  endpoints:\n";
+  const std::string one = "    - {name: a, type: audit, directory: /a}\n";
+  EXPECT_EQ(Origin(Good(Serve(kBase + source + one)), 0), "r.example");
+  const Config both = Good(Serve(kBase + source + one + "    - {name: b c+d, type: audit, directory: /b}\n" +
+                                 "    - {name: e, type: audit, directory: /e, origin: named.example}\n"));
+  EXPECT_EQ(Origin(both, 0), "r.example/a");
+  EXPECT_EQ(Origin(both, 1), "r.example/b-c-d");
+  EXPECT_EQ(Origin(both, 2), "named.example");
+}
+
+TEST(AuditKind, TwoLogsCannotSignAlike) {
+  const auto text = [](const std::string& key) {
+    return Entries(
+        "    - {name: a, type: audit, directory: /a, origin: o, key: /dev/null}\n"
+        "    - {name: b, type: audit, directory: /b, origin: o" +
+        key + "}\n");
+  };
+  EXPECT_NE(Texts(Serve(text(", key: /dev/null"))).find("origin: \"o\" stands at two audit logs with one key"),
+            std::string::npos);
+  EXPECT_TRUE(Serve(text("")).config) << "their keys tell them apart";
 }
 
 TEST(AuditKind, CheckpointsArePublishedWhenSomebodyTakesThem) {

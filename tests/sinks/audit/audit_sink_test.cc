@@ -222,6 +222,83 @@ TEST_F(AuditSinkTest, AForgedFolderIsRefusedUntilItIsMovedAside) {
   EXPECT_THAT(store::DecodeDetails(published[0].details).note, HasSubstr(receipt_));
 }
 
+TEST_F(AuditSinkTest, CheckpointsThatSomebodyRemovesStopItAsAtAStart) {
+  config_.checkpoint_records = 5;
+  ASSERT_TRUE(Make());
+  EXPECT_EQ(Count(DeliverAll(1, 10), Verdict::kDelivered), 10);
+  const std::string receipt = Deliver(11).receipt;
+  std::filesystem::remove(folder() / audit::kCheckpoints);
+  EXPECT_THAT(Deliver(12).error, HasSubstr("somebody removed, replaced or changed"));
+  EXPECT_THAT(Deliver(12).error, HasSubstr("checkpoints are gone"));
+  EXPECT_THAT(runner_->Call([&] { return sink_->Trouble(); }), HasSubstr("checkpoints are gone"));
+  EXPECT_FALSE(std::filesystem::exists(folder() / audit::kCheckpoints)) << "the rest was signed";
+  EXPECT_EQ(Seqs(), Range(1, 11));
+  portcall::testing::TempDir elsewhere;
+  std::filesystem::rename(folder(), elsewhere.File("damaged"));
+  EXPECT_EQ(Deliver(12).verdict, Verdict::kDelivered);
+  EXPECT_EQ(Seqs(), Range(12, 12));
+  const auto published = runner_->Call([&] { return published_; });
+  ASSERT_THAT(published, SizeIs(1));
+  EXPECT_THAT(store::DecodeDetails(published[0].details).note, HasSubstr(receipt)) << "what was given last";
+}
+
+TEST_F(AuditSinkTest, ARunningLogThatIsMovedAsideBeginsAnew) {
+  ASSERT_TRUE(Make());
+  EXPECT_EQ(Count(DeliverAll(1, 10), Verdict::kDelivered), 10);
+  portcall::testing::TempDir elsewhere;
+  std::filesystem::rename(folder(), elsewhere.File("old"));
+  EXPECT_EQ(Deliver(11).verdict, Verdict::kFailed);
+  EXPECT_EQ(Deliver(11).verdict, Verdict::kDelivered);
+  EXPECT_EQ(Seqs(), Range(11, 11));
+}
+
+TEST_F(AuditSinkTest, RecordsThatSomebodyAddsAreKeptAsideAndItGoesOn) {
+  ASSERT_TRUE(Make());
+  EXPECT_EQ(Count(DeliverAll(1, 10), Verdict::kDelivered), 10);
+  auto lines = Lines(folder() / audit::SegmentName(0));
+  lines.push_back(lines.back());
+  SaveLines(folder() / audit::SegmentName(0), lines);
+  EXPECT_EQ(Deliver(11).verdict, Verdict::kFailed);
+  EXPECT_EQ(Deliver(11).verdict, Verdict::kDelivered);
+  EXPECT_EQ(Seqs(), Range(1, 11));
+  EXPECT_FALSE(Aside("unacknowledged-").empty());
+}
+
+TEST_F(AuditSinkTest, ALogKeepsTheOriginThatItBeganWithUnlessTheFileNamesAnother) {
+  Fill(1, 20);
+  receipt_ = Open()->MakeReceipt();
+  config_.origin = "renamed.example.com";
+  config_.checkpoint_records = 5;
+  config_.default_origin = true;
+  ASSERT_TRUE(Make());
+  EXPECT_EQ(Count(DeliverAll(21, 25), Verdict::kDelivered), 5);
+  runner_->Run(sink_->Close());
+  const auto notes = NoteTexts();
+  EXPECT_EQ(audit::Checkpoint::Parse(notes.back())->size, 25U);
+  EXPECT_TRUE(key_->verifier().Open(notes.back())) << notes.back();
+  EXPECT_EQ(audit::ReadText(folder() / audit::kPublicKey), key_->verifier().Text() + '\n');
+  config_.default_origin = false;
+  ASSERT_TRUE(Make());
+  EXPECT_THAT(Deliver(26).error, HasSubstr("another key or origin"));
+}
+
+TEST_F(AuditSinkTest, ALogWithoutCheckpointsKeepsTheOriginOfItsReceipt) {
+  receipt_ = Crash(1, 5);
+  config_.origin = "renamed.example.com";
+  config_.default_origin = true;
+  ASSERT_TRUE(Make());
+  const Outcome outcome = Deliver(6);
+  EXPECT_EQ(outcome.verdict, Verdict::kDelivered) << outcome.error;
+  EXPECT_TRUE(audit::Receipt::Open(outcome.receipt, key_->verifier()));
+}
+
+TEST_F(AuditSinkTest, ANewLogHasTheOriginOfTheFile) {
+  config_.origin = "renamed.example.com";
+  config_.default_origin = true;
+  ASSERT_TRUE(Make());
+  EXPECT_EQ(audit::Checkpoint::Parse(Deliver(1).receipt)->origin, "renamed.example.com");
+}
+
 TEST_F(AuditSinkTest, AnUnreadableKeyIsRefusedAtTheStart) {
   config_.key = folder() / "nothing.pem";
   const auto missing = Make();
@@ -233,11 +310,26 @@ TEST_F(AuditSinkTest, AnUnreadableKeyIsRefusedAtTheStart) {
   EXPECT_THAT(wrong.error().detail, HasSubstr("Ed25519"));
 }
 
+TEST_F(AuditSinkTest, AFolderThatCannotBeMadeOrUsedIsWaitedFor) {
+  const auto file = folder() / "file";
+  audit::WriteText(file, "in the way\n");
+  config_.directory = file / "audit";
+  ASSERT_TRUE(Make());
+  EXPECT_THAT(Deliver(1).error, HasSubstr("Not a directory"));
+  EXPECT_THAT(runner_->Call([&] { return sink_->Trouble(); }), HasSubstr("Not a directory"));
+  std::filesystem::remove(file);
+  std::filesystem::create_directories(file / "audit" / audit::kPrivateKey);  // no file to read a key from
+  EXPECT_THAT(Deliver(1).error, HasSubstr(audit::kPrivateKey));
+  std::filesystem::remove(file / "audit" / audit::kPrivateKey);
+  EXPECT_EQ(Deliver(1).verdict, Verdict::kDelivered);
+  EXPECT_THAT(runner_->Call([&] { return sink_->Trouble(); }), IsEmpty());
+}
+
 TEST_F(AuditSinkTest, MakesAKeyForTheOwnerAlone) {
   std::filesystem::remove(folder() / audit::kPrivateKey);
   ASSERT_TRUE(Make());
-  EXPECT_EQ(std::filesystem::status(folder() / audit::kPrivateKey).permissions(), std::filesystem::perms(0600));
   EXPECT_EQ(Deliver(1).verdict, Verdict::kDelivered);
+  EXPECT_EQ(std::filesystem::status(folder() / audit::kPrivateKey).permissions(), std::filesystem::perms(0600));
   EXPECT_TRUE(audit::VerifierKey::FromFile(folder() / audit::kPublicKey));
 }
 

@@ -81,6 +81,33 @@ TEST_F(ExportTest, CsvHasAHeadAndQuotesWhatMustBe) {
   EXPECT_THAT(rows[21], HasSubstr(",\"'=cmd(\"\"x\"\"), or so\","));
 }
 
+TEST_F(ExportTest, CsvSaysWhereFromAndWhereItWasServed) {
+  store::Event event = *MakeEvent(21);
+  store::Details details = store::DecodeDetails(event.details);
+  details.from_repository = "acme/base";
+  details.source_addr = "node-1:5000";
+  details.source_instance = "i-1";
+  event.details = store::EncodeDetails(details);
+  ASSERT_TRUE(Open()->Append(std::vector<store::EventPtr>{std::make_shared<const store::Event>(event)}));
+  task_.format = ExportFormat::kCsv;
+  const auto rows = Run();
+  const auto cells = [](const std::string& row) {
+    std::vector<std::string> found;
+    std::istringstream text(row.substr(0, row.size() - 1));
+    for (std::string cell; std::getline(text, cell, ',');) found.push_back(cell);
+    return found;
+  };
+  const auto names = cells(rows.front()), values = cells(rows.back());
+  ASSERT_EQ(names.size(), values.size());
+  const auto value = [&](const char* name) {
+    return values.at(static_cast<std::size_t>(std::ranges::find(names, name) - names.begin()));
+  };
+  EXPECT_EQ(value("from"), "acme/base");
+  EXPECT_EQ(value("node"), "node-1:5000");
+  EXPECT_EQ(value("instance"), "i-1");
+  EXPECT_EQ(value("registry"), "registry.example.com");
+}
+
 TEST_F(ExportTest, StopsWhenNobodyListens) {
   int rows = 0;
   const auto written = Export(task_, [&](std::string_view) { return ++rows < 3; });

@@ -121,6 +121,54 @@ TEST(Record, AnIpv6AddressLosesItsBrackets) {
   EXPECT_EQ(json["source"]["port"], 443);
 }
 
+TEST(Record, TheSourceIsAnIpAddressHoweverItWasNamed) {
+  struct Case {
+    const char *client, *ip, *domain;
+    int port;
+  };
+  const Case cases[] = {
+      {"2001:db8::9", "2001:db8::9", nullptr, 0},
+      {"203.0.113.9", "203.0.113.9", nullptr, 0},
+      {"203.0.113.9:51008", "203.0.113.9", nullptr, 51008},
+      {"[2001:db8::9]", "2001:db8::9", nullptr, 0},
+      {"fe80::1%eth0", "fe80::1", nullptr, 0},
+      {"[fe80::1%eth0]:443", "fe80::1", nullptr, 443},
+      {"build.example.com:4711", nullptr, "build.example.com", 4711},
+      {"build.example.com", nullptr, "build.example.com", 0},
+      {"203.0.113.9:99999", nullptr, "203.0.113.9:99999", 0},
+  };
+  for (const Case& one : cases) {
+    Record record = Sample();
+    record.client = one.client;
+    const Json source = Json::parse(LineOf(record, Format::kEcs))["source"];
+    Json wanted{{"address", one.client}};
+    if (one.ip != nullptr) wanted["ip"] = one.ip;
+    if (one.domain != nullptr) wanted["domain"] = one.domain;
+    if (one.port != 0) wanted["port"] = one.port;
+    EXPECT_EQ(source, wanted);
+  }
+}
+
+TEST(Record, AUrlIsTakenApartAsEcsWantsIt) {
+  Record record = Sample();
+  record.uri = "/v2/acme/app/tags/list?n=5&last=a?b";
+  const std::pair<const char*, Json> cases[] = {
+      {"registry.example.com", {{"domain", "registry.example.com"}}},
+      {"registry.example.com:5000", {{"domain", "registry.example.com"}, {"port", 5000}}},
+      {"[2001:db8::1]:5000", {{"domain", "[2001:db8::1]"}, {"port", 5000}}},
+      {"[2001:db8::1]", {{"domain", "[2001:db8::1]"}}},
+  };
+  for (const auto& [host, wanted] : cases) {
+    record.host = host;
+    const std::string line = LineOf(record, Format::kEcs);
+    Json url = wanted;
+    url["path"] = "/v2/acme/app/tags/list";
+    url["query"] = "n=5&last=a?b";
+    EXPECT_EQ(Json::parse(line)["url"], url);
+    EXPECT_EQ(LineOf(*ParseRecord(line), Format::kJsonLines), LineOf(record, Format::kJsonLines));
+  }
+}
+
 TEST(Record, BothFormatsAreReadBack) {
   const std::string line = LineOf(Sample(), Format::kJsonLines);
   const std::string ecs = LineOf(Sample(), Format::kEcs);

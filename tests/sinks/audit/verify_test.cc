@@ -1,6 +1,7 @@
 #include "sinks/audit/log/verify.h"
 
 #include <gmock/gmock.h>
+#include <time.h>
 
 #include <nlohmann/json.hpp>
 
@@ -215,8 +216,64 @@ TEST_F(VerifyTest, FindsARemovedLog) {
   EXPECT_FALSE(Check().sound());
   std::filesystem::remove(Notes());
   std::filesystem::remove(folder() / kState);
-  EXPECT_TRUE(Check().sound());
+  EXPECT_THAT(First(Check()), HasSubstr("no file of records"));
   EXPECT_FALSE(CheckAgainst(anchor).sound());
+  std::filesystem::remove(folder() / kPublicKey);
+  EXPECT_FALSE(CheckAgainst(anchor).sound());
+}
+
+TEST_F(VerifyTest, AFolderWithoutALogIsNotSound) {
+  VerifyOptions options;
+  options.folder = elsewhere_.path();
+  options.key = key_->verifier();
+  const auto report = Verify(options);
+  ASSERT_FALSE(report);
+  EXPECT_THAT(report.error().detail, HasSubstr("holds no audit log"));
+}
+
+// Paths that lead to themselves stand for all that cannot be read; root is refused nothing else.
+TEST_F(VerifyTest, WhatCannotBeReadIsNoDamage) {
+  VerifyOptions options;
+  options.folder = folder();
+  for (const auto& file : {File(), Notes(), folder() / kState, folder() / kPublicKey, folder() / kRetained}) {
+    const std::string before = std::filesystem::exists(file) ? ReadText(file) : "";
+    std::filesystem::remove(file);
+    std::filesystem::create_symlink(file.filename(), file);
+    const auto report = Verify(options);
+    ASSERT_FALSE(report) << file;
+    EXPECT_EQ(report.error().code, Errc::kUnavailable) << file;
+    EXPECT_THAT(report.error().detail, HasSubstr(file.string()));
+    std::filesystem::remove(file);
+    if (!before.empty()) WriteText(file, before);
+  }
+  EXPECT_EQ(First(Check()), "");
+}
+
+TEST_F(VerifyTest, ADiskThatFailsWhileItIsReadIsNoDamage) {
+  std::filesystem::remove(File());
+  std::filesystem::create_directory(File());  // opens, and cannot be read
+  VerifyOptions options;
+  options.folder = folder();
+  const auto report = Verify(options);
+  ASSERT_FALSE(report);
+  EXPECT_EQ(report.error().code, Errc::kUnavailable);
+  EXPECT_EQ(TryOpen().error().code, Errc::kUnavailable) << "the writer tries again";
+}
+
+// What retention does while the log is read.
+TEST_F(VerifyTest, ASegmentThatGoesMeanwhileIsNoDamage) {
+  Fill(46, 17'000, 1'000);
+  options_.rotate_bytes = 4'000;
+  Fill(17'001, 17'100);
+  const auto segments = Segments();
+  bool gone = false;
+  VerifyOptions options;
+  options.progress = [&](const VerifyProgress&) {
+    if (std::exchange(gone, true)) return;
+    Tidy(KeepFrom(segments[3].first), segments.back().first, *key_, log_);
+  };
+  EXPECT_EQ(First(Check(std::move(options))), "");
+  EXPECT_TRUE(gone);
 }
 
 TEST_F(VerifyTest, ARecordBehindTheLastCheckpointMayBeTornAndIsToldOf) {
@@ -265,6 +322,39 @@ TEST_F(VerifyTest, FindsASignedCheckpointOfAnotherHistory) {
   EXPECT_THAT(First(CheckAgainst(elsewhere_.File("anchor"))), HasSubstr("anchor"));
 }
 
+// Where all logs of a registry send their checkpoints to one place.
+TEST_F(VerifyTest, CheckpointsOfOtherLogsAreNoneOfItsOwn) {
+  const auto file = elsewhere_.File("anchor");
+  const auto sign = [&](const char* key, const std::string& origin) {
+    const auto other = SigningKey::Load(elsewhere_.File(key), origin, true);
+    return other->Sign(Checkpoint{origin, 30, Hash{}}.Text());
+  };
+  const std::string own = NoteTexts()[4], another = sign("a.key", "registry.example.com/other");
+  WriteText(file, another + '\n' + own + '\n' + another);
+  const VerifyReport report = CheckAgainst(file);
+  EXPECT_EQ(First(report), "");
+  EXPECT_EQ(report.covered_outside, 45U);
+  EXPECT_THAT(report.notes, Contains(HasSubstr("2 of other logs")));
+
+  VerifyOptions options;
+  options.folder = folder();
+  options.outside = {file};
+  EXPECT_EQ(First(Check(options)), "") << "the origin tells, whatever the key is worth";
+  WriteText(file, another);
+  EXPECT_THAT(Verify(options).error().detail, HasSubstr("no checkpoint of registry.example.com, only 1 of other logs"));
+
+  // The same origin may be this log's own, with the key that was replaced since.
+  WriteText(file, own + '\n' + sign("b.key", "registry.example.com"));
+  EXPECT_THAT(First(Check(options)), HasSubstr("another key signed it"));
+  options.key = key_->verifier();
+  EXPECT_EQ(First(Check(options)), "") << "but the key is known to be right";
+  // Nor is one that claims this key's signature another log's.
+  std::string changed = own;
+  Edit(changed, "registry.example.com\n", "registry.example.org\n");
+  WriteText(file, own + '\n' + changed);
+  EXPECT_THAT(First(Check(options)), HasSubstr("this checkpoint was changed"));
+}
+
 TEST_F(VerifyTest, ReadsCheckpointsOutOfEvents) {
   const std::string note = NoteTexts().back();
   const nlohmann::json event = {{"specversion", "1.0"}, {"data", {{"note", note}}}};
@@ -272,6 +362,26 @@ TEST_F(VerifyTest, ReadsCheckpointsOutOfEvents) {
   const VerifyReport report = CheckAgainst(elsewhere_.File("events"));
   EXPECT_EQ(First(report), "");
   EXPECT_EQ(report.covered_outside, 45U);
+}
+
+// Four times as many checkpoints take about four times as long; another key's are quick to tell, so that nothing else
+// counts.
+TEST_F(VerifyTest, TakesTimeInProportionToTheCheckpoints) {
+  const std::string note = MakeKey(elsewhere_.File("other.key"))->Sign(Checkpoint::Parse(NoteTexts()[0])->Text());
+  const auto seconds = [&](int count) {
+    std::string text;
+    for (int i = 0; i < count; ++i) text += note + '\n';
+    WriteText(Notes(), text);
+    timespec begun{}, ended{};
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &begun);
+    const VerifyReport report = Check();
+    ::clock_gettime(CLOCK_THREAD_CPUTIME_ID, &ended);
+    EXPECT_GE(report.findings.size() + report.more, static_cast<std::size_t>(count));
+    EXPECT_EQ(report.findings[1].line, 7U);
+    return static_cast<double>(ended.tv_sec - begun.tv_sec) + 1e-9 * static_cast<double>(ended.tv_nsec - begun.tv_nsec);
+  };
+  const double few = seconds(2'000);
+  EXPECT_LT(seconds(8'000), 8 * few);
 }
 
 TEST_F(VerifyTest, AnAnchorWithoutACheckpointIsAMistake) {
