@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <string>
 
 #include "runtime/bytes.h"
@@ -136,6 +137,7 @@ void Upgrade(Connection& connection, const Migration& migration, std::int64_t ve
 // The last key that the slice changed, 0: it came to the end.
 std::int64_t ChangeRows(Connection& connection, const char* slice, std::int64_t after, std::int64_t rows) {
   sqlite3_stmt* statement = nullptr;
+  errno = 0;
   if (sqlite3_prepare_v2(connection.handle(), slice, -1, &statement, nullptr) != SQLITE_OK) connection.Fail(slice);
   sqlite3_bind_int64(statement, 1, after);
   sqlite3_bind_int64(statement, 2, rows);
