@@ -56,7 +56,7 @@ Task<bool> Retention::DeleteChunk(store::Retain retain) {
 // As fast as they are made, each by itself.
 Task<> Retention::Trim(std::int64_t now, const bool& stopping) {
   auto job = [now, audited = audited_](store::Tx& tx) -> Result<bool> {
-    const std::size_t attempts = store::TrimAttempts(tx, now - 7 * kDay, kAttemptRows, kChunk);
+    const std::size_t attempts = store::TrimAttempts(tx, now - 7 * kDay, kAttemptRows, INT64_MAX, kChunk);
     const std::size_t dead = store::TrimDead(tx, now - 30 * kDay, kDeadBytes, kChunk);
     if (audited && dead > 0) {
       const std::string note =

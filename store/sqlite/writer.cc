@@ -102,7 +102,7 @@ void Writer::Checkpoint(void (Checkpointer::*how)()) {
 void Writer::RunGroup() {
   group_.clear();
   spoiled_.reset();
-  tx_.Forget(0);
+  tx_.Begin();
   try {
     if (trust_.lost()) {
       spoiled_ = Trust::Refusal();
@@ -169,11 +169,11 @@ void Writer::Rehearse(WriteJob& job) {
   const std::size_t appended = tx_.appended().size();
   (void)job.Run(tx_);
   connection_->Run(kRollbackTo);
-  tx_.Forget(appended);
+  tx_.Undo(appended);
 }
 
 void Writer::Undo(std::size_t appended, const Error& error) {
-  tx_.Forget(appended);
+  tx_.Undo(appended);
   if (!connection_->in_transaction() || trust_.lost()) {  // a full disk can end the transaction, not the job alone
     spoiled_ = error;
     return;
@@ -201,7 +201,7 @@ void Writer::Commit() {
     if (error.fatal()) spoiled_->code = Errc::kOutcomeUnknown;
   }
   if (!spoiled_) return;
-  tx_.Forget(0);
+  tx_.Undo(0);
   try {
     if (connection_->in_transaction()) connection_->Run(kRollback);
   } catch (const DatabaseError& error) {
