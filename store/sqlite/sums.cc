@@ -66,7 +66,7 @@ std::int64_t RowBytes(const Event& e) {
   const std::size_t texts = e.details.size() + e.media_type.size() + e.tag.size() + e.actor.size() + e.id.size() +
                             e.digest.size() + 2 * (e.source.size() + e.repository.size());
   const std::size_t index = e.source.size() + e.repository.size();
-  return kFixedRowBytes + static_cast<std::int64_t>(texts + texts / 8 + index / 4);
+  return kFixedRowBytes + static_cast<std::int64_t>(texts + index / 4);
 }
 
 std::int64_t SumAtHead(Connection& connection) {
