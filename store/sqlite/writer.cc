@@ -141,7 +141,7 @@ void Writer::RunBackground() {
 void Writer::RunJob(WriteJob& job) {
   Outcome& outcome = group_.emplace_back(Outcome{&job, false, std::nullopt});
   if (spoiled_) return;
-  if (JobQueue::PriorityOf(job) == Priority::kRequest && volume_.BelowReserve()) {
+  if (JobQueue::PriorityOf(job) == Priority::kRequest && BelowReserve()) {
     outcome.error = NoReserve();
     out_of_space_ = true;
     return;
@@ -163,6 +163,18 @@ void Writer::RunJob(WriteJob& job) {
   }
   outcome.kept = false;
   Undo(appended, outcome.error.value_or(Error(Errc::kInternal, "the transaction was lost")));
+}
+
+bool Writer::BelowReserve() {
+  return volume_.BelowReserve([this]() -> std::uint64_t {
+    try {
+      return static_cast<std::uint64_t>(connection_->Number("PRAGMA freelist_count") *
+                                        connection_->Number("PRAGMA page_size"));
+    } catch (const DatabaseError& error) {
+      Note(error);
+      return 0;
+    }
+  });
 }
 
 void Writer::Rehearse(WriteJob& job) {
@@ -229,7 +241,7 @@ void Writer::Tell() {
   for (const Outcome& outcome : group_) {
     if (outcome.error && outcome.error->code == Errc::kNoSpace) all_kept = false;
   }
-  if (all_kept && !volume_.BelowReserve()) out_of_space_ = false;
+  if (all_kept && !BelowReserve()) out_of_space_ = false;
   for (const Outcome& outcome : group_) {
     const std::optional<Error>& error = outcome.kept ? spoiled_ : outcome.error ? outcome.error : spoiled_;
     outcome.job->Done(error ? &*error : nullptr);
