@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <exception>
 #include <filesystem>
+#include <limits>
+#include <string>
 
 #include "broker/core/moment.h"
 #include "store/attempts.h"
@@ -14,10 +15,13 @@
 namespace portcall::broker {
 namespace {
 
-constexpr std::size_t kChunk = 500;  // events or rows: a few milliseconds of the writer
+constexpr std::size_t kChunk = 500;            // events or dead letters: a few milliseconds of the writer
+constexpr std::size_t kAttemptsChunk = 1'000;  // they are smaller
+constexpr int kRounds = 64;                    // of deleting, between two looks at the size
 constexpr std::int64_t kDay = 24ll * 3'600 * kSecond;
 constexpr std::int64_t kAttemptRows = 1'000'000;
-constexpr std::int64_t kDeadBytes = 1ll << 30;
+// Of events.maxsize; the log has the rest.
+constexpr std::int64_t kDeadBytes = 1ll << 30, kDeadPercent = 20, kAttemptsPercent = 10;
 // What expires at a time is read first, and the endpoint stands still meanwhile.
 constexpr std::int64_t kExpiredAtOnce = 128ll << 20;  // bytes
 
@@ -28,7 +32,13 @@ void Retention::Configure(const config::Config& config) {
   keep_ns_ = std::chrono::nanoseconds(config.events.keep).count();
   on_full_ = config.events.on_full;
   max_bytes_ = static_cast<std::int64_t>(config.events.max_bytes);
-  if (max_bytes_ != 0) return;
+  if (max_bytes_ == 0) MeasureVolume(config);
+  const bool bounded = max_bytes_ != 0;
+  most_dead_ = bounded ? std::min(kDeadBytes, max_bytes_ / 100 * kDeadPercent) : kDeadBytes;
+  most_attempts_ = bounded ? max_bytes_ / 100 * kAttemptsPercent : std::numeric_limits<std::int64_t>::max();
+}
+
+void Retention::MeasureVolume(const config::Config& config) {
   const config::StorageConfig& storage = config.storage;
   std::filesystem::path folder = storage.root_directory;
   if (!storage.database.empty()) folder = std::filesystem::path(storage.database).parent_path();
@@ -40,10 +50,14 @@ void Retention::Configure(const config::Config& config) {
 
 Task<> Retention::Sweep(const bool& stopping) {
   const std::int64_t now = clock_.Now().time_since_epoch().count();
-  while (!stopping && co_await DeleteChunk({now, keep_ns_})) {
+  // Whoever makes rows faster than they go must not keep the size from being looked at.
+  for (bool more = true; more && !stopping;) {
+    for (int round = 0; more && !stopping && round < kRounds; ++round) {
+      const bool events = co_await DeleteChunk({now, keep_ns_});
+      more = co_await TrimChunk(now) || events;
+    }
+    if (!stopping && max_bytes_ != 0) co_await WatchSize(stopping);
   }
-  if (!stopping) co_await Trim(now, stopping);
-  if (!stopping && max_bytes_ != 0) co_await WatchSize(stopping);
 }
 
 // True: there may be more.
@@ -53,70 +67,84 @@ Task<bool> Retention::DeleteChunk(store::Retain retain) {
   co_return deleted && *deleted == kChunk;
 }
 
-// As fast as they are made, each by itself.
-Task<> Retention::Trim(std::int64_t now, const bool& stopping) {
-  auto job = [now, audited = audited_](store::Tx& tx) -> Result<bool> {
-    const std::size_t attempts = store::TrimAttempts(tx, now - 7 * kDay, kAttemptRows, kChunk);
-    const std::size_t dead = store::TrimDead(tx, now - 30 * kDay, kDeadBytes, kChunk);
+// True: there may be more.
+Task<bool> Retention::TrimChunk(std::int64_t now) {
+  auto job = [now, audited = audited_, most_attempts = most_attempts_,
+              most_dead = most_dead_](store::Tx& tx) -> Result<bool> {
+    const std::size_t attempts = store::TrimAttempts(tx, now - 7 * kDay, kAttemptRows, most_attempts, kAttemptsChunk);
+    const std::size_t dead = store::TrimDead(tx, now - 30 * kDay, most_dead, kChunk);
     if (audited && dead > 0) {
-      const std::string note =
-          std::to_string(dead) + " dead letters dropped: older than 30 days, or the oldest beyond 1 GiB";
+      const std::string note = std::to_string(dead) +
+                               " dead letters dropped: older than 30 days, or the oldest beyond " +
+                               std::to_string(most_dead) + " bytes";
       store::Append(tx, store::SystemEvent(store::Action::kDrop, note));
     }
-    return attempts == kChunk || dead == kChunk;
+    return attempts == kAttemptsChunk || dead == kChunk;
   };
-  for (bool more = true; more && !stopping;) {
-    const Result<bool> trimmed = co_await store_.Write(job, store::Priority::kBackground);
-    more = trimmed && *trimmed;
-  }
+  const Result<bool> trimmed = co_await store_.Write(job, store::Priority::kBackground);
+  co_return trimmed && *trimmed;
 }
 
-Task<store::LogSize> Retention::Size() {
-  auto query = [](store::Snapshot& s) -> Result<store::LogSize> { return store::SizeOf(s); };
+template <class F>
+Task<std::optional<std::invoke_result_t<F, store::Snapshot&>>> Retention::Read(F query) {
+  using T = std::invoke_result_t<F, store::Snapshot&>;
+  std::string error;
   try {
-    const Result<store::LogSize> size = co_await store_.Read(query);
-    if (size) co_return *size;
+    const Result<T> read = co_await store_.Read([&query](store::Snapshot& s) -> Result<T> { return query(s); });
+    if (read) co_return *read;
+    error = read.error().detail;
   } catch (const std::exception& e) {
-    log_.Error("the event log's size could not be read", {{"error", e.what()}});
+    error = e.what();
   }
-  co_return store::LogSize{};
+  log_.Error("the event log's size could not be read", {{"error", error}});
+  co_return std::nullopt;
 }
 
-// Deletes what nobody needs, whatever its age, until the log fits or all that is left is needed.
-Task<store::LogSize> Retention::DeleteHistory(const bool& stopping) {
-  store::LogSize size = co_await Size();
-  for (bool more = true; more && IsHigh(size) && !stopping; size = co_await Size()) {
+// What is beyond its own share is about to be trimmed: no event gives way to it.
+Task<std::optional<Retention::Used>> Retention::Measure() {
+  auto query = [most_attempts = most_attempts_, most_dead = most_dead_](store::Snapshot& s) {
+    return Used{store::SizeOf(s),
+                std::min(store::BytesOfDead(s), most_dead) + std::min(store::BytesOfAttempts(s), most_attempts)};
+  };
+  return Read(query);
+}
+
+// Deletes what nobody needs, whatever its age, until all fits or what is left of the log is needed.
+Task<std::optional<Retention::Used>> Retention::DeleteHistory(const bool& stopping) {
+  std::optional<Used> used = co_await Measure();
+  for (bool more = true; more && used && IsHigh(*used) && !stopping; used = co_await Measure()) {
     more = co_await DeleteChunk({});
   }
-  co_return size;
+  co_return used;
 }
 
 // Expires a little more than it must, so that the next events do not fill the log again at once.
-Task<> Retention::ExpireOldest(store::LogSize size) {
-  const double share = 1 - 0.95 * static_cast<double>(max_bytes_) / static_cast<double>(size.bytes);
-  const double most = static_cast<double>(kExpiredAtOnce) / static_cast<double>(size.bytes);
-  const auto many = static_cast<store::Seq>(std::ceil(std::min(share, most) * static_cast<double>(size.events)));
-  const store::Seq through = size.first - 1 + many;
-  if (on_full_ == config::OnFull::kExpire) co_return co_await expire_.of_all(through);
+Task<> Retention::ExpireOldest(const Used& used) {
+  const std::int64_t excess = std::min(used.total() - max_bytes_ / 100 * 95, kExpiredAtOnce);
+  const auto through = co_await Read([excess](store::Snapshot& s) { return store::ReachOldest(s, excess); });
+  if (!through) co_return;
+  if (on_full_ == config::OnFull::kExpire) co_return co_await expire_.of_all(*through);
   // An event that an endpoint needs as well stays in the log: expiring it for a removed one would free no space.
-  co_await expire_.of_removed(std::min(through, size.passed));
+  co_await expire_.of_removed(std::min(*through, used.log.passed));
 }
 
+// While the size cannot be read, what was last known of it stays true.
 Task<> Retention::WatchSize(const bool& stopping) {
-  store::LogSize size = co_await DeleteHistory(stopping);
-  // Repeats because of gaps: where the log begins next is known only once the events before a gap have gone.
-  for (store::Seq first = 0; size.bytes >= max_bytes_ && size.first > first && !stopping;) {
-    first = size.first;
-    co_await ExpireOldest(size);
-    size = co_await DeleteHistory(stopping);
+  std::optional<Used> used = co_await DeleteHistory(stopping);
+  // Again where more must expire than may at once, as long as the log's front moves.
+  for (store::Seq first = 0; used && used->total() >= max_bytes_ && used->log.first > first && !stopping;) {
+    first = used->log.first;
+    co_await ExpireOldest(*used);
+    used = co_await DeleteHistory(stopping);
   }
-  const bool high = IsHigh(size);
+  if (!used) co_return;
+  const bool high = IsHigh(*used);
   if (high && !alarmed_) {
     log_.Error("the event log has reached 80 % of events.maxsize with undelivered events",
-               {{"bytes", std::to_string(size.bytes)}, {"maxsize", std::to_string(max_bytes_)}});
+               {{"bytes", std::to_string(used->total())}, {"maxsize", std::to_string(max_bytes_)}});
   }
   alarmed_ = high;
-  full_.store(on_full_ == config::OnFull::kRefuse && size.bytes >= max_bytes_, std::memory_order_relaxed);
+  full_.store(on_full_ == config::OnFull::kRefuse && used->total() >= max_bytes_, std::memory_order_relaxed);
 }
 
 }  // namespace portcall::broker

@@ -2,6 +2,8 @@
 
 #include <atomic>
 #include <functional>
+#include <optional>
+#include <type_traits>
 
 #include "config/config.h"
 #include "runtime/clock.h"
@@ -12,8 +14,9 @@
 namespace portcall::broker {
 
 // Keeps the log within its bounds (docs/delivery.md §1): has the store delete what nobody needs `events.keep` after
-// every endpoint has passed it, in small chunks behind everything else; trims attempts and dead letters; watches
-// `events.maxsize`. Lives on the broker's loop, except that full() is callable from any thread.
+// every endpoint has passed it, in small chunks behind everything else; trims attempts and dead letters to their share
+// of `events.maxsize`; watches that all of it stays within that. Lives on the broker's loop, except that full() is
+// callable from any thread.
 class Retention {
  public:
   // Lets what is unsettled up to a place in the log expire.
@@ -30,20 +33,28 @@ class Retention {
   bool full() const { return full_.load(std::memory_order_relaxed); }
 
  private:
+  struct Used {
+    store::LogSize log;
+    std::int64_t others = 0;  // bytes of attempts and dead letters
+    std::int64_t total() const { return log.bytes + others; }
+  };
+  void MeasureVolume(const config::Config& config);
   Task<bool> DeleteChunk(store::Retain retain);
-  Task<> Trim(std::int64_t now, const bool& stopping);
+  Task<bool> TrimChunk(std::int64_t now);
   Task<> WatchSize(const bool& stopping);
-  Task<> ExpireOldest(store::LogSize size);
-  Task<store::LogSize> DeleteHistory(const bool& stopping);
-  Task<store::LogSize> Size();
-  bool IsHigh(const store::LogSize& size) const { return size.bytes > max_bytes_ / 5 * 4; }
+  Task<> ExpireOldest(const Used& used);
+  Task<std::optional<Used>> DeleteHistory(const bool& stopping);
+  Task<std::optional<Used>> Measure();
+  template <class F>
+  Task<std::optional<std::invoke_result_t<F, store::Snapshot&>>> Read(F query);  // nullopt: it failed, and was logged
+  bool IsHigh(const Used& used) const { return used.total() > max_bytes_ / 5 * 4; }
 
   store::Store& store_;
   runtime::Log& log_;
   const runtime::Clock& clock_;
   const Expire expire_;
   bool audited_ = false;
-  std::int64_t keep_ns_ = 0, max_bytes_ = 0;
+  std::int64_t keep_ns_ = 0, max_bytes_ = 0, most_dead_ = 0, most_attempts_ = 0;
   config::OnFull on_full_ = config::OnFull::kExpire;
   bool alarmed_ = false;
   std::atomic<bool> full_ = false;

@@ -23,7 +23,9 @@ struct AttemptRow {
 
 // The attempts recorded under exactly this seq, oldest first.
 std::vector<AttemptRow> ListAttempts(Snapshot& s, std::int64_t cursor, Seq seq, std::size_t limit);
-// Keeps the newest `rows` of those made after `before`; deletes at most `limit` of the others and returns how many.
-std::size_t TrimAttempts(Tx& tx, std::int64_t before, std::int64_t rows, std::size_t limit);
+std::int64_t BytesOfAttempts(Snapshot& s);  // all of them, a sum kept with each change
+// Keeps the newest `rows` of those made after `before`, and of these at most `bytes`; deletes at most `limit` of the
+// others and returns how many.
+std::size_t TrimAttempts(Tx& tx, std::int64_t before, std::int64_t rows, std::int64_t bytes, std::size_t limit);
 
 }  // namespace portcall::store

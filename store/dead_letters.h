@@ -27,6 +27,7 @@ struct DeadLetter {
 // Rows of the endpoint; a range counts as one.
 std::int64_t CountDead(Snapshot& s, std::string_view endpoint);
 std::vector<DeadLetter> ListDead(Snapshot& s, std::string_view endpoint, std::int64_t after_id, std::size_t limit);
+std::int64_t BytesOfDead(Snapshot& s);   // all of them, a sum kept with each change
 bool DropDead(Tx& tx, std::int64_t id);  // one dead letter; false: there is none
 // Keeps those that died after `before` and of these at most `bytes`, the newest; deletes at most `limit` rows and
 // returns how many.

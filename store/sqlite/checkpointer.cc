@@ -2,6 +2,8 @@
 
 #include <sqlite3.h>
 
+#include <cerrno>
+
 namespace portcall::store {
 
 namespace {
@@ -69,15 +71,18 @@ void Checkpointer::Final() { Checkpoint(SQLITE_CHECKPOINT_TRUNCATE); }
 
 bool Checkpointer::Checkpoint(int mode) {
   int in_log = 0, moved = 0;
+  errno = 0;
   const int rc = sqlite3_wal_checkpoint_v2(connection_.handle(), nullptr, mode, &in_log, &moved);
   if (rc == SQLITE_OK || rc == SQLITE_BUSY) {
     if (in_log >= 0) pages_ = in_log;
     if (moved >= 0) moved_ = moved;
     return rc == SQLITE_OK && moved == in_log;
   }
-  const DatabaseError error(sqlite3_extended_errcode(connection_.handle()), sqlite3_system_errno(connection_.handle()),
-                            std::string("checkpoint: ") + sqlite3_errmsg(connection_.handle()));
-  if (!error.no_space()) throw error;
+  try {
+    connection_.Fail("checkpoint");
+  } catch (const DatabaseError& error) {
+    if (!error.no_space()) throw;
+  }
   return false;
 }
 

@@ -18,6 +18,8 @@ std::size_t& Places() {
 }  // namespace
 
 bool DatabaseError::no_space() const {
+  // What a failed sync did not write may be lost without another word, for lack of room as well.
+  if (code_ == SQLITE_IOERR_FSYNC || code_ == SQLITE_IOERR_DIR_FSYNC) return false;
   const bool full = os_error_ == ENOSPC || os_error_ == EDQUOT || os_error_ == EFBIG;
   return code_ == SQLITE_FULL || ((code_ & 0xff) == SQLITE_IOERR && full);
 }
@@ -42,6 +44,7 @@ std::size_t Sql::Count() { return Places(); }
 
 Connection::Connection(const std::filesystem::path& file, Mode mode) : statements_(Sql::Count(), nullptr) {
   const int access = mode == Mode::kWriter ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+  errno = 0;
   const int rc = sqlite3_open_v2(file.c_str(), &db_, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
   try {
     if (rc != SQLITE_OK) Fail("open");
@@ -88,6 +91,7 @@ void Connection::Set(const char* pragma, const char* value, const char* expected
 }
 
 void Connection::Exec(const char* sql) {
+  errno = 0;
   if (sqlite3_exec(db_, sql, nullptr, nullptr, nullptr) != SQLITE_OK) Fail("execute");
 }
 
@@ -95,6 +99,7 @@ void Connection::Run(const Sql& sql) { Query(*this, sql).Run(); }
 
 std::string Connection::Text(const std::string& sql) {
   sqlite3_stmt* statement = nullptr;
+  errno = 0;
   if (sqlite3_prepare_v2(db_, sql.c_str(), -1, &statement, nullptr) != SQLITE_OK) Fail("prepare");
   const int rc = sqlite3_step(statement);
   std::string text;
@@ -113,6 +118,7 @@ std::int64_t Connection::Number(const std::string& sql) {
 
 sqlite3_stmt* Connection::Prepared(const Sql& sql) {
   sqlite3_stmt*& statement = statements_[sql.place()];
+  errno = 0;
   if (statement == nullptr &&
       sqlite3_prepare_v3(db_, sql.text(), -1, SQLITE_PREPARE_PERSISTENT, &statement, nullptr) != SQLITE_OK) {
     Fail(sql.text());
@@ -126,11 +132,11 @@ bool Connection::in_transaction() const { return sqlite3_get_autocommit(db_) == 
 std::int64_t Connection::last_insert_id() const { return sqlite3_last_insert_rowid(db_); }
 std::int64_t Connection::changes() const { return sqlite3_changes64(db_); }
 
+// The system's reason is errno, which each call clears before it asks the engine: sqlite3_system_errno keeps that of an
+// earlier failure where a commit fails.
 void Connection::Fail(const char* doing) const {
-  const int last_errno = errno;
+  const int os_error = errno;
   const int code = db_ == nullptr ? SQLITE_NOMEM : sqlite3_extended_errcode(db_);
-  const int known = db_ == nullptr ? 0 : sqlite3_system_errno(db_);
-  const int os_error = known != 0 ? known : last_errno;
   const char* why = db_ == nullptr ? "no memory" : sqlite3_errmsg(db_);
   throw DatabaseError(code, os_error,
                       std::string("database: ") + why + " (" + std::to_string(code) + ", " + doing + ")");

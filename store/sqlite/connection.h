@@ -65,6 +65,7 @@ class Connection {
   std::int64_t last_insert_id() const;
   std::int64_t changes() const;
   sqlite3* handle() const { return db_; }
+  // Throws why the last call failed. Whoever calls the engine by the handle clears errno before.
   [[noreturn]] void Fail(const char* doing) const;
 
  private:

@@ -3,6 +3,7 @@
 #include <stdexcept>
 
 #include "store/sqlite/bury.h"
+#include "store/sqlite/record.h"
 #include "store/sqlite/statement.h"
 #include "store/sqlite/tx.h"
 
@@ -19,8 +20,6 @@ const Sql kPark(
     "INSERT OR REPLACE INTO parked (cursor,lane,next_seq,attempts,due,age,reason,recorded_at)"
     " VALUES (?,?,?,?,?,?,?,?)");
 const Sql kUnpark("DELETE FROM parked WHERE cursor=? AND lane=?");
-const Sql kAttempt(
-    "INSERT INTO attempts (cursor,seq,at,events,attempt,delivered,status,latency_us,error) VALUES (?,?,?,?,?,?,?,?,?)");
 const Sql kCursors(
     "SELECT id,endpoint,kind,from_seq,through,settled_through,matched,settled,selection,fingerprint,receipt,"
     "settlements,pace FROM cursors ORDER BY id");
@@ -55,11 +54,7 @@ Result<void> Settle(Tx& tx, const Settlement& s) {
   }
   for (const std::string& lane : s.unpark) Query(connection, kUnpark, s.cursor, lane).Run();
   Bury(connection, s.cursor, s.dead);
-  for (const AttemptRow& a : s.attempts) {
-    Query(connection, kAttempt, s.cursor, a.seq, a.at, a.events, a.attempt, a.delivered, a.status, a.latency_us,
-          a.error)
-        .Run();
-  }
+  Record(connection, s.cursor, s.attempts);
   return {};
 }
 

@@ -46,6 +46,11 @@ bool ExtendRange(Connection& connection, std::int64_t cursor, const DeadLetter& 
   return connection.changes() != 0;
 }
 
+std::int64_t SizeOfDead(Connection& connection) {
+  Query query(connection, kDeadSize);
+  return query.Step() ? query.Int(0) : 0;
+}
+
 std::optional<std::int64_t> DropOneDead(Connection& connection, std::int64_t id) {
   std::int64_t bytes = 0;
   {
@@ -90,15 +95,13 @@ std::vector<DeadLetter> ListDead(Snapshot& s, std::string_view endpoint, std::in
   return letters;
 }
 
+std::int64_t BytesOfDead(Snapshot& s) { return SizeOfDead(s.connection()); }
+
 bool DropDead(Tx& tx, std::int64_t id) { return DropOneDead(tx.connection(), id).has_value(); }
 
 std::size_t TrimDead(Tx& tx, std::int64_t before, std::int64_t bytes, std::size_t limit) {
   Connection& connection = tx.connection();
-  std::int64_t total = 0;
-  {
-    Query query(connection, kDeadSize);
-    if (query.Step()) total = query.Int(0);
-  }
+  std::int64_t total = SizeOfDead(connection);
   std::size_t gone = 0;
   while (gone < limit) {
     std::int64_t id = 0;

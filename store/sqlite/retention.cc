@@ -7,6 +7,7 @@
 #include "store/cursors.h"
 #include "store/event_log.h"
 #include "store/sqlite/statement.h"
+#include "store/sqlite/sums.h"
 #include "store/sqlite/tx.h"
 
 namespace portcall::store {
@@ -17,9 +18,6 @@ const Sql kNeeds(
 const Sql kDelete(
     "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE seq>? AND seq<=? ORDER BY seq LIMIT ?)");
 const Sql kFirstFrom("SELECT seq FROM events WHERE seq>=? ORDER BY seq LIMIT 1");
-const Sql kRowBytes(
-    "SELECT length(details)+length(repository)+length(media_type)+length(tag)+length(actor)+length(source)"
-    " FROM events WHERE seq>=? ORDER BY seq LIMIT 1");
 
 const Sql kForgetLaterMarks("DELETE FROM marks WHERE at>?");
 const Sql kNewestMark("SELECT at,passed_through FROM marks ORDER BY at DESC LIMIT 1");
@@ -28,7 +26,6 @@ const Sql kMarkAt("SELECT at,passed_through FROM marks WHERE at<=? ORDER BY at D
 const Sql kForgetEarlierMarks("DELETE FROM marks WHERE at<?");
 
 constexpr std::int64_t kMarkInterval = 60ll * 1'000'000'000;
-constexpr std::int64_t kFixedRowBytes = 320;  // id, digest, numbers, the lane's index, page overhead
 
 // The events after `after`, up to `through`.
 struct SeqRange {
@@ -85,16 +82,20 @@ std::optional<Mark> ReadMark(Connection& connection, const Sql& sql, const Args&
 // What had been passed `keep` ago. Marks of a time that is yet to come were made by a clock that was wrong.
 Seq PassedLongAgo(Connection& connection, const Retain& retain, Seq passed) {
   Query(connection, kForgetLaterMarks, retain.now).Run();
-  const auto newest = ReadMark(connection, kNewestMark);
+  const std::optional<Mark> newest = ReadMark(connection, kNewestMark);
   const std::int64_t interval = std::min(kMarkInterval, retain.keep / 10);
-  const bool due = !newest || (passed > newest->passed && retain.now - newest->at >= interval);
-  if (passed > 0 && due) {
+  if (newest ? passed > newest->passed && retain.now - newest->at >= interval : passed > 0) {
     Query(connection, kPutMark, retain.now, passed).Run();
   }
-  const auto then = ReadMark(connection, kMarkAt, retain.now - retain.keep);
+  const std::optional<Mark> then = ReadMark(connection, kMarkAt, retain.now - retain.keep);
   if (!then) return 0;
   Query(connection, kForgetEarlierMarks, then->at).Run();
   return std::min(then->passed, passed);
+}
+
+std::optional<Seq> FirstFrom(Connection& connection, Seq seq) {
+  Query first(connection, kFirstFrom, seq);
+  return first.Step() ? std::optional(first.Int(0)) : std::nullopt;
 }
 
 // The ranges of seq in which no event is missing.
@@ -102,8 +103,8 @@ std::vector<SeqRange> RunsOf(Connection& connection, Seq head, const std::vector
   std::vector<SeqRange> runs;
   Seq after = 0;
   const auto add = [&](Seq through) {
-    Query first(connection, kFirstFrom, after + 1);
-    if (first.Step() && first.Int(0) <= through) runs.push_back({first.Int(0) - 1, through});
+    const std::optional<Seq> first = FirstFrom(connection, after + 1);
+    if (first && *first <= through) runs.push_back({*first - 1, through});
     after = through;
   };
   for (const SeqRange& range : kept) {
@@ -132,33 +133,33 @@ std::size_t DeleteUnneeded(Tx& tx, const Retain& retain, std::size_t limit) {
     after = range.through;
   }
   remove(through);
+  if (gone > 0) ForgetSums(connection, FirstFrom(connection, 1).value_or(Head(tx) + 1));
   return gone;
 }
 
 LogSize SizeOf(Snapshot& s) {
-  constexpr std::int64_t kSamples = 64;
   Connection& connection = s.connection();
   const Seq head = Head(s);
   const Needs needs = NeedsOf(connection, head);
   LogSize size;
   size.passed = needs.passed;
-  const std::vector<SeqRange> runs = RunsOf(connection, head, needs.kept);
-  if (runs.empty()) return size;
-  size.first = runs.front().after + 1;
-  for (const SeqRange& run : runs) size.events += run.through - run.after;
-  const std::int64_t samples = std::min(size.events, kSamples);
-  std::int64_t sampled = 0, bytes = 0, before = 0;  // before: events in the runs already passed
-  auto run = runs.begin();
-  for (std::int64_t i = 0; i < samples; ++i) {
-    const std::int64_t place = i * size.events / samples;
-    for (; place - before >= run->through - run->after; ++run) before += run->through - run->after;
-    Query row(connection, kRowBytes, run->after + 1 + place - before);
-    if (!row.Step()) continue;
-    bytes += row.Int(0) + kFixedRowBytes;
-    ++sampled;
+  for (const SeqRange& run : RunsOf(connection, head, needs.kept)) {
+    if (size.events == 0) size.first = run.after + 1;
+    size.events += run.through - run.after;
+    size.bytes += BytesBetween(connection, run.after, run.through);
   }
-  if (sampled > 0) size.bytes = bytes / sampled * size.events;
   return size;
+}
+
+Seq ReachOldest(Snapshot& s, std::int64_t bytes) {
+  Connection& connection = s.connection();
+  const Seq head = Head(s);
+  for (const SeqRange& run : RunsOf(connection, head, NeedsOf(connection, head).kept)) {
+    const std::int64_t all = BytesBetween(connection, run.after, run.through);
+    if (all >= bytes) return ReachBytes(connection, run.after, run.through, bytes);
+    bytes -= all;
+  }
+  return head;
 }
 
 }  // namespace portcall::store

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <string>
 
 #include "runtime/bytes.h"
@@ -95,13 +96,22 @@ ALTER TABLE cursors ADD COLUMN settlements INTEGER NOT NULL DEFAULT 0;
 
 constexpr const char* kPaces = "ALTER TABLE cursors ADD COLUMN pace TEXT NOT NULL DEFAULT ''";
 
-constexpr std::array kMigrations{Migration{kVersion1},    Migration{kReceipts}, Migration{kAges},
-                                 Migration{kFirstParked}, Migration{kHolders},  Migration{kPaces}};
+// What older programs appended lies before the first sum. Attempts have an upper bound, so they can be added up here.
+constexpr const char* kSums = R"sql(
+CREATE TABLE log_sums (through INTEGER PRIMARY KEY, bytes INTEGER NOT NULL) STRICT;
+INSERT INTO log_sums SELECT seq, 0 FROM sqlite_sequence WHERE name='events';
+-- One row, as dead_size.
+CREATE TABLE attempts_size (id INTEGER PRIMARY KEY CHECK (id = 1), bytes INTEGER NOT NULL) STRICT;
+INSERT INTO attempts_size SELECT 1, coalesce(sum(80 + length(CAST(error AS BLOB))), 0) FROM attempts;
+)sql";
+
+constexpr std::array kMigrations{Migration{kVersion1}, Migration{kReceipts}, Migration{kAges}, Migration{kFirstParked},
+                                 Migration{kHolders},  Migration{kPaces},    Migration{kSums}};
 constexpr std::int64_t kRowsBeforeServing = 1'000;  // in a transaction
 
-constexpr std::array kTables{"meta",    "events", "marks",      "repositories", "manifests",
-                             "tags",    "blobs",  "blob_links", "uploads",      "endpoints",
-                             "cursors", "parked", "dead",       "dead_size",    "attempts"};
+constexpr std::array kTables{"meta",  "events",     "marks",    "repositories", "manifests",    "tags",
+                             "blobs", "blob_links", "uploads",  "endpoints",    "cursors",      "parked",
+                             "dead",  "dead_size",  "attempts", "log_sums",     "attempts_size"};
 
 // How far the slices of a version came: a row of `meta`, from the version's transaction until they are done.
 std::string ProgressOf(std::int64_t version) { return "slice." + std::to_string(version); }
@@ -136,6 +146,7 @@ void Upgrade(Connection& connection, const Migration& migration, std::int64_t ve
 // The last key that the slice changed, 0: it came to the end.
 std::int64_t ChangeRows(Connection& connection, const char* slice, std::int64_t after, std::int64_t rows) {
   sqlite3_stmt* statement = nullptr;
+  errno = 0;
   if (sqlite3_prepare_v2(connection.handle(), slice, -1, &statement, nullptr) != SQLITE_OK) connection.Fail(slice);
   sqlite3_bind_int64(statement, 1, after);
   sqlite3_bind_int64(statement, 2, rows);

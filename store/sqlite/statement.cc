@@ -10,7 +10,7 @@ namespace portcall::store {
 Query::~Query() { sqlite3_reset(statement_); }
 
 bool Query::Step() {
-  errno = 0;  // so that Fail() finds this step's errno: a commit's does not reach sqlite3_system_errno
+  errno = 0;
   const int rc = sqlite3_step(statement_);
   if (rc == SQLITE_ROW) return true;
   if (rc != SQLITE_DONE) connection_.Fail(sqlite3_sql(statement_));

@@ -7,6 +7,7 @@
 #include "runtime/clock.h"
 #include "store/event.h"
 #include "store/sqlite/connection.h"
+#include "store/sqlite/sums.h"
 
 namespace portcall::store {
 
@@ -24,7 +25,7 @@ class Snapshot {
 class Tx {
  public:
   Tx(Connection& connection, const runtime::Clock& clock, std::int64_t last_recorded)
-      : snapshot_(connection), clock_(clock), last_recorded_(last_recorded) {}
+      : snapshot_(connection), clock_(clock), last_recorded_(last_recorded), log_sum_(SumAtHead(connection)) {}
 
   Connection& connection() { return snapshot_.connection(); }
   Snapshot& snapshot() { return snapshot_; }
@@ -34,14 +35,24 @@ class Tx {
     return last_recorded_;
   }
   void Appended(EventPtr event) {
+    const std::int64_t sum = log_sum_ + RowBytes(*event);
+    KeepSum(connection_, *event, sum);
+    log_sum_ = sum;
     bytes_ += BytesOf(*event);
     appended_.push_back(std::move(event));
   }
   const std::vector<EventPtr>& appended() const { return appended_; }
   std::size_t appended_bytes() const { return bytes_; }
-  void Forget(std::size_t from) {  // those after the first `from`
-    for (std::size_t i = from; i < appended_.size(); ++i) bytes_ -= BytesOf(*appended_[i]);
+  void Undo(std::size_t from) {  // those after the first `from` were taken back
+    for (std::size_t i = from; i < appended_.size(); ++i) {
+      bytes_ -= BytesOf(*appended_[i]);
+      log_sum_ -= RowBytes(*appended_[i]);
+    }
     appended_.resize(from);
+  }
+  void Begin() {  // another group
+    bytes_ = 0;
+    appended_.clear();
   }
 
  private:
@@ -50,6 +61,7 @@ class Tx {
   std::int64_t last_recorded_;
   std::vector<EventPtr> appended_;
   std::size_t bytes_ = 0;
+  std::int64_t log_sum_;  // through the last event
 };
 
 }  // namespace portcall::store

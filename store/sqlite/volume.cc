@@ -3,15 +3,19 @@
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
 
+#include <algorithm>
+
 namespace portcall::store {
 
-bool Volume::BelowReserve() {
+bool Volume::BelowReserve(const std::function<std::uint64_t()>& unused) {
   if (reserve_ == 0) return false;
   const auto now = std::chrono::steady_clock::now();
   if (asked_ && now - *asked_ < std::chrono::milliseconds(250)) return below_;
   asked_ = now;
   struct statvfs volume{};
-  below_ = statvfs(folder_.c_str(), &volume) == 0 && volume.f_bavail * volume.f_frsize < reserve_;
+  if (statvfs(folder_.c_str(), &volume) != 0) return below_ = false;
+  const std::uint64_t room = volume.f_bavail * volume.f_frsize, half = reserve_ / 2;
+  below_ = room < half || (room < reserve_ && room + std::min(unused(), half) < reserve_);
   return below_;
 }
 

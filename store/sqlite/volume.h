@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <optional>
 #include <string_view>
 
@@ -12,8 +13,10 @@ namespace portcall::store {
 class Volume {
  public:
   Volume(std::filesystem::path folder, std::uint64_t reserve) : folder_(std::move(folder)), reserve_(reserve) {}
-  // Whether less than the reserve is free. Asks the system at most every 250 ms. One thread.
-  bool BelowReserve();
+  // Whether less than the reserve is free. Asks the system at most every 250 ms, and `unused` then for the bytes within
+  // the database that it will use again. They count for half of the reserve at most: the write-ahead log grows outside.
+  // One thread.
+  bool BelowReserve(const std::function<std::uint64_t()>& unused);
 
   // The name of a file system that does not keep the promises a database needs (locks, shared memory, fsync), by the
   // magic number that statfs tells; nullopt for all others.

@@ -102,7 +102,7 @@ void Writer::Checkpoint(void (Checkpointer::*how)()) {
 void Writer::RunGroup() {
   group_.clear();
   spoiled_.reset();
-  tx_.Forget(0);
+  tx_.Begin();
   try {
     if (trust_.lost()) {
       spoiled_ = Trust::Refusal();
@@ -141,7 +141,7 @@ void Writer::RunBackground() {
 void Writer::RunJob(WriteJob& job) {
   Outcome& outcome = group_.emplace_back(Outcome{&job, false, std::nullopt});
   if (spoiled_) return;
-  if (JobQueue::PriorityOf(job) == Priority::kRequest && volume_.BelowReserve()) {
+  if (JobQueue::PriorityOf(job) == Priority::kRequest && BelowReserve()) {
     outcome.error = NoReserve();
     out_of_space_ = true;
     return;
@@ -165,15 +165,27 @@ void Writer::RunJob(WriteJob& job) {
   Undo(appended, outcome.error.value_or(Error(Errc::kInternal, "the transaction was lost")));
 }
 
+bool Writer::BelowReserve() {
+  return volume_.BelowReserve([this]() -> std::uint64_t {
+    try {
+      return static_cast<std::uint64_t>(connection_->Number("PRAGMA freelist_count") *
+                                        connection_->Number("PRAGMA page_size"));
+    } catch (const DatabaseError& error) {
+      Note(error);
+      return 0;
+    }
+  });
+}
+
 void Writer::Rehearse(WriteJob& job) {
   const std::size_t appended = tx_.appended().size();
   (void)job.Run(tx_);
   connection_->Run(kRollbackTo);
-  tx_.Forget(appended);
+  tx_.Undo(appended);
 }
 
 void Writer::Undo(std::size_t appended, const Error& error) {
-  tx_.Forget(appended);
+  tx_.Undo(appended);
   if (!connection_->in_transaction() || trust_.lost()) {  // a full disk can end the transaction, not the job alone
     spoiled_ = error;
     return;
@@ -201,7 +213,7 @@ void Writer::Commit() {
     if (error.fatal()) spoiled_->code = Errc::kOutcomeUnknown;
   }
   if (!spoiled_) return;
-  tx_.Forget(0);
+  tx_.Undo(0);
   try {
     if (connection_->in_transaction()) connection_->Run(kRollback);
   } catch (const DatabaseError& error) {
@@ -229,7 +241,7 @@ void Writer::Tell() {
   for (const Outcome& outcome : group_) {
     if (outcome.error && outcome.error->code == Errc::kNoSpace) all_kept = false;
   }
-  if (all_kept && !volume_.BelowReserve()) out_of_space_ = false;
+  if (all_kept && !BelowReserve()) out_of_space_ = false;
   for (const Outcome& outcome : group_) {
     const std::optional<Error>& error = outcome.kept ? spoiled_ : outcome.error ? outcome.error : spoiled_;
     outcome.job->Done(error ? &*error : nullptr);

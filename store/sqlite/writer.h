@@ -44,6 +44,7 @@ class Writer {
   void RunJobs();
   void RunBackground();
   void RunJob(WriteJob& job);
+  bool BelowReserve();
   void Rehearse(WriteJob& job);
   void Undo(std::size_t appended, const Error& error);
   void Commit();

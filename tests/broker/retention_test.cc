@@ -3,7 +3,11 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <utility>
 
+#include "store/attempts.h"
+#include "store/cursors.h"
+#include "store/dead_letters.h"
 #include "tests/broker/broker_world.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/loop_runner.h"
@@ -19,14 +23,28 @@ class RetentionTest : public ::testing::Test {
     live_.endpoint = "hook";
     live_.settled_through = unneeded;
     Put(live_);
-    Retention retention(world_.store(), log_, clock_,
-                        {[this](store::Seq through) { return Expire(through); },
-                         [this](store::Seq through) { return ExpireOfRemoved(through); }});
     config::Config config;
     config.events = events;
-    retention.Configure(config);
-    runner_.Run(retention.Sweep(never_));
-    full_ = retention.full();
+    retention_.Configure(config);
+    runner_.Run(retention_.Sweep(never_));
+    full_ = retention_.full();
+  }
+  // Of the endpoint, `count` each, with texts of that size.
+  void Settle(int count, std::size_t size) {
+    store::Settlement settlement;
+    settlement.cursor = live_.id;
+    settlement.number = 1;
+    settlement.settled_through = live_.settled_through;
+    for (int i = 0; i < count; ++i) {
+      settlement.attempts.emplace_back().error = std::string(size, 'x');
+      settlement.attempts.back().at = clock_.Now().time_since_epoch().count();
+      settlement.dead.emplace_back().answer = std::string(size, 'x');
+      settlement.dead.back().died_at = settlement.attempts.back().at;
+    }
+    ASSERT_TRUE(world_.store().WriteNow([&](store::Tx& tx) { return store::Settle(tx, settlement); }));
+  }
+  std::int64_t Bytes(std::int64_t (*of)(store::Snapshot&)) {
+    return *world_.store().ReadNow([of](store::Snapshot& s) -> Result<std::int64_t> { return of(s); });
   }
   void Put(store::Cursor& cursor) {
     const auto put =
@@ -61,6 +79,11 @@ class RetentionTest : public ::testing::Test {
   World world_;
   runtime::Log log_{{runtime::Level::kError, "text", {}}};
   testing::FakeClock clock_;
+  Retention retention_{world_.store(),
+                       log_,
+                       clock_,
+                       {[this](store::Seq through) { return Expire(through); },
+                        [this](store::Seq through) { return ExpireOfRemoved(through); }}};
   bool never_ = false, full_ = false;
   store::Seq expired_through_ = 0, removed_through_ = 0;
   store::Cursor live_;
@@ -174,6 +197,64 @@ TEST_F(RetentionTest, RemovedEndpointsLoseNothingWhereAnEndpointNeedsItAsWell) {
   Sweep(events, 0);
   EXPECT_TRUE(full_);
   EXPECT_EQ(removed_.front().settled_through, 100);
+}
+
+TEST_F(RetentionTest, OneLargeEventAmongSmallOnesExpiresNothing) {
+  const std::string details = std::exchange(world_.details, std::string(1 << 20, 'x'));
+  world_.Append("repo", 1);
+  world_.details = details;
+  world_.Append("repo", 2'000);
+  config::EventsConfig events;
+  events.max_bytes = 4 << 20;
+  Sweep(events, 0);
+  EXPECT_EQ(expired_through_, 0);
+  EXPECT_EQ(world_.Rows(), 2'001);
+  events.max_bytes = 1'400'000;
+  Sweep(events, 0);
+  EXPECT_EQ(expired_through_, 1) << "its bytes are enough";
+}
+
+TEST_F(RetentionTest, AttemptsAndDeadLettersGoBeyondTheirShare) {
+  world_.Append("repo", 1'000);
+  config::EventsConfig events;
+  events.max_bytes = 2 << 20;
+  Sweep(events, 0);
+  Settle(5'000, 500);
+  Sweep(events, 0);
+  EXPECT_LE(Bytes(store::BytesOfAttempts), (2 << 20) / 10);
+  EXPECT_GE(Bytes(store::BytesOfAttempts), (2 << 20) / 11);
+  EXPECT_LE(Bytes(store::BytesOfDead), (2 << 20) / 5);
+  EXPECT_GE(Bytes(store::BytesOfDead), (2 << 20) / 6);
+  EXPECT_EQ(expired_through_, 0) << "no event gives way to them";
+  EXPECT_EQ(world_.Rows(), 1'000);
+}
+
+TEST_F(RetentionTest, WhatTheyTakeIsNotThereForTheLog) {
+  world_.Append("repo", 1'000);
+  config::EventsConfig events;
+  events.max_bytes = static_cast<std::uint64_t>(Size().bytes) * 10 / 9;
+  Sweep(events, 0);
+  EXPECT_EQ(expired_through_, 0);
+  Settle(5'000, 500);
+  Sweep(events, 0);
+  EXPECT_GT(expired_through_, 100);
+  const std::int64_t all = Size().bytes + Bytes(store::BytesOfAttempts) + Bytes(store::BytesOfDead);
+  EXPECT_LE(all, static_cast<std::int64_t>(events.max_bytes));
+}
+
+TEST_F(RetentionTest, ALogWhoseSizeCannotBeReadStaysFull) {
+  world_.Append("repo", 2'000);
+  config::EventsConfig events;
+  events.max_bytes = 1'000;
+  events.on_full = config::OnFull::kRefuse;
+  Sweep(events, 0);
+  EXPECT_TRUE(full_);
+  world_.store().Close();
+  ::testing::internal::CaptureStderr();
+  runner_.Run(retention_.Sweep(never_));
+  EXPECT_TRUE(log_.Flush());
+  EXPECT_NE(::testing::internal::GetCapturedStderr().find("size could not be read"), std::string::npos);
+  EXPECT_TRUE(retention_.full());
 }
 
 TEST_F(RetentionTest, TheAlarmIsOfEventsThatSomebodyWaitsFor) {

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import os
+import sqlite3
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from harness import need, wait
-from harness.images import digest_of, image
+from harness.images import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, descriptor, digest_of, image
 from harness.receiver import Receiver
 from harness.registry_client import expect
 from harness.server import Server, endpoint
@@ -78,3 +80,27 @@ def test_a_full_disk(serve: Callable[..., Server], small_disk: Path, leave: int)
         assert server.client().tags("acme/app")["tags"] == ["v1", "v2"]
         wait.until(lambda: any(e["target"].get("tag") == "v2" for e in receiver.events()), "the push's event")
         assert server.stop() == 0
+
+
+def test_what_the_database_can_use_again_is_room(serve: Callable[..., Server], small_disk: Path) -> None:
+    server = serve([], {"storage": {"filesystem": {"rootdirectory": str(small_disk / "data")}, "reserve": "8MiB"},
+                        "notifications": {"events": {"keep": "0s", "maxsize": "32MiB", "includereferences": True}}})
+    client = server.client()
+    for blob in (b"{}", b"layer"):
+        expect(client.push_blob("acme/app", blob), 201)
+    manifest = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": descriptor(OCI_CONFIG, b"{}"), "layers": []}
+    fat = json.dumps({**manifest, "layers": [descriptor(OCI_LAYER, b"layer")] * 20_000}).encode()
+    for i in range(3):
+        expect(client.put_manifest("acme/app", f"v{i}", fat), 201)
+
+    def free_pages() -> int:
+        with sqlite3.connect(f"file:{small_disk / 'data' / 'portcall.db'}?mode=ro", uri=True) as database:
+            found = database.execute("PRAGMA freelist_count").fetchone()[0]
+        database.close()
+        return found
+
+    wait.until(lambda: free_pages() * 4096 > 4 << 20, "the events have gone", 40)
+    fill(small_disk, 6 << 20)
+    wait.until(lambda: server.client().push_blob("acme/app", os.urandom(1000)).status == 503, "blobs have no room")
+    expect(client.put_manifest("acme/app", "small", json.dumps(manifest).encode()), 201)
+    assert server.stop() == 0

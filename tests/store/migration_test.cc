@@ -86,6 +86,32 @@ TEST_F(MigrationTest, AFailedMigrationLeavesTheOldVersion) {
   EXPECT_EQ(Read([](Snapshot& s) { return SizeOf(s); }).events, 3);
 }
 
+// The rows that an older program left have no sums.
+TEST_F(MigrationTest, TheSizeOfWhatAnOlderProgramAppendedIsEstimated) {
+  constexpr int kOld = 1'000, kNew = 300;
+  {
+    Connection connection(File(), Connection::Mode::kWriter);
+    ASSERT_TRUE(Migrate(connection, File(), Migrations().first(6)));
+    connection.Exec(
+        "INSERT INTO events (recorded_at,action,kind,size,source,repository,tag,id,digest,media_type,actor,details)"
+        " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n LIMIT 1000)"
+        " SELECT 7,0,1,0,'','library/app','v1','0193f0a0-0000-7000-8000-000000000003','','','',printf('%2000d',i)"
+        " FROM n");
+  }
+  Open();
+  const auto bytes = [this] { return Read([](Snapshot& s) { return SizeOf(s); }).bytes; };
+  const std::int64_t old = bytes();
+  EXPECT_GT(old, kOld * 2'000);
+  EXPECT_LT(old, kOld * 3'000);
+  Write([](Tx& tx) {
+    for (int i = 0; i < kNew; ++i) Append(tx, EventOf("library/app"));
+  });
+  const std::int64_t both = bytes();
+  EXPECT_GT(both - old, kNew * 200);
+  EXPECT_EQ(Forget(kOld), 1'000u);
+  EXPECT_EQ(bytes(), both - old);
+}
+
 class KeptDatabaseTest : public MigrationTest, public ::testing::WithParamInterface<int> {};
 
 // What a database of an older version holds is there afterwards, and goes on from where it was.
@@ -121,6 +147,7 @@ TEST_P(KeptDatabaseTest, KeepsWhatItHolds) {
   ASSERT_EQ(dead.size(), 2u);
   EXPECT_EQ(dead[1].events, 3);
   EXPECT_EQ(Read([](Snapshot& s) { return ListAttempts(s, 1, 7, 10); }).size(), 1u);
+  EXPECT_EQ(Read([](Snapshot& s) { return BytesOfAttempts(s); }), 83);
   EXPECT_TRUE(store_->CheckIntegrity([] { return false; }));
 
   EXPECT_EQ(AppendOne(), 13);

@@ -157,6 +157,19 @@ TEST(VolumeTest, NamesUnfitFileSystems) {
   EXPECT_EQ(Volume::UnfitFileSystem(0xef53), std::nullopt);
 }
 
+TEST(VolumeTest, TheDatabasesFreePagesCountForHalfOfTheReserve) {
+  const auto room = fs::space(fs::temp_directory_path()).available;
+  ASSERT_GT(room, 0u);
+  const auto below = [](std::uint64_t reserve, std::uint64_t unused) {
+    return Volume(fs::temp_directory_path(), reserve).BelowReserve([unused] { return unused; });
+  };
+  EXPECT_FALSE(below(room / 2, 0));
+  EXPECT_TRUE(below(room / 2 * 3, 0));
+  EXPECT_FALSE(below(room / 2 * 3, room));
+  EXPECT_TRUE(below(room * 3, room * 100)) << "what is written first lies outside the database";
+  EXPECT_FALSE(below(0, 0));
+}
+
 // Runs this program again for one test of CrashChild, which ends by the failpoint; its exit status.
 int RunChild(const std::string& test, const std::string& folder, const std::string& failpoint) {
   std::string filter = "--gtest_filter=CrashChild.DISABLED_" + test;

@@ -2,7 +2,11 @@
 
 #include <gmock/gmock.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
+#include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
 #include <csignal>
 #include <future>
 #include <latch>
@@ -12,6 +16,19 @@
 #include "store/catalog_changes.h"
 #include "tests/store/fixture.h"
 #include "tests/store/hold.h"
+
+namespace {
+
+std::atomic<int> sync_error = 0;  // what every sync fails with, 0: none does
+
+}  // namespace
+
+// Takes the place of the C library's for the engine too, which is a shared library.
+extern "C" int fdatasync(int fd) {
+  if (sync_error == 0) return static_cast<int>(syscall(SYS_fdatasync, fd));
+  errno = sync_error;
+  return -1;
+}
 
 namespace portcall::store {
 namespace {
@@ -136,6 +153,29 @@ TEST_F(WriterTest, AFullDiskFailsWritesUntilThereIsRoom) {
   Reopen();
   EXPECT_EQ(Stored(), kept);
 }
+
+class FailedSyncTest : public WriterTest, public ::testing::WithParamInterface<int> {};
+
+// The reason of an earlier failure must not stand in for its own: a full disk passes, this does not.
+TEST_P(FailedSyncTest, IsNeverTakenForAFullDisk) {
+  Open();
+  const auto append = [&](Tx& tx) -> Result<Seq> { return Append(tx, EventOf("r")); };
+  {
+    const FileLimit limit(1 << 20);
+    Event big = EventOf("r");
+    big.details = std::string(24 << 20, 'x');  // more than the page cache: written before the commit
+    EXPECT_EQ(store_->WriteNow([&](Tx& tx) -> Result<Seq> { return Append(tx, big); }).error().code, Errc::kNoSpace);
+  }
+  EXPECT_EQ(fatal_, 0);
+  ASSERT_TRUE(store_->WriteNow(append));
+  sync_error = GetParam();
+  EXPECT_EQ(store_->WriteNow(append).error().code, Errc::kOutcomeUnknown);
+  sync_error = 0;
+  EXPECT_EQ(fatal_, 1);
+  EXPECT_EQ(store_->WriteNow(append).error().code, Errc::kUnavailable);
+}
+
+INSTANTIATE_TEST_SUITE_P(Reasons, FailedSyncTest, ::testing::Values(EIO, ENOSPC));
 
 TEST_F(WriterTest, TheLogOfWritesStaysBoundedWhileOthersRead) {
   Open();

@@ -260,14 +260,14 @@ TEST_P(CursorsTest, TrimsHistoryByAgeAndSize) {
     s.attempts.push_back(attempt);
   }
   Settle(s);
+  const std::int64_t all = std::int64_t{1} << 40;
   const auto trim = [&](std::int64_t before, std::int64_t rows, std::int64_t dead_before, std::int64_t bytes,
                         std::size_t limit) {
     return Write([&](Tx& tx) {
-      const std::size_t attempts = TrimAttempts(tx, before, rows, limit);
+      const std::size_t attempts = TrimAttempts(tx, before, rows, all, limit);
       return attempts + TrimDead(tx, dead_before, bytes, limit - attempts);
     });
   };
-  const std::int64_t all = std::int64_t{1} << 40;
   EXPECT_EQ(trim(0, 100, 0, all, 100), 0u);
   EXPECT_EQ(trim(300, 100, 0, all, 100), 2u);  // attempts by age
   EXPECT_EQ(trim(0, 5, 0, all, 100), 3u);      // attempts by count
@@ -278,6 +278,36 @@ TEST_P(CursorsTest, TrimsHistoryByAgeAndSize) {
   EXPECT_EQ(trim(all, 0, all, 0, 3), 3u);  // no more than asked
   EXPECT_EQ(trim(all, 0, all, 0, 100), 6u);
   EXPECT_TRUE(Dead().empty());
+}
+
+TEST_P(CursorsTest, AttemptsAndDeadLettersKeepWithinTheirBytes) {
+  Settlement s = Of(id_);
+  for (int i = 1; i <= 100; ++i) {
+    AttemptRow attempt;
+    attempt.seq = i;
+    attempt.error = std::string(i == 60 ? 100'000 : 900, 'x');
+    s.attempts.push_back(attempt);
+    s.dead.push_back(Letter(i, i == 60 ? 100'000 : 900));
+  }
+  Settle(s);
+  const auto sizes = [this] {
+    return Read([](Snapshot& snap) { return std::pair(BytesOfAttempts(snap), BytesOfDead(snap)); });
+  };
+  EXPECT_GT(sizes().first, 189'000);
+  EXPECT_LT(sizes().first, 230'000);
+  EXPECT_GT(sizes().second, 189'000);
+  const std::int64_t all = std::int64_t{1} << 40;
+  std::size_t gone = 0;
+  // The newest forty fit, the large one before them does not.
+  for (std::size_t more = 7; more == 7; gone += more) {
+    more = Write([&](Tx& tx) { return TrimAttempts(tx, 0, all, 60'000, 7); });
+  }
+  EXPECT_EQ(gone, 60u);
+  EXPECT_LE(sizes().first, 60'000);
+  EXPECT_EQ(Write([&](Tx& tx) { return TrimDead(tx, 0, 60'000, 100); }), 60u);
+  EXPECT_LE(sizes().second, 60'000);
+  EXPECT_EQ(Write([&](Tx& tx) { return TrimAttempts(tx, all, 0, 0, 100) + TrimDead(tx, all, 0, 100); }), 80u);
+  EXPECT_EQ(sizes(), std::pair(std::int64_t{0}, std::int64_t{0}));
 }
 
 TEST_P(CursorsTest, AnExpiredRangeGrowsWhereItGoesOn) {

@@ -168,6 +168,57 @@ TEST_P(EventLogTest, KnowsAboutHowLargeItIs) {
   EXPECT_LT(size.bytes, 500 * 3000);
 }
 
+// Few large events among many small ones are what a sample misses, or takes for all of them.
+TEST_P(EventLogTest, KnowsHowLargeAnyPartOfItIs) {
+  Event small = EventOf("r"), large = EventOf("r");
+  large.details = std::string(1 << 20, 'x');
+  const auto append = [&](const Event& event, int count) {
+    return Write([&](Tx& tx) {
+      for (int i = 0; i < count; ++i) Append(tx, event);
+    });
+  };
+  const auto size = [this] { return Read([](Snapshot& s) { return SizeOf(s); }); };
+  append(small, 1);
+  const std::int64_t each = size().bytes;
+  EXPECT_GT(each, 200);
+  append(small, 999);
+  EXPECT_EQ(size().bytes, 1'000 * each);
+  append(large, 1);
+  const std::int64_t big = size().bytes - 1'000 * each;
+  EXPECT_GT(big, 1 << 20);
+  EXPECT_LT(big, 5 << 18);
+  append(small, 500);
+  (void)store_->WriteNow([&](Tx& tx) -> Result<void> {  // undone
+    Append(tx, large);
+    return Error(Errc::kConflict, "no");
+  });
+  Reopen();
+  append(small, 333);
+  append(large, 2);
+  append(small, 7);
+  EXPECT_EQ(size().bytes, 1'840 * each + 3 * big);
+  EXPECT_EQ(Forget(130), 130u);
+  EXPECT_EQ(size().bytes, 1'710 * each + 3 * big);
+  const auto reach = [this](std::int64_t bytes) { return Read([&](Snapshot& s) { return ReachOldest(s, bytes); }); };
+  EXPECT_EQ(reach(1), 131);
+  EXPECT_EQ(reach(each + 1), 132);
+  EXPECT_EQ(reach(870 * each), 1'000);
+  EXPECT_EQ(reach(870 * each + 1), 1'001);
+  EXPECT_EQ(reach(870 * each + big + 1), 1'002);
+  EXPECT_EQ(reach(std::int64_t{1} << 40), 1'843);
+  EXPECT_EQ(Forget(1'001), 871u);
+  EXPECT_EQ(size().bytes, 840 * each + 2 * big);
+  EXPECT_EQ(Forget(1'835), 834u);
+  Reopen();
+  append(small, 3);
+  EXPECT_EQ(size().bytes, 10 * each + big);
+  EXPECT_EQ(Forget(1'846), 11u);
+  EXPECT_EQ(size().bytes, 0);
+  Reopen();
+  append(small, 100);
+  EXPECT_EQ(size().bytes, 100 * each);
+}
+
 FOR_EVERY_ENGINE(EventLogTest);
 
 }  // namespace

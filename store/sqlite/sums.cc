@@ -1,0 +1,112 @@
+#include "store/sqlite/sums.h"
+
+#include <limits>
+#include <optional>
+
+#include "store/sqlite/event_row.h"
+#include "store/sqlite/statement.h"
+
+namespace portcall::store {
+namespace {
+
+const Sql kKeep("INSERT OR REPLACE INTO log_sums (through,bytes) VALUES (?,?)");
+const Sql kFirstSum("SELECT through,bytes FROM log_sums WHERE through>=? ORDER BY through LIMIT 1");
+const Sql kLastSum("SELECT through,bytes FROM log_sums WHERE through<=? ORDER BY through DESC LIMIT 1");
+const Sql kForget("DELETE FROM log_sums WHERE through<?");
+const Sql kLogHead("SELECT max(seq) FROM events");
+const Sql kRows(
+    "SELECT seq,recorded_at,action,kind,size,source,repository,tag,id,digest,media_type,actor,details FROM events"
+    " WHERE seq>? AND seq<=? ORDER BY seq");
+
+constexpr Seq kEvery = 64;                   // events; a change needs a migration that makes the rows anew
+constexpr std::int64_t kLarge = 64 << 10;    // bytes
+constexpr std::int64_t kFixedRowBytes = 90;  // numbers, headers of row and index entry
+
+struct Sum {
+  Seq through = 0;
+  std::int64_t bytes = 0;
+};
+
+std::optional<Sum> ReadSum(Connection& connection, const Sql& sql, Seq seq) {
+  Query query(connection, sql, seq);
+  return query.Step() ? std::optional(Sum{query.Int(0), query.Int(1)}) : std::nullopt;
+}
+
+std::int64_t RowsBetween(Connection& connection, Seq after, Seq through) {
+  std::int64_t bytes = 0;
+  Event event;
+  Query rows(connection, kRows, after, through);
+  while (rows.Step()) {
+    ReadEvent(rows, 0, event);
+    bytes += RowBytes(event);
+  }
+  return bytes;
+}
+
+std::int64_t Estimated(Connection& connection, Seq after, Seq through) {
+  constexpr Seq kSamples = 64;
+  const Seq events = through - after;
+  std::int64_t bytes = 0;
+  for (Seq i = 0; i < kSamples; ++i) {
+    const Seq seq = after + 1 + i * events / kSamples;
+    bytes += RowsBetween(connection, seq - 1, seq);
+  }
+  return bytes * events / kSamples;
+}
+
+// A stretch in which there is no sum.
+std::int64_t Stretch(Connection& connection, Seq after, Seq through) {
+  if (through <= after) return 0;
+  return through - after <= kEvery ? RowsBetween(connection, after, through) : Estimated(connection, after, through);
+}
+
+}  // namespace
+
+std::int64_t RowBytes(const Event& e) {
+  const std::size_t texts = e.details.size() + e.media_type.size() + e.tag.size() + e.actor.size() + e.id.size() +
+                            e.digest.size() + 2 * (e.source.size() + e.repository.size());
+  const std::size_t index = e.source.size() + e.repository.size();
+  return kFixedRowBytes + static_cast<std::int64_t>(texts + index / 4);
+}
+
+std::int64_t SumAtHead(Connection& connection) {
+  Seq head = 0;
+  {
+    Query query(connection, kLogHead);
+    if (query.Step()) head = query.Int(0);
+  }
+  const Sum last = ReadSum(connection, kLastSum, std::numeric_limits<Seq>::max()).value_or(Sum());
+  return last.bytes + Stretch(connection, last.through, head);
+}
+
+void KeepSum(Connection& connection, const Event& event, std::int64_t sum) {
+  const std::int64_t bytes = RowBytes(event);
+  // So that the size of others is known without reading this one.
+  if (bytes >= kLarge) Query(connection, kKeep, event.seq - 1, sum - bytes).Run();
+  if (bytes >= kLarge || event.seq % kEvery == 0) Query(connection, kKeep, event.seq, sum).Run();
+}
+
+void ForgetSums(Connection& connection, Seq first) { Query(connection, kForget, first - 1).Run(); }
+
+std::int64_t BytesBetween(Connection& connection, Seq after, Seq through) {
+  const std::optional<Sum> first = ReadSum(connection, kFirstSum, after);
+  if (!first || first->through > through) return Stretch(connection, after, through);
+  const Sum last = ReadSum(connection, kLastSum, through).value_or(*first);
+  return Stretch(connection, after, first->through) + last.bytes - first->bytes +
+         Stretch(connection, last.through, through);
+}
+
+Seq ReachBytes(Connection& connection, Seq after, Seq through, std::int64_t bytes) {
+  Seq low = after + 1, high = through;  // the answer lies between them
+  while (low < high) {
+    const Seq middle = low + (high - low) / 2;
+    if (BytesBetween(connection, after, middle) >= bytes) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return high;
+}
+
+}  // namespace portcall::store
