@@ -20,6 +20,8 @@ struct Outgoing {
   std::string_view body;
   bool resend_on_stale = true;  // send once more, on a new connection, when a reused one dies unanswered
   bool* begun = nullptr;        // set to true before the first byte leaves: a failure with it unset sent nothing
+  // A 2xx is returned as soon as its head is there, with what has come of its body by then.
+  bool head_suffices = false;
 };
 
 struct Incoming {
@@ -27,7 +29,7 @@ struct Incoming {
   std::string reason;       // as sent
   std::string retry_after;  // the field, or empty
   std::string location;     // the field, or empty
-  std::string body;         // at most ClientOptions::keep_body bytes
+  std::string body;         // at most ClientOptions::keep_body bytes; what came of it
   bool resent = false;      // it was sent a second time, see resend_on_stale
 };
 
@@ -51,6 +53,7 @@ class Client {
 
   // One exchange; everything from the lookup to the last byte of the answer within `timeout`. kTimeout says in which
   // step; kUnavailable: refused, reset, no such host, TLS; kInvalid: not HTTP. Errors name the host, never a header.
+  // Once the head of an answer is there it counts, whatever becomes of the body; but for a 2xx without head_suffices.
   Task<Result<Incoming>> Send(Outgoing request, std::chrono::milliseconds timeout);
 
   // Opens a connection to see whether that works, and closes it. Fails as Send does.

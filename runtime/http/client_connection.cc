@@ -72,7 +72,7 @@ Task<std::optional<Error>> ClientConnection::Open(Executor executor, asio::ip::t
 }
 
 Task<std::optional<Error>> ClientConnection::Exchange(const Outgoing& request, runtime::SteadyTime deadline) {
-  reusable_ = false;
+  whole_ = reusable_ = broken_ = false;
   reader_.Start();
   stream_->ExpiresAfter(deadline - SteadyClock::now());
   const LengthLine length(request.body.size());
@@ -81,11 +81,25 @@ Task<std::optional<Error>> ClientConnection::Exchange(const Outgoing& request, r
   if (stream_->expired()) co_return TimedOut("sending the request");
 
   // A server may refuse a request before it has read it all; so after a failed write an answer may still come.
+  std::optional<Error> failed = co_await ReadAnswer(request.head_suffices);
+  broken_ = failed || sent.ec;
+  if (failed && sent.ec && failed->code == Errc::kUnavailable) co_return Broken("sending the request", sent.ec);
+  // What is wrong with the body of an answer that counts does not matter, but the connection ends.
+  if (!failed || (!aborted_ && Counts(request.head_suffices))) co_return std::nullopt;
+  co_return failed;
+}
+
+bool ClientConnection::Counts(bool head_suffices) const {
+  if (!reader_.headed()) return false;
+  const int status = reader_.status();
+  return head_suffices || status < 200 || status >= 300;
+}
+
+Task<std::optional<Error>> ClientConnection::ReadAnswer(bool head_suffices) {
   while (true) {
     const IoResult got = co_await stream_->Read(reader_.Space());
     const char* step = reader_.started() ? "reading the answer" : "waiting for the answer";
     if (got.ec && stream_->expired()) co_return TimedOut(step);
-    if (got.ec && sent.ec) co_return Broken("sending the request", sent.ec);
     if (got.ec && got.ec != asio::error::eof) co_return Broken(step, got.ec);
     const ResponseReader::Progress progress = got.ec ? reader_.End() : reader_.Got(got.n);
     if (progress == ResponseReader::Progress::kDone) break;
@@ -93,9 +107,18 @@ Task<std::optional<Error>> ClientConnection::Exchange(const Outgoing& request, r
       co_return Error(Errc::kInvalid, options_.url.host_header() + ": " + reader_.problem());
     }
     if (got.ec) co_return Broken(step, got.ec);
+    if (head_suffices && reader_.headed() && reader_.status() < 300) co_return std::nullopt;
   }
-  reusable_ = reader_.reusable() && !sent.ec;
+  whole_ = true;
+  reusable_ = reader_.reusable();
   co_return std::nullopt;
+}
+
+Task<bool> ClientConnection::ReadRest(runtime::SteadyTime deadline) {
+  stream_->ExpiresAfter(deadline - SteadyClock::now());
+  const std::optional<Error> failed = co_await ReadAnswer(/*head_suffices=*/false);
+  broken_ = failed.has_value();
+  co_return reusable();
 }
 
 }  // namespace portcall::http

@@ -100,7 +100,8 @@ Task<Outcome> CiSink::Start(store::EventPtr event) {
 
   Outcome outcome;
   outcome.maybe_received = false;
-  const http::Outgoing request{call->head, call->body, resend_on_stale_, &outcome.maybe_received};
+  const http::Outgoing request{call->head, call->body, resend_on_stale_, &outcome.maybe_received,
+                               /*head_suffices=*/preset_->answer.at.empty()};
   auto answer = co_await client_->Send(request, Until(deadline));
   if (!answer) {
     outcome.error = std::move(answer).error().detail;

@@ -120,7 +120,8 @@ Task<Outcome> Webhook::Deliver(Batch batch) {
   }
   Outcome outcome;
   outcome.maybe_received = false;
-  const http::Outgoing request{head, encoded.body, resend_on_stale_, &outcome.maybe_received};
+  const http::Outgoing request{head, encoded.body, resend_on_stale_, &outcome.maybe_received,
+                               /*head_suffices=*/true};
   Result<http::Incoming> answer = co_await client_->Send(request, timeout_);
   if (answer) {
     outcome = Judge(std::move(*answer));  // makes maybe_received true again: there is an answer
