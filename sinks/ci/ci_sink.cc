@@ -17,8 +17,8 @@
 namespace portcall::sinks {
 namespace {
 
-constexpr std::size_t kReadAnswer = 64 * 1024;  // where the answer itself is read
-constexpr std::size_t kKeepLookups = 1024;      // full: all are asked for again
+constexpr std::size_t kReadAnswer = 1024 * 1024;  // where the answer itself is read
+constexpr std::size_t kKeepLookups = 1024;        // full: all are asked for again
 
 class CiSink final : public Sink {
  public:
@@ -32,8 +32,9 @@ class CiSink final : public Sink {
     capacity_.window = static_cast<std::size_t>(std::max(1, endpoint.concurrency));
   }
   void Connect(const Surroundings& around, http::ClientOptions options) {
-    const bool reads = !preset_->answer.at.empty() || !preset_->lookup.word.empty();
+    const bool reads = preset_->answer.any() || !preset_->lookup.word.empty();
     options.keep_body = reads ? kReadAnswer : kKeepAnswer;
+    options.max_body = std::max(options.max_body, options.keep_body);
     options.max_idle = capacity_.window;
     client_ = std::make_unique<http::Client>(around.executor, around.resolver, std::move(options));
   }
@@ -101,13 +102,14 @@ Task<Outcome> CiSink::Start(store::EventPtr event) {
   Outcome outcome;
   outcome.maybe_received = false;
   const http::Outgoing request{call->head, call->body, resend_on_stale_, &outcome.maybe_received,
-                               /*head_suffices=*/preset_->answer.at.empty()};
+                               /*head_suffices=*/!preset_->answer.any()};
   auto answer = co_await client_->Send(request, Until(deadline));
   if (!answer) {
     outcome.error = std::move(answer).error().detail;
     co_return outcome;
   }
-  outcome = JudgeCi(*preset_, answer->status, answer->body);  // maybe_received is true again
+  // maybe_received is true again
+  outcome = JudgeCi(*preset_, {answer->status, answer->body, answer->location, answer->body.size() >= kReadAnswer});
   if (outcome.verdict != Verdict::kDelivered) {
     Keep(*answer, outcome);
     looked_up_.erase(key);  // what was looked up may have been deleted and made anew
@@ -131,7 +133,7 @@ Task<CiSink::Found> CiSink::LookUp(store::EventPtr event, Key key, runtime::Stea
   if (!answer) {
     found.failed.error = std::move(answer).error().detail;
   } else if (answer->status != 200) {
-    found.failed = JudgeCi(*preset_, answer->status, {});
+    found.failed = JudgeCi(*preset_, {.status = answer->status});
     if (found.failed.verdict == Verdict::kDelivered) found.failed.verdict = Verdict::kFailed;
     found.failed.error = "looking up " + preset_->lookup.word + ": answered " + found.failed.error;
     Keep(*answer, found.failed);

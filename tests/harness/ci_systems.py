@@ -13,6 +13,13 @@ from harness.ci_receivers import Answer, CiReceiver, Refused, Request, bracketed
 
 
 class GitLab(CiReceiver):
+    """POST /projects/:id/trigger/pipeline, as gitlabhq 18 has it: lib/api/ci/triggers.rb (form, `variables[NAME]`,
+    `inputs[NAME]`), app/services/ci/pipeline_trigger_service.rb (404 for a foreign token, 400 with the pipeline's errors),
+    lib/gitlab/ci/pipeline/chain/build/associations.rb (who may set variables), chain/limit/rate_limit.rb."""
+
+    restricted = False  # the project's minimum role to use pipeline variables: no one
+    busy = 0  # requests that are over the limit of a minute
+
     def check(self, project: str, ref: str, token: str) -> None:
         # A wrong token and a foreign project look alike; a missing ref is the pipeline's fault.
         if project != self.project or token != self.token:
@@ -20,32 +27,44 @@ class GitLab(CiReceiver):
         if ref != self.ref:
             raise Refused(400, "Reference not found")
 
+    def run(self, ref: str, variables: dict[str, str], inputs: dict[str, str], **more: Any) -> Answer:
+        if variables and self.restricted:
+            raise Refused(400, "Insufficient permissions to set pipeline variables")
+        if self.busy:
+            self.busy -= 1
+            raise Refused(400, "Too many pipelines created in the last minute. Try again later.")
+        return Answer(201, {"id": self.start(self.project, ref, variables | inputs, **more), "status": "created"})
+
     def accept(self, request: Request) -> Answer:
         (project,) = self.post(request, "/api/v4/projects/*/trigger/pipeline")
         form = request.form()
         self.check(project, form.get("ref", ""), form.get("token", ""))
-        return Answer(201, {"id": self.start(project, form["ref"], bracketed(form)), "status": "created"})
+        return self.run(form["ref"], bracketed(form), bracketed(form, "inputs"))
 
 
 class GitLabWebhook(GitLab):
+    """The same file's `:id/ref/:ref/trigger/pipeline`, as a webhook calls it (docs.gitlab.com/ci/triggers, "Use a webhook")."""
+
     def accept(self, request: Request) -> Answer:
         project, ref = self.post(request, "/api/v4/projects/*/ref/*/trigger/pipeline")
         self.check(project, ref, request.query.get("token", ""))
         payload = request.json()
-        return Answer(201, {"id": self.start(project, ref, bracketed(request.query), payload=payload)})
+        return self.run(ref, bracketed(request.query), bracketed(request.query, "inputs"), payload=payload)
 
 
 class GitLabPipeline(GitLab):
+    """POST /projects/:id/pipeline: docs.gitlab.com/api/pipelines, "Create a new pipeline" (`variables` a list, `inputs` a map)."""
+
     def accept(self, request: Request) -> Answer:
         (project,) = self.post(request, "/api/v4/projects/*/pipeline")
         if request.header("PRIVATE-TOKEN") != self.token:
             raise Refused(401, "401 Unauthorized")
         body = request.json()
         self.check(project, body.get("ref", ""), self.token)
-        if not all(set(v) == {"key", "value"} for v in body["variables"]):
+        listed = body.get("variables", [])
+        if not all(set(v) == {"key", "value"} for v in listed):
             raise Refused(400, "variables are invalid")
-        variables = texts({v["key"]: v["value"] for v in body["variables"]})
-        return Answer(201, {"id": self.start(project, body["ref"], variables)})
+        return self.run(body["ref"], texts({v["key"]: v["value"] for v in listed}), texts(body.get("inputs", {})))
 
 
 class GitHub(CiReceiver):
@@ -92,25 +111,46 @@ class GitHubWorkflow(GitHub):
 
 
 class Jenkins(CiReceiver):
+    """`buildWithParameters` of Jenkins 2.5xx: core/src/main/java/jenkins/model/ParameterizedJobMixIn.java (403, 409),
+    hudson/model/BuildAuthorizationToken.java (the job's own token allows GET; without it POST alone),
+    hudson/security/csrf/CrumbFilter.java (a POST without an API token wants a crumb), and
+    test/src/test/java/hudson/model/ParametersDefinitionPropertyTest.java, statusCodes (303 to an equal item in the queue)."""
+
     user = "robot"
+    buildtoken = "job-token"
     declared = GitHubWorkflow.declared
 
     def accept(self, request: Request) -> Answer:
-        self.post(request, "/job/*" * len(self.project.split("/")) + "/buildWithParameters")
-        if not request.header("Authorization"):
+        if request.segments[::2] != ["job"] * len(self.project.split("/")) + ["buildWithParameters"]:
+            raise Refused(404, f"no such path: {request.target}")
+        own = request.query.get("token")
+        if not request.header("Authorization") and request.method == "POST":
             raise Refused(403, "No valid crumb was included in the request")
-        if request.basic() != (self.user, self.token):
+        if request.header("Authorization") and request.basic() != (self.user, self.token):
             raise Refused(401, "Unauthorized")
+        if own is not None and own != self.buildtoken:
+            raise Refused(403, "Invalid token provided.")
+        if own is None and request.method != "POST":
+            raise Refused(405, request.method)
         if request.segments[1:-1:2] != self.project.split("/"):
             raise Refused(404, "Not Found")
         # Parameters that the job does not declare are dropped without a word.
         given = {name: value for name, value in request.query.items() if name in self.declared}
-        number = self.start(self.project, "", given)
-        return Answer(201, headers={"Location": f"{self.url}/queue/item/{number}/"})
+        equal = self.queued(given)
+        number = equal or self.start(self.project, "", given)
+        return Answer(303 if equal else 201, headers={"Location": f"{self.url}/queue/item/{number}/"})
+
+    def queued(self, given: dict[str, str]) -> int:
+        """The number of an equal item that waits; 0: none does."""
+        return 0
 
 
 class JenkinsGwt(CiReceiver):
+    """generic-webhook-trigger-plugin 2.x, GenericWebHookRequestReceiver.java, doInvoke: 404 without a job of this token, 500
+    where one throws, 200 with the jobs' results, and 200 without a body where all have `silentResponse`."""
+
     filtered = False
+    silent = False
 
     def accept(self, request: Request) -> Answer:
         self.post(request, "/generic-webhook-trigger/invoke")
@@ -119,6 +159,8 @@ class JenkinsGwt(CiReceiver):
         body = request.json()
         if not self.filtered:
             self.start("", "", texts(body))
+        if self.silent:
+            return Answer(200)
         job = {"app": {"id": len(self.builds), "triggered": not self.filtered, "url": "queue/item/1/"}}
         return Answer(200, {"jobs": job, "message": "Triggered jobs."})
 

@@ -100,7 +100,7 @@ class Server:
         self.config_path.write_text(json.dumps(self.config, indent=2) + "\n")
 
     def spawn(self, **environment: str) -> subprocess.Popen[bytes]:
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("REGISTRY_")}
+        clean = {k: v for k, v in os.environ.items() if not k.startswith("REGISTRY_") and not k.lower().endswith("_proxy")}
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 [self.program, "serve", str(self.config_path)], stdin=subprocess.DEVNULL,
