@@ -79,6 +79,7 @@ class Client::Impl {
   void Keep(std::vector<Connection>& where, Connection connection, std::chrono::milliseconds how_long) const;
   Task<Result<Connection>> Open(SteadyTime deadline);
   Task<Addresses> LookUp(SteadyTime deadline);
+  const Url& peer() const { return options_.proxy ? *options_.proxy : options_.url; }
   Error Cancelled() const { return {Errc::kCancelled, options_.url.host_header() + ": the client was shut down"}; }
 
   const Executor executor_;
@@ -179,7 +180,7 @@ Task<Addresses> Client::Impl::LookUp(SteadyTime deadline) {
     auto wait = std::make_shared<LookupWait>(executor_, std::move(resume));
     lookups_.push_back(*wait);
     LookupWait::Start(wait, deadline);
-    resolver_.Start(executor_, options_.url.host, [wait](Addresses answer) { wait->End(std::move(answer)); });
+    resolver_.Start(executor_, peer().host, [wait](Addresses answer) { wait->End(std::move(answer)); });
   };
   co_return co_await Suspend<Addresses>(start);
 }
@@ -189,7 +190,10 @@ Task<Result<Client::Impl::Connection>> Client::Impl::Open(SteadyTime deadline) {
   const Addresses found = co_await LookUp(deadline);
   if (interrupts != interrupts_) co_return Cancelled();
   if (!found) co_return Error(Errc::kTimeout, options_.url.host_header() + ": looking up its address took too long");
-  if (!*found) co_return Error(Errc::kUnavailable, found->error().detail);
+  if (!*found) {
+    const std::string by = options_.proxy ? options_.url.host_header() + ": " : std::string();
+    co_return Error(Errc::kUnavailable, by + found->error().detail);
+  }
 
   const std::vector<asio::ip::address>& addresses = **found;
   std::optional<Error> failed;
@@ -199,7 +203,7 @@ Task<Result<Client::Impl::Connection>> Client::Impl::Open(SteadyTime deadline) {
     const SteadyTime until = now + (deadline - now) / static_cast<long>(addresses.size() - i);
     auto connection = std::make_unique<ClientConnection>(options_, generation_);
     busy_.push_back(*connection);
-    failed = co_await connection->Open(executor_, {addresses[i], options_.url.port}, until);
+    failed = co_await connection->Open(executor_, {addresses[i], peer().port}, until);
     if (interrupts != interrupts_) co_return Cancelled();
     if (!failed) co_return std::move(connection);
   }

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,6 +37,7 @@ struct Incoming {
 struct ClientOptions {
   Url url;                           // origin: scheme, host, port
   TlsContext tls;                    // required for https
+  std::optional<Url> proxy;          // asked to forward requests, for https to open a tunnel; its scheme is http
   std::size_t keep_body = 4096;      // bytes of an answer's body that are kept
   std::size_t max_body = 64 * 1024;  // an answer beyond it ends the connection; its status still counts
   std::size_t max_head = 32 * 1024;
@@ -43,9 +45,9 @@ struct ClientOptions {
   std::chrono::milliseconds idle_timeout{std::chrono::seconds(90)};
 };
 
-// A pool of HTTP/1.1 connections to one origin, on one loop. Never follows a redirect. Not limited in width: the
-// caller bounds how many Sends are under way. Close() ends idle connections at once and the others after their answer;
-// the client must outlive its Sends.
+// A pool of HTTP/1.1 connections to one origin, straight or by a proxy, on one loop. Never follows a redirect. Not
+// limited in width: the caller bounds how many Sends are under way. Close() ends idle connections at once and the
+// others after their answer; the client must outlive its Sends.
 class Client {
  public:
   Client(const Executor& executor, Resolver& resolver, ClientOptions options);

@@ -48,11 +48,14 @@ class ClientConnection
  private:
   Error TimedOut(const char* step) const;
   Error Broken(const char* step, error_code ec) const;
+  Task<std::optional<Error>> OpenTunnel(SocketStream& socket);
   Task<std::optional<Error>> ReadAnswer(bool head_suffices);
   bool Counts(bool head_suffices) const;
 
   const ClientOptions& options_;
   const std::uint64_t generation_;
+  const std::string authority_;    // before the target of a request that a proxy forwards; empty: none does
+  const std::string proxy_field_;  // of each such request; empty: none
   std::unique_ptr<SocketStream> stream_;
   ResponseReader reader_;
   bool whole_ = false, broken_ = false;

@@ -13,7 +13,7 @@
 #include "runtime/bytes.h"
 #include "sinks/ci/ci_preset.h"
 #include "sinks/ci/ci_sink.h"
-#include "sinks/http/client_tls.h"
+#include "sinks/http/client_options.h"
 
 namespace portcall::sinks {
 namespace {
@@ -146,7 +146,7 @@ class CiSystems final : public Kind {
     endpoint.settings = std::move(ci);
   }
 
-  void Check(MapReader& section, const Endpoint& endpoint) const override { CheckClientTls(section, endpoint); }
+  void Check(MapReader& section, const Endpoint& endpoint) const override { CheckClientOptions(section, endpoint); }
 
   std::string WhyNot(const Endpoint&, std::string_view) const override { return "is nothing to build"; }
 

@@ -10,7 +10,7 @@
 #include "sinks/ci/ci_answer.h"
 #include "sinks/ci/ci_request.h"
 #include "sinks/http/answer.h"
-#include "sinks/http/client_tls.h"
+#include "sinks/http/client_options.h"
 #include "sinks/http/redactor.h"
 #include "sinks/http/retry_after.h"
 
@@ -154,10 +154,11 @@ void CiSink::Keep(const http::Incoming& answer, Outcome& outcome) const {
   outcome.answer = redactor_.Redact(answer.body.substr(0, kKeepAnswer), answer.body.size() >= kKeepAnswer);
 }
 
-Redactor MakeRedactor(const config::Endpoint& endpoint, const http::Url& url, const CiRequests& requests) {
-  config::HeaderList secrets = endpoint.headers;
+Redactor MakeRedactor(const config::Endpoint& endpoint, const http::ClientOptions& to, const CiRequests& requests) {
+  config::HeaderList secrets = SecretsOfProxy(to);
+  secrets.insert(secrets.end(), endpoint.headers.begin(), endpoint.headers.end());
   for (std::string& secret : requests.Secrets()) secrets.emplace_back("secret", std::move(secret));
-  return {secrets, url};
+  return {secrets, to.url};
 }
 
 }  // namespace
@@ -173,16 +174,11 @@ Result<std::unique_ptr<Sink>> MakeCi(const config::Endpoint& endpoint, const Sur
   auto requests = CiRequests::Make(endpoint, *url);
   if (!requests) return wrong(requests.error().detail);
 
-  http::ClientOptions options;
-  if (url->tls()) {
-    auto tls = ClientTlsOf(endpoint);
-    if (!tls) return wrong(tls.error().detail);
-    options.tls = std::move(*tls);
-  }
-  Redactor redactor = MakeRedactor(endpoint, *url, *requests);
-  options.url = std::move(*url);
+  auto options = ClientOptionsOf(endpoint, *url, around.log);
+  if (!options) return wrong(options.error().detail);
+  Redactor redactor = MakeRedactor(endpoint, *options, *requests);
   auto sink = std::make_unique<CiSink>(endpoint, ci->definition, *std::move(requests), std::move(redactor));
-  sink->Connect(around, std::move(options));
+  sink->Connect(around, *std::move(options));
   return std::unique_ptr<Sink>(std::move(sink));
 }
 
