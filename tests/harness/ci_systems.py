@@ -1,5 +1,5 @@
 """CI systems as their callers see them: each checks path, credentials, content type, body and limits as the real one
-does, refuses with its statuses, and keeps what builds it would have started."""
+does, refuses with its statuses, and keeps what builds it would have started. Each names the source that it follows."""
 
 from __future__ import annotations
 
@@ -68,6 +68,9 @@ class GitLabPipeline(GitLab):
 
 
 class GitHub(CiReceiver):
+    """docs.github.com/rest, version 2022-11-28: "Create a repository dispatch event" (204; event_type of 100 characters, at most
+    10 members in client_payload, else 422), "Getting started with the REST API" (User-Agent, Accept, X-GitHub-Api-Version)."""
+
     def check(self, request: Request, owner: str, name: str) -> None:
         self.bearer(request)
         if not request.header("User-Agent"):
@@ -91,6 +94,8 @@ class GitHub(CiReceiver):
 
 
 class GitHubWorkflow(GitHub):
+    """The same documentation: "Create a workflow dispatch event" (204; at most 25 inputs, each declared, else 422)."""
+
     workflow = "deploy.yml"
     declared = ("REGISTRY_REPOSITORY", "REGISTRY_TAG", "REGISTRY_DIGEST", "REGISTRY_IMAGE", "REGISTRY_ACTOR",
                 "REGISTRY_EVENT_ID")
@@ -166,6 +171,9 @@ class JenkinsGwt(CiReceiver):
 
 
 class Gitea(CiReceiver):
+    """go-gitea/gitea v1.26.2 (which test_gitea.py runs itself): routers/api/v1/repo/action.go, ActionsDispatchWorkflow, and
+    services/actions/workflow.go: a ref is looked up as a branch unless it begins with refs/. Forgejo 11 has the same path."""
+
     workflow = "deploy.yaml"
 
     def accept(self, request: Request) -> Answer:
@@ -179,6 +187,9 @@ class Gitea(CiReceiver):
 
 
 class Woodpecker(CiReceiver):
+    """woodpecker-ci/woodpecker at 00bd7be: server/api/pipeline.go, CreatePipeline (JSON with branch and variables; 200 with the
+    pipeline), and server/api/repo.go, LookupRepo (a repository's number by its name)."""
+
     number = 42
 
     def accept(self, request: Request) -> Answer:
@@ -197,6 +208,9 @@ class Woodpecker(CiReceiver):
 
 
 class Drone(CiReceiver):
+    """Drone 2, harness/harness at 11302e2: handler/api/repos/builds/create.go, HandleCreate (branch and commit from the query, the
+    rest of it becomes parameters; 404 for the repository and for the commit; 200 with the build)."""
+
     def accept(self, request: Request) -> Answer:
         self.bearer(request)
         owner, name = self.post(request, "/api/repos/*/*/builds")
@@ -208,7 +222,8 @@ class Drone(CiReceiver):
 
 
 class Tekton(CiReceiver):
-    """With the github interceptor: what is not signed is accepted, and starts nothing."""
+    """tektoncd/triggers v0.2x with the github interceptor: pkg/sink/sink.go, HandleEvent (202 whatever becomes of it) and
+    pkg/interceptors/github/github.go (X-Hub-Signature-256, X-GitHub-Event): what is not signed is accepted, and starts nothing."""
 
     def accept(self, request: Request) -> Answer:
         self.post(request, "/")
@@ -220,6 +235,9 @@ class Tekton(CiReceiver):
 
 
 class CircleCi(CiReceiver):
+    """circleci.com/docs/api/v2: "Trigger a new pipeline" (project slug, branch, parameters that the configuration declares; 201,
+    400 "Unexpected argument(s)") and "[Recommended] Trigger a new pipeline" (pipeline/run with definition_id)."""
+
     declared = ("registry_repository", "registry_tag", "registry_digest", "registry_image", "registry_actor",
                 "registry_event_id")
 
@@ -241,6 +259,8 @@ class CircleCi(CiReceiver):
 
 
 class Buildkite(CiReceiver):
+    """buildkite.com/docs/apis/rest-api/builds, "Create a build": commit and branch are required, env holds texts; 201, 422."""
+
     def accept(self, request: Request) -> Answer:
         self.bearer(request)
         organization, pipeline = self.post(request, "/v2/organizations/*/pipelines/*/builds")
@@ -254,6 +274,9 @@ class Buildkite(CiReceiver):
 
 
 class Buildbot(CiReceiver):
+    """Buildbot 4.3.0 (which test_buildbot.py runs itself): master/buildbot/www/change_hook.py (400 for a dialect that is not
+    configured) and master/buildbot/www/hooks/base.py (form fields; `properties` is JSON)."""
+
     user = "robot"
 
     def accept(self, request: Request) -> Answer:
@@ -270,6 +293,9 @@ class Buildbot(CiReceiver):
 
 
 class Watchtower(CiReceiver):
+    """containrrr/watchtower v1.7.1: pkg/api/api.go (bearer token, 401), pkg/api/update/update.go (`image`, names with commas
+    between them), pkg/filters/filters.go, FilterByImage (a container's image is cut at the first colon before it is compared)."""
+
     def accept(self, request: Request) -> Answer:
         self.bearer(request)
         self.post(request, "/v1/update")
