@@ -13,6 +13,14 @@ namespace {
 
 using SteadyClock = std::chrono::steady_clock;
 using runtime::SteadyTime;
+// How long a request waits for the rest of an earlier answer, whose head was enough, before it opens a connection of
+// its own: longer than a delayed acknowledgement (40 ms), which is what a body waits for that is sent apart from its
+// head.
+constexpr std::chrono::milliseconds kPatience{50};
+// What comes behind a head on a connection that ends with its answer may come until then: a receiver that is cut while
+// it writes may take that for a failure, or end what it has begun (PHP does).
+constexpr std::chrono::seconds kFarewell{5};
+
 using Addresses = std::shared_ptr<const Resolver::Answer>;
 
 // A lookup that can be given up: the answer, the timer or an abort, whichever is first, wakes the caller.
@@ -46,6 +54,7 @@ class Client::Impl {
   }
   ~Impl() {
     idle_.clear();
+    leaving_.clear();
     assert(busy_.empty() && lookups_.empty());
   }
 
@@ -56,7 +65,7 @@ class Client::Impl {
   void Abort();
   std::size_t idle() const {
     return static_cast<std::size_t>(
-        std::count_if(idle_.begin(), idle_.end(), [](const auto& c) { return c->fresh(); }));
+        std::count_if(idle_.begin(), idle_.end(), [](const auto& c) { return c->whole() && c->fresh(); }));
   }
 
  private:
@@ -65,15 +74,19 @@ class Client::Impl {
   using List = boost::intrusive::list<T, boost::intrusive::constant_time_size<false>>;
 
   Connection TakeIdle();
+  Task<Connection> Reuse(SteadyTime deadline);
   Incoming Finish(Connection connection);
+  void Keep(std::vector<Connection>& where, Connection connection, std::chrono::milliseconds how_long) const;
   Task<Result<Connection>> Open(SteadyTime deadline);
   Task<Addresses> LookUp(SteadyTime deadline);
+  const Url& peer() const { return options_.proxy ? *options_.proxy : options_.url; }
   Error Cancelled() const { return {Errc::kCancelled, options_.url.host_header() + ": the client was shut down"}; }
 
   const Executor executor_;
   Resolver& resolver_;
   const ClientOptions options_;
-  std::vector<Connection> idle_;  // the most recently used at the end
+  std::vector<Connection> idle_;     // the most recently used at the end; the rest of an answer may be to come
+  std::vector<Connection> leaving_;  // carry no request any more
   List<ClientConnection> busy_;
   List<LookupWait> lookups_;
   std::uint64_t generation_ = 0;  // raised by Close(); older connections are not reused
@@ -85,8 +98,11 @@ Task<Result<Incoming>> Client::Impl::Send(Outgoing request, std::chrono::millise
   if (aborted_) co_return Cancelled();
   const SteadyTime deadline = SteadyClock::now() + timeout;
   bool resent = false;
+  const std::uint64_t interrupts = interrupts_;
   // A request that must not be sent twice gets a new connection: the server may just have closed an idle one.
-  Connection connection = request.resend_on_stale ? TakeIdle() : nullptr;
+  Connection connection;
+  if (request.resend_on_stale) connection = co_await Reuse(deadline);
+  if (interrupts != interrupts_) co_return Cancelled();
   if (connection) {
     if (request.begun != nullptr) *request.begun = true;
     std::optional<Error> failed = co_await connection->Exchange(request, deadline);
@@ -116,27 +132,47 @@ Task<Result<void>> Client::Impl::Connect(std::chrono::milliseconds timeout) {
   co_return opened ? Result<void>() : Result<void>(opened.error());
 }
 
+// Of those that wait for nothing the one that was used last, else one whose answer may soon be whole.
 Client::Impl::Connection Client::Impl::TakeIdle() {
-  while (!idle_.empty()) {
-    Connection connection = std::move(idle_.back());
-    idle_.pop_back();
-    if (!connection->fresh()) continue;
-    busy_.push_back(*connection);
-    return connection;
-  }
-  return nullptr;
+  std::erase_if(idle_, [](const Connection& c) { return c->whole() ? !c->fresh() : !c->promising(); });
+  if (idle_.empty()) return nullptr;
+  const auto ready = std::find_if(idle_.rbegin(), idle_.rend(), [](const Connection& c) { return c->whole(); });
+  const auto at = ready == idle_.rend() ? std::prev(idle_.end()) : std::prev(ready.base());
+  Connection connection = std::move(*at);
+  idle_.erase(at);
+  busy_.push_back(*connection);
+  return connection;
+}
+
+Task<Client::Impl::Connection> Client::Impl::Reuse(SteadyTime deadline) {
+  Connection connection = TakeIdle();
+  if (connection == nullptr || connection->whole()) co_return connection;
+  const std::uint64_t generation = generation_;
+  const bool read = co_await connection->ReadRest(std::min(deadline, SteadyClock::now() + kPatience));
+  if (!read || generation != generation_) connection.reset();
+  co_return connection;
 }
 
 Incoming Client::Impl::Finish(Connection connection) {
   Incoming answer = std::move(connection->answer());
   connection->unlink();
-  if (connection->reusable() && connection->generation() == generation_ && !aborted_ && options_.max_idle > 0) {
-    // Drops the one that was idle longest, because the server is the likeliest to close it.
-    if (idle_.size() >= options_.max_idle) idle_.erase(idle_.begin());
-    connection->Rest(options_.idle_timeout);
-    idle_.push_back(std::move(connection));
+  if (connection->generation() != generation_ || aborted_) return answer;
+  if (connection->reusable() || connection->promising()) {
+    Keep(idle_, std::move(connection), options_.idle_timeout);
+  } else if (!connection->whole() && !connection->over()) {
+    std::erase_if(leaving_, [](const Connection& c) { return c->over(); });
+    Keep(leaving_, std::move(connection), kFarewell);
   }
   return answer;
+}
+
+// Drops the one that was kept longest, because the server is the likeliest to close it.
+void Client::Impl::Keep(std::vector<Connection>& where, Connection connection,
+                        std::chrono::milliseconds how_long) const {
+  if (options_.max_idle == 0) return;
+  if (where.size() >= options_.max_idle) where.erase(where.begin());
+  connection->Rest(how_long);
+  where.push_back(std::move(connection));
 }
 
 Task<Addresses> Client::Impl::LookUp(SteadyTime deadline) {
@@ -144,7 +180,7 @@ Task<Addresses> Client::Impl::LookUp(SteadyTime deadline) {
     auto wait = std::make_shared<LookupWait>(executor_, std::move(resume));
     lookups_.push_back(*wait);
     LookupWait::Start(wait, deadline);
-    resolver_.Start(executor_, options_.url.host, [wait](Addresses answer) { wait->End(std::move(answer)); });
+    resolver_.Start(executor_, peer().host, [wait](Addresses answer) { wait->End(std::move(answer)); });
   };
   co_return co_await Suspend<Addresses>(start);
 }
@@ -154,7 +190,10 @@ Task<Result<Client::Impl::Connection>> Client::Impl::Open(SteadyTime deadline) {
   const Addresses found = co_await LookUp(deadline);
   if (interrupts != interrupts_) co_return Cancelled();
   if (!found) co_return Error(Errc::kTimeout, options_.url.host_header() + ": looking up its address took too long");
-  if (!*found) co_return Error(Errc::kUnavailable, found->error().detail);
+  if (!*found) {
+    const std::string by = options_.proxy ? options_.url.host_header() + ": " : std::string();
+    co_return Error(Errc::kUnavailable, by + found->error().detail);
+  }
 
   const std::vector<asio::ip::address>& addresses = **found;
   std::optional<Error> failed;
@@ -164,7 +203,7 @@ Task<Result<Client::Impl::Connection>> Client::Impl::Open(SteadyTime deadline) {
     const SteadyTime until = now + (deadline - now) / static_cast<long>(addresses.size() - i);
     auto connection = std::make_unique<ClientConnection>(options_, generation_);
     busy_.push_back(*connection);
-    failed = co_await connection->Open(executor_, {addresses[i], options_.url.port}, until);
+    failed = co_await connection->Open(executor_, {addresses[i], peer().port}, until);
     if (interrupts != interrupts_) co_return Cancelled();
     if (!failed) co_return std::move(connection);
   }
@@ -174,6 +213,7 @@ Task<Result<Client::Impl::Connection>> Client::Impl::Open(SteadyTime deadline) {
 void Client::Impl::Close() {
   ++generation_;
   idle_.clear();
+  leaving_.clear();
 }
 
 void Client::Impl::Abort() {

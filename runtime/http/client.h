@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +21,8 @@ struct Outgoing {
   std::string_view body;
   bool resend_on_stale = true;  // send once more, on a new connection, when a reused one dies unanswered
   bool* begun = nullptr;        // set to true before the first byte leaves: a failure with it unset sent nothing
+  // A 2xx is returned as soon as its head is there, with what has come of its body by then.
+  bool head_suffices = false;
 };
 
 struct Incoming {
@@ -27,13 +30,14 @@ struct Incoming {
   std::string reason;       // as sent
   std::string retry_after;  // the field, or empty
   std::string location;     // the field, or empty
-  std::string body;         // at most ClientOptions::keep_body bytes
+  std::string body;         // at most ClientOptions::keep_body bytes; what came of it
   bool resent = false;      // it was sent a second time, see resend_on_stale
 };
 
 struct ClientOptions {
   Url url;                           // origin: scheme, host, port
   TlsContext tls;                    // required for https
+  std::optional<Url> proxy;          // asked to forward requests, for https to open a tunnel; its scheme is http
   std::size_t keep_body = 4096;      // bytes of an answer's body that are kept
   std::size_t max_body = 64 * 1024;  // an answer beyond it ends the connection; its status still counts
   std::size_t max_head = 32 * 1024;
@@ -41,9 +45,9 @@ struct ClientOptions {
   std::chrono::milliseconds idle_timeout{std::chrono::seconds(90)};
 };
 
-// A pool of HTTP/1.1 connections to one origin, on one loop. Never follows a redirect. Not limited in width: the
-// caller bounds how many Sends are under way. Close() ends idle connections at once and the others after their answer;
-// the client must outlive its Sends.
+// A pool of HTTP/1.1 connections to one origin, straight or by a proxy, on one loop. Never follows a redirect. Not
+// limited in width: the caller bounds how many Sends are under way. Close() ends idle connections at once and the
+// others after their answer; the client must outlive its Sends.
 class Client {
  public:
   Client(const Executor& executor, Resolver& resolver, ClientOptions options);
@@ -51,6 +55,7 @@ class Client {
 
   // One exchange; everything from the lookup to the last byte of the answer within `timeout`. kTimeout says in which
   // step; kUnavailable: refused, reset, no such host, TLS; kInvalid: not HTTP. Errors name the host, never a header.
+  // Once the head of an answer is there it counts, whatever becomes of the body; but for a 2xx without head_suffices.
   Task<Result<Incoming>> Send(Outgoing request, std::chrono::milliseconds timeout);
 
   // Opens a connection to see whether that works, and closes it. Fails as Send does.

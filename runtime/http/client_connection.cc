@@ -5,6 +5,9 @@
 #include <charconv>
 #include <cstring>
 
+#include "runtime/http/proxy.h"
+#include "runtime/version.h"
+
 namespace portcall::http {
 namespace {
 
@@ -26,6 +29,18 @@ class LengthLine {
   std::size_t size_;
 };
 
+std::string ProxyField(const Url& proxy) {
+  const std::string authorization = ProxyAuthorization(proxy);
+  return authorization.empty() ? "" : "Proxy-Authorization: " + authorization + "\r\n";
+}
+
+// As the target of CONNECT, which always has a port (RFC 9110 §9.3.6).
+std::string HostAndPort(const Url& url) {
+  std::string text = url.host_header();
+  if (!text.ends_with(":" + std::to_string(url.port))) text += ":" + std::to_string(url.port);
+  return text;
+}
+
 // Every stream on a socket is a SocketStream, which can also connect.
 std::unique_ptr<SocketStream> PlainClientStream(const Executor& executor) {
   return std::unique_ptr<SocketStream>(static_cast<SocketStream*>(PlainStream(TcpSocket(executor)).release()));
@@ -34,7 +49,11 @@ std::unique_ptr<SocketStream> PlainClientStream(const Executor& executor) {
 }  // namespace
 
 ClientConnection::ClientConnection(const ClientOptions& options, std::uint64_t generation)
-    : options_(options), generation_(generation), reader_(options) {}
+    : options_(options),
+      generation_(generation),
+      authority_(options.proxy && !options.url.tls() ? "http://" + options.url.host_header() : ""),
+      proxy_field_(options.proxy ? ProxyField(*options.proxy) : ""),
+      reader_(options) {}
 
 void ClientConnection::Abort() {
   aborted_ = true;
@@ -61,31 +80,79 @@ Task<std::optional<Error>> ClientConnection::Open(Executor executor, asio::ip::t
   stream_ = std::move(stream);
   socket.ExpiresAfter(deadline - SteadyClock::now());
   const IoResult connected = co_await socket.Connect(to);
-  const std::string where = "connecting to " + to.address().to_string();
+  const std::string where = (options_.proxy ? "connecting to the proxy " : "connecting to ") + to.address().to_string();
   if (socket.expired()) co_return TimedOut(where.c_str());
   if (connected.ec) co_return Broken(where.c_str(), connected.ec);
   if (!url.tls()) co_return std::nullopt;
+  if (options_.proxy) {
+    if (std::optional<Error> failed = co_await OpenTunnel(socket)) co_return failed;
+  }
   const IoResult shaken = co_await socket.Handshake();
   if (socket.expired()) co_return TimedOut("the TLS handshake");
   if (shaken.ec) co_return Broken("the TLS handshake", shaken.ec);
   co_return std::nullopt;
 }
 
+// Everything up to the handshake goes over the socket itself. The other end of the tunnel speaks after us, so what
+// comes behind the proxy's head would be nobody's.
+Task<std::optional<Error>> ClientConnection::OpenTunnel(SocketStream& socket) {
+  const std::string to = HostAndPort(options_.url);
+  const std::string head = "CONNECT " + to + " HTTP/1.1\r\nHost: " + to +
+                           "\r\nUser-Agent: " + std::string(runtime::kUserAgent) + "\r\n" + proxy_field_ + "\r\n";
+  const std::string step = "asking the proxy " + options_.proxy->host_header() + " for a tunnel";
+  const IoResult sent = co_await socket.WriteSocket(asio::buffer(head));
+  reader_.Start();
+  while (!sent.ec && !reader_.headed()) {
+    const IoResult got = co_await socket.ReadSocket(reader_.Space());
+    if (socket.expired()) co_return TimedOut(step.c_str());
+    if (got.ec) co_return Broken(step.c_str(), got.ec);
+    if (reader_.Got(got.n) == ResponseReader::Progress::kInvalid) {
+      co_return Error(Errc::kInvalid, options_.url.host_header() + ": " + step + ": " + reader_.problem());
+    }
+  }
+  if (socket.expired()) co_return TimedOut(step.c_str());
+  if (sent.ec) co_return Broken(step.c_str(), sent.ec);
+  if (reader_.status() / 100 == 2 && reader_.answer().body.empty()) co_return std::nullopt;
+  const std::string status = std::to_string(reader_.status()) + " " + std::string(ReasonOf(reader_.status()));
+  co_return Error(Errc::kUnavailable, options_.url.host_header() + ": " + step + ": it answers " + status);
+}
+
 Task<std::optional<Error>> ClientConnection::Exchange(const Outgoing& request, runtime::SteadyTime deadline) {
-  reusable_ = false;
+  whole_ = reusable_ = broken_ = false;
   reader_.Start();
   stream_->ExpiresAfter(deadline - SteadyClock::now());
   const LengthLine length(request.body.size());
-  const std::array<asio::const_buffer, 3> parts{asio::buffer(request.head), length.bytes(), asio::buffer(request.body)};
+  // A proxy that forwards gets the target in absolute form (RFC 9112 §3.2.2).
+  const std::size_t method = authority_.empty() ? 0 : request.head.find(' ') + 1;
+  const std::array<asio::const_buffer, 6> parts{asio::buffer(request.head.substr(0, method)),
+                                                asio::buffer(authority_),
+                                                asio::buffer(request.head.substr(method)),
+                                                asio::buffer(authority_.empty() ? std::string_view() : proxy_field_),
+                                                length.bytes(),
+                                                asio::buffer(request.body)};
   const IoResult sent = co_await stream_->Write(parts);
   if (stream_->expired()) co_return TimedOut("sending the request");
 
   // A server may refuse a request before it has read it all; so after a failed write an answer may still come.
+  std::optional<Error> failed = co_await ReadAnswer(request.head_suffices);
+  broken_ = failed || sent.ec;
+  if (failed && sent.ec && failed->code == Errc::kUnavailable) co_return Broken("sending the request", sent.ec);
+  // What is wrong with the body of an answer that counts does not matter, but the connection ends.
+  if (!failed || (!aborted_ && Counts(request.head_suffices))) co_return std::nullopt;
+  co_return failed;
+}
+
+bool ClientConnection::Counts(bool head_suffices) const {
+  if (!reader_.headed()) return false;
+  const int status = reader_.status();
+  return head_suffices || status < 200 || status >= 300;
+}
+
+Task<std::optional<Error>> ClientConnection::ReadAnswer(bool head_suffices) {
   while (true) {
     const IoResult got = co_await stream_->Read(reader_.Space());
     const char* step = reader_.started() ? "reading the answer" : "waiting for the answer";
     if (got.ec && stream_->expired()) co_return TimedOut(step);
-    if (got.ec && sent.ec) co_return Broken("sending the request", sent.ec);
     if (got.ec && got.ec != asio::error::eof) co_return Broken(step, got.ec);
     const ResponseReader::Progress progress = got.ec ? reader_.End() : reader_.Got(got.n);
     if (progress == ResponseReader::Progress::kDone) break;
@@ -93,9 +160,18 @@ Task<std::optional<Error>> ClientConnection::Exchange(const Outgoing& request, r
       co_return Error(Errc::kInvalid, options_.url.host_header() + ": " + reader_.problem());
     }
     if (got.ec) co_return Broken(step, got.ec);
+    if (head_suffices && reader_.headed() && reader_.status() < 300) co_return std::nullopt;
   }
-  reusable_ = reader_.reusable() && !sent.ec;
+  whole_ = true;
+  reusable_ = reader_.reusable();
   co_return std::nullopt;
+}
+
+Task<bool> ClientConnection::ReadRest(runtime::SteadyTime deadline) {
+  stream_->ExpiresAfter(deadline - SteadyClock::now());
+  const std::optional<Error> failed = co_await ReadAnswer(/*head_suffices=*/false);
+  broken_ = failed.has_value();
+  co_return reusable();
 }
 
 }  // namespace portcall::http

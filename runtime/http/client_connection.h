@@ -23,12 +23,20 @@ class ClientConnection
 
   // Connects, and shakes hands over TLS, before `deadline`.
   Task<std::optional<Error>> Open(Executor executor, asio::ip::tcp::endpoint to, runtime::SteadyTime deadline);
-  // One exchange; nothing when it succeeded, and then answer() is whole. `request` lives in the caller's frame.
+  // One exchange; nothing when it succeeded, and then answer() is there: whole, or as Outgoing::head_suffices has it.
+  // `request` lives in the caller's frame.
   Task<std::optional<Error>> Exchange(const Outgoing& request, runtime::SteadyTime deadline);
+
+  // Reads what is left of the last answer's body; false when this connection cannot carry another request.
+  Task<bool> ReadRest(runtime::SteadyTime deadline);
 
   Incoming& answer() { return reader_.answer(); }
   bool answered() const { return reader_.started(); }  // at least in part
-  bool reusable() const { return reusable_; }
+  bool reusable() const { return reusable_ && !broken_; }
+  bool whole() const { return whole_; }  // the last answer has been read to its end
+  // The rest of it is to come, and another request may follow it.
+  bool promising() const { return !over() && !whole_ && reader_.keeps_alive(); }
+  bool over() const { return broken_ || stream_->expired(); }
   std::uint64_t generation() const { return generation_; }
 
   void Rest(std::chrono::milliseconds idle_timeout) { stream_->ExpiresAfter(idle_timeout); }
@@ -40,12 +48,17 @@ class ClientConnection
  private:
   Error TimedOut(const char* step) const;
   Error Broken(const char* step, error_code ec) const;
-  Task<std::optional<Error>> ReadAnswer();
+  Task<std::optional<Error>> OpenTunnel(SocketStream& socket);
+  Task<std::optional<Error>> ReadAnswer(bool head_suffices);
+  bool Counts(bool head_suffices) const;
 
   const ClientOptions& options_;
   const std::uint64_t generation_;
+  const std::string authority_;    // before the target of a request that a proxy forwards; empty: none does
+  const std::string proxy_field_;  // of each such request; empty: none
   std::unique_ptr<SocketStream> stream_;
   ResponseReader reader_;
+  bool whole_ = false, broken_ = false;
   bool reusable_ = false;
   bool aborted_ = false;
 };

@@ -16,6 +16,7 @@ constexpr std::size_t kFirstBuffer = 4096;
 constexpr std::size_t kBodySpace = 16 * 1024;
 constexpr int kSwitching = 101;  // final, and what follows is not HTTP
 constexpr std::string_view kVersion = "HTTP/1.";
+constexpr std::size_t kBareStatusLine = std::string_view("HTTP/1.1 200").size();
 // The shortest chunked body, "0\r\n\r\n". Beast aborts when it is given less than this twice.
 constexpr std::size_t kLeastChunks = 5;
 
@@ -82,17 +83,21 @@ void ResponseReader::Start() {
 }
 
 void ResponseReader::StartHead() {
-  head_size_ = 0;
+  headed_ = false;
+  head_.clear();
+  line_ = 0;
   answer_ = {};
   impl_->parser.emplace(*this);
 }
+
+bool ResponseReader::keeps_alive() const { return impl_->parser->keep_alive() && status_ != kSwitching; }
 
 asio::mutable_buffer ResponseReader::Space() {
   if (begin_ == end_) begin_ = end_ = 0;
   const std::size_t wanted = impl_->parser->is_header_done() ? kBodySpace : kFirstBuffer;
   if (buffer_.size() < wanted) buffer_.resize(wanted);
   if (end_ == buffer_.size()) {
-    // The buffer is full of an unfinished head: drop what is parsed, then grow.
+    // The buffer is full of an unfinished line: drop what is parsed, then grow.
     buffer_.erase(0, begin_);
     end_ -= begin_;
     begin_ = 0;
@@ -108,36 +113,70 @@ ResponseReader::Progress ResponseReader::Got(std::size_t n) {
 }
 
 ResponseReader::Progress ResponseReader::Parse() {
-  while (begin_ != end_) {
-    Parser& parser = *impl_->parser;
-    if (!parser.got_some()) {
-      // Beast checks the version only at the end of the head, and a peer that speaks no HTTP may never send one.
-      const std::string_view front = unparsed().substr(0, kVersion.size());
-      if (!kVersion.starts_with(front)) return Invalid("the answer is not HTTP/1");
-      if (front.size() < kVersion.size()) return Progress::kMore;
-    }
-    if (parser.MustWait(unparsed())) return Progress::kMore;
-
-    const bool in_head = !parser.is_header_done();
-    error_code ec;
-    const std::size_t used = parser.put(asio::buffer(unparsed()), ec);
-    begin_ += used;
-    head_size_ = in_head ? head_size_ + used : 0;
-    // Beast limits the status line and the fields separately, and a chunk's line and the trailers not at all.
-    const std::size_t kept = ec == beast::error::need_more ? end_ - begin_ : 0;
-    if (ec == beast::error::header_limit || head_size_ + kept > max_head_) {
-      return Invalid(in_head ? "the head of the answer is too long" : "a line of the answer is too long");
-    }
-    if (ec == beast::error::need_more) return Progress::kMore;
-    if (ec == beast::error::body_limit) return Progress::kDone;
-    if (ec) return Invalid("the answer is not HTTP/1: " + ec.message());
-    if (!parser.is_done()) continue;
-    if (answer_.status >= 200 || answer_.status == kSwitching) {
-      reusable_ = parser.keep_alive() && begin_ == end_ && answer_.status != kSwitching;
-      return Progress::kDone;
-    }
-    StartHead();  // after an interim answer comes another head
+  Progress progress = Progress::kMore;
+  while (begin_ != end_ && progress == Progress::kMore) {
+    const std::size_t before = begin_;
+    progress = impl_->parser->is_header_done() ? ParseBody() : ParseHead();
+    if (begin_ == before) break;
   }
+  return progress;
+}
+
+// Line by line, because Beast insists on CRLF and on the blank behind the status, and receivers of events send neither.
+bool ResponseReader::TakeHead() {
+  while (begin_ != end_) {
+    const std::string_view rest = unparsed();
+    const std::size_t end = rest.find('\n');
+    head_ += rest.substr(0, end);
+    begin_ += std::min(rest.size(), end) + (end == std::string_view::npos ? 0 : 1);
+    if (end == std::string_view::npos) return false;
+    if (head_.size() > line_ && head_.back() == '\r') head_.pop_back();
+    const bool last = head_.size() == line_;
+    if (line_ == 0 && head_.size() == kBareStatusLine) head_ += ' ';
+    head_ += "\r\n";
+    line_ = head_.size();
+    if (last) return true;
+  }
+  return false;
+}
+
+ResponseReader::Progress ResponseReader::ParseHead() {
+  const bool whole = TakeHead();
+  // Beast checks the version only at the end of the head, and a peer that speaks no HTTP may never send one.
+  if (!kVersion.starts_with(std::string_view(head_).substr(0, kVersion.size()))) {
+    return Invalid("the answer is not HTTP/1");
+  }
+  if (head_.size() > max_head_) return Invalid("the head of the answer is too long");
+  if (!whole) return Progress::kMore;
+  Parser& parser = *impl_->parser;
+  error_code ec;
+  parser.put(asio::buffer(head_), ec);
+  if (ec) return Invalid("the answer is not HTTP/1: " + ec.message());
+  status_ = answer_.status;
+  headed_ = status_ >= 200 || status_ == kSwitching;
+  if (parser.is_done()) return Finish();
+  return Progress::kMore;
+}
+
+ResponseReader::Progress ResponseReader::ParseBody() {
+  Parser& parser = *impl_->parser;
+  if (parser.MustWait(unparsed())) return Progress::kMore;
+  error_code ec;
+  begin_ += parser.put(asio::buffer(unparsed()), ec);
+  // Beast limits neither a chunk's line nor the trailers.
+  if (ec == beast::error::need_more && end_ - begin_ > max_head_) return Invalid("a line of the answer is too long");
+  if (ec == beast::error::need_more) return Progress::kMore;
+  if (ec == beast::error::body_limit) return Progress::kDone;
+  if (ec) return Invalid("the answer is not HTTP/1: " + ec.message());
+  return parser.is_done() ? Finish() : Progress::kMore;
+}
+
+ResponseReader::Progress ResponseReader::Finish() {
+  if (headed_) {
+    reusable_ = keeps_alive() && begin_ == end_;
+    return Progress::kDone;
+  }
+  StartHead();  // after an interim answer comes another head
   return Progress::kMore;
 }
 

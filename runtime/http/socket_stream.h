@@ -21,6 +21,9 @@ class SocketStream : public ByteStream, protected Deadline {
   void Close() override;
 
   Task<IoResult> Connect(asio::ip::tcp::endpoint to);
+  // Over the socket itself, whatever stands above it: before the handshake alone, with a proxy that opens a tunnel.
+  Task<IoResult> ReadSocket(asio::mutable_buffer into);  // some bytes; eof as error
+  Task<IoResult> WriteSocket(asio::const_buffer bytes);  // all of them, or an error
   // Neither bytes nor an end have come from the peer that nobody has read yet.
   bool silent() const;
 

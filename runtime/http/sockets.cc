@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <boost/asio/write.hpp>
 #include <cerrno>
 
 #include "runtime/http/socket_stream.h"
@@ -148,6 +149,16 @@ Task<IoResult> SocketStream::Connect(asio::ip::tcp::endpoint to) {
   const auto [ec] = co_await socket_.async_connect(to, nothrow);
   if (!ec) Prepare();
   co_return IoResult{Explain(ec), 0};
+}
+
+Task<IoResult> SocketStream::ReadSocket(asio::mutable_buffer into) {
+  const auto [ec, n] = co_await socket_.async_read_some(into, nothrow);
+  co_return IoResult{Explain(ec), n};
+}
+
+Task<IoResult> SocketStream::WriteSocket(asio::const_buffer bytes) {
+  const auto [ec, n] = co_await asio::async_write(socket_, bytes, nothrow);
+  co_return IoResult{Explain(ec), n};
 }
 
 bool SocketStream::silent() const {

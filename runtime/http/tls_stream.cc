@@ -41,7 +41,7 @@ class TlsStream final : public SocketStream {
     if (side_ == stream_base::server) Prepare();
   }
 
-  void Expect(const std::string& host);
+  void Expect(const std::string& name);
   Task<IoResult> Handshake() override;
   std::string PeerSubject() const override;
   Task<IoResult> Read(asio::mutable_buffer into) override;
@@ -58,7 +58,8 @@ class TlsStream final : public SocketStream {
 };
 
 // OpenSSL compares the names itself, so that its verdict tells a wrong host from a wrong issuer.
-void TlsStream::Expect(const std::string& host) {
+void TlsStream::Expect(const std::string& name) {
+  const std::string host = name.ends_with('.') ? name.substr(0, name.size() - 1) : name;  // as no certificate has it
   SSL* const ssl = ssl_.native_handle();
   X509_VERIFY_PARAM* const expected = SSL_get0_param(ssl);
   error_code not_an_address;

@@ -26,6 +26,20 @@ bool IsHost(std::string_view host) {
   });
 }
 
+// Takes the zone out of the host [v6%25zone] (RFC 6874), which Boost.URL does not know, and also one behind a bare %.
+std::string TakeZone(std::string& text) {
+  const std::size_t scheme = text.find("://");
+  if (scheme == std::string::npos) return {};
+  const std::size_t end = text.find_first_of("/?#", scheme + 3);
+  const std::size_t open = text.rfind('[', end), close = text.find(']', open);
+  const std::size_t percent = text.find('%', open);
+  if (open == std::string::npos || open < scheme || percent >= close || close >= end) return {};
+  std::string zone = text.substr(percent + 1, close - percent - 1);
+  if (zone.starts_with("25") && zone.size() > 2) zone.erase(0, 2);
+  text.erase(percent, close - percent);
+  return zone;
+}
+
 std::string Decode(std::string_view text, bool plus_is_space) {
   const auto escaped = boost::urls::make_pct_string_view(text);
   if (!escaped) return std::string(text);
@@ -50,14 +64,16 @@ void ForEachValue(std::string_view query, std::string_view name, F take) {
 }  // namespace
 
 std::string Url::host_header() const {
-  std::string text = host.find(':') == std::string::npos ? host : "[" + host + "]";
+  std::string text = host.find(':') == std::string::npos ? host : "[" + host.substr(0, host.find('%')) + "]";
   if (port != (tls() ? kHttpsPort : kHttpPort)) text += ":" + std::to_string(port);
   return text;
 }
 
 std::string Url::Shown() const { return scheme + "://" + host_header() + target.substr(0, target.find('?')); }
 
-Result<Url> ParseUrl(std::string_view text) {
+Result<Url> ParseUrl(std::string_view whole) {
+  std::string text(whole);
+  const std::string zone = TakeZone(text);
   const auto parsed = boost::urls::parse_uri(text);
   if (!parsed) return Wrong("not an absolute URL (http://HOST[:PORT]/PATH): " + parsed.error().message());
   const boost::urls::url_view& view = *parsed;
@@ -69,7 +85,9 @@ Result<Url> ParseUrl(std::string_view text) {
   }
   url.host = LowerCase(view.host_address());
   if (url.host.empty()) return Wrong("the host is missing");
-  if (!IsHost(url.host)) return Wrong("the host contains characters that no host name has");
+  if (!zone.empty()) url.host += "%" + zone;
+  if (!IsHost(std::string_view(url.host).substr(0, url.host.find('%'))) || (!zone.empty() && !IsHost(zone)))
+    return Wrong("the host contains characters that no host name has");
   url.port = url.tls() ? kHttpsPort : kHttpPort;
   if (view.has_port() && !view.port().empty()) {
     // Boost.URL's own number wraps beyond 16 bits.

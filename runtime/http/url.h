@@ -13,11 +13,11 @@ namespace portcall::http {
 struct Url {
   std::string scheme;    // http or https
   std::string userinfo;  // decoded "user:password", or empty; never shown
-  std::string host;      // without brackets
+  std::string host;      // without brackets; an IPv6 address may have its zone behind a %
   std::uint16_t port = 0;
   std::string target;  // path and query, at least "/"
   bool tls() const { return scheme == "https"; }
-  std::string host_header() const;  // with the port where it is not the scheme's own
+  std::string host_header() const;  // with the port where it is not the scheme's own; without a zone
   std::string Shown() const;        // in its normal form, without userinfo and query: fit for logs
 };
 

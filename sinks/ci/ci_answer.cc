@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "runtime/text.h"
 #include "sinks/http/answer.h"
 
 namespace portcall::sinks {
@@ -22,6 +23,23 @@ void Collect(const Json& json, std::span<const std::string> place, std::vector<s
   }
 }
 
+bool Holds(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
+
+// What a success says of itself; makes a delivery something else where the preset wants more.
+void JudgeAnswer(const CiPreset& preset, std::string_view body, Outcome& outcome) {
+  if (preset.answer.at.empty() && runtime::Trim(body, " \t\r\n").empty()) return;
+  if (!Json::accept(body)) {
+    outcome.verdict = Verdict::kFailed;
+    outcome.error = outcome.status_text + ": the answer is no JSON; is the url that of " + preset.name + " itself?";
+    return;
+  }
+  if (preset.answer.at.empty()) return;
+  const auto values = ValuesAt(body, preset.answer.at);
+  if (std::ranges::find(values, preset.answer.equals) != values.end()) return;
+  outcome.verdict = Verdict::kRejected;
+  outcome.error = outcome.status_text + ": " + preset.answer.complaint;
+}
+
 }  // namespace
 
 std::vector<std::string> ValuesAt(std::string_view json, const std::vector<std::string>& place) {
@@ -31,32 +49,31 @@ std::vector<std::string> ValuesAt(std::string_view json, const std::vector<std::
   return found;
 }
 
-Outcome JudgeCi(const CiPreset& preset, int status, std::string_view body) {
+Outcome JudgeCi(const CiPreset& preset, const CiReply& reply) {
   Outcome outcome;
-  outcome.status = status;
-  outcome.status_text = StatusText(status);
-
-  if (std::ranges::find(preset.success, status) != preset.success.end()) {
-    if (!preset.answer.at.empty()) {
-      const auto values = ValuesAt(body, preset.answer.at);
-      if (std::ranges::find(values, preset.answer.equals) == values.end()) {
-        outcome.verdict = Verdict::kRejected;
-        outcome.error = outcome.status_text + ": " + preset.answer.complaint;
-        return outcome;
-      }
-    }
+  outcome.status = reply.status;
+  outcome.status_text = StatusText(reply.status);
+  const bool redirected = preset.redirect.status == reply.status && Holds(reply.location, preset.redirect.to);
+  if (redirected || std::ranges::find(preset.success, reply.status) != preset.success.end()) {
     outcome.verdict = Verdict::kDelivered;
+    if (!redirected && preset.answer.any() && !reply.cut) JudgeAnswer(preset, reply.body, outcome);
     return outcome;
   }
-  outcome.verdict = VerdictOf(status);
+  outcome.verdict = VerdictOf(reply.status);
   if (outcome.verdict == Verdict::kDelivered) {
     outcome.verdict = Verdict::kFailed;
     outcome.error = "answered " + outcome.status_text + ", which is no success for " + preset.name;
-  } else {
-    outcome.error = outcome.status_text;
-    if (status >= 300 && status < 400)
-      outcome.error += ": redirect not followed; is the url that of " + preset.name + " itself?";
-    if (const auto hint = preset.hints.find(status); hint != preset.hints.end()) outcome.error += ": " + hint->second;
+    return outcome;
+  }
+  outcome.error = outcome.status_text;
+  if (reply.status >= 300 && reply.status < 400)
+    outcome.error += ": redirect not followed; is the url that of " + preset.name + " itself?";
+  if (const auto hint = preset.hints.find(reply.status); hint != preset.hints.end())
+    outcome.error += ": " + hint->second;
+  for (const auto& [text, what_to_do] : preset.waits) {
+    if (!Holds(reply.body, text)) continue;
+    outcome.verdict = Verdict::kFailed;
+    outcome.error = outcome.status_text + ": " + text + ": " + what_to_do;
   }
   return outcome;
 }

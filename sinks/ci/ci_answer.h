@@ -9,9 +9,16 @@
 
 namespace portcall::sinks {
 
-// What a CI system's status and answer mean, as its preset has it: verdict, status, and the error with the preset's
-// hint. Leaves the answer itself and the wait to the caller. Pure.
-Outcome JudgeCi(const CiPreset& preset, int status, std::string_view body);
+// What a CI system said.
+struct CiReply {
+  int status = 0;
+  std::string_view body = {}, location = {};
+  bool cut = false;  // there is more of the body
+};
+
+// What it means, as its preset has it: verdict, status, and the error with the preset's hint. Leaves the answer itself
+// and the wait to the caller. Pure.
+Outcome JudgeCi(const CiPreset& preset, const CiReply& reply);
 
 // The texts that stand at a place in a JSON text, where `*` leads to every member or item; numbers and flags as JSON
 // writes them. Empty for what is not JSON.

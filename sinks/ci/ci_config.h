@@ -23,6 +23,7 @@ struct CiConfig : config::Settings {
   std::shared_ptr<const CiPreset> definition;
   Words words;                                                 // project, ref, token, …
   std::vector<std::pair<std::string, std::string>> variables;  // name and template
+  bool as_inputs = false;                                      // they go where the preset has its inputs
   std::vector<CiRoute> routes;                                 // empty: every repository, with `words` alone
 };
 

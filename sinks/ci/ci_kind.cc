@@ -13,7 +13,7 @@
 #include "runtime/bytes.h"
 #include "sinks/ci/ci_preset.h"
 #include "sinks/ci/ci_sink.h"
-#include "sinks/http/client_tls.h"
+#include "sinks/http/client_options.h"
 
 namespace portcall::sinks {
 namespace {
@@ -23,7 +23,7 @@ using config::MapReader;
 using config::Member;
 using config::Value;
 
-constexpr std::array<config::Key, 3> kKeys{{{"preset"}, {"variables"}, {"routes"}}};
+constexpr std::array<config::Key, 4> kKeys{{{"preset"}, {"variables"}, {"inputs"}, {"routes"}}};
 constexpr std::array<config::Key, 1> kRefused{{{"format", "the preset makes the request"}}};
 
 // A user's own preset may change while its name stays.
@@ -71,7 +71,11 @@ void ReadWords(MapReader& section, const CiPreset& preset, Words& words) {
 }
 
 void ReadVariables(MapReader& section, CiConfig& ci) {
-  MapReader variables = section.Sub("variables");
+  ci.as_inputs = section.Has("inputs");
+  if (ci.as_inputs && section.Has("variables")) {
+    section.Error("inputs", "go in place of variables: write one of the two");
+  }
+  MapReader variables = section.Sub(ci.as_inputs ? "inputs" : "variables");
   for (const Member& member : variables.Members()) {
     std::string text;
     variables.Accept(member.key);
@@ -108,7 +112,8 @@ bool AnyHoldsSource(const auto& named) {
 bool NeedsSource(const CiConfig& ci) {
   if (AnyHoldsSource(ci.words)) return true;
   if (ci.definition == nullptr) return false;
-  if (AnyHoldsSource(ci.variables.empty() ? ci.definition->variables.defaults : ci.variables)) return true;
+  const bool own = ci.as_inputs || !ci.variables.empty();
+  if (AnyHoldsSource(own ? ci.variables : ci.definition->variables.defaults)) return true;
   return std::ranges::any_of(ci.definition->words, [&](const CiWord& word) {
     return !ci.words.contains(word.name) && HoldsSource(word.fallback);
   });
@@ -141,7 +146,7 @@ class CiSystems final : public Kind {
     endpoint.settings = std::move(ci);
   }
 
-  void Check(MapReader& section, const Endpoint& endpoint) const override { CheckClientTls(section, endpoint); }
+  void Check(MapReader& section, const Endpoint& endpoint) const override { CheckClientOptions(section, endpoint); }
 
   std::string WhyNot(const Endpoint&, std::string_view) const override { return "is nothing to build"; }
 

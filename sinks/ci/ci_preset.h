@@ -2,6 +2,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,6 +29,7 @@ struct CiWord {
   bool secret = false;  // taken as it stands, and shown nowhere
   Shape shape = Shape::kSegment;
   std::size_t most = 0;  // bytes, 0: any
+  std::string until;     // each of the value's names, which have commas between them, ends before this; empty: none
 };
 
 // Names with templates over the preset's words and the event's. What is made of the preset's words alone, all of them
@@ -47,8 +49,8 @@ struct CiNode {
 struct CiRequest {
   enum class Body { kNone, kForm, kJson };
   std::vector<std::string> when;  // words that must be there for this request; the first that fits is made
-  std::string method = "POST";
-  Template path;  // below the path of the endpoint's URL
+  std::string method = "POST";    // GET: without a body
+  Template path;                  // below the path of the endpoint's URL
   CiEntries query, headers, form;
   Body body = Body::kNone;
   CiNode json;
@@ -79,10 +81,18 @@ struct CiVariables {
   std::vector<std::pair<std::string, std::string>> defaults;  // where the user names none
 };
 
-// A success is one only when the answer's JSON holds `equals` at `at`, where `*` stands for any member.
+// What a success has to say. An answer that is no JSON comes from somebody else, such as a proxy's page.
 struct CiAnswer {
-  std::vector<std::string> at;
+  bool json = false;            // JSON, or nothing
+  std::vector<std::string> at;  // not empty: JSON with `equals` there, where `*` stands for any member
   std::string equals, complaint;
+  bool any() const { return json || !at.empty(); }
+};
+
+// A redirect that means success: one to what was queued before, for example.
+struct CiRedirect {
+  int status = 0;  // 0: there is none
+  std::string to;  // Location holds this
 };
 
 // A word that the system wants as a number and the user knows as a name: asked for once, and kept.
@@ -99,9 +109,13 @@ struct CiPreset {
   std::vector<CiRequest> requests;
   CiAuth auth;
   CiVariables variables;
-  std::vector<int> success;  // statuses that mean that the build was accepted
-  CiAnswer answer;           // at empty: the status is enough
+  std::optional<CiVariables> inputs;  // where they go instead when the user writes `inputs`; none: not there
+  std::vector<int> success;           // statuses that mean that the build was accepted
+  CiRedirect redirect;
+  CiAnswer answer;
   CiLookup lookup;
+  // Texts of refusals that time or an operator heals, so they are not the event's fault; and what there is to do.
+  std::vector<std::pair<std::string, std::string>> waits;
   std::map<int, std::string> hints;  // what a refusing status means there
 
   const CiWord* FindWord(std::string_view word) const;

@@ -60,9 +60,13 @@ class Reader {
     ReadWords();
     ReadRequests();
     ReadAuth();
-    ReadVariables();
+    preset_.variables = ReadVariables("variables");
+    if (root_.Has("inputs")) preset_.inputs = ReadVariables("inputs");
     ReadSuccess();
+    ReadRedirect();
     ReadAnswer();
+    const MapReader waits = root_.Sub("waits");
+    for (const Member& member : waits.Members()) preset_.waits.emplace_back(member.key, member.value.text);
     ReadLookup();
     root_.Finish();
     return report_.failed() ? nullptr : std::make_shared<const CiPreset>(std::move(preset_));
@@ -105,6 +109,7 @@ class Reader {
                  : shape == "folders" ? CiWord::Shape::kFolders
                                       : CiWord::Shape::kSegment;
     entry.Read("most", 1, 65'536, word.most);
+    entry.Read("until", word.until);
     if (word.required && !word.fallback.empty()) entry.Error("default", "a required word has none");
     entry.Finish();
   }
@@ -187,7 +192,7 @@ class Reader {
     for (const std::string& word : request.when) {
       if (preset_.FindWord(word) == nullptr) entry.Error("when", config::Quoted(word) + " is not among the words");
     }
-    entry.ReadChoice("method", {"POST", "PUT", "PATCH"}, request.method);
+    entry.ReadChoice("method", {"POST", "PUT", "PATCH", "GET"}, request.method);
     request.path = ReadTemplate(entry, "path");
     std::string path;
     entry.Read("path", path);
@@ -204,6 +209,7 @@ class Reader {
       request.body = CiRequest::Body::kJson;
       request.json = ReadNode(*json, entry.PathOf("json"));
     }
+    if (request.method == "GET" && request.body != CiRequest::Body::kNone) entry.Error("method", "GET has no body");
     preset_.requests.push_back(std::move(request));
   }
 
@@ -218,9 +224,9 @@ class Reader {
     auth.Finish();
   }
 
-  void ReadVariables() {
-    CiVariables& variables = preset_.variables;
-    MapReader section = root_.Sub("variables");
+  CiVariables ReadVariables(std::string_view key) {
+    CiVariables variables;
+    MapReader section = root_.Sub(key);
     std::string place = "json", shape = "map", at, name = "{{name}}";
     section.ReadChoice("in", {"json", "form", "query"}, place);
     section.ReadChoice("as", {"map", "list", "text"}, shape);
@@ -248,8 +254,9 @@ class Reader {
     if (shape == "list" && (at.empty() || place != "json")) section.Error("as", "a list wants in: json, and at");
     if (place != "json" && !text && !at.empty()) section.Error("at", "is for JSON bodies and for as: text");
     CheckPlace(section, variables.place);
-    ReadDefaults(section);
+    ReadDefaults(section, variables);
     section.Finish();
+    return variables;
   }
 
   void CheckPlace(MapReader& section, CiVariables::Place place) {
@@ -261,8 +268,8 @@ class Reader {
     }
   }
 
-  void ReadDefaults(MapReader& section) {
-    auto& defaults = preset_.variables.defaults;
+  void ReadDefaults(MapReader& section, CiVariables& variables) {
+    auto& defaults = variables.defaults;
     if (!section.Has("defaults")) {
       defaults = {{"REGISTRY_REPOSITORY", "{{repository}}"},
                   {"REGISTRY_TAG", "{{tag}}"},
@@ -303,15 +310,29 @@ class Reader {
     }
   }
 
+  void ReadRedirect() {
+    if (!root_.Has("redirect")) return;
+    MapReader section = root_.Sub("redirect");
+    section.Read("status", 300, 399, preset_.redirect.status);
+    section.Read("to", preset_.redirect.to);
+    if (preset_.redirect.status == 0 || preset_.redirect.to.empty()) section.Error("", "wants status and to");
+    section.Finish();
+  }
+
   void ReadAnswer() {
     if (!root_.Has("answer")) return;
     MapReader section = root_.Sub("answer");
     std::string at;
+    CiAnswer& answer = preset_.answer;
+    section.Read("json", answer.json);
     section.Read("at", at);
-    section.Read("equals", preset_.answer.equals);
-    section.Read("complaint", preset_.answer.complaint);
-    preset_.answer.at = SplitPath(at);
-    if (at.empty() || preset_.answer.complaint.empty()) section.Error("", "wants at, equals and complaint");
+    section.Read("equals", answer.equals);
+    section.Read("complaint", answer.complaint);
+    answer.at = SplitPath(at);
+    const bool nothing = !answer.json && at.empty();
+    if (nothing || at.empty() != answer.complaint.empty()) {
+      section.Error("", "wants json: true, or at, equals and complaint");
+    }
     section.Finish();
   }
 

@@ -41,6 +41,19 @@ Result<std::string> EscapedForPath(std::string_view word, std::string_view value
   }
 }
 
+// Names with commas between them, each without what begins with `until`.
+std::string CutNames(std::string_view names, std::string_view until) {
+  std::string cut;
+  while (true) {
+    const std::size_t comma = names.find(',');
+    const std::string_view name = names.substr(0, comma);
+    cut += name.substr(0, name.find(until));
+    if (comma == std::string_view::npos) return cut;
+    cut += ',';
+    names.remove_prefix(comma + 1);
+  }
+}
+
 // Servers and proxies resolve these, escaped or not, and so would reach another resource.
 bool HasDotSegment(std::string_view path) {
   while (!path.empty()) {
@@ -64,7 +77,9 @@ class CiRequests::Facts {
     const auto at = words_.find(word);
     if (at == words_.end()) return {};
     if (at->second.literal) return at->second.text;
-    return at->second.value.Render([this](std::string_view of) { return FactOf(event_, requests_.source_, of); });
+    std::string value =
+        at->second.value.Render([this](std::string_view of) { return FactOf(event_, requests_.source_, of); });
+    return at->second.until.empty() ? value : CutNames(value, at->second.until);
   }
 
   std::string Render(const Template& text) const {
@@ -106,7 +121,7 @@ class CiRequests::Draft {
   }
 
  private:
-  CiVariables::Place Place() const { return requests_.preset_->variables.place; }
+  CiVariables::Place Place() const { return requests_.Where().place; }
 
   Result<std::string> PathOf(const Template& path) const {
     std::optional<Error> wrong;
@@ -129,14 +144,14 @@ class CiRequests::Draft {
   }
 
   void AddVariables(std::string& pairs) const {
-    const Template& pattern = requests_.preset_->variables.name;
+    const Template& pattern = requests_.Where().name;
     for (const auto& [name, value] : requests_.variables_) {
       AddPair(pairs, pattern.Render([&name](std::string_view) { return name; }), facts_.Render(value));
     }
   }
 
   Json VariablesAsJson() const {
-    const bool listed = requests_.preset_->variables.shape == CiVariables::Shape::kList;
+    const bool listed = requests_.Where().shape == CiVariables::Shape::kList;
     Json json = listed ? Json::array() : Json::object();
     for (const auto& [name, value] : requests_.variables_) {
       if (listed) {
@@ -173,7 +188,7 @@ class CiRequests::Draft {
   }
 
   void MakeBody(const CiRequest& request) {
-    const CiVariables& variables = requests_.preset_->variables;
+    const CiVariables& variables = requests_.Where();
     if (request.body == CiRequest::Body::kForm) {
       type_ = "application/x-www-form-urlencoded";
       AddEntries(body_, request.form);
@@ -192,7 +207,7 @@ class CiRequests::Draft {
 
   void PutVariables(Json& json) const {
     Json* at = &json;
-    for (const std::string& name : requests_.preset_->variables.at) {
+    for (const std::string& name : requests_.Where().at) {
       if (!at->is_object()) *at = Json::object();
       at = &(*at)[name];
     }
@@ -283,7 +298,7 @@ Result<CiRequests> CiRequests::Make(const config::Endpoint& endpoint, const http
 Result<void> CiRequests::AddRoute(const Words& words) {
   WordTable table;
   for (const CiWord& word : preset_->words) {
-    Word value{word.secret, word.fallback, {}};
+    Word value{word.secret, word.fallback, {}, word.until};
     for (const Words* from : {&config_->words, &words}) {
       if (const auto at = from->find(word.name); at != from->end()) value.text = at->second;
     }
@@ -305,11 +320,11 @@ Result<void> CiRequests::AddVariables(const CiConfig& config) {
     variables_.emplace_back(name, *std::move(parsed));
     return {};
   };
-  for (const auto& [name, text] : config.variables.empty() ? preset_->variables.defaults : config.variables) {
+  for (const auto& [name, text] : config.variables.empty() ? Where().defaults : config.variables) {
     if (auto added = add(name, text); !added) return added;
   }
   const auto chosen = config.words.find(std::string(kEventIdWord));
-  return add(chosen == config.words.end() ? preset_->variables.event_id : chosen->second, "{{id}}");
+  return add(chosen == config.words.end() ? Where().event_id : chosen->second, "{{id}}");
 }
 
 std::optional<CiRequests::Route> CiRequests::RouteOf(std::string_view repository) const {

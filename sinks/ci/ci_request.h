@@ -48,11 +48,13 @@ class CiRequests {
     bool literal = false;  // a secret: taken as it stands
     std::string text;
     Template value;
+    std::string until;  // CiWord::until
   };
   using WordTable = std::map<std::string, Word, std::less<>>;
   class Facts;  // the values of words for one event
   class Draft;  // one request in the making
 
+  const CiVariables& Where() const { return config_->as_inputs ? *preset_->inputs : preset_->variables; }
   Result<void> AddRoute(const Words& words);
   Result<void> AddVariables(const CiConfig& config);
 

@@ -10,15 +10,15 @@
 #include "sinks/ci/ci_answer.h"
 #include "sinks/ci/ci_request.h"
 #include "sinks/http/answer.h"
-#include "sinks/http/client_tls.h"
+#include "sinks/http/client_options.h"
 #include "sinks/http/redactor.h"
 #include "sinks/http/retry_after.h"
 
 namespace portcall::sinks {
 namespace {
 
-constexpr std::size_t kReadAnswer = 64 * 1024;  // where the answer itself is read
-constexpr std::size_t kKeepLookups = 1024;      // full: all are asked for again
+constexpr std::size_t kReadAnswer = 1024 * 1024;  // where the answer itself is read
+constexpr std::size_t kKeepLookups = 1024;        // full: all are asked for again
 
 class CiSink final : public Sink {
  public:
@@ -32,8 +32,9 @@ class CiSink final : public Sink {
     capacity_.window = static_cast<std::size_t>(std::max(1, endpoint.concurrency));
   }
   void Connect(const Surroundings& around, http::ClientOptions options) {
-    const bool reads = !preset_->answer.at.empty() || !preset_->lookup.word.empty();
+    const bool reads = preset_->answer.any() || !preset_->lookup.word.empty();
     options.keep_body = reads ? kReadAnswer : kKeepAnswer;
+    options.max_body = std::max(options.max_body, options.keep_body);
     options.max_idle = capacity_.window;
     client_ = std::make_unique<http::Client>(around.executor, around.resolver, std::move(options));
   }
@@ -100,13 +101,15 @@ Task<Outcome> CiSink::Start(store::EventPtr event) {
 
   Outcome outcome;
   outcome.maybe_received = false;
-  const http::Outgoing request{call->head, call->body, resend_on_stale_, &outcome.maybe_received};
+  const http::Outgoing request{call->head, call->body, resend_on_stale_, &outcome.maybe_received,
+                               /*head_suffices=*/!preset_->answer.any()};
   auto answer = co_await client_->Send(request, Until(deadline));
   if (!answer) {
     outcome.error = std::move(answer).error().detail;
     co_return outcome;
   }
-  outcome = JudgeCi(*preset_, answer->status, answer->body);  // maybe_received is true again
+  // maybe_received is true again
+  outcome = JudgeCi(*preset_, {answer->status, answer->body, answer->location, answer->body.size() >= kReadAnswer});
   if (outcome.verdict != Verdict::kDelivered) {
     Keep(*answer, outcome);
     looked_up_.erase(key);  // what was looked up may have been deleted and made anew
@@ -130,7 +133,7 @@ Task<CiSink::Found> CiSink::LookUp(store::EventPtr event, Key key, runtime::Stea
   if (!answer) {
     found.failed.error = std::move(answer).error().detail;
   } else if (answer->status != 200) {
-    found.failed = JudgeCi(*preset_, answer->status, {});
+    found.failed = JudgeCi(*preset_, {.status = answer->status});
     if (found.failed.verdict == Verdict::kDelivered) found.failed.verdict = Verdict::kFailed;
     found.failed.error = "looking up " + preset_->lookup.word + ": answered " + found.failed.error;
     Keep(*answer, found.failed);
@@ -151,10 +154,11 @@ void CiSink::Keep(const http::Incoming& answer, Outcome& outcome) const {
   outcome.answer = redactor_.Redact(answer.body.substr(0, kKeepAnswer), answer.body.size() >= kKeepAnswer);
 }
 
-Redactor MakeRedactor(const config::Endpoint& endpoint, const http::Url& url, const CiRequests& requests) {
-  config::HeaderList secrets = endpoint.headers;
+Redactor MakeRedactor(const config::Endpoint& endpoint, const http::ClientOptions& to, const CiRequests& requests) {
+  config::HeaderList secrets = SecretsOfProxy(to);
+  secrets.insert(secrets.end(), endpoint.headers.begin(), endpoint.headers.end());
   for (std::string& secret : requests.Secrets()) secrets.emplace_back("secret", std::move(secret));
-  return {secrets, url};
+  return {secrets, to.url};
 }
 
 }  // namespace
@@ -170,16 +174,11 @@ Result<std::unique_ptr<Sink>> MakeCi(const config::Endpoint& endpoint, const Sur
   auto requests = CiRequests::Make(endpoint, *url);
   if (!requests) return wrong(requests.error().detail);
 
-  http::ClientOptions options;
-  if (url->tls()) {
-    auto tls = ClientTlsOf(endpoint);
-    if (!tls) return wrong(tls.error().detail);
-    options.tls = std::move(*tls);
-  }
-  Redactor redactor = MakeRedactor(endpoint, *url, *requests);
-  options.url = std::move(*url);
+  auto options = ClientOptionsOf(endpoint, *url, around.log);
+  if (!options) return wrong(options.error().detail);
+  Redactor redactor = MakeRedactor(endpoint, *options, *requests);
   auto sink = std::make_unique<CiSink>(endpoint, ci->definition, *std::move(requests), std::move(redactor));
-  sink->Connect(around, std::move(options));
+  sink->Connect(around, *std::move(options));
   return std::unique_ptr<Sink>(std::move(sink));
 }
 

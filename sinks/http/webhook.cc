@@ -5,7 +5,7 @@
 #include "runtime/clock.h"
 #include "runtime/version.h"
 #include "sinks/http/answer.h"
-#include "sinks/http/client_tls.h"
+#include "sinks/http/client_options.h"
 #include "sinks/http/credentials.h"
 #include "sinks/http/retry_after.h"
 
@@ -46,8 +46,10 @@ Result<void> CheckHeaders(const config::Endpoint& endpoint, const WebhookConfig&
 }
 
 // What the redactor must know: a receiver that has the HMAC's secret may show it in its answer.
-config::HeaderList SecretsOf(const config::Endpoint& endpoint, const WebhookConfig& own) {
-  config::HeaderList secrets = endpoint.headers;
+config::HeaderList SecretsOf(const config::Endpoint& endpoint, const WebhookConfig& own,
+                             const http::ClientOptions& to) {
+  config::HeaderList secrets = SecretsOfProxy(to);
+  secrets.insert(secrets.end(), endpoint.headers.begin(), endpoint.headers.end());
   secrets.emplace_back("hmac-secret", own.hmac_secret);
   return secrets;
 }
@@ -71,12 +73,12 @@ std::string MakeHead(const config::Endpoint& endpoint, const http::Url& url, std
 
 }  // namespace
 
-Webhook::Webhook(const config::Endpoint& endpoint, WebhookConfig own, const http::Url& url)
+Webhook::Webhook(const config::Endpoint& endpoint, WebhookConfig own, const http::ClientOptions& to)
     : timeout_(endpoint.timeout),
       resend_on_stale_(endpoint.retry_on_timeout),
       source_(endpoint.source),
       own_(std::move(own)),
-      redactor_(SecretsOf(endpoint, own_), url) {
+      redactor_(SecretsOf(endpoint, own_, to), to.url) {
   capacity_.window = static_cast<std::size_t>(std::max(1, endpoint.concurrency));
   capacity_.batch = static_cast<std::size_t>(std::max(1, endpoint.batch));
 }
@@ -88,23 +90,18 @@ Result<std::unique_ptr<Sink>> Webhook::Make(const config::Endpoint& endpoint, co
   if (own == nullptr) return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": its settings are missing");
   if (auto checked = CheckHeaders(endpoint, *own); !checked) return Error(checked.error());
 
-  std::unique_ptr<Webhook> sink(new Webhook(endpoint, *own, *url));
+  auto options = ClientOptionsOf(endpoint, *url, around.log);
+  if (!options) return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": " + options.error().detail);
+  std::unique_ptr<Webhook> sink(new Webhook(endpoint, *own, *options));
   sink->format_ = FindFormat(endpoint.format);
   if (sink->format_ == nullptr) {
     return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": unknown format '" + endpoint.format + "'");
   }
   sink->head_ = MakeHead(endpoint, *url, sink->format_->content_type);
 
-  http::ClientOptions options;
-  if (url->tls()) {
-    auto tls = ClientTlsOf(endpoint);
-    if (!tls) return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": " + tls.error().detail);
-    options.tls = std::move(*tls);
-  }
-  options.url = std::move(*url);
-  options.keep_body = kKeepAnswer;
-  options.max_idle = sink->capacity_.window;
-  sink->client_ = std::make_unique<http::Client>(around.executor, around.resolver, std::move(options));
+  options->keep_body = kKeepAnswer;
+  options->max_idle = sink->capacity_.window;
+  sink->client_ = std::make_unique<http::Client>(around.executor, around.resolver, *std::move(options));
   return std::unique_ptr<Sink>(std::move(sink));
 }
 
@@ -120,7 +117,8 @@ Task<Outcome> Webhook::Deliver(Batch batch) {
   }
   Outcome outcome;
   outcome.maybe_received = false;
-  const http::Outgoing request{head, encoded.body, resend_on_stale_, &outcome.maybe_received};
+  const http::Outgoing request{head, encoded.body, resend_on_stale_, &outcome.maybe_received,
+                               /*head_suffices=*/true};
   Result<http::Incoming> answer = co_await client_->Send(request, timeout_);
   if (answer) {
     outcome = Judge(std::move(*answer));  // makes maybe_received true again: there is an answer

@@ -29,7 +29,7 @@ class Webhook final : public Sink {
   void Abort() override { client_->Abort(); }
 
  private:
-  Webhook(const config::Endpoint& endpoint, WebhookConfig own, const http::Url& url);
+  Webhook(const config::Endpoint& endpoint, WebhookConfig own, const http::ClientOptions& to);
   Outcome Judge(http::Incoming answer) const;
 
   Capacity capacity_;

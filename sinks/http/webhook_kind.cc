@@ -7,7 +7,7 @@
 #include "config/sections/endpoint.h"
 #include "runtime/http/message.h"
 #include "sinks/formats/format.h"
-#include "sinks/http/client_tls.h"
+#include "sinks/http/client_options.h"
 #include "sinks/http/webhook.h"
 
 namespace portcall::sinks {
@@ -51,7 +51,7 @@ class Webhooks final : public Kind {
   }
 
   void Check(config::MapReader& entry, const config::Endpoint& endpoint) const override {
-    CheckClientTls(entry, endpoint);
+    CheckClientOptions(entry, endpoint);
   }
 
   std::string WhyNot(const config::Endpoint& endpoint, std::string_view) const override {

@@ -80,7 +80,8 @@ class KafkaSink final : public Sink {
       if (!IsTooLarge(report.error)) break;
     }
     const Outcome outcome = OutcomeOf(report, messages_.dead_letter_topic());
-    if (outcome.verdict == Verdict::kFailed && !IsUnknownTopic(report.error)) co_return outcome;
+    const bool closed = IsUnknownTopic(report.error) || IsTopicForbidden(report.error);
+    if (outcome.verdict == Verdict::kFailed && !closed) co_return outcome;
     if (outcome.verdict != Verdict::kDelivered) dead.error += "; and the dead-letter " + outcome.error;
     co_return dead;
   }

@@ -8,6 +8,9 @@
 
 namespace portcall::sinks {
 
+// What librdkafka warns of at every start with our settings, and where a broker has just started: nothing to act on.
+bool IsUsual(std::string_view facility, std::string_view text);
+
 // Lets a line through that was not seen lately; numbers make no difference. librdkafka repeats itself at each attempt.
 class KafkaLogFilter {
  public:

@@ -14,7 +14,7 @@ using Stored = KafkaReport::Stored;
 
 constexpr std::size_t kBatchBytes = 1'000'000;  // librdkafka's default
 constexpr std::size_t kShrinkBy = 4;
-constexpr auto kForbiddenFor = 30s;
+constexpr auto kForbiddenFor = 5s;  // less than a rested endpoint's probes are apart
 constexpr auto kCondemnedFor = 2s;  // librdkafka reports purged messages at once
 
 runtime::SteadyTime Now() { return runtime::SystemClock().Ticks(); }
@@ -154,7 +154,7 @@ void KafkaProducer::OnReport(void* opaque, KafkaReport report) {
   } else if (IsTooLarge(report.error)) {
     Shrink(flight, report);
   } else if (IsTopicForbidden(report.error)) {
-    // Each such answer costs a client, so the topic is not tried again for a while.
+    // Each such answer costs a client, so what else is under way to the topic is not tried for a while.
     forbidden_[flight.topic] = Now() + kForbiddenFor;
   } else if (!condemned_.empty()) {
     report.reason = condemned_;
@@ -175,6 +175,7 @@ void KafkaProducer::Shrink(KafkaFlight& flight, KafkaReport& report) {
 
 void KafkaProducer::OnError(int error, std::string_view text) {
   if (IsAllBrokersDown(error) && trouble_code_ != 0) return;  // said better already
+  if (IsPassing(error)) return;
   Worry(error, TroubleOf(error, text, options_.mechanism, rd_kafka_version()));
 }
 
@@ -190,7 +191,7 @@ void KafkaProducer::OnFatal(int error, std::string_view text) {
 }
 
 void KafkaProducer::OnLog(int level, std::string_view facility, std::string_view text) {
-  const runtime::Level ours = LevelOf(level);
+  const runtime::Level ours = IsUsual(facility, text) ? runtime::Level::kDebug : LevelOf(level);
   if (!log_.Enabled(ours) || !log_filter_.Admit(facility, text, Now())) return;
   const std::vector<runtime::LogField> fields{{"endpoint", options_.endpoint}, {"facility", std::string(facility)}};
   log_.Write(ours, "librdkafka: " + std::string(text), fields);

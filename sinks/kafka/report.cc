@@ -7,17 +7,13 @@ namespace {
 
 constexpr int kScramWithKafka4 = 0x02060100;  // the first librdkafka whose SCRAM a broker of 4.0 or later accepts
 
+// What is wrong with the record itself. Topics, rights, limits of time and versions are the operators', on either side.
 bool IsPermanent(int error) {
   switch (error) {
     case RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE:
     case RD_KAFKA_RESP_ERR_INVALID_MSG:
     case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
     case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
-    case RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION:
-    case RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED:
-    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
-    case RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT:
-    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
     case RD_KAFKA_RESP_ERR_INVALID_RECORD:
     case RD_KAFKA_RESP_ERR__BAD_MSG:
     case RD_KAFKA_RESP_ERR__INVALID_ARG:
@@ -72,6 +68,8 @@ bool IsAuthentication(int error) {
 bool IsProducerFailure(int error) {
   return error == RD_KAFKA_RESP_ERR__FATAL || error == RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE;
 }
+
+bool IsPassing(int error) { return error == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_IN_PROGRESS; }
 
 std::string TroubleOf(int error, std::string_view text, std::string_view mechanism, int version) {
   std::string trouble(text.substr(0, text.find(" (after ")));

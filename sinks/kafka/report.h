@@ -26,6 +26,7 @@ bool IsUnknownTopic(int error);     // there is no such topic (yet)
 bool IsAllBrokersDown(int error);   // a summary, which other errors explain
 bool IsAuthentication(int error);   // credentials were refused
 bool IsProducerFailure(int error);  // this producer is of no use any more
+bool IsPassing(int error);          // a broker that has just started, or elects
 
 // One line for operators, without the parts of librdkafka's text that change from one time to the next. `mechanism` is
 // that of SASL, or empty; `version` librdkafka's.

@@ -20,6 +20,8 @@ void AddDefaults(KafkaSettings& settings) {
            {"allow.auto.create.topics", "false"},
            {"reconnect.backoff.max.ms", "2000"},
            {"queue.buffering.max.kbytes", "65536"},
+           // The brokers say what is too large, topic by topic: librdkafka's own bound (1 MB) would give up for them.
+           {"message.max.bytes", "67108864"},
            {"log.queue", "true"},
            {"log.thread.name", "false"},
            {"log.connection.close", "false"}}) {

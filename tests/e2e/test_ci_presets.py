@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import signal
 import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -14,10 +15,10 @@ import pytest
 
 from harness import wait
 from harness.ci_receivers import Answer, CiReceiver, Refused, Request, texts
-from harness.ci_systems import SYSTEMS, CircleCi, Gitea, GitHub, GitHubWorkflow, GitLab, JenkinsGwt
+from harness.ci_systems import SYSTEMS, CircleCi, Gitea, GitHub, GitHubWorkflow, GitLab, Jenkins, JenkinsGwt
 from harness.images import image
 from harness.registry_client import expect
-from harness.server import REPOSITORY_ROOT, Server, endpoint, run_command
+from harness.server import REPOSITORY_ROOT, Server, endpoint, merged, run_command
 
 Serve = Callable[..., Server]
 Open = Callable[[type[CiReceiver]], Any]
@@ -112,13 +113,70 @@ def test_what_the_system_refuses_is_a_dead_letter(serve: Serve, system: Open) ->
     assert receiver.builds == []
 
 
-def test_an_answer_that_started_nothing_is_no_success(serve: Serve, system: Open) -> None:
+@pytest.mark.parametrize("how", ["filtered", "silent"])
+def test_a_job_may_filter_and_be_silent(serve: Serve, system: Open, how: str) -> None:
     receiver = system(JenkinsGwt)
-    receiver.filtered = True
+    setattr(receiver, how, True)
     server = serve([ci("jenkins-gwt", receiver, SYSTEMS["jenkins-gwt"][1])], SOURCE)
     push(server)
-    server.wait_metric(1, "portcall_notifications_dead_letters", endpoint="builds")
-    assert len(receiver.requests) == 3
+    wait.until(lambda: receiver.requests, "Jenkins was called")
+    server.wait_pending("builds", 0)
+    assert len(receiver.requests) == 1
+    assert server.metric("portcall_notifications_dead_letters", endpoint="builds") == 0
+
+
+def test_a_build_that_jenkins_has_queued_already_is_enough(serve: Serve, system: Open) -> None:
+    class Queueing(Jenkins):
+        declared = ("REGISTRY_TAG",)
+
+        def queued(self, given: dict[str, str]) -> int:
+            return next((n for n, build in enumerate(self.builds, 1) if build.variables == given), 0)
+
+    receiver = system(Queueing)
+    server = serve([ci("jenkins", receiver, SYSTEMS["jenkins"][1])], SOURCE)
+    for seed, repository in enumerate(("team/app", "team/other")):
+        push(server, repository, seed=seed)
+    wait.until(lambda: len(receiver.requests) == 2, "two pushes were told")
+    server.wait_pending("builds", 0)
+    assert len(receiver.builds) == 1 and len(receiver.requests) == 2
+
+
+def test_a_jobs_own_token_needs_no_crumb(serve: Serve, system: Open) -> None:
+    receiver = system(Jenkins)
+    server = serve([ci("jenkins", receiver, {"project": receiver.project, "buildtoken": receiver.buildtoken})], SOURCE)
+    push(server)
+    receiver.wait_for(1)
+    server.wait_pending("builds", 0)
+    assert receiver.refusals == []
+
+
+@pytest.mark.parametrize("preset", ["gitlab", "gitlab-webhook", "gitlab-pipeline"])
+def test_gitlab_takes_inputs_where_variables_are_restricted(serve: Serve, system: Open, preset: str) -> None:
+    kind, words = SYSTEMS[preset]
+    receiver = system(kind)
+    receiver.restricted = True
+    server = serve([ci(preset, receiver, words, threshold=1)], SOURCE)
+    push(server)
+    reason = wait.until(lambda: health(server).get("reason"), "the endpoint says what is wrong")
+    assert "Insufficient permissions to set pipeline variables" in reason and "Minimum role" in reason, reason
+    server.wait_pending("builds", 1)
+    entry = ci(preset, receiver, words, inputs={"image-tag": "{{tag}}"})
+    server.write_config(merged(server.config, {"notifications": {"endpoints": [entry]}}))
+    assert server.process
+    server.process.send_signal(signal.SIGHUP)
+    (build,) = receiver.wait_for(1)
+    server.wait_pending("builds", 0)
+    assert set(build.variables) == {"image-tag", "registry_event_id"} and build.variables["image-tag"] == "v1"
+
+
+def test_a_limit_of_gitlabs_is_waited_for(serve: Serve, system: Open) -> None:
+    receiver = system(GitLab)
+    receiver.busy = 5
+    server = serve([ci("gitlab", receiver, SYSTEMS["gitlab"][1])], SOURCE)
+    push(server)
+    receiver.wait_for(1)
+    server.wait_pending("builds", 0)
+    assert len(receiver.refusals) == 5
 
 
 def test_a_repetition_carries_the_same_event_id(serve: Serve, system: Open) -> None:

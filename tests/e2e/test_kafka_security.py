@@ -117,6 +117,31 @@ def test_a_stranger_with_a_certificate_gets_no_event(serve: Serve, broker: Broke
     server.wait_pending("stream", 0)
 
 
+@pytest.mark.parametrize("operation", ["Write", "Describe"])
+def test_a_missing_right_is_waited_for(serve: Serve, broker: Broker, topic: str, operation: str) -> None:
+    server = serve([secure(broker, topic) | {"deadlettertopic": topic + "-dead"}], CHANGES)
+    push(server, "v1")
+    arrived(broker, topic, "v1")
+    server.wait_pending("stream", 0)
+    broker.forbid(topic, operation)
+    push(server, "v2", "v3")
+    if operation == "Write":  # where topics are known already, Describe is asked for at the next look at them alone
+        wait_reason(server, "not authorized to write: grant WRITE and DESCRIBE")
+        server.wait_pending("stream", 2)
+    broker.allow(topic, operation)
+    arrived(broker, topic, "v1", "v2", "v3")
+    server.wait_pending("stream", 0)
+    assert server.metric("portcall_notifications_dead_letters", endpoint="stream") == 0
+
+
+def test_a_normal_start_warns_of_nothing(serve: Serve, broker: Broker, topic: str) -> None:
+    server = serve([secure(broker, topic)], CHANGES)
+    push(server, "v1")
+    arrived(broker, topic, "v1")
+    alarms = re.findall(r"level=(?:warning|error).*librdkafka.*", server.log())
+    assert alarms == []
+
+
 # What to add to a good entry, and what must be said.
 CASES: dict[str, tuple[dict[str, Any], str]] = {
     "no brokers": ({"brokers": []}, r"endpoints\[0\]\.brokers"),

@@ -7,9 +7,10 @@ from pathlib import Path
 from harness.clients import run
 
 
-def make_certificate(folder: Path, name: str = "server", common_name: str = "localhost") -> tuple[Path, Path]:
+def make_certificate(folder: Path, name: str = "server", common_name: str = "localhost",
+                     names: str = "DNS:localhost,IP:127.0.0.1,IP:::1") -> tuple[Path, Path]:
     certificate, key = folder / f"{name}.crt", folder / f"{name}.key"
     run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "30",
-        "-subj", f"/CN={common_name}", "-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1",
+        "-subj", f"/CN={common_name}", "-addext", f"subjectAltName={names}",
         "-keyout", key, "-out", certificate)
     return certificate, key

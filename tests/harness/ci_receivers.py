@@ -97,10 +97,10 @@ def texts(value: Any, status: int = 400) -> dict[str, str]:
     return value
 
 
-def bracketed(pairs: dict[str, str]) -> dict[str, str]:
+def bracketed(pairs: dict[str, str], what: str = "variables") -> dict[str, str]:
     found = {}
     for name, value in pairs.items():
-        if match := re.fullmatch(r"variables\[(\w+)\]", name):
+        if match := re.fullmatch(what + r"\[([\w-]+)\]", name):
             found[match[1]] = value
     return found
 

@@ -68,6 +68,10 @@ group.initial.rebalance.delay.ms=0
 # Else a broker that was killed has to wait until its old registration has gone.
 broker.session.timeout.ms=2000
 broker.heartbeat.interval.ms=500
+# Who is not named in an ACL may do everything, so that only a test that makes one meets it.
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=true
+super.users=User:ANONYMOUS
 sasl.enabled.mechanisms=SCRAM-SHA-256
 listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 ssl.keystore.type=PEM
@@ -259,6 +263,17 @@ class Broker:
         configs = [word for name, value in settings.items() for word in ("--config", f"{name.replace('_', '.')}={value}")]
         tool("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", self.address, "--create", "--topic", topic,
              "--partitions", str(partitions), "--replication-factor", "1", *configs)
+
+    def forbid(self, topic: str, operation: str) -> None:
+        """To USER, until allow()."""
+        self._acl(topic, operation, "--add")
+
+    def allow(self, topic: str, operation: str) -> None:
+        self._acl(topic, operation, "--remove", "--force")
+
+    def _acl(self, topic: str, operation: str, *how: str) -> None:
+        tool("kafka.admin.AclCommand", "--bootstrap-server", self.address, *how, "--deny-principal", f"User:{USER}",
+             "--operation", operation, "--topic", topic)
 
     def produce_by_java(self, topic: str, records: list[tuple[str, str]]) -> None:
         """Keys and values without tabs and line breaks, as Java's own producer partitions them."""

@@ -31,6 +31,11 @@ def endpoint(name: str, url: str, **more: Any) -> Config:
     return {"name": name, "url": url, "timeout": "2s", "threshold": 5, "backoff": "100ms"} | more
 
 
+def inherited() -> dict[str, str]:
+    """The environment without what would configure the program."""
+    return {k: v for k, v in os.environ.items() if not k.startswith("REGISTRY_") and not k.lower().endswith("_proxy")}
+
+
 def merged(base: Config, changes: Config) -> Config:
     result = copy.deepcopy(base)
     for key, value in changes.items():
@@ -100,7 +105,7 @@ class Server:
         self.config_path.write_text(json.dumps(self.config, indent=2) + "\n")
 
     def spawn(self, **environment: str) -> subprocess.Popen[bytes]:
-        clean = {k: v for k, v in os.environ.items() if not k.startswith("REGISTRY_")}
+        clean = inherited()
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(
                 [self.program, "serve", str(self.config_path)], stdin=subprocess.DEVNULL,
@@ -206,7 +211,7 @@ class Server:
 def run_command(*arguments: str, environment: dict[str, str] | None = None,
                 seconds: float = 20.0) -> subprocess.CompletedProcess[str]:
     """One run of the binary that is expected to end by itself."""
-    clean = {k: v for k, v in os.environ.items() if not k.startswith("REGISTRY_")}
+    clean = inherited()
     started = time.monotonic()
     done = subprocess.run([str(PORTCALL), *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True,
                           timeout=seconds, env=clean | (environment or {}))

@@ -1,5 +1,5 @@
 """Image updaters as their webhook receivers behave: the path they listen on, the secret they check, the fields they
-insist on with the types they decode into, and the answer they give."""
+insist on with the types they decode into, and the answer they give. Each names the source that it follows."""
 
 from __future__ import annotations
 
@@ -105,7 +105,9 @@ Judge = Callable[[Request], Answer]
 
 
 def flux(kind: str, token: str, name: str = "images", namespace: str = "flux-system") -> tuple[str, Judge]:
-    """A Receiver resource of Flux's notification controller; its path is made of the token."""
+    """A Receiver resource of Flux: fluxcd/notification-controller at 030df75, internal/server/receiver_handlers.go (404 without a
+    receiver of this path, 400 for whatever does not validate, a wrong secret too), api/v1/receiver_types.go (the path is made of
+    the token)."""
     path = "/hook/" + hashlib.sha256(f"{token}{name}{namespace}".encode()).hexdigest()
 
     def validate(request: Request) -> tuple[str, ...]:
@@ -142,7 +144,8 @@ def flux(kind: str, token: str, name: str = "images", namespace: str = "flux-sys
 
 
 def argocd(secret: str) -> tuple[str, Judge]:
-    """Argo CD's webhook with `webhook.harbor.secret`; it takes the first resource that has a tag."""
+    """Argo CD's webhook with `webhook.harbor.secret`: argoproj/argo-cd at 16fff38, util/webhook/webhook.go and registry.go. It
+    takes the first resource that has a tag, and answers 400 to what no parser accepts, a wrong secret too."""
 
     def judge(request: Request) -> Answer:
         if request.path != "/api/webhook":
@@ -166,7 +169,8 @@ def argocd(secret: str) -> tuple[str, Judge]:
 
 
 def keel(kind: str, user: str = "", password: str = "") -> tuple[str, Judge]:
-    """One of Keel's webhooks. With a user they want Basic, all but `registry`."""
+    """One of Keel's webhooks: keel-hq/keel at 6ac9dc5, pkg/http/{native,dockerhub,quay,azure,harbor}_webhook_trigger.go and
+    registry_notifications.go. With a user they want Basic, all but `registry`."""
     path = f"/v1/webhooks/{kind}"
 
     def trigger(request: Request) -> tuple[str, ...]:
@@ -220,7 +224,8 @@ def _parsed(reference: str) -> str:
 
 
 def watchtower(token: str) -> tuple[str, Judge]:
-    """Watchtower's HTTP API: no body, the images' names in the query, and a scan before the answer."""
+    """Watchtower's HTTP API: containrrr/watchtower v1.7.1, pkg/api/api.go and pkg/api/update/update.go: no body, the images' names
+    in the query, and a scan before the answer."""
 
     def judge(request: Request) -> Answer:
         if request.path != "/v1/update":

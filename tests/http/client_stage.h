@@ -30,6 +30,11 @@ class ClientStage {
                         bool resend_on_stale = true) {
     return testing::LoopRunner::Await(Start(body, timeout, resend_on_stale));
   }
+  // A 2xx counts by its head.
+  Result<Incoming> SendForHead(std::string_view body = "hello",
+                               std::chrono::milliseconds timeout = std::chrono::seconds(20)) {
+    return runner.Run(client_->Send({.head = head_, .body = body, .head_suffices = true}, timeout));
+  }
   std::size_t idle() {
     return runner.Call([this] { return client_->idle(); });
   }

@@ -7,6 +7,7 @@
 #include <stdexcept>
 
 #include "runtime/gate.h"
+#include "runtime/http/socket_stream.h"
 #include "runtime/http/sockets.h"
 #include "tests/http/client_stage.h"
 #include "tests/support/certificates.h"
@@ -38,6 +39,7 @@ class TlsEcho {
     runner_.Call([this] { acceptor_.reset(); });
   }
   std::string url(const std::string& host) const { return "https://" + host + ":" + std::to_string(port_) + "/"; }
+  std::uint16_t port() const { return port_; }
   int handshakes() const { return handshakes_; }
 
  private:
@@ -134,6 +136,26 @@ TEST(ClientTlsTest, VerifiesNothingWhenToldSo) {
   ClientStage stage(server.url("localhost"), Trusting(other.file(), true));
   const Result<Incoming> answer = stage.Send();
   EXPECT_TRUE(answer) << answer.error().detail;
+}
+
+Task<IoResult> ShakeHands(Executor executor, TlsContext tls, std::uint16_t port, std::string host) {
+  const auto stream = TlsClientStream(TcpSocket(executor), std::move(tls), host);
+  stream->ExpiresAfter(std::chrono::seconds(5));
+  co_await stream->Connect({asio::ip::address_v4::loopback(), port});
+  co_return co_await stream->Handshake();
+}
+
+// A host with the dot of its root (RFC 1034 §3.1) has the certificate of the host without it.
+TEST(ClientTlsTest, ATrailingDotIsNoPartOfTheName) {
+  CertificateAuthority ca;
+  TlsEcho server(ca.Issue("DNS:receiver.example"));
+  testing::LoopRunner runner;
+  const auto shake = [&](const std::string& host) {
+    return runner.Run(ShakeHands(runner.executor(), Trusting(ca.file()).tls, server.port(), host)).ec.message();
+  };
+  EXPECT_EQ(shake("receiver.example."), "Success");
+  EXPECT_EQ(shake("receiver.example"), "Success");
+  EXPECT_THAT(shake("other.example."), HasSubstr("hostname mismatch"));
 }
 
 }  // namespace

@@ -52,6 +52,11 @@ TEST_P(ResponseReaderTest, ReadsEveryShapeOfAnswer) {
       {"HTTP/1.1 200 OK\r\nContent-Length: 1\r\nContent-Length: 1\r\n\r\nx", Progress::kDone, 200, "x", true},
       {"HTTP/1.1 200 OK\r\nX: a\r\n  folded\r\nContent-Length: 0\r\n\r\n", Progress::kDone, 200, "", true},
       {"HTTP/1.1 204 No Content\r\n\r\n", Progress::kDone, 204, "", true},
+      {"HTTP/1.1 200\r\nContent-Length: 2\r\n\r\nok", Progress::kDone, 200, "ok", true},
+      {"HTTP/1.1 200\nContent-Length: 2\n\nok", Progress::kDone, 200, "ok", true},
+      {"HTTP/1.1 200 OK\nX: a\r\nContent-Length: 3\n\r\n\n\r\n", Progress::kDone, 200, "\n\r\n", true},
+      {"HTTP/1.1 200 OK\r\nX: a\nContent-Length: 0\r\n\r\n", Progress::kDone, 200, "", true},
+      {"HTTP/1.1 100\n\nHTTP/1.1 503\n\nbusy", Progress::kMore, 503, "busy", false},
       {"HTTP/1.1 304 Not Modified\r\nContent-Length: 99\r\n\r\n", Progress::kDone, 304, "", true},
       {"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 1\r\n\r\nx", Progress::kDone, 200, "x", false},
       {"HTTP/1.1 200 OK\r\nConnection: x, Close\r\nContent-Length: 1\r\n\r\nx", Progress::kDone, 200, "x", false},
@@ -74,7 +79,8 @@ TEST_P(ResponseReaderTest, ReadsEveryShapeOfAnswer) {
       {"HTTP/1.1 2x0 OK\r\nContent-Length: 0\r\n\r\n", Progress::kInvalid},
       {"HTTP/1.1 020 OK\r\nContent-Length: 0\r\n\r\n", Progress::kInvalid},
       {"HTTP/1.1 200 OK\r\nContent-Length : 0\r\n\r\n", Progress::kInvalid},
-      {"HTTP/1.1 200 OK\r\nX: a\nContent-Length: 0\r\n\r\n", Progress::kInvalid},
+      {"HTTP/1.1 200OK\r\nContent-Length: 0\r\n\r\n", Progress::kInvalid},
+      {"HTTP/1.1 20\r\nContent-Length: 0\r\n\r\n", Progress::kInvalid},
       {"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", Progress::kInvalid},
       {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", Progress::kInvalid},
       {"SSH-2.0-OpenSSH_9.2\r\n", Progress::kInvalid},
@@ -138,6 +144,20 @@ TEST(ResponseReaderOnceTest, TakesTheFieldsThatMatter) {
     EXPECT_EQ(reader.answer().retry_after, "120");
     EXPECT_EQ(reader.answer().location, "/x");
   }
+}
+
+TEST(ResponseReaderOnceTest, SaysWhenTheHeadOfTheFinalAnswerIsThere) {
+  ResponseReader reader(SmallOptions());
+  reader.Start();
+  EXPECT_EQ(Feed(reader, "HTTP/1.1 103 Early Hints\r\n\r\nHTTP/1.1 202\r\nContent-Length: 5\r\n", 1), Progress::kMore);
+  EXPECT_FALSE(reader.headed());
+  EXPECT_EQ(Feed(reader, "\r\n", 1), Progress::kMore);
+  EXPECT_TRUE(reader.headed());
+  EXPECT_EQ(reader.status(), 202);
+  EXPECT_TRUE(reader.keeps_alive());
+  EXPECT_EQ(Feed(reader, "ok", 1), Progress::kMore);
+  reader.Start();
+  EXPECT_FALSE(reader.headed());
 }
 
 TEST(ResponseReaderOnceTest, BytesAfterTheAnswerForbidReuse) {

@@ -42,6 +42,19 @@ TEST(UrlTest, AddressesOfVersion6StandInBrackets) {
   EXPECT_EQ(url->Shown(), "http://[::1]:5000/x");
 }
 
+TEST(UrlTest, LinkLocalAddressesHaveAZone) {
+  for (const char* text : {"http://[fe80::1%25eth0]:5000/x?y=z%20", "http://u@[fe80::1%eth0]:5000/x?y=z%20"}) {
+    const Result<Url> url = ParseUrl(text);
+    ASSERT_TRUE(url) << url.error().detail;
+    EXPECT_EQ(url->host, "fe80::1%eth0");
+    EXPECT_EQ(url->host_header(), "[fe80::1]:5000") << "the zone is ours alone (RFC 6874 §4)";
+    EXPECT_EQ(url->target, "/x?y=z%20");
+  }
+  EXPECT_FALSE(ParseUrl("http://[fe80::1%25a%0d%0ab]/"));
+  EXPECT_FALSE(ParseUrl("http://[fe80::1%25]x/"));
+  EXPECT_EQ(ParseUrl("http://[::1]/a%20b")->target, "/a%20b");
+}
+
 TEST(UrlTest, NeverShowsSecrets) {
   const Result<Url> url = ParseUrl("https://user:p%40ss@example.com/hook?token=secret");
   ASSERT_TRUE(url);

@@ -18,7 +18,7 @@ TEST(CiAnswerTest, OnlyThePresetsOwnStatusesAreSuccesses) {
   for (const std::string_view name : CiPresetNames()) {
     const auto preset = *LoadCiPreset(name);
     for (int status = 200; status < 600; ++status) {
-      const Outcome outcome = JudgeCi(*preset, status, R"({"jobs": {"a": {"triggered": true}}})");
+      const Outcome outcome = JudgeCi(*preset, {status, R"({"jobs": {"a": {"triggered": true}}})"});
       const bool success = std::ranges::find(preset->success, status) != preset->success.end();
       EXPECT_EQ(outcome.verdict == Verdict::kDelivered, success) << name << " " << status;
       EXPECT_EQ(outcome.error.empty(), success) << name << " " << status;
@@ -30,12 +30,66 @@ TEST(CiAnswerTest, OnlyThePresetsOwnStatusesAreSuccesses) {
 
 TEST(CiAnswerTest, TheEventsFaultsAreRejectedAndTheRestIsTheEndpointsFault) {
   const auto preset = *LoadCiPreset("gitea");
-  for (const int status : {400, 413, 415, 422}) EXPECT_EQ(JudgeCi(*preset, status, "").verdict, Verdict::kRejected);
+  for (const int status : {400, 413, 415, 422})
+    EXPECT_EQ(JudgeCi(*preset, {.status = status}).verdict, Verdict::kRejected);
   for (const int status : {202, 302, 401, 403, 404, 408, 409, 429, 500, 503}) {
-    EXPECT_EQ(JudgeCi(*preset, status, "").verdict, Verdict::kFailed) << status;
+    EXPECT_EQ(JudgeCi(*preset, {.status = status}).verdict, Verdict::kFailed) << status;
   }
-  EXPECT_EQ(JudgeCi(*preset, 410, "").verdict, Verdict::kGone);
-  EXPECT_THAT(JudgeCi(*preset, 401, "").error, HasSubstr("401 Unauthorized: the token is wrong"));
+  EXPECT_EQ(JudgeCi(*preset, {.status = 410}).verdict, Verdict::kGone);
+  EXPECT_THAT(JudgeCi(*preset, {.status = 401}).error, HasSubstr("401 Unauthorized: the token is wrong"));
+}
+
+TEST(CiAnswerTest, JenkinsSendsToWhatIsQueuedAlreadyAndThatIsASuccess) {
+  const auto jenkins = *LoadCiPreset("jenkins");
+  const auto verdict = [&](int status, std::string_view location) {
+    return JudgeCi(*jenkins, {.status = status, .location = location}).verdict;
+  };
+  EXPECT_EQ(verdict(303, "https://ci.example/queue/item/7/"), Verdict::kDelivered);
+  EXPECT_EQ(verdict(303, "https://ci.example/login?from=x"), Verdict::kFailed);
+  EXPECT_EQ(verdict(302, "."), Verdict::kFailed) << "a queue that refuses the job";
+  EXPECT_EQ(verdict(302, "https://ci.example/queue/item/7/"), Verdict::kFailed);
+}
+
+TEST(CiAnswerTest, WhatTimeOrAnOperatorHealsIsNotTheEventsFault) {
+  for (const char* name : {"gitlab", "gitlab-webhook", "gitlab-pipeline"}) {
+    const auto gitlab = *LoadCiPreset(name);
+    const auto refused = [&](std::string_view why) {
+      return JudgeCi(*gitlab, {400, R"({"message":{"base":[")" + std::string(why) + R"("]}})"});
+    };
+    const Outcome busy = refused("Too many pipelines created in the last minute. Try again later.");
+    EXPECT_EQ(busy.verdict, Verdict::kFailed) << name;
+    EXPECT_THAT(busy.error, HasSubstr("400 Bad Request: Too many pipelines"));
+    const Outcome restricted = refused("Insufficient permissions to set pipeline variables");
+    EXPECT_EQ(restricted.verdict, Verdict::kFailed) << name;
+    EXPECT_THAT(restricted.error, HasSubstr("\"Minimum role to use pipeline variables\""));
+    EXPECT_THAT(restricted.error, HasSubstr("write inputs in place of variables"));
+    EXPECT_EQ(refused("Reference not found").verdict, Verdict::kRejected) << name;
+  }
+}
+
+TEST(CiAnswerTest, GenericWebhookTriggerMayBeSilentAndMayFilter) {
+  const auto gwt = *LoadCiPreset("jenkins-gwt");
+  const auto judged = [&](std::string_view body) { return JudgeCi(*gwt, {200, body}); };
+  EXPECT_EQ(judged("").verdict, Verdict::kDelivered);
+  EXPECT_EQ(judged("\n").verdict, Verdict::kDelivered);
+  EXPECT_EQ(judged(R"({"jobs":{"a":{"triggered":false}},"message":"Triggered jobs."})").verdict, Verdict::kDelivered);
+  for (const char* body : {"<html>Please log in</html>", "{\"jobs\":"}) {
+    EXPECT_EQ(judged(body).verdict, Verdict::kFailed) << body;
+    EXPECT_THAT(judged(body).error, HasSubstr("the answer is no JSON"));
+  }
+}
+
+TEST(CiAnswerTest, AnAnswerThatLacksWhatAPresetLooksForIsRejected) {
+  CiPreset preset;
+  preset.name = "mine";
+  preset.success = {200};
+  preset.answer = {.at = {"started"}, .equals = "true", .complaint = "nothing was started"};
+  const auto judged = [&](std::string_view body) { return JudgeCi(preset, {200, body}); };
+  EXPECT_EQ(judged(R"({"started": true})").verdict, Verdict::kDelivered);
+  EXPECT_EQ(judged(R"({"started": false})").verdict, Verdict::kRejected);
+  EXPECT_EQ(judged(R"({"started": false})").error, "200 OK: nothing was started");
+  EXPECT_EQ(judged("").verdict, Verdict::kFailed);
+  EXPECT_EQ(JudgeCi(preset, {.status = 200, .body = R"({"started": tr)", .cut = true}).verdict, Verdict::kDelivered);
 }
 
 TEST(CiAnswerTest, FindsValuesInAnswers) {

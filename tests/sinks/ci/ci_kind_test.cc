@@ -64,6 +64,14 @@ headers: {X-A: b})");
   EXPECT_EQ(e.debounce, Millis(1'000));
 }
 
+TEST(CiKind, InputsStandInPlaceOfVariables) {
+  const CiConfig own = *Read(kGitLab + "inputs: {tag: '{{tag}}'}").As<CiConfig>();
+  EXPECT_TRUE(own.as_inputs);
+  EXPECT_EQ(own.variables, (HeaderList{{"tag", "{{tag}}"}}));
+  EXPECT_TRUE(Read(kGitLab + "inputs: {}").As<CiConfig>()->as_inputs);
+  EXPECT_FALSE(Read(kGitLab).As<CiConfig>()->as_inputs);
+}
+
 TEST(CiKind, SystemsWithOneAddressNeedNone) {
   const Endpoint e = Read("preset: github\nproject: o/r\ntoken: hunter2\n");
   EXPECT_EQ(e.url, "https://api.github.com");
@@ -83,6 +91,9 @@ TEST(CiKind, ErrorsSayWhatWasMeant) {
       {kGitLab + "routes: [{repositories: 'a', tokn: hunter2}]", ".routes[0].tokn: unknown key; did you mean token?"},
       {kGitLab + "variables: [A]", ".variables: is a list where a map (name: value) is wanted"},
       {kGitLab + "variables: {A: {b: c}}", ".variables.A: is a map where text is wanted"},
+      {kGitLab + "inputs: {A: b}\nvariables: {A: b}", ".inputs: go in place of variables: write one of the two"},
+      {"preset: drone\nurl: http://h\nproject: a/b\ntoken: hunter2\ninputs: {A: b}",
+       ": inputs: drone has none: write variables"},
       {kGitLab + "format: docker-v1", ".format: means nothing for type: ci: the preset makes the request"},
       {kGitLab + "brokers: h:1", ".brokers: means nothing for type: ci; it belongs to kafka"},
       {kGitLab + "hmac: {secret: hunter2}", ".hmac: means nothing for type: ci; it belongs to webhook"},

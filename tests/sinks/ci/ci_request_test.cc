@@ -82,6 +82,24 @@ TEST(CiRequestTest, GitLabWebhookAndPipeline) {
       {"key": "TAG", "value": "v1"}, {"key": "REGISTRY_EVENT_ID", "value": "id-1"}]})"));
 }
 
+TEST(CiRequestTest, GitLabTakesInputsInPlaceOfVariables) {
+  const auto with_inputs = [](const std::string& preset) {
+    config::Endpoint endpoint = Endpoint(preset, {{"project", "42"}, {"token", "t"}});
+    CiConfig ci = *endpoint.As<CiConfig>();
+    ci.as_inputs = true;
+    endpoint.settings = testing::WithVariables(std::move(ci), {{"image-tag", "{{tag}}"}});
+    return endpoint;
+  };
+  EXPECT_THAT(Send(with_inputs("gitlab"), PushOf("team/app", "v1")).Form(),
+              ::testing::ElementsAre(Pair("token", "t"), Pair("ref", "main"), Pair("inputs[image-tag]", "v1"),
+                                     Pair("inputs[registry_event_id]", "id-1")));
+  EXPECT_THAT(Send(with_inputs("gitlab-webhook"), PushOf("team/app", "v1")).Query(),
+              ::testing::ElementsAre(Pair("token", "t"), Pair("inputs[image-tag]", "v1"),
+                                     Pair("inputs[registry_event_id]", "id-1")));
+  EXPECT_EQ(Json::parse(Send(with_inputs("gitlab-pipeline"), PushOf("team/app", "v1")).body),
+            Json::parse(R"({"ref": "main", "inputs": {"image-tag": "v1", "registry_event_id": "id-1"}})"));
+}
+
 TEST(CiRequestTest, GitHubDispatchAndWorkflow) {
   const Sent sent = Send(Endpoint("github", {{"project", "o/r"}, {"token", "t"}}), PushOf("team/app", "v1"));
   EXPECT_EQ(sent.line, "POST /base/repos/o/r/dispatches HTTP/1.1");
@@ -109,7 +127,7 @@ TEST(CiRequestTest, JenkinsFoldersAndItsTwoTokens) {
   EXPECT_THAT(sent.body, IsEmpty());
 
   const Sent other = Send(Endpoint("jenkins", {{"project", "a"}, {"buildtoken", "b&t"}}), PushOf("team/app", "v1"));
-  EXPECT_THAT(other.line, StartsWith("POST /base/job/a/buildWithParameters?token=b%26t&REGISTRY_REPOSITORY="));
+  EXPECT_THAT(other.line, StartsWith("GET /base/job/a/buildWithParameters?token=b%26t&REGISTRY_REPOSITORY="));
   EXPECT_THAT(other.Field("Authorization"), IsEmpty());
 }
 
@@ -216,6 +234,16 @@ TEST(CiRequestTest, Watchtower) {
   const Sent sent = Send(Endpoint("watchtower", {{"token", "t"}}), PushOf("team/app", "v1"));
   EXPECT_EQ(sent.line, "POST /base/v1/update?image=reg.example%2Fteam%2Fapp&REGISTRY_EVENT_ID=id-1 HTTP/1.1");
   EXPECT_EQ(sent.Field("Authorization"), "Bearer t");
+}
+
+// containrrr/watchtower v1.7.1, pkg/filters/filters.go, FilterByImage: strings.Split(c.ImageName(), ":")[0].
+TEST(CiRequestTest, WatchtowerIsToldNamesAsItCutsThem) {
+  config::Endpoint endpoint = Endpoint("watchtower", {{"token", "t"}});
+  endpoint.source = "reg.example:5000";
+  EXPECT_EQ(Send(endpoint, PushOf("team/app", "v1")).Query().at(0),
+            (std::pair<std::string, std::string>("image", "reg.example")));
+  endpoint = Endpoint("watchtower", {{"token", "t"}, {"image_names", "a/{{repository}},b:1/{{repository}},{{image}}"}});
+  EXPECT_EQ(Send(endpoint, PushOf("app", "v1")).Query().at(0).second, "a/app,b,reg.example/app");
 }
 
 TEST(CiRequestTest, TheFirstRouteThatFitsCounts) {

@@ -201,13 +201,36 @@ TEST_F(KafkaSinkTest, ALostReplicaIsTriedAgainInsideAndDeliveredOnceInOrder) {
   ExpectOrder(records, 50);
 }
 
-TEST_F(KafkaSinkTest, WhatTheBrokerForbidsIsUndeliverable) {
+TEST_F(KafkaSinkTest, AMissingRightIsNamedAndTheEventsWaitInOrder) {
+  cluster_.MakeTopic("dead", 1);
+  kafka_.dead_letter_topic = "dead";
   ASSERT_TRUE(Make());
   ASSERT_THAT(Deliver(EventOf(1)), Is(Verdict::kDelivered));
   cluster_.AnswerProduce({RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED});
-  const Outcome outcome = Deliver(EventOf(2));
-  EXPECT_THAT(outcome, Is(Verdict::kUndeliverable));
-  EXPECT_THAT(outcome.error, HasSubstr("topic events: not authorized to write"));
+  std::vector<std::future<Outcome>> sent;
+  for (int i = 2; i <= 4; ++i) sent.push_back(Start(EventOf(i)));
+  std::vector<Outcome> outcomes;
+  for (auto& outcome : sent) outcomes.push_back(LoopRunner::Await(std::move(outcome)));
+  for (const Outcome& outcome : outcomes) EXPECT_THAT(outcome, Is(Verdict::kFailed));
+  EXPECT_THAT(outcomes.front().error, HasSubstr("topic events: not authorized to write: grant WRITE"));
+  // The right is there now, and a probe finds it.
+  const Outcome again = Until([&] { return Deliver(EventOf(2)); },
+                              [](const Outcome& outcome) { return outcome.verdict == Verdict::kDelivered; });
+  EXPECT_THAT(again, Is(Verdict::kDelivered));
+  for (int i = 3; i <= 4; ++i) EXPECT_THAT(Deliver(EventOf(i)), Is(Verdict::kDelivered));
+  ExpectOrder(cluster_.Consume("events", 4), 4);
+  EXPECT_THAT(cluster_.Consume("dead", 1, 200ms), IsEmpty());
+}
+
+TEST_F(KafkaSinkTest, TheBrokersSayWhatIsTooLarge) {
+  ASSERT_TRUE(Make());
+  auto event = std::make_shared<store::Event>(*EventOf(1));
+  event->actor = std::string(5'000'000, 'a');
+  EXPECT_THAT(Deliver(event), Is(Verdict::kDelivered));
+  cluster_.AnswerProduce({RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE});
+  event = std::make_shared<store::Event>(*EventOf(2));
+  event->actor = std::string(5'000'000, 'a');
+  EXPECT_THAT(Deliver(event), Is(Verdict::kUndeliverable));
 }
 
 TEST_F(KafkaSinkTest, ARefusedRecordIsUndeliverableAndLaterOnesAreDelivered) {

@@ -32,14 +32,16 @@ TEST(KafkaReportTest, SaysWhetherTheMessageMayHaveArrived) {
 }
 
 TEST(KafkaReportTest, WhatNoRepetitionChangesIsUndeliverable) {
-  for (const int error : {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_INVALID_MSG,
-                          RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
-                          RD_KAFKA_RESP_ERR_INVALID_RECORD, RD_KAFKA_RESP_ERR_POLICY_VIOLATION}) {
+  for (const int error :
+       {RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_INVALID_MSG, RD_KAFKA_RESP_ERR_INVALID_RECORD}) {
     EXPECT_EQ(OutcomeOf({error, Stored::kNo}, "t").verdict, Verdict::kUndeliverable) << error;
   }
   for (const int error :
        {RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART, RD_KAFKA_RESP_ERR__TRANSPORT,
-        RD_KAFKA_RESP_ERR__FATAL, RD_KAFKA_RESP_ERR_UNKNOWN, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS}) {
+        RD_KAFKA_RESP_ERR__FATAL, RD_KAFKA_RESP_ERR_UNKNOWN, RD_KAFKA_RESP_ERR_NOT_ENOUGH_REPLICAS,
+        RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
+        RD_KAFKA_RESP_ERR_TOPIC_EXCEPTION, RD_KAFKA_RESP_ERR_POLICY_VIOLATION, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP,
+        RD_KAFKA_RESP_ERR_UNSUPPORTED_FOR_MESSAGE_FORMAT}) {
     EXPECT_EQ(OutcomeOf({error, Stored::kNo}, "t").verdict, Verdict::kFailed) << error;
   }
 }
@@ -79,6 +81,13 @@ TEST(KafkaLogFilterTest, ARepeatedLineIsToldOnce) {
   EXPECT_TRUE(filter.Admit("FAIL", "connect failed (after 1ms)", now + 11min)) << "told again after a while";
   filter.Forget();
   EXPECT_TRUE(filter.Admit("FAIL", "connect failed (after 1ms)", now + 11min)) << "news after a recovery";
+}
+
+TEST(KafkaLogFilterTest, WhatComesAtEveryStartAlarmsNobody) {
+  EXPECT_TRUE(IsUsual("CONFWARN", "Configuration property enable.gapless.guarantee is experimental"));
+  EXPECT_TRUE(IsUsual("GETPID", "Failed to acquire idempotence PID: Broker: Coordinator load in progress: retrying"));
+  EXPECT_FALSE(IsUsual("CONFWARN", "Configuration property linger.ms is deprecated"));
+  EXPECT_FALSE(IsUsual("GETPID", "Failed to acquire idempotence PID: Broker: Cluster authorization failed"));
 }
 
 TEST(KafkaTopicWatchTest, FindsMissingTopicsAndChangedPartitions) {
