@@ -126,6 +126,20 @@ TEST_F(BlobsTest, MountsComeFromWhereTheBlobIsLinked) {
   EXPECT_EQ(Send("POST", "/v2/e/blobs/uploads/?mount=" + digest_).status, 201) << "from anywhere";
 }
 
+TEST_F(BlobsTest, WhatWasDeletedFromItsLastRepositoryIsNotMountedBack) {
+  config_.storage.delete_enabled = true;
+  Reconfigure();
+  ASSERT_EQ(Send("DELETE", path_).status, 202);
+  const store::Seq head = Head();
+  for (const std::string& from : {"", "&from=a/b", "&from=c"}) {
+    EXPECT_EQ(Send("POST", "/v2/c/blobs/uploads/?mount=" + digest_ + from).status, 202) << from;
+    EXPECT_EQ(Send("HEAD", "/v2/c/blobs/" + digest_).status, 404);
+  }
+  EXPECT_EQ(Head(), head);
+  PushBlob("a/b", "hello blob");
+  EXPECT_EQ(Send("POST", "/v2/c/blobs/uploads/?mount=" + digest_).status, 201);
+}
+
 TEST_F(BlobsTest, ABlobWhoseFileIsLostIsPushedAgainInsteadOfMounted) {
   const std::string hex = digest_.substr(digest_.find(':') + 1);
   std::filesystem::remove_all(dir_.path() / "docker/registry/v2/blobs/sha256" / hex.substr(0, 2) / hex);

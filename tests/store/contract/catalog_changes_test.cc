@@ -155,7 +155,13 @@ TEST_P(CatalogChangesTest, ABlobIsMountedFromWhereItIs) {
   const BlobDeletion gone{"q", "sha256:b", Saying(Action::kDelete, Kind::kBlob, "sha256:b")};
   EXPECT_TRUE(Write([&](Tx& tx) { return DeleteBlob(tx, gone); }));
   EXPECT_FALSE(mount("q"));
-  EXPECT_TRUE(mount("")) << "it is known, whoever links it";
+  EXPECT_TRUE(mount("")) << "another repository links it";
+  const BlobDeletion last{"r", "sha256:b", Saying(Action::kDelete, Kind::kBlob, "sha256:b")};
+  EXPECT_TRUE(Write([&](Tx& tx) { return DeleteBlob(tx, last); }));
+  const std::size_t before = Events().size();
+  EXPECT_FALSE(mount("")) << "no repository links it any more";
+  EXPECT_FALSE(mount("r"));
+  EXPECT_EQ(Events().size(), before);
 }
 
 FOR_EVERY_ENGINE(CatalogChangesTest);
