@@ -7,7 +7,7 @@ namespace portcall::broker {
 void Progress::Load(const store::Cursor& cursor) {
   slots_ = {};
   scan_ = cursor.settled_through;
-  counted_ = std::max(cursor.through, cursor.settled_through);
+  counted_ = cursor.through;  // a stop may have come while the count was still behind the cursor
   matched_ = cursor.matched;
   settled_ = cursor.settled;
   behind_ = bytes_ = 0;

@@ -64,11 +64,18 @@ Task<Result<std::int64_t>> Counter::CountWanted(store::Seq after, store::Seq thr
 
 Task<> Counter::CountBack() {
   const store::Seq head = around_.ring.head();
-  Result<std::int64_t> wanted = co_await CountWanted(core_.counted(), head);
-  if (wanted) {
-    core_.Counted(*wanted, head, Now());
-  } else if (!Stops(stage_)) {
-    co_await WaitToRetry(around_.executor);
+  while (core_.counted() < head && !Stops(stage_)) {
+    const store::Seq after = core_.counted();
+    Result<CatchUpReader::Chunk> chunk = co_await around_.reader.Read(after, head);
+    if (!chunk) {
+      if (!Stops(stage_)) co_await WaitToRetry(around_.executor);
+      break;
+    }
+    std::int64_t wanted = 0;
+    for (const store::EventPtr& event : *chunk->events) {
+      if (event->seq > after && core_.filter().Wants(*event)) ++wanted;
+    }
+    core_.Counted(wanted, chunk->through, Now());  // page by page, so that a stop loses none of it
   }
   counting_ = false;
   tasks_.ended();

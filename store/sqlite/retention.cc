@@ -133,7 +133,7 @@ std::size_t DeleteUnneeded(Tx& tx, const Retain& retain, std::size_t limit) {
     after = range.through;
   }
   remove(through);
-  if (gone > 0) ForgetSums(connection, FirstFrom(connection, 1).value_or(Head(tx) + 1));
+  if (gone > 0) ForgetSums(connection, FirstFrom(connection, 1).value_or(Head(ReadIn(tx)) + 1));
   return gone;
 }
 

@@ -36,7 +36,7 @@ class Tx {
   }
   void Appended(EventPtr event) {
     const std::int64_t sum = log_sum_ + RowBytes(*event);
-    KeepSum(connection_, *event, sum);
+    KeepSum(connection(), *event, sum);
     log_sum_ = sum;
     bytes_ += BytesOf(*event);
     appended_.push_back(std::move(event));

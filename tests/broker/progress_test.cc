@@ -35,6 +35,16 @@ TEST_F(ProgressTest, BeginsWhereTheCursorStands) {
   EXPECT_FALSE(progress_.at_head());
 }
 
+// An endpoint that begins far back delivers before the log is counted, and a stop may come then.
+TEST_F(ProgressTest, GoesOnCountingWhereItEndedThoughTheCursorIsFurther) {
+  store::Cursor cursor = At(300, 0, 300);
+  cursor.through = 0;
+  progress_.Load(cursor);
+  EXPECT_EQ(progress_.counted(), 0);
+  progress_.Counted(1'000, 1'000);
+  EXPECT_EQ(progress_.pending(), 700);
+}
+
 TEST_F(ProgressTest, TheCursorStandsBeforeTheFirstUnsettledEvent) {
   const SlotId first = Scan(12), second = Scan(13);
   progress_.ScanThrough(20);

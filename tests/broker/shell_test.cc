@@ -58,7 +58,7 @@ void ShellTest::Open(config::Endpoint entry, store::Cursor cursor, std::vector<s
 
 void ShellTest::Feed() {
   auto query = [this](store::Snapshot& s) -> Result<std::vector<store::EventPtr>> {
-    return store::ReadEvents(s, core_->scan(), store::Head(s), 10'000);
+    return store::ReadEvents(s, core_->scan(), store::Head(s), {10'000}).events;
   };
   const auto events = *world_.store().ReadNow(query);
   std::int64_t wanted = 0;
