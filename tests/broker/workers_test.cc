@@ -69,15 +69,16 @@ TEST_F(WorkersTest, AttemptsGoOutInTurnAsManyAsTheWindowIsWide) {
   EXPECT_EQ(Pending(), 2);
 }
 
-TEST_F(WorkersTest, AWorkerThatRestsTakesWhatComesLater) {
+TEST_F(WorkersTest, WorkersThatRestTakeWhatComesLaterInTurn) {
   for (store::Seq seq = 1; seq <= 5; ++seq) Answer(seq);
   ASSERT_TRUE(Eventually([this] { return ended_.size() == 5; }));
-  world_.Append("repo");
+  for (int i = 0; i < 3; ++i) world_.Append("late" + std::to_string(i));
   On([this] {
     Feed();
     workers_->Start(Now());
   });
-  EXPECT_TRUE(Eventually([this] { return sink_.flying() == Seqs{6}; }));
+  ASSERT_TRUE(Eventually([this] { return sink_.flying().size() == 3; }));
+  EXPECT_EQ(Flying(), (Seqs{6, 7, 8}));
 }
 
 TEST_F(WorkersTest, WhatWeEndDoesNotCountAndIsAskedToEndUntilItDoes) {
