@@ -23,7 +23,8 @@ struct AuditExportOptions {
   bool progress = false;
 };
 
-// 0: all went out; 1: the log is damaged or the output cannot be written; 2: what was asked for makes no sense.
+// 0: all went out; 1: the log is damaged or the output cannot be written; 2: what was asked for makes no sense, or
+// cannot be read.
 int AuditExport(const AuditExportOptions& options, std::ostream& out, std::ostream& err);
 
 }  // namespace portcall::app

@@ -108,6 +108,9 @@ TEST_F(AuditCommand, WhatCannotBeVerifiedIsNoDamage) {
   const Ran nothing = RunWith({"verify", empty.path().string(), "--key", folder() + "/checkpoint.pub"});
   EXPECT_EQ(nothing.code, 2);
   EXPECT_THAT(nothing.err, HasSubstr("holds no audit log"));
+  const Ran exported = RunWith({"export", empty.path().string()});
+  EXPECT_EQ(exported.code, 2);
+  EXPECT_THAT(exported.err, HasSubstr("holds no audit log"));
   EXPECT_EQ(RunWith({"verify", folder(), "--key", folder() + "/nothing"}).code, 2);
   EXPECT_EQ(RunWith({"verify", folder(), "--anchor", folder() + "/nothing"}).code, 2);
   EXPECT_EQ(RunWith({"verify", folder(), "--database", folder() + "/nothing"}).code, 2);

@@ -80,6 +80,7 @@ class Exporter {
   Result<std::uint64_t> Run() {
     Result<std::vector<Segment>> segments = ListSegments(options_.folder);
     if (!segments) return segments.error();
+    if (segments->empty()) return Error(Errc::kNotFound, options_.folder.string() + " holds no audit log");
     for (const Segment& segment : *segments) {
       std::error_code ignored;
       const auto size = std::filesystem::file_size(segment.file, ignored);

@@ -222,6 +222,30 @@ TEST_F(AuditSinkTest, AForgedFolderIsRefusedUntilItIsMovedAside) {
   EXPECT_THAT(store::DecodeDetails(published[0].details).note, HasSubstr(receipt_));
 }
 
+TEST_F(AuditSinkTest, ClosedSegmentsAreLookedAtOnceUntilOneIsOldOrAnotherIsClosed) {
+  config_.rotate_bytes = 60'000;
+  config_.keep = std::chrono::hours(24 * 365 * 200);
+  ASSERT_TRUE(Make());
+  const auto plain = folder() / audit::SegmentName(0), packed = folder() / (audit::SegmentName(0) + ".gz");
+  const auto is_packed = [&] { return std::filesystem::exists(packed) && !std::filesystem::exists(plain); };
+  std::int64_t seq = 0;
+  const auto deliver_until = [&](auto done) {
+    const std::int64_t last = seq + 1'000;
+    while (seq < last && !done()) EXPECT_EQ(Deliver(++seq).verdict, Verdict::kDelivered);
+    return done();
+  };
+  ASSERT_TRUE(deliver_until(is_packed));
+  // Unpacked again: whoever looks at it packs it.
+  const std::size_t count = Segments().size();
+  SaveLines(plain, Lines(Segments()[0]));
+  std::filesystem::remove(packed);
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(Deliver(++seq).verdict, Verdict::kDelivered);
+  ASSERT_EQ(Segments().size(), count);
+  EXPECT_FALSE(std::filesystem::exists(packed)) << "every batch tidies";
+  EXPECT_TRUE(deliver_until(is_packed));
+  EXPECT_GT(Segments().size(), count);
+}
+
 TEST_F(AuditSinkTest, CheckpointsThatSomebodyRemovesStopItAsAtAStart) {
   config_.checkpoint_records = 5;
   ASSERT_TRUE(Make());

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <memory>
 #include <sstream>
 #include <string>
@@ -124,14 +126,17 @@ class AuditFolder : public ::testing::Test {
     for (std::string line; std::getline(text, line);) lines.push_back(line);
     return lines;
   }
+  static std::vector<std::string> Lines(const Segment& segment) {
+    std::vector<std::string> lines;
+    auto reader = LineReader::Open(segment);
+    std::string_view line;
+    while (reader && reader->Next(line) == LineReader::Got::kLine) lines.emplace_back(line);
+    return lines;
+  }
   // Of all segments, compressed or not.
   std::vector<std::string> AllLines() const {
     std::vector<std::string> lines;
-    for (const Segment& segment : Segments()) {
-      auto reader = LineReader::Open(segment);
-      std::string_view line;
-      while (reader && reader->Next(line) == LineReader::Got::kLine) lines.emplace_back(line);
-    }
+    for (const Segment& segment : Segments()) std::ranges::move(Lines(segment), std::back_inserter(lines));
     return lines;
   }
   std::vector<std::int64_t> Seqs() const {
