@@ -267,8 +267,10 @@ Task<> App::PurgeUploads() {
   log_.Info("PurgeUploads starting");
   const auto purged = co_await registry_->PurgeUploads();
   if (purged) {
-    std::string said = "Purge uploads finished.  Num deleted=" + std::to_string(purged->deleted) + ", num errors=0";
-    if (purged->found > purged->deleted) said += ", num kept=" + std::to_string(purged->found - purged->deleted);
+    const std::size_t kept = purged->found - purged->deleted - purged->failed;
+    std::string said = "Purge uploads finished.  Num deleted=" + std::to_string(purged->deleted) +
+                       ", num errors=" + std::to_string(purged->failed);
+    if (kept > 0) said += ", num kept=" + std::to_string(kept);
     log_.Info(said);
   } else {
     log_.Error("upload purge failed", {{"error", purged.error().detail}});
