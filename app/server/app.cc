@@ -327,7 +327,7 @@ void App::Close(std::chrono::steady_clock::time_point until) {
   ready_ = false;
   if (server_) server_->Drain(left());
   debug_server_.reset();        // first, since it shows everything destroyed below
-  integrity_ = std::jthread();  // asks it to stop, and waits
+  integrity_.request_stop();
   server_.reset();
   periodic_.Stop();
   health_checks_.reset();
@@ -338,6 +338,7 @@ void App::Close(std::chrono::steady_clock::time_point until) {
     for (const config::Endpoint& endpoint : current->endpoints) longest = std::max(longest, endpoint.timeout);
     broker_->Stop(std::min(longest, left()));
   }
+  if (integrity_.joinable()) integrity_.join();  // only now: the disk may keep it
   if (store_) store_->Close();
 }
 
