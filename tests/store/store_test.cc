@@ -184,6 +184,25 @@ TEST_F(OpenTest, BetweenTheReadsOfTheFullCheckTheWriteAheadLogCanBeginAnew) {
   EXPECT_LE(asked, 101) << "it ends where it is told to";
 }
 
+// What stays behind for a removed endpoint must not make the sums of all that has gone stay.
+TEST_F(OpenTest, TheSumsOfEventsGoWithThem) {
+  Make(6'400);
+  Open();
+  Cursor removed;
+  removed.endpoint = "gone";
+  removed.kind = CursorKind::kRemoved;
+  removed.settled_through = 100;
+  removed.through = 200;
+  Write([&](Tx& tx) { PutCursor(tx, removed); });
+  EXPECT_EQ(Forget(6'390, 10'000), 6'290u);
+  const LogSize size = Read([](Snapshot& s) { return SizeOf(s); });
+  EXPECT_EQ(size.events, 110);
+  EXPECT_EQ(size.bytes, 110 * (size.bytes / 110));
+  AppendOne();
+  EXPECT_EQ(Read([](Snapshot& s) { return SizeOf(s); }).bytes, 111 * (size.bytes / 110));
+  EXPECT_LE(Connection(File(), Connection::Mode::kReader).Number("SELECT count(*) FROM log_sums"), 5);
+}
+
 TEST(VolumeTest, NamesUnfitFileSystems) {
   EXPECT_EQ(Volume::UnfitFileSystem(0x6969), "NFS");
   EXPECT_EQ(Volume::UnfitFileSystem(0xfe534d42), "SMB");
