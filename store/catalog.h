@@ -53,7 +53,9 @@ struct UploadRow {
 void PutUpload(Tx& tx, const UploadRow& upload);
 bool DeleteUpload(Tx& tx, std::string_view uuid);
 std::optional<UploadRow> FindUpload(Snapshot& s, std::string_view uuid);
-std::vector<UploadRow> UploadsStartedBefore(Snapshot& s, std::int64_t unix_nanos, std::size_t limit);
+// In the order of started_at and uuid, those behind `after`.
+std::vector<UploadRow> UploadsStartedBefore(Snapshot& s, std::int64_t unix_nanos, std::size_t limit,
+                                            const std::optional<UploadRow>& after = std::nullopt);
 bool CatalogIsEmpty(Snapshot& s);
 
 }  // namespace portcall::store

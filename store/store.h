@@ -86,8 +86,8 @@ class Store {
   StoreStats stats() const;
   // The database was not closed when it was last used: run CheckIntegrity once, after the start.
   bool ended_uncleanly() const;
-  // Reads the whole database in a reader of its own, table by table with pauses; damage is reported to on_fatal as
-  // well. Blocks, for minutes where the file is large; `stop` is asked between tables.
+  // Reads the whole database in a reader of its own, a piece at a time with pauses; damage is reported to on_fatal as
+  // well. Blocks, for minutes where the file is large; `stop` is asked between pieces, every few milliseconds.
   Result<void> CheckIntegrity(const std::function<bool()>& stop);
   // Finishes what is queued and closes. Later Writes get kUnavailable. Blocks; not on a loop.
   void Close();

@@ -267,8 +267,10 @@ Task<> App::PurgeUploads() {
   log_.Info("PurgeUploads starting");
   const auto purged = co_await registry_->PurgeUploads();
   if (purged) {
-    std::string said = "Purge uploads finished.  Num deleted=" + std::to_string(purged->deleted) + ", num errors=0";
-    if (purged->found > purged->deleted) said += ", num kept=" + std::to_string(purged->found - purged->deleted);
+    const std::size_t kept = purged->found - purged->deleted - purged->failed;
+    std::string said = "Purge uploads finished.  Num deleted=" + std::to_string(purged->deleted) +
+                       ", num errors=" + std::to_string(purged->failed);
+    if (kept > 0) said += ", num kept=" + std::to_string(kept);
     log_.Info(said);
   } else {
     log_.Error("upload purge failed", {{"error", purged.error().detail}});
@@ -325,7 +327,7 @@ void App::Close(std::chrono::steady_clock::time_point until) {
   ready_ = false;
   if (server_) server_->Drain(left());
   debug_server_.reset();        // first, since it shows everything destroyed below
-  integrity_ = std::jthread();  // asks it to stop, and waits
+  integrity_.request_stop();
   server_.reset();
   periodic_.Stop();
   health_checks_.reset();
@@ -336,6 +338,7 @@ void App::Close(std::chrono::steady_clock::time_point until) {
     for (const config::Endpoint& endpoint : current->endpoints) longest = std::max(longest, endpoint.timeout);
     broker_->Stop(std::min(longest, left()));
   }
+  if (integrity_.joinable()) integrity_.join();  // only now: the disk may keep it
   if (store_) store_->Close();
 }
 

@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::size_t kBuffer = 256 << 10;
 constexpr std::size_t kPurgeSlice = 256;
+constexpr std::size_t kNamedFailures = 20;  // of one pass
 
 std::int64_t UnixNanos(runtime::WallTime time) { return time.time_since_epoch().count(); }
 
@@ -126,7 +127,11 @@ Task<Result<Received>> Uploads::Receive(const std::string& repository, const std
     const Filled filled = co_await Fill(source, std::span(buffer.get(), size));
     if (filled.size > 0) {
       const auto appended = co_await blobs.Append(repository, uuid, std::span<const char>(buffer.get(), filled.size));
-      if (!appended) co_return appended.error();
+      if (!appended) {
+        // On a full disk they would be in the way until somebody purges them.
+        if (received.size != offset) (void)co_await blobs.Truncate(repository, uuid, offset);
+        co_return appended.error();
+      }
       received.size += filled.size;
     }
     if (!filled.end) continue;
@@ -179,31 +184,67 @@ Task<Result<Received>> Uploads::Push(const OriginPtr& origin, const std::string&
   co_return received;
 }
 
-Task<Result<Purged>> Uploads::Purge(std::chrono::nanoseconds age, bool dry_run) {
-  const std::int64_t before = UnixNanos(deps_.clock.Now() - age);
+Task<> Uploads::PurgeOne(const std::string& repository, const std::string& uuid, Purged& purged) {
+  const BusyUploads::Hold hold = busy_.TryHold(uuid);
+  if (!hold) co_return;
+  const Result<void> dropped = co_await Drop(repository, uuid);
+  if (dropped) {
+    ++purged.deleted;
+  } else if (++purged.failed <= kNamedFailures) {
+    deps_.log.Warn("upload not purged",
+                   {{"vars.name", repository}, {"vars.uuid", uuid}, {"err.detail", dropped.error().detail}});
+  }
+}
+
+Task<Result<void>> Uploads::PurgeRows(std::int64_t before, bool dry_run, Purged& purged) {
+  std::optional<store::UploadRow> last;
   auto list = [&](store::Snapshot& s) -> Result<std::vector<store::UploadRow>> {
-    return store::UploadsStartedBefore(s, before, dry_run ? SIZE_MAX / 2 : kPurgeSlice);
+    return store::UploadsStartedBefore(s, before, kPurgeSlice, last);
   };
-  Purged purged;
   while (true) {
     const auto rows = co_await deps_.store.Read(list);
     if (!rows) co_return rows.error();
-    if (dry_run) co_return Purged{rows->size(), 0};
-    std::size_t gone = 0;
+    purged.found += rows->size();
     for (const store::UploadRow& row : *rows) {
-      const BusyUploads::Hold hold = busy_.TryHold(row.uuid);
-      if (!hold) continue;
-      const Result<void> dropped = co_await Drop(row.repository, row.uuid);
-      if (!dropped) co_return dropped.error();
-      ++gone;
+      if (!dry_run) co_await PurgeOne(row.repository, row.uuid, purged);
     }
-    purged.deleted += gone;
-    // Ends when every upload of a slice is busy: the next query would return the same ones for ever.
-    if (rows->size() < kPurgeSlice || gone == 0) {
-      purged.found = purged.deleted + rows->size() - gone;
-      co_return purged;
+    if (rows->size() < kPurgeSlice) co_return Result<void>();
+    last = rows->back();
+  }
+}
+
+Task<Result<void>> Uploads::PurgeRowless(std::int64_t before, bool dry_run, Purged& purged) {
+  const std::unique_ptr<store::UploadWalk> walk = deps_.blobs.WalkUploads();
+  while (true) {
+    const auto found = co_await walk->Next();
+    if (!found) co_return found.error();
+    if (!*found) co_return Result<void>();
+    const std::vector<store::FoundUpload>& uploads = **found;
+    auto without_row = [&](store::Snapshot& s) -> Result<std::vector<store::FoundUpload>> {
+      std::vector<store::FoundUpload> old;
+      for (const store::FoundUpload& upload : uploads) {
+        if (upload.started_at < before && !store::FindUpload(s, upload.uuid)) old.push_back(upload);
+      }
+      return old;
+    };
+    if (uploads.empty()) continue;
+    const auto old = co_await deps_.store.Read(without_row);
+    if (!old) co_return old.error();
+    purged.found += old->size();
+    for (const store::FoundUpload& upload : *old) {
+      if (!dry_run) co_await PurgeOne(upload.repository, upload.uuid, purged);
     }
   }
+}
+
+Task<Result<Purged>> Uploads::Purge(std::chrono::nanoseconds age, bool dry_run) {
+  const std::int64_t before = UnixNanos(deps_.clock.Now() - age);
+  Purged purged;
+  const Result<void> rows = co_await PurgeRows(before, dry_run, purged);
+  if (!rows) co_return rows.error();
+  const Result<void> rowless = co_await PurgeRowless(before, dry_run, purged);
+  if (!rowless) co_return rowless.error();
+  co_return purged;
 }
 
 }  // namespace portcall::registry

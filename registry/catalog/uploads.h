@@ -38,6 +38,7 @@ struct Received {
 struct Purged {
   std::size_t found = 0;    // uploads that were old enough
   std::size_t deleted = 0;  // 0 in a dry run; one that somebody writes to stays
+  std::size_t failed = 0;   // stay until another time; the first ones are logged
 };
 
 // Uploads of blobs, from their start to the blob. Callable from any loop. The caller holds an upload (Open for writing)
@@ -55,7 +56,7 @@ class Uploads {
   // kNotFound; kConflict: somebody else holds it.
   Task<Result<OpenUpload>> Open(const std::string& repository, const std::string& uuid, Access access);
   // Appends the source's bytes to an upload of `offset` bytes. Unless `keep_part`, a source that breaks off leaves
-  // nothing behind. Fails when the blob store does.
+  // nothing behind. Fails when the blob store does, and leaves nothing behind either.
   Task<Result<Received>> Receive(const std::string& repository, const std::string& uuid, std::uint64_t offset,
                                  runtime::ByteSource& source, bool keep_part);
   // Takes back what was received beyond `size` bytes.
@@ -71,13 +72,17 @@ class Uploads {
   Task<Result<Received>> Push(const OriginPtr& origin, const std::string& repository, const Digest& digest,
                               runtime::ByteSource& source);
 
-  // Deletes uploads that were started more than `age` ago; a dry run only counts them.
+  // Deletes uploads that were started more than `age` ago: those with a row, then those that lie in the blob store
+  // without one, because of a crash or of another registry. A dry run only counts them.
   Task<Result<Purged>> Purge(std::chrono::nanoseconds age, bool dry_run);
 
  private:
   Task<Result<void>> CommitBlob(const OriginPtr& origin, const std::string& repository, const std::string& uuid,
                                 const Digest& digest, std::uint64_t size);
   Task<Result<void>> Note(const store::UploadRow& row);
+  Task<Result<void>> PurgeRows(std::int64_t before, bool dry_run, Purged& purged);
+  Task<Result<void>> PurgeRowless(std::int64_t before, bool dry_run, Purged& purged);
+  Task<> PurgeOne(const std::string& repository, const std::string& uuid, Purged& purged);
   Task<Result<void>> Forget(const std::string& uuid);
 
   const RegistryDeps& deps_;

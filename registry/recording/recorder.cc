@@ -206,28 +206,44 @@ void Recorder::Commit(std::span<Draft> drafts) {
 
 bool Recorder::CommitNotes(bool all) {
   std::vector<store::UploadRow> rows;
-  // Chosen on the writer's thread, so that what CancelNote says is true for every later transaction.
-  const auto put_due = [&](store::Tx& tx) -> Result<void> {
-    {
-      const runtime::MutexLock lock(mutex_);
-      rows = notes_.Write(all ? runtime::SteadyTime::max() : clock_.Ticks(), kPerTransaction);
+  {
+    const runtime::MutexLock lock(mutex_);
+    rows = notes_.Write(all ? runtime::SteadyTime::max() : clock_.Ticks(), kPerTransaction);
+  }
+  if (rows.empty()) return false;
+  const Result<void> done = store_.WriteNow(
+      [&rows](store::Tx& tx) -> Result<void> {
+        for (const store::UploadRow& row : rows) store::PutUpload(tx, row);
+        return {};
+      },
+      store::Priority::kSettlement);
+  if (!done && !std::exchange(notes_fail_, true)) {
+    log_.Warn("uploads not noted for purging, which finds them in the tree until they are",
+              {{"err.detail", done.error().detail}});
+  }
+  if (done) notes_fail_ = false;
+  std::vector<std::string> late;
+  {
+    const runtime::MutexLock lock(mutex_);
+    if (done || all) {
+      late = notes_.Written(rows);
+    } else {
+      notes_.PutBack(rows, clock_.Ticks() + pace_.notes);
     }
-    // Fails on purpose: an error rolls the transaction back, which saves an empty commit.
-    if (rows.empty()) return Error(Errc::kNotFound, "nothing is due");
-    for (const store::UploadRow& row : rows) store::PutUpload(tx, row);
-    return {};
-  };
-  const Result<void> done = store_.WriteNow(put_due, store::Priority::kSettlement);
-  // Only purging misses these uploads: their files stay, and their clients may go on.
-  if (!done && done.error().code != Errc::kNotFound) {
-    log_.Warn("uploads not noted for purging", {{"err.detail", done.error().detail}});
   }
-  const runtime::MutexLock lock(mutex_);
-  if (!done && done.error().code != Errc::kNotFound && rows.empty()) {
-    rows = notes_.Write(all ? runtime::SteadyTime::max() : clock_.Ticks(), kPerTransaction);  // the job never ran
-  }
-  notes_.Written(rows);
-  return rows.size() == kPerTransaction;
+  if (done) DeleteRows(late);
+  return (done || all) && rows.size() == kPerTransaction;
+}
+
+// Whoever cancelled them may have deleted their rows before these were written. What stays is left to purging.
+void Recorder::DeleteRows(const std::vector<std::string>& uuids) {
+  if (uuids.empty()) return;
+  (void)store_.WriteNow(
+      [&uuids](store::Tx& tx) -> Result<void> {
+        for (const std::string& uuid : uuids) store::DeleteUpload(tx, uuid);
+        return {};
+      },
+      store::Priority::kSettlement);
 }
 
 void Recorder::CountLost(std::span<const store::Event> events, const Error& error) {

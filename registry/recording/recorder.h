@@ -29,10 +29,11 @@ namespace portcall::registry {
 // - refused requests, through the same queue, as RefusalTally picks and counts them. What is counted is written when
 //   its minute ends;
 // - rows of uploads, from which purging finds those that clients abandoned. A row is written when its upload is a
-//   second old; an upload that has ended by then gets none. A crash loses only the rows of uploads younger than that.
-//   When UploadNotes is full the caller writes its row itself.
-// What the store refuses (a full disk) is lost, counted and logged. Callable from any loop. The destructor writes what
-// is left; nothing may be called any more by then.
+//   second old; an upload that has ended by then gets none. A crash loses only the rows of uploads younger than that,
+//   which purging finds in the blob store. What the store refuses is written later. When UploadNotes is full the caller
+//   writes its row itself.
+// Events that the store refuses (a full disk) are lost, counted and logged. Callable from any loop. The destructor
+// writes what is left; nothing may be called any more by then.
 class Recorder {
  public:
   // Of memory, about. One draft may be larger: it is let in when the queue is empty.
@@ -53,8 +54,8 @@ class Recorder {
 
   // False: there is no room, and the caller must write this row itself.
   [[nodiscard]] bool Note(store::UploadRow row);
-  // For an upload that has ended. True: there is no row and will be none. False: the caller must delete the row, in a
-  // transaction that it asks for after this call.
+  // For an upload that has ended. True: there is no row and will be none. False: there may be one, which the caller
+  // must delete; one that is being written just now goes again by itself.
   bool CancelNote(const std::string& uuid);
   std::optional<store::UploadRow> FindNote(const std::string& uuid);
 
@@ -82,6 +83,7 @@ class Recorder {
   std::vector<Resume<bool>> Admit() REQUIRES(mutex_);
   void Commit(std::span<Draft> drafts);
   bool CommitNotes(bool all);  // one transaction; false: nothing more is due
+  void DeleteRows(const std::vector<std::string>& uuids);
   void CountLost(std::span<const store::Event> events, const Error& error);
 
   store::Store& store_;
@@ -98,6 +100,7 @@ class Recorder {
   RefusalTally tally_ GUARDED_BY(mutex_);
   UploadNotes notes_ GUARDED_BY(mutex_);
   bool stopping_ GUARDED_BY(mutex_) = false;
+  bool notes_fail_ = false;  // the thread's own
   std::jthread thread_;
 };
 

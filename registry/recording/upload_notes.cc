@@ -16,21 +16,25 @@ bool UploadNotes::Add(store::UploadRow row, runtime::SteadyTime due) {
   const std::size_t bytes = BytesOf(row);
   if (bytes_ + bytes > kMaxBytes) return false;
   bytes_ += bytes;
-  notes_.push_back({std::move(row), due, false});
+  notes_.push_back({std::move(row), due});
   index_.emplace(notes_.back().row.uuid, std::prev(notes_.end()));
   return true;
 }
 
 bool UploadNotes::Cancel(std::string_view uuid) {
   const auto found = index_.find(uuid);
-  if (found == index_.end() || found->second->writing) return false;
+  if (found == index_.end()) return false;
+  if (found->second->writing) {
+    found->second->cancelled = true;
+    return false;
+  }
   Erase(found->second);
   return true;
 }
 
 std::optional<store::UploadRow> UploadNotes::Find(std::string_view uuid) const {
   const auto found = index_.find(uuid);
-  return found == index_.end() ? std::nullopt : std::optional(found->second->row);
+  return found == index_.end() || found->second->cancelled ? std::nullopt : std::optional(found->second->row);
 }
 
 std::optional<runtime::SteadyTime> UploadNotes::next_due() const {
@@ -47,9 +51,29 @@ std::vector<store::UploadRow> UploadNotes::Write(runtime::SteadyTime now, std::s
   return rows;
 }
 
-void UploadNotes::Written(const std::vector<store::UploadRow>& rows) {
+std::vector<std::string> UploadNotes::Written(const std::vector<store::UploadRow>& rows) {
+  std::vector<std::string> late;
   for (const store::UploadRow& row : rows) {
-    if (const auto found = index_.find(row.uuid); found != index_.end()) Erase(found->second);
+    const auto found = index_.find(row.uuid);
+    if (found == index_.end()) continue;
+    if (found->second->cancelled) late.push_back(row.uuid);
+    Erase(found->second);
+  }
+  return late;
+}
+
+void UploadNotes::PutBack(const std::vector<store::UploadRow>& rows, runtime::SteadyTime due) {
+  for (const store::UploadRow& row : rows) {
+    const auto found = index_.find(row.uuid);
+    if (found == index_.end()) continue;
+    const auto note = found->second;
+    if (note->cancelled) {
+      Erase(note);
+      continue;
+    }
+    note->writing = false;
+    note->due = due;
+    notes_.splice(notes_.end(), notes_, note);
   }
 }
 

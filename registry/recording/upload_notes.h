@@ -25,15 +25,19 @@ class UploadNotes {
   bool empty() const { return notes_.empty(); }
   std::optional<runtime::SteadyTime> next_due() const;
 
-  // Those that are due, `limit` at most, which are not cancelled any more. Until Written, gives the same ones again.
+  // Those that are due, `limit` at most: they are being written until one of the next two.
   std::vector<store::UploadRow> Write(runtime::SteadyTime now, std::size_t limit);
-  void Written(const std::vector<store::UploadRow>& rows);
+  // The ids of those whose cancelling came too late.
+  std::vector<std::string> Written(const std::vector<store::UploadRow>& rows);
+  // They could not be written: they are due again then, which is no earlier than the last. Those that were cancelled
+  // meanwhile are gone.
+  void PutBack(const std::vector<store::UploadRow>& rows, runtime::SteadyTime due);
 
  private:
   struct Note {
     store::UploadRow row;
     runtime::SteadyTime due;
-    bool writing = false;
+    bool writing = false, cancelled = false;
   };
   void Erase(std::list<Note>::iterator note);
 

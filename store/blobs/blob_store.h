@@ -3,9 +3,11 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "runtime/result.h"
 #include "runtime/task.h"
@@ -38,6 +40,21 @@ inline std::uint64_t SizeOf(const BlobContent& content) {
   return std::visit([](const auto& any) { return any.size; }, content);
 }
 
+// An upload that lies in the store, whoever began it.
+struct FoundUpload {
+  std::string repository, uuid;
+  std::int64_t started_at = 0;  // ns since 1970
+};
+
+// A walk over all uploads, in no order. What begins or ends meanwhile may be found or not. It may be left at any place;
+// the store outlives it.
+class UploadWalk {
+ public:
+  virtual ~UploadWalk() = default;
+  // The next ones: a few, or none yet. nullopt: the end. One call at a time.
+  virtual Task<Result<std::optional<std::vector<FoundUpload>>>> Next() = 0;
+};
+
 // Content by digest, and uploads on their way to it (docs/delivery.md §8). No content is ever removed here but by
 // Remove, which garbage collection alone calls. Where it lies is its driver's; how it is opened stands in the driver's
 // folder. Nothing blocks. Callable from any loop.
@@ -50,7 +67,9 @@ class BlobStore {
   // Uploads: the length is the offset; a restart loses what was not on disk and no more.
   virtual Task<Result<void>> StartUpload(std::string repository, std::string uuid) = 0;
   virtual Task<Result<std::uint64_t>> UploadSize(std::string repository, std::string uuid) = 0;  // kNotFound
-  virtual Task<Result<void>> DropUpload(std::string repository, std::string uuid) = 0;           // idempotent
+  // Idempotent. kConflict: somebody works on it.
+  virtual Task<Result<void>> DropUpload(std::string repository, std::string uuid) = 0;
+  virtual std::unique_ptr<UploadWalk> WalkUploads() = 0;
   // Appends; `bytes` must stay until the result. One append per upload at a time, else kConflict. Hashes the bytes as
   // they come, so that a commit need not read the file again.
   virtual Task<Result<std::uint64_t>> Append(std::string repository, std::string uuid, std::span<const char> bytes) = 0;

@@ -1,5 +1,7 @@
 #include "store/catalog.h"
 
+#include <limits>
+
 #include "store/sqlite/statement.h"
 #include "store/sqlite/tx.h"
 
@@ -30,7 +32,9 @@ const Sql kPutUpload(
     " repository=excluded.repository,started_at=excluded.started_at");
 const Sql kDeleteUpload("DELETE FROM uploads WHERE uuid=?");
 const Sql kUpload("SELECT uuid,repository,started_at FROM uploads WHERE uuid=?");
-const Sql kOldUploads("SELECT uuid,repository,started_at FROM uploads WHERE started_at<? ORDER BY started_at LIMIT ?");
+const Sql kOldUploads(
+    "SELECT uuid,repository,started_at FROM uploads WHERE started_at<? AND (started_at,uuid)>(?,?)"
+    " ORDER BY started_at,uuid LIMIT ?");
 const Sql kAnything("SELECT EXISTS (SELECT 1 FROM repositories) OR EXISTS (SELECT 1 FROM blobs)");
 
 #undef OF_REPOSITORY
@@ -139,9 +143,12 @@ std::optional<UploadRow> FindUpload(Snapshot& s, std::string_view uuid) {
   return ReadUpload(query);
 }
 
-std::vector<UploadRow> UploadsStartedBefore(Snapshot& s, std::int64_t unix_nanos, std::size_t limit) {
+std::vector<UploadRow> UploadsStartedBefore(Snapshot& s, std::int64_t unix_nanos, std::size_t limit,
+                                            const std::optional<UploadRow>& after) {
   std::vector<UploadRow> uploads;
-  Query query(s.connection(), kOldUploads, unix_nanos, limit);
+  const std::int64_t from = after ? after->started_at : std::numeric_limits<std::int64_t>::min();
+  const std::string_view uuid = after ? std::string_view(after->uuid) : std::string_view();
+  Query query(s.connection(), kOldUploads, unix_nanos, from, uuid, limit);
   while (query.Step()) uploads.push_back(ReadUpload(query));
   return uploads;
 }

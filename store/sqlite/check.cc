@@ -1,12 +1,9 @@
 #include "store/sqlite/check.h"
 
-#include <chrono>
 #include <cstring>
 #include <fstream>
-#include <thread>
 
 #include "store/sqlite/schema.h"
-#include "store/sqlite/statement.h"
 #include "store/sqlite/volume.h"
 
 namespace portcall::store {
@@ -83,19 +80,6 @@ Result<void> CheckContent(Connection& connection, const fs::path& file) {
   }
   connection.Text("SELECT details FROM events ORDER BY seq DESC LIMIT 1");
   return CheckCursors(connection, file);
-}
-
-Result<void> CheckEverything(Connection& connection, const fs::path& file, const std::function<bool()>& stop) {
-  using std::chrono::steady_clock;
-  for (const char* table : Tables()) {
-    if (stop()) return {};
-    const auto start = steady_clock::now();
-    const std::string found = connection.Text(std::string("PRAGMA quick_check(") + table + ")");
-    if (found != "ok") return Damaged(file, found);
-    const auto pause_until = steady_clock::now() + (steady_clock::now() - start);
-    while (!stop() && steady_clock::now() < pause_until) std::this_thread::sleep_for(std::chrono::milliseconds(10));
-  }
-  return {};
 }
 
 }  // namespace portcall::store

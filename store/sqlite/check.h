@@ -1,7 +1,6 @@
 #pragma once
 
 #include <filesystem>
-#include <functional>
 
 #include "runtime/result.h"
 #include "store/sqlite/connection.h"
@@ -16,9 +15,6 @@ Result<void> CheckFile(const std::filesystem::path& file);
 // After opening, which fails for a truncated file, and migration to the newest version: the tables are there and can
 // be read, and no cursor is beyond the head.
 Result<void> CheckContent(Connection& connection, const std::filesystem::path& file);
-// Everything, table by table, with pauses as long as the work.
-Result<void> CheckEverything(Connection& connection, const std::filesystem::path& file,
-                             const std::function<bool()>& stop);
 
 std::filesystem::path WriteAheadLogOf(const std::filesystem::path& file);
 // The error that damage is reported with.

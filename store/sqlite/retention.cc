@@ -126,14 +126,15 @@ std::size_t DeleteUnneeded(Tx& tx, const Retain& retain, std::size_t limit) {
   const auto remove = [&](Seq up_to) {
     if (up_to <= after || gone == limit) return;
     Query(connection, kDelete, after, up_to, limit - gone).Run();
-    gone += static_cast<std::size_t>(connection.changes());
+    const auto removed = static_cast<std::size_t>(connection.changes());
+    gone += removed;
+    if (removed > 0) ForgetSums(connection, after, FirstFrom(connection, after + 1).value_or(up_to + 1) - 1);
   };
   for (const SeqRange& range : needs.kept) {
     remove(std::min(range.after, through));
     after = range.through;
   }
   remove(through);
-  if (gone > 0) ForgetSums(connection, FirstFrom(connection, 1).value_or(Head(ReadIn(tx)) + 1));
   return gone;
 }
 

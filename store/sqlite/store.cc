@@ -3,6 +3,7 @@
 #include "runtime/mutex.h"
 #include "store/listeners.h"
 #include "store/sqlite/check.h"
+#include "store/sqlite/integrity.h"
 #include "store/sqlite/readers.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/slices.h"

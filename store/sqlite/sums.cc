@@ -12,7 +12,7 @@ namespace {
 const Sql kKeep("INSERT OR REPLACE INTO log_sums (through,bytes) VALUES (?,?)");
 const Sql kFirstSum("SELECT through,bytes FROM log_sums WHERE through>=? ORDER BY through LIMIT 1");
 const Sql kLastSum("SELECT through,bytes FROM log_sums WHERE through<=? ORDER BY through DESC LIMIT 1");
-const Sql kForget("DELETE FROM log_sums WHERE through<?");
+const Sql kForget("DELETE FROM log_sums WHERE through>? AND through<?");
 const Sql kLogHead("SELECT max(seq) FROM events");
 const Sql kRows(
     "SELECT seq,recorded_at,action,kind,size,source,repository,tag,id,digest,media_type,actor,details FROM events"
@@ -86,7 +86,7 @@ void KeepSum(Connection& connection, const Event& event, std::int64_t sum) {
   if (bytes >= kLarge || event.seq % kEvery == 0) Query(connection, kKeep, event.seq, sum).Run();
 }
 
-void ForgetSums(Connection& connection, Seq first) { Query(connection, kForget, first - 1).Run(); }
+void ForgetSums(Connection& connection, Seq after, Seq through) { Query(connection, kForget, after, through).Run(); }
 
 std::int64_t BytesBetween(Connection& connection, Seq after, Seq through) {
   const std::optional<Sum> first = ReadSum(connection, kFirstSum, after);

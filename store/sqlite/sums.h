@@ -18,8 +18,8 @@ std::int64_t RowBytes(const Event& event);
 std::int64_t SumAtHead(Connection& connection);
 // After the event was appended; `sum` includes it.
 void KeepSum(Connection& connection, const Event& event, std::int64_t sum);
-// Forgets what tells of nothing but events before `first`.
-void ForgetSums(Connection& connection, Seq first);
+// Forgets those between the two: all events after `after`, up to `through`, are gone.
+void ForgetSums(Connection& connection, Seq after, Seq through);
 
 // What the events take after `after`, up to `through`; none of them is missing. Exact, but for those that an older
 // program appended: their part is estimated by a sample.

@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <fstream>
+#include <map>
 
 #include "store/blobs/fs/filesystem.h"
 #include "tests/blobs/contract/driver.h"
@@ -53,6 +55,38 @@ TEST_F(BlobsTest, ADamagedFileIsReplacedByThePushOfItsDigest) {
   ASSERT_TRUE(Append("u1", "abc"));
   ASSERT_TRUE(Commit("u1", digest));
   EXPECT_EQ(ReadFile(BlobPath(digest)), "abc");
+}
+
+TEST_F(BlobsTest, FindsWhatAnotherRegistryBeganAndRemovesAllOfIt) {
+  ASSERT_TRUE(Start("ours"));
+  const fs::path theirs = UploadFolder("theirs"), torn = UploadFolder("torn");
+  fs::create_directories(theirs / "hashstates/sha256");
+  std::ofstream(theirs / "hashstates/sha256/0") << "x";
+  std::ofstream(theirs / "data") << "abc";
+  std::ofstream(theirs / "startedat") << "2001-09-09T03:46:40+02:00";
+  fs::create_directories(torn);
+  std::ofstream(torn / "startedat");
+  fs::create_directories(dir_.path() / "docker/registry/v2/repositories/acme/app/_layers/sha256/theirs");
+  std::map<std::string, FoundUpload> found;
+  const std::unique_ptr<UploadWalk> walk = blobs_->WalkUploads();
+  for (auto piece = Run(walk->Next()); *piece; piece = Run(walk->Next())) {
+    for (FoundUpload& upload : **piece) found[upload.uuid] = std::move(upload);
+  }
+  ASSERT_EQ(found.size(), 3u);
+  EXPECT_EQ(found["theirs"].repository, "acme/app");
+  EXPECT_EQ(found["theirs"].started_at, 1'000'000'000ll * 1'000'000'000);
+  const std::int64_t now = std::chrono::system_clock::now().time_since_epoch().count();
+  for (const char* uuid : {"ours", "torn"}) {
+    EXPECT_NEAR(static_cast<double>(found[uuid].started_at), static_cast<double>(now), 60e9) << uuid;
+  }
+  for (const auto& [uuid, upload] : found) EXPECT_TRUE(Run(blobs_->DropUpload("acme/app", uuid)));
+  EXPECT_TRUE(fs::is_empty(theirs.parent_path()));
+}
+
+TEST_F(BlobsTest, AnUploadThatCannotBeRemovedIsTold) {
+  ASSERT_TRUE(Start("u2"));
+  EXPECT_FALSE(Run(blobs_->DropUpload("acme/app", std::string(300, 'u')))) << "no file can have such a name";
+  EXPECT_TRUE(Run(blobs_->DropUpload("acme/app", "u1"))) << "there is nothing to do";
 }
 
 TEST_F(BlobsTest, OpeningRemovesOnlyItsOwnTemporaryFiles) {

@@ -24,6 +24,7 @@ class RemoteBlobs final : public store::BlobStore {
   Task<Result<void>> StartUpload(std::string r, std::string u) override { return inner_->StartUpload(r, u); }
   Task<Result<std::uint64_t>> UploadSize(std::string r, std::string u) override { return inner_->UploadSize(r, u); }
   Task<Result<void>> DropUpload(std::string r, std::string u) override { return inner_->DropUpload(r, u); }
+  std::unique_ptr<store::UploadWalk> WalkUploads() override { return inner_->WalkUploads(); }
   Task<Result<std::uint64_t>> Append(std::string r, std::string u, std::span<const char> bytes) override {
     return inner_->Append(r, u, bytes);
   }

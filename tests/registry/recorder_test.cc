@@ -1,7 +1,9 @@
 #include "registry/recording/recorder.h"
 
 #include <gmock/gmock.h>
+#include <sys/resource.h>
 
+#include <csignal>
 #include <future>
 #include <thread>
 
@@ -56,6 +58,42 @@ TEST_F(RecorderTest, OldNotesAreWrittenAndThenNotCancelled) {
   while (Rows().empty() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
   ASSERT_EQ(Rows().size(), 1u);
   EXPECT_FALSE(recorder_->CancelNote("one")) << "the row is there, and somebody must delete it";
+}
+
+// A full disk passes, and the rows with it.
+TEST_F(RecorderTest, NotesThatTheStoreRefusesAreWrittenLater) {
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit full{1, before.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &full);
+  recorder_ = std::make_unique<Recorder>(*store_, log_, metrics_, runtime::SystemClock(), Recorder::Pace{1h, 1ms});
+  EXPECT_TRUE(recorder_->Note({"one", "a", 7}));
+  EXPECT_TRUE(recorder_->Note({"two", "a", 8}));
+  const auto deadline = std::chrono::steady_clock::now() + 20s;
+  while (!store_->stats().out_of_space && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_TRUE(store_->stats().out_of_space) << "the disk is full for nobody else";
+  setrlimit(RLIMIT_FSIZE, &before);
+  while (Rows().size() < 2 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_EQ(Rows().size(), 2u);
+}
+
+TEST(UploadNotesTest, WhatEndsWhileItIsWrittenIsTold) {
+  UploadNotes notes;
+  const runtime::SteadyTime now{};
+  for (const char* uuid : {"one", "two", "three"}) EXPECT_TRUE(notes.Add({uuid, "a", 7}, now));
+  auto rows = notes.Write(now, 2);
+  EXPECT_FALSE(notes.Cancel("one"));
+  EXPECT_FALSE(notes.Find("one"));
+  notes.PutBack(rows, now + 1s);
+  EXPECT_EQ(notes.Write(now, 10).size(), 1u) << "the third; the second has time";
+  EXPECT_EQ(notes.Written({{"three", "a", 7}}), std::vector<std::string>{});
+  rows = notes.Write(now + 1s, 10);
+  ASSERT_EQ(rows.size(), 1u);
+  EXPECT_EQ(rows[0].uuid, "two");
+  EXPECT_FALSE(notes.Cancel("two"));
+  EXPECT_EQ(notes.Written(rows), std::vector<std::string>{"two"});
+  EXPECT_TRUE(notes.empty());
 }
 
 TEST_F(RecorderTest, NotesAreBoundedInBytesAndWrittenManyToATransaction) {

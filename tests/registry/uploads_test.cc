@@ -1,3 +1,10 @@
+#include <sys/resource.h>
+
+#include <csignal>
+#include <filesystem>
+#include <fstream>
+
+#include "runtime/time.h"
 #include "tests/registry/service_fixture.h"
 
 namespace portcall::registry {
@@ -210,6 +217,67 @@ TEST_F(UploadsTest, OldUploadsArePurged) {
   EXPECT_EQ(Send("GET", old).status, 404);
   EXPECT_EQ(Send("GET", young).status, 204);
   EXPECT_EQ(runner_->Run(registry_->PurgeUploads())->found, 0u);
+}
+
+// As a kill -9 in an upload's first second leaves them, and docker-registry.
+TEST_F(UploadsTest, OldUploadsWithoutARowArePurgedToo) {
+  const std::string uploads = (dir_.path() / "docker/registry/v2/repositories/b/c/_uploads/").string();
+  const auto leave = [&](const std::string& uuid, const std::string& started) {
+    std::filesystem::create_directories(uploads + uuid);
+    std::ofstream(uploads + uuid + "/data") << "bytes";
+    std::ofstream(uploads + uuid + "/startedat") << started;
+  };
+  for (int i = 0; i < 600; ++i) leave(runtime::UuidV4(), "2000-01-01T00:00:00Z");
+  const std::string young = runtime::UuidV4();
+  leave(young, runtime::Rfc3339Nano(clock_.Now().time_since_epoch().count()));
+  config_.storage.upload_purging_dry_run = true;
+  Reconfigure();
+  EXPECT_EQ(runner_->Run(registry_->PurgeUploads())->found, 600u);
+  config_.storage.upload_purging_dry_run = false;
+  Reconfigure();
+  const Result<Purged> purged = runner_->Run(registry_->PurgeUploads());
+  EXPECT_EQ(purged->found, 600u);
+  EXPECT_EQ(purged->deleted, 600u);
+  std::vector<std::string> left;
+  for (const auto& entry : std::filesystem::directory_iterator(uploads)) left.push_back(entry.path().filename());
+  EXPECT_EQ(left, std::vector<std::string>{young});
+}
+
+TEST_F(UploadsTest, WhatCannotBePurgedIsInNobodysWay) {
+  StartUpload("a");                    // and the repository's folder is there
+  constexpr std::size_t kStuck = 300;  // more than are looked at together
+  const auto put = store_->WriteNow([](store::Tx& tx) -> Result<void> {
+    for (std::size_t i = 0; i < kStuck; ++i) {
+      store::PutUpload(tx, {std::string(300, 'u') + std::to_string(i), "a", 1});  // no file can have such a name
+    }
+    store::PutUpload(tx, {"last", "a", 2});
+    return {};
+  });
+  ASSERT_TRUE(put);
+  const Result<Purged> purged = runner_->Run(registry_->PurgeUploads());
+  ASSERT_TRUE(purged);
+  EXPECT_EQ(purged->found, kStuck + 1);
+  EXPECT_EQ(purged->failed, kStuck);
+  EXPECT_EQ(purged->deleted, 1u);
+}
+
+TEST_F(UploadsTest, ABodyThatTheDiskHasNoRoomForLeavesNothingOnIt) {
+  const std::string location = StartUpload("a");
+  std::signal(SIGXFSZ, SIG_IGN);
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit full{1 << 20, before.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &full);
+  Ask streamed("PATCH", location, std::string(3 << 20, 'x'));
+  streamed.chunked = true;
+  const int status = Send(streamed).status;
+  setrlimit(RLIMIT_FSIZE, &before);
+  EXPECT_EQ(status, 503);
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(dir_.path() / "docker")) {
+    if (entry.path().filename() == "data") EXPECT_EQ(entry.file_size(), 0u);
+  }
+  Next(Send("GET", location), 204, "0-0");
+  EXPECT_EQ(Finish(location, Sha256("hello"), "hello").status, 201);
 }
 
 TEST_F(UploadsTest, OneWriterAtATimeAndNoCorruption) {

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <spawn.h>
+#include <sqlite3.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 
 #include "store/catalog_changes.h"
 #include "store/sqlite/check.h"
+#include "store/sqlite/integrity.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/volume.h"
 #include "tests/store/fixture.h"
@@ -148,6 +150,57 @@ TEST_F(OpenTest, TheFullCheckFindsWhatTheOpeningDoesNotLookAt) {
   Open();
   EXPECT_FALSE(store_->CheckIntegrity([] { return false; }));
   EXPECT_EQ(fatal_, 1);
+}
+
+TEST_F(OpenTest, TheFullCheckSeesWhatIsOutOfItsPlace) {
+  Make();
+  std::string bytes(fs::file_size(File()), '\0');
+  std::ifstream(File(), std::ios::binary).read(bytes.data(), static_cast<std::streamsize>(bytes.size()));
+  for (std::size_t page = 0; page < bytes.size(); page += 4096) {
+    const std::size_t name = bytes.find("library/app", page);
+    // In a leaf of the lanes' index, where it is not the first.
+    if (bytes[page] == '\x0a' && name < page + 4096) Overwrite(static_cast<std::streamoff>(name), "library/aaa");
+  }
+  Open();
+  EXPECT_FALSE(store_->CheckIntegrity([] { return false; }));
+  EXPECT_EQ(fatal_, 1);
+}
+
+TEST_F(OpenTest, BetweenTheReadsOfTheFullCheckTheWriteAheadLogCanBeginAnew) {
+  Make(200);
+  Connection writer(File(), Connection::Mode::kWriter), reader(File(), Connection::Mode::kReader);
+  sqlite3_busy_timeout(writer.handle(), 0);
+  int asked = 0;
+  const auto stop = [&] {
+    ++asked;
+    writer.Exec("INSERT OR IGNORE INTO meta VALUES ('a key', ''); DELETE FROM meta WHERE key='a key'");
+    EXPECT_EQ(writer.Number("PRAGMA wal_checkpoint(TRUNCATE)"), 0) << "busy";
+    return false;
+  };
+  EXPECT_TRUE(CheckEverything(reader, File(), stop, std::chrono::milliseconds(0)));
+  EXPECT_GT(asked, 400) << "each row and each entry of the index is a read of its own";
+  asked = 0;
+  EXPECT_TRUE(CheckEverything(reader, File(), [&] { return ++asked >= 100; }, std::chrono::milliseconds(0)));
+  EXPECT_LE(asked, 101) << "it ends where it is told to";
+}
+
+// What stays behind for a removed endpoint must not make the sums of all that has gone stay.
+TEST_F(OpenTest, TheSumsOfEventsGoWithThem) {
+  Make(6'400);
+  Open();
+  Cursor removed;
+  removed.endpoint = "gone";
+  removed.kind = CursorKind::kRemoved;
+  removed.settled_through = 100;
+  removed.through = 200;
+  Write([&](Tx& tx) { PutCursor(tx, removed); });
+  EXPECT_EQ(Forget(6'390, 10'000), 6'290u);
+  const LogSize size = Read([](Snapshot& s) { return SizeOf(s); });
+  EXPECT_EQ(size.events, 110);
+  EXPECT_EQ(size.bytes, 110 * (size.bytes / 110));
+  AppendOne();
+  EXPECT_EQ(Read([](Snapshot& s) { return SizeOf(s); }).bytes, 111 * (size.bytes / 110));
+  EXPECT_LE(Connection(File(), Connection::Mode::kReader).Number("SELECT count(*) FROM log_sums"), 5);
 }
 
 TEST(VolumeTest, NamesUnfitFileSystems) {

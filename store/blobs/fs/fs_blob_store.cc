@@ -6,11 +6,13 @@
 
 #include <cerrno>
 #include <chrono>
+#include <system_error>
 
 #include "runtime/failpoint.h"
 #include "runtime/loops.h"
 #include "runtime/time.h"
 #include "store/blobs/fs/filesystem.h"
+#include "store/blobs/fs/upload_walk.h"
 
 namespace portcall::store {
 namespace fs = std::filesystem;
@@ -20,6 +22,17 @@ constexpr std::uint64_t kWritebackStep = 8 << 20;
 
 // With the repository in the key, no other repository can reach the upload.
 std::string KeyOf(const std::string& repository, const std::string& uuid) { return repository + "/" + uuid; }
+
+// Ours has two files; docker-registry's a folder more.
+Result<void> RemoveUpload(const fs::path& folder) {
+  ::unlink((folder / "data").c_str());
+  ::unlink((folder / "startedat").c_str());
+  if (::rmdir(folder.c_str()) == 0 || errno == ENOENT) return {};
+  std::error_code ec(errno, std::generic_category());
+  if (ec == std::errc::directory_not_empty || ec == std::errc::file_exists) fs::remove_all(folder, ec);
+  if (ec) return runtime::FileError(ec.value(), "removing", folder);
+  return {};
+}
 
 Error Busy() { return Error(Errc::kConflict, "another request is writing to this upload"); }
 
@@ -121,12 +134,15 @@ Task<Result<void>> FsBlobStore::DropUpload(std::string repository, std::string u
   std::optional<Uploads::Turn> turn = uploads_.Take(KeyOf(repository, uuid));
   if (!turn) co_return Busy();
   const fs::path folder = layout_.Upload(repository, uuid);
-  auto drop = [this, &turn, &folder] {
+  auto drop = [&turn, &folder] {
     turn->state.reset();
-    RemoveUpload(folder);
+    return RemoveUpload(folder);
   };
-  co_await runtime::RunOn(pool_, drop);
-  co_return Result<void>();
+  co_return co_await runtime::RunOn(pool_, drop);
+}
+
+std::unique_ptr<UploadWalk> FsBlobStore::WalkUploads() {
+  return std::make_unique<FsUploadWalk>(layout_.repositories(), pool_);
 }
 
 Task<Result<std::uint64_t>> FsBlobStore::Append(std::string repository, std::string uuid, std::span<const char> bytes) {
@@ -205,14 +221,6 @@ Result<void> FsBlobStore::MoveInto(const fs::path& from, const Digest& digest) {
   return runtime::SyncFolder(path.parent_path());
 }
 
-void FsBlobStore::RemoveUpload(const fs::path& folder) {
-  std::error_code ignored;
-  fs::remove(folder / "data", ignored);
-  fs::remove(folder / "startedat", ignored);
-  fs::remove_all(folder / "hashstates", ignored);
-  fs::remove(folder, ignored);
-}
-
 Task<Result<std::uint64_t>> FsBlobStore::Commit(std::string repository, std::string uuid, Digest digest,
                                                 std::function<Task<Result<void>>(std::uint64_t size)> commit) {
   std::optional<Uploads::Turn> turn = uploads_.Take(KeyOf(repository, uuid));
@@ -229,7 +237,7 @@ Task<Result<std::uint64_t>> FsBlobStore::Commit(std::string repository, std::str
     if (size) {
       if (Result<void> moved = MoveInto(folder / "data", digest); !moved) return moved.error();
     }
-    if (!keep) RemoveUpload(folder);
+    if (!keep) (void)RemoveUpload(folder);  // what stays is left to purging
     return size;
   };
   Result<std::uint64_t> size = co_await runtime::RunOn(pool_, settle);

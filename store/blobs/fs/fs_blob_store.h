@@ -24,6 +24,7 @@ class FsBlobStore final : public BlobStore {
   Task<Result<void>> StartUpload(std::string repository, std::string uuid) override;
   Task<Result<std::uint64_t>> UploadSize(std::string repository, std::string uuid) override;
   Task<Result<void>> DropUpload(std::string repository, std::string uuid) override;
+  std::unique_ptr<UploadWalk> WalkUploads() override;
   Task<Result<std::uint64_t>> Append(std::string repository, std::string uuid, std::span<const char> bytes) override;
   Task<Result<void>> Truncate(std::string repository, std::string uuid, std::uint64_t size) override;
   Task<Result<std::uint64_t>> Commit(std::string repository, std::string uuid, Digest digest,
@@ -37,7 +38,6 @@ class FsBlobStore final : public BlobStore {
   Result<void> Know(Uploads::Turn& turn, const std::filesystem::path& path);
   Result<std::uint64_t> Settle(Uploads::Turn& turn, const std::filesystem::path& upload, const Digest& digest);
   Result<void> MoveInto(const std::filesystem::path& from, const Digest& digest);
-  void RemoveUpload(const std::filesystem::path& folder);
 
   const Layout layout_;
   asio::thread_pool& pool_;
