@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "config/glob.h"
+#include "sinks/updaters.h"
 
 namespace portcall::broker {
 namespace {
@@ -18,6 +19,10 @@ constexpr std::array<std::string_view, 4> kImageTypes{
     "application/vnd.oci.image.manifest.v1+json", "application/vnd.oci.image.index.v1+json"};
 constexpr std::array<std::string_view, 2> kConfigTypes{"application/vnd.docker.container.image.v1+json",
                                                        "application/vnd.oci.image.config.v1+json"};
+
+// Helm's charts, and what Flux's OCIRepository takes (fluxcd/pkg, oci/client.go).
+constexpr std::array<std::string_view, 2> kChartTypes{"application/vnd.cncf.helm.config.v1+json",
+                                                      "application/vnd.cncf.flux.config.v1+json"};
 
 // sha256-<64 digits>, alone or with an ending: where cosign and registries without a referrers API put what belongs to
 // an image.
@@ -37,10 +42,13 @@ bool MayBeNewImage(const store::Event& event) {
 }
 
 // The rest, which only the body tells: it is no other artifact, and the tag did not point to this digest before.
-bool IsNewImage(const store::Event& event) {
+bool IsNewImage(const store::Event& event, bool charts) {
   const store::Details details = store::DecodeDetails(event.details);
   if (!details.subject.empty() || details.previous_digest == event.digest) return false;
-  return details.artifact_type.empty() || std::ranges::find(kConfigTypes, details.artifact_type) != kConfigTypes.end();
+  const auto is_among = [&](const auto& types) {
+    return std::ranges::find(types, details.artifact_type) != types.end();
+  };
+  return details.artifact_type.empty() || is_among(kConfigTypes) || (charts && is_among(kChartTypes));
 }
 
 bool Fits(const std::vector<std::string>& globs, std::string_view text) {
@@ -84,6 +92,7 @@ Filter::Filter(const config::Endpoint& endpoint) {
   if (!only.kinds.empty()) ignored_kinds_ = ~Bits<store::kKinds>(only.kinds, kinds);
   ignored_kinds_ |= Bits<store::kKinds>(ignore.kinds, kinds);
   images_only_ = endpoint.images_only;
+  charts_ = endpoint.images_only && sinks::IsForUpdaters(endpoint.format);
   only_types_.insert(only.media_types.begin(), only.media_types.end());
   ignored_types_.insert(ignore.media_types.begin(), ignore.media_types.end());
   only_repositories_ = only.repositories;
@@ -138,6 +147,7 @@ void Filter::ReadRule(std::string_view rule) {
   }
   if (name == "+kinds") ReadBits(value, ignored_kinds_);
   if (name == "+images") images_only_ = true;
+  if (name == "+charts") charts_ = true;
   if (name == "+only.type") only_types_.insert(value);
   if (name == "+ignore.type") ignored_types_.insert(value);
 }
@@ -163,6 +173,7 @@ void Filter::Write() {
   }
   if (ignored_kinds_.any()) fingerprint_ += "\n+kinds " + ignored_kinds_.to_string();
   if (images_only_) fingerprint_ += "\n+images";
+  if (charts_) fingerprint_ += "\n+charts";
   write("+only.type ", std::set<std::string>(only_types_.begin(), only_types_.end()));
   write("+only.repository ", only_repositories_);
   write("+ignore.repository ", ignored_repositories_);
@@ -189,7 +200,7 @@ bool Filter::WantsRest(const store::Event& event) const {
     }
     if (!routes_.empty() && !Fits(routes_, event.repository)) return false;
   }
-  return Passes(only_actors_, ignored_actors_, event.actor) && (!images_only_ || IsNewImage(event));
+  return Passes(only_actors_, ignored_actors_, event.actor) && (!images_only_ || IsNewImage(event, charts_));
 }
 
 }  // namespace portcall::broker

@@ -46,7 +46,7 @@ class Filter {
   std::bitset<store::kActions> ignored_actions_;
   std::bitset<store::kKinds> ignored_kinds_;
   bool simple_ = true;  // action and kind say it all
-  bool images_only_ = false;
+  bool images_only_ = false, charts_ = false;
   Names only_types_, ignored_types_;
   Globs only_repositories_, ignored_repositories_, routes_;
   Globs only_tags_, ignored_tags_, only_actors_, ignored_actors_;

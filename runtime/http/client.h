@@ -37,7 +37,7 @@ struct Incoming {
 struct ClientOptions {
   Url url;                           // origin: scheme, host, port
   TlsContext tls;                    // required for https
-  std::optional<Url> proxy;          // asked to forward requests, for https to open a tunnel; its scheme is http
+  std::optional<Url> proxy;          // see ProxyFor
   std::size_t keep_body = 4096;      // bytes of an answer's body that are kept
   std::size_t max_body = 64 * 1024;  // an answer beyond it ends the connection; its status still counts
   std::size_t max_head = 32 * 1024;

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "runtime/http/proxy.h"
+#include "runtime/http/socks.h"
 #include "runtime/version.h"
 
 namespace portcall::http {
@@ -51,7 +52,7 @@ std::unique_ptr<SocketStream> PlainClientStream(const Executor& executor) {
 ClientConnection::ClientConnection(const ClientOptions& options, std::uint64_t generation)
     : options_(options),
       generation_(generation),
-      authority_(options.proxy && !options.url.tls() ? "http://" + options.url.host_header() : ""),
+      authority_(forwarded() ? "http://" + options.url.host_header() : ""),
       proxy_field_(options.proxy ? ProxyField(*options.proxy) : ""),
       reader_(options) {}
 
@@ -83,10 +84,12 @@ Task<std::optional<Error>> ClientConnection::Open(Executor executor, asio::ip::t
   const std::string where = (options_.proxy ? "connecting to the proxy " : "connecting to ") + to.address().to_string();
   if (socket.expired()) co_return TimedOut(where.c_str());
   if (connected.ec) co_return Broken(where.c_str(), connected.ec);
-  if (!url.tls()) co_return std::nullopt;
-  if (options_.proxy) {
-    if (std::optional<Error> failed = co_await OpenTunnel(socket)) co_return failed;
+  if (options_.proxy && !forwarded()) {
+    const bool socks = options_.proxy->scheme == "socks5";
+    std::optional<Error> failed = socks ? co_await AskSocks(socket) : co_await OpenTunnel(socket);
+    if (failed) co_return failed;
   }
+  if (!url.tls()) co_return std::nullopt;
   const IoResult shaken = co_await socket.Handshake();
   if (socket.expired()) co_return TimedOut("the TLS handshake");
   if (shaken.ec) co_return Broken("the TLS handshake", shaken.ec);
@@ -114,7 +117,57 @@ Task<std::optional<Error>> ClientConnection::OpenTunnel(SocketStream& socket) {
   if (sent.ec) co_return Broken(step.c_str(), sent.ec);
   if (reader_.status() / 100 == 2 && reader_.answer().body.empty()) co_return std::nullopt;
   const std::string status = std::to_string(reader_.status()) + " " + std::string(ReasonOf(reader_.status()));
-  co_return Error(Errc::kUnavailable, options_.url.host_header() + ": " + step + ": it answers " + status);
+  co_return Refused(step, "it answers " + status);
+}
+
+Error ClientConnection::Refused(const std::string& step, const std::string& why) const {
+  return {Errc::kUnavailable, options_.url.host_header() + ": " + step + ": " + why};
+}
+
+// Appends exactly so many bytes: what comes behind them belongs to the tunnel.
+Task<IoResult> ClientConnection::Receive(SocketStream& socket, std::string& into, std::size_t bytes) {
+  const std::size_t before = into.size();
+  into.resize(before + bytes);
+  IoResult all;
+  while (!all.ec && all.n < bytes) {
+    const IoResult got = co_await socket.ReadSocket(asio::buffer(into.data() + before + all.n, bytes - all.n));
+    all = {got.ec, all.n + got.n};
+  }
+  co_return all;
+}
+
+Task<std::optional<Error>> ClientConnection::AskSocks(SocketStream& socket) {
+  const std::string step = "asking the proxy " + options_.proxy->host_header() + " for a connection";
+  const std::string& userinfo = options_.proxy->userinfo;
+  const auto failed = [&](error_code ec) {
+    return socket.expired() ? TimedOut(step.c_str()) : Broken(step.c_str(), ec);
+  };
+  const std::string greeting = SocksGreeting(!userinfo.empty());
+  std::string answer;
+  if (const IoResult sent = co_await socket.WriteSocket(asio::buffer(greeting)); sent.ec) co_return failed(sent.ec);
+  if (const IoResult got = co_await Receive(socket, answer, kSocksMethod); got.ec) co_return failed(got.ec);
+  const SocksMethod method = MethodOf(answer);
+  if (method == SocksMethod::kRefused || (method == SocksMethod::kPassword && userinfo.empty())) {
+    co_return Refused(step, answer[0] == 5 ? "it wants another login" : "the answer is not SOCKS 5");
+  }
+  if (method == SocksMethod::kPassword) {
+    const std::string login = SocksLogin(userinfo);
+    answer.clear();
+    if (const IoResult sent = co_await socket.WriteSocket(asio::buffer(login)); sent.ec) co_return failed(sent.ec);
+    if (const IoResult got = co_await Receive(socket, answer, kSocksMethod); got.ec) co_return failed(got.ec);
+    if (answer[1] != 0) co_return Refused(step, "user or password is wrong");
+  }
+  const std::string request = SocksConnect(options_.url.host, options_.url.port);
+  answer.clear();
+  if (const IoResult sent = co_await socket.WriteSocket(asio::buffer(request)); sent.ec) co_return failed(sent.ec);
+  if (const IoResult got = co_await Receive(socket, answer, kSocksReply); got.ec) co_return failed(got.ec);
+  if (const std::string why = SocksRefusal(answer); !why.empty()) co_return Refused(step, why);
+  for (std::size_t left = SocksAddressBytes(answer); answer.size() < kSocksReply + left;
+       left = SocksAddressBytes(answer)) {
+    const std::size_t more = kSocksReply + left - answer.size();
+    if (const IoResult got = co_await Receive(socket, answer, more); got.ec) co_return failed(got.ec);
+  }
+  co_return std::nullopt;
 }
 
 Task<std::optional<Error>> ClientConnection::Exchange(const Outgoing& request, runtime::SteadyTime deadline) {

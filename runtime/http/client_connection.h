@@ -49,6 +49,10 @@ class ClientConnection
   Error TimedOut(const char* step) const;
   Error Broken(const char* step, error_code ec) const;
   Task<std::optional<Error>> OpenTunnel(SocketStream& socket);
+  Task<std::optional<Error>> AskSocks(SocketStream& socket);
+  Task<IoResult> Receive(SocketStream& socket, std::string& into, std::size_t bytes);
+  Error Refused(const std::string& step, const std::string& why) const;
+  bool forwarded() const { return options_.proxy && options_.proxy->scheme == "http" && !options_.url.tls(); }
   Task<std::optional<Error>> ReadAnswer(bool head_suffices);
   bool Counts(bool head_suffices) const;
 

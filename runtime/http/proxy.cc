@@ -14,6 +14,8 @@ namespace {
 
 namespace ip = boost::asio::ip;
 
+constexpr std::uint16_t kSocksPort = 1080;
+
 std::string FirstOf(std::initializer_list<const char*> names) {
   for (const char* name : names) {
     const char* value = std::getenv(name);
@@ -82,7 +84,28 @@ bool GoesStraight(std::string_view none, const Url& url) {
 
 // "proxy:3128" is a URL too.
 Result<Url> ParseProxy(const std::string& text) {
-  return text.find("://") == std::string::npos ? ParseUrl("http://" + text) : ParseUrl(text);
+  const std::size_t end = text.find("://");
+  if (end == std::string::npos) return ParseUrl("http://" + text);
+  const std::string scheme = runtime::LowerCase(text.substr(0, end));
+  if (scheme == "https") return Error(Errc::kInvalid, "a proxy that is itself asked over TLS is not supported");
+  if (scheme != "socks5" && scheme != "socks5h") return ParseUrl(text);
+  // The port that one scheme has by default and the other has not is none that was written.
+  Result<Url> url = ParseUrl("http" + text.substr(end));
+  const Result<Url> other = ParseUrl("https" + text.substr(end));
+  if (!url || !other) return url;
+  if (url->port != other->port) url->port = kSocksPort;
+  url->scheme = "socks5";
+  return url;
+}
+
+// Lengths are one byte there (RFC 1928 §5, RFC 1929 §2).
+std::string WhyNoSocks(const Url& proxy, const Url& url) {
+  constexpr std::size_t kLongest = 255;
+  if (proxy.scheme != "socks5") return {};
+  const std::size_t user = std::min(proxy.userinfo.find(':'), proxy.userinfo.size());
+  if (user > kLongest || proxy.userinfo.size() > user + 1 + kLongest) return "user or password is too long for SOCKS";
+  if (user == 0 && !proxy.userinfo.empty()) return "a password wants a user beside it";
+  return url.host.size() > kLongest ? "the receiver's name is too long for SOCKS" : "";
 }
 
 }  // namespace
@@ -104,7 +127,7 @@ Result<std::optional<Url>> ProxyFor(const ProxyEnvironment& environment, const U
     return wrong("is not trusted where REQUEST_METHOD is set too, as for CGI programs");
   Result<Url> proxy = ParseProxy(text);
   if (!proxy) return wrong(proxy.error().detail);
-  if (proxy->tls()) return wrong("a proxy that is itself asked over TLS is not supported: write http://");
+  if (const std::string why = WhyNoSocks(*proxy, url); !why.empty()) return wrong(why);
   return std::optional(std::move(*proxy));
 }
 

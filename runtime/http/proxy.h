@@ -17,7 +17,8 @@ struct ProxyEnvironment {
   static ProxyEnvironment OfProcess();  // in capitals, else in small letters; any thread, while nobody changes it
 };
 
-// The proxy for requests to `url`; none: they go straight. kInvalid names the variable, never what is in it.
+// The proxy for requests to `url`; none: they go straight. Its scheme is http (it forwards requests, and opens a tunnel
+// for https) or socks5 (which includes socks5h: it looks names up). kInvalid names the variable, never what is in it.
 Result<std::optional<Url>> ProxyFor(const ProxyEnvironment& environment, const Url& url);
 
 // What Proxy-Authorization says to it: the URL's user and password as Basic; empty: nothing.

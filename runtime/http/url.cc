@@ -69,7 +69,27 @@ std::string Url::host_header() const {
   return text;
 }
 
-std::string Url::Shown() const { return scheme + "://" + host_header() + target.substr(0, target.find('?')); }
+bool IsPlainSegment(std::string_view segment) {
+  constexpr std::size_t kLongest = 20;
+  const auto in_words = [](char c) { return runtime::IsLowerLetter(c) || c == '-' || c == '_'; };
+  const bool version = segment.size() > 1 && segment.size() <= 3 && segment[0] == 'v' &&
+                       std::ranges::all_of(segment.substr(1), runtime::IsDigit);
+  return version || (segment.size() <= kLongest && std::ranges::all_of(segment, in_words));
+}
+
+std::string Url::Shown() const {
+  std::string shown = scheme + "://" + host_header();
+  std::string_view path = std::string_view(target).substr(0, target.find('?'));
+  while (!path.empty()) {
+    path.remove_prefix(1);
+    const std::string_view segment = path.substr(0, path.find('/'));
+    shown += '/';
+    if (!IsPlainSegment(segment)) return shown + "…";
+    shown += segment;
+    path.remove_prefix(segment.size());
+  }
+  return shown;
+}
 
 Result<Url> ParseUrl(std::string_view whole) {
   std::string text(whole);

@@ -18,8 +18,13 @@ struct Url {
   std::string target;  // path and query, at least "/"
   bool tls() const { return scheme == "https"; }
   std::string host_header() const;  // with the port where it is not the scheme's own; without a zone
-  std::string Shown() const;        // in its normal form, without userinfo and query: fit for logs
+  // In its normal form, fit for logs: without userinfo and query, and the path up to the first segment that is no plain
+  // word, because tokens stand there too (Flux, Docker Hub, Slack); "…" is the rest of it.
+  std::string Shown() const;
 };
+
+// A word in small letters of at most 20, with - and _ between, or a version such as v1: no token looks so.
+bool IsPlainSegment(std::string_view segment);
 
 // kInvalid says which part is wrong. Fragments are dropped.
 Result<Url> ParseUrl(std::string_view text);

@@ -66,8 +66,6 @@ Outcome JudgeCi(const CiPreset& preset, const CiReply& reply) {
     return outcome;
   }
   outcome.error = outcome.status_text;
-  if (reply.status >= 300 && reply.status < 400)
-    outcome.error += ": redirect not followed; is the url that of " + preset.name + " itself?";
   if (const auto hint = preset.hints.find(reply.status); hint != preset.hints.end())
     outcome.error += ": " + hint->second;
   for (const auto& [text, what_to_do] : preset.waits) {

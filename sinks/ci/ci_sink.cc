@@ -12,6 +12,7 @@
 #include "sinks/http/answer.h"
 #include "sinks/http/client_options.h"
 #include "sinks/http/redactor.h"
+#include "sinks/http/redirects.h"
 #include "sinks/http/retry_after.h"
 
 namespace portcall::sinks {
@@ -23,10 +24,11 @@ constexpr std::size_t kKeepLookups = 1024;        // full: all are asked for aga
 class CiSink final : public Sink {
  public:
   CiSink(const config::Endpoint& endpoint, std::shared_ptr<const CiPreset> preset, CiRequests requests,
-         Redactor redactor)
+         Redactor redactor, Redirects redirects)
       : preset_(std::move(preset)),
         requests_(std::move(requests)),
         redactor_(std::move(redactor)),
+        redirects_(std::move(redirects)),
         timeout_(endpoint.timeout),
         resend_on_stale_(endpoint.retry_on_timeout) {
     capacity_.window = static_cast<std::size_t>(std::max(1, endpoint.concurrency));
@@ -58,6 +60,7 @@ class CiSink final : public Sink {
   const std::shared_ptr<const CiPreset> preset_;
   const CiRequests requests_;
   const Redactor redactor_;
+  const Redirects redirects_;
   const std::chrono::milliseconds timeout_;
   const bool resend_on_stale_;
   Capacity capacity_;
@@ -150,6 +153,7 @@ Task<CiSink::Found> CiSink::LookUp(store::EventPtr event, Key key, runtime::Stea
 }
 
 void CiSink::Keep(const http::Incoming& answer, Outcome& outcome) const {
+  if (answer.status / 100 == 3) outcome.error += redirects_.Explain(answer.location, redactor_);
   outcome.retry_after = ParseRetryAfter(answer.retry_after, runtime::SystemClock().Now());
   outcome.answer = redactor_.Redact(answer.body.substr(0, kKeepAnswer), answer.body.size() >= kKeepAnswer);
 }
@@ -177,7 +181,8 @@ Result<std::unique_ptr<Sink>> MakeCi(const config::Endpoint& endpoint, const Sur
   auto options = ClientOptionsOf(endpoint, *url, around.log);
   if (!options) return wrong(options.error().detail);
   Redactor redactor = MakeRedactor(endpoint, *options, *requests);
-  auto sink = std::make_unique<CiSink>(endpoint, ci->definition, *std::move(requests), std::move(redactor));
+  auto sink =
+      std::make_unique<CiSink>(endpoint, ci->definition, *std::move(requests), std::move(redactor), Redirects(*url));
   sink->Connect(around, *std::move(options));
   return std::unique_ptr<Sink>(std::move(sink));
 }

@@ -36,6 +36,15 @@ std::string_view SourceOf(const store::Event& event, std::string_view configured
   return configured.empty() ? std::string_view("portcall") : configured;
 }
 
+// An attribute `source` is a URI-reference. An address with a port is none (a scheme begins with a letter), but an
+// authority by itself is (RFC 3986 §4.2).
+std::string UriOf(std::string source) {
+  const std::size_t colon = source.find(':');
+  const bool names_scheme = !source.empty() && runtime::IsLetter(source[0]);
+  if (colon != std::string::npos && !names_scheme && source.find('/') > colon) source.insert(0, "//");
+  return source;
+}
+
 std::string SubjectOf(const store::Event& event) {
   std::string subject = event.repository;
   if (!event.tag.empty()) return subject.append(":").append(event.tag);
@@ -145,7 +154,7 @@ std::vector<std::pair<std::string, std::string>> AttributesOf(const store::Event
     attributes.emplace_back(std::string(name), std::move(value));
   };
   add("id", event.id);
-  add("source", Clean(SourceOf(event, source)));
+  add("source", UriOf(Clean(SourceOf(event, source))));
   add("specversion", "1.0");
   add("type", TypeOf(event));
   add("time", runtime::Rfc3339Fixed(event.recorded_at));

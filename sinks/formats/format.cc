@@ -8,6 +8,7 @@
 #include "sinks/formats/cloudevents.h"
 #include "sinks/formats/docker.h"
 #include "sinks/formats/image_updaters.h"
+#include "sinks/updaters.h"
 
 namespace portcall::sinks {
 namespace {
@@ -71,6 +72,11 @@ const Format* FindFormat(std::string_view name) {
 }
 
 std::span<const std::string_view> FormatNames() { return kNames; }
+
+bool IsForUpdaters(std::string_view format) {
+  const Format* found = FindFormat(format);
+  return found != nullptr && found->for_images;
+}
 
 std::string WhyNoForm(std::string_view format) {
   const Format* found = FindFormat(format);

@@ -1,9 +1,11 @@
 #include "sinks/http/redactor.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 #include "runtime/bytes.h"
 #include "runtime/http/message.h"
+#include "runtime/json.h"
 #include "runtime/text.h"
 #include "sinks/http/credentials.h"
 
@@ -36,18 +38,40 @@ std::string Replaced(std::string text, std::string_view what, std::string_view b
   return text;
 }
 
-// How receivers repeat a text: as it is, in a URL, in HTML, and in JSON as Go, PHP and .NET escape it.
+// In JSON's own escapes (RFC 8259 §7): what must be escaped, and no more.
+std::string JsonOf(std::string_view text) {
+  const std::string quoted = runtime::Dump(nlohmann::json(text));
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+// As Python writes JSON: in ASCII alone.
+std::string AsciiJsonOf(std::string_view text) {
+  const std::string quoted =
+      nlohmann::json(text).dump(-1, ' ', /*ensure_ascii=*/true, nlohmann::json::error_handler_t::replace);
+  return quoted.substr(1, quoted.size() - 2);
+}
+
+// How receivers repeat a text: as it is, in a URL, in HTML (also as Go and Python escape quotes), and in JSON as its
+// standard, PHP, Python, Go and .NET escape it.
 std::vector<std::string> SpellingsOf(std::string_view text) {
   constexpr std::string_view kLower = "0123456789abcdef", kUpper = "0123456789ABCDEF";
   constexpr std::string_view kReserved = "!#$%&'()*+,/:;=?@[] <>\"\\^`{|}";
-  const std::string as_is(text);
+  const std::string as_is(text), json = JsonOf(text);
+  const std::string html = Replaced(Replaced(Replaced(as_is, "&", "&amp;"), "<", "&lt;"), ">", "&gt;");
   return {as_is,
           Escaped(text, kReserved, "%", kUpper),
           Escaped(text, kReserved, "%", kLower),
-          Replaced(Replaced(Replaced(as_is, "&", "&amp;"), "<", "&lt;"), ">", "&gt;"),
+          html,
+          Replaced(Replaced(html, "\"", "&quot;"), "'", "&#x27;"),
+          Replaced(Replaced(html, "\"", "&#34;"), "'", "&#39;"),
+          Replaced(Replaced(html, "\"", "&quot;"), "'", "&#039;"),
+          json,
+          AsciiJsonOf(text),
           Replaced(as_is, "/", "\\/"),
-          Escaped(text, "<>&", "\\u00", kLower),
-          Escaped(text, "<>&+'`\"", "\\u00", kUpper)};
+          Replaced(json, "/", "\\/"),
+          Replaced(AsciiJsonOf(text), "/", "\\/"),
+          Escaped(json, "<>&", "\\u00", kLower),
+          Escaped(Replaced(as_is, "\\", "\\\\"), "<>&+'`\"", "\\u00", kUpper)};
 }
 
 }  // namespace
@@ -76,6 +100,7 @@ Redactor::Redactor(const config::HeaderList& headers, const http::Url& url) {
     AddPair(url.userinfo);
     Add(BasicCredentials(url.userinfo));
   }
+  AddPath(std::string_view(url.target).substr(0, url.target.find('?')));
   if (const auto question = url.target.find('?'); question != std::string::npos) {
     std::string_view query = std::string_view(url.target).substr(question + 1);
     while (!query.empty()) {
@@ -96,6 +121,18 @@ Redactor::Redactor(const config::HeaderList& headers, const http::Url& url) {
 void Redactor::Add(std::string_view secret) {
   if (secret.size() < kShortest) return;
   for (std::string& spelling : SpellingsOf(secret)) secrets_.push_back(std::move(spelling));
+}
+
+void Redactor::AddPath(std::string_view path) {
+  while (!path.empty()) {
+    path.remove_prefix(1);
+    const std::string_view segment = path.substr(0, path.find('/'));
+    if (!http::IsPlainSegment(segment)) {
+      Add(segment);
+      Add(http::PercentDecode(segment));
+    }
+    path.remove_prefix(segment.size());
+  }
 }
 
 // user:password

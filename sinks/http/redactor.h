@@ -14,7 +14,8 @@ namespace portcall::sinks {
 class Redactor {
  public:
   // Secrets are the values of the configured headers whose names speak of credentials, the URL's user and password,
-  // and the values in its query; each as it is, and as URLs, JSON and HTML escape it.
+  // what no plain word is of its path, and the values in its query; each as it is, and as URLs, JSON and HTML escape
+  // it.
   Redactor(const config::HeaderList& headers, const http::Url& url);
 
   // `cut`: the text was cut off at its end, where the beginning of a secret may stand.
@@ -23,6 +24,7 @@ class Redactor {
  private:
   void Add(std::string_view secret);
   void AddPair(std::string_view pair);
+  void AddPath(std::string_view path);
   std::vector<std::string> secrets_;  // longest first
 };
 

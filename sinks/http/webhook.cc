@@ -54,14 +54,14 @@ config::HeaderList SecretsOf(const config::Endpoint& endpoint, const WebhookConf
   return secrets;
 }
 
-// Request line and fields. Configured fields come on top of Content-Type, as Distribution appends them.
+// Request line and fields. A configured field stands in place of ours.
 std::string MakeHead(const config::Endpoint& endpoint, const http::Url& url, std::string_view content_type) {
   std::string head = "POST " + url.target + " HTTP/1.1\r\nHost: " + url.host_header() + "\r\n";
   const auto add = [&head](std::string_view name, std::string_view value) {
     head.append(name).append(": ").append(value).append("\r\n");
   };
   if (!Configured(endpoint.headers, "User-Agent")) add("User-Agent", runtime::kUserAgent);
-  add("Content-Type", content_type);
+  if (!Configured(endpoint.headers, "Content-Type")) add("Content-Type", content_type);
   if (!url.userinfo.empty() && !Configured(endpoint.headers, "Authorization")) {
     add("Authorization", "Basic " + BasicCredentials(url.userinfo));
   }
@@ -78,7 +78,8 @@ Webhook::Webhook(const config::Endpoint& endpoint, WebhookConfig own, const http
       resend_on_stale_(endpoint.retry_on_timeout),
       source_(endpoint.source),
       own_(std::move(own)),
-      redactor_(SecretsOf(endpoint, own_, to), to.url) {
+      redactor_(SecretsOf(endpoint, own_, to), to.url),
+      redirects_(to.url) {
   capacity_.window = static_cast<std::size_t>(std::max(1, endpoint.concurrency));
   capacity_.batch = static_cast<std::size_t>(std::max(1, endpoint.batch));
 }
@@ -135,8 +136,10 @@ Outcome Webhook::Judge(http::Incoming answer) const {
   outcome.status = answer.status;
   outcome.status_text = StatusText(answer.status);
   if (outcome.verdict == Verdict::kDelivered) return outcome;
+  // The bodies of these formats are always whole, and updaters say 400 to a wrong secret as well.
+  if (format_->for_images && answer.status == 400) outcome.verdict = Verdict::kFailed;
   outcome.error = outcome.status_text;
-  if (answer.status >= 300 && answer.status < 400) outcome.error += ": redirect not followed";
+  if (answer.status >= 300 && answer.status < 400) outcome.error += redirects_.Explain(answer.location, redactor_);
   outcome.retry_after = ParseRetryAfter(answer.retry_after, runtime::SystemClock().Now());
   const bool cut = answer.body.size() >= kKeepAnswer;
   answer.body.resize(std::min(answer.body.size(), kKeepAnswer));

@@ -6,6 +6,7 @@
 #include "runtime/http/client.h"
 #include "sinks/formats/format.h"
 #include "sinks/http/redactor.h"
+#include "sinks/http/redirects.h"
 #include "sinks/kind.h"
 #include "sinks/sink.h"
 
@@ -39,6 +40,7 @@ class Webhook final : public Sink {
   std::string source_, head_;
   WebhookConfig own_;
   Redactor redactor_;
+  Redirects redirects_;
   std::unique_ptr<http::Client> client_;
 };
 

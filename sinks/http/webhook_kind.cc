@@ -6,6 +6,7 @@
 #include "config/reader/scalars.h"
 #include "config/sections/endpoint.h"
 #include "runtime/http/message.h"
+#include "runtime/text.h"
 #include "sinks/formats/format.h"
 #include "sinks/http/client_options.h"
 #include "sinks/http/webhook.h"
@@ -47,6 +48,11 @@ class Webhooks final : public Kind {
     config::ReadUrl(entry, endpoint);
     if (!entry.Has("url")) entry.Error("url", "is missing: write url: https://host/path");
     config::ReadHttpKeys(entry, endpoint);
+    for (const auto& [name, value] : endpoint.headers) {
+      if (endpoint.format == kCloudEventsName && runtime::LowerCase(name).starts_with("ce-")) {
+        entry.Error("headers", config::Quoted(name) + " is an attribute of the event, which the format writes itself");
+      }
+    }
     endpoint.settings = ReadHmac(entry, endpoint.headers);
   }
 

@@ -215,6 +215,24 @@ TEST(Filter, ImagesOnly) {
   }
 }
 
+TEST(Filter, ImageUpdatersDeployChartsAndFluxsArtifactsToo) {
+  for (const char* type : {"application/vnd.cncf.helm.config.v1+json", "application/vnd.cncf.flux.config.v1+json",
+                           "application/vnd.oci.image.config.v1+json", "application/vnd.example.cache"}) {
+    store::Event event = TagPush();
+    store::Details details;
+    details.artifact_type = type;
+    event.details = store::EncodeDetails(details);
+    config::Endpoint entry;
+    entry.images_only = true;
+    const bool image = std::string_view(type).find("image") != std::string_view::npos;
+    EXPECT_EQ(Filter(entry).Wants(event), image) << type;
+    entry.format = "harbor";
+    const bool wanted = image || std::string_view(type).find("cncf") != std::string_view::npos;
+    EXPECT_EQ(Filter(entry).Wants(event), wanted) << type;
+    EXPECT_EQ(Filter(Filter(entry).fingerprint()).Wants(event), wanted) << type;
+  }
+}
+
 TEST(Filter, ItsFingerprintMakesItAgain) {
   config::Endpoint entry;
   entry.ignore.actions = {"pull", "mount"};

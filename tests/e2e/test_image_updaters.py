@@ -140,20 +140,20 @@ def test_watchtower_looks_at_the_pushed_image_alone(serve: Serve, tmp_path: Path
         assert SECRET not in server.log()
 
 
-def test_a_chart_is_told_of_where_it_is_asked_for(serve: Serve) -> None:
-    """Argo CD deploys Helm charts from registries; images alone are the default."""
-    with Updater(argocd(SECRET)) as updater, Updater(argocd(SECRET)) as images:
-        server = serve([endpoint("charts", updater.url, format="harbor", images=False,
-                                 only={"actions": ["push"], "kinds": ["tag"], "repositories": ["charts/*"]}, **AUTHORIZED),
-                        endpoint("images", images.url, format="harbor", **AUTHORIZED)], SOURCE)
+def test_charts_are_told_of_by_the_formats_of_updaters_alone(serve: Serve) -> None:
+    """Argo CD deploys Helm charts from registries, and so does Flux."""
+    with Updater(argocd(SECRET)) as updater, Receiver() as images:
+        server = serve([endpoint("charts", updater.url, format="harbor", **AUTHORIZED),
+                        endpoint("images", images.url, images=True)], SOURCE)
         config, archive = b'{"name":"app","version":"1.2.3"}', b"a chart"
         chart = {"schemaVersion": 2, "config": descriptor("application/vnd.cncf.helm.config.v1+json", config),
                  "layers": [descriptor("application/vnd.cncf.helm.chart.content.v1.tar+gzip", archive)]}
         one = Image((config, archive), json.dumps(chart).encode())
         server.client().push_image("charts/app", "1.2.3", one)
         server.client().push_image("acme/app", "v1", image(1))
-        for name, each in (("charts", updater), ("images", images)):
-            each.wait_for(1)
+        updater.wait_for(2)
+        images.wait_for(1)
+        for name in ("charts", "images"):
             server.wait_pending(name, 0)
-        assert updater.images() == [f"oci://{HOST}/charts/app:1.2.3"]
-        assert images.images() == [f"oci://{IMAGE}"]
+        assert sorted(updater.images()) == [f"oci://{IMAGE}", f"oci://{HOST}/charts/app:1.2.3"]
+        assert [event["target"]["repository"] for event in images.events()] == ["acme/app"]

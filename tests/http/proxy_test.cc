@@ -54,11 +54,28 @@ TEST(ProxyTest, AWrongOneIsNamedAndNotShown) {
   const auto wrong = [](const std::string& text) {
     return Way({.http = "", .https = text, .none = ""}, "https://example.com/");
   };
-  EXPECT_THAT(wrong("socks5://u:hunter2@proxy:1080"), AllOf(HasSubstr("HTTPS_PROXY: "), Not(HasSubstr("hunter2"))));
+  EXPECT_THAT(wrong("socks4://u:hunter2@proxy:1080"), AllOf(HasSubstr("HTTPS_PROXY: "), Not(HasSubstr("hunter2"))));
   EXPECT_THAT(wrong("https://u:hunter2@proxy"), AllOf(HasSubstr("HTTPS_PROXY: "), Not(HasSubstr("hunter2"))));
   EXPECT_THAT(wrong("http://u:hunter2@pro xy:1"), AllOf(HasSubstr("HTTPS_PROXY: "), Not(HasSubstr("hunter2"))));
   EXPECT_THAT(Way({.http = "proxy:1", .https = "", .none = "", .cgi = true}, "http://example.com/"),
               HasSubstr("HTTP_PROXY: is not trusted"));
+}
+
+TEST(ProxyTest, SocksIsAProxyToo) {
+  const auto to = [](const std::string& text) {
+    return *ProxyFor({.http = text, .https = "", .none = ""}, *ParseUrl("http://example.com/"));
+  };
+  for (const char* scheme : {"socks5", "socks5h", "SOCKS5"}) {
+    const auto proxy = to(std::string(scheme) + "://u:p@proxy");
+    ASSERT_TRUE(proxy) << scheme;
+    EXPECT_EQ(proxy->scheme, "socks5");
+    EXPECT_EQ(proxy->host_header(), "proxy:1080");
+    EXPECT_EQ(proxy->userinfo, "u:p");
+  }
+  EXPECT_THAT(Way({.http = "socks5://u:" + std::string(256, 'p') + "@proxy", .https = "", .none = ""}, "http://h/"),
+              HasSubstr("HTTP_PROXY: user or password is too long"));
+  EXPECT_EQ(to("socks5://proxy:80")->port, 80);
+  EXPECT_EQ(to("socks5://[::1]:443")->port, 443);
 }
 
 TEST(ProxyTest, CredentialsBecomeBasic) {

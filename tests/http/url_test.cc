@@ -63,6 +63,18 @@ TEST(UrlTest, NeverShowsSecrets) {
   EXPECT_EQ(url->target, "/hook?token=secret");
 }
 
+TEST(UrlTest, TokensInAPathAreNotShown) {
+  const auto shown = [](const std::string& path) { return ParseUrl("https://h" + path)->Shown(); };
+  EXPECT_EQ(shown(""), "https://h/");
+  EXPECT_EQ(shown("/api/webhook"), "https://h/api/webhook");
+  EXPECT_EQ(shown("/v1/webhooks/native/"), "https://h/v1/webhooks/native/");
+  EXPECT_EQ(shown("/generic-webhook-trigger/invoke"), "https://h/…") << "longer than a word is";
+  EXPECT_EQ(shown("/hook/bed6d00b5555b1603e1f59b94d7fdbca58089cb5663633fb83f2815dc626d92b"), "https://h/hook/…");
+  EXPECT_EQ(shown("/api/build/v1/source/3bd1c3a0-1a0b/trigger/99/call/"), "https://h/api/build/v1/source/…");
+  EXPECT_EQ(shown("/services/T0/B0/XXXXabcd"), "https://h/services/…");
+  EXPECT_EQ(shown("/hooks/x%20y"), "https://h/hooks/…");
+}
+
 TEST(UrlTest, ShowsATextWithoutItsSecrets) {
   EXPECT_EQ(ShownUrl("https://user:p@ss@Example.com:443/hook?token=secret"), "https://Example.com:443/hook");
   EXPECT_EQ(ShownUrl("https://token@example.com#part"), "https://example.com");

@@ -42,6 +42,20 @@ TEST(Redactor, TakesOutSecretsThatAreWrittenOtherwise) {
   }
 }
 
+TEST(Redactor, TakesOutSecretsThatJsonEscapes) {
+  const Redactor redactor({{"X-Token", "a\"b\\c/d'e"}, {"X-Key", "pässwörd"}}, UrlOf("http://h/"));
+  for (const char* echoed : {R"(a\"b\\c/d'e)", R"(a\"b\\c\/d'e)", R"(a\u0022b\\c/d\u0027e)", "a&quot;b\\c/d&#x27;e",
+                             "a&#34;b\\c/d&#39;e", "pässwörd", R"(p\u00e4ssw\u00f6rd)"}) {
+    EXPECT_EQ(redactor.Redact(std::string("{\"sent\":\"") + echoed + "\"}", false), "{\"sent\":\"***\"}") << echoed;
+  }
+}
+
+TEST(Redactor, TakesOutTokensInThePath) {
+  const Redactor redactor({}, UrlOf("http://h/services/T024BE7LD/tr%C3%B6t/hook"));
+  EXPECT_EQ(redactor.Redact("no route for /services/T024BE7LD/tr%C3%B6t/hook (tröt)", false),
+            "no route for /services/***/***/hook (***)");
+}
+
 TEST(Redactor, TakesOutTheBeginningOfASecretWhereTheTextWasCut) {
   const Redactor redactor({{"Authorization", "Bearer s3cr3t-t0ken"}}, UrlOf("http://h/"));
   EXPECT_EQ(redactor.Redact("you sent s3cr3t-t0", true), "you sent ***");

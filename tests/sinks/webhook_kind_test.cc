@@ -47,6 +47,13 @@ TEST(WebhookKind, Signatures) {
   for (const Finding& finding : kFindings) ExpectRefused("url: http://h/e", finding);
 }
 
+TEST(WebhookKind, AnEventsAttributesAreNoHeadersOfTheEntry) {
+  ExpectRefused("url: http://h/e",
+                {"format: cloudevents\nheaders: {CE-Id: x}",
+                 ".headers: \"CE-Id\" is an attribute of the event, which the format writes itself"});
+  EXPECT_TRUE(Good(Serve(WithEndpoint("headers: {ce-id: x}"))).endpoints.at(0).headers.size() == 1);
+}
+
 TEST(WebhookKind, TlsFilesAreCheckedAtTheirKeys) {
   const portcall::testing::TempDir folder;
   const std::string file = folder.path() / "none.pem";

@@ -266,8 +266,46 @@ TEST_F(WebhookTest, NeverFollowsARedirect) {
   receiver_.Answer(std::move(response));
   const Outcome outcome = Deliver();
   EXPECT_EQ(outcome.verdict, Verdict::kFailed);
-  EXPECT_THAT(outcome.error, HasSubstr("redirect not followed"));
+  EXPECT_EQ(outcome.error, "307 Temporary Redirect: redirect not followed: set url to " + receiver_.Url("/elsewhere"));
   EXPECT_EQ(receiver_.seen().size(), 1u);
+}
+
+TEST_F(WebhookTest, ARedirectShowsNoSecret) {
+  ASSERT_TRUE(Make(To(receiver_.Url("/hook/secret-of-2?key=hidden-1", "user:hidden-2@"))));
+  const auto redirected = [&](const std::string& location) {
+    http::Response response;
+    response.status = 308;
+    response.fields.Set("Location", location);
+    receiver_.Answer(std::move(response));
+    return Deliver().error;
+  };
+  const std::string said = "308 Permanent Redirect: redirect not followed";
+  EXPECT_EQ(redirected("https://u:hidden-2@h.example/hook/secret-of-2/?key=hidden-1"),
+            said + ": set url to https://h.example/…/");
+  EXPECT_EQ(redirected("/other/secret-of-2"), said + ": set url to /other/***");
+  EXPECT_EQ(redirected("?a=b"), said);
+}
+
+TEST_F(WebhookTest, AConfiguredHeaderStandsInPlaceOfOurs) {
+  config::Endpoint endpoint = To(receiver_.Url("/"));
+  endpoint.headers = {{"content-type", "application/x-mine"}, {"USER-AGENT", "Mine/1"}};
+  ASSERT_TRUE(Make(endpoint));
+  Deliver();
+  const Seen seen = receiver_.seen().at(0);
+  EXPECT_THAT(seen.fields.All("Content-Type"), ElementsAre("application/x-mine"));
+  EXPECT_THAT(seen.fields.All("User-Agent"), ElementsAre("Mine/1"));
+}
+
+// fluxcd/notification-controller, internal/server/receiver_handlers.go, and argoproj/argo-cd, util/webhook: 400 is the
+// answer to a secret that is wrong.
+TEST_F(WebhookTest, UpdatersSay400ToAWrongSecretWhichIsNoFaultOfTheEvent) {
+  config::Endpoint endpoint = To(receiver_.Url("/"));
+  for (const char* format : {"harbor", "dockerhub", "quay", "acr", "keel"}) {
+    endpoint.format = format;
+    ASSERT_TRUE(Make(endpoint));
+    EXPECT_EQ(Answered(400).verdict, Verdict::kFailed) << format;
+    EXPECT_EQ(Answered(413).verdict, Verdict::kRejected) << format;
+  }
 }
 
 TEST_F(WebhookTest, PassesRetryAfterOnWithAnyFailure) {

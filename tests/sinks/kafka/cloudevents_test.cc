@@ -91,6 +91,14 @@ TEST(CloudEventsTest, ARelaysEventKeepsItsSource) {
   EXPECT_EQ(Structured(event)["partitionkey"], "edge.example/team/app");
 }
 
+TEST(CloudEventsTest, AnAddressIsAnAuthorityAndSoAUriReference) {
+  EXPECT_EQ(Structured(Push(), "127.0.0.1:5000")["source"], "//127.0.0.1:5000");
+  EXPECT_EQ(Structured(Push(), "[2001:db8::1]:5000")["source"], "//[2001:db8::1]:5000");
+  EXPECT_EQ(Structured(Push(), "[2001:db8::1]")["source"], "//[2001:db8::1]");
+  EXPECT_EQ(Structured(Push(), "127.0.0.1")["source"], "127.0.0.1");
+  EXPECT_EQ(Structured(Push(), "registry.example:5000")["source"], "registry.example:5000");
+}
+
 TEST(CloudEventsTest, WithoutAConfiguredSourceItIsPortcall) { EXPECT_EQ(Structured(Push(), "")["source"], "portcall"); }
 
 TEST(CloudEventsTest, SequencesSortAsTheirNumbersDo) {
