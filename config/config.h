@@ -37,11 +37,20 @@ struct DebugConfig {
   std::string prometheus_path = "/metrics";
 };
 
+// How long a client may keep a connection waiting.
+struct HttpTimeouts {
+  Millis idle{620'000};   // between requests
+  Millis stall{300'000};  // without a byte of a body, in either direction
+  Millis head{60'000};    // from a request's first byte to the end of its head, and for a TLS handshake
+  bool operator==(const HttpTimeouts&) const = default;
+};
+
 struct HttpConfig {
   std::string addr, host, prefix = "/", secret;
   bool relative_urls = false;
   HeaderList headers;
   Millis drain_timeout{25'000};
+  HttpTimeouts timeouts;
   TlsConfig tls;
   DebugConfig debug;
   std::vector<std::string> trusted_proxies;  // CIDR; default: loopback and private ranges

@@ -44,6 +44,7 @@ std::vector<std::string> NeedsRestart(const Config& before, const Config& after)
   compare("http.secret", h.secret, g.secret);
   compare("http.relativeurls", h.relative_urls, g.relative_urls);
   compare("http.draintimeout", h.drain_timeout, g.drain_timeout);
+  compare("http.timeouts", h.timeouts, g.timeouts);
   compare("http.tls", h.tls.enabled(), g.tls.enabled());
   compare("http.tls.certificate", h.tls.certificate, g.tls.certificate);
   compare("http.tls.key", h.tls.key, g.tls.key);

@@ -22,6 +22,9 @@ TEST(Sections, DefaultsAreDistributionsOrBetter) {
   EXPECT_TRUE(config.storage.upload_purging);
   EXPECT_EQ(config.http.prefix, "/");
   EXPECT_EQ(config.http.drain_timeout, Millis(25'000));
+  EXPECT_EQ(config.http.timeouts.idle, std::chrono::seconds(620));
+  EXPECT_EQ(config.http.timeouts.stall, std::chrono::minutes(5));
+  EXPECT_EQ(config.http.timeouts.head, std::chrono::seconds(60));
   EXPECT_EQ(config.http.trusted_proxies.size(), 6u);
   EXPECT_TRUE(config.http.secret.empty());
   EXPECT_EQ(config.events.pull, PullEvents::kRelaxed);
@@ -54,6 +57,7 @@ http:
   secret: hunter2
   relativeurls: true
   draintimeout: 0
+  timeouts: {idle: 90s, stall: 2m, head: 5s}
   headers: {X-Content-Type-Options: [nosniff]}
   debug: {addr: "localhost:5001", prometheus: {enabled: true, path: /m}}
   trustedproxies: [10.1.0.0/16, 192.0.2.1]
@@ -84,6 +88,9 @@ validation: {manifests: {urls: {allow: [".*"]}}}
   EXPECT_EQ(config.http.prefix, "/my/nested/");
   EXPECT_EQ(config.http.secret, "hunter2");
   EXPECT_TRUE(config.http.relative_urls);
+  EXPECT_EQ(config.http.timeouts.idle, std::chrono::seconds(90));
+  EXPECT_EQ(config.http.timeouts.stall, std::chrono::minutes(2));
+  EXPECT_EQ(config.http.timeouts.head, std::chrono::seconds(5));
   EXPECT_EQ(config.http.drain_timeout, Millis(0));
   EXPECT_EQ(config.http.headers, (HeaderList{{"X-Content-Type-Options", "nosniff"}}));
   EXPECT_EQ(config.http.debug.addr, "localhost:5001");
