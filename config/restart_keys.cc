@@ -62,7 +62,7 @@ std::vector<std::string> NeedsRestart(const Config& before, const Config& after)
   if (!SameHealth(before, after)) keys.emplace_back("health");
   compare("catalog.maxentries", before.catalog_max_entries, after.catalog_max_entries);
   compare("tags.maxtags", before.tags_max, after.tags_max);
-  compare("validation", before.manifest_urls_allowed, after.manifest_urls_allowed);
+  compare("validation", before.validation, after.validation);
   return keys;
 }
 

@@ -32,6 +32,8 @@ TEST(Changes, WhatNeedsARestartIsNamed) {
         Case{"REGISTRY_HTTP_DEBUG_ADDR", ":1", "http.debug.addr"},
         Case{"REGISTRY_NOTIFICATIONS_EVENTS_PULL", "off", "notifications.events"},
         Case{"REGISTRY_HEALTH_STORAGEDRIVER_ENABLED", "true", "health"},
+        Case{"REGISTRY_VALIDATION_MANIFESTS_URLS_ALLOW", "[]", "validation"},
+        Case{"REGISTRY_VALIDATION_MANIFESTS_INDEXES_PLATFORMS", "none", "validation"},
         Case{"REGISTRY_CATALOG_MAXENTRIES", "5", "catalog.maxentries"}}) {
     Config after = Good(Serve(kBase, {{c.variable, c.value}}));
     EXPECT_EQ(NeedsRestart(before, after), std::vector<std::string>{c.key}) << c.variable;

@@ -104,7 +104,7 @@ validation: {manifests: {urls: {allow: [".*"]}}}
   EXPECT_EQ(config.health[3].kind, HealthCheck::Kind::kTcp);
   EXPECT_EQ(config.catalog_max_entries, 50u);
   EXPECT_EQ(config.tags_max, 60u);
-  EXPECT_TRUE(config.manifest_urls_allowed);
+  EXPECT_TRUE(config.validation.urls.Allows("https://example.com/layer"));
   EXPECT_EQ(Texts(loaded), "f.yml:15:42: warning: storage.maintenance.uploadpurging.age: is rounded up to 2h\n");
 }
 
@@ -226,9 +226,10 @@ TEST(Sections, WhatHasNoEffectWarns) {
        {"redis: {addr: 'h:1', password: hunter2}", "policy: {repository: {classes: [a]}}", "gc: {disabled: true}",
         "reporting: {sentry: {enabled: true}}", "profiling: {stackdriver: {enabled: true}}",
         "log: {hooks: [{type: mail}]}", "compatibility: {schema1: {enabled: true}}", "loglevel: debug",
-        "validation: {manifests: {urls: {allow: ['^https://example.com/']}}}"}) {
+        "validation: {manifests: {indexes: {platforms: list}}}",
+        "validation: {manifests: {indexes: {platformlist: [{os: linux, architecture: amd64}]}}}"}) {
     for (const Loaded& loaded : {Serve(kBase + line), Check(kBase + line)}) {
-      EXPECT_FALSE(Good(loaded).manifest_urls_allowed);
+      EXPECT_EQ(Good(loaded).validation, ValidationConfig());
       ASSERT_EQ(loaded.problems.size(), 1u) << line;
       EXPECT_EQ(loaded.problems[0].severity, Severity::kWarning) << line;
       EXPECT_EQ(Texts(loaded).find("hunter2"), std::string::npos);

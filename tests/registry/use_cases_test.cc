@@ -43,7 +43,7 @@ class UseCasesTest : public ServiceTest {
     return *Run(catalog_.manifests().Push(origin_, rules_, std::move(push)));
   }
   StoredManifestPtr Find(const std::string& reference) {
-    return *Run(catalog_.manifests().Find("a/b", Reference::Parse(reference)));
+    return *Run(catalog_.manifests().Find(rules_, "a/b", Reference::Parse(reference)));
   }
   bool Delete(const std::string& reference) {
     return *Run(catalog_.manifests().Delete(origin_, "a/b", Reference::Parse(reference)));
@@ -106,6 +106,21 @@ TEST_F(UseCasesTest, EventsSayWhoActed) {
     EXPECT_EQ(details.source_addr, "vm:0");
     EXPECT_EQ(details.references.size(), event->tag.empty() ? 0u : 2u);
   }
+}
+
+TEST_F(UseCasesTest, AManifestIsTakenApartOnlyForEventsThatSayWhatItRefersTo) {
+  Push("a/b", "{}");
+  PushManifest("v1", ImageOf("{}", {}));
+  rules_.references = false;
+  const StoredManifestPtr plain = Find("v1");
+  EXPECT_FALSE(plain->references);
+  EXPECT_EQ(Find("v1"), plain) << "from the cache";
+  rules_.references = true;
+  const StoredManifestPtr whole = Find("v1");
+  ASSERT_TRUE(whole->references);
+  EXPECT_EQ(whole->references->size(), 1u);
+  rules_.references = false;
+  EXPECT_EQ(Find("v1"), whole);
 }
 
 TEST_F(UseCasesTest, WhatIsNoManifestSaysWhy) {
