@@ -217,10 +217,11 @@ TEST_F(UseCasesTest, ReferrersAreDescriptors) {
   const std::string sbom = ImageOf("{}", {}, subject);
   PushManifest(Sha256(sbom), sbom);
   const Digest digest = *Digest::Parse(Sha256(image));
-  EXPECT_THAT(*Run(catalog_.listings().Referrers("a/b", digest, "")),
+  EXPECT_THAT(Run(catalog_.listings().Referrers("a/b", digest, {}))->descriptors,
               ElementsAre(R"({"mediaType":")" + std::string(kOciManifest) + R"(","digest":")" + Sha256(sbom) +
                           R"(","size":)" + std::to_string(sbom.size()) + R"(,"artifactType":"application/sbom"})"));
-  EXPECT_THAT(*Run(catalog_.listings().Referrers("a/b", digest, "application/other")), IsEmpty());
+  const ReferrerQuery other{"application/other", {}, 10};
+  EXPECT_THAT(Run(catalog_.listings().Referrers("a/b", digest, other))->descriptors, IsEmpty());
 }
 
 }  // namespace
