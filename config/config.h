@@ -10,6 +10,8 @@
 #include <utility>
 #include <vector>
 
+#include "config/url_rules.h"
+
 namespace portcall::config {
 
 class Kind;
@@ -37,11 +39,20 @@ struct DebugConfig {
   std::string prometheus_path = "/metrics";
 };
 
+// How long a client may keep a connection waiting.
+struct HttpTimeouts {
+  Millis idle{620'000};   // between requests
+  Millis stall{300'000};  // without a byte of a body, in either direction
+  Millis head{60'000};    // from a request's first byte to the end of its head, and for a TLS handshake
+  bool operator==(const HttpTimeouts&) const = default;
+};
+
 struct HttpConfig {
   std::string addr, host, prefix = "/", secret;
   bool relative_urls = false;
   HeaderList headers;
   Millis drain_timeout{25'000};
+  HttpTimeouts timeouts;
   TlsConfig tls;
   DebugConfig debug;
   std::vector<std::string> trusted_proxies;  // CIDR; default: loopback and private ranges
@@ -145,6 +156,21 @@ struct HealthCheck {
   int threshold = 1;
 };
 
+struct Platform {
+  std::string os, architecture;
+  bool operator==(const Platform&) const = default;
+};
+
+// What a manifest must satisfy to be accepted, beside being one.
+struct ValidationConfig {
+  bool disabled = false;                         // the two below are without effect
+  UrlRules urls;                                 // of its descriptors
+  enum class Children { kAll, kNone, kListed };  // which manifests an index names must be there
+  Children children = Children::kAll;            // manifests.indexes.platforms
+  std::vector<Platform> platforms;               // of those, where they are listed
+  bool operator==(const ValidationConfig&) const = default;
+};
+
 struct Config {
   std::string path;  // of the file
   LogConfig log;
@@ -157,7 +183,7 @@ struct Config {
   bool audits() const;  // whether an endpoint whose kind audits is there and not disabled
   std::vector<HealthCheck> health;
   std::size_t catalog_max_entries = 1000, tags_max = 1000;
-  bool manifest_urls_allowed = false;  // validation.manifests.urls with an allow list or validation.disabled
+  ValidationConfig validation;
 };
 using ConfigPtr = std::shared_ptr<const Config>;
 

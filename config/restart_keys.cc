@@ -44,6 +44,7 @@ std::vector<std::string> NeedsRestart(const Config& before, const Config& after)
   compare("http.secret", h.secret, g.secret);
   compare("http.relativeurls", h.relative_urls, g.relative_urls);
   compare("http.draintimeout", h.drain_timeout, g.drain_timeout);
+  compare("http.timeouts", h.timeouts, g.timeouts);
   compare("http.tls", h.tls.enabled(), g.tls.enabled());
   compare("http.tls.certificate", h.tls.certificate, g.tls.certificate);
   compare("http.tls.key", h.tls.key, g.tls.key);
@@ -61,7 +62,7 @@ std::vector<std::string> NeedsRestart(const Config& before, const Config& after)
   if (!SameHealth(before, after)) keys.emplace_back("health");
   compare("catalog.maxentries", before.catalog_max_entries, after.catalog_max_entries);
   compare("tags.maxtags", before.tags_max, after.tags_max);
-  compare("validation", before.manifest_urls_allowed, after.manifest_urls_allowed);
+  compare("validation", before.validation, after.validation);
   return keys;
 }
 

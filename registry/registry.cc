@@ -1,9 +1,12 @@
 #include "registry/registry.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
+#include <unordered_set>
 #include <utility>
 
 #include "registry/catalog/catalog.h"
@@ -30,12 +33,30 @@ Reply Alive() {
   return response;
 }
 
-Reply BaseRedirect(const config::HttpConfig& config) {
-  const std::string place = config.prefix + "v2/";
+std::string Escaped(std::string_view text) {
+  std::string escaped;
+  for (const char c : text) {
+    if (c == '&') {
+      escaped += "&amp;";
+    } else if (c == '<' || c == '>' || c == '"' || c == '\'') {
+      escaped.append("&#").append(std::to_string(static_cast<int>(c))).append(";");
+    } else {
+      escaped += c;
+    }
+  }
+  return escaped;
+}
+
+// A path of one slash and no host: it cannot lead anywhere else.
+Reply Redirect(const Call& call) {
+  std::string place = PathAtClient(call.config().http, call.route.reference);
+  if (const std::string_view query = call.request.query(); !query.empty()) place.append("?").append(query);
   Reply response = Empty(301);
   response.fields.Add("Content-Type", "text/html; charset=utf-8");
-  response.fields.Add("Location", place);
-  response.body = "<a href=\"" + place + "\">Moved Permanently</a>.\n\n";
+  if (call.request.method == "GET" || call.head()) {
+    response.body = "<a href=\"" + Escaped(place) + "\">Moved Permanently</a>.\n\n";
+  }
+  response.fields.Add("Location", std::move(place));
   return response;
 }
 
@@ -58,6 +79,16 @@ bool Allows(std::string_view allowed, std::string_view method) {
 void EndHead(Reply& response) {
   if (!response.head_length && response.status != 304) response.head_length = response.body_size();
   response.body = std::string();
+}
+
+// What the file puts on every answer. As with Distribution, a field that the handler has set is the handler's.
+void AddConfigured(const config::HeaderList& headers, Reply& reply) {
+  const std::size_t of_handler = reply.fields.all().size();
+  for (const auto& [name, value] : headers) {
+    const std::span own(reply.fields.all().data(), of_handler);
+    const auto same = [&name](const http::Fields::Field& field) { return http::EqualsIgnoreCase(field.name, name); };
+    if (std::ranges::none_of(own, same)) reply.fields.Add(name, value);
+  }
 }
 
 Reply LogIsFull() {
@@ -121,12 +152,13 @@ class Registry::Impl {
   Task<http::Response> Handle(http::Request& request, RoutedRequest& routed) {
     const Settings& settings = *routed.settings;
     const Route& route = routed.route;
+    if (SpeaksForOthers(request) && !settings.proxies.Contains(request.peer_ip)) HintAtProxy(request.peer_ip);
     Call call(request, settings, route, catalog_, source_);
     Reply reply = co_await Answer(call);
     if (request.method == "HEAD") EndHead(reply);
     reply.fields.Add("Docker-Distribution-Api-Version", "registry/2.0");
     if (route.place != Place::kNone && route.place != Place::kAlive) {
-      for (const auto& [name, value] : settings.config->http.headers) reply.fields.Add(name, value);
+      AddConfigured(settings.config->http.headers, reply);
       if (settings.config->audit.refused && IsRefusal(request, reply.status)) {
         co_await recorder_.RecordRefusal(RefusedEvent(call.origin(), TargetOf(route), reply.status));
       }
@@ -145,6 +177,19 @@ class Registry::Impl {
   }
 
  private:
+  // Once for each peer. Anybody can send these fields, so that the number of lines has an end.
+  void HintAtProxy(const std::string& peer) {
+    {
+      const runtime::MutexLock lock(mutex_);
+      if (hinted_at_.size() >= kMostHints || !hinted_at_.insert(peer).second) return;
+    }
+    deps_.log.Warn(
+        "a peer that is none of http.trustedproxies says whom it speaks for (X-Forwarded-*, Forwarded), and "
+        "is not believed: if it is your proxy, name its network there, or addresses in answers and "
+        "clients in events are wrong",
+        {{"http.request.remoteaddr", peer}});
+  }
+
   SettingsPtr CurrentSettings() {
     const runtime::MutexLock lock(mutex_);
     return settings_;
@@ -167,8 +212,8 @@ class Registry::Impl {
         co_return Alive();
       case Place::kBase:
         co_return Json(200, "{}");
-      case Place::kBaseRedirect:
-        co_return BaseRedirect(call.config().http);
+      case Place::kRedirect:
+        co_return Redirect(call);
       case Place::kCatalog:
         co_return co_await AnswerRouted(call);
       default:
@@ -197,6 +242,8 @@ class Registry::Impl {
   std::atomic<bool> unhealthy_ = false;
   runtime::Mutex mutex_;
   SettingsPtr settings_ GUARDED_BY(mutex_);
+  static constexpr std::size_t kMostHints = 16;
+  std::unordered_set<std::string> hinted_at_ GUARDED_BY(mutex_);
 };
 
 Registry::Registry(RegistryDeps deps, config::ConfigPtr config)

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +20,12 @@ struct ManifestRow {
   std::string subject;        // digest, or empty
   std::string artifact_type;  // for referrers; empty where none
   std::string annotations;    // JSON object text for referrers; empty where none
+};
+// What a list of referrers says of a manifest. Its bytes are not read for it.
+struct ReferrerRow {
+  std::string digest, media_type, artifact_type, annotations;
+  std::uint64_t size = 0;  // of its bytes
+  std::int64_t place = 0;  // where it stands in the list; opaque, above 0, the same in every page
 };
 struct TagRow {
   std::string name, digest;
@@ -41,9 +48,12 @@ std::optional<Names> ListTags(Snapshot& s, std::string_view repository, const Pa
 Names ListRepositories(Snapshot& s, const PageOf& page);
 // Size of a blob that is linked into the repository.
 std::optional<std::int64_t> FindBlob(Snapshot& s, std::string_view repository, std::string_view digest);
-// Descriptors of manifests whose subject is `digest`, newest last; empty for anything unknown.
-std::vector<ManifestRow> ListReferrers(Snapshot& s, std::string_view repository, std::string_view digest,
-                                       std::string_view artifact_type);
+// The manifests whose subject is `digest`, oldest first, from behind `after` (a row's place; 0: from the start) until
+// `take` says that it has had enough. None for anything unknown. `artifact_type` picks those of one type; empty: all.
+void ListReferrers(Snapshot& s, std::string_view repository, std::string_view digest, std::string_view artifact_type,
+                   std::int64_t after, const std::function<bool(ReferrerRow row)>& take);
+// Whether the manifest is among them.
+bool IsReferrer(Snapshot& s, std::string_view repository, std::string_view manifest, std::string_view subject);
 
 // Changes of all but uploads stand in catalog_changes.h.
 struct UploadRow {

@@ -3,7 +3,7 @@
 set -euo pipefail
 
 build=(clang-19 lld-19 llvm-19 libclang-rt-19-dev libboost1.81-dev libboost-url1.81-dev libsqlite3-dev
-  prometheus-cpp-dev nlohmann-json3-dev libyaml-cpp-dev libcli11-dev libgtest-dev libgmock-dev
+  prometheus-cpp-dev nlohmann-json3-dev libyaml-cpp-dev libre2-dev libcli11-dev libgtest-dev libgmock-dev
   libssl-dev librdkafka-dev libjemalloc-dev zlib1g-dev pkg-config ccache cmake ninja-build)
 quickstart=(skopeo umoci python3 curl)
 kafka=(maven openjdk-17-jre-headless kcat openssl)  # a real broker, its jars by Maven, and a consumer

@@ -4,6 +4,7 @@
 #include <ostream>
 
 #include "app/commands/command.h"
+#include "config/differences.h"
 #include "config/load.h"
 #include "sinks/kinds.h"
 
@@ -18,6 +19,9 @@ int Check(const std::string& path, const std::map<std::string, std::string>& env
     return problem.severity == config::Severity::kError;
   });
   if (wrong) return kUsage;
+  for (const std::string& difference : config::DifferencesFromDistribution(*loaded.config)) {
+    out << path << ": note: " << difference << '\n';
+  }
   out << path << ": ok\n";
   return kDone;
 }

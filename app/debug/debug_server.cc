@@ -46,6 +46,7 @@ Result<std::unique_ptr<DebugServer>> DebugServer::Listen(const config::DebugConf
   http::ServerOptions options;
   options.addr = config.addr;
   options.limits.body_bytes = 64 * 1024;
+  options.limits.connections = 32;
   options.handler = [self = made.get()](http::Request& request) { return self->Serve(request); };
   auto server = http::Server::Listen(std::move(options), {&loop});
   if (!server) return Error(server.error());

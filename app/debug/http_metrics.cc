@@ -19,7 +19,7 @@ constexpr std::array<std::string_view, HttpMetrics::kMethods> kMethodLabels = {"
                                                                                "patch", "delete", "options", "other"};
 constexpr std::array<int, HttpMetrics::kStatuses> kStatusCodes = {200, 201, 202, 204, 206, 301, 302, 304, 307, 308, 400,
                                                                   401, 403, 404, 405, 406, 408, 409, 410, 411, 412, 413,
-                                                                  414, 415, 416, 422, 429, 431, 500, 503, 507, 0};
+                                                                  414, 415, 416, 422, 429, 431, 499, 500, 503, 507, 0};
 
 // Where `value` stands in `known`; its last place stands for everything else.
 template <class T, std::size_t N>
@@ -58,7 +58,7 @@ HttpMetrics::InFlight HttpMetrics::Enter(std::string_view handler_name) const {
 void HttpMetrics::Observe(const http::Exchange& exchange, std::string_view handler_name) {
   const std::size_t handler = PlaceOf(kHandlerNames, handler_name);
   const std::size_t method = PlaceOf(kMethodNames, std::string_view(exchange.request.method));
-  CounterOf(handler, method, PlaceOf(kStatusCodes, exchange.response.status)).Increment();
+  CounterOf(handler, method, PlaceOf(kStatusCodes, exchange.status())).Increment();
   DurationOf(handler, method).Observe(std::chrono::duration<double>(exchange.duration).count());
   request_size_[handler]->Observe(static_cast<double>(exchange.read));
   response_size_[handler]->Observe(static_cast<double>(exchange.written));

@@ -31,7 +31,7 @@ class HttpMetrics {
   InFlight Enter(std::string_view handler_name) const;
   void Observe(const http::Exchange& exchange, std::string_view handler_name);
 
-  static constexpr std::size_t kHandlers = 10, kMethods = 8, kStatuses = 32;
+  static constexpr std::size_t kHandlers = 10, kMethods = 8, kStatuses = 33;
 
  private:
   prometheus::Counter& CounterOf(std::size_t handler, std::size_t method, std::size_t status);

@@ -49,7 +49,7 @@ std::string CombinedLine(const http::Exchange& exchange) {
   first.reserve(request.method.size() + request.target.size() + exchange.protocol.size() + 2);
   first.append(request.method).append(" ").append(request.target).append(" ").append(exchange.protocol);
   AppendQuoted(line, first);
-  line.append(" ").append(std::to_string(exchange.response.status));
+  line.append(" ").append(std::to_string(exchange.status()));
   line.append(" ").append(std::to_string(exchange.written)).append(" ");
   AppendQuoted(line, request.fields.Get("Referer"));
   line += ' ';

@@ -77,6 +77,7 @@ App::App(config::ConfigPtr loaded, std::vector<std::string> command_line, runtim
       access_log_on_(loaded_->log.access_log),
       http_metrics_(metrics_),
       process_metrics_(metrics_),
+      door_log_(log, metrics_, runtime::SystemClock()),
       loops_(Cores(), std::max(4u, Cores())),
       health_([this](bool healthy) { registry_->SetUnhealthy(!healthy); }),
       periodic_(loops_.server(0)) {}
@@ -179,8 +180,16 @@ Result<void> App::Listen() {
   http::ServerOptions options;
   options.addr = current->http.addr;
   options.tls = std::move(*tls);
+  const config::HttpTimeouts& timeouts = current->http.timeouts;
+  options.limits.idle_timeout = timeouts.idle;
+  options.limits.body_stall = timeouts.stall;
+  options.limits.head_timeout = timeouts.head;
   options.handler = [this](http::Request& request) { return Serve(request); };
   options.on_exchange = [this](const http::Exchange& exchange) { Finished(exchange); };
+  const ProcessStats process = ReadProcessStats();
+  most_connections_ = ConnectionsFor(process.max_fds, process.open_fds);
+  options.limits.connections = most_connections_;
+  options.on_incident = [this](const http::Incident& incident) { door_log_.Tell(incident); };
   options.on_bug = [this](std::string_view what) {
     log_.Error("a request ended in a bug of this program", {{"error", std::string(what)}});
   };
@@ -238,6 +247,12 @@ void App::Announce() const {
         "http.secret is not set, a random one is used: uploads that are under way end with this process, and "
         "several instances behind one address do not understand each other. Set http.secret, or "
         "REGISTRY_HTTP_SECRET");
+  }
+  if (most_connections_ < http::ServerLimits().connections) {
+    log_.Warn("at most " + std::to_string(most_connections_) + " connections at once, for " +
+              std::to_string(ReadProcessStats().max_fds) +
+              " file descriptors: each may need two, and some are kept for the database, files and deliveries. Raise "
+              "the limit for more: ulimit -n, LimitNOFILE=");
   }
   const bool certified = !current->http.tls.client_cas.empty();
   log_.Warn(std::string("THE REGISTRY IS OPEN: no authentication is configured, so everybody who ") +

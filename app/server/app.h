@@ -13,6 +13,7 @@
 #include "app/debug/health_checks.h"
 #include "app/debug/http_metrics.h"
 #include "app/debug/process_metrics.h"
+#include "app/server/door_log.h"
 #include "broker/broker.h"
 #include "config/config.h"
 #include "registry/registry.h"
@@ -80,6 +81,8 @@ class App {
   runtime::Metrics metrics_;
   HttpMetrics http_metrics_;
   ProcessMetrics process_metrics_;
+  DoorLog door_log_;
+  std::uint32_t most_connections_ = 0;
   runtime::AccessLog access_log_;
   runtime::Loops loops_;
   std::unique_ptr<store::Store> store_;

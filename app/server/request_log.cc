@@ -6,11 +6,28 @@
 #include "runtime/time.h"
 
 namespace portcall::app {
+namespace {
+
+std::string_view WhyCut(http::Exchange::End end) {
+  switch (end) {
+    case http::Exchange::End::kPeerGone:
+      return "the client closed the connection before it had everything";
+    case http::Exchange::End::kStalled:
+      return "the client took nothing for http.timeouts.stall";
+    case http::Exchange::End::kSourceFailed:
+      return "the content could not be read to its end";
+    default:
+      return {};
+  }
+}
+
+}  // namespace
 
 void LogExchange(runtime::Log& log, const http::Exchange& exchange, const registry::RoutedRequest& routed) {
   const http::Request& request = exchange.request;
   const http::Response& response = exchange.response;
-  const bool failed = response.status >= 400;
+  const int status = exchange.status();
+  const bool failed = status >= 400;
   const runtime::Level level = failed ? runtime::Level::kError : runtime::Level::kInfo;
   if (!log.Enabled(level)) return;
   std::vector<runtime::LogField> fields = routed.LogFields();
@@ -25,6 +42,7 @@ void LogExchange(runtime::Log& log, const http::Exchange& exchange, const regist
   const auto add_if_any = [&](std::string_view key, std::string_view value) {
     if (!value.empty()) add(key, std::string(value));
   };
+  add_if_any("err.detail", WhyCut(exchange.end));
   add_if_any("http.request.contenttype", request.fields.Get("Content-Type"));
   add("http.request.host", std::string(request.fields.Get("Host")));
   add("http.request.id", request.id);
@@ -35,7 +53,7 @@ void LogExchange(runtime::Log& log, const http::Exchange& exchange, const regist
   add("http.request.useragent", std::string(request.fields.Get("User-Agent")));
   add_if_any("http.response.contenttype", response.fields.Get("Content-Type"));
   add("http.response.duration", runtime::GoDuration(exchange.duration));
-  add("http.response.status", std::to_string(response.status));
+  add("http.response.status", std::to_string(status));
   add("http.response.written", std::to_string(exchange.written));
   if (of_handler > 0) {
     std::ranges::sort(fields, [](const auto& a, const auto& b) { return a.key < b.key; });

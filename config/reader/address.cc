@@ -42,7 +42,8 @@ bool IsPort(std::string_view text, int least) {
 std::string WhyBadAddress(std::string_view address, AddressFor use) {
   constexpr std::string_view kExample = "write host:port, like 127.0.0.1:5000 or :5000";
   if (address.find("://") != std::string_view::npos) return "is a URL; " + std::string(kExample);
-  if (address.starts_with('/') || address.starts_with("unix")) {
+  const bool unix_socket = address.starts_with("unix:") && !IsPort(address.substr(5), 0);
+  if (unix_socket || address.find('/') != std::string_view::npos) {
     return "is a path; Unix sockets are not served: " + std::string(kExample);
   }
   if (address.ends_with(']')) return "has no port: write " + std::string(address.substr(0, 100)) + ":5000";

@@ -23,19 +23,28 @@ struct Refused {
   std::string message;
 };
 
+// Of what aliases add; a file without them is bounded by its own size.
+constexpr std::size_t kMaxAliased = 4 << 20;
+
 struct Extent {
   int nodes = 1, height = 1;
+  std::size_t bytes = 0;  // of texts
 };
 
 Extent Measure(const Value& node) {
   Extent total;
+  total.bytes = node.text.size();
   auto add = [&total](const Value& child) {
     Extent extent = Measure(child);
     total.nodes += extent.nodes;
+    total.bytes += extent.bytes;
     total.height = std::max(total.height, extent.height + 1);
   };
   for (const Value& item : node.items) add(item);
-  for (const Member& member : node.members) add(member.value);
+  for (const Member& member : node.members) {
+    add(member.value);
+    total.bytes += member.key.size();
+  }
   return total;
 }
 
@@ -60,6 +69,9 @@ class Builder : public YAML::EventHandler {
     if (found == anchors_.end()) throw Refused{At(mark), "an alias stands inside the value that it names"};
     Extent extent = Measure(found->second);
     Count(mark, extent.nodes);
+    aliased_ += extent.bytes;
+    if (aliased_ > kMaxAliased)
+      throw Refused{At(mark), "aliases stand for more text than any configuration needs (4 MiB)"};
     if (static_cast<int>(open_.size()) + extent.height > kMaxDepth) TooDeep(mark);
     Attach(found->second);
   }
@@ -181,6 +193,7 @@ class Builder : public YAML::EventHandler {
   std::vector<Frame> open_;
   std::map<YAML::anchor_t, Value> anchors_;
   int nodes_ = 0;
+  std::size_t aliased_ = 0;  // bytes
 };
 
 // yaml-cpp takes some control characters for the end of the text, and would silently read half a file.

@@ -1,5 +1,6 @@
 #include <algorithm>
-#include <array>
+#include <optional>
+#include <utility>
 
 #include "config/reader/scalars.h"
 #include "config/sections/sections.h"
@@ -84,39 +85,68 @@ void ReadForeign(MapReader& root) {
   root.Ignore("rate_limiter", "requests are not limited; put a proxy in front");
 }
 
-bool AllowsEverything(const std::string& pattern) {
-  constexpr std::array<std::string_view, 9> kPatterns{".*",         "^.*$",         ".+",           "^.+$",        ".",
-                                                      "^https?://", "^http(s)?://", "^https?://.*", "^https?://.+"};
-  return std::find(kPatterns.begin(), kPatterns.end(), pattern) != kPatterns.end();
+UrlRules ReadManifestUrls(MapReader& manifests) {
+  MapReader section = manifests.Sub("urls");
+  std::optional<UrlRules::Patterns> allow;
+  UrlRules::Patterns deny;
+  // A list without entries lets nothing pass.
+  if (section.Has("allow")) section.Read("allow", allow.emplace());
+  section.Read("deny", deny);
+  const auto check = [&section](std::string_view key, const UrlRules::Patterns& patterns) {
+    for (const std::string& pattern : patterns) {
+      const std::string why = WhyBadPattern(pattern);
+      if (!why.empty()) section.Error(key, Quoted(pattern) + " is no regular expression: " + why);
+    }
+  };
+  if (allow) check("allow", *allow);
+  check("deny", deny);
+  section.Finish();
+  return UrlRules(std::move(allow), std::move(deny));
 }
 
-// Patterns are not matched here: an allow list that would let only some URLs pass lets none pass.
-void ReadManifestUrls(MapReader& manifests, bool& allowed) {
-  MapReader urls = manifests.Sub("urls");
-  std::vector<std::string> allow, deny;
-  urls.Read("allow", allow);
-  urls.Read("deny", deny);
-  urls.Finish();
-  if (allow.empty()) return;
-  allowed = allowed || (deny.empty() && std::any_of(allow.begin(), allow.end(), AllowsEverything));
-  if (!allowed) {
-    urls.Warn(
-        deny.empty() ? "allow" : "deny",
-        "patterns are not matched here yet: manifests with urls are refused, unless allow is [\".*\"] without deny");
+void ReadIndexes(MapReader& manifests, ValidationConfig& validation) {
+  using Children = ValidationConfig::Children;
+  MapReader section = manifests.Sub("indexes");
+  std::string platforms = "all";
+  section.ReadChoice("platforms", {"all", "none", "list"}, platforms);
+  section.ForEach("platformlist", [&validation](MapReader& entry) {
+    Platform& platform = validation.platforms.emplace_back();
+    for (auto [key, text] : {std::pair("os", &platform.os), std::pair("architecture", &platform.architecture)}) {
+      entry.Read(key, *text);
+      if (text->empty()) entry.Error(key, "is missing");
+    }
+    entry.Finish();
+  });
+  if (platforms == "none") validation.children = Children::kNone;
+  if (platforms == "list" && validation.platforms.empty()) {
+    section.Warn("platforms", "list without a platformlist checks all that an index names");
+  } else if (platforms == "list") {
+    validation.children = Children::kListed;
+  } else if (!validation.platforms.empty()) {
+    section.Warn("platformlist", "has an effect with platforms: list alone");
+    validation.platforms.clear();
   }
+  section.Finish();
 }
 
-void ReadValidation(MapReader& root, bool& urls_allowed) {
+void ReadValidation(MapReader& root, ValidationConfig& validation) {
   MapReader section = root.Sub("validation");
-  section.Read("disabled", urls_allowed);
-  section.Accept("enabled");
+  bool enabled = false;
+  section.Read("enabled", enabled);  // Distribution's older key, which there prevails
+  section.Read("disabled", validation.disabled);
   MapReader manifests = section.Sub("manifests");
-  ReadManifestUrls(manifests, urls_allowed);
-  manifests.Ignore("indexes", "an index is accepted when every manifest that it names is there");
+  validation.urls = ReadManifestUrls(manifests);
+  ReadIndexes(manifests, validation);
   manifests.Ignore("referencelimit", "manifests are bounded by their size, 4 MiB");
   manifests.Ignore("payloadsizelimit", "manifests are bounded by 4 MiB");
   manifests.Finish();
   section.Finish();
+  if (enabled) validation.disabled = false;
+  if (validation.disabled) {
+    validation = {};
+    validation.disabled = true;
+    validation.children = ValidationConfig::Children::kNone;
+  }
 }
 
 }  // namespace
@@ -125,7 +155,7 @@ void ReadOthers(MapReader& root, Config& config) {
   ReadVersion(root);
   RefuseAuth(root);
   ReadForeign(root);
-  ReadValidation(root, config.manifest_urls_allowed);
+  ReadValidation(root, config.validation);
   MapReader catalog = root.Sub("catalog");
   catalog.Read("maxentries", 1, 1'000'000, config.catalog_max_entries);
   catalog.Finish();

@@ -145,6 +145,11 @@ void ReadHttp(MapReader& root, HttpConfig& http) {
   section.Read("relativeurls", http.relative_urls);
   section.ReadHeaders("headers", http.headers);
   section.Read("draintimeout", http.drain_timeout, /*zero_counts=*/true);
+  MapReader timeouts = section.Sub("timeouts", UnknownKeys::kRefused);
+  timeouts.Read("idle", http.timeouts.idle);
+  timeouts.Read("stall", http.timeouts.stall);
+  timeouts.Read("head", http.timeouts.head);
+  timeouts.Finish();
   ReadTls(section, http.tls);
   ReadDebug(section, http.addr, http.debug);
   ReadTrustedProxies(section, http.trusted_proxies);

@@ -1,52 +1,82 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
-#include <unordered_set>
+#include <unordered_map>
 #include <utility>
+#include <vector>
 
 #include "runtime/mutex.h"
+#include "runtime/task.h"
 
 namespace portcall::registry {
 
-// The uploads that a request is writing to. One request at a time may; a second is told so instead of waiting, since
-// its idea of the offset would be stale anyway. Callable from any thread.
+// Which request writes to an upload: the newest. A client that asks again has given its earlier request up, and that
+// one may wait for its bytes until a timeout, because nobody has told this side that the connection is dead. So who
+// comes later takes the upload over, and the earlier one can change nothing any more. Callable from any thread.
 class BusyUploads {
  public:
   class Hold {
    public:
     Hold() = default;
-    Hold(Hold&& other) noexcept : owner_(std::exchange(other.owner_, nullptr)), uuid_(std::move(other.uuid_)) {}
+    Hold(Hold&& other) noexcept
+        : owner_(std::exchange(other.owner_, nullptr)), uuid_(std::move(other.uuid_)), turn_(other.turn_) {}
     Hold& operator=(Hold&& other) noexcept {
       std::swap(owner_, other.owner_);
       std::swap(uuid_, other.uuid_);
+      std::swap(turn_, other.turn_);
       return *this;
     }
     ~Hold() {
-      if (owner_ != nullptr) owner_->Release(uuid_);
+      if (owner_ != nullptr) owner_->Release(*this);
     }
     explicit operator bool() const { return owner_ != nullptr; }
 
    private:
     friend class BusyUploads;
-    Hold(BusyUploads* owner, std::string uuid) : owner_(owner), uuid_(std::move(uuid)) {}
+    Hold(BusyUploads* owner, std::string uuid, std::uint64_t turn)
+        : owner_(owner), uuid_(std::move(uuid)), turn_(turn) {}
     BusyUploads* owner_ = nullptr;
     std::string uuid_;
+    std::uint64_t turn_ = 0;
   };
 
-  // Empty when another request holds the upload.
-  [[nodiscard]] Hold TryHold(const std::string& uuid) {
-    const runtime::MutexLock lock(mutex_);
-    return busy_.insert(uuid).second ? Hold(this, uuid) : Hold();
-  }
+  // One change of the upload: while it lasts nobody takes over. False: somebody has, and nothing may be changed. An
+  // empty hold is that of an upload which nobody else knows. The hold outlives it.
+  class Change {
+   public:
+    explicit Change(const Hold& hold) : hold_(hold), allowed_(!hold || hold.owner_->Begin(hold)) {}
+    Change(const Change&) = delete;
+    Change& operator=(const Change&) = delete;
+    ~Change() {
+      if (allowed_ && hold_) hold_.owner_->End(hold_);
+    }
+    explicit operator bool() const { return allowed_; }
+
+   private:
+    const Hold& hold_;
+    const bool allowed_;
+  };
+
+  // Waits for a change that is under way.
+  Task<Hold> Take(std::string uuid);
+  // Empty when somebody has it.
+  [[nodiscard]] Hold TryTake(const std::string& uuid);
 
  private:
-  void Release(const std::string& uuid) {
-    const runtime::MutexLock lock(mutex_);
-    busy_.erase(uuid);
-  }
+  struct Entry {
+    std::uint64_t turn = 0;
+    bool changing = false;
+    std::vector<Resume<bool>> waiting;  // for the end of the change
+  };
+  bool Begin(const Hold& hold);
+  void End(const Hold& hold);
+  void Release(const Hold& hold);
+  bool Wait(const std::string& uuid, Resume<bool>& resume);
 
   runtime::Mutex mutex_;
-  std::unordered_set<std::string> busy_ GUARDED_BY(mutex_);
+  std::unordered_map<std::string, Entry> busy_ GUARDED_BY(mutex_);
+  std::uint64_t turns_ GUARDED_BY(mutex_) = 0;
 };
 
 }  // namespace portcall::registry

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -15,6 +17,19 @@ namespace portcall::registry {
 using store::Names;
 using store::PageOf;
 
+// Of the descriptors in one page: with what an index has around them it stays below 4 MiB, as a manifest does.
+inline constexpr std::size_t kMaxReferrerBytes = (4 << 20) - 1024;
+
+struct ReferrerQuery {
+  std::string artifact_type;  // picks those of one type; empty: all
+  std::string from;           // the `next` of the page before; empty: from the start
+  std::size_t limit = SIZE_MAX;
+};
+struct ReferrerPage {
+  std::vector<std::string> descriptors;
+  std::string next;  // where the next page begins, fit for a URL; empty: there is none
+};
+
 // What there is. No listing makes an event. Callable from any loop. All references must stay valid until the task has
 // ended; errors are the store's.
 class Listings {
@@ -25,10 +40,10 @@ class Listings {
   Task<Result<Names>> Repositories(const PageOf& page);
   // Bytewise order; nullopt when there is no such repository.
   Task<Result<std::optional<Names>>> Tags(const std::string& repository, const PageOf& page);
-  // The manifests whose subject is `digest`, each as an OCI descriptor in JSON, also those that a client could only
-  // list in a tag named after the digest. `artifact_type` picks those of one type; empty: all.
-  Task<Result<std::vector<std::string>>> Referrers(const std::string& repository, const Digest& digest,
-                                                   const std::string& artifact_type);
+  // A page of the manifests whose subject is `digest`, each as an OCI descriptor in JSON, oldest first; behind them
+  // those that a client could only list in a tag named after the digest. The page ends before kMaxReferrerBytes or
+  // `limit` are passed, but has one descriptor at least where there is one. kInvalid: `from` is no page's `next`.
+  Task<Result<ReferrerPage>> Referrers(const std::string& repository, const Digest& digest, const ReferrerQuery& query);
 
  private:
   const RegistryDeps& deps_;

@@ -1,9 +1,12 @@
 #include "registry/catalog/manifest.h"
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <span>
+#include <unordered_set>
 
 #include "runtime/text.h"
 #include "store/digest.h"
@@ -20,6 +23,7 @@ constexpr std::string_view kOciIndex = "application/vnd.oci.image.index.v1+json"
 constexpr std::string_view kSchema1 = "application/vnd.docker.distribution.manifest.v1+";
 constexpr std::string_view kBuildCache = "application/vnd.buildkit.cacheconfig.v0";
 constexpr int kMaxDepth = 64;
+constexpr std::size_t kShownUrl = 200;
 
 Error Invalid(std::string why) { return Error(Errc::kInvalid, std::move(why)); }
 
@@ -41,6 +45,63 @@ bool IsShallow(std::string_view text) {
     }
   }
   return true;
+}
+
+// Go's decoder compares a key with a field's name without case, also where the other case of a letter lies beyond
+// ASCII: the key with ASCII for these two.
+std::string Folded(std::string_view key) {
+  std::string folded;
+  for (std::size_t i = 0; i < key.size(); ++i) {
+    if (key.substr(i).starts_with("\u017f")) {
+      folded += 's';
+      i += 1;
+    } else if (key.substr(i).starts_with("\u212a")) {
+      folded += 'k';
+      i += 2;
+    } else {
+      folded += key[i];
+    }
+  }
+  return folded;
+}
+
+// Clients are written in Go, which takes "Layers" for "layers": a document must not say one thing to them and another
+// to us.
+Result<void> CheckNames(const Json& object, std::span<const std::string_view> names, const std::string& where) {
+  for (const auto& [key, value] : object.items()) {
+    if (std::ranges::find(names, key) != names.end()) continue;
+    const std::string folded = Folded(key);
+    const auto variant = [&folded](std::string_view name) { return runtime::EqualsIgnoreCase(name, folded); };
+    const auto meant = std::ranges::find_if(names, variant);
+    if (meant == names.end()) continue;
+    return Invalid(where + " has a key that differs from " + std::string(*meant) + " in case alone");
+  }
+  return {};
+}
+
+constexpr std::array<std::string_view, 8> kDocumentNames{"schemaVersion", "mediaType", "config",       "layers",
+                                                         "manifests",     "subject",   "artifactType", "annotations"};
+constexpr std::array<std::string_view, 8> kDescriptorNames{"mediaType",   "digest", "size",     "urls",
+                                                           "annotations", "data",   "platform", "artifactType"};
+constexpr std::array<std::string_view, 6> kPlatformNames{"architecture", "os",       "os.version",
+                                                         "os.features",  "features", "variant"};
+
+// The document, or why it is none. A key that stands twice is refused: readers differ in which of the two they take.
+Result<Json> ParseDocument(std::string_view bytes) {
+  std::vector<std::unordered_set<std::string>> keys;
+  bool twice = false;
+  const auto look = [&](int, Json::parse_event_t event, const Json& parsed) {
+    if (event == Json::parse_event_t::object_start) keys.emplace_back();
+    if (event == Json::parse_event_t::object_end) keys.pop_back();
+    if (event == Json::parse_event_t::key) {
+      twice = twice || !keys.back().insert(parsed.get_ref<const std::string&>()).second;
+    }
+    return true;
+  };
+  Json json = Json::parse(bytes, look, false);
+  if (!json.is_object()) return Invalid("the document is not a JSON object");
+  if (twice) return Invalid("the document has a key twice in one object");
+  return json;
 }
 
 // A member that is null counts as absent: Go's encoders write null for what is absent.
@@ -67,12 +128,15 @@ Result<bool> HasUrls(const Json& object, const ManifestRules& rules) {
   if (urls == nullptr) return false;
   if (!urls->is_array()) return Invalid("urls of a descriptor is not a list");
   if (urls->empty()) return false;
-  if (!rules.urls_allowed) return Invalid("descriptors with urls are not allowed (validation.manifests.urls)");
   for (const Json& url : *urls) {
     if (!url.is_string()) return Invalid("urls of a descriptor holds something that is not a string");
     const auto& text = url.get_ref<const std::string&>();
     const bool known = text.starts_with("https://") || text.starts_with("http://");
     if (!known || text.find('#') != std::string::npos) return Invalid("a descriptor has an invalid url");
+    if (!rules.urls.Allows(text)) {
+      return Invalid("a descriptor has a url that is not allowed here (validation.manifests.urls): " +
+                     text.substr(0, kShownUrl));
+    }
   }
   return true;
 }
@@ -84,6 +148,7 @@ struct ReadDescriptor {
 
 Result<ReadDescriptor> Read(const Json& json, const ManifestRules& rules, const std::string& where) {
   if (!json.is_object()) return Invalid(where + " is not a descriptor");
+  if (auto named = CheckNames(json, kDescriptorNames, where); !named) return named.error();
   ReadDescriptor read;
   auto media_type = Text(json, "mediaType");
   auto digest = Text(json, "digest");
@@ -101,6 +166,7 @@ Result<ReadDescriptor> Read(const Json& json, const ManifestRules& rules, const 
   read.descriptor.size = size->get<std::int64_t>();
   if (const Json* platform = Member(json, "platform")) {
     if (!platform->is_object()) return Invalid(where + " has a platform that is not an object");
+    if (auto named = CheckNames(*platform, kPlatformNames, where + ".platform"); !named) return named.error();
     read.descriptor.platform = platform->dump();
   }
   return read;
@@ -127,6 +193,17 @@ Result<void> ReadImage(const Json& json, const ManifestRules& rules, Manifest& m
   return {};
 }
 
+// Whether a child of an index must be in the repository. Of listed platforms only those that it names are.
+Result<bool> IsRequired(const Json& child, const ManifestRules& rules) {
+  if (rules.children != ManifestRules::Children::kListed) return rules.children == ManifestRules::Children::kAll;
+  const Json* json = Member(child, "platform");
+  if (json == nullptr) return false;
+  const auto os = Text(*json, "os"), architecture = Text(*json, "architecture");
+  if (!os) return os.error();
+  if (!architecture) return architecture.error();
+  return std::ranges::find(rules.platforms, config::Platform{*os, *architecture}) != rules.platforms.end();
+}
+
 Result<void> ReadIndex(const Json& json, const ManifestRules& rules, Manifest& manifest) {
   if (Member(json, "config") != nullptr || Member(json, "layers") != nullptr) {
     return Invalid("an index must not have config or layers");
@@ -137,7 +214,9 @@ Result<void> ReadIndex(const Json& json, const ManifestRules& rules, Manifest& m
   for (const Json& child : *children) {
     auto read = Read(child, rules, "manifests[" + std::to_string(manifest.references.size()) + "]");
     if (!read) return read.error();
-    manifest.children.push_back(read->descriptor.digest);
+    const auto required = IsRequired(child, rules);
+    if (!required) return required.error();
+    if (*required) manifest.children.push_back(read->descriptor.digest);
     manifest.references.push_back(std::move(read->descriptor));
   }
   return {};
@@ -145,7 +224,7 @@ Result<void> ReadIndex(const Json& json, const ManifestRules& rules, Manifest& m
 
 Result<void> ReadExtras(const Json& json, bool index, Manifest& manifest) {
   if (const Json* subject = Member(json, "subject")) {
-    auto read = Read(*subject, ManifestRules{true}, "subject");
+    auto read = Read(*subject, ManifestRules(), "subject");
     if (!read) return read.error();
     manifest.subject = std::move(read->descriptor.digest);
   }
@@ -166,9 +245,8 @@ Result<void> ReadExtras(const Json& json, bool index, Manifest& manifest) {
 }  // namespace
 
 std::string_view ArtifactTypeForEvents(const Manifest& manifest) {
-  const bool cache =
-      !manifest.children.empty() &&
-      std::ranges::find(manifest.references, kBuildCache, &store::Descriptor::media_type) != manifest.references.end();
+  const bool cache = manifest.index && std::ranges::find(manifest.references, kBuildCache,
+                                                         &store::Descriptor::media_type) != manifest.references.end();
   return cache ? kBuildCache : std::string_view(manifest.artifact_type);
 }
 
@@ -185,8 +263,10 @@ Result<Manifest> ParseManifest(std::string_view media_type, std::string_view byt
   const bool index = media_type == kOciIndex || media_type == kDockerList;
   if (!docker && !index && media_type != kOciManifest) return Invalid("the Content-Type is no manifest's media type");
   if (!IsShallow(bytes)) return Invalid("the document is nested too deeply");
-  const Json json = Json::parse(bytes, nullptr, false);
-  if (!json.is_object()) return Invalid("the document is not a JSON object");
+  const Result<Json> document = ParseDocument(bytes);
+  if (!document) return document.error();
+  const Json& json = *document;
+  if (auto named = CheckNames(json, kDocumentNames, "the document"); !named) return named.error();
   const auto version = json.find("schemaVersion");
   if (version == json.end() || *version != 2) return Invalid("schemaVersion is not 2");
   const auto inner = Text(json, "mediaType");
@@ -194,6 +274,7 @@ Result<Manifest> ParseManifest(std::string_view media_type, std::string_view byt
   if (inner->empty() ? docker : *inner != media_type) return Invalid("mediaType and Content-Type differ");
 
   Manifest manifest;
+  manifest.index = index;
   const auto body = index ? ReadIndex(json, rules, manifest) : ReadImage(json, rules, manifest);
   if (!body) return body.error();
   const auto extras = ReadExtras(json, index, manifest);

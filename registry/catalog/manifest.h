@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "config/config.h"
 #include "runtime/result.h"
 #include "store/event.h"
 
@@ -13,17 +14,16 @@ inline constexpr std::size_t kMaxManifestBytes = 4 << 20;
 
 // What the registry needs to know of a manifest: docker v2 schema 2 and manifest list, OCI manifest and index.
 struct Manifest {
+  bool index = false;
   std::vector<store::Descriptor> references;  // config and layers, or children, in their order
   std::vector<std::string> blobs;             // digests that must be linked in the repository
-  std::vector<std::string> children;          // digests of manifests that must be in the repository
+  std::vector<std::string> children;          // digests of manifests that must be in the repository, as the rules say
   std::string subject;                        // digest, or empty; need not exist
   std::string artifact_type;                  // as the referrers API shows it
   std::string annotations;                    // JSON object text, or empty
 };
 
-struct ManifestRules {
-  bool urls_allowed = false;  // descriptors may say where else their content is
-};
+using ManifestRules = config::ValidationConfig;
 
 // The artifact type that events carry: artifact_type, except for an index that BuildKit made of a build cache. Only the
 // cache configuration among such an index's children tells what it is.

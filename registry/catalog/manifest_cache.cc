@@ -8,7 +8,8 @@ namespace portcall::registry {
 std::size_t ManifestCache::Entry::cost() const {
   // A manifest known by tag and by digest counts twice: the bound is an upper one.
   std::size_t bytes = sizeof(Entry) + 256 + repository.size() + reference.size() + manifest->bytes.size();
-  return bytes + manifest->references.size() * (sizeof(store::Descriptor) + 160);
+  const std::size_t references = manifest->references ? manifest->references->size() : 0;
+  return bytes + references * (sizeof(store::Descriptor) + 160);
 }
 
 std::size_t ManifestCache::Hash::operator()(const KeyView& key) const {
@@ -16,20 +17,32 @@ std::size_t ManifestCache::Hash::operator()(const KeyView& key) const {
   return hash(key.repository) * 31 + hash(key.reference);
 }
 
-void ManifestCache::Shard::Erase(const KeyView& key) {
+std::size_t ManifestCache::Shard::Erase(const KeyView& key) {
   const auto found = index.find(key);
-  if (found == index.end()) return;
+  if (found == index.end()) return 0;
   const auto entry = found->second;
-  bytes -= entry->cost();
+  const std::size_t cost = entry->cost();
   index.erase(found);
   entries.erase(entry);
+  return cost;
 }
 
-ManifestCache::ManifestCache(std::size_t max_bytes) : max_shard_bytes_(max_bytes / kShards) {}
+ManifestCache::ManifestCache(std::size_t max_bytes) : max_bytes_(max_bytes) {}
+
+// One entry of each shard in turn: the hash spreads them, so that the shards' oldest are about as old.
+void ManifestCache::Shrink(std::size_t shard) {
+  for (; bytes_.load(std::memory_order_relaxed) > max_bytes_; ++shard) {
+    Shard& from = shards_[shard % kShards];
+    const runtime::MutexLock lock(from.mutex);
+    if (from.entries.empty()) continue;
+    const Entry& oldest = from.entries.back();
+    bytes_ -= from.Erase(KeyView{oldest.repository, oldest.reference});
+  }
+}
 
 StoredManifestPtr ManifestCache::Find(std::string_view repository, std::string_view reference, Ticket& ticket) {
   const KeyView key{repository, reference};
-  Shard& shard = ShardOf(key);
+  Shard& shard = shards_[ShardOf(key)];
   const runtime::MutexLock lock(shard.mutex);
   ticket = shard.generation;
   const auto found = shard.index.find(key);
@@ -43,36 +56,36 @@ void ManifestCache::Put(std::string_view repository, std::string_view reference,
   const KeyView key{repository, reference};
   Entry entry{std::string(repository), std::string(reference), std::move(manifest)};
   const std::size_t cost = entry.cost();
-  if (cost > max_shard_bytes_) return;
-  Shard& shard = ShardOf(key);
-  const runtime::MutexLock lock(shard.mutex);
-  const bool changing =
-      std::ranges::any_of(shard.changing, [&](const auto& other) { return KeyView{other.first, other.second} == key; });
-  if (changing || ticket != shard.generation) return;
-  shard.Erase(key);
-  shard.entries.push_front(std::move(entry));
-  const Entry& front = shard.entries.front();
-  shard.index.emplace(KeyView{front.repository, front.reference}, shard.entries.begin());
-  shard.bytes += cost;
-  while (shard.bytes > max_shard_bytes_) {
-    const Entry& oldest = shard.entries.back();
-    shard.Erase(KeyView{oldest.repository, oldest.reference});
+  if (cost > max_bytes_ / 2) return;  // it would drive out too many others
+  const std::size_t place = ShardOf(key);
+  {
+    Shard& shard = shards_[place];
+    const runtime::MutexLock lock(shard.mutex);
+    const bool changing = std::ranges::any_of(
+        shard.changing, [&](const auto& other) { return KeyView{other.first, other.second} == key; });
+    if (changing || ticket != shard.generation) return;
+    bytes_ -= shard.Erase(key);
+    shard.entries.push_front(std::move(entry));
+    const Entry& front = shard.entries.front();
+    shard.index.emplace(KeyView{front.repository, front.reference}, shard.entries.begin());
+    bytes_ += cost;
   }
+  Shrink(place + 1);
 }
 
 void ManifestCache::Change::Covers(std::string_view repository, std::string_view reference) {
   const KeyView key{repository, reference};
   covered_.emplace_back(repository, reference);
-  Shard& shard = cache_.ShardOf(key);
+  Shard& shard = cache_.shards_[cache_.ShardOf(key)];
   const runtime::MutexLock lock(shard.mutex);
   shard.changing.push_back(covered_.back());
   ++shard.generation;
-  shard.Erase(key);
+  cache_.bytes_ -= shard.Erase(key);
 }
 
 ManifestCache::Change::~Change() {
   for (const auto& covered : covered_) {
-    Shard& shard = cache_.ShardOf(KeyView{covered.first, covered.second});
+    Shard& shard = cache_.shards_[cache_.ShardOf(KeyView{covered.first, covered.second})];
     const runtime::MutexLock lock(shard.mutex);
     // Erases one entry only: another change of the same reference may be under way and has an equal entry.
     shard.changing.erase(std::ranges::find(shard.changing, covered));

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <atomic>
 #include <cstdint>
 #include <list>
 #include <memory>
@@ -19,11 +20,13 @@ namespace portcall::registry {
 // A manifest as it is served; immutable and shared by every response that sends it.
 struct StoredManifest {
   std::string digest, media_type, bytes;
-  std::vector<store::Descriptor> references;
+  // What it refers to, for events that say so; none where nobody asked for them when it was loaded.
+  std::optional<std::vector<store::Descriptor>> references;
 };
 using StoredManifestPtr = std::shared_ptr<const StoredManifest>;
 
-// Manifests by repository and reference (tag or digest), least recently used out first. Nothing stale is ever found:
+// Manifests by repository and reference (tag or digest), also the largest that can be pushed: the bound is on all of
+// them together, and those that were not used for long go out first, about. Nothing stale is ever found:
 // while a reference is being changed it is not cached, and what was read before a change does not go in after it
 // (docs/delivery.md §8). Callable from any thread.
 class ManifestCache {
@@ -70,14 +73,15 @@ class ManifestCache {
     std::unordered_map<KeyView, std::list<Entry>::iterator, Hash> index GUARDED_BY(mutex);
     std::vector<std::pair<std::string, std::string>> changing GUARDED_BY(mutex);
     Ticket generation GUARDED_BY(mutex) = 0;
-    std::size_t bytes GUARDED_BY(mutex) = 0;
-    void Erase(const KeyView& key) REQUIRES(mutex);
+    std::size_t Erase(const KeyView& key) REQUIRES(mutex);  // what that gave back
   };
   static constexpr std::size_t kShards = 16;
-  Shard& ShardOf(const KeyView& key) { return shards_[Hash()(key) % kShards]; }
+  std::size_t ShardOf(const KeyView& key) const { return Hash()(key) % kShards; }
+  void Shrink(std::size_t shard);  // beginning with this one
 
   std::array<Shard, kShards> shards_;
-  std::size_t max_shard_bytes_;
+  const std::size_t max_bytes_;
+  std::atomic<std::size_t> bytes_ = 0;  // of all shards
 };
 
 }  // namespace portcall::registry

@@ -14,14 +14,17 @@ namespace portcall::registry {
 namespace {
 
 constexpr std::size_t kCacheBytes = 64 << 20;
-// What is larger is hashed on the pool: on the loop it would hold up its connections.
-constexpr std::size_t kHashOnPool = 64 << 10;
+// What is larger is taken apart and hashed on the pool: on the loop it would hold up its connections.
+constexpr std::size_t kOnPool = 64 << 10;
 
-StoredManifestPtr FromRow(store::ManifestRow row) {
+StoredManifestPtr FromRow(store::ManifestRow row, bool references) {
   auto stored = std::make_shared<StoredManifest>();
-  // Urls are allowed here: the rules on them were applied when the manifest was pushed.
-  if (auto parsed = ParseManifest(row.media_type, row.bytes, ManifestRules{true})) {
-    stored->references = std::move(parsed->references);
+  if (references) {
+    stored->references.emplace();
+    // Without rules: they were applied when the manifest was pushed.
+    if (auto parsed = ParseManifest(row.media_type, row.bytes, ManifestRules())) {
+      stored->references = std::move(parsed->references);
+    }
   }
   stored->digest = std::move(row.digest);
   stored->media_type = std::move(row.media_type);
@@ -29,20 +32,28 @@ StoredManifestPtr FromRow(store::ManifestRow row) {
   return stored;
 }
 
+Task<Result<Manifest>> Parse(asio::thread_pool& pool, const ManifestPush& push) {
+  auto parse = [&push] { return ParseManifest(push.media_type, push.bytes, push.rules); };
+  if (push.bytes.size() < kOnPool) co_return parse();
+  co_return co_await runtime::RunOn(pool, parse);
+}
+
 }  // namespace
 
 Manifests::Manifests(const RegistryDeps& deps, Recorder& recorder)
     : deps_(deps), recorder_(recorder), cache_(kCacheBytes) {}
 
-Task<Result<StoredManifestPtr>> Manifests::Find(const std::string& repository, const Reference& reference) {
+Task<Result<StoredManifestPtr>> Manifests::Find(const EventRules& rules, const std::string& repository,
+                                                const Reference& reference) {
   ManifestCache::Ticket ticket = 0;
-  if (StoredManifestPtr hit = cache_.Find(repository, reference.text(), ticket)) co_return hit;
+  StoredManifestPtr hit = cache_.Find(repository, reference.text(), ticket);
+  if (hit && (hit->references || !rules.references)) co_return hit;
   auto query = [&](store::Snapshot& snapshot) -> Result<StoredManifestPtr> {
     std::optional<std::string> digest = reference.text();
     if (reference.is_tag()) digest = store::FindTag(snapshot, repository, reference.text());
     if (!digest) return StoredManifestPtr();
     auto row = store::FindManifest(snapshot, repository, *digest);
-    return row ? FromRow(std::move(*row)) : StoredManifestPtr();
+    return row ? FromRow(std::move(*row), rules.references) : StoredManifestPtr();
   };
   Result<StoredManifestPtr> loaded = co_await deps_.store.Read(query);
   if (loaded && *loaded) cache_.Put(repository, reference.text(), *loaded, ticket);
@@ -51,21 +62,23 @@ Task<Result<StoredManifestPtr>> Manifests::Find(const std::string& repository, c
 
 Task<Result<void>> Manifests::Pulled(const OriginPtr& origin, const EventRules& rules, const std::string& repository,
                                      const Reference& reference, const StoredManifest& manifest) {
-  const ManifestFacts facts{manifest.digest, manifest.media_type, manifest.bytes.size(), manifest.references};
+  static const std::vector<store::Descriptor> kNone;
+  const ManifestFacts facts{manifest.digest, manifest.media_type, manifest.bytes.size(),
+                            manifest.references ? *manifest.references : kNone};
   return recorder_.RecordPull(ManifestEvent(origin, rules, repository, store::Action::kPull, facts, reference.tag()),
                               rules.pulls);
 }
 
 Task<std::string> Manifests::DigestOf(std::string_view algorithm, const std::string& bytes) {
   auto hash = [&] { return std::string(algorithm) + ":" + runtime::HashHex(std::string(algorithm), bytes); };
-  if (bytes.size() < kHashOnPool) co_return hash();
+  if (bytes.size() < kOnPool) co_return hash();
   co_return co_await runtime::RunOn(deps_.pool, hash);
 }
 
 Task<Result<PushedManifest>> Manifests::Push(const OriginPtr& origin, const EventRules& rules, ManifestPush asked) {
   using State = PushedManifest::State;
   if (asked.bytes.size() > kMaxManifestBytes) co_return Error(Errc::kTooLarge, "the manifest is too large");
-  Result<Manifest> manifest = ParseManifest(asked.media_type, asked.bytes, asked.rules);
+  Result<Manifest> manifest = co_await Parse(deps_.pool, asked);
   if (!manifest) co_return PushedManifest{State::kMalformed, manifest.error().detail, {}, {}, {}};
   PreparedPush push;
   push.digest = co_await DigestOf(asked.reference.algorithm(), asked.bytes);

@@ -45,8 +45,9 @@ class Manifests {
  public:
   Manifests(const RegistryDeps& deps, Recorder& recorder);
 
-  // Null when there is none. No event: whoever passes it on calls Pulled first.
-  Task<Result<StoredManifestPtr>> Find(const std::string& repository, const Reference& reference);
+  // Null when there is none. No event: whoever passes it on calls Pulled first, with the same rules.
+  Task<Result<StoredManifestPtr>> Find(const EventRules& rules, const std::string& repository,
+                                       const Reference& reference);
   // Records that the manifest is given out. Fails for durable events only, and then it must not be.
   Task<Result<void>> Pulled(const OriginPtr& origin, const EventRules& rules, const std::string& repository,
                             const Reference& reference, const StoredManifest& manifest);

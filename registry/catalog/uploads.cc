@@ -27,6 +27,8 @@ Error Failed(const Error& error) {
   return blames ? Error(Errc::kInternal, error.detail) : error;
 }
 
+Error TakenOver() { return Error(Errc::kConflict, "another request has taken the upload over"); }
+
 struct Filled {
   std::size_t size = 0;
   bool end = false;
@@ -104,18 +106,16 @@ Task<Result<std::int64_t>> Uploads::StartedAt(const std::string& repository, con
 
 Task<Result<OpenUpload>> Uploads::Open(const std::string& repository, const std::string& uuid, Access access) {
   OpenUpload upload;
-  if (access == Access::kWrite) {
-    upload.hold = busy_.TryHold(uuid);
-    if (!upload.hold) co_return Error(Errc::kConflict, "another request holds the upload");
-  }
+  if (access == Access::kWrite) upload.hold = co_await busy_.Take(uuid);
   const Result<std::uint64_t> size = co_await deps_.blobs.UploadSize(repository, uuid);
   if (!size) co_return size.error();
   upload.size = *size;
   co_return upload;
 }
 
-Task<Result<Received>> Uploads::Receive(const std::string& repository, const std::string& uuid, std::uint64_t offset,
-                                        runtime::ByteSource& source, bool keep_part) {
+Task<Result<Received>> Uploads::Receive(const BusyUploads::Hold& hold, const std::string& repository,
+                                        const std::string& uuid, std::uint64_t offset, runtime::ByteSource& source,
+                                        bool keep_part) {
   store::BlobStore& blobs = deps_.blobs;
   Received received;
   received.size = offset;
@@ -126,6 +126,8 @@ Task<Result<Received>> Uploads::Receive(const std::string& repository, const std
   while (true) {
     const Filled filled = co_await Fill(source, std::span(buffer.get(), size));
     if (filled.size > 0) {
+      const BusyUploads::Change change(hold);
+      if (!change) co_return TakenOver();
       const auto appended = co_await blobs.Append(repository, uuid, std::span<const char>(buffer.get(), filled.size));
       if (!appended) {
         // On a full disk they would be in the way until somebody purges them.
@@ -139,19 +141,25 @@ Task<Result<Received>> Uploads::Receive(const std::string& repository, const std
     break;
   }
   if (received.source && !keep_part && received.size != offset) {
-    const Result<void> cut = co_await blobs.Truncate(repository, uuid, offset);
+    const Result<void> cut = co_await Truncate(hold, repository, uuid, offset);
     if (!cut) co_return cut.error();
     received.size = offset;
   }
   co_return received;
 }
 
-Task<Result<void>> Uploads::Truncate(const std::string& repository, const std::string& uuid, std::uint64_t size) {
-  return deps_.blobs.Truncate(repository, uuid, size);
+Task<Result<void>> Uploads::Truncate(const BusyUploads::Hold& hold, const std::string& repository,
+                                     const std::string& uuid, std::uint64_t size) {
+  const BusyUploads::Change change(hold);
+  if (!change) co_return TakenOver();
+  co_return co_await deps_.blobs.Truncate(repository, uuid, size);
 }
 
-Task<Result<std::uint64_t>> Uploads::Finish(const OriginPtr& origin, const std::string& repository,
-                                            const std::string& uuid, const Digest& digest) {
+Task<Result<std::uint64_t>> Uploads::Finish(const BusyUploads::Hold& hold, const OriginPtr& origin,
+                                            const std::string& repository, const std::string& uuid,
+                                            const Digest& digest) {
+  const BusyUploads::Change change(hold);
+  if (!change) co_return TakenOver();
   auto commit = [&](std::uint64_t size) { return CommitBlob(origin, repository, uuid, digest, size); };
   const Result<std::uint64_t> size = co_await deps_.blobs.Commit(repository, uuid, digest, commit);
   if (!size && size.error().code == Errc::kInvalid) {
@@ -162,7 +170,10 @@ Task<Result<std::uint64_t>> Uploads::Finish(const OriginPtr& origin, const std::
   co_return size;
 }
 
-Task<Result<void>> Uploads::Drop(const std::string& repository, const std::string& uuid) {
+Task<Result<void>> Uploads::Drop(const BusyUploads::Hold& hold, const std::string& repository,
+                                 const std::string& uuid) {
+  const BusyUploads::Change change(hold);
+  if (!change) co_return TakenOver();
   const Result<void> dropped = co_await deps_.blobs.DropUpload(repository, uuid);
   if (!dropped) co_return dropped.error();
   co_return co_await Forget(uuid);
@@ -172,22 +183,23 @@ Task<Result<Received>> Uploads::Push(const OriginPtr& origin, const std::string&
                                      runtime::ByteSource& source) {
   const Result<StartedUpload> upload = co_await Start(repository);
   if (!upload) co_return Failed(upload.error());
-  Result<Received> received = co_await Receive(repository, upload->uuid, 0, source, false);
+  const BusyUploads::Hold mine;
+  Result<Received> received = co_await Receive(mine, repository, upload->uuid, 0, source, false);
   if (received && !received->source) {
-    const Result<std::uint64_t> size = co_await Finish(origin, repository, upload->uuid, digest);
+    const Result<std::uint64_t> size = co_await Finish(mine, origin, repository, upload->uuid, digest);
     if (!size) co_return size.error();
     co_return received;
   }
-  const Result<void> dropped = co_await Drop(repository, upload->uuid);
+  const Result<void> dropped = co_await Drop(mine, repository, upload->uuid);
   if (!dropped) deps_.log.Warn("upload left for purging", {{"vars.uuid", upload->uuid}});
   if (!received) co_return Failed(received.error());
   co_return received;
 }
 
 Task<> Uploads::PurgeOne(const std::string& repository, const std::string& uuid, Purged& purged) {
-  const BusyUploads::Hold hold = busy_.TryHold(uuid);
+  const BusyUploads::Hold hold = busy_.TryTake(uuid);
   if (!hold) co_return;
-  const Result<void> dropped = co_await Drop(repository, uuid);
+  const Result<void> dropped = co_await Drop(hold, repository, uuid);
   if (dropped) {
     ++purged.deleted;
   } else if (++purged.failed <= kNamedFailures) {

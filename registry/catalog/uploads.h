@@ -24,7 +24,7 @@ struct StartedUpload {
   std::int64_t started_at = 0;  // ns since 1970
 };
 
-// An upload that somebody looks at, or writes to: nobody else does while `hold` lives.
+// An upload that somebody looks at, or writes to, until somebody else opens it for writing.
 struct OpenUpload {
   BusyUploads::Hold hold;  // empty when opened for reading
   std::uint64_t size = 0;  // bytes that are there
@@ -41,9 +41,10 @@ struct Purged {
   std::size_t failed = 0;   // stay until another time; the first ones are logged
 };
 
-// Uploads of blobs, from their start to the blob. Callable from any loop. The caller holds an upload (Open for writing)
-// while it changes it, unless it has just started it and told nobody. All references must stay valid until the task
-// has ended; errors are the store's or the blob store's.
+// Uploads of blobs, from their start to the blob. Callable from any loop. Who changes an upload has opened it for
+// writing and passes the hold, an empty one if it has just started the upload and told nobody; kConflict: somebody has
+// opened it since, and nothing was changed. All references must stay valid until the task has ended; other errors are
+// the store's or the blob store's.
 class Uploads {
  public:
   Uploads(const RegistryDeps& deps, Recorder& recorder) : deps_(deps), recorder_(recorder) {}
@@ -53,19 +54,20 @@ class Uploads {
   // When an upload of this repository was started; kNotFound when there is none.
   Task<Result<std::int64_t>> StartedAt(const std::string& repository, const std::string& uuid);
   enum class Access { kRead, kWrite };
-  // kNotFound; kConflict: somebody else holds it.
+  // kNotFound. For writing it is taken from whoever has it, once its change that is under way has ended.
   Task<Result<OpenUpload>> Open(const std::string& repository, const std::string& uuid, Access access);
   // Appends the source's bytes to an upload of `offset` bytes. Unless `keep_part`, a source that breaks off leaves
   // nothing behind. Fails when the blob store does, and leaves nothing behind either.
-  Task<Result<Received>> Receive(const std::string& repository, const std::string& uuid, std::uint64_t offset,
-                                 runtime::ByteSource& source, bool keep_part);
+  Task<Result<Received>> Receive(const BusyUploads::Hold& hold, const std::string& repository, const std::string& uuid,
+                                 std::uint64_t offset, runtime::ByteSource& source, bool keep_part);
   // Takes back what was received beyond `size` bytes.
-  Task<Result<void>> Truncate(const std::string& repository, const std::string& uuid, std::uint64_t size);
+  Task<Result<void>> Truncate(const BusyUploads::Hold& hold, const std::string& repository, const std::string& uuid,
+                              std::uint64_t size);
   // Verifies the digest, makes the upload a blob of the repository, with its event, and returns the blob's size.
   // kInvalid: the content has another digest, and the upload is gone.
-  Task<Result<std::uint64_t>> Finish(const OriginPtr& origin, const std::string& repository, const std::string& uuid,
-                                     const Digest& digest);
-  Task<Result<void>> Drop(const std::string& repository, const std::string& uuid);
+  Task<Result<std::uint64_t>> Finish(const BusyUploads::Hold& hold, const OriginPtr& origin,
+                                     const std::string& repository, const std::string& uuid, const Digest& digest);
+  Task<Result<void>> Drop(const BusyUploads::Hold& hold, const std::string& repository, const std::string& uuid);
 
   // All of it at once: a blob from its bytes. `source` of the result says that they broke off; nothing is left then.
   // Fails as Finish does.

@@ -40,12 +40,16 @@ PageOf PageFor(std::string_view query, std::size_t limit) {
   return page;
 }
 
-void AddNext(const http::Request& request, const Names& names, std::size_t n, Reply& response) {
-  if (!names.more || names.names.empty()) return;
-  std::string link = "<";
-  link.append(request.path()).append("?last=").append(http::PercentEncode(names.names.back()));
-  link.append("&n=").append(std::to_string(n)).append(">; rel=\"next\"");
+// The address of the next page is this request's, as the client knows it, with another query.
+void AddLink(const Call& call, std::string_view query, Reply& response) {
+  std::string link = "<" + PathAtClient(call.config().http, call.request.path());
+  link.append("?").append(query).append(">; rel=\"next\"");
   response.fields.Add("Link", std::move(link));
+}
+
+void AddNext(const Call& call, const Names& names, std::size_t n, Reply& response) {
+  if (!names.more || names.names.empty()) return;
+  AddLink(call, "last=" + http::PercentEncode(names.names.back()) + "&n=" + std::to_string(n), response);
 }
 
 }  // namespace
@@ -61,7 +65,7 @@ Task<Reply> HandleCatalog(Call& call) {
   const Result<Names> names = co_await call.catalog.listings().Repositories(page);
   if (!names) co_return FailWith(names.error());
   Reply response = Json(200, Dump({{"repositories", names->names}}));
-  AddNext(call.request, *names, page.limit, response);
+  AddNext(call, *names, page.limit, response);
   co_return response;
 }
 
@@ -77,26 +81,38 @@ Task<Reply> HandleTags(Call& call) {
   Names& names = **tags;
   if (limit == 0) names = Names();
   Reply response = Json(200, Dump({{"name", name}, {"tags", names.names}}));
-  AddNext(call.request, names, limit, response);
+  AddNext(call, names, limit, response);
   co_return response;
 }
 
 Task<Reply> HandleReferrers(Call& call) {
   const auto digest = Digest::Parse(call.route.reference);
   if (!digest) co_return Fail(Code::kDigestInvalid, Quote("digest parsing failed"));
-  std::string artifact_type;
-  const bool filtered = http::QueryValue(call.request.query(), "artifactType", artifact_type) && !artifact_type.empty();
-  const Result<std::vector<std::string>> descriptors =
-      co_await call.catalog.listings().Referrers(call.route.name, *digest, artifact_type);
-  if (!descriptors) co_return FailWith(descriptors.error());
+  const std::string_view asked = call.request.query();
+  ReferrerQuery query;
+  http::QueryValue(asked, "artifactType", query.artifact_type);
+  http::QueryValue(asked, "last", query.from);
+  const std::optional<std::size_t> n = AskedCount(asked);
+  if (n && *n > 0) query.limit = *n;
+  const Result<ReferrerPage> page = co_await call.catalog.listings().Referrers(call.route.name, *digest, query);
+  if (!page && page.error().code == Errc::kInvalid) {
+    co_return Fail(Code::kPaginationNumberInvalid, QuoteObject({{"last", query.from}}));
+  }
+  if (!page) co_return FailWith(page.error());
   constexpr std::string_view kIndex = "application/vnd.oci.image.index.v1+json";
   Reply response = Empty(200);
   response.fields.Add("Content-Type", std::string(kIndex));
-  if (filtered) response.fields.Add("OCI-Filters-Applied", "artifactType");
+  if (!query.artifact_type.empty()) response.fields.Add("OCI-Filters-Applied", "artifactType");
+  if (!page->next.empty()) {
+    std::string more = "last=" + page->next;
+    if (n && *n > 0) more += "&n=" + std::to_string(*n);
+    if (!query.artifact_type.empty()) more += "&artifactType=" + http::PercentEncode(query.artifact_type);
+    AddLink(call, more, response);
+  }
   std::string body = R"({"schemaVersion":2,"mediaType":")";
   body.append(kIndex).append(R"(","manifests":[)");
-  for (const std::string& descriptor : *descriptors) {
-    if (&descriptor != &descriptors->front()) body += ',';
+  for (const std::string& descriptor : page->descriptors) {
+    if (&descriptor != &page->descriptors.front()) body += ',';
     body += descriptor;
   }
   response.body = body + "]}\n";

@@ -23,7 +23,7 @@ Reply Unknown(const Call& call, const Reference& reference) {
 // Ignores the Accept header: some clients name too few types, yet can read whatever is stored.
 Task<Reply> Get(Call& call, const Reference& reference) {
   Manifests& manifests = call.catalog.manifests();
-  const Result<StoredManifestPtr> found = co_await manifests.Find(call.route.name, reference);
+  const Result<StoredManifestPtr> found = co_await manifests.Find(call.settings.events, call.route.name, reference);
   if (!found) co_return FailWith(found.error());
   const StoredManifestPtr& stored = *found;
   if (!stored) co_return Unknown(call, reference);
@@ -94,7 +94,7 @@ Task<Reply> Put(Call& call, const Reference& reference) {
 
   ManifestPush push{call.route.name,   reference,
                     *more_tags,        MediaTypeOf(call.request.fields.Get("Content-Type")),
-                    std::move(*bytes), ManifestRules{call.config().manifest_urls_allowed}};
+                    std::move(*bytes), call.config().validation};
   const Result<PushedManifest> pushed =
       co_await call.catalog.manifests().Push(call.origin(), call.settings.events, std::move(push));
   if (!pushed) co_return FailWith(pushed.error());

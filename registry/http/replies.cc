@@ -121,7 +121,7 @@ Reply FailWith(const Error& error) {
       response.fields.Add("Retry-After", "5");
       break;
     case Errc::kConflict:
-      response = Fail(Code::kRangeInvalid, Quote("another request is writing to this upload"));
+      response = Fail(Code::kRangeInvalid, Quote("another request has taken this upload over"));
       break;
     default:
       response = Fail(Code::kUnknown);

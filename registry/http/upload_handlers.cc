@@ -70,7 +70,7 @@ Reply NotFinished(const Error& error, const Digest& digest) {
 
 Task<Reply> Finish(Call& call, Held& upload, const Digest& digest) {
   const Result<std::uint64_t> size =
-      co_await call.catalog.uploads().Finish(call.origin(), call.route.name, upload.uuid, digest);
+      co_await call.catalog.uploads().Finish(upload.open.hold, call.origin(), call.route.name, upload.uuid, digest);
   co_return size ? Created(call, digest) : NotFinished(size.error(), digest);
 }
 
@@ -139,13 +139,13 @@ Task<std::optional<Reply>> TakeChunk(Call& call, Held& upload, bool keep_part) {
   if (auto refusal = CheckPlace(call, upload, range)) co_return refusal;
   const std::uint64_t before = upload.open.size;
   Uploads& uploads = call.catalog.uploads();
-  const Result<Received> received =
-      co_await uploads.Receive(call.route.name, upload.uuid, before, *call.request.body, keep_part && !range);
+  const Result<Received> received = co_await uploads.Receive(upload.open.hold, call.route.name, upload.uuid, before,
+                                                             *call.request.body, keep_part && !range);
   if (!received) co_return FailWith(received.error());
   upload.open.size = received->size;
   if (received->source) co_return FailBody(*received->source);
   if (range && upload.open.size - before != range->length()) {
-    const Result<void> cut = co_await uploads.Truncate(call.route.name, upload.uuid, before);
+    const Result<void> cut = co_await uploads.Truncate(upload.open.hold, call.route.name, upload.uuid, before);
     co_return cut ? Fail(Code::kSizeInvalid) : FailWith(cut.error());
   }
   co_return std::nullopt;
@@ -160,7 +160,7 @@ Task<Reply> Put(Call& call, Held& upload) {
 }
 
 Task<Reply> Delete(Call& call, Held& upload) {
-  const Result<void> dropped = co_await call.catalog.uploads().Drop(call.route.name, upload.uuid);
+  const Result<void> dropped = co_await call.catalog.uploads().Drop(upload.open.hold, call.route.name, upload.uuid);
   if (!dropped) co_return FailWith(dropped.error());
   Reply response = Empty(204);
   response.fields.Add("Docker-Upload-Uuid", upload.uuid);

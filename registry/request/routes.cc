@@ -1,5 +1,6 @@
 #include "registry/request/routes.h"
 
+#include <algorithm>
 #include <utility>
 
 #include "registry/model/reference.h"
@@ -39,20 +40,56 @@ Route MatchRepository(std::string_view path) {
   return {};
 }
 
-}  // namespace
-
-Route MatchRoute(std::string_view path, std::string_view prefix) {
-  if (path == "/") return {Place::kAlive, {}, {}};
-  std::string decoded;
-  if (path.find('%') != std::string_view::npos) path = decoded = http::PercentDecode(path);
+Route Match(std::string_view path, std::string_view prefix) {
   if (!path.starts_with(prefix)) return {};
   path.remove_prefix(prefix.size());
-  if (path == "v2") return {Place::kBaseRedirect, {}, {}};
   if (!path.starts_with("v2/")) return {};
   path.remove_prefix(3);
   if (path.empty()) return {Place::kBase, {}, {}};
   if (path == "_catalog") return {Place::kCatalog, {}, {}};
   return MatchRepository(path);
+}
+
+// The path without empty segments, "." and "..", as RFC 3986 §5.2.4 removes them.
+std::string Cleaned(std::string_view path) {
+  if (!path.starts_with('/')) return std::string(path);
+  if (path.find("//") == std::string_view::npos && path.find("/.") == std::string_view::npos) return std::string(path);
+  std::string clean;
+  for (std::string_view rest = path; !rest.empty();) {
+    rest.remove_prefix(1);
+    const std::string_view segment = rest.substr(0, rest.find('/'));
+    rest.remove_prefix(segment.size());
+    const bool last = rest.empty();
+    if (segment == "..") {
+      clean.erase(std::min(clean.rfind('/'), clean.size()));
+    } else if (!segment.empty() && segment != ".") {
+      clean.append("/").append(segment);
+      continue;
+    }
+    if (last) clean += '/';
+  }
+  return clean.empty() ? "/" : clean;
+}
+
+}  // namespace
+
+Route MatchRoute(std::string_view path, std::string_view prefix) {
+  if (path == "/") return {Place::kAlive, {}, {}};
+  std::string decoded;
+  if (path.find('%') != std::string_view::npos) {
+    path = decoded = http::PercentDecode(path);
+  } else if (std::string clean = Cleaned(path); clean != path) {
+    return Match(clean, prefix).place == Place::kNone ? Route() : Route{Place::kRedirect, {}, std::move(clean)};
+  }
+  Route route = Match(path, prefix);
+  if (route.place != Place::kNone || !decoded.empty()) return route;
+  std::string other(path);
+  if (path.ends_with('/')) {
+    other.pop_back();
+  } else {
+    other += '/';
+  }
+  return Match(other, prefix).place == Place::kNone ? Route() : Route{Place::kRedirect, {}, std::move(other)};
 }
 
 std::string_view AllowedMethods(Place place, bool read_only) {
@@ -80,7 +117,7 @@ std::string_view HandlerName(Place place) {
   switch (place) {
     case Place::kAlive:
     case Place::kBase:
-    case Place::kBaseRedirect:
+    case Place::kRedirect:
       return "base";
     case Place::kCatalog:
       return "catalog";

@@ -6,9 +6,9 @@
 namespace portcall::registry {
 
 enum class Place {
-  kNone,          // no such route: 404 in plain text
-  kAlive,         // "/", outside every prefix
-  kBaseRedirect,  // "/v2"
+  kNone,      // no such route: 404 in plain text
+  kAlive,     // "/", outside every prefix
+  kRedirect,  // another spelling of a path: a slash too many or too few, dots
   kBase,
   kCatalog,
   kTags,
@@ -23,11 +23,11 @@ enum class Place {
 struct Route {
   Place place = Place::kNone;
   std::string name;       // repository; follows the grammar, but may be too long
-  std::string reference;  // tag, digest (perhaps malformed) or upload id
+  std::string reference;  // tag, digest (perhaps malformed) or upload id; of a redirect the path that was meant
 };
 
 // Reads a path from its right end, since names contain slashes and may contain words like `manifests`. `prefix` begins
-// and ends with a slash.
+// and ends with a slash. Redirects are those that Distribution's router makes.
 Route MatchRoute(std::string_view path, std::string_view prefix);
 
 // The methods that a place knows, as an Allow header lists them.

@@ -16,9 +16,8 @@ using runtime::Trim;
 
 std::string_view FirstOf(std::string_view list) { return Trim(list.substr(0, list.find(','))); }
 
-// One parameter of the first element of a Forwarded header (RFC 7239).
-std::string_view ForwardedValue(std::string_view header, std::string_view name) {
-  std::string_view element = FirstOf(header);
+// One parameter of an element of a Forwarded header (RFC 7239).
+std::string_view Parameter(std::string_view element, std::string_view name) {
   while (!element.empty()) {
     const std::size_t semicolon = element.find(';');
     const std::string_view pair = Trim(element.substr(0, semicolon));
@@ -58,35 +57,49 @@ Site SiteOf(const http::Request& request, const TrustedProxies& proxies) {
   const std::string_view x_host = request.fields.Get("X-Forwarded-Host");
   const std::string_view forwarded = request.fields.Get("Forwarded");
   if ((x_proto.empty() && x_host.empty() && forwarded.empty()) || !proxies.Contains(request.peer_ip)) return site;
-  const std::string_view scheme = x_proto.empty() ? ForwardedValue(forwarded, "proto") : FirstOf(x_proto);
-  const std::string_view host = x_host.empty() ? ForwardedValue(forwarded, "host") : FirstOf(x_host);
+  // As in Distribution, Forwarded goes before what it replaced.
+  std::string_view scheme = Parameter(FirstOf(forwarded), "proto"), host = Parameter(FirstOf(forwarded), "host");
+  if (scheme.empty()) scheme = FirstOf(x_proto);
+  if (host.empty()) host = FirstOf(x_host);
   if (IsScheme(scheme)) site.scheme = scheme;
   if (IsHost(host)) site.host = host;
   return site;
 }
 
-bool IsAddress(std::string_view text) {
+// The address of "192.0.2.1", "192.0.2.1:51008", "2001:db8::1", "[2001:db8::1]" or "[2001:db8::1]:443"; empty: there is
+// none.
+std::string_view AddressOf(std::string_view text) {
+  if (text.starts_with('[')) {
+    text = text.substr(1, text.find(']') - 1);
+  } else if (text.find(':') == text.rfind(':')) {
+    text = text.substr(0, text.find(':'));
+  }
   boost::system::error_code ec;
   ip::make_address(text, ec);
-  return !ec;
+  return ec ? std::string_view() : text;
 }
 
 // Each proxy appends whom it heard from, and what stands before that is the client's own word: so the last address that
-// is no trusted proxy counts, or the first of the list where all are. What is no address ends the search.
-std::string_view NearestStranger(const std::vector<std::string_view>& fields, const TrustedProxies& proxies) {
+// is no trusted proxy counts, or the first of the list where all are. What is no address ends the search. `read` finds
+// the address in an element of the list.
+template <class F>
+std::string_view NearestStranger(const std::vector<std::string_view>& fields, const TrustedProxies& proxies, F read) {
   std::string_view nearest;
   for (auto field = fields.rbegin(); field != fields.rend(); ++field) {
     for (std::string_view rest = *field; !rest.empty();) {
       const std::size_t comma = rest.rfind(',');
-      const std::string_view candidate = Trim(comma == std::string_view::npos ? rest : rest.substr(comma + 1));
+      const std::string_view element = comma == std::string_view::npos ? rest : rest.substr(comma + 1);
       rest = comma == std::string_view::npos ? std::string_view() : rest.substr(0, comma);
-      if (!IsAddress(candidate)) return nearest;
+      const std::string_view candidate = AddressOf(read(element));
+      if (candidate.empty()) return nearest;
       nearest = candidate;
       if (!proxies.Contains(candidate)) return nearest;
     }
   }
   return nearest;
 }
+
+constexpr std::string_view kForwardedFor = "X-Forwarded-For", kForwarded = "Forwarded", kRealIp = "X-Real-Ip";
 
 }  // namespace
 
@@ -125,18 +138,40 @@ std::string Urls::Upload(std::string_view name, std::string_view uuid, std::stri
   return BlobUrl(base_, name, "uploads/").append(uuid).append("?_state=").append(http::PercentEncode(state));
 }
 
+std::string PathAtClient(const config::HttpConfig& config, std::string_view path) {
+  const std::size_t scheme = config.host.find("://");
+  const std::size_t start = scheme == std::string::npos ? scheme : config.host.find('/', scheme + 3);
+  std::string whole = start == std::string::npos ? std::string() : config.host.substr(start);
+  while (whole.ends_with('/')) whole.pop_back();
+  return whole.append(path);
+}
+
 std::optional<std::string> ClientBehindProxy(const http::Request& request, const TrustedProxies& proxies) {
-  const std::string_view real = request.fields.Get("X-Real-Ip");
-  if (real.empty() && !request.fields.Has("X-Forwarded-For")) return std::nullopt;
+  const http::Fields& fields = request.fields;
+  if (!fields.Has(kForwardedFor) && !fields.Has(kForwarded) && !fields.Has(kRealIp)) return std::nullopt;
   if (!proxies.Contains(request.peer_ip)) return std::nullopt;
-  const std::string_view client = NearestStranger(request.fields.All("X-Forwarded-For"), proxies);
-  if (!client.empty()) return std::string(client);
-  return IsAddress(Trim(real)) ? std::optional<std::string>(Trim(real)) : std::nullopt;
+  const auto whole = [](std::string_view element) { return Trim(element); };
+  std::string_view client = NearestStranger(fields.All(kForwardedFor), proxies, whole);
+  // Proxies that append to this one append to that one too, or pass it on as it came: it says no more than they do.
+  if (client.empty() && !fields.Has(kForwardedFor)) {
+    const auto read = [](std::string_view element) { return Parameter(element, "for"); };
+    client = NearestStranger(fields.All(kForwarded), proxies, read);
+  }
+  if (client.empty()) client = AddressOf(Trim(fields.Get(kRealIp)));
+  return client.empty() ? std::nullopt : std::optional<std::string>(client);
+}
+
+bool SpeaksForOthers(const http::Request& request) {
+  return std::ranges::any_of(request.fields.all(), [](const http::Fields::Field& field) {
+    return http::EqualsIgnoreCase(field.name, kForwarded) || http::EqualsIgnoreCase(field.name, kForwardedFor) ||
+           http::EqualsIgnoreCase(field.name, "X-Forwarded-Proto") ||
+           http::EqualsIgnoreCase(field.name, "X-Forwarded-Host");
+  });
 }
 
 std::string ForwardedText(const http::Request& request, const TrustedProxies& proxies) {
   std::string text;
-  for (const std::string_view name : {"X-Forwarded-For", "Forwarded", "X-Real-Ip"}) {
+  for (const std::string_view name : {kForwardedFor, kForwarded, kRealIp}) {
     for (const std::string_view value : request.fields.All(name)) {
       if (!text.empty()) text += ", ";
       text += value;

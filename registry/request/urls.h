@@ -36,9 +36,14 @@ class Urls {
   std::string base_;
 };
 
-// The address of the client that a trusted peer speaks for: the last of X-Forwarded-For that is no trusted proxy, or
-// X-Real-Ip. Nothing when the peer itself is the client.
+// A path of this server, as clients ask for it: http.host may have a path of its own, which a proxy takes off.
+std::string PathAtClient(const config::HttpConfig& config, std::string_view path);
+
+// The address of the client that a trusted peer speaks for, without a port: the last of X-Forwarded-For that is no
+// trusted proxy; without that field, of Forwarded's `for`; else X-Real-Ip. Nothing when the peer itself is the client.
 std::optional<std::string> ClientBehindProxy(const http::Request& request, const TrustedProxies& proxies);
+// Whether a request has fields with which proxies tell whom they speak for.
+bool SpeaksForOthers(const http::Request& request);
 // What a trusted peer says about the client behind it, unchanged: the values of X-Forwarded-For, Forwarded and
 // X-Real-Ip that are present, joined by ", ". Cut at kMaxForwarded bytes. Empty when the peer is not trusted.
 inline constexpr std::size_t kMaxForwarded = 1024;

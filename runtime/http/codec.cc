@@ -16,9 +16,32 @@ constexpr std::size_t kLeastChunks = 5;
 
 std::string_view View(beast_view text) { return {text.data(), text.size()}; }
 
+// uri-host [":" port] (RFC 9110 §7.2), or nothing, for a target without an authority.
+bool IsHost(std::string_view text) {
+  const auto all_of = [](std::string_view part, std::string_view more) {
+    return std::ranges::all_of(
+        part, [more](char c) { return runtime::IsAlphanumeric(c) || more.find(c) != std::string_view::npos; });
+  };
+  std::string_view host = text, port;
+  if (text.starts_with('[')) {
+    const std::size_t end = text.find(']');
+    if (end == std::string_view::npos) return false;
+    host = text.substr(1, end - 1);
+    port = text.substr(end + 1);
+    if (host.empty() || !all_of(host, "-._~!$&'()*+,;=%:")) return false;
+  } else {
+    const std::size_t colon = text.find(':');
+    host = text.substr(0, colon);
+    if (colon != std::string_view::npos) port = text.substr(colon);
+    if (!all_of(host, "-._~!$&'()*+,;=%")) return false;
+  }
+  return port.empty() || (port.starts_with(':') && std::ranges::all_of(port.substr(1), runtime::IsDigit));
+}
+
 class Parser final : public beast::basic_parser<true> {
  public:
-  Parser(Request& request, std::uint32_t head_bytes) : request_(request) {
+  Parser(Request& request, std::uint32_t head_bytes, std::uint32_t head_fields)
+      : request_(request), fields_left_(head_fields) {
     header_limit(head_bytes);
     body_limit(boost::none);  // RequestBody enforces its own
     eager(false);
@@ -54,12 +77,13 @@ class Parser final : public beast::basic_parser<true> {
   void on_header_impl(error_code& ec) override;
   void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}
   std::size_t on_body_impl(beast_view, error_code&) override { return 0; }
-  void on_chunk_header_impl(std::uint64_t, beast_view, error_code&) override { in_chunks_ = true; }
+  void on_chunk_header_impl(std::uint64_t, beast_view extensions, error_code& ec) override;
   std::size_t on_chunk_body_impl(std::uint64_t, beast_view body, error_code&) override;
   void on_finish_impl(error_code&) override {}
   bool MakeOriginForm();
 
   Request& request_;
+  std::uint32_t fields_left_;
   std::span<char> into_;
   std::size_t written_ = 0;
   int hosts_ = 0;
@@ -73,6 +97,8 @@ class Parser final : public beast::basic_parser<true> {
 };
 
 void Parser::on_field_impl(beast::field field, beast_view name, beast_view value, error_code& ec) {
+  if (fields_left_ == 0) return Refuse(431, "the request has too many header fields", ec);
+  --fields_left_;
   if (!in_head_) return;  // trailers are read and dropped
   if (field == beast::field::host) {
     ++hosts_;
@@ -92,6 +118,15 @@ void Parser::on_header_impl(error_code& ec) {
   if (hosts_ > 1 || (hosts_ == 0 && !http10_)) return Refuse(400, "exactly one Host header is required", ec);
   if (http10_ && coded_) return Refuse(400, "transfer encodings need a newer version of HTTP", ec);
   if (!MakeOriginForm()) return Refuse(400, "malformed request target", ec);
+  if (!IsHost(request_.fields.Get("Host"))) return Refuse(400, "malformed Host header", ec);
+}
+
+// Where a proxy takes a line feed inside a quoted extension for the end of the line, it sees other chunks than we do,
+// and another request behind them.
+void Parser::on_chunk_header_impl(std::uint64_t, beast_view extensions, error_code& ec) {
+  in_chunks_ = true;
+  const auto breaks = [](char c) { return runtime::IsControl(c) && c != '\t'; };
+  if (std::ranges::any_of(View(extensions), breaks)) Refuse(400, "malformed chunk extension", ec);
 }
 
 // Requests for proxies name the host in the target, and such a name overrules the field (RFC 9112 §3.2.2).
@@ -133,19 +168,20 @@ void Parser::Fail(error_code& ec) {
 }  // namespace
 
 struct RequestParser::Impl {
-  std::uint32_t head_bytes;
+  std::uint32_t head_bytes, head_fields;
   std::size_t head_used = 0;
   std::optional<Parser> parser;
 };
 
-RequestParser::RequestParser(std::uint32_t head_bytes) : impl_(std::make_unique<Impl>()) {
+RequestParser::RequestParser(std::uint32_t head_bytes, std::uint32_t head_fields) : impl_(std::make_unique<Impl>()) {
   impl_->head_bytes = head_bytes;
+  impl_->head_fields = head_fields;
 }
 RequestParser::~RequestParser() = default;
 
 void RequestParser::Start(Request& request) {
   impl_->head_used = 0;
-  impl_->parser.emplace(request, impl_->head_bytes);
+  impl_->parser.emplace(request, impl_->head_bytes, impl_->head_fields);
 }
 
 RequestParser::Step RequestParser::ParseHead(std::string_view bytes, std::size_t& used) {

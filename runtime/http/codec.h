@@ -11,12 +11,13 @@
 namespace portcall::http {
 
 // Turns bytes into requests (RFC 9112) without any I/O: Beast's parser, and what Beast leaves to us: exactly one Host,
-// no transfer coding but chunked, none beside Content-Length, the target in origin form. One per connection, reused.
+// and that a host with its port, no transfer coding but chunked, none beside Content-Length, the target in origin form,
+// no line break within a chunk's extensions, no more fields than are allowed. One per connection, reused.
 class RequestParser {
  public:
   enum class Step { kMore, kDone, kFault };
 
-  explicit RequestParser(std::uint32_t head_bytes);
+  RequestParser(std::uint32_t head_bytes, std::uint32_t head_fields);
   ~RequestParser();
 
   // The next request; what is parsed goes into `request`, which must stay until the body is done.

@@ -14,12 +14,13 @@ using Clock = std::chrono::steady_clock;
 
 // A body up to this size is copied behind its head: cheaper than a second buffer, or than sendfile's second call.
 constexpr std::size_t kCopied = 16UL * 1024;
-// A response goes out in pieces of this size, each with a deadline of its own.
+// A response goes out in pieces of this size.
 constexpr std::size_t kPiece = 512UL * 1024;
 constexpr std::size_t kStreamed = 64UL * 1024;  // read at a time for each response that is streamed
 // At most this much of an unread body is read and dropped to keep the connection; with more left it closes.
 constexpr std::uint64_t kDrained = 256UL * 1024;
 constexpr std::chrono::seconds kDrainPatience{5};
+constexpr std::size_t kKeptText = 4096;
 constexpr char kTlsHandshake = 0x16;
 
 std::string ShownIp(const asio::ip::address& address) {
@@ -53,11 +54,12 @@ bool AppendFile(std::string& out, const FileRange& file) {
 }  // namespace
 
 Connection::Connection(const ServerOptions& options, TcpSocket socket, const asio::ip::tcp::endpoint& peer,
-                       TlsContext tls, std::atomic<std::uint32_t>& open)
+                       TlsContext tls, Connections& all, std::atomic<std::uint32_t>& open)
     : options_(options),
+      all_(all),
       open_(open),
       stream_(tls ? TlsServerStream(std::move(socket), tls) : PlainStream(std::move(socket))),
-      parser_(options.limits.head_bytes),
+      parser_(options.limits.head_bytes, options.limits.head_fields),
       body_(*stream_, input_, parser_, options.limits) {
   request_.peer_ip = ShownIp(peer.address());
   const bool v6 = request_.peer_ip.find(':') != std::string::npos;
@@ -75,10 +77,34 @@ void Connection::Drain() {
   if (idle_) stream_->Close();
 }
 
+void Connection::MakeRoom() {
+  Tell(Incident::Kind::kCrowded, 0, "closed to make room for a new connection");
+  Close();
+}
+
+void Connection::MoveTo(Connections::List& list) {
+  unlink();
+  list.push_back(*this);
+}
+
+void Connection::Tell(Incident::Kind kind, int status, std::string_view what) const {
+  if (options_.on_incident) options_.on_incident({kind, request_.peer, request_.peer_ip, status, what});
+}
+
 Task<> Connection::Serve() {
+  all_.waiting.push_back(*this);
   stream_->ExpiresAfter(options_.limits.head_timeout);
   const IoResult shaken = co_await stream_->Handshake();
-  if (shaken.ec) co_return;
+  if (shaken.ec) {
+    // Who comes and goes without a word, such as a proxy's check whether the port is open, has not failed.
+    const bool silent = shaken.ec == asio::error::eof || shaken.ec == asio::error::connection_reset ||
+                        shaken.ec == asio::error::operation_aborted;
+    if (!silent) {
+      Tell(IsCertificateError(shaken.ec) ? Incident::Kind::kCertificate : Incident::Kind::kHandshake, 0,
+           shaken.ec.message());
+    }
+    co_return;
+  }
   request_.tls_subject = stream_->PeerSubject();
   while (co_await ReadHead()) {
     if (!co_await Exchange()) break;
@@ -87,8 +113,11 @@ Task<> Connection::Serve() {
 }
 
 void Connection::StartRequest() {
-  request_.method.clear();
-  request_.target.clear();
+  // A connection that waits stays small, whatever the last request was.
+  for (std::string* text : {&request_.method, &request_.target}) {
+    text->clear();
+    if (text->capacity() > kKeptText) std::string().swap(*text);
+  }
   request_.fields = Fields();
   request_.context.reset();
   parser_.Start(request_);
@@ -97,6 +126,7 @@ void Connection::StartRequest() {
 // True when a whole head is there. Bytes received earlier are parsed before any are read.
 Task<bool> Connection::ReadHead() {
   StartRequest();
+  MoveTo(all_.waiting);
   idle_ = input_.empty();
   bool timed = false;
   while (true) {
@@ -129,9 +159,11 @@ Task<bool> Connection::ReadHead() {
 // One request with its response; true when another may follow.
 Task<bool> Connection::Exchange() {
   const Clock::time_point start = Clock::now();
+  MoveTo(all_.busy);
   stream_->ExpiresNever();  // the peer must not pay for a slow handler; each read and write sets a new deadline
   idle_ = false;
   written_ = 0;
+  end_ = {};
   request_.received = runtime::SystemClock().Now();
   request_.id = runtime::UuidV4();
   body_.Start();
@@ -148,7 +180,8 @@ Task<bool> Connection::Exchange() {
                           .written = written_,
                           .read = body_.received(),
                           .duration = Clock::now() - start,
-                          .protocol = style.http10 ? "HTTP/1.0" : "HTTP/1.1"});
+                          .protocol = style.http10 ? "HTTP/1.0" : "HTTP/1.1",
+                          .end = end_});
   }
   if (!sent) stream_->Close();
   const bool goes_on = sent && style.keep_alive;
@@ -190,7 +223,10 @@ Task<bool> Connection::Send(const Response& response, const HeadStyle& style) {
   if (stream) {
     // Its head goes first, because nobody knows when its first piece is there.
   } else if (size <= kCopied) {
-    if (size > 0 && file && !AppendFile(out_, *file)) co_return false;
+    if (size > 0 && file && !AppendFile(out_, *file)) {
+      end_ = http::Exchange::End::kSourceFailed;
+      co_return false;
+    }
     if (size > 0 && !file) out_ += Bytes(response);
   } else if (!file) {
     rest = Bytes(response).substr(0, kPiece);
@@ -217,17 +253,21 @@ Task<bool> Connection::SendBytes(std::string_view bytes) {
 Task<bool> Connection::SendFile(const FileRange& file) {
   std::string copied;
   while (written_ < file.length) {
-    const std::uint64_t left = file.length - written_;
+    const std::uint64_t length = std::min<std::uint64_t>(file.length - written_, kPiece);
     const std::uint64_t offset = file.offset + written_;
     if (stream_->CanSendFile()) {
-      stream_->ExpiresAfter(options_.limits.body_stall);
-      const IoResult sent = co_await stream_->SendFile(file.fd, offset, std::min<std::uint64_t>(left, kPiece));
+      stream_->StallsAfter(options_.limits.body_stall);
+      const IoResult sent = co_await stream_->SendFile(file.fd, offset, length);
       written_ += sent.n;
+      if (sent.ec == asio::error::eof) end_ = http::Exchange::End::kSourceFailed;
+      if (sent.ec && end_ == http::Exchange::End::kSent) end_ = WhyUnsent();
       if (sent.ec) co_return false;
     } else {
       copied.clear();
-      const std::uint64_t length = std::min<std::uint64_t>(left, kPiece);
-      if (!AppendFile(copied, {.keep = nullptr, .fd = file.fd, .offset = offset, .length = length})) co_return false;
+      if (!AppendFile(copied, {.keep = nullptr, .fd = file.fd, .offset = offset, .length = length})) {
+        end_ = http::Exchange::End::kSourceFailed;
+        co_return false;
+      }
       const asio::const_buffer piece = asio::buffer(copied);
       if (!co_await Write(std::span(&piece, 1))) co_return false;
       written_ += length;
@@ -242,7 +282,10 @@ Task<bool> Connection::SendStream(const StreamRange& stream) {
     piece.resize(std::min<std::uint64_t>(stream.length - written_, kStreamed));
     stream_->ExpiresNever();  // the client does not pay for where the content comes from
     const Result<std::size_t> read = co_await stream.read(stream.offset + written_, piece);
-    if (!read || *read == 0) co_return false;
+    if (!read || *read == 0) {
+      end_ = http::Exchange::End::kSourceFailed;
+      co_return false;
+    }
     const asio::const_buffer bytes = asio::buffer(piece.data(), *read);
     if (!co_await Write(std::span(&bytes, 1))) co_return false;
     written_ += *read;
@@ -251,13 +294,19 @@ Task<bool> Connection::SendStream(const StreamRange& stream) {
 }
 
 Task<bool> Connection::Write(std::span<const asio::const_buffer> buffers) {
-  stream_->ExpiresAfter(options_.limits.body_stall);
+  stream_->StallsAfter(options_.limits.body_stall);
   const IoResult sent = co_await stream_->Write(buffers);
+  if (sent.ec) end_ = WhyUnsent();
   co_return !sent.ec;
+}
+
+http::Exchange::End Connection::WhyUnsent() const {
+  return stream_->expired() ? http::Exchange::End::kStalled : http::Exchange::End::kPeerGone;
 }
 
 // Answers a head that is no valid request. Always false: the connection ends after it.
 Task<bool> Connection::Refuse(int status, std::string_view why) {
+  Tell(status == 408 ? Incident::Kind::kSlowHead : Incident::Kind::kBadHead, status, why);
   const Response response = PlainText(status, why);
   co_await Send(response, {.to_head = false, .http10 = false, .keep_alive = false});
   co_return false;

@@ -11,12 +11,23 @@
 
 namespace portcall::http {
 
+class Connection;
+
+// The connections of one loop, touched on that loop only.
+struct Connections {
+  using Hook = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+  using List = boost::intrusive::list<Connection, boost::intrusive::base_hook<Hook>,
+                                      boost::intrusive::constant_time_size<false>>;
+  List waiting;  // for a handshake, a request or the rest of its head; longest first
+  List busy;
+};
+
 // One accepted connection, on one loop: heads, handler, responses, in order, until either side has had enough.
-class Connection : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+class Connection : public Connections::Hook {
  public:
-  // `options` must outlive the connection; `open` is counted down at its end.
+  // `options` and `all`, where it stands as what it is, must outlive the connection; `open` is counted down at its end.
   Connection(const ServerOptions& options, TcpSocket socket, const asio::ip::tcp::endpoint& peer, TlsContext tls,
-             std::atomic<std::uint32_t>& open);
+             Connections& all, std::atomic<std::uint32_t>& open);
   ~Connection();
 
   // Serves until the end; the connection is destroyed with the task.
@@ -26,6 +37,8 @@ class Connection : public boost::intrusive::list_base_hook<boost::intrusive::lin
   void Drain();
   // Ends now; a handler that runs still ends by itself.
   void Close() { stream_->Close(); }
+  // The same, because a new connection needs its place.
+  void MakeRoom();
 
  private:
   Task<> Serve();
@@ -40,8 +53,12 @@ class Connection : public boost::intrusive::list_base_hook<boost::intrusive::lin
   Task<bool> Write(std::span<const asio::const_buffer> buffers);
   Task<bool> Refuse(int status, std::string_view why);
   void StartRequest();
+  void MoveTo(Connections::List& list);
+  http::Exchange::End WhyUnsent() const;
+  void Tell(Incident::Kind kind, int status, std::string_view what) const;
 
   const ServerOptions& options_;
+  Connections& all_;
   std::atomic<std::uint32_t>& open_;
   std::unique_ptr<ByteStream> stream_;
   InputBuffer input_;
@@ -50,6 +67,7 @@ class Connection : public boost::intrusive::list_base_hook<boost::intrusive::lin
   Request request_;
   std::string out_;            // the head being sent, with a small body behind it
   std::uint64_t written_ = 0;  // bytes of the current response's body
+  http::Exchange::End end_{};  // of the current response
   bool idle_ = true;           // no byte of the next request has come
   bool draining_ = false;
 };

@@ -16,8 +16,8 @@ namespace {
 
 // The pause when file descriptors have run out: accepting fails until some are closed.
 constexpr std::chrono::milliseconds kNoDescriptors{100};
-// How often an accept loop at its limit looks whether a connection has ended.
-constexpr std::chrono::milliseconds kFullHouse{10};
+// How often an accept loop at its limit looks whether a connection has ended, while somebody waits outside.
+constexpr std::chrono::milliseconds kFullHouse{5};
 
 // The connections of one loop; touched on that loop only.
 struct Worker {
@@ -26,12 +26,11 @@ struct Worker {
 
   runtime::Loop& loop;
   runtime::Gate gate;
-  boost::intrusive::list<Connection, boost::intrusive::constant_time_size<false>> connections;
+  Connections connections;
 };
 
 void Worker::Serve(std::unique_ptr<Connection> connection) {
   Connection* const raw = connection.get();
-  connections.push_back(*raw);
   runtime::Spawn(loop.executor(), gate, Connection::Run(std::move(connection)), [raw] { raw->Drain(); });
 }
 
@@ -56,6 +55,8 @@ class Server::Impl {
 
  private:
   Task<> Accept(Door& door);
+  Task<std::chrono::milliseconds> AcceptOne(Door& door);
+  Task<> MakeRoom();
   void Hand(TcpSocket socket, Worker& worker);
   TlsContext Tls();
   Executor front() { return workers_.front()->loop.executor(); }
@@ -69,7 +70,8 @@ class Server::Impl {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::unique_ptr<Door>> doors_;
   runtime::Gate accepting_;  // on the first loop
-  std::size_t next_ = 0;
+  std::size_t next_ = 0;     // worker that gets the next connection
+  std::size_t room_ = 0;     // worker that is asked next to close one
   bool drained_ = false;
 };
 
@@ -97,22 +99,51 @@ void Server::Impl::Start() {
 
 Task<> Server::Impl::Accept(Door& door) {
   while (!accepting_.closed()) {
-    std::chrono::milliseconds pause{0};
-    if (open_.load(std::memory_order_relaxed) >= options_.limits.connections) {
-      pause = kFullHouse;
-    } else {
-      Worker& worker = *workers_[next_++ % workers_.size()];
-      auto [ec, socket] = co_await door.acceptor.async_accept(worker.loop.executor(), nothrow);
-      if (!ec) {
-        Hand(std::move(socket), worker);
-      } else if (ec != asio::error::connection_aborted) {
-        pause = kNoDescriptors;
-      }
-    }
+    const std::chrono::milliseconds pause = co_await AcceptOne(door);
     if (pause.count() > 0 && !accepting_.closed()) {
       door.pause.expires_after(pause);
       [[maybe_unused]] const auto [cancelled] = co_await door.pause.async_wait(nothrow);
     }
+  }
+}
+
+// How long to wait before the next.
+Task<std::chrono::milliseconds> Server::Impl::AcceptOne(Door& door) {
+  if (open_.load(std::memory_order_relaxed) >= options_.limits.connections) {
+    const auto [ec] = co_await door.acceptor.async_wait(Acceptor::wait_read, nothrow);
+    if (ec) co_return std::chrono::milliseconds(0);
+    if (open_.load(std::memory_order_relaxed) >= options_.limits.connections) {
+      co_await MakeRoom();
+      co_return kFullHouse;
+    }
+  }
+  Worker& worker = *workers_[next_++ % workers_.size()];
+  auto [ec, socket] = co_await door.acceptor.async_accept(worker.loop.executor(), nothrow);
+  if (!ec) {
+    Hand(std::move(socket), worker);
+  } else if (ec != asio::error::connection_aborted && ec != asio::error::operation_aborted) {
+    if (options_.on_incident) {
+      options_.on_incident({Incident::Kind::kNoDescriptors, {}, {}, 0, "accepting failed: " + ec.message()});
+    }
+    co_return kNoDescriptors;
+  }
+  co_return std::chrono::milliseconds(0);
+}
+
+// Closes the connection that waits longest, of the first loop that has any.
+Task<> Server::Impl::MakeRoom() {
+  for (std::size_t i = 0; i < workers_.size(); ++i) {
+    Worker& worker = *workers_[room_++ % workers_.size()];
+    bool made = false;
+    co_await asio::co_spawn(
+        worker.loop.executor(),
+        [&]() -> Task<> {
+          made = !worker.connections.waiting.empty();
+          if (made) worker.connections.waiting.front().MakeRoom();
+          co_return;
+        },
+        use_task);
+    if (made) co_return;
   }
 }
 
@@ -122,7 +153,7 @@ void Server::Impl::Hand(TcpSocket socket, Worker& worker) {
   if (ec) return;  // the peer has gone already
   open_.fetch_add(1, std::memory_order_relaxed);
   asio::post(worker.loop.executor(), [this, &worker, peer, tls = Tls(), s = std::move(socket)]() mutable {
-    worker.Serve(std::make_unique<Connection>(options_, std::move(s), peer, std::move(tls), open_));
+    worker.Serve(std::make_unique<Connection>(options_, std::move(s), peer, std::move(tls), worker.connections, open_));
   });
 }
 
@@ -152,11 +183,23 @@ void Server::Impl::Drain(std::chrono::milliseconds patience) {
     if (ended[i].wait_until(until) == std::future_status::ready) continue;
     // Drain() waits for this too: the gate may become empty first, and the worker must still exist when it runs.
     auto close = [w = workers_[i].get()] {
-      for (Connection& connection : w->connections) connection.Close();
+      for (Connection& connection : w->connections.waiting) connection.Close();
+      for (Connection& connection : w->connections.busy) connection.Close();
     };
     ended.push_back(asio::post(workers_[i]->loop.executor(), asio::use_future(std::move(close))));
   }
   for (const std::future<void>& end : ended) end.wait();
+}
+
+int Exchange::status() const {
+  switch (end) {
+    case End::kSent:
+      return response.status;
+    case End::kSourceFailed:
+      return 500;
+    default:
+      return 499;
+  }
 }
 
 Result<std::unique_ptr<Server>> Server::Listen(ServerOptions options, std::vector<runtime::Loop*> loops) {

@@ -15,24 +15,54 @@ namespace portcall::http {
 
 // Each comment says what happens beyond the limit.
 struct ServerLimits {
-  std::uint32_t head_bytes = 32 * 1024;                               // 431, and the connection closes
+  std::uint32_t head_bytes = 64 * 1024;                               // 431, and the connection closes
+  std::uint32_t head_fields = 128;                                    // the same
   std::uint64_t body_bytes = 0;                                       // 0: no limit; else 413
-  std::chrono::milliseconds head_timeout{std::chrono::seconds(30)};   // first byte of a head to its end: 408
-  std::chrono::milliseconds idle_timeout{std::chrono::seconds(120)};  // between requests: closed
-  std::chrono::milliseconds body_stall{std::chrono::seconds(60)};     // no byte of a body: 408; of a response: closed
+  std::chrono::milliseconds head_timeout{std::chrono::seconds(60)};   // first byte of a head to its end: 408
+  std::chrono::milliseconds idle_timeout{std::chrono::seconds(620)};  // between requests: closed
+  std::chrono::milliseconds body_stall{std::chrono::minutes(5)};      // no byte of a body: 408; of a response: closed
   std::uint64_t body_min_rate = 128;  // bytes a second over `body_rate_window`, else 408
   std::chrono::milliseconds body_rate_window{std::chrono::seconds(60)};  // counts only time spent waiting for the peer
-  std::uint32_t connections = 10'000;                                    // more wait until one has ended
+  // A new one takes the place of the one that has waited longest for a request or its head; while all are busy it
+  // waits.
+  std::uint32_t connections = 10'000;
 };
 
 // What a finished exchange looked like, for access logs and metrics. Called on the connection's loop.
 struct Exchange {
+  enum class End : std::uint8_t {
+    kSent,          // the whole response
+    kPeerGone,      // the client closed the connection before
+    kStalled,       // the client took nothing for ServerLimits::body_stall
+    kSourceFailed,  // the content of the body could not be read
+  };
   const Request& request;
   const Response& response;
   std::uint64_t written;              // body bytes sent
   std::uint64_t read;                 // body bytes received
   std::chrono::nanoseconds duration;  // from the head to the last byte sent
   std::string_view protocol = "HTTP/1.1";
+  End end = End::kSent;
+
+  // What to show: the response's, or that it was cut: 499 by the client, 500 by us.
+  int status() const;
+};
+
+// What happened at the door and became no exchange. Called on one of the server's loops; the texts live as long as the
+// call.
+struct Incident {
+  enum class Kind : std::uint8_t {
+    kBadHead,        // malformed or too large, answered with `status`
+    kSlowHead,       // likewise, 408
+    kHandshake,      // of TLS, failed
+    kCertificate,    // the client's was refused, or it showed none
+    kCrowded,        // at the limit: this one had waited longest and made room for a new one
+    kNoDescriptors,  // accepting failed; there is no peer
+  };
+  Kind kind;
+  std::string_view peer, peer_ip;
+  int status = 0;  // 0: there was no answer
+  std::string_view what;
 };
 
 struct ServerOptions {
@@ -42,12 +72,13 @@ struct ServerOptions {
   Handler handler;
   std::function<void(const Exchange&)> on_exchange;
   std::function<void(std::string_view what)> on_bug;  // an exception left the handler
+  std::function<void(const Incident&)> on_incident;
 };
 
 // An HTTP/1.1 server: accepts on one loop, serves each connection on one of `loops`, round robin. Keep-alive,
 // pipelining in order, chunked and counted bodies, `Expect: 100-continue`, HEAD, sendfile for files on plain TCP.
-// Malformed heads get 400, TLS on a plain port gets 400 in plain text, as Go does. Methods: the owner's thread, unless
-// they say otherwise.
+// Malformed heads get 400, TLS on a plain port gets 400 in plain text, as Go does. ALPN selects http/1.1. Methods: the
+// owner's thread, unless they say otherwise.
 class Server {
  public:
   // kInvalid names the address and what is wrong (in use, not ours, no such host).

@@ -16,6 +16,7 @@ class SocketStream : public ByteStream, protected Deadline {
 
   void ExpiresAfter(std::chrono::steady_clock::duration d) override { SetDeadline(d, false); }
   void InterruptAfter(std::chrono::steady_clock::duration d) override { SetDeadline(d, true); }
+  void StallsAfter(std::chrono::steady_clock::duration d) override;
   void ExpiresNever() override { Clear(); }
   bool expired() const override { return expired_; }
   void Close() override;
@@ -36,11 +37,17 @@ class SocketStream : public ByteStream, protected Deadline {
   // connection, and the peer would lose what we sent last.
   Task<> Linger();
   TcpSocket socket_;
+  void Moved() { quiet_looks_ = 0; }  // the kernel took more to send
 
  private:
   void SetDeadline(std::chrono::steady_clock::duration d, bool interrupt);
+  bool Stalled();
   bool expired_ = false;
   bool interrupt_ = false;
+  // A stall is looked for in steps; zero: the deadline is none of that kind.
+  std::chrono::steady_clock::duration step_{};
+  int quiet_looks_ = 0;
+  int queued_ = -1;  // bytes that the peer had not acknowledged at the last look; -1: there was none
 };
 
 // The TLS side of sockets.h, in a file of its own because OpenSSL's headers are heavy.

@@ -1,5 +1,7 @@
 #include "runtime/http/sockets.h"
 
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
 
@@ -16,6 +18,8 @@ namespace {
 constexpr std::uint64_t kSendFileStep = 1024UL * 1024;
 // What files may send before the loop's other connections get their turn.
 constexpr std::uint64_t kInARow = 4UL * 1024 * 1024;
+// How many looks in a row must find nothing moved for a stall.
+constexpr int kLooks = 4;
 
 std::size_t SizeOf(std::span<const asio::const_buffer> buffers) {
   std::size_t total = 0;
@@ -64,6 +68,7 @@ Task<IoResult> TcpStream::WriteRest(std::span<const asio::const_buffer> buffers,
       if (ec && ec != asio::error::would_block) co_return IoResult{Explain(ec), sent};
       sent += n;
       rest += n;
+      Moved();
     }
   }
   co_return IoResult{{}, sent};
@@ -75,6 +80,7 @@ Task<IoResult> TcpStream::SendFile(int fd, std::uint64_t offset, std::uint64_t l
     off_t at = static_cast<off_t>(offset + sent);
     const ssize_t n = ::sendfile(socket_.native_handle(), fd, &at, std::min(length - sent, kSendFileStep));
     if (n > 0) {
+      Moved();
       sent += static_cast<std::uint64_t>(n);
       in_a_row_ += static_cast<std::uint64_t>(n);
       if (in_a_row_ < kInARow) continue;
@@ -122,10 +128,29 @@ void SocketStream::Close() {
 void SocketStream::SetDeadline(std::chrono::steady_clock::duration d, bool interrupt) {
   expired_ = false;
   interrupt_ = interrupt;
+  step_ = {};
   Set(std::chrono::steady_clock::now() + d);
 }
 
+void SocketStream::StallsAfter(std::chrono::steady_clock::duration d) {
+  SetDeadline(d / kLooks, false);
+  step_ = d / kLooks;
+  quiet_looks_ = 0;
+  queued_ = -1;
+}
+
+// A socket's buffer is large and says that it has room again only when much of it has gone, so that the kernel is asked
+// how much the peer has not acknowledged.
+bool SocketStream::Stalled() {
+  int queued = 0;
+  if (::ioctl(socket_.native_handle(), SIOCOUTQ, &queued) != 0) return true;
+  if (queued != queued_) Moved();
+  queued_ = queued;
+  return ++quiet_looks_ > kLooks;
+}
+
 void SocketStream::OnDeadline() {
+  if (step_.count() > 0 && !Stalled()) return Set(std::chrono::steady_clock::now() + step_);
   expired_ = true;
   error_code ignored;
   if (interrupt_) {

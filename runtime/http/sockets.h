@@ -22,6 +22,9 @@ std::unique_ptr<ByteStream> PlainStream(TcpSocket socket);
 // plain text, and the handshake fails.
 std::unique_ptr<ByteStream> TlsServerStream(TcpSocket socket, TlsContext tls);
 
+// Whether a handshake failed for the peer's certificate: it was refused, or there was none.
+bool IsCertificateError(const error_code& ec);
+
 // The server's side of a TLS handshake. kTimeout, kUnavailable with OpenSSL's reason.
 Task<Result<std::unique_ptr<ByteStream>>> AcceptTls(TcpSocket socket, TlsContext tls,
                                                     std::chrono::milliseconds patience);

@@ -38,6 +38,9 @@ class ByteStream {
   // Like ExpiresAfter, but the deadline only fails what is pending (`timed_out`): an answer can still be sent, after a
   // new deadline is set.
   virtual void InterruptAfter(std::chrono::steady_clock::duration d) { ExpiresAfter(d); }
+  // For what is being sent: like ExpiresAfter, but begins anew whenever a byte has arrived at the peer, so that it ends
+  // a peer that takes nothing and none that is slow. May pass a quarter later.
+  virtual void StallsAfter(std::chrono::steady_clock::duration d) { ExpiresAfter(d); }
   virtual bool expired() const = 0;  // the deadline passed
   virtual void Close() = 0;
 };

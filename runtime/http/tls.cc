@@ -129,6 +129,19 @@ Result<void> RequireClients(SSL_CTX* context, const std::vector<std::string>& ca
   return {};
 }
 
+// Of what a client offers by ALPN only this is spoken; with another offer it may still go on without one.
+int SelectProtocol(SSL*, const unsigned char** chosen, unsigned char* length, const unsigned char* offered,
+                   unsigned int offered_length, void*) {
+  static constexpr unsigned char kHttp11[] = "\x08http/1.1";
+  unsigned char* found = nullptr;
+  if (SSL_select_next_proto(&found, length, kHttp11, sizeof kHttp11 - 1, offered, offered_length) !=
+      OPENSSL_NPN_NEGOTIATED) {
+    return SSL_TLSEXT_ERR_NOACK;
+  }
+  *chosen = found;
+  return SSL_TLSEXT_ERR_OK;
+}
+
 }  // namespace
 
 Result<TlsContext> MakeServerTls(const ServerTls& options) {
@@ -141,6 +154,7 @@ Result<TlsContext> MakeServerTls(const ServerTls& options) {
   // sessions of verified clients only where a session id context is set.
   SSL_CTX_set_session_cache_mode(context, SSL_SESS_CACHE_OFF);
   static constexpr unsigned char kSessions[] = "portcall";
+  SSL_CTX_set_alpn_select_cb(context, &SelectProtocol, nullptr);
   SSL_CTX_set_session_id_context(context, kSessions, sizeof kSessions - 1);
   if (Result<void> r = SetMinimum(context, options.minimum); !r) return r.error();
   if (Result<void> r = SetSuites(context, options.cipher_suites); !r) return r.error();

@@ -6,7 +6,6 @@
 
 #include <boost/asio/ip/address.hpp>
 #include <boost/asio/ssl/stream.hpp>
-#include <boost/asio/write.hpp>
 #include <memory>
 #include <new>
 #include <string_view>
@@ -29,6 +28,17 @@ const boost::system::error_category& Verification() {
     std::string message(int verdict) const override {
       return std::string("the certificate was refused: ") + X509_verify_cert_error_string(verdict);
     }
+  };
+  static const Category category;
+  return category;
+}
+
+constexpr int kPlainHttp = 1;
+
+const boost::system::error_category& Handshakes() {
+  struct Category final : boost::system::error_category {
+    const char* name() const noexcept override { return "handshake"; }
+    std::string message(int) const override { return "the client spoke plain HTTP on a port for TLS"; }
   };
   static const Category category;
   return category;
@@ -99,7 +109,7 @@ Task<> TlsStream::AnswerPlainHttp() {
 Task<IoResult> TlsStream::Handshake() {
   if (side_ == stream_base::server && co_await SpeaksPlainHttp()) {
     co_await AnswerPlainHttp();
-    co_return IoResult{asio::error::invalid_argument, 0};
+    co_return IoResult{error_code(kPlainHttp, Handshakes()), 0};
   }
   const auto [ec] = co_await ssl_.async_handshake(side_, nothrow);
   SSL* const ssl = ssl_.native_handle();
@@ -131,8 +141,17 @@ Task<IoResult> TlsStream::Read(asio::mutable_buffer into) {
 }
 
 Task<IoResult> TlsStream::Write(std::span<const asio::const_buffer> buffers) {
-  const auto [ec, n] = co_await asio::async_write(ssl_, buffers, nothrow);
-  co_return IoResult{Explain(ec), n};
+  std::size_t sent = 0;
+  for (const asio::const_buffer& whole : buffers) {
+    for (asio::const_buffer rest = whole; rest.size() > 0;) {
+      const auto [ec, n] = co_await ssl_.async_write_some(rest, nothrow);  // a record
+      sent += n;
+      rest += n;
+      if (ec) co_return IoResult{Explain(ec), sent};
+      Moved();
+    }
+  }
+  co_return IoResult{{}, sent};
 }
 
 Task<> TlsStream::Shutdown() {
@@ -142,6 +161,12 @@ Task<> TlsStream::Shutdown() {
 }
 
 }  // namespace
+
+bool IsCertificateError(const error_code& ec) {
+  if (ec.category() == Verification()) return true;
+  return ec.category() == asio::error::get_ssl_category() &&
+         ERR_GET_REASON(static_cast<unsigned long>(ec.value())) == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE;
+}
 
 std::unique_ptr<ByteStream> TlsServerStream(TcpSocket socket, TlsContext tls) {
   return std::make_unique<TlsStream>(std::move(socket), std::move(tls), stream_base::server);

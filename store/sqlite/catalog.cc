@@ -1,6 +1,7 @@
 #include "store/catalog.h"
 
 #include <limits>
+#include <utility>
 
 #include "store/sqlite/statement.h"
 #include "store/sqlite/tx.h"
@@ -15,10 +16,12 @@ const Sql kRepository("SELECT id FROM repositories WHERE name=?");
 const Sql kManifest(
     "SELECT digest,media_type,subject,artifact_type,annotations,bytes FROM manifests WHERE" OF_REPOSITORY
     "AND digest=?");
+// length() of a blob does not read it.
 const Sql kReferrers(
-    "SELECT digest,media_type,subject,artifact_type,annotations,bytes FROM manifests"
+    "SELECT id,digest,media_type,artifact_type,annotations,length(bytes) FROM manifests"
     " WHERE repository=(SELECT id FROM repositories WHERE name=?1) AND subject<>'' AND subject=?2"
-    " AND (?3='' OR artifact_type=?3) ORDER BY id");
+    " AND (?3='' OR artifact_type=?3) AND id>?4 ORDER BY id");
+const Sql kIsReferrer("SELECT 1 FROM manifests WHERE" OF_REPOSITORY "AND digest=? AND subject<>'' AND subject=?");
 const Sql kTag("SELECT digest FROM tags WHERE" OF_REPOSITORY "AND name=?");
 const Sql kTags("SELECT name FROM tags WHERE repository=? AND name>? ORDER BY name LIMIT ?");
 const Sql kRepositories(
@@ -123,12 +126,23 @@ std::optional<std::int64_t> FindBlob(Snapshot& s, std::string_view repository, s
   return FirstInt(s.connection(), kLinkedBlob, repository, digest);
 }
 
-std::vector<ManifestRow> ListReferrers(Snapshot& s, std::string_view repository, std::string_view digest,
-                                       std::string_view artifact_type) {
-  std::vector<ManifestRow> rows;
-  Query query(s.connection(), kReferrers, repository, digest, artifact_type);
-  while (query.Step()) rows.push_back(ReadManifest(query));
-  return rows;
+void ListReferrers(Snapshot& s, std::string_view repository, std::string_view digest, std::string_view artifact_type,
+                   std::int64_t after, const std::function<bool(ReferrerRow row)>& take) {
+  Query query(s.connection(), kReferrers, repository, digest, artifact_type, after);
+  while (query.Step()) {
+    ReferrerRow row;
+    row.place = query.Int(0);
+    row.digest = query.Text(1);
+    row.media_type = query.Text(2);
+    row.artifact_type = query.Text(3);
+    row.annotations = query.Text(4);
+    row.size = static_cast<std::uint64_t>(query.Int(5));
+    if (!take(std::move(row))) return;
+  }
+}
+
+bool IsReferrer(Snapshot& s, std::string_view repository, std::string_view manifest, std::string_view subject) {
+  return Query(s.connection(), kIsReferrer, repository, manifest, subject).Step();
 }
 
 void PutUpload(Tx& tx, const UploadRow& upload) {

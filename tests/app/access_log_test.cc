@@ -24,6 +24,11 @@ TEST_F(AccessLogTest, WritesDistributionsCombinedLine) {
       R"(127.0.0.1 - - [20/Nov/2026:16:00:00 +0000] "GET /v2/acme/ctr/manifests/v1 HTTP/1.1" 200 502 "" "skopeo/1.9.3")");
 }
 
+TEST_F(AccessLogTest, TellsAnAnswerThatWasCut) {
+  exchange_.end = http::Exchange::End::kPeerGone;
+  EXPECT_NE(CombinedLine(exchange_.Get()).find(" HTTP/1.1\" 499 502 "), std::string::npos);
+}
+
 TEST_F(AccessLogTest, KeepsTheReferer) {
   exchange_.request.fields.Add("Referer", "http://127.0.0.1:5610/v2/");
   EXPECT_NE(CombinedLine(exchange_.Get()).find(R"("http://127.0.0.1:5610/v2/" "skopeo/1.9.3")"), std::string::npos);

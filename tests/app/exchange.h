@@ -21,11 +21,14 @@ struct TestExchange {
     routed.route = {registry::Place::kManifest, "", ""};
     response.fields.Add("Content-Type", "application/json");
   }
-  http::Exchange Get() const { return {request, response, written, read, std::chrono::microseconds(2130), "HTTP/1.1"}; }
+  http::Exchange Get() const {
+    return {request, response, written, read, std::chrono::microseconds(2130), "HTTP/1.1", end};
+  }
   http::Request request;
   http::Response response;
   registry::RoutedRequest routed;
   std::uint64_t written = 502, read = 0;
+  http::Exchange::End end{};
 };
 
 }  // namespace portcall::app

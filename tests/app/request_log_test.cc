@@ -41,6 +41,17 @@ TEST(RequestLog, AFailureIsAnErrorWithWhatTheHandlerSaid) {
   EXPECT_THAT(line, HasSubstr("http.response.written=502 vars.name=acme/app"));
 }
 
+TEST(RequestLog, AnAnswerThatWasCutIsAFailure) {
+  TestExchange exchange;
+  exchange.end = http::Exchange::End::kStalled;
+  const std::string line = Logged(exchange);
+  EXPECT_THAT(line, HasSubstr("level=error msg=\"response completed with error\" "
+                              "err.detail=\"the client took nothing for http.timeouts.stall\""));
+  EXPECT_THAT(line, HasSubstr("http.response.status=499 http.response.written=502"));
+  exchange.end = http::Exchange::End::kSourceFailed;
+  EXPECT_THAT(Logged(exchange), HasSubstr("http.response.status=500"));
+}
+
 TEST(RequestLog, TheHandlersWordForAFieldCounts) {
   TestExchange exchange;
   exchange.routed.notes = {{"http.request.remoteaddr", "203.0.113.9"}};

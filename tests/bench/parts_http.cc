@@ -133,7 +133,7 @@ void ExpectTheSame() {
 }
 
 std::size_t RequestsByUs() {
-  static http::RequestParser parser(32 * 1024);
+  static http::RequestParser parser(64 * 1024, 128);
   for (const std::string_view bytes : {kGet, kPut}) {
     http::Request request;
     std::size_t used = 0;

@@ -6,8 +6,8 @@ namespace portcall::config {
 namespace {
 
 TEST(Address, AcceptsWhatCanBeListenedOn) {
-  for (const char* text :
-       {":5000", "127.0.0.1:0", "localhost:5001", "[::1]:5000", "[fe80::1%eth0]:80", "0.0.0.0:65535"}) {
+  for (const char* text : {":5000", "127.0.0.1:0", "localhost:5001", "[::1]:5000", "[fe80::1%eth0]:80", "0.0.0.0:65535",
+                           "unixhost:5000", "unix:5000"}) {
     EXPECT_EQ(WhyBadAddress(text, AddressFor::kListen), "") << text;
   }
 }
@@ -26,6 +26,8 @@ TEST(Address, SaysWhatIsWrongAndWhatWasMeant) {
         Case{"[::1]", "has no port: write [::1]:5000"}, Case{"[::g]:1", "[::g] is no IPv6 address"},
         Case{"1.2.3.400:1", "1.2.3.400 is no IPv4 address"}, Case{"a b:1", "\"a b\" is no host name"},
         Case{"http://x:1", "is a URL; write host:port, like 127.0.0.1:5000 or :5000"},
+        Case{"unix:/run/r.sock",
+             "is a path; Unix sockets are not served: write host:port, like 127.0.0.1:5000 or :5000"},
         Case{"/run/r.sock", "is a path; Unix sockets are not served: write host:port, like 127.0.0.1:5000 or :5000"}}) {
     EXPECT_EQ(WhyBadAddress(c.text, AddressFor::kListen), c.why) << c.text;
   }

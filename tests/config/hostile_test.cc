@@ -37,6 +37,11 @@ TEST(Hostile, AliasesDoNotMultiply) {
   EXPECT_NE(Texts(Serve(chain)).find("nested deeper"), std::string::npos);
 }
 
+TEST(Hostile, AliasesOfALongTextDoNotMultiplyIt) {
+  const std::string text = "a: &a " + Repeat("x", 1 << 20) + "\nb: [*a" + Repeat(", *a", 4'000) + "]\n";
+  EXPECT_NE(Texts(Serve(text)).find("aliases stand for more text than any configuration needs"), std::string::npos);
+}
+
 TEST(Hostile, ManyKeysEnd) {
   std::string text = kBase + "notifications: {endpoints: [";
   for (int i = 0; i < 60'000; ++i) text += "{},";

@@ -28,9 +28,12 @@ TEST(Changes, WhatNeedsARestartIsNamed) {
         Case{"REGISTRY_STORAGE_MAINTENANCE_READONLY_ENABLED", "true", "storage.maintenance.readonly.enabled"},
         Case{"REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_AGE", "5h", "storage.maintenance.uploadpurging"},
         Case{"REGISTRY_HTTP_ADDR", ":1", "http.addr"}, Case{"REGISTRY_HTTP_PREFIX", "/x/", "http.prefix"},
+        Case{"REGISTRY_HTTP_TIMEOUTS_STALL", "1s", "http.timeouts"},
         Case{"REGISTRY_HTTP_DEBUG_ADDR", ":1", "http.debug.addr"},
         Case{"REGISTRY_NOTIFICATIONS_EVENTS_PULL", "off", "notifications.events"},
         Case{"REGISTRY_HEALTH_STORAGEDRIVER_ENABLED", "true", "health"},
+        Case{"REGISTRY_VALIDATION_MANIFESTS_URLS_ALLOW", "[]", "validation"},
+        Case{"REGISTRY_VALIDATION_MANIFESTS_INDEXES_PLATFORMS", "none", "validation"},
         Case{"REGISTRY_CATALOG_MAXENTRIES", "5", "catalog.maxentries"}}) {
     Config after = Good(Serve(kBase, {{c.variable, c.value}}));
     EXPECT_EQ(NeedsRestart(before, after), std::vector<std::string>{c.key}) << c.variable;

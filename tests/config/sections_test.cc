@@ -22,6 +22,9 @@ TEST(Sections, DefaultsAreDistributionsOrBetter) {
   EXPECT_TRUE(config.storage.upload_purging);
   EXPECT_EQ(config.http.prefix, "/");
   EXPECT_EQ(config.http.drain_timeout, Millis(25'000));
+  EXPECT_EQ(config.http.timeouts.idle, std::chrono::seconds(620));
+  EXPECT_EQ(config.http.timeouts.stall, std::chrono::minutes(5));
+  EXPECT_EQ(config.http.timeouts.head, std::chrono::seconds(60));
   EXPECT_EQ(config.http.trusted_proxies.size(), 6u);
   EXPECT_TRUE(config.http.secret.empty());
   EXPECT_EQ(config.events.pull, PullEvents::kRelaxed);
@@ -54,6 +57,7 @@ http:
   secret: hunter2
   relativeurls: true
   draintimeout: 0
+  timeouts: {idle: 90s, stall: 2m, head: 5s}
   headers: {X-Content-Type-Options: [nosniff]}
   debug: {addr: "localhost:5001", prometheus: {enabled: true, path: /m}}
   trustedproxies: [10.1.0.0/16, 192.0.2.1]
@@ -84,6 +88,9 @@ validation: {manifests: {urls: {allow: [".*"]}}}
   EXPECT_EQ(config.http.prefix, "/my/nested/");
   EXPECT_EQ(config.http.secret, "hunter2");
   EXPECT_TRUE(config.http.relative_urls);
+  EXPECT_EQ(config.http.timeouts.idle, std::chrono::seconds(90));
+  EXPECT_EQ(config.http.timeouts.stall, std::chrono::minutes(2));
+  EXPECT_EQ(config.http.timeouts.head, std::chrono::seconds(5));
   EXPECT_EQ(config.http.drain_timeout, Millis(0));
   EXPECT_EQ(config.http.headers, (HeaderList{{"X-Content-Type-Options", "nosniff"}}));
   EXPECT_EQ(config.http.debug.addr, "localhost:5001");
@@ -97,7 +104,7 @@ validation: {manifests: {urls: {allow: [".*"]}}}
   EXPECT_EQ(config.health[3].kind, HealthCheck::Kind::kTcp);
   EXPECT_EQ(config.catalog_max_entries, 50u);
   EXPECT_EQ(config.tags_max, 60u);
-  EXPECT_TRUE(config.manifest_urls_allowed);
+  EXPECT_TRUE(config.validation.urls.Allows("https://example.com/layer"));
   EXPECT_EQ(Texts(loaded), "f.yml:15:42: warning: storage.maintenance.uploadpurging.age: is rounded up to 2h\n");
 }
 
@@ -219,9 +226,10 @@ TEST(Sections, WhatHasNoEffectWarns) {
        {"redis: {addr: 'h:1', password: hunter2}", "policy: {repository: {classes: [a]}}", "gc: {disabled: true}",
         "reporting: {sentry: {enabled: true}}", "profiling: {stackdriver: {enabled: true}}",
         "log: {hooks: [{type: mail}]}", "compatibility: {schema1: {enabled: true}}", "loglevel: debug",
-        "validation: {manifests: {urls: {allow: ['^https://example.com/']}}}"}) {
+        "validation: {manifests: {indexes: {platforms: list}}}",
+        "validation: {manifests: {indexes: {platformlist: [{os: linux, architecture: amd64}]}}}"}) {
     for (const Loaded& loaded : {Serve(kBase + line), Check(kBase + line)}) {
-      EXPECT_FALSE(Good(loaded).manifest_urls_allowed);
+      EXPECT_EQ(Good(loaded).validation, ValidationConfig());
       ASSERT_EQ(loaded.problems.size(), 1u) << line;
       EXPECT_EQ(loaded.problems[0].severity, Severity::kWarning) << line;
       EXPECT_EQ(Texts(loaded).find("hunter2"), std::string::npos);

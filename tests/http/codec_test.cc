@@ -12,10 +12,11 @@ using Step = RequestParser::Step;
 class Codec : public ::testing::Test {
  protected:
   Step Head(std::string_view bytes) {
+    request_ = Request();
     parser_.Start(request_);
     return parser_.ParseHead(bytes, used_);
   }
-  RequestParser parser_{1024};
+  RequestParser parser_{1024, 8};
   Request request_;
   std::size_t used_ = 0;
 };
@@ -47,6 +48,40 @@ TEST_F(Codec, BoundsTheHead) {
   EXPECT_EQ(parser_.fault_status(), 431);
   EXPECT_EQ(Head(std::string(2000, '\n')), Step::kFault);
   EXPECT_EQ(parser_.fault_status(), 431);
+}
+
+TEST_F(Codec, BoundsTheNumberOfFields) {
+  std::string fields;
+  for (int i = 0; i < 7; ++i) fields += "a:\r\n";
+  EXPECT_EQ(Head("GET / HTTP/1.1\r\nHost: x\r\n" + fields + "\r\n"), Step::kDone);
+  EXPECT_EQ(Head("GET / HTTP/1.1\r\nHost: x\r\n" + fields + "a:\r\n\r\n"), Step::kFault);
+  EXPECT_EQ(parser_.fault_status(), 431);
+}
+
+TEST_F(Codec, AHostIsAHostWithItsPort) {
+  for (const char* host : {"x", "x:5000", "x:", "", "a-b.example.com", "[2001:db8::1]", "[::1]:443", "xn--e1a.example",
+                           "my_host:1", "a%20b"}) {
+    EXPECT_EQ(Head("GET / HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n"), Step::kDone) << host;
+  }
+  for (const char* host : {"a b", "a/b", "u@h", "a b/c@d", "x:port", "x:1:2", "[::1", "[]", "[::1]x", "a\"b", "a?b",
+                           "a#b", "a\\b", "<script>", "[a b]"}) {
+    EXPECT_EQ(Head("GET / HTTP/1.1\r\nHost: " + std::string(host) + "\r\n\r\n"), Step::kFault) << host;
+    EXPECT_EQ(parser_.fault_status(), 400);
+  }
+  EXPECT_EQ(Head("GET http://user@h/p HTTP/1.1\r\nHost: h\r\n\r\n"), Step::kFault);
+}
+
+TEST_F(Codec, ALineBreakInsideAChunksExtensionIsMalformed) {
+  const auto unpack = [this](std::string memory) {
+    EXPECT_EQ(Head("PUT / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"), Step::kDone);
+    std::size_t written = 0;
+    return parser_.ParseChunks(memory, memory, used_, written);
+  };
+  EXPECT_EQ(unpack("3;a=\"b c\";d\r\nabc\r\n0\r\n\r\n"), Step::kDone);
+  EXPECT_EQ(unpack("3;a=\"b\tc\"\r\nabc\r\n0\r\n\r\n"), Step::kDone);
+  EXPECT_EQ(unpack("3;a=\"b\nc\"\r\nabc\r\n0\r\n\r\n"), Step::kFault);
+  EXPECT_EQ(unpack("0;a=\"b\nc\"\r\n\r\n"), Step::kFault);
+  EXPECT_EQ(unpack("3;a=\"\n\"\r\nabc\r\n0\r\n\r\n"), Step::kFault);
 }
 
 TEST_F(Codec, UnpacksChunksInPlaceAndStopsWhenFull) {

@@ -87,7 +87,7 @@ int StatusOf(const std::string& response) { return response.size() < 12 ? 0 : st
 struct TestServer::State {
   std::mutex mutex;
   std::condition_variable changed;
-  std::vector<std::string> bugs, exchanges;
+  std::vector<std::string> bugs, exchanges, incidents;
   Resume<bool> waiting;
   std::shared_ptr<std::FILE> open_file;
   std::uint64_t file_size = 0;
@@ -176,8 +176,15 @@ TestServer::TestServer(ServerLimits limits, TlsContext tls, std::string addr) : 
     state->exchanges.push_back(e.request.method + " " + std::string(e.request.path()) + " " +
                                std::to_string(e.response.status) + " " + std::to_string(e.read) + " " +
                                std::to_string(e.written));
+    if (e.end != Exchange::End::kSent) state->exchanges.back() += " cut " + std::to_string(e.status());
     const auto* left = std::any_cast<std::string>(&e.request.context);
     if (left != nullptr) state->exchanges.back() += " left " + *left;
+    state->changed.notify_all();
+  };
+  options.on_incident = [state = state_.get()](const Incident& i) {
+    const std::lock_guard lock(state->mutex);
+    state->incidents.push_back(std::to_string(static_cast<int>(i.kind)) + " " + std::string(i.peer_ip) + " " +
+                               std::to_string(i.status) + " " + std::string(i.what));
     state->changed.notify_all();
   };
   Result<std::unique_ptr<Server>> server = Server::Listen(std::move(options), {&first_, &second_});
@@ -195,6 +202,21 @@ std::vector<std::string> TestServer::bugs() {
 std::vector<std::string> TestServer::exchanges() {
   const std::lock_guard lock(state_->mutex);
   return state_->exchanges;
+}
+
+std::vector<std::string> TestServer::incidents() {
+  const std::lock_guard lock(state_->mutex);
+  return state_->incidents;
+}
+
+void TestServer::WaitForExchanges(std::size_t number) {
+  std::unique_lock lock(state_->mutex);
+  state_->changed.wait_for(lock, std::chrono::seconds(10), [&] { return state_->exchanges.size() >= number; });
+}
+
+void TestServer::WaitForIncidents(std::size_t number) {
+  std::unique_lock lock(state_->mutex);
+  state_->changed.wait_for(lock, std::chrono::seconds(10), [&] { return state_->incidents.size() >= number; });
 }
 
 void TestServer::Occupy(std::chrono::milliseconds duration) {

@@ -52,13 +52,17 @@ class TestServer {
   Server& server() { return *server_; }
   std::uint16_t port() const { return server_->port(); }
   std::vector<std::string> bugs();
-  std::vector<std::string> exchanges();  // "METHOD path status read written", and what was left
+  std::vector<std::string> exchanges();  // "METHOD path status read written", "cut 499", and what was left
+  std::vector<std::string> incidents();  // "kind peer_ip status what", kinds by their numbers
   const std::string& file() const { return file_; }
 
   void Occupy(std::chrono::milliseconds duration);  // the loops do nothing else meanwhile
   // Requests for /wait rest until Release, which may be called once, after WaitForWaiting.
   void WaitForWaiting();
   void Release();
+  // Until so many have been told of, at most ten seconds.
+  void WaitForExchanges(std::size_t number);
+  void WaitForIncidents(std::size_t number);
 
  private:
   struct State;

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "tests/registry/service_fixture.h"
@@ -119,6 +120,104 @@ TEST_F(ListingsTest, ReferrersAreFoundAndFiltered) {
 
   EXPECT_EQ(Send("DELETE", "/v2/a/manifests/" + Sha256(sbom)).status, 202);
   EXPECT_EQ(nlohmann::json::parse(BodyOf(Send("GET", "/v2/a/referrers/" + subject)))["manifests"].size(), 1u);
+}
+
+// Follows Link from the first page on; the digests in their order, one list for each page.
+class ReferrersTest : public ListingsTest {
+ protected:
+  using List = std::vector<std::string>;
+  using Lists = std::vector<List>;
+  std::vector<std::vector<std::string>> Pages(const std::string& query) {
+    std::vector<std::vector<std::string>> pages;
+    std::string path = "/v2/a/referrers/" + subject_ + query;
+    while (!path.empty() && pages.size() < 100) {
+      const auto answer = Send("GET", path);
+      EXPECT_EQ(answer.status, 200) << path;
+      const std::string body = BodyOf(answer);
+      EXPECT_LE(body.size(), 4u << 20);
+      std::vector<std::string>& page = pages.emplace_back();
+      const auto index = nlohmann::json::parse(body);
+      for (const auto& one : index["manifests"]) page.push_back(one["digest"]);
+      const std::string link = Field(answer, "Link");
+      EXPECT_TRUE(link.empty() || link.ends_with(">; rel=\"next\"")) << link;
+      path = link.empty() ? "" : link.substr(1, link.find('>') - 1);
+    }
+    return pages;
+  }
+  std::string PushReferrer(const std::string& more) {
+    const std::string bytes = ImageOf("{}", {}, about_ + more);
+    EXPECT_EQ(PutManifest("a", Sha256(bytes), bytes).status, 201);
+    return Sha256(bytes);
+  }
+  static std::string Annotated(const std::string& value) { return R"(,"annotations":{"k":")" + value + "\"}"; }
+
+  const std::string subject_ = "sha256:" + std::string(64, '5');
+  const std::string about_ = R"(,"subject":{"mediaType":"application/x","size":1,"digest":")" + subject_ + "\"}";
+};
+
+TEST_F(ReferrersTest, APageHasAsManyAsWereAskedForAndALinkToTheNext) {
+  PushBlob("a", "{}");
+  std::vector<std::string> pushed;
+  for (int i = 0; i < 5; ++i) pushed.push_back(PushReferrer(Annotated(std::to_string(i))));
+  EXPECT_EQ(Pages(""), (Lists{pushed}));
+  EXPECT_EQ(Pages("?n=2"), (Lists{List{pushed[0], pushed[1]}, List{pushed[2], pushed[3]}, List{pushed[4]}}));
+  EXPECT_EQ(Pages("?n=5"), (Lists{pushed})) << "the last page has no Link";
+  EXPECT_EQ(Pages("?n=0"), (Lists{pushed}));
+  EXPECT_EQ(Pages("?n=x"), (Lists{pushed}));
+}
+
+TEST_F(ReferrersTest, AFilterGoesAlongFromPageToPage) {
+  PushBlob("a", "{}");
+  std::vector<std::vector<std::string>> sboms;
+  for (int i = 0; i < 3; ++i) {
+    PushReferrer(R"(,"artifactType":"application/sig+x")" + Annotated(std::to_string(i)));
+    sboms.push_back({PushReferrer(R"(,"artifactType":"application/sbom+x")" + Annotated(std::to_string(i)))});
+  }
+  EXPECT_EQ(Pages("?artifactType=application%2Fsbom%2Bx&n=1"), sboms);
+}
+
+TEST_F(ReferrersTest, AnAnswerHasAtMostFourMebibytes) {
+  PushBlob("a", "{}");
+  std::vector<std::string> pushed;
+  for (const char* letter : {"a", "b", "c"}) {
+    pushed.push_back(PushReferrer(Annotated(std::string(1'800'000, *letter))));
+  }
+  EXPECT_EQ(Pages(""), (Lists{List{pushed[0], pushed[1]}, List{pushed[2]}}));
+}
+
+TEST_F(ReferrersTest, WhatOnlyATagListsComesBehindTheOthersOnce) {
+  PushBlob("a", "{}");
+  const std::string known = PushReferrer(Annotated("known"));
+  std::string children;
+  std::vector<std::string> expected{known};
+  for (const std::string& digest : {known, Sha256("x"), Sha256("y"), Sha256("x")}) {
+    children += std::string(children.empty() ? "" : ",") + R"({"mediaType":"m","size":1,"digest":")" + digest + "\"}";
+    if (std::ranges::find(expected, digest) == expected.end()) expected.push_back(digest);
+  }
+  config_.validation.children = config::ValidationConfig::Children::kNone;
+  Reconfigure();
+  ASSERT_EQ(PutManifest("a", "sha256-" + std::string(64, '5'), R"({"schemaVersion":2,"manifests":[)" + children + "]}",
+                        kOciIndex)
+                .status,
+            201);
+  EXPECT_EQ(Pages(""), (Lists{expected}));
+  EXPECT_EQ(Pages("?n=1"), (Lists{List{expected[0]}, List{expected[1]}, List{expected[2]}}));
+}
+
+TEST_F(ReferrersTest, APageThatIsNoneIsRefused) {
+  for (const char* last : {"x", "-1", "0", "t", "tx", "99999999999999999999"}) {
+    const auto refused = Send("GET", "/v2/a/referrers/" + subject_ + "?last=" + last);
+    EXPECT_EQ(refused.status, 400) << last;
+    EXPECT_EQ(CodesOf(BodyOf(refused)), "PAGINATION_NUMBER_INVALID") << last;
+  }
+}
+
+TEST_F(ListingsTest, LinksCarryThePathOfTheConfiguredHost) {
+  PushBlob("a", "{}");
+  PushBlob("b", "{}");
+  config_.http.host = "https://registry.example.com/sub/";
+  Reconfigure();
+  EXPECT_EQ(Field(Send("GET", "/v2/_catalog?n=1"), "Link"), "</sub/v2/_catalog?last=a&n=1>; rel=\"next\"");
 }
 
 TEST_F(ListingsTest, TheTagThatOldClientsKeptIsTakenOver) {

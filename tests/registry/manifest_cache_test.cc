@@ -78,9 +78,21 @@ TEST_F(ManifestCacheTest, TheOldestGoWhenItIsFull) {
   EXPECT_GE(kept, 100);
 }
 
-TEST_F(ManifestCacheTest, WhatIsTooLargeIsNotKept) {
+TEST_F(ManifestCacheTest, TheLargestManifestsAreKeptTogetherWithinTheBound) {
+  int kept = 0;
+  for (int i = 0; i < 10; ++i) {
+    const std::string tag = "big" + std::to_string(i);
+    cache_.Find("a", tag, ticket_);
+    cache_.Put("a", tag, Stored(tag, 4 << 20), ticket_);
+    EXPECT_TRUE(cache_.Find("a", tag, ticket_)) << "the newest is there";
+  }
+  for (int i = 0; i < 10; ++i) kept += cache_.Find("a", "big" + std::to_string(i), ticket_) ? 1 : 0;
+  EXPECT_EQ(kept, 3) << "of 4 MiB and a little more each, in 16 MiB";
+}
+
+TEST_F(ManifestCacheTest, WhatWouldDriveOutTooMuchIsNotKept) {
   cache_.Find("a", "big", ticket_);
-  cache_.Put("a", "big", Stored("big", 2 << 20), ticket_);
+  cache_.Put("a", "big", Stored("big", 9 << 20), ticket_);
   EXPECT_FALSE(cache_.Find("a", "big", ticket_));
 }
 

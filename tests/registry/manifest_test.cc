@@ -2,7 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
+#include <utility>
 
 namespace portcall::registry {
 namespace {
@@ -19,8 +21,8 @@ std::string Image(const std::string& more = {}) {
   return R"({"schemaVersion":2,"config":)" + Descriptor('a') + more + "}";
 }
 
-void ExpectInvalid(std::string_view type, const std::string& bytes, bool urls_allowed = false) {
-  const auto manifest = ParseManifest(type, bytes, ManifestRules{urls_allowed});
+void ExpectInvalid(std::string_view type, const std::string& bytes, const ManifestRules& rules = {}) {
+  const auto manifest = ParseManifest(type, bytes, rules);
   ASSERT_FALSE(manifest) << bytes.substr(0, 200);
   EXPECT_EQ(manifest.error().code, Errc::kInvalid);
   EXPECT_FALSE(manifest.error().detail.empty());
@@ -88,23 +90,72 @@ TEST(Manifest, Schema1IsNamedInTheRefusal) {
   EXPECT_NE(manifest.error().detail.find("schema 1"), std::string::npos);
 }
 
+ManifestRules Urls(std::optional<config::UrlRules::Patterns> allow, config::UrlRules::Patterns deny = {}) {
+  ManifestRules rules;
+  rules.urls = config::UrlRules(std::move(allow), std::move(deny));
+  return rules;
+}
+
 TEST(Manifest, UrlsArePolicy) {
   const std::string foreign = R"({"mediaType":"application/vnd.oci.image.layer.nondistributable.v1.tar","size":1,)"
                               R"("digest":")" +
                               Digest('b') + R"(","urls":["https://example.com/layer"]})";
   const std::string image = Image(R"(,"layers":[)" + foreign + "]");
-  ExpectInvalid(kOci, image);
-  const auto allowed = ParseManifest(kOci, image, ManifestRules{true});
-  ASSERT_TRUE(allowed);
-  EXPECT_EQ(allowed->blobs, std::vector{Digest('a')}) << "a layer kept elsewhere need not be here";
-  EXPECT_EQ(allowed->references.size(), 2u);
+  ExpectInvalid(kOci, image, Urls(config::UrlRules::Patterns()));
+  ExpectInvalid(kOci, image, Urls({{"^https://example.org/"}}));
+  ExpectInvalid(kOci, image, Urls(std::nullopt, {"example"}));
+  for (const ManifestRules& rules : {ManifestRules(), Urls({{"^https://example.com/"}}), Urls(std::nullopt, {"org"})}) {
+    const auto allowed = ParseManifest(kOci, image, rules);
+    ASSERT_TRUE(allowed);
+    EXPECT_EQ(allowed->blobs, std::vector{Digest('a')}) << "a layer kept elsewhere need not be here";
+    EXPECT_EQ(allowed->references.size(), 2u);
+  }
   // Ordinary layers must be here, wherever else they are too.
-  const auto ordinary =
-      ParseManifest(kOci, Image(R"(,"layers":[)" + Descriptor('b', R"(,"urls":["https://example.com/layer"])") + "]"),
-                    ManifestRules{true});
+  const auto ordinary = ParseManifest(
+      kOci, Image(R"(,"layers":[)" + Descriptor('b', R"(,"urls":["https://example.com/layer"])") + "]"), {});
   ASSERT_TRUE(ordinary);
   EXPECT_EQ(ordinary->blobs.size(), 2u);
-  ExpectInvalid(kOci, Image(R"(,"layers":[)" + Descriptor('b', R"(,"urls":["file:///etc/passwd"])") + "]"), true);
+  for (const char* url : {"file:///etc/passwd", "https://example.com/#part", "example.com/layer"}) {
+    ExpectInvalid(kOci, Image(R"(,"layers":[)" + Descriptor('b', R"(,"urls":[")" + std::string(url) + R"("])") + "]"));
+  }
+}
+
+TEST(Manifest, TheRulesSayWhichChildrenMustBeThere) {
+  const std::string index =
+      R"({"schemaVersion":2,"manifests":[)" + Descriptor('b', R"(,"platform":{"architecture":"amd64","os":"linux"})") +
+      "," + Descriptor('c', R"(,"platform":{"architecture":"arm64","os":"linux"})") + "," + Descriptor('d') + "]}";
+  ManifestRules rules;
+  EXPECT_EQ(ParseManifest(kIndex, index, rules)->children.size(), 3u);
+  rules.children = ManifestRules::Children::kNone;
+  EXPECT_TRUE(ParseManifest(kIndex, index, rules)->children.empty());
+  rules.children = ManifestRules::Children::kListed;
+  rules.platforms = {{"linux", "arm64"}, {"windows", "amd64"}};
+  const auto listed = ParseManifest(kIndex, index, rules);
+  EXPECT_EQ(listed->children, std::vector{Digest('c')});
+  EXPECT_EQ(listed->references.size(), 3u);
+  ExpectInvalid(
+      kIndex, R"({"schemaVersion":2,"manifests":[)" + Descriptor('b', R"(,"platform":{"os":["linux"]})") + "]}", rules);
+}
+
+TEST(Manifest, KeysThatGoWouldReadOtherwiseAreRefused) {
+  for (const char* more : {R"(,"Layers":[])", R"(,"LAYERS":[])", R"(,"Config":{})", R"(,"schemaversion":2)",
+                           R"(,"MediaType":"x")", ",\"layer\u017f\":[]", R"(,"Manifests":[])"}) {
+    ExpectInvalid(kOci, Image(more));
+  }
+  ExpectInvalid(kOci, Image(R"(,"layers":[)" + Descriptor('b', R"(,"Digest":"x")") + "]"));
+  ExpectInvalid(kOci, Image(R"(,"layers":[)" + Descriptor('b', R"(,"Urls":["https://h/"])") + "]"));
+  ExpectInvalid(kIndex,
+                R"({"schemaVersion":2,"manifests":[)" + Descriptor('b', R"(,"platform":{"OS":"linux"})") + "]}");
+  EXPECT_TRUE(ParseManifest(kOci, Image(R"(,"annotations":{"Config":"a","config":"b"})"), {}))
+      << "an annotation's name is its author's";
+  EXPECT_TRUE(ParseManifest(kOci, Image(R"(,"x":{"Layers":1,"layers":2})"), {})) << "what nobody reads";
+}
+
+TEST(Manifest, AKeyThatStandsTwiceIsRefused) {
+  ExpectInvalid(kOci, Image(R"(,"layers":[],"layers":[])"));
+  ExpectInvalid(kOci, Image(R"(,"annotations":{"a":"1","a":"2"})"));
+  ExpectInvalid(kOci, Image(R"(,"x":[{"y":{"z":1,"z":1}}])"));
+  EXPECT_TRUE(ParseManifest(kOci, Image(R"(,"x":[{"y":1},{"y":1}],"y":{"x":{}})"), {}));
 }
 
 TEST(Manifest, HostileDocumentsAreRefused) {

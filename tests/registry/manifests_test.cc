@@ -115,6 +115,34 @@ TEST_F(ManifestsTest, AnIndexNeedsItsChildren) {
   EXPECT_EQ(PutManifest("a", "empty", R"({"schemaVersion":2,"manifests":[]})", kOciIndex).status, 201);
 }
 
+TEST_F(ManifestsTest, LayersKeptElsewhereAreAcceptedUnlessTheFileSaysNo) {
+  PushBlob("a", "{}");
+  const std::string image =
+      R"({"schemaVersion":2,"config":{"mediaType":"application/x","size":2,"digest":")" + Sha256("{}") +
+      R"("},"layers":[{"mediaType":"application/vnd.oci.image.layer.nondistributable.v1.tar","size":1,"digest":")" +
+      Sha256("elsewhere") + R"(","urls":["https://store.example.com/layer"]}]})";
+  EXPECT_EQ(PutManifest("a", "v1", image).status, 201) << "with the default file";
+  config_.validation.urls = config::UrlRules({{"^https://store\\.example\\.com/"}}, {});
+  Reconfigure();
+  EXPECT_EQ(PutManifest("a", "v2", image).status, 201);
+  config_.validation.urls = config::UrlRules({{"^https://other\\.example\\.com/"}}, {});
+  Reconfigure();
+  const auto refused = PutManifest("a", "v3", image);
+  EXPECT_EQ(refused.status, 400);
+  EXPECT_NE(BodyOf(refused).find("https://store.example.com/layer"), std::string::npos);
+  EXPECT_EQ(Send("GET", "/v2/a/manifests/v2").status, 200) << "what is there stays";
+}
+
+TEST_F(ManifestsTest, SparseIndexesAreAcceptedWhereTheFileSaysSo) {
+  const std::string index = IndexOf(Sha256("child"));
+  config_.validation.children = config::ValidationConfig::Children::kNone;
+  Reconfigure();
+  EXPECT_EQ(PutManifest("a", "idx", index, kOciIndex).status, 201);
+  config_.validation.children = config::ValidationConfig::Children::kAll;
+  Reconfigure();
+  EXPECT_EQ(PutManifest("a", "idx", index, kOciIndex).status, 400);
+}
+
 TEST_F(ManifestsTest, RefusalsOfAPushLeaveNothing) {
   PushBlob("a", "{}");
   const store::Seq head = Head();

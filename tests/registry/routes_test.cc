@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
+
 namespace portcall::registry {
 namespace {
 
@@ -14,7 +17,7 @@ void ExpectRoute(std::string_view path, Place place, std::string_view name = {},
 
 TEST(Routes, EveryPlaceHasItsPath) {
   ExpectRoute("/", Place::kAlive);
-  ExpectRoute("/v2", Place::kBaseRedirect);
+  ExpectRoute("/v2", Place::kRedirect, "", "/v2/");
   ExpectRoute("/v2/", Place::kBase);
   ExpectRoute("/v2/_catalog", Place::kCatalog);
   ExpectRoute("/v2/a/b/tags/list", Place::kTags, "a/b");
@@ -35,10 +38,24 @@ TEST(Routes, NamesMayContainTheWordsOfRoutes) {
   ExpectRoute("/v2/x/tags/manifests/list", Place::kManifest, "x/tags", "list");
 }
 
+TEST(Routes, AnotherSpellingLeadsToTheOneThatWasMeant) {
+  for (const auto& [path, meant] :
+       std::map<std::string, std::string>{{"/v2/_catalog/", "/v2/_catalog"},
+                                          {"//v2/", "/v2/"},
+                                          {"///v2//_catalog", "/v2/_catalog"},
+                                          {"/v2/a/tags/list/", "/v2/a/tags/list"},
+                                          {"/v2/a/manifests/v1/", "/v2/a/manifests/v1"},
+                                          {"/v2//a/./blobs/uploads/", "/v2/a/blobs/uploads/"},
+                                          {"/v2/a/../b/tags/list", "/v2/b/tags/list"},
+                                          {"/../v2/.", "/v2/"}}) {
+    ExpectRoute(path, Place::kRedirect, "", meant);
+  }
+}
+
 TEST(Routes, WhatDoesNotMatchIsNowhere) {
   for (const char* path :
        {"/v2/UPPER/tags/list", "/v2/_x/y/tags/list", "/v2/x-/y/tags/list", "/v2/x___y/tags/list",
-        "/v2/a/manifests/.bad", "/v2/a/manifests/", "/v2/tags/list", "/v2/a", "/v1/", "/v2x/", "/v2/a/../b/tags/list",
+        "/v2/a/manifests/.bad", "/v2/a/manifests/", "/v2/tags/list", "/v2/a", "/v1/", "/v2x/", "//example.com/",
         "/v2//tags/list", "/v2/a/blobs/nodigest", "/favicon.ico", "", "/v2/a%00b/tags/list"}) {
     ExpectRoute(path, Place::kNone);
   }
@@ -48,7 +65,7 @@ TEST(Routes, EscapesAreDecodedFirst) { ExpectRoute("/v2/a/blobs/sha256%3Aab", Pl
 
 TEST(Routes, UnderAPrefixOnlyThePrefixIsServed) {
   EXPECT_EQ(MatchRoute("/my/nested/v2/", "/my/nested/").place, Place::kBase);
-  EXPECT_EQ(MatchRoute("/my/nested/v2", "/my/nested/").place, Place::kBaseRedirect);
+  EXPECT_EQ(MatchRoute("/my/nested/v2", "/my/nested/").reference, "/my/nested/v2/");
   EXPECT_EQ(MatchRoute("/v2/", "/my/nested/").place, Place::kNone);
   EXPECT_EQ(MatchRoute("/", "/my/nested/").place, Place::kAlive);
 }

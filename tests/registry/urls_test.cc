@@ -2,6 +2,9 @@
 
 #include <gtest/gtest.h>
 
+#include <map>
+#include <string>
+
 namespace portcall::registry {
 namespace {
 
@@ -56,6 +59,24 @@ TEST_F(UrlsTest, ForwardedIsRead) {
   EXPECT_EQ(Url(), "https://fwd.example.com/v2/a/b/blobs/sha256:1");
 }
 
+TEST_F(UrlsTest, ForwardedGoesBeforeWhatItReplaced) {
+  request_.fields.Add("X-Forwarded-Proto", "http");
+  request_.fields.Add("X-Forwarded-Host", "old.example.com");
+  request_.fields.Add("Forwarded", "proto=https;host=new.example.com");
+  EXPECT_EQ(Url(), "https://new.example.com/v2/a/b/blobs/sha256:1");
+  request_.fields.Set("Forwarded", "for=192.0.2.1");
+  EXPECT_EQ(Url(), "http://old.example.com/v2/a/b/blobs/sha256:1") << "it says nothing of either";
+}
+
+TEST_F(UrlsTest, ThePathOfTheConfiguredHostIsInEveryAddress) {
+  EXPECT_EQ(PathAtClient(config_, "/v2/_catalog"), "/v2/_catalog");
+  config_.host = "https://fixed.example.com";
+  EXPECT_EQ(PathAtClient(config_, "/v2/_catalog"), "/v2/_catalog");
+  config_.host = "https://fixed.example.com/sub/path/";
+  EXPECT_EQ(PathAtClient(config_, "/v2/_catalog"), "/sub/path/v2/_catalog");
+  EXPECT_EQ(Url(), "https://fixed.example.com/sub/path/v2/a/b/blobs/sha256:1");
+}
+
 TEST_F(UrlsTest, AnybodyElseIsNotBelieved) {
   request_.peer_ip = "192.0.2.1";
   request_.fields.Add("X-Forwarded-Proto", "https");
@@ -88,6 +109,32 @@ TEST_F(UrlsTest, AClientCannotClaimAnAddressThroughAProxy) {
   request_.fields.Add("X-Forwarded-For", "8.8.8.8");
   request_.fields.Add("X-Forwarded-For", "9.9.9.9, 203.0.113.5,10.0.0.1");
   EXPECT_EQ(Client(), "203.0.113.5");
+}
+
+TEST_F(UrlsTest, PortsAreUnderstood) {
+  for (const auto& [said, meant] :
+       std::map<std::string, std::string>{{"203.0.113.9:51008", "203.0.113.9"},
+                                          {"[2001:db8::1]:443", "2001:db8::1"},
+                                          {"[2001:db8::1]", "2001:db8::1"},
+                                          {"8.8.8.8, 203.0.113.9:1, 10.0.0.1:2", "203.0.113.9"}}) {
+    request_.fields.Set("X-Forwarded-For", said);
+    EXPECT_EQ(Client(), meant) << said;
+  }
+  for (const char* said : {"[2001:db8::1", "203.0.113.9:", ":80", "[]:80", "[203.0.113.9", "a:1"}) {
+    request_.fields.Set("X-Forwarded-For", said);
+    EXPECT_TRUE(Client() == "10.1.2.3:4567" || Client() == "203.0.113.9" || Client() == "2001:db8::1") << said;
+  }
+}
+
+TEST_F(UrlsTest, ForwardedTellsTheClientToo) {
+  request_.fields.Add("Forwarded", "for=8.8.8.8");
+  request_.fields.Add("Forwarded", "for=9.9.9.9;proto=https, for=\"[2001:db8::7]:4711\";by=x,For=10.0.0.1");
+  EXPECT_EQ(Client(), "2001:db8::7");
+  request_.fields.Set("Forwarded", "for=_hidden");
+  EXPECT_EQ(Client(), "10.1.2.3:4567");
+  request_.fields.Set("Forwarded", "for=8.8.8.8");
+  request_.fields.Add("X-Forwarded-For", "203.0.113.9");
+  EXPECT_EQ(Client(), "203.0.113.9") << "a proxy that knows one of them passes the other on";
 }
 
 TEST_F(UrlsTest, AnAddressBehindTrustedProxiesAlone) {

@@ -1,5 +1,6 @@
 #include <gmock/gmock.h>
 
+#include "registry/catalog/busy_uploads.h"
 #include "registry/catalog/catalog.h"
 #include "registry/recording/recorder.h"
 #include "tests/registry/service_fixture.h"
@@ -42,7 +43,7 @@ class UseCasesTest : public ServiceTest {
     return *Run(catalog_.manifests().Push(origin_, rules_, std::move(push)));
   }
   StoredManifestPtr Find(const std::string& reference) {
-    return *Run(catalog_.manifests().Find("a/b", Reference::Parse(reference)));
+    return *Run(catalog_.manifests().Find(rules_, "a/b", Reference::Parse(reference)));
   }
   bool Delete(const std::string& reference) {
     return *Run(catalog_.manifests().Delete(origin_, "a/b", Reference::Parse(reference)));
@@ -107,6 +108,21 @@ TEST_F(UseCasesTest, EventsSayWhoActed) {
   }
 }
 
+TEST_F(UseCasesTest, AManifestIsTakenApartOnlyForEventsThatSayWhatItRefersTo) {
+  Push("a/b", "{}");
+  PushManifest("v1", ImageOf("{}", {}));
+  rules_.references = false;
+  const StoredManifestPtr plain = Find("v1");
+  EXPECT_FALSE(plain->references);
+  EXPECT_EQ(Find("v1"), plain) << "from the cache";
+  rules_.references = true;
+  const StoredManifestPtr whole = Find("v1");
+  ASSERT_TRUE(whole->references);
+  EXPECT_EQ(whole->references->size(), 1u);
+  rules_.references = false;
+  EXPECT_EQ(Find("v1"), whole);
+}
+
 TEST_F(UseCasesTest, WhatIsNoManifestSaysWhy) {
   const PushedManifest malformed = PushManifest("v1", "[]");
   EXPECT_EQ(malformed.state, PushedManifest::State::kMalformed);
@@ -136,20 +152,37 @@ TEST_F(UseCasesTest, AnUploadIsContinuedByOneAtATime) {
   const StartedUpload upload = *Run(uploads.Start("a"));
   EXPECT_EQ(*Run(uploads.StartedAt("a", upload.uuid)), upload.started_at);
   EXPECT_EQ(Run(uploads.StartedAt("b", upload.uuid)).error().code, Errc::kNotFound);
-  {
-    const auto held = Run(uploads.Open("a", upload.uuid, Uploads::Access::kWrite));
-    ASSERT_TRUE(held);
-    EXPECT_EQ(Run(uploads.Open("a", upload.uuid, Uploads::Access::kWrite)).error().code, Errc::kConflict);
-    EXPECT_TRUE(Run(uploads.Open("a", upload.uuid, Uploads::Access::kRead)));
-    FakeBody part("hello ");
-    EXPECT_EQ(Run(uploads.Receive("a", upload.uuid, 0, part, true))->size, 6u);
-    EXPECT_TRUE(Run(uploads.Truncate("a", upload.uuid, 5)));
-  }
-  const auto again = Run(uploads.Open("a", upload.uuid, Uploads::Access::kWrite));
-  ASSERT_TRUE(again);
-  EXPECT_EQ(again->size, 5u);
-  EXPECT_EQ(*Run(uploads.Finish(origin_, "a", upload.uuid, *Digest::Parse(Sha256("hello")))), 5u);
+  const auto first = Run(uploads.Open("a", upload.uuid, Uploads::Access::kWrite));
+  ASSERT_TRUE(first);
+  FakeBody part("hello ");
+  EXPECT_EQ(Run(uploads.Receive(first->hold, "a", upload.uuid, 0, part, true))->size, 6u);
+  EXPECT_EQ(Run(uploads.Open("a", upload.uuid, Uploads::Access::kRead))->size, 6u) << "who looks disturbs nobody";
+  EXPECT_TRUE(Run(uploads.Truncate(first->hold, "a", upload.uuid, 5)));
+
+  const auto second = Run(uploads.Open("a", upload.uuid, Uploads::Access::kWrite));
+  ASSERT_TRUE(second) << "the first may hang on a dead connection";
+  EXPECT_EQ(second->size, 5u);
+  FakeBody late(" and more");
+  EXPECT_EQ(Run(uploads.Receive(first->hold, "a", upload.uuid, 5, late, true)).error().code, Errc::kConflict);
+  EXPECT_EQ(Run(uploads.Truncate(first->hold, "a", upload.uuid, 0)).error().code, Errc::kConflict);
+  EXPECT_EQ(Run(uploads.Drop(first->hold, "a", upload.uuid)).error().code, Errc::kConflict);
+  const Digest digest = *Digest::Parse(Sha256("hello"));
+  EXPECT_EQ(Run(uploads.Finish(first->hold, origin_, "a", upload.uuid, digest)).error().code, Errc::kConflict);
+  EXPECT_EQ(*Run(uploads.Finish(second->hold, origin_, "a", upload.uuid, digest)), 5u);
   EXPECT_EQ(Run(uploads.Open("a", upload.uuid, Uploads::Access::kRead)).error().code, Errc::kNotFound);
+}
+
+TEST_F(UseCasesTest, AnUploadIsTakenOverBetweenChanges) {
+  BusyUploads busy;
+  const BusyUploads::Hold first = Run(busy.Take("u"));
+  auto change = std::make_unique<BusyUploads::Change>(first);
+  auto taking = runner_->Start(busy.Take("u"));
+  EXPECT_EQ(taking.wait_for(std::chrono::milliseconds(50)), std::future_status::timeout);
+  EXPECT_FALSE(busy.TryTake("u"));
+  change.reset();
+  const BusyUploads::Hold second = portcall::testing::LoopRunner::Await(std::move(taking));
+  EXPECT_FALSE(BusyUploads::Change(first));
+  EXPECT_TRUE(BusyUploads::Change(second));
 }
 
 TEST_F(UseCasesTest, PurgingLeavesWhatSomebodyWritesTo) {
@@ -184,10 +217,11 @@ TEST_F(UseCasesTest, ReferrersAreDescriptors) {
   const std::string sbom = ImageOf("{}", {}, subject);
   PushManifest(Sha256(sbom), sbom);
   const Digest digest = *Digest::Parse(Sha256(image));
-  EXPECT_THAT(*Run(catalog_.listings().Referrers("a/b", digest, "")),
+  EXPECT_THAT(Run(catalog_.listings().Referrers("a/b", digest, {}))->descriptors,
               ElementsAre(R"({"mediaType":")" + std::string(kOciManifest) + R"(","digest":")" + Sha256(sbom) +
                           R"(","size":)" + std::to_string(sbom.size()) + R"(,"artifactType":"application/sbom"})"));
-  EXPECT_THAT(*Run(catalog_.listings().Referrers("a/b", digest, "application/other")), IsEmpty());
+  const ReferrerQuery other{"application/other", {}, 10};
+  EXPECT_THAT(Run(catalog_.listings().Referrers("a/b", digest, other))->descriptors, IsEmpty());
 }
 
 }  // namespace

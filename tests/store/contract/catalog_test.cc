@@ -118,17 +118,43 @@ TEST_P(CatalogTest, ListsReferrersOfOneSubject) {
   Put("r", Manifest("sha256:a", "sha256:s", "signature"));
   Put("r", Manifest("sha256:n"));
   Put("q", Manifest("sha256:o", "sha256:s", "sbom"));
-  const auto digests = [&](const char* type) {
+  const auto list = [&](const char* subject, const char* type, std::int64_t after = 0) {
+    return Read([&](Snapshot& s) {
+      std::vector<ReferrerRow> rows;
+      ListReferrers(s, "r", subject, type, after, [&rows](ReferrerRow row) {
+        rows.push_back(std::move(row));
+        return true;
+      });
+      return rows;
+    });
+  };
+  const auto digests = [&](const std::vector<ReferrerRow>& rows) {
     std::vector<std::string> names;
-    for (const auto& row : Read([&](Snapshot& s) { return ListReferrers(s, "r", "sha256:s", type); })) {
-      names.push_back(row.digest);
-    }
+    for (const ReferrerRow& row : rows) names.push_back(row.digest);
     return names;
   };
-  EXPECT_THAT(digests(""), ElementsAre("sha256:z", "sha256:a"));
-  EXPECT_THAT(digests("signature"), ElementsAre("sha256:a"));
-  EXPECT_TRUE(Read([](Snapshot& s) { return ListReferrers(s, "r", "sha256:other", ""); }).empty());
-  EXPECT_TRUE(Read([](Snapshot& s) { return ListReferrers(s, "r", "", ""); }).empty());
+  const std::vector<ReferrerRow> all = list("sha256:s", "");
+  EXPECT_THAT(digests(all), ElementsAre("sha256:z", "sha256:a"));
+  EXPECT_EQ(all[0].size, Manifest("sha256:z").bytes.size());
+  EXPECT_EQ(all[0].artifact_type, "sbom");
+  EXPECT_THAT(digests(list("sha256:s", "signature")), ElementsAre("sha256:a"));
+  EXPECT_THAT(digests(list("sha256:s", "", all[0].place)), ElementsAre("sha256:a"));
+  EXPECT_TRUE(list("sha256:s", "", all[1].place).empty());
+  EXPECT_TRUE(list("sha256:other", "").empty());
+  EXPECT_TRUE(list("", "").empty());
+  EXPECT_TRUE(Read([](Snapshot& s) { return IsReferrer(s, "r", "sha256:z", "sha256:s"); }));
+  EXPECT_FALSE(Read([](Snapshot& s) { return IsReferrer(s, "r", "sha256:n", "sha256:s"); }));
+  EXPECT_FALSE(Read([](Snapshot& s) { return IsReferrer(s, "q", "sha256:z", "sha256:s"); }));
+}
+
+TEST_P(CatalogTest, AListOfReferrersEndsWhereItsReaderHasEnough) {
+  for (const char* digest : {"sha256:1", "sha256:2", "sha256:3"}) Put("r", Manifest(digest, "sha256:s", "sbom"));
+  const int seen = Read([](Snapshot& s) {
+    int rows = 0;
+    ListReferrers(s, "r", "sha256:s", "", 0, [&rows](const ReferrerRow&) { return ++rows < 2; });
+    return rows;
+  });
+  EXPECT_EQ(seen, 2);
 }
 
 TEST_P(CatalogTest, FindsOldUploads) {

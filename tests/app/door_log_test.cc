@@ -1,0 +1,69 @@
+#include "app/server/door_log.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <string>
+#include <vector>
+
+#include "tests/support/fake_clock.h"
+
+namespace portcall::app {
+namespace {
+
+using ::testing::HasSubstr;
+using Kind = http::Incident::Kind;
+
+class DoorLogTest : public ::testing::Test {
+ protected:
+  std::string Told(const std::vector<http::Incident>& incidents) {
+    ::testing::internal::CaptureStderr();
+    {
+      runtime::Log log({runtime::Level::kInfo, "text", {}});
+      DoorLog door(log, metrics_, clock_);
+      for (const http::Incident& incident : incidents) door.Tell(incident);
+      clock_.Advance(std::chrono::minutes(1));
+      if (incidents.size() > 1) door.Tell(incidents.front());
+    }
+    return ::testing::internal::GetCapturedStderr();
+  }
+  static std::size_t Lines(const std::string& text) { return static_cast<std::size_t>(std::ranges::count(text, '\n')); }
+
+  runtime::Metrics metrics_;
+  portcall::testing::FakeClock clock_;
+};
+
+TEST_F(DoorLogTest, SaysWhoWasRefusedAndWhy) {
+  EXPECT_THAT(Told({{Kind::kBadHead, "192.0.2.1:7", "192.0.2.1", 400, "malformed HTTP request"}}),
+              HasSubstr("level=warning msg=\"a request was refused\" error=\"malformed HTTP request\" "
+                        "http.request.remoteaddr=\"192.0.2.1:7\" http.response.status=400"));
+  EXPECT_THAT(Told({{Kind::kCertificate, "192.0.2.1:7", "192.0.2.1", 0, "it has expired"}}),
+              HasSubstr("msg=\"a client certificate was refused\" error=\"it has expired\""));
+  EXPECT_THAT(metrics_.Text(), HasSubstr("portcall_http_refused_total{reason=\"malformed\"} 1"));
+  EXPECT_THAT(metrics_.Text(), HasSubstr("portcall_http_refused_total{reason=\"certificate\"} 1"));
+  EXPECT_THAT(metrics_.Text(), HasSubstr("portcall_http_refused_total{reason=\"tls\"} 0"));
+}
+
+TEST_F(DoorLogTest, AFloodIsCountedAndSaidInAFewLines) {
+  std::vector<http::Incident> flood(1'000, {Kind::kHandshake, "192.0.2.1:7", "192.0.2.1", 0, "nonsense"});
+  flood.push_back({Kind::kBadHead, "192.0.2.1:7", "192.0.2.1", 400, "another kind"});
+  const std::string told = Told(flood);
+  EXPECT_EQ(Lines(told), std::size_t{DoorLog::kLines + 2});
+  EXPECT_THAT(told, HasSubstr("another kind"));
+  EXPECT_THAT(told, HasSubstr("unsaid=" + std::to_string(1'000 - DoorLog::kLines)));
+  EXPECT_THAT(metrics_.Text(), HasSubstr("portcall_http_refused_total{reason=\"tls\"} 1001"));
+}
+
+TEST(ConnectionsFor, LeavesDescriptorsForTheRest) {
+  EXPECT_EQ(ConnectionsFor(1'048'576, 60), 10'000u);
+  EXPECT_EQ(ConnectionsFor(1'024, 60), 418u);
+  EXPECT_EQ(ConnectionsFor(256, 60), 66u);
+  EXPECT_EQ(ConnectionsFor(64, 60), 8u) << "a few, whatever happens";
+  for (std::uint64_t limit = 256; limit < 100'000; limit += 111) {
+    EXPECT_LE(2 * ConnectionsFor(limit, 60) + 60 + 64, limit);
+  }
+}
+
+}  // namespace
+}  // namespace portcall::app
