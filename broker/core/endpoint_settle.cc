@@ -101,6 +101,7 @@ void EndpointCore::Flushed() {
   ledger_.Flushed();
   progress_.Flushed();
   starts_.Flushed();
+  EndChange();
   if (stopped_ && starts_.any_durable()) ledger_.Hurry();
 }
 

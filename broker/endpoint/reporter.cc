@@ -167,6 +167,10 @@ EndpointStatus Reporter::Status(std::chrono::nanoseconds oldest) const {
     status.reason = "maxparked reached: " + std::to_string(core_.parked()) +
                     (core_.policy().collapses ? " tags" : " repositories") + " wait for another attempt";
   }
+  if (core_.held_by_change()) {
+    status.reason = "order or collapse was changed: what " + std::to_string(core_.parked()) +
+                    " parked lanes hold goes before later events";
+  }
   if (status.paused) status.reason = core_.paused();
   status.pending = core_.pending();
   status.oldest_pending = oldest;
