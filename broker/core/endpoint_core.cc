@@ -35,11 +35,13 @@ EndpointCore::EndpointCore(const config::Endpoint& endpoint, const sinks::Capaci
 void EndpointCore::Reload(const store::Cursor& cursor, std::vector<store::ParkedLane> parked, Moment now) {
   lines_.Clear();
   unseen_.clear();
+  strict_ = {};
   progress_.Load(cursor);
   LoadRows(std::move(parked), cursor.settled_through, now);
 }
 
 void EndpointCore::LoadRows(std::vector<store::ParkedLane> rows, store::Seq settled_through, Moment now) {
+  if (const auto change = ChangeOf(rows, policy_.laning, settled_through)) lines_.Begin(*change);
   for (store::ParkedLane& row : rows) LoadRow(std::move(row), settled_through, now);
   progress_.SetUnneeded(lines_.DecidedThrough(settled_through));
 }
@@ -48,10 +50,6 @@ void EndpointCore::LoadRow(store::ParkedLane row, store::Seq settled_through, Mo
   Lane& lane = lines_.Named(row.lane);
   const bool strict = lane.kind == LaneKey::Kind::kStrict;
   lane.row = {.exists = true, .dirty = lane.row.dirty, .age = row.age};
-  if (strict && policy_.laning != Laning::kStrict) {
-    MarkDirty(lane, now);  // the order was changed: the row goes
-    return;
-  }
   lane.behind = {.parked = lane.behind.parked,
                  .next_seq = row.next_seq,
                  .loaded_through = row.next_seq - 1,
@@ -63,13 +61,20 @@ void EndpointCore::LoadRow(store::ParkedLane row, store::Seq settled_through, Mo
                   .first_attempt = pace_.ActiveAt(now.ticks) - row.age,
                   .reason = std::move(row.reason)};
   lane.done_through = strict ? 0 : row.next_seq - 1;
-  if (!strict) lines_.SetParked(lane, true);
   // A clock that jumped must not hold a lane for longer than its delay can be.
-  lines_.Wait(lane, now.ticks + std::clamp<Ticks>(row.due - now.wall, 0, policy_.longest_wait()));
+  const Ticks due = now.ticks + std::clamp<Ticks>(row.due - now.wall, 0, policy_.longest_wait());
+  if (strict && policy_.laning != Laning::kStrict) {  // the order was changed: the row is its event's new lane's
+    if (!lane.failing.begun()) return MarkDirty(lane, now);
+    lane.due = due;
+    strict_ = lane.id;
+    return ForgetUnwanted(lane, now);
+  }
+  if (!strict) lines_.SetParked(lane, true);
+  lines_.Wait(lane, due);
 }
 
 bool EndpointCore::MayScan() const {
-  if (stopped_ || lines_.strict_waits() || held_by_parking()) return false;
+  if (stopped_ || lines_.strict_waits() || held_by_parking() || held_by_change()) return false;
   // A collapsing endpoint always reads on, since later events may supersede those that wait.
   if (!pace_.closed() || policy_.collapses) return true;
   if (pace_.paused()) return false;
@@ -89,6 +94,10 @@ std::size_t EndpointCore::Scan(std::span<const store::EventPtr> events, store::S
     if (event->seq > scan()) {
       if (filter_.Wants(*event)) {
         if (policy_.collapses && slots() >= policy_.look_ahead / 2) PassObstacles(now, false);
+        if (lines_.change() && event->seq > lines_.change()->through) {
+          progress_.ScanThrough(lines_.change()->through);
+          EndChange();
+        }
         if (slots() >= policy_.look_ahead || bytes() >= policy_.max_bytes || !MayScan()) break;
         Admit(event, now);
       }
@@ -98,6 +107,7 @@ std::size_t EndpointCore::Scan(std::span<const store::EventPtr> events, store::S
   }
   if (taken == events.size()) progress_.ScanThrough(through);
   if (scan() != before) ledger_.TouchQuietly(now.ticks);
+  EndChange();
   LookAtUnseen(now);
   return taken;
 }
@@ -117,8 +127,27 @@ void EndpointCore::Admit(const store::EventPtr& event, Moment now) {
   }
   const std::size_t bytes = BytesOf(*event);
   lane.queue.Push({event, bytes, progress_.Hold(event->seq, bytes, lane.id)});
+  if (const Lane* strict = lines_.Find(strict_); strict != nullptr && strict->failing.seq == event->seq) {
+    return TakeOver(lane, now);
+  }
   if (lane.state() == LaneState::kIdle || lane.in_flight()) Continue(lane, now);
   if (policy_.collapses && lane.queue.size() > kGathered) PassLane(lane, kReasonInFlight, now);
+}
+
+// The event was tried while the order was strict. It is the first one after the cursor, so its new lane's first as
+// well.
+void EndpointCore::TakeOver(Lane& lane, Moment now) {
+  Lane& strict = lines_.At(std::exchange(strict_, {}));
+  lane.failing = strict.failing;
+  strict.failing.Begin(0);
+  MarkDirty(strict, now);
+  MarkDirty(lane, now);
+  if (lane.kind == LaneKey::Kind::kStrict || lane.was_started() || strict.due <= now.ticks) return Continue(lane, now);
+  Park(lane, strict.due, lane.failing.reason, now);
+}
+
+void EndpointCore::EndChange() {
+  if (held_by_change()) lines_.EndChangeIfEmpty();
 }
 
 // The lane's next step after an event came or was settled, or after its turn came or it was read.
@@ -203,12 +232,28 @@ void EndpointCore::Promote(Moment now) {
   }
 }
 
+bool EndpointCore::RoomToRead() const {
+  const std::size_t reads = lines_.being_read();
+  return held() + policy_.lane_page * (reads + 1) <= policy_.max_held &&
+         bytes() + policy_.lane_bytes() * reads < policy_.max_bytes;
+}
+
+// Lanes that look for later pushes must not wait for room that they alone take: one goes with what it has seen.
+void EndpointCore::LetOneGo(Moment now) {
+  if (lines_.ready() > 0 || in_flight() > 0 || lines_.being_read() > 0) return;
+  Lane* lane = lines_.TakeLoadedToRead();
+  if (lane == nullptr) return;
+  lane->turn.seen_enough = true;
+  Continue(*lane, now);
+}
+
 std::optional<LaneRead> EndpointCore::NextLaneRead(Moment now) {
   Promote(now);
   if (lines_.to_read() == 0 || stopped_ || pace_.paused()) return std::nullopt;
-  const std::size_t reads = lines_.being_read() + 1;
-  if (held() + policy_.lane_page * reads > policy_.max_held) return std::nullopt;
-  if (bytes() + policy_.lane_bytes() * (reads - 1) >= policy_.max_bytes) return std::nullopt;
+  if (!RoomToRead()) {
+    LetOneGo(now);
+    return std::nullopt;
+  }
   const Lane& lane = lines_.TakeToRead();
   return LaneRead{lane.id,
                   std::string(lane.key),
@@ -229,6 +274,10 @@ void EndpointCore::OnLane(const LaneRead& read, const store::Portion& page, Mome
   if (lane.queue.empty()) {
     lane.behind.next_seq = page.through + 1;
     MarkDirty(lane, now);  // retention goes by the row
+  } else if (lane.failing.begun() && lane.failing.seq < lane.queue.front().event->seq) {
+    lane.failing.Begin(0);  // what was tried is not wanted any more, and must not come back without its attempts
+    lane.behind.next_seq = lane.queue.front().event->seq;
+    MarkDirty(lane, now);
   }
   Continue(lane, now);
 }
@@ -321,6 +370,7 @@ bool EndpointCore::Collapse(Lane& lane, Moment now) {
     }
   }
   if (!next.may_come || !lane.behind.parked || lane.behind.complete()) return true;
+  if (std::exchange(lane.turn.seen_enough, false)) return true;
   if (lane.behind.loaded_through >= lane.turn.due_through) {
     if (lane.turn.late_reads == kMaxLateReads) return true;
     ++lane.turn.late_reads;

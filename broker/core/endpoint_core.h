@@ -74,6 +74,8 @@ class EndpointCore {
   const std::string& paused() const { return pace_.pause(); }
   bool idle() const { return progress_.slots() == 0 && parked() == 0 && in_flight() == 0; }
   bool held_by_parking() const { return parked() >= policy_.max_parked; }
+  // The cursor waits for what is parked in lanes that a changed order or collapse has made part of larger ones.
+  bool held_by_change() const { return lines_.change() && scan() >= lines_.change()->through; }
   int in_flight() const { return flights_.under_way(); }
   int window() const { return pace_.window().size(); }
   std::size_t parked() const { return lines_.parked(); }
@@ -96,6 +98,10 @@ class EndpointCore {
   void LoadRows(std::vector<store::ParkedLane> rows, store::Seq settled_through, Moment now);
   void LoadRow(store::ParkedLane row, store::Seq settled_through, Moment now);
   bool MayScan() const;
+  bool RoomToRead() const;
+  void LetOneGo(Moment now);
+  void EndChange();
+  void TakeOver(Lane& lane, Moment now);
   void Admit(const store::EventPtr& event, Moment now);
   bool caught_up() const { return progress_.at_head() || !WantsEvents(); }
 
@@ -156,6 +162,7 @@ class EndpointCore {
   std::set<std::pair<store::Seq, LaneId>>
       unseen_;  // events tried before that are not scanned yet, of lanes without any
   Ledger ledger_;
+  LaneId strict_;  // the lane of a strict order, where the order is another now and its event was tried
   std::vector<Note> notes_;
   bool stopped_ = false;
 };

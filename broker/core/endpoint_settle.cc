@@ -120,6 +120,7 @@ void EndpointCore::Flushed() {
   ledger_.Flushed();
   progress_.Flushed();
   starts_.Flushed();
+  EndChange();
   if (starts_.any_withdrawn()) ledger_.Hurry();
 }
 

@@ -25,7 +25,7 @@ constexpr std::array kFollowers = {
     Any({kHalted, kInFlight, kDraining, kIdle}),                               // kHalted
     Any({kDraining, kWaiting}),                                                // kDraining
     Any({kIdle}),                                                              // kWaiting
-    Any({kBeingRead}),                                                         // kToBeRead
+    Any({kBeingRead, kIdle}),                                                  // kToBeRead
     Any({kIdle, kToBeRead}),                                                   // kBeingRead
 };
 static_assert(kFollowers.size() == static_cast<std::size_t>(kBeingRead) + 1);

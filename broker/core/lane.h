@@ -72,6 +72,7 @@ struct Lane {
   struct Turn {
     store::Seq due_through = 0;  // the last event that had come when its turn came
     int late_reads = 0;          // how often it then read events that came after its turn
+    bool seen_enough = false;    // no room to look further for what supersedes its front event
   };
 
   LaneId id;

@@ -1,5 +1,6 @@
 #include "broker/core/lane_table.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace portcall::broker {
@@ -12,19 +13,28 @@ std::size_t LaneTable::Hash::operator()(const LaneKey& key) const {
   return sum;
 }
 
-// Where a row speaks of a whole repository, its lane takes that repository's events until it has run empty: otherwise a
-// tag's later event could go before an earlier one.
+// Where a row speaks of a larger lane, that one takes its events until it has run empty and its row is gone: otherwise
+// a later event could go before an earlier one, and after a restart both lanes would have it.
 Lane& LaneTable::Of(const store::Event& event) {
-  if (laning_ == Laning::kStrict) return Named("*");
-  if (laning_ == Laning::kRepository || mixed_) {
+  const Laning laning = LaningAt(event.seq);
+  if (laning == Laning::kStrict) return Named(store::LaneOfAll());
+  const auto takes = [](const Lane& lane) { return !lane.unused() || lane.row.exists || lane.row.dirty; };
+  if (laning == Laning::kRepository || mixed_) {
     const auto found = lanes_.find(LaneKey{LaneKey::Kind::kRepository, event.source, event.repository, {}, 0});
-    if (found != lanes_.end() && (!mixed_ || !found->second.unused())) return found->second;
+    if (found != lanes_.end() && (laning == Laning::kRepository || takes(found->second))) return found->second;
   }
-  if (laning_ == Laning::kTag) {
+  if (laning == Laning::kTag || (laning == Laning::kNone && mixed_)) {
     const auto found = lanes_.find(LaneKey{LaneKey::Kind::kTag, event.source, event.repository, event.tag, 0});
-    if (found != lanes_.end()) return found->second;
+    if (found != lanes_.end() && (laning == Laning::kTag || takes(found->second))) return found->second;
   }
-  return Insert(LaneOf(event, laning_));
+  return Insert(LaneOf(event, laning));
+}
+
+bool LaneTable::old_lanes_left() const {
+  return std::ranges::any_of(lanes_, [this](const auto& named) {
+    const Lane& lane = named.second;
+    return IsSmaller(lane.kind, laning_) && (!lane.unused() || lane.row.exists || lane.row.dirty);
+  });
 }
 
 Lane& LaneTable::Named(std::string_view key) {
@@ -38,7 +48,9 @@ Lane& LaneTable::Insert(std::string key) {  // or finds it
   if (!inserted) return lane;
   lane.key = at->first;
   lane.kind = LaneKey::Parse(lane.key).kind;
-  if (laning_ == Laning::kTag && lane.kind == LaneKey::Kind::kRepository) mixed_ = true;
+  const Laning present = change_ ? change_->old : laning_;
+  const bool repository = lane.kind == LaneKey::Kind::kRepository, tag = lane.kind == LaneKey::Kind::kTag;
+  if ((repository && present != Laning::kRepository) || (tag && present == Laning::kNone)) mixed_ = true;
   if (free_.empty()) {
     free_.push_back(static_cast<std::uint32_t>(cells_.size()));
     cells_.push_back(nullptr);
@@ -60,6 +72,7 @@ void LaneTable::Clear() {
   cells_.clear();
   free_.clear();
   mixed_ = false;
+  change_.reset();
 }
 
 }  // namespace portcall::broker

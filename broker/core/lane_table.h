@@ -1,12 +1,14 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
 #include "broker/core/lane.h"
+#include "broker/core/lane_change.h"
 
 namespace portcall::broker {
 
@@ -18,6 +20,11 @@ class LaneTable {
   LaneTable(const LaneTable&) = delete;
 
   Lane& Of(const store::Event& event);
+  // Events go by the lanes of before the change, as far as that reaches. Until EndChange.
+  void Begin(const LaneChange& change) { change_ = change; }
+  void EndChange() { change_.reset(); }
+  const std::optional<LaneChange>& change() const { return change_; }
+  bool old_lanes_left() const;  // what they hold is neither settled nor without a row
   Lane& Named(std::string_view key);
   Lane* Find(LaneId id) const {  // nullptr: it is gone
     Lane* lane = id.cell < cells_.size() ? cells_[id.cell] : nullptr;
@@ -44,9 +51,11 @@ class LaneTable {
     bool operator()(std::string_view a, const LaneKey& b) const { return b.IsNamed(a); }
   };
   Lane& Insert(std::string key);
+  Laning LaningAt(store::Seq seq) const { return change_ && seq <= change_->through ? change_->old : laning_; }
 
   const Laning laning_;
-  bool mixed_ = false;  // lanes of tags and of whole repositories
+  bool mixed_ = false;  // some lanes are larger than those that are made now
+  std::optional<LaneChange> change_;
   std::unordered_map<std::string, Lane, Hash, Equal> lanes_;
   std::vector<Lane*> cells_;  // by LaneId::cell, nullptr: free
   std::vector<std::uint32_t> free_;

@@ -85,6 +85,15 @@ Lane& Lines::TakeToRead() {
   return lane;
 }
 
+Lane* Lines::TakeLoadedToRead() {
+  const auto loaded = std::ranges::find_if(to_read_, [this](LaneId id) { return !At(id).queue.empty(); });
+  if (loaded == to_read_.end()) return nullptr;
+  Lane& lane = At(*loaded);
+  to_read_.erase(loaded);
+  lane.Become(LaneState::kIdle);
+  return &lane;
+}
+
 void Lines::ReadEnded(Lane& lane) {
   assert(being_read_ > 0);
   --being_read_;

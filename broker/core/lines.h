@@ -22,6 +22,13 @@ class Lines {
   Lane& At(LaneId id) const;                               // of one that must be there
   const LaneTable& all() const { return table_; }
   LaneTable& all() { return table_; }
+  // Where lanes have grown: events beyond change()->through are not read before the old lanes are empty, in memory and
+  // on disk. Then EndChangeIfEmpty ends it.
+  void Begin(const LaneChange& change) { table_.Begin(change); }
+  const std::optional<LaneChange>& change() const { return table_.change(); }
+  void EndChangeIfEmpty() {
+    if (change() && !table_.old_lanes_left()) table_.EndChange();
+  }
   // Forgets the lane where nothing depends on it: its events are settled through `settled_through`.
   void DropIfForgettable(Lane& lane, store::Seq settled_through);
   void Clear();
@@ -45,6 +52,7 @@ class Lines {
   std::size_t being_read() const { return being_read_; }
   void WantRead(Lane& lane);
   Lane& TakeToRead();
+  Lane* TakeLoadedToRead();  // one that holds events already, idle then; nullptr: there is none
   void ReadEnded(Lane& lane);
   void ReadFailed(Lane& lane);
 

@@ -176,6 +176,10 @@ EndpointStatus Reporter::Status(std::optional<std::chrono::nanoseconds> oldest) 
     status.reason = "maxparked reached: " + std::to_string(core_.parked()) +
                     (core_.policy().collapses ? " tags" : " repositories") + " wait for another attempt";
   }
+  if (core_.held_by_change()) {
+    status.reason = "order or collapse was changed: what " + std::to_string(core_.parked()) +
+                    " parked lanes hold goes before later events";
+  }
   if (status.paused) status.reason = core_.paused();
   if (cursor_lost_) status.reason = "another process has taken over its cursor, or the cursor is gone";
   status.pending = core_.pending();

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
+#include <span>
 
 #include "tests/broker/simulation.h"
 
@@ -15,7 +16,11 @@ using sinks::Verdict;
 constexpr int kFewRounds = 9, kRounds = 25;  // of bursts and fates; few in the normal suite, for its time
 
 // Seeds that failed once, with what was wrong mended since, in the broker or here. They are tried first.
-constexpr std::array<std::uint64_t, 12> kFailedOnce = {7, 23, 32, 89, 96, 180, 772, 783, 1858, 2069, 2129, 2352};
+constexpr std::array<std::uint64_t, 14> kFailedOnce = {7,   23,   32,   89,   96,   180,  772,
+                                                       783, 1858, 2069, 2129, 2352, 5035, 5346};
+constexpr std::array<std::uint64_t, 4> kFailedOnceChanging = {37, 682, 1094, 1165};
+constexpr std::array<std::uint64_t, 6> kFailedOnceOfAll = {7, 23, 32, 89, 96, 180};
+constexpr std::uint64_t kSeeds = 200;
 
 // A receiver with moods: for a while it is well, then it fails, rejects, says nothing or asks for patience.
 class MoodyReceiver {
@@ -91,6 +96,7 @@ struct Happenings {
   std::uint64_t repositories = 1;
   std::uint64_t tags = 0;  // of a repository; 0: none are pushed
   bool filters = false;    // they change too
+  bool lanes = false;      // so do order and collapse, often
 };
 
 void Append(Simulation& world, Chance& chance, const Happenings& what) {
@@ -104,15 +110,20 @@ void Append(Simulation& world, Chance& chance, const Happenings& what) {
 }
 
 // Another entry of the same endpoint: whatever an operator may change while events wait.
-void Change(Simulation& world, Chance& chance, bool filters) {
+config::Endpoint Changed(const Simulation& world, Chance& chance, const Happenings& what) {
   config::Endpoint changed = world.endpoint();
   const config::Endpoint drawn = Draw(chance);
   changed.fingerprint.clear();
-  if (filters && chance.Next() % 2 == 0) changed.ignore = drawn.ignore;
+  if (what.lanes && chance.Next() % 4 != 0) {
+    changed.order = drawn.order;
+    changed.collapse = chance.Next() % 2 == 0;
+    changed.debounce = std::chrono::milliseconds(chance.Next() % 3 == 0 ? chance.Next() % 3'000 : 0);
+  }
+  if (what.filters && chance.Next() % 2 == 0) changed.ignore = drawn.ignore;
   if (chance.Next() % 2 == 0) changed.concurrency = drawn.concurrency;
   if (chance.Next() % 2 == 0) changed.name += "-renamed";
   changed.threshold = drawn.threshold;
-  world.Reload(changed);
+  return changed;
 }
 
 void Happen(Simulation& world, Chance& chance, const Happenings& what) {
@@ -128,7 +139,9 @@ void Happen(Simulation& world, Chance& chance, const Happenings& what) {
   if (fate == 1) world.Restart();
   if (fate == 3) world.LetGo();
   if (fate == 4) world.MoveWallClock((static_cast<Ticks>(chance.Next() % 5) - 2) * 3'600 * kSecond);
-  if (fate == 5) Change(world, chance, what.filters);
+  if (fate == 5) world.Reload(Changed(world, chance, what));
+  if (what.lanes && (fate == 6 || fate == 7)) world.Reload(Changed(world, chance, what));
+  if (what.lanes && fate == 8) world.Crash(kSecond, Changed(world, chance, what));
   if (chance.Next() % 4 == 0) world.DeleteUnneeded();
   if (fate == 2 && !world.log.empty()) {
     world.Expire(static_cast<store::Seq>(1 + chance.Next() % world.log.size()));
@@ -189,8 +202,20 @@ void CheckCollapsing(std::uint64_t seed, int rounds) {
   Run(world, chance, seed, {.repositories = 1 + chance.Next() % 20, .tags = 1 + chance.Next() % 6}, rounds);
 }
 
+void CheckChanging(std::uint64_t seed, int rounds) {
+  Chance chance(seed);
+  config::Endpoint endpoint = Draw(chance);
+  endpoint.collapse = chance.Next() % 3 == 0;
+  std::optional<sinks::Capacity> capacity;
+  if (chance.Next() % 4 == 0) capacity = {.window = 300, .pipelines_lanes = true};
+  Simulation world(endpoint, seed, capacity);
+  const Happenings what{
+      .repositories = 1 + chance.Next() % 20, .tags = 1 + chance.Next() % 6, .filters = true, .lanes = true};
+  Run(world, chance, seed, what, rounds);
+}
+
 // PORTCALL_SEEDS widens the search, as to 20000 or 251-20000, and goes on after a failure; PORTCALL_SEED repeats one.
-void Search(void (*check)(std::uint64_t, int), std::uint64_t by_default) {
+void Search(void (*check)(std::uint64_t, int), std::span<const std::uint64_t> failed_once) {
   if (const char* seed = std::getenv("PORTCALL_SEED")) return check(std::strtoull(seed, nullptr, 10), kRounds);
   if (const char* seeds = std::getenv("PORTCALL_SEEDS")) {
     char* end = nullptr;
@@ -200,17 +225,21 @@ void Search(void (*check)(std::uint64_t, int), std::uint64_t by_default) {
     for (std::uint64_t seed = first; seed <= last; ++seed) check(seed, kRounds);
     return;
   }
-  for (const std::uint64_t seed : kFailedOnce) {
+  for (const std::uint64_t seed : failed_once) {
     if (!::testing::Test::HasFatalFailure()) check(seed, kRounds);
   }
-  for (std::uint64_t seed = 1; seed <= by_default && !::testing::Test::HasFatalFailure(); ++seed) {
+  for (std::uint64_t seed = 1; seed <= kSeeds && !::testing::Test::HasFatalFailure(); ++seed) {
     check(seed, kFewRounds);
   }
 }
 
-TEST(EndpointSimulation, NothingIsLostAndNothingOvertakes) { Search(Check, 120); }
-TEST(EndpointSimulation, NothingIsLostAndNothingOvertakesInAPipeline) { Search(CheckPipelined, 40); }
-TEST(EndpointSimulation, NothingIsLostWhereNewerPushesSupersede) { Search(CheckCollapsing, 40); }
+TEST(EndpointSimulation, NothingIsLostAndNothingOvertakes) { Search(Check, kFailedOnce); }
+TEST(EndpointSimulation, NothingIsLostAndNothingOvertakesInAPipeline) { Search(CheckPipelined, kFailedOnceOfAll); }
+TEST(EndpointSimulation, NothingIsLostWhereNewerPushesSupersede) { Search(CheckCollapsing, kFailedOnceOfAll); }
+
+TEST(EndpointSimulation, NothingIsLostAndNothingOvertakesWhereOrderAndCollapseChange) {
+  Search(CheckChanging, kFailedOnceChanging);
+}
 
 }  // namespace
 }  // namespace portcall::broker

@@ -30,9 +30,7 @@ void Simulation::Start() {
   in_flight_.clear();
   pipes_.clear();
   sent_in_.clear();
-  const auto seqs = accepted | std::views::keys;
-  accepted_before_ = {seqs.begin(), seqs.end()};
-  duplicates_in_this_life_.clear();
+  CountRepeatable();
   ++life_;
   const auto head = static_cast<store::Seq>(log.size());
   if (cursor.fingerprint != core_->filter().fingerprint()) {
@@ -141,13 +139,8 @@ void Simulation::Send(Attempt attempt) {
   if (sends[event.seq]++ == 0 && !capacity_) CheckOrder(event);
   if (endpoint_.collapse) CheckNewest(event);
   if (accepted.contains(event.seq)) {
-    const bool behind = behind_.contains(event.seq);
-    if (!behind && !accepted_before_.contains(event.seq)) {
+    if (!behind_.contains(event.seq) && !repeatable_.contains(event.seq)) {
       Violate("sent again without a crash: " + std::to_string(event.seq));
-    }
-    if (!behind) duplicates_in_this_life_.insert(event.seq);
-    if (duplicates_in_this_life_.size() > static_cast<std::size_t>(core_->policy().window) + 1'024) {
-      Violate("too many duplicates after a crash");
     }
   }
   if (!capacity_ && !endpoint_.retry_on_timeout && (accepted.contains(event.seq) || unanswered.contains(event.seq))) {
@@ -186,7 +179,7 @@ void Simulation::Arrive(const Attempt& attempt) {
   const store::Seq seq = attempt.event->seq;
   if (outcome.verdict == sinks::Verdict::kDelivered) {
     if (!accepted.contains(seq)) CheckOrder(*attempt.event);
-    ++accepted[seq];
+    Accept(seq);
     const auto waits = [&](store::Seq other) { return other < seq && sent_in_[other] == attempt.lane.number; };
     if (std::ranges::any_of(undecided_, waits)) behind_.insert(seq);
   } else if (outcome.verdict == sinks::Verdict::kUndeliverable) {
@@ -205,7 +198,7 @@ void Simulation::Arrive(const Attempt& attempt) {
 }
 
 void Simulation::Answer(const Attempt& attempt, const sinks::Outcome& outcome) {
-  if (outcome.verdict == sinks::Verdict::kDelivered && !capacity_) ++accepted[attempt.event->seq];
+  if (outcome.verdict == sinks::Verdict::kDelivered && !capacity_) Accept(attempt.event->seq);
   if (outcome.status == 0 && outcome.maybe_received) unanswered.insert(attempt.event->seq);
   in_flight_.erase(attempt.id);
   core_->OnOutcome(attempt, outcome, now());
@@ -285,12 +278,15 @@ bool Simulation::RunUntilIdle(Ticks limit) {
 void Simulation::Crash(Ticks away, std::optional<config::Endpoint> changed) {
   for (const auto& [id, attempt] : in_flight_) {
     unanswered.insert(attempt.event->seq);
-    if (!capacity_ && chance_.Unit() < 0.5) ++accepted[attempt.event->seq];
+    if (!capacity_ && chance_.Unit() < 0.5) Accept(attempt.event->seq);
   }
+  CheckExposed();
   // What was decided but not stored is undone; what followed it may have been sent.
+  const auto undone = std::erase_if(died_, [this](auto seq) { return !dead.contains(seq) && !expired.contains(seq); });
   now_ += away;
   if (changed) Enter(std::move(*changed));
   Start();
+  if (undone > 0) ArrangeLanes(true);
 }
 
 void Simulation::FlushEverything() {
@@ -305,7 +301,6 @@ void Simulation::FlushEverything() {
 
 void Simulation::LetGo() {
   ++let_go_;
-  duplicates_in_this_life_.clear();  // what is let go may be sent again too
   pipes_.clear();
   std::vector<Attempt> let_go;
   for (const auto& [id, attempt] : std::exchange(in_flight_, {})) let_go.push_back(attempt);
@@ -314,7 +309,7 @@ void Simulation::LetGo() {
     sinks::Outcome outcome;
     outcome.maybe_received = chance_.Unit() < 0.8;
     if (outcome.maybe_received) unanswered.insert(seq);
-    if (!capacity_ && outcome.maybe_received && chance_.Unit() < 0.5) ++accepted[seq];
+    if (!capacity_ && outcome.maybe_received && chance_.Unit() < 0.5) Accept(seq);
     core_->OnLetGo(attempt, outcome, now());
   }
   MayRepeat(let_go);
@@ -326,7 +321,10 @@ void Simulation::MayRepeat(const std::vector<Attempt>& let_go) {
   for (const Attempt& attempt : let_go) first.try_emplace(attempt.lane.number, attempt.event->seq);
   for (const auto& [seq, lane] : sent_in_) {
     const auto from = first.find(lane);
-    if (from != first.end() && seq >= from->second && accepted.contains(seq)) accepted_before_.insert(seq);
+    if (from != first.end() && seq >= from->second && accepted.contains(seq)) {
+      repeatable_.insert(seq);
+      exposed_.erase(seq);
+    }
   }
 }
 
@@ -355,7 +353,7 @@ void Simulation::Expire(store::Seq through) {
     if (!expiry.Take(event)) continue;
     if (!expired.insert(seq).second) Violate("expired twice: " + event.id);
     if (dead.contains(seq)) Violate("expired after its death: " + event.id);
-    const bool delivered = accepted.contains(seq) && !accepted_before_.contains(seq) && !behind_.contains(seq);
+    const bool delivered = accepted.contains(seq) && !repeatable_.contains(seq) && !behind_.contains(seq);
     if (delivered) Violate("expired after its delivery: " + event.id);
     died_.insert(seq);
   }

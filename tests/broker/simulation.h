@@ -7,6 +7,7 @@
 #include <queue>
 #include <set>
 #include <string>
+#include <unordered_set>
 #include <vector>
 
 #include "broker/core/endpoint_core.h"
@@ -79,6 +80,7 @@ class Simulation {
   void ArrangeLanes(bool anew);
   std::vector<store::ParkedLane> StoredRows() const;
   bool WaitsInRow(const store::Event& event) const;
+  bool SettledAsStored(const store::Event& event) const;
   void Flush(store::Settlement settlement);
   void At(Ticks delay, std::function<void()> run);
   void Drive();
@@ -95,6 +97,9 @@ class Simulation {
   void Pass(Ticks until);
   void CheckAge(const Note& death);
   void Commit(const store::Settlement& settlement);
+  void Accept(store::Seq seq);
+  void CheckExposed();
+  void CountRepeatable();
   void MayRepeat(const std::vector<Attempt>& let_go);
   void CheckOrder(const store::Event& event);
   bool Ended(store::Seq seq) const {
@@ -121,11 +126,11 @@ class Simulation {
   std::set<store::Seq> hopeless_;                          // as the sink said
   std::set<store::Seq> undecided_;                         // of them, those that have not died yet
   std::set<store::Seq> behind_;                            // accepted behind such a one: may be sent again
-  std::set<store::Seq> accepted_before_;                   // this life
+  std::set<store::Seq> repeatable_;  // accepted, but not settled as it is stored: a start or a let-go sends them again
+  std::unordered_set<store::Seq> exposed_;  // accepted in this life, and neither repeatable nor accepted behind such
   std::map<AttemptId, Attempt> in_flight_;
   int let_go_ = 0;  // how often
   bool expiring_ = false;
-  std::set<store::Seq> duplicates_in_this_life_;
   Ticks now_ = kSecond;
   Ticks active_ = 0;                      // how long the endpoint could be delivered to
   std::map<store::Seq, Ticks> tried_at_;  // of it, at the first attempt

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <ranges>
 #include <utility>
 
@@ -60,6 +61,38 @@ bool Simulation::WaitsInRow(const store::Event& event) const {
   return event.seq <= cursor.settled_through && row != nullptr && event.seq >= row->next_seq;
 }
 
+// As the cursor and its rows are stored.
+bool Simulation::SettledAsStored(const store::Event& event) const {
+  if (event.seq <= cursor.settled_through && rows.empty()) return true;
+  const store::ParkedLane* row = FindRow(rows, event);
+  if (event.seq <= cursor.settled_through) return row == nullptr || event.seq < row->next_seq;
+  return row != nullptr && event.seq < row->next_seq;
+}
+
+void Simulation::Accept(store::Seq seq) {
+  ++accepted[seq];
+  repeatable_.erase(seq);
+  exposed_.insert(seq);
+}
+
+void Simulation::CountRepeatable() {
+  repeatable_.clear();
+  exposed_.clear();
+  store::Seq settled = cursor.settled_through;
+  for (const auto& [key, row] : rows) settled = std::min(settled, row.next_seq - 1);
+  for (auto at = accepted.upper_bound(settled); at != accepted.end(); ++at) {
+    if (!SettledAsStored(*log[static_cast<std::size_t>(at->first - 1)])) repeatable_.insert(at->first);
+  }
+}
+
+// What a crash repeats is bounded (docs/delivery.md §2).
+void Simulation::CheckExposed() {
+  const auto again = std::ranges::count_if(exposed_, [this](store::Seq seq) {
+    return !behind_.contains(seq) && !SettledAsStored(*log[static_cast<std::size_t>(seq - 1)]);
+  });
+  if (again > 1'024 + core_->policy().window) Violate("too many duplicates after a crash: " + std::to_string(again));
+}
+
 void Simulation::ArrangeLanes(bool anew) {
   const Filter filter(endpoint_);
   anew = lanes_.Change(LaningOf(endpoint_), cursor.settled_through, StoredRows()) || anew;
@@ -74,7 +107,9 @@ void Simulation::ArrangeLanes(bool anew) {
 void Simulation::CheckNewest(const store::Event& event) {
   if (event.action != store::Action::kPush || event.tag.empty()) return;
   if (!endpoint_.retry_on_timeout || endpoint_.max_parked < 100) return;  // announced before, or unread
-  for (auto i = static_cast<std::size_t>(event.seq); i < log.size(); ++i) {
+  if (lanes_.At(event.seq) == Laning::kNone) return;                      // passed before there were tags
+  const auto read = core_->held_by_change() ? static_cast<std::size_t>(core_->scan()) : log.size();
+  for (auto i = static_cast<std::size_t>(event.seq); i < read; ++i) {
     const store::Event& later = *log[i];
     if (later.repository != event.repository || later.tag != event.tag || !core_->filter().Wants(later)) continue;
     if (later.action == store::Action::kPush) {
