@@ -137,3 +137,24 @@ def test_fresh_records_are_kept_however_old_their_files_look(serve: Serve, folde
     assert server.stop() == 0
     assert all(file.exists() for file in closed) and not (folder / "retained").exists()
     assert_sound(folder)
+
+
+def test_checkpoints_that_are_removed_from_a_running_server_are_missed(serve: Serve, folder: Path, tmp_path: Path) -> None:
+    server = start(serve, [audit(folder, backoff="50ms", maxbackoff="200ms", checkpoint={"records": 2})])
+    for number in range(6):
+        expect(server.client().push_blob("acme/app", b"%d" % number), 201)
+    server.wait_pending("audit", 0)
+    (folder / "checkpoints").unlink()
+    before = segments(folder)[0].read_bytes()
+    expect(server.client().push_blob("acme/app", b"more"), 201)
+    server.wait_log("somebody removed, replaced or changed")
+    server.wait_log("checkpoints are gone")
+    wait.until(lambda: server.pending("audit") > 0, "events that wait")
+    assert segments(folder)[0].read_bytes() == before and not (folder / "checkpoints").exists()
+    code, report = verify(folder, "--database", server.root / "portcall.db", "--endpoint", "audit")
+    assert code == 1 and "checkpoints are missing" in report["findings"][0]["what"]
+    folder.rename(tmp_path / "damaged")
+    server.wait_pending("audit", 0)
+    assert digest_of(b"more") in [r["target"]["digest"] for r in records(folder) if r["action"] == "push"]
+    assert server.stop() == 0
+    assert_sound(folder, "--database", server.root / "portcall.db", "--endpoint", "audit")
