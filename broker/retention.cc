@@ -110,6 +110,7 @@ Task<> Retention::WatchSize(const bool& stopping) {
     co_await ExpireOldest(size);
     size = co_await DeleteHistory(stopping);
   }
+  bytes_ = size.bytes;
   const bool high = IsHigh(size);
   if (high && !alarmed_) {
     log_.Error("the event log has reached 80 % of events.maxsize with undelivered events",

@@ -29,9 +29,6 @@ class EndpointMetrics {
   void Superseded();
   void Show(const Levels& levels);
   void Describe(EndpointStatus& status) const;
-  // Shows what is pending for a name that no endpoint has any more, in the series that the endpoint had.
-  static void ShowBacklog(runtime::Metrics& metrics, const std::string& endpoint, std::int64_t pending,
-                          double oldest_seconds);
 
  private:
   enum Type : std::size_t { kEvents, kSuccesses, kFailures };
