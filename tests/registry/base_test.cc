@@ -66,7 +66,9 @@ TEST_F(BaseTest, AFullLogRefusesChangesAndServesTheRest) {
   Reconfigure();
   EXPECT_EQ(BodyOf(Send("GET", "/v2/b/manifests/v1")), image);
   const auto& lost = metrics_.Count("portcall_pull_events_lost_total", "");
-  while (lost.Value() < 1) std::this_thread::yield();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (lost.Value() < 1 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_EQ(lost.Value(), 1);
   config_.events.pull = config::PullEvents::kDurable;
   Reconfigure();
   for (const std::string& path : {std::string("/v2/b/manifests/v1"), "/v2/b/blobs/" + Sha256("{}")}) {

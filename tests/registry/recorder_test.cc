@@ -120,15 +120,20 @@ TEST_F(RecorderTest, WhileTheLogIsFullNothingIsRecordedAndOneErrorTells) {
     return metrics_.Count(std::string("portcall_") + kind + "_events_lost_total", "").Value();
   };
   const auto pull = [this] { return recorder_->RecordPull(Pull("a"), config::PullEvents::kRelaxed); };
+  const auto await = [&lost](const char* kind, double count) {
+    const auto deadline = std::chrono::steady_clock::now() + 20s;
+    while (lost(kind) < count && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    return lost(kind) == count;
+  };
   ::testing::internal::CaptureStderr();
   recorder_ =
       std::make_unique<Recorder>(*store_, log, metrics_, clock_, Recorder::Pace(), [&full] { return full.load(); });
   for (int i = 0; i < 3; ++i) {
     EXPECT_TRUE(runner_->Run(pull()));
-    while (lost("pull") < i + 1) std::this_thread::yield();
+    ASSERT_TRUE(await("pull", i + 1));
   }
   runner_->Run(recorder_->RecordRefusal(RefusedEvent(std::make_shared<Origin>(), {}, 403)));
-  while (lost("refusal") < 1) std::this_thread::yield();
+  ASSERT_TRUE(await("refusal", 1));
   full = false;
   EXPECT_TRUE(runner_->Run(pull()));
   End();
