@@ -5,11 +5,10 @@
 #include <future>
 
 #include "broker/endpoint/endpoint_runner.h"
-#include "broker/endpoint/expiring.h"
 #include "broker/endpoint/lifecycle.h"
 #include "broker/endpoint/sink_maker.h"
 #include "broker/read_clock.h"
-#include "broker/retention.h"
+#include "broker/sweeper.h"
 #include "runtime/http/resolver.h"
 #include "sinks/kind.h"
 #include "store/event_log.h"
@@ -42,7 +41,7 @@ class Broker::Impl {
   Result<void> Apply(config::ConfigPtr config);
   std::vector<EndpointStatus> Status() const;
   void Stop(std::chrono::milliseconds grace);
-  bool LogIsFull() const { return retention_.full(); }
+  bool LogIsFull() const { return sweeper_.full(); }
 
  private:
   // Runs `f` on the loop and waits for it. Must not be called on the loop's own thread.
@@ -61,10 +60,6 @@ class Broker::Impl {
   Task<> StopRunners(const config::Config* keep, std::chrono::milliseconds grace);
   Task<> StopAll(std::chrono::milliseconds grace);
   Task<> Tend();
-  Task<> Sweep();
-  Task<> Expire(store::Seq through);
-  Task<> ExpireOrphans(store::Seq through);
-  Task<> HoldSweeps();
   void Show();
   void ShowOrphans();
 
@@ -74,17 +69,14 @@ class Broker::Impl {
   http::Resolver resolver_;
   CatchUpReader reader_;
   Surroundings around_;
-  Retention retention_;
-  std::vector<std::unique_ptr<EndpointRunner>> runners_;
+  Sweeper::Runners runners_;
   std::vector<std::int64_t> failing_;  // cursors whose runners failed when a reload stopped them
-  std::vector<Orphan> orphans_;
   SinkMaker sink_maker_;
-  OrphanMetrics orphan_metrics_;
   runtime::Gate gate_;
+  Orphans orphans_;
+  Sweeper sweeper_;
   Timer ticker_;
-  bool stopping_ = false, sweeping_ = false;
-  bool sweep_ends_ = false;          // a sweep must end at its next step: the process ends, or endpoints change
-  std::vector<Resume<bool>> swept_;  // wait for the end of the running sweep
+  bool stopping_ = false;
   std::atomic<bool> stopped_ = false;
   store::Subscription heard_;
 };
@@ -96,11 +88,9 @@ Broker::Impl::Impl(BrokerDeps deps, config::ConfigPtr config, store::Seq head)
       resolver_(deps_.pool),
       reader_(deps_.store, deps_.loop.executor()),
       around_{deps_.store, ring_, reader_, deps_.loop.executor(), deps_.log, deps_.metrics, deps_.clock},
-      retention_(deps_.store, deps_.log, deps_.clock,
-                 {[this](store::Seq through) { return Expire(through); },
-                  [this](store::Seq through) { return ExpireOrphans(through); }}),
       sink_maker_(deps_.pool, MakeOne()),
-      orphan_metrics_(deps_.metrics),
+      orphans_(around_),
+      sweeper_(around_, runners_, orphans_, gate_, deps_.sweep_interval),
       ticker_(deps_.loop.executor()) {}
 
 SinkMaker::MakeOne Broker::Impl::MakeOne() {
@@ -139,8 +129,9 @@ Result<void> Broker::Impl::Begin() {
   auto endpoints = OpenEndpoints(deps_.store, *config_);
   if (!endpoints) return endpoints.error();
   OnLoop([&] {
-    retention_.Configure(*config_);
+    sweeper_.Configure(*config_);
     Adopt(std::move(*endpoints), made->sinks);
+    sweeper_.Start();
     runtime::Spawn(deps_.loop.executor(), gate_, Tend());
   });
   return {};
@@ -161,9 +152,12 @@ Task<> Broker::Impl::AppendEvent(store::Event event) {
 
 void Broker::Impl::OnAppended(const std::vector<store::EventPtr>& events) {
   if (!ring_.Append(events)) return;
-  asio::post(deps_.loop.executor(), [this] {
+  std::size_t bytes = 0;
+  for (const store::EventPtr& event : events) bytes += store::BytesOf(*event);
+  asio::post(deps_.loop.executor(), [this, bytes] {
     ring_.Awake();
     DriveAll();
+    sweeper_.Grown(bytes);
   });
 }
 
@@ -212,12 +206,7 @@ void Broker::Impl::Adopt(Endpoints endpoints, Sinks& sinks) {
     deps_.log.Warn("endpoint starts at the newest event; what was pending when it was removed is kept aside",
                    {{"endpoint", name}});
   }
-  for (const Orphan& orphan : endpoints.orphans) {
-    if (orphan.pending() == 0) continue;
-    deps_.log.Warn("events are kept for an endpoint that is no longer in the configuration",
-                   {{"endpoint", orphan.name()}, {"pending", std::to_string(orphan.pending())}});
-  }
-  orphans_ = std::move(endpoints.orphans);
+  orphans_.Adopt(std::move(endpoints.orphans));
   failing_.clear();
   sinks.clear();
   DriveAll();
@@ -242,7 +231,7 @@ Result<void> Broker::Impl::Apply(config::ConfigPtr config) {
   Result<MadeSinks> made = MakeNewSinks(*config, kReloadPatience);
   if (!made) return made.error();
   if (made->refusal) return *made->refusal;
-  RunOnLoop(HoldSweeps());
+  RunOnLoop(sweeper_.Hold());
   RunOnLoop(StopRunners(config.get(), kReloadGrace));
   const std::vector<std::string> running = OnLoop([&] {
     std::vector<std::string> names;
@@ -265,58 +254,37 @@ Result<void> Broker::Impl::Apply(config::ConfigPtr config) {
                         {{"error", before.error().detail}});
       }
       made->sinks.clear();
-      sweep_ends_ = false;
+      sweeper_.Release();
     });
     return endpoints.error();
   }
   OnLoop([&] {
     config_ = std::move(config);
-    retention_.Configure(*config_);
+    sweeper_.Configure(*config_);
     Adopt(std::move(*endpoints), made->sinks);
-    sweep_ends_ = false;
+    sweeper_.Release();
   });
   return {};
-}
-
-// Ends a running sweep: it decides by the cursors, and a change of endpoints changes those.
-Task<> Broker::Impl::HoldSweeps() {
-  sweep_ends_ = true;
-  for (const auto& runner : runners_) runner->CallOff();
-  while (sweeping_) {
-    co_await Suspend<bool>([this](Resume<bool> resume) { swept_.push_back(std::move(resume)); });
-  }
 }
 
 std::vector<EndpointStatus> Broker::Impl::Status() const {
   return OnLoop([this] {
     std::vector<EndpointStatus> all;
-    all.reserve(runners_.size() + orphans_.size());
+    all.reserve(runners_.size());
     for (const auto& runner : runners_) all.push_back(runner->Status());
-    const std::int64_t now = Read(deps_.clock).wall;
-    for (const Orphan& orphan : orphans_) all.push_back(orphan.Status(now));
+    orphans_.AddTo(all, *config_);
     return all;
   });
 }
 
 Task<> Broker::Impl::Tend() {
-  const auto ticks_to_sweep = std::max<std::int64_t>(1, deps_.sweep_interval / kTick);
-  for (std::int64_t tick = 1; !stopping_; ++tick) {
+  while (!stopping_) {
     ticker_.expires_after(kTick);
     co_await ticker_.async_wait(nothrow);
     if (stopping_) break;
     for (const auto& runner : runners_) runner->Tick();
     ShowOrphans();
-    if (tick % ticks_to_sweep == 0 && !sweeping_ && !sweep_ends_) {
-      sweeping_ = true;  // before the start: the task may end at once
-      if (!runtime::Spawn(deps_.loop.executor(), gate_, Sweep())) sweeping_ = false;
-    }
   }
-}
-
-Task<> Broker::Impl::Sweep() {
-  co_await retention_.Sweep(sweep_ends_);
-  sweeping_ = false;
-  for (Resume<bool>& waiting : std::exchange(swept_, {})) waiting(true);
 }
 
 void Broker::Impl::Show() {
@@ -325,42 +293,15 @@ void Broker::Impl::Show() {
 }
 
 void Broker::Impl::ShowOrphans() {
-  std::vector<std::string> live;
-  live.reserve(runners_.size());
-  for (const auto& runner : runners_) live.push_back(runner->endpoint().name);
-  orphan_metrics_.Show(orphans_, live, Read(deps_.clock).wall);
-}
-
-// All endpoints at once, since each may have to wait for its own attempts.
-Task<> Broker::Impl::Expire(store::Seq through) {
-  runtime::Gate gate;
-  for (const auto& runner : runners_) {
-    if (runner->UnneededThrough() < through) runtime::Spawn(deps_.loop.executor(), gate, runner->Expire(through));
-  }
-  gate.Close();
-  co_await gate.Drained();
-  co_await ExpireOrphans(through);
-}
-
-Task<> Broker::Impl::ExpireOrphans(store::Seq through) {
-  for (std::size_t i = 0; i < orphans_.size() && !sweep_ends_; ++i) {
-    if (orphans_[i].finished() || orphans_[i].needs_after >= through) continue;
-    const std::int64_t now = Read(deps_.clock).wall;
-    auto expired = co_await ExpireOrphan(deps_.store, reader_, orphans_[i], through, now, sweep_ends_);
-    if (!expired) {
-      if (!sweep_ends_)
-        deps_.log.Error("events of a removed endpoint could not expire", {{"error", expired.error().detail}});
-      co_return;
-    }
-    orphans_[i] = std::move(expired->orphan);
-    if (expired->events == 0) continue;
-    orphan_metrics_.Lost(orphans_[i].name(), expired->events);
-    TellExpired(deps_.log, orphans_[i].name(), expired->from, expired->through, expired->events);
-  }
+  std::vector<std::string> running;
+  running.reserve(runners_.size());
+  for (const auto& runner : runners_) running.push_back(runner->endpoint().name);
+  orphans_.Show(running, *config_);
 }
 
 Task<> Broker::Impl::StopAll(std::chrono::milliseconds grace) {
-  stopping_ = sweep_ends_ = true;
+  stopping_ = true;
+  sweeper_.End();
   ticker_.cancel();
   co_await StopRunners(nullptr, grace);  // sinks may still publish meanwhile
   gate_.Close();

@@ -138,6 +138,7 @@ Task<> Retention::WatchSize(const bool& stopping) {
     used = co_await DeleteHistory(stopping);
   }
   if (!used) co_return;
+  bytes_ = used->total();
   const bool high = IsHigh(*used);
   if (high && !alarmed_) {
     log_.Error("the event log has reached 80 % of events.maxsize with undelivered events",

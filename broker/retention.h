@@ -31,6 +31,11 @@ class Retention {
   Task<> Sweep(const bool& stopping);
   // events.onfull is `refuse` and endpoints hold the log at events.maxsize.
   bool full() const { return full_.load(std::memory_order_relaxed); }
+  std::int64_t max_bytes() const { return max_bytes_; }  // 0: the log has no bound
+  // On the loop: whether the log is full once it has grown by so many bytes since the last round.
+  bool FullWith(std::int64_t grown) const {
+    return on_full_ == config::OnFull::kRefuse && max_bytes_ != 0 && bytes_ + grown >= max_bytes_;
+  }
 
  private:
   struct Used {
@@ -55,6 +60,7 @@ class Retention {
   const Expire expire_;
   bool audited_ = false;
   std::int64_t keep_ns_ = 0, max_bytes_ = 0, most_dead_ = 0, most_attempts_ = 0;
+  std::int64_t bytes_ = 0;  // in all, as last seen
   config::OnFull on_full_ = config::OnFull::kExpire;
   bool alarmed_ = false;
   std::atomic<bool> full_ = false;

@@ -22,7 +22,8 @@ struct RegistryDeps {
   const runtime::Clock& clock;
   std::string source_addr;      // host name and configured port, as events carry it
   std::string source_instance;  // UUID of this process
-  // True: the event log is full and events.onfull is `refuse`, so changes get 503. Any thread. No function: never full.
+  // True: the event log is full and events.onfull is `refuse`. Then changes and durable pulls get 503, and other events
+  // are lost. Any thread. No function: never full.
   std::function<bool()> log_is_full = {};
 };
 

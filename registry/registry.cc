@@ -92,13 +92,21 @@ void AddConfigured(const config::HeaderList& headers, Reply& reply) {
 }
 
 Reply LogIsFull() {
-  Reply response = Fail(Code::kUnavailable, Quote("the event log is full: what changes the registry is refused "
-                                                  "until receivers have caught up (events.onfull: refuse)"));
+  Reply response = Fail(Code::kUnavailable, Quote("the event log is full: what changes the registry, or must be "
+                                                  "recorded, is refused until receivers have caught up "
+                                                  "(events.onfull: refuse)"));
   response.fields.Add("Retry-After", "60");
   return response;
 }
 
-bool Changes(std::string_view method) { return method != "GET" && method != "HEAD" && method != "OPTIONS"; }
+// Whether the answer stands for an event that must be in the log.
+bool NeedsLog(const Call& call) {
+  const std::string& method = call.request.method;
+  if (method == "OPTIONS") return false;
+  if (method != "GET" && method != "HEAD") return true;
+  const bool pulls = call.route.place == Place::kManifest || call.route.place == Place::kBlob;
+  return pulls && call.settings.events.pulls == config::PullEvents::kDurable;
+}
 
 // No coroutine itself: it passes the handler's task on, which saves a frame.
 Task<Reply> Dispatch(Call& call) {
@@ -127,7 +135,7 @@ Task<Reply> Dispatch(Call& call) {
 class Registry::Impl {
  public:
   Impl(RegistryDeps deps, config::ConfigPtr config)
-      : deps_(std::move(deps)), recorder_(deps_.store, deps_.log, deps_.metrics, deps_.clock) {
+      : deps_(std::move(deps)), recorder_(deps_.store, deps_.log, deps_.metrics, deps_.clock, {}, deps_.log_is_full) {
     Apply(std::move(config));
   }
 
@@ -231,7 +239,7 @@ class Registry::Impl {
     }
     // In read-only mode, AllowedMethods lists methods here that only single uploads have.
     if (route.place == Place::kUploads && method != "POST") co_return NotFound();
-    if (deps_.log_is_full && Changes(method) && deps_.log_is_full()) co_return LogIsFull();
+    if (deps_.log_is_full && NeedsLog(call) && deps_.log_is_full()) co_return LogIsFull();
     co_return co_await Dispatch(call);
   }
 

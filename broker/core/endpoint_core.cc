@@ -359,27 +359,6 @@ void EndpointCore::BeginTrial(Lane& lane) {
   if (lane.failing.attempts == 0) lane.failing.first_attempt = lane.queue.front().claimed_active;
 }
 
-// Settles the lane's first events that later ones supersede. True: its front event may go. False: later events of the
-// lane must be read first.
-bool EndpointCore::Collapse(Lane& lane, Moment now) {
-  Successor next = SuccessorOf(lane.queue);
-  for (; next.at > 0; next = SuccessorOf(lane.queue)) {
-    const store::EventPtr by = lane.queue.at(next.at).event;
-    for (std::size_t left = next.at; left > 0 && lane.queue.front().event->tag == by->tag; --left) {
-      Supersede(lane, *by, now);
-    }
-  }
-  if (!next.may_come || !lane.behind.parked || lane.behind.complete()) return true;
-  if (std::exchange(lane.turn.seen_enough, false)) return true;
-  if (lane.behind.loaded_through >= lane.turn.due_through) {
-    if (lane.turn.late_reads == kMaxLateReads) return true;
-    ++lane.turn.late_reads;
-    lane.turn.due_through = lane.behind.passed_through;
-  }
-  lines_.WantRead(lane);
-  return false;
-}
-
 Ticks EndpointCore::Wake(Moment now) const {
   Ticks at = ledger_.due();
   if (stopped_ || pace_.paused()) return at;

@@ -2,9 +2,10 @@
 #include <utility>
 
 #include "broker/core/backoff.h"
+#include "broker/core/collapse.h"
 #include "broker/core/endpoint_core.h"
 
-// The part of EndpointCore that judges how attempts ended.
+// The part of EndpointCore that judges how attempts ended, and takes events off their lanes.
 namespace portcall::broker {
 
 using sinks::Outcome;
@@ -189,6 +190,27 @@ void EndpointCore::Die(Lane& lane, std::string reason, const std::string& answer
   notes_.push_back({Note::Kind::kDead, dead.reason, lane.queue.front().event, lane.failing.attempts});
   ledger_.Died(std::move(dead));
   Settle(lane, true, now);
+}
+
+// Settles the lane's first events that later ones supersede. True: its front event may go. False: later events of the
+// lane must be read first.
+bool EndpointCore::Collapse(Lane& lane, Moment now) {
+  Successor next = SuccessorOf(lane.queue);
+  for (; next.at > 0; next = SuccessorOf(lane.queue)) {
+    const store::EventPtr by = lane.queue.at(next.at).event;
+    for (std::size_t left = next.at; left > 0 && lane.queue.front().event->tag == by->tag; --left) {
+      Supersede(lane, *by, now);
+    }
+  }
+  if (!next.may_come || !lane.behind.parked || lane.behind.complete()) return true;
+  if (std::exchange(lane.turn.seen_enough, false)) return true;
+  if (lane.behind.loaded_through >= lane.turn.due_through) {
+    if (lane.turn.late_reads == kMaxLateReads) return true;
+    ++lane.turn.late_reads;
+    lane.turn.due_through = lane.behind.passed_through;
+  }
+  lines_.WantRead(lane);
+  return false;
 }
 
 void EndpointCore::Supersede(Lane& lane, const store::Event& by, Moment now) {

@@ -13,17 +13,6 @@ const std::vector<double> kLatencyBuckets = {0.005, 0.01, 0.025, 0.05, 0.1, 0.25
 std::string Notifications(const char* name) { return std::string("registry_notifications_") + name; }
 std::string Ours(const char* name) { return std::string("portcall_notifications_") + name; }
 
-prometheus::Gauge& Pending(runtime::Metrics& m, const std::string& endpoint) {
-  return m.Level(Notifications("pending"), "The gauge of pending events in queue", {{"endpoint", endpoint}});
-}
-prometheus::Gauge& PendingAlias(runtime::Metrics& m, const std::string& endpoint) {
-  return m.Level(Notifications("pending_total"), "The gauge of pending events in queue, by its other name",
-                 {{"endpoint", endpoint}});
-}
-prometheus::Gauge& OldestPending(runtime::Metrics& m, const std::string& endpoint) {
-  return m.Level(Ours("oldest_pending_seconds"), "The age of the oldest pending event", {{"endpoint", endpoint}});
-}
-
 double Seconds(std::int64_t nanos) { return static_cast<double>(nanos) / 1e9; }
 
 }  // namespace
@@ -40,9 +29,10 @@ EndpointMetrics::EndpointMetrics(runtime::Metrics& m, const std::string& endpoin
                     {{"endpoint", endpoint}, {"delivery_type", "lost"}})),
       superseded_(m.Count(Ours("superseded_total"), "The number of events that a later push of their tag replaced",
                           {{"endpoint", endpoint}})),
-      pending_(Pending(m, endpoint)),
-      pending_alias_(PendingAlias(m, endpoint)),
-      oldest_(OldestPending(m, endpoint)),
+      pending_(m.Level(Notifications("pending"), "The gauge of pending events in queue", {{"endpoint", endpoint}})),
+      pending_alias_(m.Level(Notifications("pending_total"), "The gauge of pending events in queue, by its other name",
+                             {{"endpoint", endpoint}})),
+      oldest_(m.Level(Ours("oldest_pending_seconds"), "The age of the oldest pending event", {{"endpoint", endpoint}})),
       breaker_(m.Level(Ours("breaker_state"), "0: closed, 1: half open, 2: open", {{"endpoint", endpoint}})),
       dead_(m.Level(Ours("dead_letters"), "Events that ended without delivery and are kept", {{"endpoint", endpoint}})),
       parked_(m.Level(Ours("parked_lanes"), "Lanes that the cursor has passed", {{"endpoint", endpoint}})),
@@ -112,13 +102,6 @@ void EndpointMetrics::Show(const Levels& levels) {
   parked_.Set(static_cast<double>(levels.parked));
   in_flight_.Set(static_cast<double>(levels.in_flight));
   window_.Set(static_cast<double>(levels.window));
-}
-
-void EndpointMetrics::ShowBacklog(runtime::Metrics& metrics, const std::string& endpoint, std::int64_t pending,
-                                  std::optional<std::chrono::nanoseconds> oldest) {
-  Pending(metrics, endpoint).Set(static_cast<double>(pending));
-  PendingAlias(metrics, endpoint).Set(static_cast<double>(pending));
-  OldestPending(metrics, endpoint).Set(LevelOf(oldest));
 }
 
 double EndpointMetrics::LevelOf(std::optional<std::chrono::nanoseconds> age) { return age ? Seconds(age->count()) : 0; }

@@ -31,9 +31,6 @@ class EndpointMetrics {
   void Superseded();
   void Show(const Levels& levels);
   void Describe(EndpointStatus& status) const;
-  // Shows what is pending for a name that no endpoint has any more, in the series that the endpoint had.
-  static void ShowBacklog(runtime::Metrics& metrics, const std::string& endpoint, std::int64_t pending,
-                          std::optional<std::chrono::nanoseconds> oldest);
   // As a gauge shows an age, in seconds: 0 where there is none.
   static double LevelOf(std::optional<std::chrono::nanoseconds> age);
 

@@ -33,8 +33,7 @@ Result<store::Seq> StartOf(store::Snapshot& s, const config::Endpoint& entry, co
 }
 
 // The cursor of each endpoint that is wanted: its own, the one it takes over, or a new one.
-Result<std::vector<Opened>> Assign(store::Snapshot& s, const config::Config& config, const Stored& stored,
-                                   std::vector<std::string>& returned) {
+Result<std::vector<Opened>> Assign(store::Snapshot& s, const config::Config& config, const Stored& stored) {
   std::vector<Opened> wanted;
   for (const config::Endpoint& entry : config.endpoints) {
     if (entry.disabled) continue;
@@ -52,10 +51,8 @@ Result<std::vector<Opened>> Assign(store::Snapshot& s, const config::Config& con
       fresh.fingerprint = Filter(entry).fingerprint();
       const auto removed =
           std::ranges::find(stored.cursors.rbegin(), stored.cursors.rend(), entry.name, &store::Cursor::endpoint);
-      if (removed != stored.cursors.rend()) {
-        fresh.receipt = removed->receipt;  // the sink goes on where the removed endpoint's stood
-        returned.push_back(entry.name);
-      }
+      // The sink goes on where the removed endpoint's stood.
+      if (removed != stored.cursors.rend()) fresh.receipt = removed->receipt;
     }
     opened.cursor.endpoint = entry.name;
     wanted.push_back(std::move(opened));
@@ -143,12 +140,30 @@ void LoadRows(store::Snapshot& s, const std::vector<std::string>& running, std::
   }
 }
 
-std::vector<Orphan> LoadOrphans(store::Snapshot& s) {
-  std::vector<Orphan> orphans;
-  for (const store::Cursor& cursor : store::LoadCursors(s)) {
-    if (cursor.kind == store::CursorKind::kRemoved) orphans.push_back(LoadOrphan(s, cursor));
+// Those that are finished go, the others are moved as far as one look shows that nobody needs them.
+Result<std::vector<Orphan>> OpenOrphans(store::Tx& tx, const std::vector<Opened>& wanted) {
+  std::vector<std::int64_t> live;
+  live.reserve(wanted.size());
+  for (const Opened& opened : wanted) live.push_back(opened.cursor.id);
+  std::vector<Orphan> orphans = LoadOrphans(store::ReadIn(tx), live);
+  for (Orphan& orphan : orphans) {
+    if (auto passed = PassFirstPage(tx, orphan); !passed) return passed.error();
   }
+  store::DropFinished(tx);
+  std::erase_if(orphans, [](const Orphan& orphan) { return orphan.finished(); });
   return orphans;
+}
+
+// Names whose endpoint starts anew beside what it had left.
+std::vector<std::string> ReturnedOf(const std::vector<Opened>& wanted, const std::vector<Orphan>& orphans,
+                                    const Stored& stored) {
+  std::vector<std::string> returned;
+  for (const Opened& opened : wanted) {
+    const std::string& name = opened.endpoint.name;
+    const bool fresh = std::ranges::find(stored.cursors, opened.cursor.id, &store::Cursor::id) == stored.cursors.end();
+    if (fresh && std::ranges::find(orphans, name, &Orphan::name) != orphans.end()) returned.push_back(name);
+  }
+  return returned;
 }
 
 Result<Endpoints> Change(store::Tx& tx, const config::Config& config, const std::vector<std::string>& running) {
@@ -156,7 +171,7 @@ Result<Endpoints> Change(store::Tx& tx, const config::Config& config, const std:
   const Stored stored{store::LoadCursors(s), store::Head(s), store::Tail(s)};
   if (auto checked = CheckHead(stored); !checked) return checked.error();
   Endpoints endpoints;
-  auto wanted = Assign(s, config, stored, endpoints.returned);
+  auto wanted = Assign(s, config, stored);
   if (!wanted) return wanted.error();
   endpoints.open = std::move(*wanted);
   if (config.audits()) {
@@ -167,8 +182,10 @@ Result<Endpoints> Change(store::Tx& tx, const config::Config& config, const std:
   StoreCursors(tx, stored, endpoints.open);
   for (Opened& opened : endpoints.open) Remember(tx, opened, endpoints.resumed);
   LoadRows(s, running, endpoints.open);
-  endpoints.orphans = LoadOrphans(s);
-  if (auto passed = StorePassing(tx, endpoints.orphans); !passed) return passed.error();
+  auto orphans = OpenOrphans(tx, endpoints.open);
+  if (!orphans) return orphans.error();
+  endpoints.orphans = std::move(*orphans);
+  endpoints.returned = ReturnedOf(endpoints.open, endpoints.orphans, stored);
   return endpoints;
 }
 

@@ -1,113 +1,96 @@
 #include "broker/endpoint/orphan.h"
 
-#include <prometheus/counter.h>
-#include <prometheus/gauge.h>
-
-#include <algorithm>
-#include <chrono>
-#include <exception>
-#include <map>
 #include <utility>
 
-#include "broker/core/lane_key.h"
-#include "broker/endpoint/endpoint_metrics.h"
+#include "broker/core/expiry.h"
 #include "broker/endpoint/expiring.h"
-#include "broker/read_clock.h"
-#include "store/event_log.h"
 
 namespace portcall::broker {
 namespace {
 
-struct Backlog {
-  std::int64_t pending = 0;
-  std::optional<std::chrono::nanoseconds> oldest;
-};
-
-std::optional<std::chrono::nanoseconds> AgeOf(const Orphan& orphan, std::int64_t wall_now) {
-  if (!orphan.oldest_recorded) return std::nullopt;
-  return AgeAt(wall_now, *orphan.oldest_recorded);
+Orphan LoadOrphan(store::Snapshot& snapshot, store::Cursor cursor) {
+  Orphan orphan;
+  orphan.needs_after = cursor.settled_through;
+  orphan.dead_letters = store::CountDead(snapshot, cursor.endpoint);
+  const std::vector<store::ParkedLane> rows = store::LoadParked(snapshot, cursor.id);
+  orphan.parked = static_cast<std::int64_t>(rows.size());
+  for (const store::ParkedLane& row : rows) orphan.needs_after = std::min(orphan.needs_after, row.next_seq - 1);
+  orphan.cursor = std::move(cursor);
+  return orphan;
 }
 
-// Skips events before the first one that the endpoint wanted. One page only: a start must not search the log.
-void PassUnwanted(store::Snapshot& snapshot, Orphan& orphan) {
-  const Filter filter(orphan.cursor.fingerprint);
-  const store::Portion page = store::ReadEvents(snapshot, orphan.needs_after, orphan.cursor.through, kGlance);
-  for (const store::EventPtr& event : page.events) {
-    if (filter.Wants(*event)) {
-      orphan.oldest_recorded = event->recorded_at;
-      return;
-    }
-    orphan.needs_after = event->seq;
-  }
-  orphan.needs_after = std::max(orphan.needs_after, page.through);
-}
-
-// What brings the stored cursor and its lanes to where the orphan's needs begin.
-store::Settlement PassingOf(const Orphan& orphan, const std::vector<store::ParkedLane>& lanes) {
-  const store::Cursor& cursor = orphan.cursor;
-  store::Settlement passing;
-  passing.cursor = cursor.id;
-  passing.number = cursor.settlements + 1;
-  passing.settled_through = std::max(cursor.settled_through, orphan.needs_after);
-  passing.through = cursor.through;
-  passing.matched = cursor.matched;
-  passing.settled = cursor.settled;
-  for (store::ParkedLane lane : lanes) {
-    if (lane.next_seq > orphan.needs_after) continue;
-    const LaneKey::Kind kind = LaneKey::Parse(lane.lane).kind;
-    const bool lasts = kind == LaneKey::Kind::kRepository || kind == LaneKey::Kind::kTag;
-    if (!lasts || orphan.needs_after >= cursor.settled_through) {
-      passing.unpark.push_back(std::move(lane.lane));
-    } else {
-      lane.next_seq = orphan.needs_after + 1;
-      lane.attempts = 0;
-      lane.age = 0;
-      lane.recorded_at.reset();
-      passing.park.push_back(std::move(lane));
-    }
-  }
-  return passing;
+// What is to be stored is what the orphan is from now on.
+void Follow(Orphan& orphan, store::Settlement& settlement) {
+  store::Cursor& cursor = orphan.cursor;
+  settlement.number = cursor.settlements + 1;
+  cursor.settled_through = settlement.settled_through;
+  cursor.through = settlement.through;
+  cursor.matched = settlement.matched;
+  cursor.settled = settlement.settled;
+  cursor.settlements = settlement.number;
 }
 
 }  // namespace
 
-EndpointStatus Orphan::Status(std::int64_t wall_now) const {
-  EndpointStatus status;
-  status.name = name();
-  status.orphaned = true;
-  status.reason = "no longer in the configuration";
-  status.pending = pending();
-  status.pending_is_estimate = true;
-  status.oldest_pending = AgeOf(*this, wall_now);
-  status.parked_lanes = parked;
-  status.dead_letters = dead_letters;
-  return status;
+std::vector<Orphan> LoadOrphans(store::Snapshot& snapshot, std::span<const std::int64_t> run) {
+  std::vector<Orphan> orphans;
+  for (store::Cursor& cursor : store::LoadCursors(snapshot)) {
+    const bool live = cursor.kind == store::CursorKind::kLive && std::ranges::find(run, cursor.id) == run.end();
+    if (live || cursor.kind == store::CursorKind::kRemoved) {
+      orphans.push_back(LoadOrphan(snapshot, std::move(cursor)));
+    }
+  }
+  return orphans;
 }
 
-Orphan LoadOrphan(store::Snapshot& snapshot, const store::Cursor& cursor) {
-  Orphan orphan;
-  orphan.cursor = cursor;
-  orphan.needs_after = cursor.settled_through;
-  orphan.dead_letters = store::CountDead(snapshot, cursor.endpoint);
-  const std::vector<store::ParkedLane> lanes = store::LoadParked(snapshot, cursor.id);
-  orphan.parked = static_cast<std::int64_t>(lanes.size());
-  for (const store::ParkedLane& lane : lanes) orphan.needs_after = std::min(orphan.needs_after, lane.next_seq - 1);
-  const store::Seq stored = orphan.needs_after;
-  PassUnwanted(snapshot, orphan);
-  if (orphan.needs_after > stored) {
-    orphan.passing = PassingOf(orphan, lanes);
-    orphan.cursor.settled_through = orphan.passing->settled_through;
-    orphan.cursor.settlements = orphan.passing->number;
+// Passing is an expiry of nothing, so that both agree on what is settled.
+std::optional<store::Settlement> PassOver(Orphan& orphan, std::vector<store::ParkedLane>& rows,
+                                          std::span<const store::EventPtr> page, store::Seq through,
+                                          std::int64_t wall_now) {
+  const Filter filter(orphan.cursor.fingerprint);
+  store::Seq end = through;
+  Expiry all(orphan.cursor, rows, filter, through);
+  for (const store::EventPtr& event : page) {
+    if (!all.Take(*event)) continue;
+    orphan.oldest_recorded = event->recorded_at;
+    end = event->seq - 1;
+    break;
   }
-  return orphan;
+  if (end <= orphan.needs_after) return std::nullopt;
+  Expiry passed(orphan.cursor, std::move(rows), filter, end);
+  for (const store::EventPtr& event : page) passed.Take(*event);
+  store::Settlement settlement = passed.Finish(wall_now);
+  rows = passed.RowsAfter(settlement);
+  Follow(orphan, settlement);
+  orphan.parked = static_cast<std::int64_t>(rows.size());
+  orphan.needs_after = passed.through();
+  return settlement;
 }
 
-Result<void> StorePassing(store::Tx& tx, const std::vector<Orphan>& orphans) {
-  for (const Orphan& orphan : orphans) {
-    if (!orphan.passing) continue;
-    if (auto passed = store::Settle(tx, *orphan.passing); !passed) return passed;
-  }
-  return {};
+Result<void> PassFirstPage(store::Tx& tx, Orphan& orphan) {
+  store::Snapshot& snapshot = store::ReadIn(tx);
+  const store::Seq end = orphan.cursor.through;
+  if (orphan.needs_after >= end) return {};
+  const store::Portion page = store::ReadEvents(snapshot, orphan.needs_after, end, kGlance);
+  std::vector<store::ParkedLane> rows = store::LoadParked(snapshot, orphan.cursor.id);
+  const auto passed = PassOver(orphan, rows, page.events, page.through, 0);  // its lanes are never due
+  return passed ? store::Settle(tx, *passed) : Result<void>();
+}
+
+store::Settlement CountPage(Orphan& orphan, std::span<const store::EventPtr> page, store::Seq through) {
+  const store::Cursor& cursor = orphan.cursor;
+  const Filter filter(cursor.fingerprint);
+  store::Settlement settlement;
+  settlement.cursor = cursor.id;
+  settlement.settled_through = cursor.settled_through;
+  settlement.through = through;
+  settlement.matched = cursor.matched + std::ranges::count_if(page, [&](const store::EventPtr& event) {
+                         return event->seq > cursor.through && event->seq <= through && filter.Wants(*event);
+                       });
+  settlement.settled = cursor.settled;
+  settlement.pace = cursor.pace;
+  Follow(orphan, settlement);
+  return settlement;
 }
 
 Task<Result<ExpiredOrphan>> ExpireOrphan(store::Store& store, CatchUpReader& reader, Orphan orphan, store::Seq through,
@@ -124,53 +107,13 @@ Task<Result<ExpiredOrphan>> ExpireOrphan(store::Store& store, CatchUpReader& rea
   Expiry expiry(orphan.cursor, std::move(*rows), Filter(orphan.cursor.fingerprint), through);
   if (auto read = co_await ReadExpiring(reader, expiry.through(), expiry, stopping); !read) co_return read.error();
   store::Settlement settlement = expiry.Finish(wall_now);
-  settlement.number = orphan.cursor.settlements + 1;
+  Follow(orphan, settlement);
   auto job = [&settlement](store::Tx& tx) { return store::Settle(tx, settlement); };
   if (auto written = co_await store.Write(job, store::Priority::kSettlement); !written) co_return written.error();
-  orphan.cursor.settled_through = settlement.settled_through;
-  orphan.cursor.through = settlement.through;
-  orphan.cursor.matched = settlement.matched;
-  orphan.cursor.settled = settlement.settled;
-  orphan.cursor.settlements = settlement.number;
   auto reload = [&orphan](store::Snapshot& s) -> Result<Orphan> { return LoadOrphan(s, orphan.cursor); };
   auto loaded = co_await store.Read(reload);
   if (!loaded) co_return loaded.error();
-  if (loaded->passing) {
-    auto pass = [&loaded](store::Tx& tx) { return store::Settle(tx, *loaded->passing); };
-    if (auto passed = co_await store.Write(pass, store::Priority::kSettlement); !passed) co_return passed.error();
-  }
   co_return ExpiredOrphan{std::move(*loaded), expiry.first(), expiry.through(), expiry.expired()};
-}
-
-void OrphanMetrics::Show(const std::vector<Orphan>& orphans, const std::vector<std::string>& live,
-                         std::int64_t wall_now) {
-  std::map<std::string, Backlog> backlogs;
-  for (const std::string& name : shown_) backlogs[name] = {};
-  for (const Orphan& orphan : orphans) {
-    Backlog& backlog = backlogs[orphan.name()];
-    backlog.pending += orphan.pending();
-    backlog.oldest = std::max(backlog.oldest, AgeOf(orphan, wall_now));
-  }
-  shown_.clear();
-  for (const auto& [name, backlog] : backlogs) {
-    shown_.push_back(name);
-    metrics_
-        .Level("portcall_notifications_orphaned_pending",
-               "Events kept for an endpoint that is no longer in the configuration", {{"endpoint", name}})
-        .Set(static_cast<double>(backlog.pending));
-    metrics_
-        .Level("portcall_notifications_orphaned_oldest_pending_seconds",
-               "The age of the oldest event kept for an endpoint that is no longer in the configuration",
-               {{"endpoint", name}})
-        .Set(EndpointMetrics::LevelOf(backlog.oldest));
-    if (std::ranges::find(live, name) == live.end()) {
-      EndpointMetrics::ShowBacklog(metrics_, name, backlog.pending, backlog.oldest);
-    }
-  }
-}
-
-void OrphanMetrics::Lost(const std::string& endpoint, std::int64_t events) {
-  EndpointMetrics(metrics_, endpoint).Lost(events);
 }
 
 }  // namespace portcall::broker

@@ -2,12 +2,11 @@
 
 #include <algorithm>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
-#include "broker/status.h"
 #include "broker/tail/catch_up_reader.h"
-#include "runtime/metrics.h"
 #include "store/cursors.h"
 #include "store/event_log.h"
 
@@ -16,28 +15,39 @@ namespace portcall::broker {
 // What a start reads of the log for one cursor: it must not search all of it.
 inline constexpr store::Limit kGlance{256, 1 << 20};
 
-// A cursor without an endpoint: what was pending when its entry was removed or disabled. It waits until it is dropped.
+// A cursor that no runner moves. Of an endpoint that was removed or disabled: what was pending then waits until it
+// expires, and the cursor goes when nothing of it is left. Or a live one: its endpoint stands still since a reload was
+// refused, until the next reload or start.
 struct Orphan {
   store::Cursor cursor;
   std::int64_t parked = 0, dead_letters = 0;
-  store::Seq needs_after = 0;  // of the log, up to cursor.through
-  std::optional<std::int64_t>
-      oldest_recorded;  // of the first event that it still wants, if there is one and it is known
+  store::Seq needs_after = 0;                   // of the log: of a removed one up to cursor.through
+  std::optional<std::int64_t> oldest_recorded;  // of the first event that it still wants, once that is found
 
   const std::string& name() const { return cursor.endpoint; }
-  bool finished() const { return needs_after >= cursor.through; }
+  bool stands_still() const { return cursor.kind == store::CursorKind::kLive; }
+  bool finished() const { return !stands_still() && needs_after >= cursor.through; }
   // An estimate: what came between its end and its removal was never counted.
   std::int64_t pending() const {
     const std::int64_t known = oldest_recorded ? 1 : 0;
     return finished() ? 0 : std::max(known, cursor.matched - cursor.settled);
   }
-  EndpointStatus Status(std::int64_t wall_now) const;
-  // Its first events, which the endpoint did not want, are to be stored as passed: until then the log keeps them.
-  std::optional<store::Settlement> passing;
 };
 
-Orphan LoadOrphan(store::Snapshot& snapshot, const store::Cursor& cursor);
-Result<void> StorePassing(store::Tx& tx, const std::vector<Orphan>& orphans);
+// As stored: of the removed endpoints, and of live cursors other than `run`.
+std::vector<Orphan> LoadOrphans(store::Snapshot& snapshot, std::span<const std::int64_t> run);
+
+// Moves an orphan over what a page of the log holds that it does not want or has settled, from where its needs begin to
+// `through`, and gives what is to be stored for that; nothing: it stays. `rows` are its lanes, and follow.
+std::optional<store::Settlement> PassOver(Orphan& orphan, std::vector<store::ParkedLane>& rows,
+                                          std::span<const store::EventPtr> page, store::Seq through,
+                                          std::int64_t wall_now);
+// The same of a removed one over the first page of its needs, stored: a start looks no further.
+Result<void> PassFirstPage(store::Tx& tx, Orphan& orphan);
+
+// Counts the events of a page, up to `through`, that an endpoint which stands still wants, and gives what is to be
+// stored.
+store::Settlement CountPage(Orphan& orphan, std::span<const store::EventPtr> page, store::Seq through);
 
 // The result of letting events up to `through` expire (docs/delivery.md §1): the orphan as it is then, and how many
 // expired. The filter that decides is the one that the cursor was counted with.
@@ -48,18 +58,5 @@ struct ExpiredOrphan {
 };
 Task<Result<ExpiredOrphan>> ExpireOrphan(store::Store& store, CatchUpReader& reader, Orphan orphan, store::Seq through,
                                          std::int64_t wall_now, const bool& stopping);
-
-// Keeps what orphans leave pending in sight of alarms: the series of the endpoint they had, unless one of that name
-// lives, and portcall_notifications_orphaned_* in any case. Names that are no longer orphans go to 0.
-class OrphanMetrics {
- public:
-  explicit OrphanMetrics(runtime::Metrics& metrics) : metrics_(metrics) {}
-  void Show(const std::vector<Orphan>& orphans, const std::vector<std::string>& live, std::int64_t wall_now);
-  void Lost(const std::string& endpoint, std::int64_t events);
-
- private:
-  runtime::Metrics& metrics_;
-  std::vector<std::string> shown_;
-};
 
 }  // namespace portcall::broker

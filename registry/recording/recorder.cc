@@ -3,7 +3,6 @@
 #include <prometheus/counter.h>
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "store/event_log.h"
@@ -19,7 +18,7 @@ constexpr std::chrono::milliseconds kGather{5};
 }  // namespace
 
 Recorder::Recorder(store::Store& store, runtime::Log& log, runtime::Metrics& metrics, const runtime::Clock& clock,
-                   Pace pace)
+                   Pace pace, std::function<bool()> log_is_full)
     : store_(store),
       log_(log),
       lost_pulls_(metrics.Count("portcall_pull_events_lost_total",
@@ -28,6 +27,7 @@ Recorder::Recorder(store::Store& store, runtime::Log& log, runtime::Metrics& met
                                    "Events of refused requests that the store refused, with audit.refused")),
       clock_(clock),
       pace_(pace),
+      log_is_full_(std::move(log_is_full)),
       tally_(pace.refusals),
       thread_([this] { Run(); }) {}
 
@@ -193,15 +193,25 @@ std::vector<Resume<bool>> Recorder::Admit() {
 void Recorder::Commit(std::span<Draft> drafts) {
   for (std::size_t from = 0; from < drafts.size(); from += kPerTransaction) {
     const auto part = drafts.subspan(from, std::min(kPerTransaction, drafts.size() - from));
-    std::vector<store::Event> events;
-    events.reserve(part.size());
-    for (Draft& draft : part) events.push_back(Seal(std::move(draft)));
-    const Result<void> done = store_.WriteNow([&events](store::Tx& tx) -> Result<void> {
-      for (const store::Event& event : events) store::Append(tx, event);
-      return {};
-    });
-    if (!done) CountLost(events, done.error());
+    Lost lost;
+    for (const Draft& draft : part) ++(draft.event.action == store::Action::kRefused ? lost.refusals : lost.pulls);
+    if (const Result<void> done = Write(part)) {
+      TellRecovered();
+    } else {
+      CountLost(lost, done.error());
+    }
   }
+}
+
+Result<void> Recorder::Write(std::span<Draft> drafts) {
+  if (log_is_full_ && log_is_full_()) return Error(Errc::kNoSpace, "the event log is full (events.onfull: refuse)");
+  std::vector<store::Event> events;
+  events.reserve(drafts.size());
+  for (Draft& draft : drafts) events.push_back(Seal(std::move(draft)));
+  return store_.WriteNow([&events](store::Tx& tx) -> Result<void> {
+    for (const store::Event& event : events) store::Append(tx, event);
+    return {};
+  });
 }
 
 bool Recorder::CommitNotes(bool all) {
@@ -246,14 +256,23 @@ void Recorder::DeleteRows(const std::vector<std::string>& uuids) {
       store::Priority::kSettlement);
 }
 
-void Recorder::CountLost(std::span<const store::Event> events, const Error& error) {
-  const auto refusals = std::ranges::count(events, store::Action::kRefused, &store::Event::action);
-  const auto pulls = std::ssize(events) - refusals;
-  lost_pulls_.Increment(static_cast<double>(pulls));
-  lost_refusals_.Increment(static_cast<double>(refusals));
-  for (const auto& [what, count] : {std::pair("pull events lost", pulls), std::pair("refusal events lost", refusals)}) {
-    if (count > 0) log_.Error(what, {{"count", std::to_string(count)}, {"err.detail", error.detail}});
-  }
+void Recorder::CountLost(const Lost& lost, const Error& error) {
+  lost_pulls_.Increment(static_cast<double>(lost.pulls));
+  lost_refusals_.Increment(static_cast<double>(lost.refusals));
+  lost_.pulls += lost.pulls;
+  lost_.refusals += lost.refusals;
+  if (losing_ == error.detail) return;
+  losing_ = error.detail;
+  log_.Error("events of pulls and refused requests are lost until they can be recorded again",
+             {{"err.detail", error.detail}});
+}
+
+void Recorder::TellRecovered() {
+  if (losing_.empty()) return;
+  log_.Warn("events of pulls and refused requests are recorded again",
+            {{"lost_pulls", std::to_string(lost_.pulls)}, {"lost_refusals", std::to_string(lost_.refusals)}});
+  losing_.clear();
+  lost_ = {};
 }
 
 }  // namespace portcall::registry

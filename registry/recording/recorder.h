@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstddef>
 #include <deque>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -32,8 +33,9 @@ namespace portcall::registry {
 //   second old; an upload that has ended by then gets none. A crash loses only the rows of uploads younger than that,
 //   which purging finds in the blob store. What the store refuses is written later. When UploadNotes is full the caller
 //   writes its row itself.
-// Events that the store refuses (a full disk) are lost, counted and logged. Callable from any loop. The destructor
-// writes what is left; nothing may be called any more by then.
+// Events that the store refuses (a full disk) are lost and counted, and so is every event while the log is full; an
+// error tells when that begins, and a line when it is over. Callable from any loop. The destructor writes what is left;
+// nothing may be called any more by then.
 class Recorder {
  public:
   // Of memory, about. One draft may be larger: it is let in when the queue is empty.
@@ -43,7 +45,9 @@ class Recorder {
     std::chrono::milliseconds refusals{std::chrono::minutes(1)};  // how long they are counted
     std::chrono::milliseconds notes{std::chrono::seconds(1)};     // an upload's age when its row is written
   };
-  Recorder(store::Store& store, runtime::Log& log, runtime::Metrics& metrics, const runtime::Clock& clock, Pace pace);
+  // `log_is_full` is asked on any thread, also by the destructor. No function: never.
+  Recorder(store::Store& store, runtime::Log& log, runtime::Metrics& metrics, const runtime::Clock& clock, Pace pace,
+           std::function<bool()> log_is_full = {});
   Recorder(store::Store& store, runtime::Log& log, runtime::Metrics& metrics, const runtime::Clock& clock)
       : Recorder(store, log, metrics, clock, Pace()) {}
   ~Recorder();
@@ -64,6 +68,9 @@ class Recorder {
     Draft draft;
     Resume<bool> resume;
   };
+  struct Lost {
+    std::int64_t pulls = 0, refusals = 0;
+  };
   struct Work {
     std::vector<Draft> drafts;
     bool notes = false;  // some are due
@@ -82,9 +89,11 @@ class Recorder {
   std::optional<runtime::SteadyTime> NextDue() const REQUIRES(mutex_);
   std::vector<Resume<bool>> Admit() REQUIRES(mutex_);
   void Commit(std::span<Draft> drafts);
-  bool CommitNotes(bool all);  // one transaction; false: nothing more is due
+  Result<void> Write(std::span<Draft> drafts);  // in one transaction
+  bool CommitNotes(bool all);                   // one transaction; false: nothing more is due
   void DeleteRows(const std::vector<std::string>& uuids);
-  void CountLost(std::span<const store::Event> events, const Error& error);
+  void CountLost(const Lost& lost, const Error& error);
+  void TellRecovered();
 
   store::Store& store_;
   runtime::Log& log_;
@@ -92,6 +101,7 @@ class Recorder {
   prometheus::Counter& lost_refusals_;
   const runtime::Clock& clock_;
   const Pace pace_;
+  const std::function<bool()> log_is_full_;
   runtime::Mutex mutex_;
   runtime::CondVar wake_;
   std::vector<Draft> queue_ GUARDED_BY(mutex_);
@@ -100,7 +110,10 @@ class Recorder {
   RefusalTally tally_ GUARDED_BY(mutex_);
   UploadNotes notes_ GUARDED_BY(mutex_);
   bool stopping_ GUARDED_BY(mutex_) = false;
-  bool notes_fail_ = false;  // the thread's own
+  // Of the thread:
+  bool notes_fail_ = false;
+  std::string losing_;  // why events are being lost, empty: they are not
+  Lost lost_;           // since then
   std::jthread thread_;
 };
 

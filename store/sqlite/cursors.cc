@@ -33,6 +33,11 @@ const Sql kChangeCursor(
     "fingerprint=?,receipt=?,pace=? WHERE id=?");
 const Sql kDropCursor("DELETE FROM cursors WHERE id=?");
 const Sql kDropLanes("DELETE FROM parked WHERE cursor=?");
+const Sql kFinished(
+    "SELECT id FROM cursors AS c WHERE kind=?1 AND settled_through>=through"
+    " AND NOT EXISTS (SELECT 1 FROM parked WHERE cursor=c.id AND next_seq<=c.through)"
+    " AND (receipt='' OR EXISTS (SELECT 1 FROM cursors AS o WHERE o.endpoint=c.endpoint"
+    " AND (o.kind=?2 OR (o.kind=?1 AND o.id>c.id))))");
 
 constexpr std::int64_t kUnknown = 0;  // recorded_at of a parked lane: the column takes no NULL
 
@@ -114,6 +119,16 @@ std::int64_t PutCursor(Tx& tx, const Cursor& c) {
 void DropCursor(Tx& tx, std::int64_t cursor) {
   Query(tx.connection(), kDropLanes, cursor).Run();
   Query(tx.connection(), kDropCursor, cursor).Run();
+}
+
+std::size_t DropFinished(Tx& tx) {
+  std::vector<std::int64_t> finished;
+  {
+    Query query(tx.connection(), kFinished, CursorKind::kRemoved, CursorKind::kLive);
+    while (query.Step()) finished.push_back(query.Int(0));
+  }
+  for (const std::int64_t cursor : finished) DropCursor(tx, cursor);
+  return finished.size();
 }
 
 }  // namespace portcall::store

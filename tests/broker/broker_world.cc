@@ -163,7 +163,7 @@ config::ConfigPtr World::Config(std::vector<config::Endpoint> endpoints) {
 Result<void> World::Start(std::vector<config::Endpoint> endpoints) {
   loop_ = std::make_unique<runtime::Loop>("broker");
   BrokerDeps deps{*store_, *loop_, pool_, log_, *metrics_, clock_};
-  deps.sweep_interval = std::chrono::milliseconds(500);
+  deps.sweep_interval = sweep_interval;
   deps.make_sink = [this](const config::Endpoint& entry) -> Result<std::unique_ptr<sinks::Sink>> {
     if (entry.url == "bad") return Error(Errc::kInvalid, "bad url");
     if (entry.url == "disk") disk.wait();
@@ -210,6 +210,12 @@ EndpointStatus World::StatusOf(const std::string& name) const {
     if (status.name == name) return status;
   }
   throw std::runtime_error("no endpoint " + name);
+}
+
+std::vector<EndpointStatus> World::AllOf(const std::string& name) const {
+  std::vector<EndpointStatus> all = broker_->Status();
+  std::erase_if(all, [&](const EndpointStatus& status) { return status.name != name; });
+  return all;
 }
 
 std::vector<store::Cursor> World::Cursors() {

@@ -77,15 +77,17 @@ class World {
   void Append(const std::string& repository, int count = 1, store::Action action = store::Action::kPush);
   Receiver& receiver(const std::string& name) { return receivers_[name]; }
   EndpointStatus StatusOf(const std::string& name) const;
+  std::vector<EndpointStatus> AllOf(const std::string& name) const;  // every entry of the name
   std::vector<store::Cursor> Cursors();
   std::vector<store::DeadLetter> Dead(const std::string& name);
   std::int64_t Attempts(const std::string& name, store::Seq seq);  // how many are recorded
   store::LogSize Size();
   std::int64_t Rows();  // how many events there are
   ShiftedClock& clock() { return clock_; }
-  config::EventsConfig events;       // of the files that follow
-  std::string details, tag, digest;  // of the events that follow
-  std::shared_future<void> disk;     // answers for the files of an endpoint with the url "disk"
+  config::EventsConfig events;                    // of the files that follow
+  std::chrono::milliseconds sweep_interval{500};  // of the brokers that follow
+  std::string details, tag, digest;               // of the events that follow
+  std::shared_future<void> disk;                  // answers for the files of an endpoint with the url "disk"
   store::Store& store() { return *store_; }
   Broker& broker() { return *broker_; }
   std::string Metrics() const { return metrics_->Text(); }

@@ -1,3 +1,8 @@
+#include <prometheus/counter.h>
+
+#include <atomic>
+#include <thread>
+
 #include "tests/registry/service_fixture.h"
 
 namespace portcall::registry {
@@ -41,9 +46,11 @@ TEST_F(BaseTest, UnroutedPathsAreNotFoundInPlainText) {
 }
 
 TEST_F(BaseTest, AFullLogRefusesChangesAndServesTheRest) {
-  bool full = true;
+  const std::string image = PushImage("b", "v1");
+  const store::Seq head = Head();
+  std::atomic<bool> full = true;
   RegistryDeps deps{*store_, *blobs_, pool_, log_, metrics_, clock_, "vm:5600", "720941f0-542c-466c-9908-d779422bdd87"};
-  deps.log_is_full = [&full] { return full; };
+  deps.log_is_full = [&full] { return full.load(); };
   registry_ = std::make_unique<Registry>(std::move(deps), std::make_shared<config::Config>(config_));
   const std::pair<const char*, const char*> changes[] = {
       {"POST", "/v2/a/blobs/uploads/"}, {"PUT", "/v2/a/manifests/v1"}, {"DELETE", "/v2/a/manifests/v1"}};
@@ -55,8 +62,26 @@ TEST_F(BaseTest, AFullLogRefusesChangesAndServesTheRest) {
   }
   EXPECT_EQ(Send("GET", "/v2/").status, 200);
   EXPECT_EQ(Send("GET", "/v2/_catalog").status, 200);
+  config_.events.pull = config::PullEvents::kRelaxed;
+  Reconfigure();
+  EXPECT_EQ(BodyOf(Send("GET", "/v2/b/manifests/v1")), image);
+  const auto& lost = metrics_.Count("portcall_pull_events_lost_total", "");
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (lost.Value() < 1 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_EQ(lost.Value(), 1);
+  config_.events.pull = config::PullEvents::kDurable;
+  Reconfigure();
+  for (const std::string& path : {std::string("/v2/b/manifests/v1"), "/v2/b/blobs/" + Sha256("{}")}) {
+    const auto response = Send("GET", path);
+    EXPECT_EQ(response.status, 503) << "a durable pull waits for its event";
+    EXPECT_EQ(Field(response, "Retry-After"), "60");
+  }
+  EXPECT_EQ(Send("GET", "/v2/b/tags/list").status, 200);
+  EXPECT_EQ(Head(), head);
   full = false;
+  EXPECT_EQ(Send("GET", "/v2/b/manifests/v1").status, 200);
   EXPECT_EQ(Send("POST", "/v2/a/blobs/uploads/").status, 202);
+  registry_.reset();
 }
 
 TEST_F(BaseTest, WrongMethodsAreToldTheRightOnes) {

@@ -1,6 +1,7 @@
 #include "registry/recording/recorder.h"
 
 #include <gmock/gmock.h>
+#include <prometheus/counter.h>
 #include <sys/resource.h>
 
 #include <csignal>
@@ -147,6 +148,40 @@ TEST_F(RecorderTest, WhatIsLargerThanTheQueueIsRecordedAlone) {
   EXPECT_TRUE(runner_->Run(recorder_->RecordPull(Pull("b"), config::PullEvents::kRelaxed)));
   End();
   EXPECT_EQ(Events().size(), 2u);
+}
+
+// A full log, as the broker says: nothing is queued for it, and one line tells of however much is lost.
+TEST_F(RecorderTest, WhileTheLogIsFullNothingIsRecordedAndOneErrorTells) {
+  std::atomic<bool> full = true;
+  runtime::Log log({runtime::Level::kInfo, "text", {}});
+  const auto lost = [this](const char* kind) {
+    return metrics_.Count(std::string("portcall_") + kind + "_events_lost_total", "").Value();
+  };
+  const auto pull = [this] { return recorder_->RecordPull(Pull("a"), config::PullEvents::kRelaxed); };
+  const auto await = [&lost](const char* kind, double count) {
+    const auto deadline = std::chrono::steady_clock::now() + 20s;
+    while (lost(kind) < count && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    return lost(kind) == count;
+  };
+  ::testing::internal::CaptureStderr();
+  recorder_ =
+      std::make_unique<Recorder>(*store_, log, metrics_, clock_, Recorder::Pace(), [&full] { return full.load(); });
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_TRUE(runner_->Run(pull()));
+    ASSERT_TRUE(await("pull", i + 1));
+  }
+  runner_->Run(recorder_->RecordRefusal(RefusedEvent(std::make_shared<Origin>(), {}, 403)));
+  ASSERT_TRUE(await("refusal", 1));
+  full = false;
+  EXPECT_TRUE(runner_->Run(pull()));
+  End();
+  EXPECT_EQ(Events().size(), 1u);
+  EXPECT_EQ(lost("pull"), 3);
+  EXPECT_TRUE(log.Flush());
+  const std::string lines = ::testing::internal::GetCapturedStderr();
+  EXPECT_EQ(std::ranges::count(lines, '\n'), 2) << lines;
+  EXPECT_NE(lines.find("lost until they can be recorded again"), std::string::npos);
+  EXPECT_NE(lines.find("lost_pulls=3 lost_refusals=1"), std::string::npos) << lines;
 }
 
 }  // namespace

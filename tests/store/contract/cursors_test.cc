@@ -228,6 +228,38 @@ TEST_P(CursorsTest, ADroppedCursorTakesItsLanesAndLeavesItsDead) {
   EXPECT_GT(next, id_);  // a new cursor must not inherit another's dead letters
 }
 
+// A removed cursor is finished when nothing of its range is unsettled. Of these a name keeps one, for its receipt,
+// until it is live again.
+TEST_P(CursorsTest, FinishedCursorsGoAndOneReceiptOfANameStays) {
+  const auto put = [this](std::string name, CursorKind kind, Seq settled, std::string receipt) {
+    Cursor cursor;
+    cursor.endpoint = std::move(name);
+    cursor.kind = kind;
+    cursor.settled_through = settled;
+    cursor.through = 9;
+    cursor.receipt = std::move(receipt);
+    return Write([&](Tx& tx) { return PutCursor(tx, cursor); });
+  };
+  const auto removed = CursorKind::kRemoved;
+  put("hook", removed, 9, "");
+  const std::int64_t pending = put("hook", removed, 8, "");
+  put("audit", removed, 9, "1 record");
+  const std::int64_t newest = put("audit", removed, 9, "2 records");
+  put("back", removed, 9, "3 records");
+  const std::int64_t back = put("back", CursorKind::kLive, 9, "3 records");
+  const std::int64_t waits = put("lane", removed, 9, "");
+  Settlement park = Of(waits);
+  park.number = 1;
+  park.settled_through = park.through = 9;
+  park.park = {{"a", 4, 1, 1000, 900, "503"}};
+  ASSERT_TRUE(Ask(park));
+  EXPECT_EQ(Write([](Tx& tx) { return DropFinished(tx); }), 3u);
+  std::vector<std::int64_t> left;
+  for (const Cursor& cursor : Read([](Snapshot& s) { return LoadCursors(s); })) left.push_back(cursor.id);
+  EXPECT_THAT(left, ::testing::UnorderedElementsAre(id_, pending, newest, back, waits));
+  EXPECT_EQ(Write([](Tx& tx) { return DropFinished(tx); }), 0u);
+}
+
 TEST_P(CursorsTest, ChangesACursor) {
   Cursor cursor = Read([](Snapshot& s) { return LoadCursors(s); }).at(0);
   cursor.kind = CursorKind::kRemoved;
