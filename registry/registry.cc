@@ -47,15 +47,14 @@ std::string Escaped(std::string_view text) {
   return escaped;
 }
 
-// A path of one slash and no host: it cannot lead anywhere else.
+// The path has no host: it cannot lead anywhere else. Clients would follow with a GET, so only who reads is sent on.
 Reply Redirect(const Call& call) {
+  if (call.request.method != "GET" && !call.head()) return NotFound();
   std::string place = PathAtClient(call.config().http, call.route.reference);
   if (const std::string_view query = call.request.query(); !query.empty()) place.append("?").append(query);
   Reply response = Empty(301);
   response.fields.Add("Content-Type", "text/html; charset=utf-8");
-  if (call.request.method == "GET" || call.head()) {
-    response.body = "<a href=\"" + Escaped(place) + "\">Moved Permanently</a>.\n\n";
-  }
+  response.body = "<a href=\"" + Escaped(place) + "\">Moved Permanently</a>.\n\n";
   response.fields.Add("Location", std::move(place));
   return response;
 }

@@ -249,10 +249,12 @@ void App::Announce() const {
         "REGISTRY_HTTP_SECRET");
   }
   if (most_connections_ < http::ServerLimits().connections) {
-    log_.Warn("at most " + std::to_string(most_connections_) + " connections at once, for " +
-              std::to_string(ReadProcessStats().max_fds) +
-              " file descriptors: each may need two, and some are kept for the database, files and deliveries. Raise "
-              "the limit for more: ulimit -n, LimitNOFILE=");
+    constexpr std::uint32_t kFew = 1'000;
+    log_.Write(most_connections_ < kFew ? runtime::Level::kWarn : runtime::Level::kInfo,
+               "at most " + std::to_string(most_connections_) + " connections at once, for " +
+                   std::to_string(ReadProcessStats().max_fds) +
+                   " file descriptors: each may need two, and some are kept for the database, files and deliveries. "
+                   "Raise the limit for more: ulimit -n, LimitNOFILE=");
   }
   const bool certified = !current->http.tls.client_cas.empty();
   log_.Warn(std::string("THE REGISTRY IS OPEN: no authentication is configured, so everybody who ") +

@@ -29,6 +29,26 @@ TEST_F(BaseTest, WithoutTheSlashItRedirects) {
   EXPECT_EQ(BodyOf(response), "<a href=\"/v2/\">Moved Permanently</a>.\n\n");
 }
 
+TEST_F(BaseTest, AnotherSpellingIsSentToTheOneThatWasMeant) {
+  const auto catalog = Send("GET", "/v2/_catalog/?n=1");
+  EXPECT_EQ(catalog.status, 301);
+  EXPECT_EQ(Field(catalog, "Location"), "/v2/_catalog?n=1");
+  EXPECT_EQ(Field(Send("HEAD", "//v2/"), "Location"), "/v2/");
+  EXPECT_EQ(Send("GET", "//example.com/").status, 404);
+  EXPECT_EQ(Send("POST", "/v2//a/blobs/uploads/").status, 404) << "a client would go on with a GET";
+  const auto quoted = Send("GET", "/v2/_catalog/?\"><script>");
+  EXPECT_EQ(BodyOf(quoted).find("<script>"), std::string::npos);
+}
+
+TEST_F(BaseTest, AFieldOfTheFileDoesNotStandBesideTheHandlersOwn) {
+  config_.http.headers = {{"cache-control", "no-store"}, {"X-A", "1"}, {"X-A", "2"}};
+  Reconfigure();
+  const auto blob = Send("GET", "/v2/a/blobs/" + PushBlob("a", "x"));
+  EXPECT_EQ(blob.fields.All("Cache-Control"), std::vector<std::string_view>{"max-age=31536000"});
+  EXPECT_EQ(blob.fields.All("X-A").size(), 2u);
+  EXPECT_EQ(Field(Send("GET", "/v2/"), "Cache-Control"), "no-store");
+}
+
 TEST_F(BaseTest, TheRootSaysThatItIsAlive) {
   const auto response = Send("GET", "/");
   EXPECT_EQ(response.status, 200);
