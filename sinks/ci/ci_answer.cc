@@ -71,7 +71,8 @@ Outcome JudgeCi(const CiPreset& preset, const CiReply& reply) {
   for (const auto& [text, what_to_do] : preset.waits) {
     if (!Holds(reply.body, text)) continue;
     outcome.verdict = Verdict::kFailed;
-    outcome.error = outcome.status_text + ": " + text + ": " + what_to_do;
+    outcome.error = outcome.status_text;
+    outcome.error.append(": ").append(text).append(": ").append(what_to_do);
   }
   return outcome;
 }
