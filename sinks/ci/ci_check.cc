@@ -106,7 +106,7 @@ class Checker {
   void CheckVariables() {
     if (config_.as_inputs && !preset_.inputs) return Say("inputs: " + preset_.name + " has none: write variables");
     const CiVariables& variables = config_.as_inputs ? *preset_.inputs : preset_.variables;
-    const std::string where = config_.as_inputs ? "inputs: " : "variables: ";
+    const std::string_view where = config_.as_inputs ? "inputs: " : "variables: ";
     const auto given = config_.words.find(std::string(kEventIdWord));
     const std::string event_id = given == config_.words.end() ? variables.event_id : given->second;
     if (std::string why = WhyBadName(event_id, variables); !why.empty()) {
@@ -115,19 +115,19 @@ class Checker {
     std::set<std::string_view> names{event_id};
     for (const auto& [name, text] : config_.variables) {
       if (std::string why = WhyBadName(name, variables); !why.empty()) {
-        Say(where + "the name " + config::Quoted(name) + " " + why);
+        Say(std::string(where).append("the name ") + config::Quoted(name) + " " + why);
       } else if (!names.insert(name).second) {
-        Say(where + config::Quoted(name) +
+        Say(std::string(where).append(config::Quoted(name)) +
             (name == event_id ? " is the event's id, which goes along by itself" : " stands twice"));
       }
       if (auto parsed = Template::Parse(text, EventWords()); !parsed) {
-        Say(where + config::Quoted(name) + ": " + parsed.error().detail);
+        Say(std::string(where).append(config::Quoted(name)) + ": " + parsed.error().detail);
       }
     }
     const std::size_t count = 1 + (config_.variables.empty() ? variables.defaults.size() : config_.variables.size());
     if (count > variables.most) {
-      Say(where + std::to_string(count) + " with the event's id; " + preset_.name + " takes at most " +
-          std::to_string(variables.most));
+      Say(std::string(where).append(std::to_string(count)) + " with the event's id; " + preset_.name +
+          " takes at most " + std::to_string(variables.most));
     }
   }
 
