@@ -333,8 +333,14 @@ void Simulation::Restart(const std::function<void()>& between) {
   if (chance_.Unit() < 0.5) LetGo();
   for (int i = 0; i < 60'000 && (core_->in_flight() > 0 || !happenings_.empty()); ++i) RunFor(kMillisecond);
   FlushEverything();
+  const std::string entry = endpoint_.fingerprint;
+  const auto pace = [this] {
+    return std::pair(core_->breaker().state() == BreakerState::kClosed, core_->breaker().failures());
+  };
+  const auto before = pace();
   between();
   Start();
+  if (endpoint_.fingerprint == entry && pace() != before) Violate("a restart changed the breaker");
 }
 
 void Simulation::Expire(store::Seq through) {
