@@ -17,7 +17,8 @@ class Control {
   // Changes to the endpoints of a new configuration, to all of them or to none. Blocks until applied.
   virtual Result<void> Apply(config::ConfigPtr config) = 0;
   virtual std::vector<EndpointStatus> Status() const = 0;
-  // events.onfull is `refuse` and endpoints hold the log at events.maxsize: pushes are to be answered 503. Never waits.
+  // events.onfull is `refuse` and endpoints hold the log at events.maxsize: what must be recorded is to be answered
+  // 503, and what need not is not to be recorded. Never waits.
   virtual bool LogIsFull() const = 0;
 };
 

@@ -53,9 +53,8 @@ Task<> Orphans::Tidy(std::vector<std::int64_t> run, const bool& stopping) {
     co_await FindNeeds(orphan, stopping);
     if (orphan.stands_still()) co_await CountNew(orphan, stopping);
   }
-  if (std::ranges::none_of(orphans_, &Orphan::finished)) co_return;
   auto drop = [](store::Tx& tx) -> Result<std::size_t> { return store::DropFinished(tx); };
-  (void)co_await around_.store.Write(drop, store::Priority::kBackground);  // if not now, then the next time
+  if (ended_ && co_await around_.store.Write(drop, store::Priority::kBackground)) ended_ = false;
   std::erase_if(orphans_, [](const Orphan& orphan) { return orphan.finished(); });
 }
 
@@ -78,6 +77,7 @@ Task<> Orphans::FindNeeds(Orphan& orphan, const bool& stopping) {
     const auto passed = PassOver(moved, *rows, *chunk->events, chunk->through, Read(around_.clock).wall);
     if (passed && !co_await Store(*passed)) co_return;
     orphan = std::move(moved);
+    ended_ = ended_ || orphan.finished();
   }
 }
 
@@ -114,6 +114,7 @@ Task<> Orphans::Expire(store::Seq through, const bool& stopping) {
       continue;
     }
     orphan = std::move(expired->orphan);
+    ended_ = ended_ || orphan.finished();
     if (expired->events > 0) {
       EndpointMetrics(around_.metrics, orphan.name()).Lost(expired->events);
       TellExpired(around_.log, orphan.name(), expired->from, expired->through, expired->events);

@@ -58,6 +58,7 @@ class Orphans {
 
   const Surroundings around_;
   std::vector<Orphan> orphans_;
+  bool ended_ = false;                            // one is finished whose cursor may still be there
   int pages_left_ = 0;                            // that may still be read this time
   std::set<std::string> removed_;                 // names that have orphaned series
   std::set<std::string> ran_;                     // names that had a runner when last shown

@@ -199,6 +199,7 @@ TEST_F(OrphanTest, ItExpiresBeforePushesAreRefused) {
   EXPECT_TRUE(world_.Eventually([&] { return world_.Rows() == 0 && !world_.broker().LogIsFull(); }));
   EXPECT_TRUE(Shows("portcall_notifications_orphaned_oldest_pending_seconds{endpoint=\"gone\"} 0"));
   EXPECT_EQ(world_.Dead("gone").size(), 1u);
+  EXPECT_TRUE(world_.Eventually([&] { return world_.Cursors().size() == 1; }));
 }
 
 // A reload that is refused when its endpoints have stopped already, and whose old ones cannot start again.
