@@ -10,7 +10,7 @@
 #include <utility>
 #include <vector>
 
-#include "config/url_rules.h"
+#include "config/validation.h"
 
 namespace portcall::config {
 
@@ -154,21 +154,6 @@ struct HealthCheck {
   int status = 200;
   Millis interval{10'000}, timeout{5'000};
   int threshold = 1;
-};
-
-struct Platform {
-  std::string os, architecture;
-  bool operator==(const Platform&) const = default;
-};
-
-// What a manifest must satisfy to be accepted, beside being one.
-struct ValidationConfig {
-  bool disabled = false;                         // the two below are without effect
-  UrlRules urls;                                 // of its descriptors
-  enum class Children { kAll, kNone, kListed };  // which manifests an index names must be there
-  Children children = Children::kAll;            // manifests.indexes.platforms
-  std::vector<Platform> platforms;               // of those, where they are listed
-  bool operator==(const ValidationConfig&) const = default;
 };
 
 struct Config {
