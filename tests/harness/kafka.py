@@ -72,6 +72,10 @@ sasl.enabled.mechanisms=SCRAM-SHA-256
 listener.name.sasl_ssl.scram-sha-256.sasl.jaas.config=org.apache.kafka.common.security.scram.ScramLoginModule required;
 ssl.keystore.type=PEM
 ssl.keystore.location={folder}/keystore.pem
+# Everybody may do everything until forbid_writing() says otherwise; who comes without TLS always may.
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=true
+super.users=User:ANONYMOUS
 """
 
 _LOG4J = """\
@@ -259,6 +263,19 @@ class Broker:
         configs = [word for name, value in settings.items() for word in ("--config", f"{name.replace('_', '.')}={value}")]
         tool("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", self.address, "--create", "--topic", topic,
              "--partitions", str(partitions), "--replication-factor", "1", *configs)
+
+    def forbid_writing(self, *topics: str) -> None:
+        """To USER; who else comes over TLS may neither read nor write then."""
+        self._acl("--add", topics)
+
+    def allow_writing(self, *topics: str) -> None:
+        """Takes back what forbid_writing() said."""
+        self._acl("--remove", topics, "--force")
+
+    def _acl(self, change: str, topics: tuple[str, ...], *more: str) -> None:
+        named = [word for topic in topics for word in ("--topic", topic)]
+        tool("kafka.admin.AclCommand", "--bootstrap-server", self.address, change, *more, *named,
+             "--deny-principal", f"User:{USER}", "--operation", "Write")
 
     def produce_by_java(self, topic: str, records: list[tuple[str, str]]) -> None:
         """Keys and values without tabs and line breaks, as Java's own producer partitions them."""
