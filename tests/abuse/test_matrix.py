@@ -16,7 +16,7 @@ from acts import ACTS
 from matrix import PROPERTY
 from open_cells import OPEN
 from states import STATES
-from world import World
+from world import World, peak_memory
 
 from harness import kafka
 
@@ -46,11 +46,11 @@ def test_cell(state_name: str, act_name: str, tmp_path: Path, pytestconfig: pyte
         stack.callback(world.close)
         world.begin()
         state.enter(world)
-        memory, files = world.peak_memory(), world.file_size()
+        memory, files = peak_memory(world.server), world.file_size()
         started = time.monotonic()
         facts["ending"] = ACTS[act_name](world)
         facts["seconds"] = time.monotonic() - started
-        memory, files = max(memory, world.peak_memory()), max(files, world.file_size())
+        memory, files = max(memory, peak_memory(world.server)), max(files, world.file_size())
         facts |= {"memory": memory, "files": files}
         state.leave(world)
         world.recover()

@@ -182,16 +182,6 @@ class World:
 
     # What is measured.
 
-    def peak_memory(self) -> float:
-        """MiB, the most that was resident; 0: it has ended."""
-        assert self.server.process
-        try:
-            status = Path(f"/proc/{self.server.process.pid}/status").read_text()
-        except FileNotFoundError:
-            return 0
-        peak = re.search(r"VmHWM:\s+(\d+)", status)
-        return int(peak[1]) / 1024 if peak else 0
-
     def file_size(self) -> float:
         """MiB of the data folder, the database and the log."""
         roots = {self.root, self.database.parent}
@@ -248,6 +238,17 @@ class World:
                           may_expire=removed or (self.state.expires and name != "witness"))
             most = Loss(max(most.expired, loss.expired), max(most.kept, loss.kept))
         return most
+
+
+def peak_memory(server: Server) -> float:
+    """MiB, the most that was resident; 0: it has ended."""
+    assert server.process
+    try:
+        status = Path(f"/proc/{server.process.pid}/status").read_text()
+    except FileNotFoundError:
+        return 0
+    peak = re.search(r"VmHWM:\s+(\d+)", status)
+    return int(peak[1]) / 1024 if peak else 0
 
 
 def _nanoseconds(duration: str) -> int:
