@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import secrets
 import shlex
 import socket
@@ -10,13 +9,15 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from backlog import large_index, repeat_the_newest_event
 from state import Webhooks
 from world import MEBIBYTE, REPOSITORY, World
 
-from harness import images, wait
+from harness import wait
 from harness.full_pipe import FullPipe
-from harness.images import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, descriptor
+from harness.images import OCI_INDEX
 from harness.kafka import Broker
+from harness.registry_client import expect
 from harness.server import PATIENCE, PORTCALL, Config
 from harness.volumes import FragileVolume, fill, small_disk
 
@@ -49,18 +50,11 @@ class DiskFull(Webhooks):
         self.ballast.unlink()
 
 
-def heavy_manifest() -> bytes:
-    """One that makes a large event: all that it refers to stands there."""
-    config, layer = images.image(1, layers=1).blobs
-    return json.dumps({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": descriptor(OCI_CONFIG, config),
-                       "layers": [descriptor(OCI_LAYER, layer)] * 400}).encode()
-
-
 class _LogAtBound(Webhooks):
     bound = 16 * MEBIBYTE
     onfull = ""
     file_bound = 64  # the write-ahead log may take as much again as the log and the catalog
-    heavy = heavy_manifest()
+    memory_bound = 256  # MiB; its pages hold large events
 
     def changes(self) -> Config:
         return {"notifications": {"events": {"maxsize": f"{self.bound // MEBIBYTE}MiB", "onfull": self.onfull}}}
@@ -68,8 +62,13 @@ class _LogAtBound(Webhooks):
     def overfill(self, world: World) -> None:
         """A little more than the bound, of events that only the dead receivers still want."""
         self.go(world)
-        for number in range(300):  # of some 65 KiB
-            assert world.put(f"heavy{number}", self.heavy).status in (201, 503)
+        expect(world.put("large", large_index(64 << 10), OCI_INDEX), 201)
+        assert world.terminate() == 0
+        tags = [f"copy{number}" for number in range(300)]
+        repeat_the_newest_event(world.database, tags)
+        for tag in tags:
+            world.promises.note(("push", REPOSITORY, tag), 201)
+        world.server.start()
 
 
 class LogExpires(_LogAtBound):

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from accounts import Key, Loss, Promises, open_account, settle
-from failures import Failure, Grown, Late, Unexpected
+from failures import Failure, Grown, Late, Lost, Unexpected
 
 from harness import images, wait
+from harness.images import OCI_MANIFEST
 from harness.receiver import Receiver
 from harness.registry_client import RegistryClient, expect
 from harness.server import PATIENCE, Config, Server, merged
@@ -86,8 +87,8 @@ class World:
             raise Late(f"{key[0]}: answered after {took:.1f} s")
         return answer
 
-    def put(self, tag: str, manifest: bytes = IMAGE.manifest) -> Any:
-        return self.ask(("push", REPOSITORY, tag), lambda client: client.put_manifest(REPOSITORY, tag, manifest))
+    def put(self, tag: str, manifest: bytes = IMAGE.manifest, media_type: str = OCI_MANIFEST) -> Any:
+        return self.ask(("push", REPOSITORY, tag), lambda client: client.put_manifest(REPOSITORY, tag, manifest, media_type))
 
     def ended(self) -> bool:
         """By itself, where the state allows that: with 1, and a reason."""
@@ -206,24 +207,26 @@ class World:
         except AssertionError as late:
             if isinstance(late, Failure):
                 raise
-            raise Late(f"not within {RECOVERY:g} s: {late}; {self._pending()}") from late
+            raise Late(f"{late}; {self._metrics()}") from late
         if (code := self.terminate()) != 0:
             raise Unexpected(f"an orderly stop afterwards ended with {code}")
 
-    def _names(self) -> list[str]:
-        return ["witness", "main"] if self.removed_after is not None else ["witness", "main", "spare"]
-
-    def _pending(self) -> dict[str, float]:
-        return {name: self.server.pending(name) for name in self._names()}
-
     def _settled(self) -> bool:
-        """For a while, because what is pending is counted some moments later."""
+        """Nothing pending for a while, because that is counted some moments later. Does not wait where events were lost."""
+        names = ["witness", "main"] if self.removed_after is not None else ["witness", "main", "spare"]
         until = time.monotonic() + 0.5
         while time.monotonic() < until:
-            if any(self._pending().values()):
-                return False
+            for name, metrics in self._metrics().items():
+                if metrics["DeadLetters"] and not self.state.expires and name in names:
+                    raise Lost(f"{name}: {metrics['DeadLetters']} dead letters")
+                if metrics["Pending"] and name in names:
+                    return False
             time.sleep(0.1)
         return True
+
+    def _metrics(self) -> dict[str, dict[str, int]]:
+        shown = self.server.debug("/debug/vars").json()["registry"]["notifications"]["endpoints"]
+        return {one["name"]: one["Metrics"] for one in shown}
 
     def _delivered(self, name: str) -> set[Key]:
         return {_key(one.event) for one in self.witness.accepted()} if name == "witness" else self.state.delivered(name)
