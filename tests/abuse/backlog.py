@@ -23,8 +23,8 @@ def large_index(size: int) -> bytes:
 def repeat_the_newest_event(database: Path, tags: list[str]) -> None:
     """Once for each tag, into a database that nobody uses."""
     with closing(sqlite3.connect(database)) as connection:
-        columns = [name for _, name, *_ in connection.execute("PRAGMA table_info(events)") if name not in ("seq", "id", "tag")]
-        same = ", ".join(columns)
+        columns = [name for _, name, *_ in connection.execute("PRAGMA table_info(events)")]
+        same = ", ".join(name for name in columns if name not in ("seq", "id", "tag"))
         copy = f"INSERT INTO events (id, tag, {same}) SELECT ?, ?, {same} FROM events ORDER BY seq DESC LIMIT 1"
         for tag in tags:
             connection.execute(copy, [str(uuid.uuid4()), tag])
