@@ -6,7 +6,7 @@ cd "$(dirname "$0")/.."
 usage() {
   cat <<'EOF'
 usage: tests/run.sh [--preset dev|release|asan|tsan] [--list] [--no-build] [SUITE[/TEST] ...]
-  SUITE   a C++ suite (runtime http config store blobs sinks kafka ci audit registry broker app fuzz) or lint, e2e, examples, crash; default: all
+  SUITE   a C++ suite (runtime http config store blobs sinks kafka ci audit registry broker app fuzz) or lint, e2e, examples, crash, abuse; default: all
   TEST    a part of a test's name: store/Writer, e2e/skopeo
 EOF
 }
@@ -26,7 +26,7 @@ while (($#)); do
 done
 [[ "$preset" =~ ^(dev|release|asan|tsan)$ ]] || { usage >&2; exit 2; }
 
-python_suites=(lint e2e examples crash)
+python_suites=(lint e2e examples crash abuse)
 ((${#wanted[@]})) || wanted=(cpp "${python_suites[@]}")
 build="build/$preset"
 passed=0 failed=0 skipped=0 status=0
@@ -76,6 +76,7 @@ run_python() {  # $1: folder, $2: a part of the name
   [[ "$1" == crash || "$1" == examples ]] && workers=0  # examples take the usual ports
   local arguments=(-q -p no:cacheprovider "tests/$1" -k "${2:-}")
   [[ "$1" == crash ]] && arguments+=(-s)  # its ledger's counts are worth reading
+  [[ "$1" == abuse ]] && arguments+=(--dist loadgroup)  # what needs a broker shares one
   if ((list)); then
     /usr/bin/python3 -m pytest "${arguments[@]}" --collect-only 2>/dev/null | grep '::'
     return
@@ -90,7 +91,7 @@ for entry in "${wanted[@]}"; do
   [[ "$entry" == */* ]] && test="${entry#*/}"
   case "$suite" in
     cpp) run_cpp '.' ;;
-    lint | e2e | examples | crash) run_python "$suite" "$test" ;;
+    lint | e2e | examples | crash | abuse) run_python "$suite" "$test" ;;
     *) run_cpp "^$suite/.*$test" ;;
   esac
 done

@@ -2,56 +2,38 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sqlite3
-import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from harness import need, wait
+from harness import wait
 from harness.images import OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, descriptor, digest_of, image
 from harness.receiver import Receiver
 from harness.registry_client import expect
 from harness.server import Server, endpoint
+from harness.volumes import fill, small_disk
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """64 MiB of their own."""
-    need.root()
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    done = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", folder], capture_output=True, text=True)
-    if done.returncode != 0:
-        need.unavailable(f"mount does not work here: {done.stderr.strip()}")
-    yield folder
-    subprocess.run(["umount", "--lazy", folder], check=True)
-
-
-def fill(folder: Path, leave: int) -> Path:
-    """A file that leaves only so many bytes free, though the server writes meanwhile."""
-    ballast = folder / "ballast"
-    with ballast.open("wb") as out:
-        while (room := os.statvfs(folder).f_bavail * os.statvfs(folder).f_frsize - leave) > 0:
-            with contextlib.suppress(OSError):  # somebody took of it between the two calls: look again
-                os.posix_fallocate(out.fileno(), ballast.stat().st_size, room)
-    return ballast
+def disk(tmp_path: Path) -> Iterator[Path]:
+    with small_disk(tmp_path / "disk") as folder:
+        yield folder
 
 
 @pytest.mark.parametrize("leave", [4 << 20, 0], ids=["below the reserve", "nothing left"])
-def test_a_full_disk(serve: Callable[..., Server], small_disk: Path, leave: int) -> None:
+def test_a_full_disk(serve: Callable[..., Server], disk: Path, leave: int) -> None:
     with Receiver(listening=False) as receiver:
         server = serve([endpoint("main", receiver.url)],
-                       {"storage": {"filesystem": {"rootdirectory": str(small_disk / "data")}, "reserve": "8MiB"},
+                       {"storage": {"filesystem": {"rootdirectory": str(disk / "data")}, "reserve": "8MiB"},
                         "notifications": {"events": {"pull": "relaxed"}}})
         client = server.client()
         one = image(1)
         client.push_image("acme/app", "v1", one)
-        ballast = fill(small_disk, leave)
+        ballast = fill(disk, leave)
 
         def refused() -> bool:
             answer = server.client().push_blob("acme/app", os.urandom(1000))

@@ -123,12 +123,12 @@ def test_a_missing_right_is_waited_for(serve: Serve, broker: Broker, topic: str,
     push(server, "v1")
     arrived(broker, topic, "v1")
     server.wait_pending("stream", 0)
-    broker.forbid(topic, operation)
+    broker.forbid(topic, operation=operation)
     push(server, "v2", "v3")
     if operation == "Write":  # where topics are known already, Describe is asked for at the next look at them alone
         wait_reason(server, "not authorized to write: grant WRITE and DESCRIBE")
         server.wait_pending("stream", 2)
-    broker.allow(topic, operation)
+    broker.allow(topic, operation=operation)
     arrived(broker, topic, "v1", "v2", "v3")
     server.wait_pending("stream", 0)
     assert server.metric("portcall_notifications_dead_letters", endpoint="stream") == 0

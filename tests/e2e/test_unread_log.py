@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import signal
-import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from harness import wait
+from harness.full_pipe import FullPipe
 from harness.images import digest_of
 from harness.receiver import Receiver
 from harness.registry_client import expect
@@ -22,46 +22,15 @@ Serve = Callable[..., Server]
 PROMPT = 5.0
 
 
-class Pipe:
-    """Full from the beginning, and read by nobody until `drain`."""
-
-    def __init__(self) -> None:
-        self.read_end, self.write_end = os.pipe()
-        os.set_blocking(self.write_end, False)
-        try:
-            while True:
-                os.write(self.write_end, b"." * 4096)
-        except BlockingIOError:
-            os.set_blocking(self.write_end, True)
-        self.got = bytearray()
-        self.thread = threading.Thread(target=self._read)
-
-    def _read(self) -> None:
-        while block := os.read(self.read_end, 65536):
-            self.got += block
-
-    def drain(self) -> None:
-        self.thread.start()
-
-    def text(self) -> str:
-        return bytes(self.got).decode(errors="replace")
-
-    def close(self) -> None:
-        os.close(self.write_end)
-        if self.thread.is_alive():
-            self.thread.join()
-        os.close(self.read_end)
-
-
 @pytest.fixture
-def pipe() -> Iterator[Pipe]:
-    made = Pipe()
+def pipe() -> Iterator[FullPipe]:
+    made = FullPipe()
     yield made
     made.close()
 
 
 @pytest.mark.parametrize("both", [False, True], ids=["stderr", "stdout and stderr"])
-def test_an_unread_log_holds_nothing_up(serve: Serve, receiver: Receiver, pipe: Pipe, both: bool) -> None:
+def test_an_unread_log_holds_nothing_up(serve: Serve, receiver: Receiver, pipe: FullPipe, both: bool) -> None:
     changes = {"http": {"draintimeout": "1s"}}
     server = serve([endpoint("main", receiver.url)], changes, stderr=pipe.write_end, stdout=pipe.write_end if both else None)
     client = server.client(timeout=PROMPT)
@@ -79,14 +48,14 @@ def test_an_unread_log_holds_nothing_up(serve: Serve, receiver: Receiver, pipe: 
         assert server.stop(seconds=1 + PROMPT) == 0
 
 
-def test_a_fatal_end_is_prompt_though_the_log_is_unread(serve: Serve, tmp_path: Path, pipe: Pipe) -> None:
+def test_a_fatal_end_is_prompt_though_the_log_is_unread(serve: Serve, tmp_path: Path, pipe: FullPipe) -> None:
     first = serve()
     second = Server(tmp_path / "second", stderr=pipe.write_end)
     second.write_config(merged(second.config, {"http": {"addr": first.address}}))
     assert second.spawn().wait(PROMPT) == 1
 
 
-def test_lost_lines_are_counted_when_the_log_is_read_again(serve: Serve, pipe: Pipe) -> None:
+def test_lost_lines_are_counted_when_the_log_is_read_again(serve: Serve, pipe: FullPipe) -> None:
     server = serve(changes={"log": {"accesslog": {"disabled": True}}}, stderr=pipe.write_end)
     client = server.client()
     sent = 400

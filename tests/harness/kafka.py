@@ -68,7 +68,7 @@ group.initial.rebalance.delay.ms=0
 # Else a broker that was killed has to wait until its old registration has gone.
 broker.session.timeout.ms=2000
 broker.heartbeat.interval.ms=500
-# Who is not named in an ACL may do everything, so that only a test that makes one meets it.
+# Everybody may do everything until forbid() says otherwise; who comes without TLS always may.
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 allow.everyone.if.no.acl.found=true
 super.users=User:ANONYMOUS
@@ -264,16 +264,18 @@ class Broker:
         tool("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", self.address, "--create", "--topic", topic,
              "--partitions", str(partitions), "--replication-factor", "1", *configs)
 
-    def forbid(self, topic: str, operation: str) -> None:
-        """To USER, until allow()."""
-        self._acl(topic, operation, "--add")
+    def forbid(self, *topics: str, operation: str = "Write") -> None:
+        """To USER, until allow(); who else comes over TLS may neither read nor write then."""
+        self._acl("--add", topics, operation)
 
-    def allow(self, topic: str, operation: str) -> None:
-        self._acl(topic, operation, "--remove", "--force")
+    def allow(self, *topics: str, operation: str = "Write") -> None:
+        """Takes back what forbid() said."""
+        self._acl("--remove", topics, operation, "--force")
 
-    def _acl(self, topic: str, operation: str, *how: str) -> None:
-        tool("kafka.admin.AclCommand", "--bootstrap-server", self.address, *how, "--deny-principal", f"User:{USER}",
-             "--operation", operation, "--topic", topic)
+    def _acl(self, change: str, topics: tuple[str, ...], operation: str, *more: str) -> None:
+        named = [word for topic in topics for word in ("--topic", topic)]
+        tool("kafka.admin.AclCommand", "--bootstrap-server", self.address, change, *more, *named,
+             "--deny-principal", f"User:{USER}", "--operation", operation)
 
     def produce_by_java(self, topic: str, records: list[tuple[str, str]]) -> None:
         """Keys and values without tabs and line breaks, as Java's own producer partitions them."""
