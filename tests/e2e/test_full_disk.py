@@ -76,13 +76,13 @@ def test_what_the_database_can_use_again_is_room(serve: Callable[..., Server], s
         expect(client.put_manifest("acme/app", f"v{i}", fat), 201)
 
     def free_pages() -> int:
-        with sqlite3.connect(f"file:{small_disk / 'data' / 'portcall.db'}?mode=ro", uri=True) as database:
+        with sqlite3.connect(f"file:{disk / 'data' / 'portcall.db'}?mode=ro", uri=True) as database:
             found = database.execute("PRAGMA freelist_count").fetchone()[0]
         database.close()
         return found
 
     wait.until(lambda: free_pages() * 4096 > 4 << 20, "the events have gone", 40)
-    fill(small_disk, 6 << 20)
+    fill(disk, 6 << 20)
     wait.until(lambda: server.client().push_blob("acme/app", os.urandom(1000)).status == 503, "blobs have no room")
     expect(client.put_manifest("acme/app", "small", json.dumps(manifest).encode()), 201)
     assert server.stop() == 0
