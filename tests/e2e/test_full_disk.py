@@ -64,8 +64,8 @@ def test_a_full_disk(serve: Callable[..., Server], disk: Path, leave: int) -> No
         assert server.stop() == 0
 
 
-def test_what_the_database_can_use_again_is_room(serve: Callable[..., Server], small_disk: Path) -> None:
-    server = serve([], {"storage": {"filesystem": {"rootdirectory": str(small_disk / "data")}, "reserve": "8MiB"},
+def test_what_the_database_can_use_again_is_room(serve: Callable[..., Server], disk: Path) -> None:
+    server = serve([], {"storage": {"filesystem": {"rootdirectory": str(disk / "data")}, "reserve": "8MiB"},
                         "notifications": {"events": {"keep": "0s", "maxsize": "32MiB", "includereferences": True}}})
     client = server.client()
     for blob in (b"{}", b"layer"):
