@@ -64,7 +64,7 @@ TEST(Lane, WhatFailedIsParkedBeforeAnythingElse) {
 
 TEST(LaneDeathTest, RefusesAStateThatMayNotFollow) {
   Lane lane = With(1, 0);
-  EXPECT_DEATH(lane.Become(kStarting), "MayFollow");
+  EXPECT_DEATH(lane.Become(kDraining), "MayFollow");
 }
 
 TEST(LaneDeathTest, RefusesAStateThatItsFieldsDoNotFit) {
