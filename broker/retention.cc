@@ -20,6 +20,8 @@ constexpr std::size_t kAttemptsChunk = 1'000;  // they are smaller
 constexpr int kRounds = 64;                    // of deleting, between two looks at the size
 constexpr std::int64_t kDay = 24ll * 3'600 * kSecond;
 constexpr std::int64_t kAttemptRows = 1'000'000;
+// What expired for the bound's sake must not be forgotten for it at once.
+constexpr std::int64_t kLeastDeadBytes = 4ll << 10;
 // Of events.maxsize; the log has the rest.
 constexpr std::int64_t kDeadBytes = 1ll << 30, kDeadPercent = 20, kAttemptsPercent = 10;
 // What expires at a time is read first, and the endpoint stands still meanwhile.
@@ -70,7 +72,7 @@ Task<bool> Retention::DeleteChunk(store::Retain retain) {
 // True: there may be more.
 Task<bool> Retention::TrimChunk(std::int64_t now) {
   auto job = [now, audited = audited_, most_attempts = most_attempts_,
-              most_dead = most_dead_](store::Tx& tx) -> Result<bool> {
+              most_dead = std::max(most_dead_, kLeastDeadBytes)](store::Tx& tx) -> Result<bool> {
     const std::size_t attempts = store::TrimAttempts(tx, now - 7 * kDay, kAttemptRows, most_attempts, kAttemptsChunk);
     const std::size_t dead = store::TrimDead(tx, now - 30 * kDay, most_dead, kChunk);
     if (audited && dead > 0) {
