@@ -86,21 +86,47 @@ constexpr std::array<std::string_view, 8> kDescriptorNames{"mediaType",   "diges
 constexpr std::array<std::string_view, 6> kPlatformNames{"architecture", "os",       "os.version",
                                                          "os.features",  "features", "variant"};
 
+// Stops at a key that stands twice in one object. The library's own parser takes the last of them, and its callbacks
+// cost the square of an array's length.
+class KeysOnce : public nlohmann::json_sax<Json> {
+ public:
+  bool twice() const { return twice_; }
+
+  bool start_object(std::size_t) override {
+    objects_.emplace_back();
+    return true;
+  }
+  bool key(string_t& name) override {
+    twice_ = !objects_.back().insert(name).second;
+    return !twice_;
+  }
+  bool end_object() override {
+    objects_.pop_back();
+    return true;
+  }
+  bool null() override { return true; }
+  bool boolean(bool) override { return true; }
+  bool number_integer(number_integer_t) override { return true; }
+  bool number_unsigned(number_unsigned_t) override { return true; }
+  bool number_float(number_float_t, const string_t&) override { return true; }
+  bool string(string_t&) override { return true; }
+  bool binary(binary_t&) override { return true; }
+  bool start_array(std::size_t) override { return true; }
+  bool end_array() override { return true; }
+  bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
+
+ private:
+  std::vector<std::unordered_set<std::string>> objects_;
+  bool twice_ = false;
+};
+
 // The document, or why it is none. A key that stands twice is refused: readers differ in which of the two they take.
 Result<Json> ParseDocument(std::string_view bytes) {
-  std::vector<std::unordered_set<std::string>> keys;
-  bool twice = false;
-  const auto look = [&](int, Json::parse_event_t event, const Json& parsed) {
-    if (event == Json::parse_event_t::object_start) keys.emplace_back();
-    if (event == Json::parse_event_t::object_end) keys.pop_back();
-    if (event == Json::parse_event_t::key) {
-      twice = twice || !keys.back().insert(parsed.get_ref<const std::string&>()).second;
-    }
-    return true;
-  };
-  Json json = Json::parse(bytes, look, false);
+  KeysOnce keys;
+  Json::sax_parse(bytes, &keys);
+  if (keys.twice()) return Invalid("the document has a key twice in one object");
+  Json json = Json::parse(bytes, nullptr, false);
   if (!json.is_object()) return Invalid("the document is not a JSON object");
-  if (twice) return Invalid("the document has a key twice in one object");
   return json;
 }
 

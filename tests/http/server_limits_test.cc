@@ -59,18 +59,20 @@ TEST(Limits, AReaderThatTakesNothingIsCutAndThatIsTold) {
   EXPECT_THAT(server.exchanges()[0], EndsWith(" cut 499"));
 }
 
-// Each step is shorter than the stall, and what is sent at a time takes longer. Between them lies what the kernel holds
-// back: it opens a full window again only once a sixteenth of the buffer has been read.
+// Each step is shorter than the stall, and what is sent at a time takes longer. The kernel opens a full window again
+// only once a part of the buffer has been read, so that is small here.
 TEST(Limits, ASlowReaderIsNotCut) {
-  constexpr milliseconds kStall(2'000), kStep(50);
+  constexpr milliseconds kStall(1'000), kStep(50);
   TestServer server({.body_stall = kStall});
   RawClient client(server.port());
+  const int buffer = 65'536;
+  ::setsockopt(client.fd(), SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
   client.Send(Get("/big"));
   EXPECT_THAT(client.ReadUntil("\r\n\r\n"), StartsWith("HTTP/1.1 200"));
   std::size_t read = 0;
-  const auto until = std::chrono::steady_clock::now() + 2 * kStall;
+  const auto until = std::chrono::steady_clock::now() + 3 * kStall;
   while (std::chrono::steady_clock::now() < until) {
-    read += client.ReadBytes(65'536).size();
+    read += client.ReadBytes(16'384).size();
     std::this_thread::sleep_for(kStep);
   }
   EXPECT_TRUE(server.exchanges().empty()) << "it was cut";
