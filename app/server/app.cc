@@ -343,7 +343,7 @@ void App::Close(std::chrono::steady_clock::time_point until) {
   };
   ready_ = false;
   if (server_) server_->Drain(left());
-  debug_server_.reset();        // first, since it shows everything destroyed below
+  debug_server_.reset();  // first, since it shows everything destroyed below
   integrity_.request_stop();
   server_.reset();
   periodic_.Stop();

@@ -396,6 +396,4 @@ void Simulation::DeleteUnneeded() {
   if (cursor.settled_through < deleted_through_) Violate("an event was deleted before the stored cursor");
 }
 
-void Simulation::MoveWallClock(Ticks by) { wall_moved_ += by; }
-
 }  // namespace portcall::broker

@@ -34,7 +34,7 @@ class Simulation {
   // With a changed entry: order, filters, name or whatever else. What its filters now want is counted anew.
   void Reload(config::Endpoint endpoint);
   void DeleteUnneeded();  // events that nobody needs leave the log
-  void MoveWallClock(Ticks by);
+  void MoveWallClock(Ticks by) { wall_moved_ += by; }
   void Expire(store::Seq through);  // of what is unsettled; without a restart
   void LetGo();                     // of attempts in flight: each may have arrived, nothing of it comes later
 
