@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/read_clock.h"
+
 namespace portcall::broker {
 namespace {
 
@@ -26,7 +28,10 @@ Sweeper::Sweeper(const Surroundings& around, const Runners& runners, Orphans& or
       timer_(around.executor),
       patience_(around.executor) {}
 
-void Sweeper::Start() { runtime::Spawn(around_.executor, gate_, Run()); }
+void Sweeper::Start() {
+  expires_from_ = Read(around_.clock).ticks + std::chrono::nanoseconds(interval_).count();
+  runtime::Spawn(around_.executor, gate_, Run());
+}
 
 Task<> Sweeper::Run() {
   while (!ended_) {
@@ -90,6 +95,7 @@ void Sweeper::WakeRound() {
 
 // All endpoints at once, since each may have to wait for its own attempts.
 Task<> Sweeper::ExpireOfAll(store::Seq through) {
+  if (Read(around_.clock).ticks < expires_from_) co_return;
   std::vector<std::int64_t> cursors;
   for (const auto& runner : runners_) {
     if (runner->UnneededThrough() >= through || !expiring_.insert(runner->cursor()).second) continue;

@@ -33,8 +33,7 @@ namespace portcall::broker {
 //
 // - A round that ends does so at its next step; what it has stored by then stays.
 // - A round waits for endpoints that let events expire, but not for long: who takes longer goes on beside it, also
-// while
-//   sweeps are held, and is asked again by a later round.
+//   while sweeps are held, and is asked again by a later round.
 class Sweeper {
  public:
   using Runners = std::vector<std::unique_ptr<EndpointRunner>>;
@@ -44,7 +43,9 @@ class Sweeper {
           std::chrono::milliseconds interval);
 
   void Configure(const config::Config& config) { retention_.Configure(config); }
-  void Start();  // a round now, and one every interval
+  // A round now, and one every interval. In the first interval nothing of endpoints expires: those that are well get
+  // what they missed.
+  void Start();
   // The log has grown by so many bytes, about. A log that grows fast is looked at more often.
   void Grown(std::size_t bytes);
 
@@ -72,8 +73,9 @@ class Sweeper {
   const std::chrono::milliseconds interval_;
   Retention retention_;
 
-  Timer timer_;                           // of the next round
-  bool asked_ = true;                     // the next round does not wait for the timer
+  Timer timer_;        // of the next round
+  bool asked_ = true;  // the next round does not wait for the timer
+  Ticks expires_from_ = 0;
   bool sweeping_ = false, held_ = false;  // both: ending
   bool ended_ = false;
   std::int64_t grown_ = 0;  // bytes since the last round

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from backlog import large_index, repeat_the_newest_event
 from failures import Grown
 from state import State
@@ -18,7 +17,6 @@ from harness.server import Server
 EVENTS, SIZE = 80, 3 * MEBIBYTE
 
 
-@pytest.mark.xfail(strict=True, raises=Grown, reason="a page of the log is bounded in events, not in bytes")
 def test_a_start_with_a_backlog_of_large_events(tmp_path: Path) -> None:
     with Receiver(listening=False) as receiver:
         server = Server(tmp_path / "server", [entry("main", url=receiver.url, timeout="10s")])

@@ -55,6 +55,19 @@ TEST_F(SweeperTest, ALogThatGrowsFastIsLookedAtBeforeItsTime) {
   }));
 }
 
+TEST_F(SweeperTest, AfterAStartWhoIsWellGetsWhatItMissedBeforeAnythingExpires) {
+  ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
+  world_.receiver("hook").Hold(true);
+  world_.Append("repo", 2'000);
+  world_.Stop();
+  world_.receiver("hook").Hold(false);
+  world_.events.max_bytes = static_cast<std::uint64_t>(world_.Size().bytes / 2);
+  world_.sweep_interval = 20s;
+  ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
+  ASSERT_TRUE(world_.receiver("hook").Await(2'000));
+  EXPECT_TRUE(world_.Dead("hook").empty());
+}
+
 TEST_F(SweeperTest, AReloadLooksAtOnce) {
   world_.sweep_interval = 1h;
   world_.receiver("hook").Hold(true);
