@@ -81,7 +81,7 @@ def test_what_the_database_can_use_again_is_room(serve: Callable[..., Server], d
         database.close()
         return found
 
-    wait.until(lambda: free_pages() * 4096 > 4 << 20, "the events have gone", 40)
+    wait.until(lambda: free_pages() * 4096 > 2 << 20, "the events have gone", 40)
     fill(disk, 6 << 20)
     wait.until(lambda: server.client().push_blob("acme/app", os.urandom(1000)).status == 503, "blobs have no room")
     expect(client.put_manifest("acme/app", "small", json.dumps(manifest).encode()), 201)
