@@ -49,7 +49,8 @@ void EndpointCore::PassLane(Lane& lane, std::string_view reason, Moment now) {
       progress_.Pass(std::exchange(entry.slot, kNoSlot));
       lane.behind.passed_through = std::max(lane.behind.passed_through, entry.event->seq);
     }
-    if (i == 0 || i < lane.flight.sent || MayStayLoaded(i + 1, bytes += entry.bytes)) kept = i + 1;
+    bytes += entry.bytes;
+    if (i == 0 || i < lane.flight.sent || MayStayLoaded(i + 1, bytes)) kept = i + 1;
   }
   if (whole || kept < lane.queue.size()) lane.behind.loaded_through = lane.queue.at(kept - 1).event->seq;
   Release(lane, kept);

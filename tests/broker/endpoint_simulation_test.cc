@@ -20,7 +20,12 @@ constexpr std::array<std::uint64_t, 14> kFailedOnce = {7,   23,   32,   89,   96
                                                        783, 1858, 2069, 2129, 2352, 5035, 5346};
 constexpr std::array<std::uint64_t, 4> kFailedOnceChanging = {37, 682, 1094, 1165};
 constexpr std::array<std::uint64_t, 6> kFailedOnceOfAll = {7, 23, 32, 89, 96, 180};
+constexpr std::uint64_t kParts = 8;  // tests of each kind, so that they run side by side
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+constexpr std::uint64_t kSeeds = 48;
+#else
 constexpr std::uint64_t kSeeds = 200;
+#endif
 
 // A receiver with moods: for a while it is well, then it fails, rejects, says nothing or asks for patience.
 class MoodyReceiver {
@@ -215,31 +220,43 @@ void CheckChanging(std::uint64_t seed, int rounds) {
 }
 
 // PORTCALL_SEEDS widens the search, as to 20000 or 251-20000, and goes on after a failure; PORTCALL_SEED repeats one.
-void Search(void (*check)(std::uint64_t, int), std::span<const std::uint64_t> failed_once) {
-  if (const char* seed = std::getenv("PORTCALL_SEED")) return check(std::strtoull(seed, nullptr, 10), kRounds);
-  if (const char* seeds = std::getenv("PORTCALL_SEEDS")) {
+class EndpointSimulation : public ::testing::TestWithParam<std::uint64_t> {
+ protected:
+  static void Search(void (*check)(std::uint64_t, int), std::span<const std::uint64_t> failed_once) {
+    const std::uint64_t part = GetParam();
+    if (const char* seed = std::getenv("PORTCALL_SEED")) {
+      if (part == 0) check(std::strtoull(seed, nullptr, 10), kRounds);
+    } else if (const char* seeds = std::getenv("PORTCALL_SEEDS")) {
+      if (part == 0) SearchWidely(check, seeds);
+    } else {
+      for (std::uint64_t i = part; i < failed_once.size() && !HasFatalFailure(); i += kParts) {
+        check(failed_once[i], kRounds);
+      }
+      for (std::uint64_t next = part + 1; next <= kSeeds && !HasFatalFailure(); next += kParts) {
+        check(next, kFewRounds);
+      }
+    }
+  }
+
+ private:
+  static void SearchWidely(void (*check)(std::uint64_t, int), const char* seeds) {
     char* end = nullptr;
     std::uint64_t first = std::strtoull(seeds, &end, 10), last = first;
     if (*end == '-') last = std::strtoull(end + 1, nullptr, 10);
     if (*end != '-') first = 1;
     for (std::uint64_t seed = first; seed <= last; ++seed) check(seed, kRounds);
-    return;
   }
-  for (const std::uint64_t seed : failed_once) {
-    if (!::testing::Test::HasFatalFailure()) check(seed, kRounds);
-  }
-  for (std::uint64_t seed = 1; seed <= kSeeds && !::testing::Test::HasFatalFailure(); ++seed) {
-    check(seed, kFewRounds);
-  }
-}
+};
 
-TEST(EndpointSimulation, NothingIsLostAndNothingOvertakes) { Search(Check, kFailedOnce); }
-TEST(EndpointSimulation, NothingIsLostAndNothingOvertakesInAPipeline) { Search(CheckPipelined, kFailedOnceOfAll); }
-TEST(EndpointSimulation, NothingIsLostWhereNewerPushesSupersede) { Search(CheckCollapsing, kFailedOnceOfAll); }
+TEST_P(EndpointSimulation, NothingIsLostAndNothingOvertakes) { Search(Check, kFailedOnce); }
+TEST_P(EndpointSimulation, NothingIsLostAndNothingOvertakesInAPipeline) { Search(CheckPipelined, kFailedOnceOfAll); }
+TEST_P(EndpointSimulation, NothingIsLostWhereNewerPushesSupersede) { Search(CheckCollapsing, kFailedOnceOfAll); }
 
-TEST(EndpointSimulation, NothingIsLostAndNothingOvertakesWhereOrderAndCollapseChange) {
+TEST_P(EndpointSimulation, NothingIsLostAndNothingOvertakesWhereOrderAndCollapseChange) {
   Search(CheckChanging, kFailedOnceChanging);
 }
+
+INSTANTIATE_TEST_SUITE_P(Parts, EndpointSimulation, ::testing::Range<std::uint64_t>(0, kParts));
 
 }  // namespace
 }  // namespace portcall::broker
