@@ -270,7 +270,7 @@ def test_half_sent_heads_keep_nobody_out(serve: Serve, receiver: Receiver, tmp_p
     few.write_text(f'#!/bin/sh\nulimit -n 256\nexec "{PORTCALL}" "$@"\n')
     few.chmod(0o755)
     server = serve([endpoint("main", receiver.url)], program=few)
-    assert "connections at once, for 256 file descriptors" in server.log()
+    server.wait_log("connections at once, for 256 file descriptors")
     slow = []
     try:
         for _ in range(230):
@@ -283,7 +283,7 @@ def test_half_sent_heads_keep_nobody_out(serve: Serve, receiver: Receiver, tmp_p
         assert time.monotonic() - before < 10
         receiver.wait_for(5)
         assert 'portcall_http_refused_total{reason="crowded"}' in server.metrics()
-        assert "connections are at their limit" in server.log()
+        server.wait_log("connections are at their limit")
     finally:
         for one in slow:
             one.close()

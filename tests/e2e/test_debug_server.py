@@ -75,6 +75,7 @@ def test_vars_have_distributions_shape_without_secrets(serve: Serve, receiver: R
     server = serve([one], {"http": {"secret": SECRET}})
     server.client().push_image("acme/app", "v1", image(1))
     receiver.wait_for(4)
+    server.wait_metric(4, "registry_notifications_events_total", type="Successes", endpoint="main")
     server.wait_pending("main", 0)
     answer = server.debug("/debug/vars")
     entry = answer.json()["registry"]["notifications"]["endpoints"][0]
@@ -94,6 +95,7 @@ def test_metrics(serve: Serve) -> None:
         server = serve([endpoint("main", receiver.url)])
         server.client().push_image("acme/app", "v1", image(1, layers=1))
         receiver.wait_for(3)
+        server.wait_metric(3, "registry_notifications_delivery_total", endpoint="main", delivery_type="delivered")
         server.wait_pending("main", 0)
 
         def count(kind: str, **labels: str) -> float:

@@ -129,8 +129,15 @@ class Buildbot:
             self.process.wait()
 
     def get(self, path: str) -> Any:
-        with urllib.request.urlopen(f"{self.url}/api/v2/{path}", timeout=30) as answer:
-            return json.load(answer)
+        def answer() -> Any:
+            # Busy with builds it lets connections go now and then.
+            try:
+                with urllib.request.urlopen(f"{self.url}/api/v2/{path}", timeout=30) as answer:
+                    return json.load(answer)
+            except (ConnectionError, TimeoutError):
+                return None
+
+        return wait.until(answer, f"Buildbot answers {path}", 60)
 
     def project(self, name: str) -> Project:
         words = {"project": name, "user": USER, "password": PASSWORD}
