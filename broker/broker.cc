@@ -77,6 +77,7 @@ class Broker::Impl {
   Sweeper sweeper_;
   Timer ticker_;
   bool stopping_ = false;
+  std::atomic<std::size_t> appended_ = 0;  // bytes that the sweeper has not been told of
   std::atomic<bool> stopped_ = false;
   store::Subscription heard_;
 };
@@ -151,13 +152,14 @@ Task<> Broker::Impl::AppendEvent(store::Event event) {
 }
 
 void Broker::Impl::OnAppended(const std::vector<store::EventPtr>& events) {
-  if (!ring_.Append(events)) return;
   std::size_t bytes = 0;
   for (const store::EventPtr& event : events) bytes += store::BytesOf(*event);
-  asio::post(deps_.loop.executor(), [this, bytes] {
+  appended_.fetch_add(bytes, std::memory_order_relaxed);
+  if (!ring_.Append(events)) return;  // the loop has been told already, and will take these along
+  asio::post(deps_.loop.executor(), [this] {
     ring_.Awake();
     DriveAll();
-    sweeper_.Grown(bytes);
+    sweeper_.Grown(appended_.exchange(0, std::memory_order_relaxed));
   });
 }
 

@@ -89,6 +89,7 @@ class World {
   std::string details, tag, digest;               // of the events that follow
   std::shared_future<void> disk;                  // answers for the files of an endpoint with the url "disk"
   store::Store& store() { return *store_; }
+  runtime::Loop& loop() { return *loop_; }
   Broker& broker() { return *broker_; }
   std::string Metrics() const { return metrics_->Text(); }
   void ForgetMetrics() { metrics_ = std::make_unique<runtime::Metrics>(); }  // as a new process; while it is stopped

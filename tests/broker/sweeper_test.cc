@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <future>
+
 #include "tests/broker/broker_world.h"
 
 namespace portcall::broker {
@@ -53,6 +55,22 @@ TEST_F(SweeperTest, ALogThatGrowsFastIsLookedAtBeforeItsTime) {
     world_.Append("repo", 101);
     return !world_.broker().LogIsFull();
   }));
+}
+
+TEST_F(SweeperTest, WhatComesWhileTheLoopIsBusyCountsToo) {
+  world_.sweep_interval = 1h;
+  world_.events.on_full = config::OnFull::kRefuse;
+  world_.Append("repo", 2'000);
+  world_.events.max_bytes = static_cast<std::uint64_t>(world_.Size().bytes);
+  world_.receiver("hook").Hold(true);
+  ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
+  ASSERT_TRUE(world_.Eventually(
+      [&] { return world_.Size().bytes < static_cast<std::int64_t>(world_.events.max_bytes) / 5 * 4; }));
+  std::promise<void> done;
+  asio::post(world_.loop().executor(), [free = done.get_future().share()] { free.wait(); });
+  for (int i = 0; i < 420; ++i) world_.Append("repo", 5);
+  done.set_value();
+  EXPECT_TRUE(world_.Eventually([&] { return world_.broker().LogIsFull(); }));
 }
 
 TEST_F(SweeperTest, AfterAStartWhoIsWellGetsWhatItMissedBeforeAnythingExpires) {
