@@ -27,11 +27,11 @@ void AppendPlainString(std::string& out, std::string_view text) {
   out += '"';
 }
 
-// The ASCII characters that need no escaping.
-using Table = std::array<bool, 128>;
+// The ASCII characters that need no escaping, by their bytes.
+using Table = std::array<bool, 256>;
 constexpr Table TableOf(std::string_view escaped) {
   Table plain{};
-  for (std::size_t c = 0x20; c < plain.size(); ++c) plain[c] = escaped.find(static_cast<char>(c)) == escaped.npos;
+  for (std::size_t c = 0x20; c < 0x80; ++c) plain[c] = escaped.find(static_cast<char>(c)) == escaped.npos;
   return plain;
 }
 constexpr Table kPlainInGo = TableOf("\"\\<>&"), kPlainInLog = TableOf("\"\\\x7f");
@@ -54,12 +54,9 @@ void AppendGuardedString(std::string& out, std::string_view text) {
   constexpr const Table& plain = go ? kPlainInGo : kPlainInLog;
   out += '"';
   std::size_t start = 0;  // of the text that needs no escaping
-  for (std::size_t i = 0; i < text.size();) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    if (byte < plain.size() && plain[byte]) {
-      ++i;
-      continue;
-    }
+  for (std::size_t i = 0;;) {
+    while (i < text.size() && plain[static_cast<unsigned char>(text[i])]) ++i;
+    if (i == text.size()) break;
     const Rune rune = FirstRune(text.substr(i));
     if (rune.size > 1 && (go ? rune.value != 0x2028 && rune.value != 0x2029 : IsPrintable(rune.value))) {
       i += rune.size;

@@ -6,7 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
-#include <unordered_set>
+#include <utility>
+#include <vector>
 
 #include "runtime/text.h"
 #include "store/digest.h"
@@ -86,47 +87,67 @@ constexpr std::array<std::string_view, 8> kDescriptorNames{"mediaType",   "diges
 constexpr std::array<std::string_view, 6> kPlatformNames{"architecture", "os",       "os.version",
                                                          "os.features",  "features", "variant"};
 
-// Stops at a key that stands twice in one object. The library's own parser takes the last of them, and its callbacks
-// cost the square of an array's length.
-class KeysOnce : public nlohmann::json_sax<Json> {
+// Builds the document, and stops at a key that stands twice in one object: readers differ in which of the two they
+// take. The library's own parser takes the last of them, and its callbacks cost the square of an array's length.
+class DocumentBuilder : public nlohmann::json_sax<Json> {
  public:
   bool twice() const { return twice_; }
+  Json Take() { return std::move(root_); }
 
   bool start_object(std::size_t) override {
-    objects_.emplace_back();
+    open_.push_back(&Add(Json::object()));
     return true;
   }
   bool key(string_t& name) override {
-    twice_ = !objects_.back().insert(name).second;
-    return !twice_;
+    const auto [member, fresh] = open_.back()->emplace(std::move(name), nullptr);
+    member_ = &*member;
+    twice_ = !fresh;
+    return fresh;
   }
-  bool end_object() override {
-    objects_.pop_back();
+  bool end_object() override { return Close(); }
+  bool start_array(std::size_t) override {
+    open_.push_back(&Add(Json::array()));
     return true;
   }
-  bool null() override { return true; }
-  bool boolean(bool) override { return true; }
-  bool number_integer(number_integer_t) override { return true; }
-  bool number_unsigned(number_unsigned_t) override { return true; }
-  bool number_float(number_float_t, const string_t&) override { return true; }
-  bool string(string_t&) override { return true; }
-  bool binary(binary_t&) override { return true; }
-  bool start_array(std::size_t) override { return true; }
-  bool end_array() override { return true; }
+  bool end_array() override { return Close(); }
+  bool null() override { return Keep(nullptr); }
+  bool boolean(bool value) override { return Keep(value); }
+  bool number_integer(number_integer_t value) override { return Keep(value); }
+  bool number_unsigned(number_unsigned_t value) override { return Keep(value); }
+  bool number_float(number_float_t value, const string_t&) override { return Keep(value); }
+  bool string(string_t& value) override { return Keep(std::move(value)); }
+  bool binary(binary_t&) override { return false; }  // not in JSON's text
   bool parse_error(std::size_t, const std::string&, const nlohmann::detail::exception&) override { return false; }
 
  private:
-  std::vector<std::unordered_set<std::string>> objects_;
+  Json& Add(Json value) {
+    if (open_.empty()) return root_ = std::move(value);
+    Json& parent = *open_.back();
+    if (!parent.is_array()) return *member_ = std::move(value);
+    parent.push_back(std::move(value));
+    return parent.back();
+  }
+  bool Keep(Json value) {
+    Add(std::move(value));
+    return true;
+  }
+  bool Close() {
+    open_.pop_back();
+    return true;
+  }
+
+  Json root_;
+  std::vector<Json*> open_;  // an array does not grow while an element of it is open, so they stay where they are
+  Json* member_ = nullptr;   // of the object that is open: the value of its last key
   bool twice_ = false;
 };
 
-// The document, or why it is none. A key that stands twice is refused: readers differ in which of the two they take.
 Result<Json> ParseDocument(std::string_view bytes) {
-  KeysOnce keys;
-  Json::sax_parse(bytes, &keys);
-  if (keys.twice()) return Invalid("the document has a key twice in one object");
-  Json json = Json::parse(bytes, nullptr, false);
-  if (!json.is_object()) return Invalid("the document is not a JSON object");
+  DocumentBuilder builder;
+  const bool whole = Json::sax_parse(bytes, &builder);
+  if (builder.twice()) return Invalid("the document has a key twice in one object");
+  Json json = builder.Take();
+  if (!whole || !json.is_object()) return Invalid("the document is not a JSON object");
   return json;
 }
 
