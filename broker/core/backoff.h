@@ -8,6 +8,7 @@
 namespace portcall::broker {
 
 inline constexpr Ticks kFirstDelay = 100 * kMillisecond;
+inline constexpr int kShortDelays = 5;
 
 constexpr Ticks Doubled(Ticks base, int times, Ticks cap) {
   Ticks delay = std::min(base, cap);
@@ -16,9 +17,10 @@ constexpr Ticks Doubled(Ticks base, int times, Ticks cap) {
 }
 
 // How long a failed event waits after its n-th attempt (from 1): full jitter, so that lanes which failed together do
-// not come back together.
+// not come back together. It grows only when the event has failed so often that a receiver which fails at random is
+// hardly to blame: else each of its failures would hold a lane up for longer than all its successes take.
 inline Ticks EventDelay(int attempts, Ticks cap, Chance& chance) {
-  const Ticks longest = Doubled(kFirstDelay, attempts - 1, cap);
+  const Ticks longest = Doubled(kFirstDelay, attempts - kShortDelays, cap);
   return static_cast<Ticks>(chance.Unit() * static_cast<double>(longest));
 }
 

@@ -13,7 +13,7 @@ void Breaker::Started(AttemptId attempt) {
 Breaker::Change Breaker::Failed(AttemptId attempt, AttemptId next, Ticks now) {
   if (state_ == BreakerState::kHalfOpen && attempt == probe_) {
     state_ = BreakerState::kOpen;
-    probe_at_ = now + ProbeDelay(++failed_probes_, options_.backoff, options_.max_backoff, chance_);
+    probe_at_ = now + ProbeDelay(++failed_probes_, options_.backoff, options_.longest_backoff, chance_);
     return Change::kNone;
   }
   if (state_ != BreakerState::kClosed || attempt < barrier_) return Change::kNone;
@@ -33,7 +33,7 @@ Breaker::Change Breaker::Succeeded() {
 void Breaker::Neutral(AttemptId attempt, Ticks now) {
   if (state_ != BreakerState::kHalfOpen || attempt != probe_) return;
   state_ = BreakerState::kOpen;
-  probe_at_ = now + ProbeDelay(failed_probes_, options_.backoff, options_.max_backoff, chance_);
+  probe_at_ = now + ProbeDelay(failed_probes_, options_.backoff, options_.longest_backoff, chance_);
 }
 
 Breaker::Change Breaker::Open(Ticks now) {
@@ -43,7 +43,7 @@ Breaker::Change Breaker::Open(Ticks now) {
   }
   const bool opened = state_ == BreakerState::kClosed;
   state_ = BreakerState::kOpen;
-  probe_at_ = now + ProbeDelay(failed_probes_, options_.backoff, options_.max_backoff, chance_);
+  probe_at_ = now + ProbeDelay(failed_probes_, options_.backoff, options_.longest_backoff, chance_);
   return opened ? Change::kOpened : Change::kNone;
 }
 

@@ -1,14 +1,11 @@
 #pragma once
 
-#include <cstdint>
-
+#include "broker/core/attempt_id.h"
 #include "broker/core/breaker_state.h"
 #include "broker/core/chance.h"
 #include "broker/core/moment.h"
 
 namespace portcall::broker {
-
-using AttemptId = std::uint64_t;  // grows with every attempt of an endpoint
 
 // An endpoint's circuit breaker (docs/delivery.md §4). `threshold` consecutive failures open it; failures of attempts
 // that were in flight together count once; then one probe at a time finds out when the endpoint is back.
@@ -16,7 +13,8 @@ class Breaker {
  public:
   struct Options {
     int threshold = 10;
-    Ticks backoff = kSecond, max_backoff = 300 * kSecond;
+    Ticks backoff = kSecond;               // before the first probe
+    Ticks longest_backoff = 30 * kSecond;  // between probes
   };
   enum class Change { kNone, kCounted, kOpened, kClosed };
 

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "broker/core/breaker.h"
+#include "broker/core/attempt_id.h"
 #include "broker/core/lane_id.h"
 #include "broker/core/moment.h"
 #include "store/event_log.h"

@@ -132,7 +132,7 @@ class EndpointCore {
   Flying FlyingOf(const Attempt& attempt) const;
   void JudgeSuccess(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
   void JudgeFailure(Lane& lane, const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
-  bool JudgeEndpoint(const Attempt& attempt, const sinks::Outcome& outcome, bool fault_of_event, Moment now);
+  Pace::Judgement JudgeEndpoint(const Attempt& attempt, const sinks::Outcome& outcome, bool fault_of_event, Moment now);
   void Remember(Lane& lane, LaneQueue::Entry& entry, const sinks::Outcome& outcome);
   void Advance(Lane& lane, Moment now);
   void Recall(Lane& lane);

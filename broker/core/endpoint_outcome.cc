@@ -68,7 +68,7 @@ void EndpointCore::OnLetGo(const Attempt& attempt, const Outcome& outcome, Momen
 void EndpointCore::JudgeSuccess(const Attempt& attempt, const Outcome& outcome, Moment now) {
   ledger_.Delivered(*attempt.event, now.wall, outcome.status, outcome.latency.count() / 1'000);
   if (!outcome.receipt.empty()) ledger_.Received(outcome.receipt);
-  if (const auto recovery = pace_.Delivered(now.ticks)) {
+  if (const auto recovery = pace_.Delivered(attempt.id, now.ticks)) {
     notes_.push_back({.kind = Note::Kind::kRecovered, .text = {}, .lasted = recovery->lasted});
   }
 }
@@ -86,7 +86,8 @@ void EndpointCore::JudgeFailure(Lane& lane, const Attempt& attempt, const Outcom
                     outcome.maybe_received};
   auto reason = ReasonToDie(policy_, trial);
   const bool fault_of_event = reason == "rejected" || reason == "undeliverable";
-  if (JudgeEndpoint(attempt, outcome, fault_of_event, now)) reason.reset();
+  const Pace::Judgement said = JudgeEndpoint(attempt, outcome, fault_of_event, now);
+  if (said.endpoint_at_fault) reason.reset();
   if (reason) {
     const std::string& error = pace_.last_error();
     std::string text(*reason);
@@ -99,13 +100,14 @@ void EndpointCore::JudgeFailure(Lane& lane, const Attempt& attempt, const Outcom
     return;
   }
   const bool gone = outcome.verdict == Verdict::kGone;
-  lane.due = now.ticks + (gone ? 0 : EventDelay(lane.failing.attempts, policy_.breaker.max_backoff, chance_));
+  lane.due = now.ticks + (gone ? 0 : EventDelay(lane.failing.attempts, said.longest_delay, chance_));
   lane.failing.reason = pace_.last_error();
   lines_.Leave(lane, LaneState::kDraining);
 }
 
-// What the failure says of the endpoint. True: the endpoint is to blame, so the event stays pending.
-bool EndpointCore::JudgeEndpoint(const Attempt& attempt, const Outcome& outcome, bool fault_of_event, Moment now) {
+// What the failure says of the endpoint.
+Pace::Judgement EndpointCore::JudgeEndpoint(const Attempt& attempt, const Outcome& outcome, bool fault_of_event,
+                                            Moment now) {
   const Pace::Judgement said = pace_.Failed(attempt.id, outcome, fault_of_event, flights_.next(), now.ticks);
   const std::string& error = pace_.last_error();
   ledger_.Failed(FailureRow(attempt, outcome, error, now));
@@ -115,7 +117,7 @@ bool EndpointCore::JudgeEndpoint(const Attempt& attempt, const Outcome& outcome,
   if (said.paused) notes_.push_back({Note::Kind::kPaused, pace_.pause()});
   if (said.opened) notes_.push_back({Note::Kind::kOpened, error});
   if (said.closed && policy_.collapses) LetReadyWait(now);
-  return said.endpoint_at_fault;
+  return said;
 }
 
 // Keeps the outcome of an attempt that ended before those of the events in front of it.

@@ -2,7 +2,7 @@
 
 #include <unordered_map>
 
-#include "broker/core/breaker.h"
+#include "broker/core/attempt_id.h"
 #include "sinks/outcome.h"
 
 namespace portcall::broker {

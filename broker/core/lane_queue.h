@@ -4,7 +4,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "broker/core/breaker.h"
+#include "broker/core/attempt_id.h"
 #include "broker/core/moment.h"
 #include "broker/core/slots.h"
 #include "store/event.h"

@@ -1,6 +1,7 @@
 #include "broker/core/pace.h"
 
 #include <algorithm>
+#include <array>
 #include <cassert>
 #include <utility>
 
@@ -10,6 +11,16 @@ namespace portcall::broker {
 
 using sinks::Outcome;
 using sinks::Verdict;
+
+namespace {
+
+// No answer, or one by which a receiver or what stands before it asks for less.
+bool IsOverload(const Outcome& outcome) {
+  constexpr std::array<int, 5> kSigns{0, 429, 502, 503, 504};
+  return outcome.verdict == Verdict::kFailed && std::ranges::find(kSigns, outcome.status) != kSigns.end();
+}
+
+}  // namespace
 
 Pace::Pace(const Policy& policy, std::string paused, Chance& chance, Ticks now)
     : policy_(policy),
@@ -42,7 +53,7 @@ void Pace::Restore(const PaceRow& row, Moment now) {
   if (row.floor) floor_ = until(*row.floor, policy_.max_retry_after);
   if (row.open) {
     const Breaker::Options& options = policy_.breaker;
-    const Ticks longest = Doubled(options.backoff, row.open->failed_probes, options.max_backoff);
+    const Ticks longest = Doubled(options.backoff, row.open->failed_probes, options.longest_backoff);
     breaker_.RestoreOpen(now.ticks - std::max<Ticks>(0, now.wall - row.open->since), until(row.open->probe_at, longest),
                          row.open->failed_probes);
     opened_by_rejections_ = row.opened_by_rejections;
@@ -69,7 +80,7 @@ void Pace::Started(AttemptId attempt) {
   breaker_.Started(attempt);
 }
 
-std::optional<Pace::Recovery> Pace::Delivered(Ticks now) {
+std::optional<Pace::Recovery> Pace::Delivered(AttemptId attempt, Ticks now) {
   rejections_ = 0;
   opened_by_rejections_ = false;
   const Ticks opened = breaker_.since();
@@ -78,7 +89,7 @@ std::optional<Pace::Recovery> Pace::Delivered(Ticks now) {
     window_.Reopened();
     active_.Watch(closed(), now);
   } else {
-    window_.Succeeded();
+    window_.Succeeded(attempt);
   }
   Check();
   if (!std::exchange(failing_, false)) return std::nullopt;
@@ -89,6 +100,8 @@ std::optional<Pace::Recovery> Pace::Delivered(Ticks now) {
 Pace::Judgement Pace::Failed(AttemptId attempt, const Outcome& outcome, bool fault_of_event, AttemptId next,
                              Ticks now) {
   Judgement judgement;
+  judgement.longest_delay =
+      breaker_.state() == BreakerState::kClosed ? policy_.max_backoff : policy_.breaker.longest_backoff;
   last_error_ = outcome.error.empty() ? outcome.status_text : outcome.error;
   judgement.began_failing = !std::exchange(failing_, true);
   if (outcome.retry_after) {
@@ -123,7 +136,7 @@ void Pace::Blame(AttemptId attempt, const Outcome& outcome, bool fault_of_event,
     return;
   }
   const Change change = breaker_.Failed(attempt, next, now);
-  if (change == Change::kCounted || change == Change::kOpened) window_.Failed();
+  if (IsOverload(outcome)) window_.Overloaded(attempt, next);
   judgement.opened = change == Change::kOpened;
   judgement.endpoint_at_fault = refused;
 }

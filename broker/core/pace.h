@@ -4,6 +4,7 @@
 #include <string>
 
 #include "broker/core/active_time.h"
+#include "broker/core/attempt_id.h"
 #include "broker/core/breaker.h"
 #include "broker/core/pace_row.h"
 #include "broker/core/policy.h"
@@ -51,12 +52,15 @@ class Pace {
   struct Recovery {
     std::optional<Ticks> lasted;  // how long its breaker had been open, if it was
   };
-  std::optional<Recovery> Delivered(Ticks now);  // nullopt: it was not failing
+  std::optional<Recovery> Delivered(AttemptId attempt, Ticks now);  // nullopt: it was not failing
 
   struct Judgement {
     bool endpoint_at_fault = false;  // then the event stays pending, whatever was to become of it
     bool began_failing = false, opened = false, paused = false;
     bool closed = false;  // for the first time since it was last delivered to
+    // How long the event may wait at most. One that failed while the breaker was open tells nothing of itself, and
+    // must not wait on when the endpoint is back.
+    Ticks longest_delay = 0;
   };
   // `fault_of_event`: by its answer the event would die. `next`: the id the next attempt will have.
   Judgement Failed(AttemptId attempt, const sinks::Outcome& outcome, bool fault_of_event, AttemptId next, Ticks now);

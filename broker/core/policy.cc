@@ -9,11 +9,18 @@ namespace {
 
 constexpr std::size_t kMaxWindow = 10'000;
 
+// Who is back is noticed within half a minute, unless the operator wants fewer probes from the first one on.
+Ticks LongestBetweenProbes(const config::Endpoint& endpoint) {
+  constexpr Ticks kNoticed = 30 * kSecond;
+  return std::min(TicksOf(endpoint.max_backoff), std::max(TicksOf(endpoint.backoff), kNoticed));
+}
+
 }  // namespace
 
 Policy::Policy(const config::Endpoint& endpoint, const sinks::Capacity& capacity)
     : laning(LaningOf(endpoint)),
-      breaker{std::max(1, endpoint.threshold), TicksOf(endpoint.backoff), TicksOf(endpoint.max_backoff)},
+      breaker{std::max(1, endpoint.threshold), TicksOf(endpoint.backoff), LongestBetweenProbes(endpoint)},
+      max_backoff(TicksOf(endpoint.max_backoff)),
       max_retry_after(TicksOf(endpoint.max_retry_after)),
       window(static_cast<int>(std::clamp<std::size_t>(capacity.window, 1, kMaxWindow))),
       retry_on_timeout(endpoint.retry_on_timeout),

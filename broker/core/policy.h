@@ -20,7 +20,8 @@ struct Policy {
 
   Laning laning = Laning::kRepository;
   Breaker::Options breaker;
-  std::optional<Ticks> max_age;  // unset: an event is given up at no age
+  Ticks max_backoff = 300 * kSecond;  // of an event
+  std::optional<Ticks> max_age;       // unset: an event is given up at no age
   Ticks max_retry_after = 0, debounce = 0;
   std::optional<int> max_retries;
   int window = 32;  // attempts in flight
@@ -39,7 +40,7 @@ struct Policy {
   Ticks max_hold = 50 * kMillisecond;  // how long one event may hold the cursor
 
   // How long a lane's stored due time can lie ahead.
-  Ticks longest_wait() const { return std::max(breaker.max_backoff, debounce); }
+  Ticks longest_wait() const { return std::max(max_backoff, debounce); }
 };
 
 // What an event has been through, this attempt included.

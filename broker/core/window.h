@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "broker/core/attempt_id.h"
+
 namespace portcall::broker {
 
 // How many attempts may be in flight: additive increase, multiplicative decrease, and a slow start after a breaker
@@ -15,15 +17,23 @@ class Window {
   std::size_t ahead() const {
     return 2 * static_cast<std::size_t>(size_);
   }  // lanes made ready or read before their turn
-  void Succeeded() {
-    if (size_ == max_ || ++successes_ < size_) return;
+  // A round is as many successes as it is wide, of attempts that began after it last shrank: those before say nothing
+  // of its size.
+  void Succeeded(AttemptId attempt) {
+    rounds_without_ = 0;
+    if (!slow_start_) size_ = std::max(size_, floor());
+    if (size_ == max_ || attempt < barrier_ || ++successes_ < size_) return;
     successes_ = 0;
     size_ = std::min(max_, slow_start_ ? size_ * 2 : size_ + 1);
     if (size_ == max_) slow_start_ = false;
   }
-  void Failed() {
-    if (fixed_) return;
-    size_ = std::max(1, size_ / 2);
+  // `next`: the id that the next attempt will have. Attempts that were in flight together shrink it once.
+  void Overloaded(AttemptId attempt, AttemptId next) {
+    if (fixed_ || attempt < barrier_) return;
+    // Who answers some is not starved: one that fails at random would soon be down to one attempt at a time.
+    const bool answers_some = rounds_without_++ < kRoundsOfFloor;
+    size_ = std::max(answers_some ? std::min(size_, floor()) : 1, size_ / 2);
+    barrier_ = next;
     successes_ = 0;
     slow_start_ = false;
   }
@@ -34,9 +44,14 @@ class Window {
   }
 
  private:
+  static constexpr int kRoundsOfFloor = 4;  // by chance that many fail whole once in 2^16, if half of all attempts do
+  int floor() const { return std::min(4, max_); }
+
   int max_, size_;
   int successes_ = 0;
-  const bool fixed_;
+  AttemptId barrier_ = 0;  // attempts before it were in flight when the window shrank
+  bool fixed_;
+  int rounds_without_ = 0;  // a success
   bool slow_start_ = false;
 };
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import audit
 import delivery
+import failing
 import kafka
 import parts
 import registry
@@ -18,6 +19,8 @@ from report import Report
 MEASUREMENTS = {
     "delivery": delivery.fast_receiver,
     "delivery-20ms": delivery.slow_receiver,
+    "delivery-flaky": failing.at_random,
+    "delivery-busy": failing.beyond_four,
     "lateness": delivery.lateness,
     "manifest-put": registry.manifest_put,
     "manifest-get": registry.manifest_get,

@@ -1,6 +1,9 @@
 // A receiver of notifications that is no bottleneck: one thread, one coroutine per connection.
-//   bench_receiver [port=0] [mode=now|delay|hold|never] [delay_ms=20]
-// Prints its port, then obeys lines on stdin: now, delay MS, hold, never, reset, stats, times FILE, quit.
+//   bench_receiver [port=0] [mode=now|delay|hold|never|flaky|busy] [delay_ms=20]
+// Prints its port, then obeys lines on stdin: now, delay MS, hold, never, flaky, busy MS, reset, stats, times FILE,
+// quit.
+//   flaky: half of the requests, at random, are answered 503 at once
+//   busy:  four are served at a time, in MS milliseconds each; more are answered 503 at once
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -14,6 +17,7 @@
 #include <cstdio>
 #include <fstream>
 #include <iostream>
+#include <random>
 #include <sstream>
 #include <utility>
 #include <vector>
@@ -25,6 +29,8 @@ namespace portcall::bench {
 namespace {
 
 constexpr std::string_view kAnswer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
+constexpr std::string_view kRefusal = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+constexpr int kPlaces = 4;
 
 class Receiver {
  public:
@@ -57,7 +63,8 @@ class Receiver {
       std::getline(stream, line);
       if (line == "quit") break;
       Do(line);
-      std::printf("{\"count\": %llu, \"first\": %lld, \"last\": %lld}\n", static_cast<unsigned long long>(count_),
+      std::printf("{\"count\": %llu, \"refused\": %llu, \"first\": %lld, \"last\": %lld}\n",
+                  static_cast<unsigned long long>(count_), static_cast<unsigned long long>(refused_),
                   static_cast<long long>(first_), static_cast<long long>(last_));
       std::fflush(stdout);
     }
@@ -70,7 +77,7 @@ class Receiver {
     std::string verb;
     words >> verb;
     if (verb == "reset") {
-      count_ = 0;
+      count_ = refused_ = 0;
       first_ = last_ = 0;
       arrivals_.clear();
     } else if (verb == "times") {
@@ -97,9 +104,16 @@ class Receiver {
         while (mode_ == "hold" || mode_ == "never") {
           co_await release_.async_wait(asio::as_tuple(asio::use_awaitable));
         }
-        if (mode_ == "delay") {
+        if ((mode_ == "flaky" && random_() % 2 == 0) || (mode_ == "busy" && serving_ == kPlaces)) {
+          ++refused_;
+          co_await asio::async_write(socket, asio::buffer(kRefusal), asio::use_awaitable);
+          continue;
+        }
+        if (mode_ == "delay" || mode_ == "busy") {
+          ++serving_;
           timer.expires_after(std::chrono::milliseconds(delay_));
           co_await timer.async_wait(asio::use_awaitable);
+          --serving_;
         }
         co_await asio::async_write(socket, asio::buffer(kAnswer), asio::use_awaitable);
       }
@@ -123,7 +137,9 @@ class Receiver {
   asio::steady_timer release_;
   std::string mode_;
   int delay_;
-  std::uint64_t count_ = 0;
+  int serving_ = 0;
+  std::minstd_rand random_;
+  std::uint64_t count_ = 0, refused_ = 0;
   std::int64_t first_ = 0, last_ = 0;
   std::vector<std::pair<std::uint64_t, std::int64_t>> arrivals_;
 };

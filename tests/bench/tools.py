@@ -61,9 +61,10 @@ def load(port: int, mode: str, **more: Any) -> dict[str, float]:
 
 
 class Target:
-    """A registry with 100 repositories, each with one manifest tagged `latest`."""
+    """A registry with repositories, each with one manifest tagged `latest`."""
 
-    def __init__(self, folder: Path, peer: bool, endpoints: list[dict[str, Any]], changes: dict[str, Any] | None = None):
+    def __init__(self, folder: Path, peer: bool, endpoints: list[dict[str, Any]], changes: dict[str, Any] | None = None,
+                 repositories: int = REPOSITORIES):
         same = {"log": {"level": "error"}, "notifications": {"events": {"includereferences": False}}}
         if peer:
             same["storage"] = {"cache": {"blobdescriptor": "inmemory"}}
@@ -72,6 +73,7 @@ class Target:
             from harness.server import merged
             self.server.write_config(merged(self.server.config, changes))
         self.peer = peer
+        self.repositories = repositories
         self.config = b'{"architecture":"amd64","os":"linux"}'
         manifest = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": descriptor(OCI_CONFIG, self.config), "layers": []}
         self.image = Image((self.config,), json.dumps(manifest).encode())
@@ -80,7 +82,7 @@ class Target:
     def __enter__(self) -> Target:
         self.server.start()
         client = self.server.client()
-        for number in range(REPOSITORIES):
+        for number in range(self.repositories):
             client.push_image(f"bench/r{number}", "latest", self.image)
         client.http.close()
         return self
@@ -99,7 +101,8 @@ class Target:
         return result
 
     def get(self, count: int, connections: int = 16) -> dict[str, float]:
-        return load(self.server.port, "get", connections=connections, count=count, path="/v2/bench/r%/manifests/latest")
+        return load(self.server.port, "get", connections=connections, count=count, path="/v2/bench/r%/manifests/latest",
+                    repositories=self.repositories)
 
     def pending(self) -> float:
         return self.server.pending("bench")

@@ -10,7 +10,8 @@ TEST(Backoff, DoublesUpToItsCapWithFullJitter) {
   Ticks longest = 0;
   for (int i = 0; i < 1'000; ++i) {
     EXPECT_LT(EventDelay(1, 300 * kSecond, chance), 100 * kMillisecond);
-    EXPECT_LT(EventDelay(4, 300 * kSecond, chance), 800 * kMillisecond);
+    EXPECT_LT(EventDelay(5, 300 * kSecond, chance), 100 * kMillisecond);
+    EXPECT_LT(EventDelay(8, 300 * kSecond, chance), 800 * kMillisecond);
     longest = std::max(longest, EventDelay(1'000, 300 * kSecond, chance));
   }
   EXPECT_GT(longest, 290 * kSecond);

@@ -53,6 +53,39 @@ TEST(EndpointFlow, NorDoesOneWithLargeEvents) {
   EXPECT_TRUE(world.violations.empty()) << world.violations.front();
 }
 
+// Who refuses half of what it gets is neither starved nor left alone.
+TEST(EndpointFlow, AnEndpointThatFailsAtRandomIsSentToAllTheTime) {
+  config::Endpoint endpoint = Entry();
+  endpoint.threshold = 5;
+  Simulation world(endpoint, 4);
+  Chance chance(5);
+  world.receiver = [&chance](const store::Event&, Moment) {
+    return chance.Unit() < 0.5 ? Answer(Verdict::kFailed, 503) : Answer(Verdict::kDelivered, 200);
+  };
+  for (int i = 0; i < 20'000; ++i) world.Append("r" + std::to_string(i % 1'000));
+  world.RunFor(5 * kSecond);
+  EXPECT_GT(world.accepted.size(), 3'500u);
+  EXPECT_LE(std::ranges::count(world.notes, Note::Kind::kOpened, &Note::kind), 1);
+  EXPECT_TRUE(world.violations.empty()) << world.violations.front();
+}
+
+// However long it was away, and with how few repositories: each was a probe many times.
+TEST(EndpointFlow, AnEndpointThatIsBackHasEverythingWithinHalfAMinute) {
+  for (const int repositories : {1, 10, 500}) {
+    Simulation world(Entry(), 5);
+    bool up = false;
+    world.receiver = [&up](const store::Event&, Moment) {
+      return up ? Answer(Verdict::kDelivered, 200) : Answer(Verdict::kFailed, 503);
+    };
+    for (int i = 0; i < 1'000; ++i) world.Append("r" + std::to_string(i % repositories));
+    world.RunFor(3'600 * kSecond);
+    up = true;
+    world.RunFor(31 * kSecond);  // and a second for a thousand of one repository, one after another
+    EXPECT_EQ(world.accepted.size(), 1'000u) << "of " << repositories << " repositories";
+    EXPECT_TRUE(world.violations.empty()) << world.violations.front();
+  }
+}
+
 // Attempts that are announced on disk before they leave, while an answer says that nothing may be sent.
 class AnnouncedTest : public ::testing::Test {
  protected:

@@ -52,22 +52,47 @@ TEST_F(PaceTest, FailuresShrinkTheWindowAndOpenTheBreaker) {
   EXPECT_TRUE(pace_.MayStart(now_ + kSecond));
 }
 
+TEST_F(PaceTest, OnlySignsOfOverloadShrinkTheWindow) {
+  Outcome outcome = Failure();
+  for (const int status : {500, 404, 302}) {
+    outcome.status = status;
+    Fail(outcome);
+    pace_.Delivered(next_ - 1, now_);
+    EXPECT_EQ(pace_.window().size(), 8) << status;
+  }
+  for (const int status : {0, 429, 502, 503, 504}) {
+    Pace pace(policy_, "", chance_, now_);
+    outcome.status = status;
+    pace.Started(1);
+    pace.Failed(1, outcome, false, 2, now_);
+    EXPECT_EQ(pace.window().size(), 4) << status;
+  }
+}
+
+TEST_F(PaceTest, WhatFailsAsAProbeDoesNotWaitLongerThanTheNextProbes) {
+  EXPECT_EQ(Fail().longest_delay, policy_.max_backoff);
+  Fail();
+  EXPECT_EQ(Fail().longest_delay, policy_.max_backoff);  // opens it
+  now_ += kSecond;
+  EXPECT_EQ(Fail().longest_delay, policy_.breaker.longest_backoff);
+}
+
 TEST_F(PaceTest, ASuccessTellsHowLongItWasDown) {
   for (int i = 0; i < 3; ++i) Fail();
   now_ += 5 * kSecond;
   pace_.Started(next_++);
-  const auto recovery = pace_.Delivered(now_);
+  const auto recovery = pace_.Delivered(next_ - 1, now_);
   ASSERT_TRUE(recovery);
   ASSERT_TRUE(recovery->lasted);
   EXPECT_EQ(*recovery->lasted, 5 * kSecond);
   EXPECT_FALSE(pace_.closed());
   EXPECT_EQ(pace_.window().size(), 1);
-  EXPECT_FALSE(pace_.Delivered(now_));
+  EXPECT_FALSE(pace_.Delivered(next_ - 1, now_));
 }
 
 TEST_F(PaceTest, ARecoveryOfWhatNeverClosedHasNoDuration) {
   Fail();
-  const auto recovery = pace_.Delivered(now_ + 5 * kSecond);
+  const auto recovery = pace_.Delivered(next_ - 1, now_ + 5 * kSecond);
   ASSERT_TRUE(recovery);
   EXPECT_EQ(recovery->lasted, std::nullopt);
 }
@@ -78,7 +103,7 @@ TEST_F(PaceTest, NothingAgesWhileItIsClosed) {
   now_ += 100 * kSecond;
   EXPECT_EQ(pace_.ActiveAt(now_), before);
   pace_.Started(next_++);
-  pace_.Delivered(now_);
+  pace_.Delivered(next_ - 1, now_);
   EXPECT_EQ(pace_.ActiveAt(now_ + kSecond), before + kSecond);
 }
 
@@ -106,7 +131,7 @@ TEST_F(PaceTest, EventsThatAreRejectedInARowAreTheEndpointsFault) {
   now_ += kSecond;
   EXPECT_TRUE(Fail(Failure(Verdict::kRejected), true).endpoint_at_fault);  // until it has delivered
   pace_.Started(next_++);
-  pace_.Delivered(now_);
+  pace_.Delivered(next_ - 1, now_);
   EXPECT_FALSE(Fail(Failure(Verdict::kRejected), true).endpoint_at_fault);
 }
 
@@ -148,7 +173,7 @@ TEST_F(PaceTest, GoesOnAfterARestartWhereItStood) {
   EXPECT_FALSE(next.MayStart(5 + 20 * kSecond - 1));
   EXPECT_TRUE(next.MayStart(5 + 20 * kSecond));
   next.Started(1);
-  const auto recovery = next.Delivered(5 + 20 * kSecond);
+  const auto recovery = next.Delivered(1, 5 + 20 * kSecond);
   ASSERT_TRUE(recovery);
   EXPECT_EQ(recovery->lasted, 31 * kSecond);
 }
