@@ -51,7 +51,7 @@ def test_killed_between_the_trigger_and_its_settlement(serve: Serve, buildbot: B
     process = server.start(PORTCALL_FAILPOINT="after-response:1").process
     assert process
     server.client().push_image("acme/app", "v1", image(3))
-    assert process.wait(40) == -signal.SIGKILL
+    assert process.wait(120) == -signal.SIGKILL
     first = project.wait_for(before + 1)[-1]
     server.start()
     if again:
