@@ -8,6 +8,14 @@
 
 #include "app/commands/command_line.h"
 #include "app/exit_code.h"
+#include "app/server/signals.h"
+
+// jemalloc reads this before main. Without threads of its own it purges an arena only while somebody allocates from it,
+// so that a server that has become idle would keep what its last rush took.
+extern "C" {
+extern const char* malloc_conf;
+__attribute__((used, visibility("default"))) const char* malloc_conf = "background_thread:true";
+}
 
 namespace {
 
@@ -32,6 +40,7 @@ void OccupyStandardDescriptors() {
 }  // namespace
 
 int main(int argc, char** argv) {
+  portcall::app::HoldSignals();
   // sendfile and writes to a closed peer must fail, not kill.
   std::signal(SIGPIPE, SIG_IGN);
   OccupyStandardDescriptors();

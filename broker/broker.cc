@@ -3,6 +3,9 @@
 #include <algorithm>
 #include <atomic>
 #include <future>
+#include <map>
+#include <memory>
+#include <optional>
 
 #include "broker/endpoint/endpoint_runner.h"
 #include "broker/endpoint/lifecycle.h"
@@ -19,16 +22,20 @@ namespace {
 constexpr std::chrono::milliseconds kTick{500};
 // What a reload waits for attempts to end, and for files before that.
 constexpr std::chrono::milliseconds kReloadGrace{2'000}, kReloadPatience{1'000};
+constexpr std::chrono::milliseconds kSweepPatience{500};  // what it waits for a sweep to end
+// What large events in flight may take in all endpoints together, beyond the room that each has for itself.
+constexpr std::size_t kInFlightOfAll = 256 << 20;
 constexpr std::chrono::minutes kStartPatience(1);  // nothing is served before, so whoever starts it sees that it hangs
 
-// `ended` outlives this task: RunOnLoop owns it and waits for it.
-Task<> Announce(Task<> task, std::promise<void>& ended) {
+Task<> Announce(Task<> task, std::shared_ptr<std::promise<void>> ended) {
   co_await std::move(task);
-  ended.set_value();
+  ended->set_value();
 }
 
 bool Runs(const EndpointRunner& runner, const config::Endpoint& entry) {
-  return !runner.lost() && runner.endpoint().name == entry.name && runner.endpoint().fingerprint == entry.fingerprint;
+  const config::Endpoint& running = runner.endpoint();
+  return !runner.lost() && running.name == entry.name && running.fingerprint == entry.fingerprint &&
+         running.tls_content == entry.tls_content;
 }
 
 }  // namespace
@@ -47,7 +54,9 @@ class Broker::Impl {
   // Runs `f` on the loop and waits for it. Must not be called on the loop's own thread.
   template <class F>
   auto OnLoop(F f) const;
+  std::future<void> StartOnLoop(Task<> task, runtime::Gate& gate);
   void RunOnLoop(Task<> task);
+  bool RunOnLoopFor(Task<> task, std::chrono::milliseconds patience);
   void OnAppended(const std::vector<store::EventPtr>& events);  // on a thread of the store
   void DriveAll();
   void Publish(store::Event event);
@@ -57,8 +66,8 @@ class Broker::Impl {
   bool Keeps(const EndpointRunner& runner, const config::Config& config) const;
   void TellIdle(const Opened& opened) const;
   void Adopt(Endpoints endpoints, Sinks& sinks);
-  Task<> StopRunners(const config::Config* keep, std::chrono::milliseconds grace);
-  Task<> StopAll(std::chrono::milliseconds grace);
+  Task<> StopRunners(const config::Config* keep, runtime::SteadyTime until);
+  Task<> StopAll(runtime::SteadyTime until);
   Task<> Tend();
   void Show();
   void ShowOrphans();
@@ -70,7 +79,11 @@ class Broker::Impl {
   CatchUpReader reader_;
   Surroundings around_;
   Sweeper::Runners runners_;
-  std::vector<std::int64_t> failing_;  // cursors whose runners failed when a reload stopped them
+  struct Left {
+    bool failing = false;
+    std::optional<std::int64_t> oldest_recorded;
+  };
+  std::map<std::int64_t, Left> left_;  // by cursor: how its runner was when a reload stopped it
   SinkMaker sink_maker_;
   runtime::Gate gate_;
   Orphans orphans_;
@@ -86,17 +99,16 @@ Broker::Impl::Impl(BrokerDeps deps, config::ConfigPtr config, store::Seq head)
     : deps_(std::move(deps)),
       config_(std::move(config)),
       ring_(head),
-      resolver_(deps_.pool),
       reader_(deps_.store, deps_.loop.executor()),
       around_{deps_.store, ring_, reader_, deps_.loop.executor(), deps_.log, deps_.metrics, deps_.clock},
-      sink_maker_(deps_.pool, MakeOne()),
+      sink_maker_(deps_.lanes, MakeOne()),
       orphans_(around_),
       sweeper_(around_, runners_, orphans_, gate_, deps_.sweep_interval),
       ticker_(deps_.loop.executor()) {}
 
 SinkMaker::MakeOne Broker::Impl::MakeOne() {
   if (deps_.make_sink) return deps_.make_sink;
-  const sinks::Surroundings around{deps_.loop.executor(), resolver_, deps_.log, deps_.pool,
+  const sinks::Surroundings around{deps_.loop.executor(), resolver_, deps_.log, deps_.lanes,
                                    [this](store::Event event) { Publish(std::move(event)); }};
   return [around](const config::Endpoint& entry) { return sinks::MakeSink(entry, around); };
 }
@@ -112,13 +124,23 @@ auto Broker::Impl::OnLoop(F f) const {
   return done.get();
 }
 
+std::future<void> Broker::Impl::StartOnLoop(Task<> task, runtime::Gate& gate) {
+  auto ended = std::make_shared<std::promise<void>>();
+  std::future<void> end = ended->get_future();
+  OnLoop([&] { runtime::Spawn(deps_.loop.executor(), gate, Announce(std::move(task), std::move(ended))); });
+  return end;
+}
+
 // Runs `task` on the loop and waits for its end.
 void Broker::Impl::RunOnLoop(Task<> task) {
   runtime::Gate gate;
-  std::promise<void> ended;
-  OnLoop([&] { runtime::Spawn(deps_.loop.executor(), gate, Announce(std::move(task), ended)); });
-  ended.get_future().wait();
+  StartOnLoop(std::move(task), gate).wait();
   OnLoop([] {});  // waits until the task has left the gate, too
+}
+
+// False: it has not ended within `patience`, and goes on.
+bool Broker::Impl::RunOnLoopFor(Task<> task, std::chrono::milliseconds patience) {
+  return StartOnLoop(std::move(task), gate_).wait_for(patience) == std::future_status::ready;
 }
 
 Result<void> Broker::Impl::Begin() {
@@ -129,8 +151,10 @@ Result<void> Broker::Impl::Begin() {
   if (auto seen = ReadNewest(ring_, deps_.store); !seen) return seen;  // what came before
   auto endpoints = OpenEndpoints(deps_.store, *config_);
   if (!endpoints) return endpoints.error();
+  FindAges(deps_.store, endpoints->open);
+  OnLoop([&] { sweeper_.Configure(*config_); });
+  RunOnLoop(sweeper_.Look());
   OnLoop([&] {
-    sweeper_.Configure(*config_);
     Adopt(std::move(*endpoints), made->sinks);
     sweeper_.Start();
     runtime::Spawn(deps_.loop.executor(), gate_, Tend());
@@ -154,6 +178,7 @@ Task<> Broker::Impl::AppendEvent(store::Event event) {
 void Broker::Impl::OnAppended(const std::vector<store::EventPtr>& events) {
   std::size_t bytes = 0;
   for (const store::EventPtr& event : events) bytes += store::BytesOf(*event);
+  reader_.large_events().Remember(events);
   appended_.fetch_add(bytes, std::memory_order_relaxed);
   if (!ring_.Append(events)) return;  // the loop has been told already, and will take these along
   asio::post(deps_.loop.executor(), [this] {
@@ -201,7 +226,10 @@ void Broker::Impl::Adopt(Endpoints endpoints, Sinks& sinks) {
       TellIdle(opened);
       continue;
     }
-    if (std::ranges::find(failing_, opened.cursor.id) != failing_.end()) opened.was_failing = true;
+    if (const auto left = left_.find(opened.cursor.id); left != left_.end()) {
+      opened.was_failing = opened.was_failing || left->second.failing;
+      opened.oldest_recorded = left->second.oldest_recorded;
+    }
     runners_.push_back(std::make_unique<EndpointRunner>(around_, std::move(opened), std::move(sink->second)));
   }
   for (const std::string& name : endpoints.returned) {
@@ -209,20 +237,24 @@ void Broker::Impl::Adopt(Endpoints endpoints, Sinks& sinks) {
                    {{"endpoint", name}});
   }
   orphans_.Adopt(std::move(endpoints.orphans));
-  failing_.clear();
+  left_.clear();
   sinks.clear();
+  for (const auto& runner : runners_) runner->LimitInFlight(kInFlightOfAll / runners_.size());
   DriveAll();
   Show();  // the first look at the gauges may come before the first tick
 }
 
-Task<> Broker::Impl::StopRunners(const config::Config* keep, std::chrono::milliseconds grace) {
+// A loop that is busy may come to this late: the time that attempts have ends all the same.
+Task<> Broker::Impl::StopRunners(const config::Config* keep, runtime::SteadyTime until) {
   std::vector<std::unique_ptr<EndpointRunner>> going;
   for (auto& runner : runners_) {
     if (keep != nullptr && Keeps(*runner, *keep)) continue;
-    if (runner->failing()) failing_.push_back(runner->cursor());
+    left_[runner->cursor()] = {runner->failing(), runner->OldestRecorded()};
     going.push_back(std::move(runner));
   }
   std::erase(runners_, nullptr);
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+  const auto grace = std::max(left, std::chrono::milliseconds(0));
   runtime::Gate stops;
   for (auto& runner : going) runtime::Spawn(deps_.loop.executor(), stops, runner->Stop(grace));
   stops.Close();
@@ -233,8 +265,14 @@ Result<void> Broker::Impl::Apply(config::ConfigPtr config) {
   Result<MadeSinks> made = MakeNewSinks(*config, kReloadPatience);
   if (!made) return made.error();
   if (made->refusal) return *made->refusal;
-  RunOnLoop(sweeper_.Hold());
-  RunOnLoop(StopRunners(config.get(), kReloadGrace));
+  if (!RunOnLoopFor(sweeper_.Hold(), kSweepPatience)) {
+    OnLoop([&] {
+      made->sinks.clear();
+      sweeper_.Release();
+    });
+    return Error(Errc::kTimeout, "the database takes too long to answer");
+  }
+  RunOnLoop(StopRunners(config.get(), std::chrono::steady_clock::now() + kReloadGrace));
   const std::vector<std::string> running = OnLoop([&] {
     std::vector<std::string> names;
     names.reserve(runners_.size());
@@ -301,11 +339,12 @@ void Broker::Impl::ShowOrphans() {
   orphans_.Show(running, *config_);
 }
 
-Task<> Broker::Impl::StopAll(std::chrono::milliseconds grace) {
+Task<> Broker::Impl::StopAll(runtime::SteadyTime until) {
   stopping_ = true;
+  reader_.EndAhead();
   sweeper_.End();
   ticker_.cancel();
-  co_await StopRunners(nullptr, grace);  // sinks may still publish meanwhile
+  co_await StopRunners(nullptr, until);  // sinks may still publish meanwhile
   gate_.Close();
   co_await gate_.Drained();
   co_await reader_.Stop();
@@ -314,7 +353,7 @@ Task<> Broker::Impl::StopAll(std::chrono::milliseconds grace) {
 void Broker::Impl::Stop(std::chrono::milliseconds grace) {
   if (stopped_.exchange(true)) return;
   heard_ = {};
-  RunOnLoop(StopAll(grace));
+  RunOnLoop(StopAll(std::chrono::steady_clock::now() + grace));
 }
 
 Result<std::unique_ptr<Broker>> Broker::Start(BrokerDeps deps, config::ConfigPtr config) {

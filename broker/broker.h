@@ -19,7 +19,7 @@ namespace portcall::broker {
 struct BrokerDeps {
   store::Store& store;
   runtime::Loop& loop;  // everything of the broker lives here
-  asio::thread_pool& pool;
+  runtime::Lanes& lanes;
   runtime::Log& log;
   runtime::Metrics& metrics;
   const runtime::Clock& clock;

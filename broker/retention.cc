@@ -5,6 +5,7 @@
 #include <exception>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <string>
 
 #include "broker/core/moment.h"
@@ -17,7 +18,9 @@ namespace {
 
 constexpr std::size_t kChunk = 500;            // events or dead letters: a few milliseconds of the writer
 constexpr std::size_t kAttemptsChunk = 1'000;  // they are smaller
-constexpr int kRounds = 64;                    // of deleting, between two looks at the size
+// Of deleting, between two looks at the size.
+constexpr std::size_t kRounds = 64;
+constexpr std::chrono::seconds kUnseen(1);
 constexpr std::int64_t kDay = 24ll * 3'600 * kSecond;
 constexpr std::int64_t kAttemptRows = 1'000'000;
 // What expired for the bound's sake must not be forgotten for it at once.
@@ -26,6 +29,11 @@ constexpr std::int64_t kLeastDeadBytes = 4ll << 10;
 constexpr std::int64_t kDeadBytes = 1ll << 30, kDeadPercent = 20, kAttemptsPercent = 10;
 // What expires at a time is read first, and the endpoint stands still meanwhile.
 constexpr std::int64_t kExpiredAtOnce = 128ll << 20;  // bytes
+
+struct Trimmed {
+  std::map<std::string, std::size_t> dead;  // rows of each endpoint
+  bool more = false;
+};
 
 }  // namespace
 
@@ -50,41 +58,64 @@ void Retention::MeasureVolume(const config::Config& config) {
   if (ec) log_.Error("the volume's size is unknown, so the event log has no bound", {{"error", ec.message()}});
 }
 
+Task<> Retention::Look() {
+  const std::optional<Used> used = co_await Measure();
+  if (!used || max_bytes_ == 0) co_return;
+  bytes_ = used->log.held_bytes + used->others;
+  full_.store(FullWith(0), std::memory_order_relaxed);
+}
+
 Task<> Retention::Sweep(const bool& stopping) {
   const std::int64_t now = clock_.Now().time_since_epoch().count();
   // Whoever makes rows faster than they go must not keep the size from being looked at.
   for (bool more = true; more && !stopping;) {
-    for (int round = 0; more && !stopping && round < kRounds; ++round) {
-      const bool events = co_await DeleteChunk({now, keep_ns_});
-      more = co_await TrimChunk(now) || events;
-    }
+    more = co_await DeleteAged(now, stopping);
     if (!stopping && max_bytes_ != 0) co_await WatchSize(stopping);
   }
 }
 
 // True: there may be more.
-Task<bool> Retention::DeleteChunk(store::Retain retain) {
+Task<bool> Retention::DeleteAged(std::int64_t now, const bool& stopping) {
+  const store::Priority priority =
+      max_bytes_ != 0 && bytes_ > high() ? store::Priority::kSettlement : store::Priority::kBackground;
+  const auto until = clock_.Ticks() + kUnseen;
+  bool more = true;
+  for (std::size_t round = 0; more && !stopping && round < kRounds && clock_.Ticks() < until; ++round) {
+    const bool events = co_await DeleteChunk({now, keep_ns_}, priority);
+    more = co_await TrimChunk(now, priority) || events;
+  }
+  co_return more;
+}
+
+// True: there may be more.
+Task<bool> Retention::DeleteChunk(store::Retain retain, store::Priority priority) {
   auto job = [retain](store::Tx& tx) -> Result<std::size_t> { return store::DeleteUnneeded(tx, retain, kChunk); };
-  const Result<std::size_t> deleted = co_await store_.Write(job, store::Priority::kBackground);
+  const Result<std::size_t> deleted = co_await store_.Write(job, priority);
   co_return deleted && *deleted == kChunk;
 }
 
 // True: there may be more.
-Task<bool> Retention::TrimChunk(std::int64_t now) {
+Task<bool> Retention::TrimChunk(std::int64_t now, store::Priority priority) {
   auto job = [now, audited = audited_, most_attempts = most_attempts_,
-              most_dead = std::max(most_dead_, kLeastDeadBytes)](store::Tx& tx) -> Result<bool> {
+              most_dead = std::max(most_dead_, kLeastDeadBytes)](store::Tx& tx) -> Result<Trimmed> {
+    Trimmed trimmed;
     const std::size_t attempts = store::TrimAttempts(tx, now - 7 * kDay, kAttemptRows, most_attempts, kAttemptsChunk);
-    const std::size_t dead = store::TrimDead(tx, now - 30 * kDay, most_dead, kChunk);
+    trimmed.dead = store::TrimDead(tx, now - 30 * kDay, most_dead, kChunk);
+    std::size_t dead = 0;
+    for (const auto& [endpoint, rows] : trimmed.dead) dead += rows;
     if (audited && dead > 0) {
       const std::string note = std::to_string(dead) +
                                " dead letters dropped: older than 30 days, or the oldest beyond " +
                                std::to_string(most_dead) + " bytes";
       store::Append(tx, store::SystemEvent(store::Action::kDrop, note));
     }
-    return attempts == kAttemptsChunk || dead == kChunk;
+    trimmed.more = attempts == kAttemptsChunk || dead == kChunk;
+    return trimmed;
   };
-  const Result<bool> trimmed = co_await store_.Write(job, store::Priority::kBackground);
-  co_return trimmed && *trimmed;
+  const Result<Trimmed> trimmed = co_await store_.Write(job, priority);
+  if (!trimmed) co_return false;
+  for (const auto& [endpoint, rows] : trimmed->dead) calls_.dead_trimmed(endpoint, rows);
+  co_return trimmed->more;
 }
 
 template <class F>
@@ -111,11 +142,21 @@ Task<std::optional<Retention::Used>> Retention::Measure() {
   return Read(query);
 }
 
-// Deletes what nobody needs, whatever its age, until all fits or what is left of the log is needed.
+// How many chunks have to go until the log is no longer high, about.
+std::size_t Retention::ChunksBeyond(const Used& used) const {
+  const std::int64_t row = used.log.bytes / std::max<std::int64_t>(used.log.events, 1);
+  const auto rows = static_cast<std::size_t>((used.total() - high()) / std::max<std::int64_t>(row, 1));
+  return std::clamp<std::size_t>(rows / kChunk, 1, kRounds);
+}
+
+// Deletes what nobody needs, whatever its age, until all fits or what is left of the log is needed. Not behind other
+// work: it keeps pace with what makes the log grow by a chunk in each commit.
 Task<std::optional<Retention::Used>> Retention::DeleteHistory(const bool& stopping) {
   std::optional<Used> used = co_await Measure();
   for (bool more = true; more && used && IsHigh(*used) && !stopping; used = co_await Measure()) {
-    more = co_await DeleteChunk({});
+    for (std::size_t left = ChunksBeyond(*used); more && left > 0 && !stopping; --left) {
+      more = co_await DeleteChunk({}, store::Priority::kSettlement);
+    }
   }
   co_return used;
 }
@@ -125,9 +166,9 @@ Task<> Retention::ExpireOldest(const Used& used) {
   const std::int64_t excess = std::min(used.total() - max_bytes_ / 100 * 95, kExpiredAtOnce);
   const auto through = co_await Read([excess](store::Snapshot& s) { return store::ReachOldest(s, excess); });
   if (!through) co_return;
-  if (on_full_ == config::OnFull::kExpire) co_return co_await expire_.of_all(*through);
+  if (on_full_ == config::OnFull::kExpire) co_return co_await calls_.expire_all(*through);
   // An event that an endpoint needs as well stays in the log: expiring it for a removed one would free no space.
-  co_await expire_.of_removed(std::min(*through, used.log.passed));
+  co_await calls_.expire_removed(std::min(*through, used.log.passed));
 }
 
 // While the size cannot be read, what was last known of it stays true.
@@ -147,7 +188,7 @@ Task<> Retention::WatchSize(const bool& stopping) {
                {{"bytes", std::to_string(used->total())}, {"maxsize", std::to_string(max_bytes_)}});
   }
   alarmed_ = high;
-  full_.store(on_full_ == config::OnFull::kRefuse && used->total() >= max_bytes_, std::memory_order_relaxed);
+  full_.store(FullWith(0), std::memory_order_relaxed);
 }
 
 }  // namespace portcall::broker

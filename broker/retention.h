@@ -14,19 +14,21 @@
 namespace portcall::broker {
 
 // Keeps the log within its bounds (docs/delivery.md §1): has the store delete what nobody needs `events.keep` after
-// every endpoint has passed it, in small chunks behind everything else; trims attempts and dead letters to their share
-// of `events.maxsize`; watches that all of it stays within that. Lives on the broker's loop, except that full() is
-// callable from any thread.
+// every endpoint has passed it, in small chunks behind everything else, or among it where the log is about to reach its
+// bound; trims attempts and dead letters to their share of `events.maxsize`; watches that all of it stays within that.
+// Lives on the broker's loop, except that full() is callable from any thread.
 class Retention {
  public:
-  // Lets what is unsettled up to a place in the log expire.
-  struct Expire {
-    std::function<Task<>(store::Seq)> of_all, of_removed;
+  struct Calls {
+    std::function<Task<>(store::Seq)> expire_all, expire_removed;  // lets what is unsettled up to there expire
+    std::function<void(const std::string& endpoint, std::size_t rows)> dead_trimmed;
   };
-  Retention(store::Store& store, runtime::Log& log, const runtime::Clock& clock, Expire expire)
-      : store_(store), log_(log), clock_(clock), expire_(std::move(expire)) {}
+  Retention(store::Store& store, runtime::Log& log, const runtime::Clock& clock, Calls calls)
+      : store_(store), log_(log), clock_(clock), calls_(std::move(calls)) {}
 
   void Configure(const config::Config& config);
+  // Whether the log is full, before the first round: what a round would delete or let expire counts as gone.
+  Task<> Look();
   // One round: what can go now. Stops between chunks when `stopping` says so.
   Task<> Sweep(const bool& stopping);
   // events.onfull is `refuse` and endpoints hold the log at events.maxsize.
@@ -44,20 +46,23 @@ class Retention {
     std::int64_t total() const { return log.bytes + others; }
   };
   void MeasureVolume(const config::Config& config);
-  Task<bool> DeleteChunk(store::Retain retain);
-  Task<bool> TrimChunk(std::int64_t now);
+  Task<bool> DeleteChunk(store::Retain retain, store::Priority priority);
+  Task<bool> TrimChunk(std::int64_t now, store::Priority priority);
+  Task<bool> DeleteAged(std::int64_t now, const bool& stopping);
   Task<> WatchSize(const bool& stopping);
   Task<> ExpireOldest(const Used& used);
   Task<std::optional<Used>> DeleteHistory(const bool& stopping);
   Task<std::optional<Used>> Measure();
   template <class F>
   Task<std::optional<std::invoke_result_t<F, store::Snapshot&>>> Read(F query);  // nullopt: it failed, and was logged
-  bool IsHigh(const Used& used) const { return used.total() > max_bytes_ / 5 * 4; }
+  std::int64_t high() const { return max_bytes_ / 5 * 4; }
+  bool IsHigh(const Used& used) const { return used.total() > high(); }
+  std::size_t ChunksBeyond(const Used& used) const;
 
   store::Store& store_;
   runtime::Log& log_;
   const runtime::Clock& clock_;
-  const Expire expire_;
+  const Calls calls_;
   bool audited_ = false;
   std::int64_t keep_ns_ = 0, max_bytes_ = 0, most_dead_ = 0, most_attempts_ = 0;
   std::int64_t bytes_ = 0;  // in all, as last seen

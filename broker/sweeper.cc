@@ -24,7 +24,8 @@ Sweeper::Sweeper(const Surroundings& around, const Runners& runners, Orphans& or
       interval_(interval),
       retention_(around.store, around.log, around.clock,
                  {[this](store::Seq through) { return ExpireOfAll(through); },
-                  [this](store::Seq through) { return orphans_.Expire(through, held_); }}),
+                  [this](store::Seq through) { return orphans_.Expire(through, held_); },
+                  [this](const std::string& endpoint, std::size_t rows) { DeadTrimmed(endpoint, rows); }}),
       timer_(around.executor),
       patience_(around.executor) {}
 
@@ -57,6 +58,13 @@ Task<> Sweeper::Round() {
   for (Resume<bool>& holding : std::exchange(holding_, {})) holding(true);
 }
 
+// Orphans count theirs anew in each round.
+void Sweeper::DeadTrimmed(const std::string& endpoint, std::size_t rows) {
+  for (const auto& runner : runners_) {
+    if (runner->endpoint().name == endpoint) runner->DeadTrimmed(static_cast<std::int64_t>(rows));
+  }
+}
+
 void Sweeper::Ask() {
   asked_ = true;
   timer_.cancel();
@@ -71,6 +79,7 @@ void Sweeper::Grown(std::size_t bytes) {
 
 Task<> Sweeper::Hold() {
   held_ = true;
+  around_.reader.LookAgain();
   WakeRound();
   while (sweeping_) {
     co_await Suspend<bool>([this](Resume<bool> resume) { holding_.push_back(std::move(resume)); });
@@ -85,6 +94,7 @@ void Sweeper::Release() {
 
 void Sweeper::End() {
   ended_ = held_ = true;
+  around_.reader.LookAgain();
   timer_.cancel();
   WakeRound();
 }

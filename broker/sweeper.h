@@ -43,6 +43,8 @@ class Sweeper {
           std::chrono::milliseconds interval);
 
   void Configure(const config::Config& config) { retention_.Configure(config); }
+  // Before Start: from now on full() is right, which takes no longer with a longer log.
+  Task<> Look() { return retention_.Look(); }
   // A round now, and one every interval. In the first interval nothing of endpoints expires: those that are well get
   // what they missed.
   void Start();
@@ -63,6 +65,7 @@ class Sweeper {
   Task<> ExpireOfAll(store::Seq through);
   Task<> ExpireOf(std::int64_t cursor, store::Seq through);
   Task<> AwaitExpiries(std::vector<std::int64_t> cursors);
+  void DeadTrimmed(const std::string& endpoint, std::size_t rows);
   void Ask();
   void WakeRound();
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "config/hidden.h"
 #include "config/kind.h"
 #include "runtime/bytes.h"
 #include "runtime/http/url.h"
@@ -21,9 +22,9 @@ bool Config::audits() const {
 }
 
 std::string PlaceOf(const Endpoint& entry) {
-  if (!entry.place.empty()) return entry.place;
+  if (!entry.place.empty()) return Hidden(entry.place, entry.hidden);
   const auto url = http::ParseUrl(entry.url);
-  return url ? url->Shown() : http::ShownUrl(entry.url);
+  return Hidden(url ? url->Shown() : http::ShownUrl(entry.url), entry.hidden);
 }
 
 }  // namespace portcall::config

@@ -30,6 +30,7 @@ struct LogConfig {
 struct TlsConfig {
   std::string certificate, key, minimum = "tls1.2";
   std::vector<std::string> cipher_suites, client_cas;
+  std::string content;  // of its files when they were read, see ContentOf()
   bool enabled() const { return !certificate.empty(); }
 };
 
@@ -53,6 +54,7 @@ struct HttpConfig {
   HeaderList headers;
   Millis drain_timeout{25'000};
   HttpTimeouts timeouts;
+  std::uint64_t memory_bytes = 0;  // bound of bodies and answers in memory; 0: of the machine's memory
   TlsConfig tls;
   DebugConfig debug;
   std::vector<std::string> trusted_proxies;  // CIDR; default: loopback and private ranges
@@ -62,8 +64,7 @@ struct StorageConfig {
   std::string root_directory = "/var/lib/registry";
   std::string database;  // empty: <root_directory>/portcall.db
   std::uint64_t reserve_bytes = 256ull << 20;
-  bool delete_enabled = false;
-  bool read_only = false;
+  bool delete_enabled = false, read_only = false;
   bool upload_purging = true, upload_purging_dry_run = false;
   std::chrono::hours upload_age{168};
   Millis upload_purge_interval{std::chrono::hours(24)};
@@ -126,6 +127,9 @@ struct Endpoint {
   std::string was;                   // its earlier name, after a rename
   std::string ca, certificate, key;  // TLS of the receiver
   bool insecure_skip_verify = false;
+  std::string tls_content;  // of these files when they were read, see ContentOf()
+  // What references in the entry have brought: shown nowhere.
+  std::vector<std::string> hidden;
   // Differs whenever anything in the entry does, see MapReader::Fingerprint(). Not for logs.
   std::string fingerprint;
 
@@ -138,7 +142,7 @@ struct Endpoint {
   void DependOn(std::string_view fact);
 };
 
-// What a message may show of an endpoint's place: without user, password and query.
+// What a message may show of an endpoint's place: without user, password, query and what references have brought.
 std::string PlaceOf(const Endpoint& entry);
 
 // What is recorded for the audit log beyond pushes, pulls, mounts and deletes.
@@ -149,7 +153,8 @@ struct AuditPolicy {
 
 struct HealthCheck {
   enum class Kind { kStorage, kFile, kHttp, kTcp } kind = Kind::kStorage;
-  std::string target;  // file, URI or address
+  std::string target;               // file, URI or address
+  std::vector<std::string> hidden;  // what references have brought into it: shown nowhere
   HeaderList headers;
   int status = 200;
   Millis interval{10'000}, timeout{5'000};

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "config/reader/environment.h"
+#include "config/reader/references.h"
 #include "config/reader/yaml.h"
 #include "config/sections/sections.h"
 
@@ -31,6 +32,29 @@ std::string ReadWholeFile(const std::string& path, std::string& text) {
   if (file.bad()) return std::string("cannot be read: ") + std::strerror(errno);
   text.resize(static_cast<std::size_t>(file.gcount()));
   return "";
+}
+
+void ReadSections(Report& report, const Value& root, KindTable kinds, Config& config) {
+  MapReader sections(report, root);
+  ReadLog(sections, config.log);
+  ReadStorage(sections, config.storage);
+  ReadHttp(sections, config.http);
+  ReadNotifications(sections, kinds, config);
+  ReadAuditPolicy(sections, kinds, config);
+  ReadHealth(sections, config.health);
+  ReadOthers(sections, config);
+  sections.Finish();
+}
+
+// Which keys there are in a file like this.
+KnownKeys Learn(Value& root, const std::map<std::string, std::string>& environment, KindTable kinds) {
+  KnownKeys known;
+  Report unsaid(Strictness::kServe);
+  ResolveReferences(environment, unsaid, root);
+  unsaid.LearnInto(known);
+  Config config;
+  ReadSections(unsaid, root, kinds, config);
+  return known;
 }
 
 Loaded Refuse(const std::string& file, std::string message) {
@@ -60,19 +84,12 @@ Loaded Parse(const std::string& text, const std::string& name, const std::map<st
     report.Error(root.place, "", "is not a map of settings: it begins with version: 0.1");
     return {nullptr, report.Take()};
   }
-  ApplyEnvironment(environment, report, root);
+  ApplyEnvironment(environment, report, root, [&](Value changed) { return Learn(changed, environment, kinds); });
+  ResolveReferences(environment, report, root);
 
   auto config = std::make_shared<Config>();
   config->path = name;
-  MapReader sections(report, root);
-  ReadLog(sections, config->log);
-  ReadStorage(sections, config->storage);
-  ReadHttp(sections, config->http);
-  ReadNotifications(sections, kinds, *config);
-  ReadAuditPolicy(sections, kinds, *config);
-  ReadHealth(sections, config->health);
-  ReadOthers(sections, *config);
-  sections.Finish();
+  ReadSections(report, root, kinds, *config);
   bool failed = report.failed();
   return {failed ? nullptr : std::move(config), report.Take()};
 }

@@ -45,6 +45,7 @@ std::vector<std::string> NeedsRestart(const Config& before, const Config& after)
   compare("http.relativeurls", h.relative_urls, g.relative_urls);
   compare("http.draintimeout", h.drain_timeout, g.drain_timeout);
   compare("http.timeouts", h.timeouts, g.timeouts);
+  compare("http.memory", h.memory_bytes, g.memory_bytes);
   compare("http.tls", h.tls.enabled(), g.tls.enabled());
   compare("http.tls.certificate", h.tls.certificate, g.tls.certificate);
   compare("http.tls.key", h.tls.key, g.tls.key);

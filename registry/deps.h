@@ -6,6 +6,7 @@
 #include "runtime/clock.h"
 #include "runtime/log.h"
 #include "runtime/loops.h"
+#include "runtime/memory_budget.h"
 #include "runtime/metrics.h"
 #include "store/blobs/blob_store.h"
 #include "store/store.h"
@@ -16,7 +17,7 @@ namespace portcall::registry {
 struct RegistryDeps {
   store::Store& store;
   store::BlobStore& blobs;
-  asio::thread_pool& pool;
+  asio::thread_pool& hashing;  // for large manifests
   runtime::Log& log;
   runtime::Metrics& metrics;
   const runtime::Clock& clock;
@@ -25,6 +26,7 @@ struct RegistryDeps {
   // True: the event log is full and events.onfull is `refuse`. Then changes and durable pulls get 503, and other events
   // are lost. Any thread. No function: never full.
   std::function<bool()> log_is_full = {};
+  runtime::MemoryBudget* memory = nullptr;  // bounds what requests and answers hold; null: nothing does
 };
 
 }  // namespace portcall::registry

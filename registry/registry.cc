@@ -16,6 +16,7 @@
 #include "registry/http/replies.h"
 #include "registry/model/reference.h"
 #include "registry/recording/recorder.h"
+#include "runtime/bytes.h"
 #include "runtime/mutex.h"
 
 namespace portcall::registry {
@@ -98,6 +99,14 @@ Reply LogIsFull() {
   return response;
 }
 
+// An answer that was made in memory counts while it is sent.
+void CountAnswer(runtime::MemoryShare* memory, Reply& reply) {
+  const auto* made = std::get_if<std::string>(&reply.body);
+  if (memory == nullptr || made == nullptr || memory->Grow(made->size())) return;
+  memory->budget()->CountRefusal();
+  reply = FailWith({Errc::kUnavailable, "requests and answers hold as much memory as they may (http.memory)"});
+}
+
 // Whether the answer stands for an event that must be in the log.
 bool NeedsLog(const Call& call) {
   const std::string& method = call.request.method;
@@ -162,6 +171,7 @@ class Registry::Impl {
     if (SpeaksForOthers(request) && !settings.proxies.Contains(request.peer_ip)) HintAtProxy(request.peer_ip);
     Call call(request, settings, route, catalog_, source_);
     Reply reply = co_await Answer(call);
+    CountAnswer(request.memory, reply);
     if (request.method == "HEAD") EndHead(reply);
     reply.fields.Add("Docker-Distribution-Api-Version", "registry/2.0");
     if (route.place != Place::kNone && route.place != Place::kAlive) {
@@ -175,6 +185,18 @@ class Registry::Impl {
       routed.notes.push_back({"http.request.remoteaddr", std::move(*client)});
     }
     co_return std::move(reply);
+  }
+
+  void RefusedCertificate(std::string_view peer, std::string_view peer_ip, std::string_view why) {
+    if (!CurrentSettings()->config->audit.refused) return;
+    const auto origin = std::make_shared<Origin>();
+    origin->request_id = runtime::UuidV4();
+    origin->client = peer;
+    origin->client_ip = peer_ip;
+    origin->received = deps_.clock.Now();
+    origin->source_addr = source_.addr;
+    origin->source_instance = source_.instance;
+    recorder_.RecordRefusalIfRoom(RefusedPeerEvent(origin, why));
   }
 
   Task<Result<Purged>> PurgeUploads() {
@@ -266,6 +288,9 @@ Task<http::Response> Registry::Handle(http::Request& request, RoutedRequest& rou
 
 void Registry::Apply(config::ConfigPtr config) { impl_->Apply(std::move(config)); }
 
+void Registry::RefusedCertificate(std::string_view peer, std::string_view peer_ip, std::string_view why) {
+  impl_->RefusedCertificate(peer, peer_ip, why);
+}
 void Registry::SetUnhealthy(bool unhealthy) { impl_->SetUnhealthy(unhealthy); }
 
 Task<Result<Purged>> Registry::PurgeUploads() { return impl_->PurgeUploads(); }

@@ -2,6 +2,7 @@
 
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "config/config.h"
 #include "registry/catalog/uploads.h"
@@ -26,6 +27,8 @@ class Registry {
   RoutedRequest Read(const http::Request& request);
   Task<http::Response> Handle(http::Request& request, RoutedRequest& routed);
   void Apply(config::ConfigPtr config);
+  // A client whose certificate was refused, or that showed none: `peer` is its "ip:port". On any loop.
+  void RefusedCertificate(std::string_view peer, std::string_view peer_ip, std::string_view why);
   // A failing health check: every path answers 503 until it is over. Any thread.
   void SetUnhealthy(bool unhealthy);
   // Deletes uploads older than storage.maintenance.uploadpurging.age; a dry run deletes none. On any loop.

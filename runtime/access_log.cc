@@ -18,6 +18,8 @@ AccessLog::AccessLog() : writer_(std::make_unique<LineWriter>(STDOUT_FILENO, kMa
 
 AccessLog::~AccessLog() = default;
 
+bool AccessLog::Flush() { return writer_->Flush(); }
+
 void AccessLog::Write(std::string line) {
   line.push_back('\n');
   writer_->Write(line);

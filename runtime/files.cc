@@ -8,7 +8,6 @@
 #include <array>
 #include <cerrno>
 #include <system_error>
-#include <vector>
 
 namespace portcall::runtime {
 Fd::~Fd() {
@@ -118,20 +117,6 @@ Result<void> ReplaceFile(const std::filesystem::path& path, std::string_view tex
     return done;
   }
   return SyncFolder(path.has_parent_path() ? path.parent_path() : ".");
-}
-
-Result<void> ReadThrough(const Fd& file, const std::filesystem::path& path,
-                         const std::function<void(std::string_view)>& feed) {
-  std::vector<char> buffer(1 << 20);
-  std::uint64_t offset = 0;
-  while (true) {
-    const ssize_t n = ::pread(file.get(), buffer.data(), buffer.size(), static_cast<off_t>(offset));
-    if (n < 0 && errno == EINTR) continue;
-    if (n < 0) return FileError(errno, "reading", path);
-    if (n == 0) return {};
-    feed(std::string_view(buffer.data(), static_cast<std::size_t>(n)));
-    offset += static_cast<std::uint64_t>(n);
-  }
 }
 
 }  // namespace portcall::runtime

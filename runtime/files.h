@@ -4,7 +4,6 @@
 
 #include <cstdint>
 #include <filesystem>
-#include <functional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -54,8 +53,5 @@ Result<void> MakeFolders(const std::filesystem::path& folder, mode_t mode = 0755
 Result<std::string> ReadWhole(const std::filesystem::path& path);
 // Atomic: even after a crash the file holds either `text` or its old content. Durable on return.
 Result<void> ReplaceFile(const std::filesystem::path& path, std::string_view text, mode_t mode = 0644);
-// Passes the file's content to `feed`, from the start, in pieces.
-Result<void> ReadThrough(const Fd& file, const std::filesystem::path& path,
-                         const std::function<void(std::string_view)>& feed);
 
 }  // namespace portcall::runtime

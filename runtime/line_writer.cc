@@ -203,10 +203,17 @@ void LineWriter::Write(std::string_view line) {
 }
 
 void LineWriter::WriteLast(std::string_view line) {
-  const MutexLock lock(state_->mutex);
-  if (!state_->Started()) return;
-  state_->Add(line);
-  state_->AwaitWritten(std::chrono::steady_clock::now() + kPatience);
+  {
+    const MutexLock lock(state_->mutex);
+    const SteadyTime until = std::chrono::steady_clock::now() + kPatience;
+    if (state_->Started()) {
+      state_->Add(line);
+      state_->AwaitWritten(until);
+      return;
+    }
+    state_->end = until;
+  }
+  state_->Put(line);
 }
 
 bool LineWriter::Flush() {

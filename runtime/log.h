@@ -68,6 +68,7 @@ class AccessLog {
   AccessLog();
   ~AccessLog();
   void Write(std::string line);  // without the newline
+  bool Flush();                  // as Log::Flush
 
  private:
   std::unique_ptr<LineWriter> writer_;

@@ -5,9 +5,10 @@
 
 #include "config/kind.h"
 #include "runtime/http/resolver.h"
+#include "runtime/lanes.h"
 #include "runtime/log.h"
-#include "runtime/loops.h"
 #include "runtime/task.h"
+#include "sinks/shared_bodies.h"
 #include "sinks/sink.h"
 
 namespace portcall::sinks {
@@ -16,9 +17,11 @@ struct Surroundings {
   Executor executor;         // the loop the sink will live on
   http::Resolver& resolver;  // of that loop
   runtime::Log& log;
-  asio::thread_pool& pool;  // for what blocks: files, joining a library's threads
+  runtime::Lanes& lanes;  // for what blocks: files, joining a library's threads
   // Appends an event of the sink's own making (an audit checkpoint) to the log. On the loop; empty: there is no log.
   std::function<void(store::Event)> publish = {};
+  // Of the sinks that are made with the same surroundings.
+  std::shared_ptr<SharedBodies> bodies = std::make_shared<SharedBodies>();
 };
 
 // A kind of destination: what an entry says of it (config::Kind) and how its sink is made. One for each folder here,

@@ -16,8 +16,21 @@ enum class Verdict {
   kGone,           // 410: pause the endpoint
 };
 
+// Whom a failure (kFailed) is about; of other verdicts it has no meaning. A sink that knows nothing better says
+// kEndpoint.
+enum class Blames {
+  kEndpoint,  // the destination as a whole
+  // One part of a destination that has several (a topic, a project): the destination itself has answered. The event
+  // waits as one that fails alone; the rest of the endpoint goes on.
+  kPart,
+  // Neither the destination nor the event: the attempt ended because another one failed. It does not count, and the
+  // event goes out again at once.
+  kNobody,
+};
+
 struct Outcome {
   Verdict verdict = Verdict::kFailed;
+  Blames blames = Blames::kEndpoint;
   int status = 0;           // HTTP status, 0: none
   std::string status_text;  // "200 OK", for the metric; empty: no answer
   std::string error;        // one line, no secrets; empty when delivered

@@ -34,9 +34,11 @@ class Sink {
   // The last call, once no attempt is under way, before the sink is destroyed: what it ends in an orderly way, such as
   // a closing checkpoint or a library's threads. Takes two seconds at most.
   virtual Task<> Close() { co_return; }
-  // What is wrong with the destination while attempts wait for it instead of failing; one line, no secrets; empty:
-  // nothing is known to be wrong.
+  // What is wrong with the destination that no failure of the endpoint tells: attempts wait for it instead of failing,
+  // or parts of it fail (Blames::kPart), which are named. One line, no secrets; empty: nothing is known to be wrong.
   virtual std::string Trouble() const { return {}; }
+  // Attempts wait for the destination, so that whoever ends them need not give them time.
+  virtual bool Stalled() const { return !Trouble().empty(); }
 };
 
 }  // namespace portcall::sinks

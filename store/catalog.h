@@ -37,7 +37,10 @@ struct PageOf {
 struct Names {
   std::vector<std::string> names;
   bool more = false;
+  std::string unseen = {};  // not empty: the look ended early, and what is behind this name was not looked at
 };
+// Rows that one call looks at, so that no query holds its reader for long, whatever clients have stored.
+inline constexpr std::size_t kRowsAtOnce = 1024;
 
 bool RepositoryExists(Snapshot& s, std::string_view repository);
 std::optional<ManifestRow> FindManifest(Snapshot& s, std::string_view repository, std::string_view digest);
@@ -45,13 +48,18 @@ std::optional<std::string> FindTag(Snapshot& s, std::string_view repository, std
 // Bytewise order. nullopt: no such repository.
 std::optional<Names> ListTags(Snapshot& s, std::string_view repository, const PageOf& page);
 // Repositories that hold a manifest or a blob link, `/` sorting before every other byte, as Distribution lists them.
-Names ListRepositories(Snapshot& s, const PageOf& page);
+// Looks at `most` repositories; those that hold nothing any more count as well.
+Names ListRepositories(Snapshot& s, const PageOf& page, std::size_t most = kRowsAtOnce);
 // Size of a blob that is linked into the repository.
 std::optional<std::int64_t> FindBlob(Snapshot& s, std::string_view repository, std::string_view digest);
 // The manifests whose subject is `digest`, oldest first, from behind `after` (a row's place; 0: from the start) until
 // `take` says that it has had enough. None for anything unknown. `artifact_type` picks those of one type; empty: all.
-void ListReferrers(Snapshot& s, std::string_view repository, std::string_view digest, std::string_view artifact_type,
-                   std::int64_t after, const std::function<bool(ReferrerRow row)>& take);
+// Looks at `most` of them, of whatever type. The place behind which others were not looked at; nullopt: there are none,
+// or `take` has had enough.
+std::optional<std::int64_t> ListReferrers(Snapshot& s, std::string_view repository, std::string_view digest,
+                                          std::string_view artifact_type, std::int64_t after,
+                                          const std::function<bool(ReferrerRow row)>& take,
+                                          std::size_t most = kRowsAtOnce);
 // Whether the manifest is among them.
 bool IsReferrer(Snapshot& s, std::string_view repository, std::string_view manifest, std::string_view subject);
 

@@ -42,6 +42,7 @@ struct ParkedLane {
   std::int64_t age = 0;  // ns in which it could be delivered since its first attempt; maxage bounds it
   std::string reason;    // last failure, or "in flight"
   std::optional<std::int64_t> recorded_at = {};  // lower bound of the next event's, if it is known
+  int probes = 0;  // of the attempts, those that were made while the endpoint was known to be away
 };
 
 // Who may settle a cursor holds the token that its row has. As long as one process serves a database, there is one.

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -30,7 +31,7 @@ std::vector<DeadLetter> ListDead(Snapshot& s, std::string_view endpoint, std::in
 std::int64_t BytesOfDead(Snapshot& s);   // all of them, a sum kept with each change
 bool DropDead(Tx& tx, std::int64_t id);  // one dead letter; false: there is none
 // Keeps those that died after `before` and of these at most `bytes`, the newest; deletes at most `limit` rows and
-// returns how many.
-std::size_t TrimDead(Tx& tx, std::int64_t before, std::int64_t bytes, std::size_t limit);
+// returns how many of each endpoint.
+std::map<std::string, std::size_t> TrimDead(Tx& tx, std::int64_t before, std::int64_t bytes, std::size_t limit);
 
 }  // namespace portcall::store

@@ -31,8 +31,9 @@ struct Portion {
 };
 // Events with seq > after and seq <= through: all of them, or as many as the limit lets.
 Portion ReadEvents(Snapshot& s, Seq after, Seq through, Limit limit);
-// The same of a lane (store/lane.h), by index. It looks at a bounded number of its repository's events, so that it may
-// come less far; of a strict lane, which has no events of its own, it finds none.
+// The same of a lane (store/lane.h), by index. It looks at a bounded part of the log, and of those without a tag at a
+// bounded number of their repository's events, so that it may come less far; of a strict lane, which has no events of
+// its own, it finds none.
 Portion ReadLane(Snapshot& s, std::string_view lane, Seq after, Seq through, Limit limit);
 EventPtr FindEvent(Snapshot& s, Seq seq);
 EventPtr FindEvent(Snapshot& s, std::string_view id);

@@ -24,8 +24,9 @@ std::size_t DeleteUnneeded(Tx& tx, const Retain& retain, std::size_t limit);
 struct LogSize {
   std::int64_t events = 0;
   std::int64_t bytes = 0;  // of their rows: a true sum, but of those that a program without sums appended an estimate
-  Seq first = 0;           // the lowest that is kept, 0: none
-  Seq passed = 0;          // the last event that no live cursor needs; Head where there is no live cursor
+  std::int64_t held_bytes = 0;  // of them, what live cursors need
+  Seq first = 0;                // the lowest that is kept, 0: none
+  Seq passed = 0;               // the last event that no live cursor needs; Head where there is no live cursor
 };
 // Counts as if whatever is missing between what is needed had been deleted from the front.
 LogSize SizeOf(Snapshot& s);

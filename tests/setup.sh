@@ -10,7 +10,7 @@ kafka=(maven openjdk-17-jre-headless kcat openssl)  # a real broker, its jars by
 ci=(gcc git python3-venv webhook)                  # Gitea and its runner are built, Buildbot is installed, once
 command -v go >/dev/null || ci+=(golang-go)
 tests=(clang-tidy-19 clang-format-19 python3 python3-pytest python3-pytest-xdist skopeo umoci podman buildah containerd
-  docker.io prometheus docker-registry curl jq openssl e2fsprogs tinyproxy microsocks "${kafka[@]}" "${ci[@]}")
+  docker.io prometheus docker-registry curl jq openssl e2fsprogs strace tinyproxy microsocks "${kafka[@]}" "${ci[@]}")
 bench=(docker-registry nginx wrk python3 "${kafka[@]}")
 
 wanted=()

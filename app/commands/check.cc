@@ -1,19 +1,34 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <memory>
 #include <ostream>
 
 #include "app/commands/command.h"
+#include "app/server/options.h"
 #include "config/differences.h"
 #include "config/load.h"
 #include "sinks/kinds.h"
+#include "store/database_file.h"
 
 namespace portcall::app {
 namespace {
 
+// What a start would find wrong with the database itself. A relative path is seen from where the server is started.
+void CheckDatabase(config::Loaded& loaded, const std::string& path) {
+  const config::StorageConfig& storage = loaded.config->storage;
+  const std::filesystem::path database = DatabaseOf(storage);
+  if (!database.is_absolute()) return;
+  const auto fit = store::CheckDatabaseFile(database);
+  if (fit) return;
+  const std::string key = storage.database.empty() ? "storage.filesystem.rootdirectory" : "store.path";
+  loaded.problems.push_back({config::Severity::kError, path, 0, 0, key, fit.error().detail});
+}
+
 // Prints one line for each finding of the file; 2 when one of them is an error, else 0 after "PATH: ok".
 int Check(const std::string& path, const std::map<std::string, std::string>& environment, std::ostream& out) {
-  const config::Loaded loaded = config::Load(path, environment, config::Strictness::kCheck, sinks::Kinds());
+  config::Loaded loaded = config::Load(path, environment, config::Strictness::kCheck, sinks::Kinds());
+  if (loaded.config) CheckDatabase(loaded, path);
   for (const config::Problem& problem : loaded.problems) out << problem.Text() << '\n';
   const bool wrong = !loaded.config || std::ranges::any_of(loaded.problems, [](const config::Problem& problem) {
     return problem.severity == config::Severity::kError;

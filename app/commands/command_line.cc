@@ -4,6 +4,8 @@
 #include <array>
 #include <string_view>
 
+#include "app/server/signals.h"
+
 namespace portcall::app {
 namespace {
 
@@ -33,6 +35,7 @@ int Run(int argc, const char* const* argv, const Environment& environment, std::
   } catch (const CLI::ParseError& e) {
     return program.exit(e, out, err) == 0 ? kDone : kUsage;
   }
+  if (!program.got_subcommand("serve")) LetSignalsThrough();
   return invocation.run();
 }
 

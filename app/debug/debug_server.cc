@@ -86,7 +86,8 @@ Task<http::Response> DebugServer::ServeHealth(bool verbose) {
   if (!verbose) co_return Json(status, HealthBody(failing, nullptr));
   auto make = [this, &failing] {
     const auto endpoints = sources_.endpoints();
-    return HealthBody(failing, &endpoints);
+    return HealthBody(failing, &endpoints,
+                      sources_.expired ? sources_.expired() : std::vector<config::CertificateEnd>());
   };
   co_return Json(status, co_await runtime::RunOn(sources_.pool, std::move(make)));
 }

@@ -7,6 +7,7 @@
 
 #include "app/debug/health.h"
 #include "broker/status.h"
+#include "config/certificates.h"
 #include "config/config.h"
 #include "runtime/http/server.h"
 #include "runtime/loops.h"
@@ -25,14 +26,17 @@ struct DebugSources {
   std::function<void()> refresh;  // brings gauges up to date before a page of metrics
   std::function<bool()> ready;    // any thread: false while starting and draining
   std::vector<std::string> command_line;
+  std::function<std::vector<config::CertificateEnd>()> expired = {};  // certificates; empty: not known
 };
 
 // Distribution's debug listener: /debug/health, /debug/vars and Prometheus' page, with /livez and /readyz beside them.
 // Pages are made on the pool. Its owner is the composition root; the sources must outlive it.
 class DebugServer {
  public:
+  // Takes the addresses; until Open, who connects waits.
   static Result<std::unique_ptr<DebugServer>> Listen(const config::DebugConfig& config, DebugSources sources,
                                                      runtime::Loop& loop);
+  void Open() { server_->Open(); }  // the sources are there from now on; once
   std::vector<std::string> addresses() const { return server_->addresses(); }
   std::uint16_t port() const { return server_->port(); }
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "runtime/json.h"
+#include "runtime/time.h"
 
 namespace portcall::app {
 namespace {
@@ -69,6 +70,15 @@ bool IsLate(const EndpointStatus& s) {
          s.oldest_pending > kLate || !s.reason.empty();
 }
 
+Json Expired(const std::vector<config::CertificateEnd>& certificates) {
+  Json list = Json::array();
+  for (const config::CertificateEnd& one : certificates) {
+    const auto end = std::chrono::duration_cast<std::chrono::nanoseconds>(one.end.time_since_epoch()).count();
+    list.push_back(Json{{"endpoint", one.endpoint}, {"file", one.file}, {"expired", runtime::Rfc3339Nano(end)}});
+  }
+  return list;
+}
+
 }  // namespace
 
 std::string DebugVars(const config::Config& config, const std::vector<EndpointStatus>& endpoints,
@@ -86,7 +96,8 @@ std::string DebugVars(const config::Config& config, const std::vector<EndpointSt
   return Dump(page);
 }
 
-std::string HealthBody(const std::map<std::string, std::string>& failing, const std::vector<EndpointStatus>* late) {
+std::string HealthBody(const std::map<std::string, std::string>& failing, const std::vector<EndpointStatus>* late,
+                       const std::vector<config::CertificateEnd>& expired) {
   Json body = Json::object();
   for (const auto& [check, why] : failing) body[check] = why;
   if (late == nullptr) return Dump(body);
@@ -105,6 +116,7 @@ std::string HealthBody(const std::map<std::string, std::string>& failing, const 
              {"reason", status.reason}});
   }
   body["endpoints"] = std::move(list);
+  if (!expired.empty()) body["certificates"] = Expired(expired);
   return Dump(body);
 }
 

@@ -3,7 +3,9 @@
 #include <charconv>
 #include <system_error>
 
+#include "config/hidden.h"
 #include "runtime/http/client.h"
+#include "runtime/timer.h"
 
 namespace portcall::app {
 
@@ -17,13 +19,15 @@ class HealthChecks::Check {
 
   std::chrono::milliseconds interval() const { return check_.interval; }
   std::string name() const {
-    return check_.kind == HealthCheck::Kind::kStorage ? "storagedriver_filesystem" : check_.target;
+    return check_.kind == HealthCheck::Kind::kStorage ? "storagedriver_filesystem"
+                                                      : config::Hidden(check_.target, check_.hidden);
   }
 
   // What is asked now ends, and nothing is reported any more.
   void Stop() {
     stopped_ = true;
     if (client_ != nullptr) client_->Abort();
+    if (looking_) looking_->Answer(Error(Errc::kUnavailable, "stopping"));
   }
 
   Task<> Run() {
@@ -36,19 +40,20 @@ class HealthChecks::Check {
       deps_.health.Pass(name());
       co_return;
     }
+    const std::string why = config::Hidden(result.error().detail, check_.hidden);
     if (++failures_ == check_.threshold) {
-      deps_.log.Error("health check fails", {{"check", name()}, {"error", result.error().detail}});
+      deps_.log.Error("health check fails", {{"check", name()}, {"error", why}});
     }
-    if (failures_ >= check_.threshold) deps_.health.Fail(name(), result.error().detail);
+    if (failures_ >= check_.threshold) deps_.health.Fail(name(), why);
   }
 
  private:
   Task<Result<void>> Probe() {
     switch (check_.kind) {
       case HealthCheck::Kind::kStorage:
-        co_return co_await runtime::RunOn(deps_.pool, [this] { return Storage(); });
+        co_return co_await Look([root = deps_.root] { return Storage(root); });
       case HealthCheck::Kind::kFile:
-        co_return co_await runtime::RunOn(deps_.pool, [this] { return File(); });
+        co_return co_await Look([file = check_.target] { return File(file); });
       case HealthCheck::Kind::kHttp:
         co_return co_await Http();
       case HealthCheck::Kind::kTcp:
@@ -57,16 +62,41 @@ class HealthChecks::Check {
     co_return Error(Errc::kInternal, "no such kind of check");
   }
 
-  Result<void> Storage() const {
+  // Asks a file system, on a lane of this check's own, and gives up where it does not answer in time. At most one job
+  // waits for it.
+  template <class F>
+  Task<Result<void>> Look(F look) {
+    const Error late(Errc::kTimeout, "the file system does not answer");
+    if (looking_ && !looking_->over) co_return late;
+    const auto lane = deps_.lanes.Of("health check " + name());
+    if (!lane) co_return lane.error();
+    looking_ = std::make_shared<Looking>(deps_.loop.executor());
+    looking_->patience.expires_after(check_.timeout);
+    looking_->patience.async_wait([looking = looking_, late](error_code ec) {
+      if (!ec) looking->Answer(late);
+    });
+    co_return co_await Suspend<Result<void>>([&](Resume<Result<void>> resume) {
+      looking_->resume = std::move(resume);
+      (*lane)->Post([looking = looking_, look = std::move(look), executor = deps_.loop.executor()]() mutable {
+        Result<void> found = look();
+        asio::post(executor, [looking = std::move(looking), found = std::move(found)]() mutable {
+          looking->over = true;
+          looking->Answer(std::move(found));
+        });
+      });
+    });
+  }
+
+  static Result<void> Storage(const std::filesystem::path& root) {
     std::error_code ec;
-    if (std::filesystem::is_directory(deps_.root, ec)) return {};
-    return Error(Errc::kUnavailable, deps_.root.string() + ": " + (ec ? ec.message() : "not a folder"));
+    if (std::filesystem::is_directory(root, ec)) return {};
+    return Error(Errc::kUnavailable, root.string() + ": " + (ec ? ec.message() : "not a folder"));
   }
 
   // A file that is there takes the registry out of rotation.
-  Result<void> File() const {
+  static Result<void> File(const std::filesystem::path& file) {
     std::error_code ec;
-    if (!std::filesystem::exists(check_.target, ec)) return {};
+    if (!std::filesystem::exists(file, ec)) return {};
     return Error(Errc::kUnavailable, "file exists");
   }
 
@@ -111,16 +141,29 @@ class HealthChecks::Check {
     co_return connected;
   }
 
+  // What is asked of a file system. Touched by the loop alone.
+  struct Looking {
+    explicit Looking(const Executor& executor) : patience(executor) {}
+    void Answer(Result<void> found) {
+      patience.cancel();
+      if (resume) resume(std::move(found));
+    }
+    Timer patience;
+    Resume<Result<void>> resume;
+    bool over = false;  // the file system has answered
+  };
+
   const HealthCheckDeps& deps_;
   http::Resolver& resolver_;
   const HealthCheck check_;
+  std::shared_ptr<Looking> looking_;
   int failures_ = 0;
   http::Client* client_ = nullptr;  // while it asks
   bool stopped_ = false;
 };
 
 HealthChecks::HealthChecks(HealthCheckDeps deps, const std::vector<HealthCheck>& checks)
-    : deps_(std::move(deps)), resolver_(deps_.pool), periodic_(deps_.loop) {
+    : deps_(std::move(deps)), periodic_(deps_.loop) {
   for (const HealthCheck& check : checks) {
     checks_.push_back(std::make_unique<Check>(deps_, resolver_, check));
     Check* made = checks_.back().get();

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <boost/asio/thread_pool.hpp>
 #include <filesystem>
 #include <memory>
 #include <vector>
@@ -16,14 +15,14 @@ namespace portcall::app {
 
 struct HealthCheckDeps {
   Health& health;
-  runtime::Loop& loop;      // where the checks run
-  asio::thread_pool& pool;  // for file systems, which may hang
+  runtime::Loop& loop;    // where the checks run
+  runtime::Lanes& lanes;  // for file systems, which may hang
   runtime::Log& log;
   std::filesystem::path root;  // of the storage
 };
 
 // Runs the checks of the file's `health` section, each at its interval, and reports them to Health. Made and destroyed
-// on a thread that is no loop; the destructor ends what is asked of others and waits for what is asked of file systems.
+// on a thread that is no loop; the destructor waits for nobody who is asked.
 class HealthChecks {
  public:
   HealthChecks(HealthCheckDeps deps, const std::vector<config::HealthCheck>& checks);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "app/debug/process_stats.h"
+#include "runtime/memory_budget.h"
 #include "runtime/metrics.h"
 #include "store/store.h"
 
@@ -11,11 +12,13 @@ class ProcessMetrics {
  public:
   explicit ProcessMetrics(runtime::Metrics& metrics);
   // Call before a page is made. One thread at a time.
-  void Refresh(const store::StoreStats& store, std::size_t connections, const ProcessStats& process);
+  void Refresh(const store::StoreStats& store, std::size_t connections, const runtime::MemoryBudget& memory,
+               const ProcessStats& process);
 
  private:
-  prometheus::Gauge &queue_depth_, &wal_bytes_, &database_bytes_, &out_of_space_, &connections_;
-  prometheus::Counter &commits_, &jobs_, &cpu_seconds_;
+  prometheus::Gauge &queue_depth_, &wal_bytes_, &database_bytes_, &out_of_space_, &connections_, &memory_,
+      &most_memory_;
+  prometheus::Counter &memory_refused_, &commits_, &jobs_, &cpu_seconds_;
   prometheus::Gauge &resident_, &virtual_, &open_fds_, &max_fds_, &start_time_;
 };
 

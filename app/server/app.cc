@@ -9,6 +9,7 @@
 
 #include "app/exit_code.h"
 #include "app/server/access_log.h"
+#include "app/server/options.h"
 #include "app/server/request_log.h"
 #include "config/load.h"
 #include "config/restart_keys.h"
@@ -26,6 +27,11 @@ namespace {
 using runtime::GoDuration;
 using runtime::Joined;
 using runtime::kVersion;
+
+// What files of certificates may take; a reload, which may read them too, is over within five seconds.
+constexpr std::chrono::milliseconds kCertificatePatience(500);
+// What a stop waits for what still hangs, after the broker has waited for its sinks.
+constexpr std::chrono::milliseconds kLeastForLanes(500), kMostForLanes(5'000);
 
 unsigned Cores() { return std::max(1u, std::thread::hardware_concurrency()); }
 
@@ -52,22 +58,6 @@ Result<http::TlsContext> TlsOf(const config::TlsConfig& tls) {
 
 }  // namespace
 
-runtime::LogOptions LogOptionsOf(const config::LogConfig& log) {
-  using runtime::Level;
-  runtime::LogOptions options;
-  const std::map<std::string, Level> levels = {
-      {"debug", Level::kDebug}, {"info", Level::kInfo}, {"warn", Level::kWarn}, {"error", Level::kError}};
-  if (const auto level = levels.find(log.level); level != levels.end()) options.level = level->second;
-  options.formatter = log.formatter;
-  options.fields.assign(log.fields.begin(), log.fields.end());
-  return options;
-}
-
-std::filesystem::path DatabaseOf(const config::StorageConfig& storage) {
-  if (!storage.database.empty()) return storage.database;
-  return std::filesystem::path(storage.root_directory) / "portcall.db";
-}
-
 App::App(config::ConfigPtr loaded, std::vector<std::string> command_line, runtime::Log& log)
     : log_(log),
       command_line_(std::move(command_line)),
@@ -75,20 +65,25 @@ App::App(config::ConfigPtr loaded, std::vector<std::string> command_line, runtim
       loaded_(std::move(loaded)),
       config_(WithSecret(loaded_, runtime::UuidV4() + runtime::UuidV4())),
       access_log_on_(loaded_->log.access_log),
+      memory_(MemoryFor(*loaded_)),
       http_metrics_(metrics_),
       process_metrics_(metrics_),
       door_log_(log, metrics_, runtime::SystemClock()),
-      loops_(Cores(), std::max(4u, Cores())),
+      loops_(Cores(), Cores()),
+      certificates_(loops_.lanes(), metrics_, log_),
       health_([this](bool healthy) { registry_->SetUnhealthy(!healthy); }),
       periodic_(loops_.server(0)) {}
 
 Result<std::unique_ptr<App>> App::Start(config::ConfigPtr loaded, std::vector<std::string> command_line,
                                         runtime::Log& log) {
   std::unique_ptr<App> app(new App(std::move(loaded), std::move(command_line), log));
-  for (auto step : {&App::OpenData, &App::StartWings, &App::Listen, &App::ListenDebug}) {
+  for (auto step : {&App::OpenData, &App::Listen, &App::ListenDebug, &App::StartWings}) {
     if (auto done = (app.get()->*step)(); !done) return Error(done.error());
   }
   app->StartHousekeeping();
+  app->server_->Open();
+  if (app->debug_server_) app->debug_server_->Open();
+  app->certificates_.Show(config::CertificateEnds(*app->config()), /*said=*/true);
   app->ready_ = true;
   app->Announce();
   return app;
@@ -102,17 +97,20 @@ Result<void> App::OpenData() {
   store::StoreOptions options;
   options.database = DatabaseOf(storage);
   options.reserve_bytes = storage.reserve_bytes;
+  options.readers = runtime::Loops::kQueries;
   options.on_fatal = [&log = log_](const std::string& why) {
     // Ends at once, without an orderly shutdown: nothing written from here on could be trusted.
     log.Write(runtime::Level::kFatal, "the database can no longer be trusted: " + why);
     _exit(1);
   };
-  auto store = store::Store::Open(std::move(options), loops_.pool());
+  auto store = store::Store::Open(std::move(options), loops_.queries());
   if (!store) return Error(store.error());
   store_ = std::move(*store);
 
-  auto blobs =
-      store::OpenFilesystem(storage.root_directory, loops_.pool(), store_->digest_locks(), storage.reserve_bytes);
+  const ProcessStats process = ReadProcessStats();  // with the database open
+  descriptors_ = PlanDescriptors(process.max_fds, process.open_fds, AttemptsAtOnce(*current));
+  auto blobs = store::OpenFilesystem(storage.root_directory, {loops_.files(), loops_.hashing()}, store_->digest_locks(),
+                                     {storage.reserve_bytes, descriptors_.open_uploads});
   if (!blobs) return Error(blobs.error());
   blobs_ = std::move(*blobs);
 
@@ -134,8 +132,8 @@ Result<void> App::OpenData() {
 
 Result<void> App::StartWings() {
   const config::ConfigPtr current = config();
-  auto broker =
-      broker::Broker::Start({*store_, loops_.broker(), loops_.pool(), log_, metrics_, runtime::SystemClock()}, current);
+  auto broker = broker::Broker::Start(
+      {*store_, loops_.broker(), loops_.lanes(), log_, metrics_, runtime::SystemClock()}, current);
   if (!broker && broker.error().code == Errc::kTimeout) {
     log_.Write(runtime::Level::kFatal, broker.error().detail);  // an orderly end would wait for that disk, too
     _exit(kFailed);
@@ -144,13 +142,14 @@ Result<void> App::StartWings() {
   broker_ = std::move(*broker);
   registry::RegistryDeps deps{*store_,
                               *blobs_,
-                              loops_.pool(),
+                              loops_.hashing(),
                               log_,
                               metrics_,
                               runtime::SystemClock(),
                               SourceAddress(current->http.addr),
                               instance_,
-                              [this] { return broker_->LogIsFull(); }};
+                              [this] { return broker_->LogIsFull(); },
+                              &memory_};
   registry_ = std::make_unique<registry::Registry>(std::move(deps), current);
   return {};
 }
@@ -161,12 +160,13 @@ Result<void> App::ListenDebug() {
   if (debug.addr.empty()) return {};
   DebugSources sources{health_,
                        metrics_,
-                       loops_.pool(),
+                       loops_.pages(),
                        [this] { return broker_->Status(); },
                        [this] { return config(); },
                        [this] { RefreshMetrics(); },
                        [this] { return ready_.load(); },
-                       command_line_};
+                       command_line_,
+                       [this] { return certificates_.expired(); }};
   auto server = DebugServer::Listen(debug, std::move(sources), loops_.server(0));
   if (!server) return Error(Errc::kUnavailable, "http.debug.addr: " + server.error().detail);
   debug_server_ = std::move(*server);
@@ -185,11 +185,16 @@ Result<void> App::Listen() {
   options.limits.body_stall = timeouts.stall;
   options.limits.head_timeout = timeouts.head;
   options.handler = [this](http::Request& request) { return Serve(request); };
+  options.files.pool = &loops_.files();
+  options.memory = &memory_;
   options.on_exchange = [this](const http::Exchange& exchange) { Finished(exchange); };
-  const ProcessStats process = ReadProcessStats();
-  most_connections_ = ConnectionsFor(process.max_fds, process.open_fds);
-  options.limits.connections = most_connections_;
-  options.on_incident = [this](const http::Incident& incident) { door_log_.Tell(incident); };
+  options.limits.connections = descriptors_.connections;
+  options.on_incident = [this](const http::Incident& incident) {
+    door_log_.Tell(incident);
+    if (incident.kind == http::Incident::Kind::kCertificate) {
+      registry_->RefusedCertificate(incident.peer, incident.peer_ip, incident.what);
+    }
+  };
   options.on_bug = [this](std::string_view what) {
     log_.Error("a request ended in a bug of this program", {{"error", std::string(what)}});
   };
@@ -205,7 +210,7 @@ Result<void> App::Listen() {
 void App::StartHousekeeping() {
   const config::ConfigPtr current = config();
   health_checks_ = std::make_unique<HealthChecks>(
-      HealthCheckDeps{health_, loops_.server(0), loops_.pool(), log_, current->storage.root_directory},
+      HealthCheckDeps{health_, loops_.server(0), loops_.lanes(), log_, current->storage.root_directory},
       current->health);
   CheckAfterUncleanEnd();
   const config::StorageConfig& storage = current->storage;
@@ -224,14 +229,12 @@ void App::CheckAfterUncleanEnd() {
   log_.Warn("the last run did not end orderly: checking the whole database in the background");
   integrity_ = std::jthread([this](const std::stop_token& stop) {
     const auto checked = store_->CheckIntegrity([&stop] { return stop.stop_requested(); });
-    if (stop.stop_requested()) return;
-    if (checked) log_.Info("the database is whole");
+    if (checked && !stop.stop_requested()) log_.Info("the database is whole");
   });
 }
 
 void App::Announce() const {
   const config::ConfigPtr current = config();
-  const std::string version(kVersion);
   for (const config::Endpoint& endpoint : current->endpoints) {
     log_.Info("configuring endpoint " + endpoint.name + " (" + config::PlaceOf(endpoint) +
               "), timeout=" + GoDuration(endpoint.timeout) + (endpoint.disabled ? ", disabled" : ""));
@@ -248,20 +251,17 @@ void App::Announce() const {
         "several instances behind one address do not understand each other. Set http.secret, or "
         "REGISTRY_HTTP_SECRET");
   }
-  if (most_connections_ < http::ServerLimits().connections) {
+  if (descriptors_.tight()) {
     constexpr std::uint32_t kFew = 1'000;
-    log_.Write(most_connections_ < kFew ? runtime::Level::kWarn : runtime::Level::kInfo,
-               "at most " + std::to_string(most_connections_) + " connections at once, for " +
-                   std::to_string(ReadProcessStats().max_fds) +
-                   " file descriptors: each may need two, and some are kept for the database, files and deliveries. "
-                   "Raise the limit for more: ulimit -n, LimitNOFILE=");
+    log_.Write(descriptors_.connections < kFew ? runtime::Level::kWarn : runtime::Level::kInfo,
+               Told(descriptors_, ReadProcessStats().max_fds));
   }
   const bool certified = !current->http.tls.client_cas.empty();
   log_.Warn(std::string("THE REGISTRY IS OPEN: no authentication is configured, so everybody who ") +
             (certified ? "has a client certificate" : "reaches it") + " may pull, push and delete");
   for (const std::string& address : server_->addresses()) {
     log_.Info("listening on " + address + (current->http.tls.enabled() ? ", tls" : ""),
-              {{"instance.id", instance_}, {"version", version}});
+              {{"instance.id", instance_}, {"version", std::string(kVersion)}});
   }
 }
 
@@ -294,7 +294,9 @@ Task<> App::PurgeUploads() {
   }
 }
 
-void App::RefreshMetrics() { process_metrics_.Refresh(store_->stats(), server_->connections(), ReadProcessStats()); }
+void App::RefreshMetrics() {
+  process_metrics_.Refresh(store_->stats(), server_->connections(), memory_, ReadProcessStats());
+}
 
 config::ConfigPtr App::config() const {
   const runtime::MutexLock lock(config_mutex_);
@@ -315,11 +317,42 @@ Result<void> App::Apply(config::ConfigPtr loaded) {
   log_.Apply(LogOptionsOf(next->log));
   access_log_on_ = next->log.access_log;
   loaded_ = std::move(loaded);
-  {
-    const runtime::MutexLock lock(config_mutex_);
-    config_ = next;
-  }
+  SetConfig(next);
   return {};
+}
+
+void App::SetConfig(config::ConfigPtr config) {
+  const runtime::MutexLock lock(config_mutex_);
+  config_ = std::move(config);
+}
+
+void App::RenewCertificates(bool at_once) {
+  auto changes = certificates_.Look(config(), at_once, kCertificatePatience);
+  if (!changes) {
+    if (at_once) log_.Error("certificates are not read again: " + changes.error().detail);
+    return;
+  }
+  if (!changes->any()) return;
+  const auto next = std::make_shared<config::Config>(*config());
+  std::vector<std::string> renewed;
+  for (config::Endpoint& endpoint : next->endpoints) {
+    const auto change = changes->endpoints.find(endpoint.name);
+    if (change == changes->endpoints.end()) continue;
+    endpoint.tls_content = change->second;
+    renewed.push_back("endpoint " + endpoint.name);
+  }
+  if (const auto applied = renewed.empty() ? Result<void>() : broker_->Apply(next); !applied) {
+    log_.Error("changed certificates of endpoints are not used yet", {{"error", applied.error().detail}});
+    next->endpoints = config()->endpoints;
+    renewed.clear();
+  }
+  if (changes->server) {
+    server_->SetTls(*std::move(changes->server));
+    next->http.tls.content = changes->server_content;
+    renewed.insert(renewed.begin(), "http.tls");
+  }
+  if (!renewed.empty()) log_.Info("certificates renewed", {{"of", Joined(renewed)}});
+  SetConfig(next);
 }
 
 void App::RecordReload(const std::string& what) {
@@ -330,9 +363,13 @@ void App::RecordReload(const std::string& what) {
   if (!recorded) log_.Error("the reload could not be recorded", {{"error", recorded.error().detail}});
 }
 
-void App::Stop(std::chrono::steady_clock::time_point asked) {
+std::vector<std::string> App::Stop(std::chrono::steady_clock::time_point asked) {
   log_.Info("stopping, draining connections for at most " + GoDuration(drain_timeout()));
   Close(asked + drain_timeout());
+  const auto now = std::chrono::steady_clock::now();
+  auto hung = loops_.lanes().Await(std::clamp(asked + drain_timeout(), now + kLeastForLanes, now + kMostForLanes));
+  if (!hung.empty()) access_log_.Flush();
+  return hung;
 }
 
 void App::Close(std::chrono::steady_clock::time_point until) {
@@ -343,6 +380,7 @@ void App::Close(std::chrono::steady_clock::time_point until) {
   };
   ready_ = false;
   if (server_) server_->Drain(left());
+  if (blobs_) blobs_->Stop();
   debug_server_.reset();  // first, since it shows everything destroyed below
   integrity_.request_stop();
   server_.reset();

@@ -13,6 +13,8 @@
 #include "app/debug/health_checks.h"
 #include "app/debug/http_metrics.h"
 #include "app/debug/process_metrics.h"
+#include "app/server/certificates.h"
+#include "app/server/descriptor_plan.h"
 #include "app/server/door_log.h"
 #include "broker/broker.h"
 #include "config/config.h"
@@ -21,6 +23,7 @@
 #include "runtime/http/server.h"
 #include "runtime/log.h"
 #include "runtime/loops.h"
+#include "runtime/memory_budget.h"
 #include "runtime/metrics.h"
 #include "runtime/mutex.h"
 #include "runtime/periodic.h"
@@ -42,11 +45,17 @@ class App {
   // Applies a newly loaded file, as a whole or not at all. kConflict names the keys that need a restart.
   Result<void> Apply(config::ConfigPtr loaded);
 
+  // Reads the files of certificates again, and takes into use what has changed; the rest stays as it is. `at_once`: as
+  // soon as it has changed, and a disk that does not answer is told.
+  void RenewCertificates(bool at_once);
+
   // Records the result of a reload in the audit log, where there is one.
   void RecordReload(const std::string& what);
 
   // Lets exchanges and attempts under way end, at most http.draintimeout from `asked` on, then closes everything.
-  void Stop(runtime::SteadyTime asked);
+  // Returns what still hangs, a folder of an audit log for example: its thread may wake up at any time and touch what
+  // this object owns, so that the process must end without destroying it.
+  std::vector<std::string> Stop(runtime::SteadyTime asked);
 
   std::vector<std::string> addresses() const { return server_->addresses(); }
   std::chrono::milliseconds drain_timeout() const { return config()->http.drain_timeout; }
@@ -66,6 +75,7 @@ class App {
   Task<> PurgeUploads();
   void RefreshMetrics();
   config::ConfigPtr config() const;
+  void SetConfig(config::ConfigPtr config);
   void Close(runtime::SteadyTime until);
 
   runtime::Log& log_;
@@ -79,12 +89,14 @@ class App {
   bool closed_ = false;
 
   runtime::Metrics metrics_;
+  runtime::MemoryBudget memory_;  // of bodies and answers
   HttpMetrics http_metrics_;
   ProcessMetrics process_metrics_;
   DoorLog door_log_;
-  std::uint32_t most_connections_ = 0;
+  DescriptorPlan descriptors_;
   runtime::AccessLog access_log_;
   runtime::Loops loops_;
+  Certificates certificates_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<store::BlobStore> blobs_;
   std::unique_ptr<broker::Broker> broker_;
@@ -96,9 +108,5 @@ class App {
   std::unique_ptr<DebugServer> debug_server_;
   std::unique_ptr<http::Server> server_;
 };
-
-// The log's settings as a file gives them.
-runtime::LogOptions LogOptionsOf(const config::LogConfig& log);
-std::filesystem::path DatabaseOf(const config::StorageConfig& storage);
 
 }  // namespace portcall::app

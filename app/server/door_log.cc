@@ -2,7 +2,6 @@
 
 #include <prometheus/counter.h>
 
-#include <algorithm>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -60,13 +59,6 @@ void DoorLog::Tell(const http::Incident& incident) {
   if (unsaid > 0) fields.push_back({"unsaid", std::to_string(unsaid)});
   const bool ours = incident.kind == http::Incident::Kind::kNoDescriptors;
   log_.Write(ours ? runtime::Level::kError : runtime::Level::kWarn, kTold[place].message, fields);
-}
-
-std::uint32_t ConnectionsFor(std::uint64_t descriptors, std::uint64_t open) {
-  constexpr std::uint64_t kMost = http::ServerLimits().connections, kLeast = 8;
-  const std::uint64_t kept = open + std::max<std::uint64_t>(64, descriptors / 8);
-  const std::uint64_t left = descriptors > kept ? descriptors - kept : 0;
-  return static_cast<std::uint32_t>(std::clamp(left / 2, kLeast, kMost));
 }
 
 }  // namespace portcall::app

@@ -36,9 +36,4 @@ class DoorLog {
   std::array<Kind, kKinds> kinds_ GUARDED_BY(mutex_);
 };
 
-// How many connections may be open at once where a process may have `descriptors` files open and has `open` of them. A
-// request may read or write a file beside its socket; what is kept back is for the database, the debug server and
-// deliveries.
-std::uint32_t ConnectionsFor(std::uint64_t descriptors, std::uint64_t open);
-
 }  // namespace portcall::app

@@ -1,18 +1,24 @@
 #include "app/server/serve.h"
 
+#include <unistd.h>
+
 #include <csignal>
 #include <future>
 #include <optional>
 #include <ostream>
+#include <system_error>
 #include <thread>
 
 #include "app/exit_code.h"
 #include "app/server/app.h"
 #include "app/server/data_folder.h"
 #include "app/server/data_lock.h"
+#include "app/server/options.h"
 #include "app/server/signal_watch.h"
 #include "app/server/signals.h"
 #include "config/load.h"
+#include "runtime/task_limit.h"
+#include "runtime/text.h"
 #include "sinks/kinds.h"
 
 namespace portcall::app {
@@ -25,26 +31,38 @@ constexpr std::chrono::milliseconds kOverrun(4'500);
 // more at most, where the database answers.
 constexpr std::chrono::milliseconds kReloadPatience(1'500);
 
-int ExitCodeOf(const Error& error) { return error.code == Errc::kInvalid ? kUsage : kFailed; }
+// Between two looks at the files of certificates.
+constexpr std::chrono::seconds kCertificateLook(5);
+
+int ExitCodeOf(const Error& error) {
+  if (error.code == Errc::kCancelled) return kDone;  // by a stop that was asked for
+  return error.code == Errc::kInvalid ? kUsage : kFailed;
+}
 
 // The file and what it names are read by a thread of its own, which is left behind where a disk does not answer.
-std::future<config::Loaded> StartLoad(const ServeOptions& options) {
+Result<std::future<config::Loaded>> StartLoad(const ServeOptions& options) {
   std::packaged_task<config::Loaded()> load([path = options.config_path, environment = options.environment] {
     return config::Load(path, environment, config::Strictness::kServe, sinks::Kinds());
   });
   std::future<config::Loaded> loaded = load.get_future();
-  std::thread(std::move(load)).detach();
+  try {
+    std::thread(std::move(load)).detach();
+  } catch (const std::system_error&) {
+    return runtime::NoThread();
+  }
   return loaded;
 }
 
-// Nothing: a stop was asked for first.
-std::optional<config::Loaded> LoadAtStart(const ServeOptions& options, const Signals& signals) {
-  std::future<config::Loaded> loaded = StartLoad(options);
-  while (loaded.wait_for(std::chrono::milliseconds(0)) != std::future_status::ready) {
+// kCancelled: a stop was asked for first.
+Result<config::Loaded> LoadAtStart(const ServeOptions& options, const Signals& signals) {
+  auto loaded = StartLoad(options);
+  if (!loaded) return loaded.error();
+  while (loaded->wait_for(std::chrono::milliseconds(0)) != std::future_status::ready) {
     const auto signal = signals.Wait(std::chrono::milliseconds(5));
-    if (signal && *signal != SIGHUP) return std::nullopt;
+    if (signal && *signal != SIGHUP)
+      return Error(Errc::kCancelled, "stopped while " + options.config_path + " was read");
   }
-  return loaded.get();
+  return loaded->get();
 }
 
 void LogProblems(runtime::Log& log, const config::Loaded& loaded) {
@@ -57,28 +75,26 @@ void LogProblems(runtime::Log& log, const config::Loaded& loaded) {
   }
 }
 
-void Reload(const ServeOptions& options, App& app, runtime::Log& log) {
-  std::future<config::Loaded> loading = StartLoad(options);
-  if (loading.wait_for(kReloadPatience) != std::future_status::ready) {
-    log.Error("configuration not reloaded, the old one stays: the disk of " + options.config_path +
-              ", or of a file that it names, does not answer");
-    app.RecordReload("configuration " + options.config_path + " refused: a disk does not answer");
-    return;
+// False: refused.
+bool Reload(const ServeOptions& options, App& app, runtime::Log& log) {
+  const auto refuse = [&](const std::string& why, const std::string& recorded) {
+    log.Error("configuration not reloaded, the old one stays: " + why);
+    app.RecordReload("configuration " + options.config_path + " refused: " + recorded);
+    return false;
+  };
+  auto loading = StartLoad(options);
+  if (!loading) return refuse(loading.error().detail, loading.error().detail);
+  if (loading->wait_for(kReloadPatience) != std::future_status::ready) {
+    return refuse("the disk of " + options.config_path + ", or of a file that it names, does not answer",
+                  "a disk does not answer");
   }
-  const config::Loaded loaded = loading.get();
+  const config::Loaded loaded = loading->get();
   LogProblems(log, loaded);
-  if (!loaded.config) {
-    log.Error("configuration not reloaded, the old one stays: the file has errors");
-    app.RecordReload("configuration " + options.config_path + " refused: the file has errors");
-    return;
-  }
-  if (auto applied = app.Apply(loaded.config); !applied) {
-    log.Error("configuration not reloaded, the old one stays: " + applied.error().detail);
-    app.RecordReload("configuration " + options.config_path + " refused: " + applied.error().detail);
-    return;
-  }
+  if (!loaded.config) return refuse("the file has errors", "the file has errors");
+  if (auto applied = app.Apply(loaded.config); !applied) return refuse(applied.error().detail, applied.error().detail);
   log.Info("configuration reloaded", {{"file", options.config_path}});
   app.RecordReload("configuration " + options.config_path + " loaded");
+  return true;
 }
 
 int RunUntilStopped(const ServeOptions& options, config::ConfigPtr config, const Signals& signals, runtime::Log& log) {
@@ -90,8 +106,20 @@ int RunUntilStopped(const ServeOptions& options, config::ConfigPtr config, const
     return ExitCodeOf(app.error());
   }
   std::optional<runtime::SteadyTime> asked;
-  while (!(asked = watch.Await())) Reload(options, **app, log);
-  (*app)->Stop(*asked);
+  while (!asked) {
+    if (!watch.ComesBefore(std::chrono::steady_clock::now() + kCertificateLook)) {
+      (*app)->RenewCertificates(/*at_once=*/false);
+      continue;
+    }
+    asked = watch.Await();
+    if (!asked && !Reload(options, **app, log)) (*app)->RenewCertificates(/*at_once=*/true);
+  }
+  const std::vector<std::string> hung = (*app)->Stop(*asked);
+  if (!hung.empty()) {
+    log.Warn("stopped; left behind is what does not answer", {{"what", runtime::Joined(hung)}});
+    log.Flush();
+    _exit(kDone);
+  }
   app->reset();
   log.Info("stopped");
   return kDone;
@@ -101,10 +129,10 @@ int RunUntilStopped(const ServeOptions& options, config::ConfigPtr config, const
 
 int Serve(const ServeOptions& options, std::ostream& err) {
   const Signals signals;
-  const std::optional<config::Loaded> loaded = LoadAtStart(options, signals);
+  const Result<config::Loaded> loaded = LoadAtStart(options, signals);
   if (!loaded) {
-    err << "stopped while " << options.config_path << " was read\n";
-    return kFailed;
+    err << loaded.error().detail << '\n';
+    return ExitCodeOf(loaded.error());
   }
   if (!loaded->config) {
     for (const config::Problem& problem : loaded->problems) err << problem.Text() << '\n';
@@ -125,11 +153,21 @@ int Serve(const ServeOptions& options, std::ostream& err) {
     return !signal || *signal == SIGHUP;
   };
   const auto lock = DataLock::Take(storage.root_directory, options.wait, pause);
+  if (!lock && lock.error().code == Errc::kCancelled) {
+    log.Info(lock.error().detail);
+    return kDone;
+  }
   if (!lock) {
     log.Write(runtime::Level::kFatal, lock.error().detail);
     return kFailed;
   }
-  return RunUntilStopped(options, loaded->config, signals, log);
+  try {
+    return RunUntilStopped(options, loaded->config, signals, log);
+  } catch (const std::system_error& e) {
+    if (e.code() != std::errc::resource_unavailable_try_again) throw;
+    log.Write(runtime::Level::kFatal, runtime::NoThread().detail);
+    return kFailed;
+  }
 }
 
 }  // namespace portcall::app

@@ -22,6 +22,13 @@ SignalWatch::SignalWatch(const Signals& signals, std::chrono::milliseconds patie
       log_(log),
       thread_([this](const std::stop_token& stop) { Watch(stop); }) {}
 
+bool SignalWatch::ComesBefore(Clock::time_point until) {
+  const runtime::MutexLock lock(mutex_);
+  while (!untold_ && came_.WaitUntil(mutex_, until)) {
+  }
+  return untold_;
+}
+
 std::optional<Clock::time_point> SignalWatch::Await() {
   const runtime::MutexLock lock(mutex_);
   while (!untold_) came_.Wait(mutex_);

@@ -18,6 +18,9 @@ class SignalWatch {
  public:
   SignalWatch(const Signals& signals, std::chrono::milliseconds patience, runtime::Log& log);
 
+  // Waits until then for a signal. False: none has come that Await() has not told. One thread.
+  bool ComesBefore(runtime::SteadyTime until);
+
   // Waits for a signal. Nothing: a reload is wanted; else the time at which a stop was asked for. One thread.
   std::optional<runtime::SteadyTime> Await();
 

@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <csignal>
 #include <ctime>
+#include <optional>
 #include <system_error>
 
 namespace portcall::app {
@@ -16,7 +17,20 @@ sigset_t Ours() {
   return set;
 }
 
+std::optional<sigset_t> before;  // what was blocked when they were held
+
 }  // namespace
+
+void HoldSignals() {
+  const sigset_t set = Ours();
+  sigset_t blocked;
+  if (pthread_sigmask(SIG_BLOCK, &set, &blocked) == 0) before = blocked;
+}
+
+void LetSignalsThrough() {
+  if (before) pthread_sigmask(SIG_SETMASK, &*before, nullptr);
+  before.reset();
+}
 
 Signals::Signals() {
   const sigset_t set = Ours();

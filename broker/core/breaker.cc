@@ -12,13 +12,13 @@ void Breaker::Started(AttemptId attempt) {
 
 Breaker::Change Breaker::Failed(AttemptId attempt, AttemptId next, Ticks now) {
   if (state_ == BreakerState::kHalfOpen && attempt == probe_) {
-    state_ = BreakerState::kOpen;
-    probe_at_ = now + ProbeDelay(++failed_probes_, options_.backoff, options_.longest_backoff, chance_);
+    ++failed_probes_;
+    Rest(now);
     return Change::kNone;
   }
   if (state_ != BreakerState::kClosed || attempt < barrier_) return Change::kNone;
   barrier_ = next;
-  if (++failures_ >= options_.threshold) return Open(now);
+  if (++failures_ >= options_.threshold) return Open(attempt, now);
   return Change::kCounted;
 }
 
@@ -30,21 +30,31 @@ Breaker::Change Breaker::Succeeded() {
   return Change::kClosed;
 }
 
-void Breaker::Neutral(AttemptId attempt, Ticks now) {
-  if (state_ != BreakerState::kHalfOpen || attempt != probe_) return;
-  state_ = BreakerState::kOpen;
-  probe_at_ = now + ProbeDelay(failed_probes_, options_.backoff, options_.longest_backoff, chance_);
+Breaker::Change Breaker::Answered(AttemptId attempt) {
+  if (state_ != BreakerState::kHalfOpen || attempt != probe_) return Change::kNone;
+  return Succeeded();
 }
 
-Breaker::Change Breaker::Open(Ticks now) {
-  if (state_ == BreakerState::kClosed) {
+void Breaker::Neutral(AttemptId attempt, Ticks now) {
+  if (state_ != BreakerState::kHalfOpen || attempt != probe_) return;
+  Rest(now);
+}
+
+Breaker::Change Breaker::Open(AttemptId attempt, Ticks now) {
+  if (state_ == BreakerState::kHalfOpen && attempt != probe_) return Change::kNone;
+  const bool opened = state_ == BreakerState::kClosed;
+  if (opened) {
     since_ = now;
     failed_probes_ = 0;
   }
-  const bool opened = state_ == BreakerState::kClosed;
+  Rest(now);
+  return opened ? Change::kOpened : Change::kNone;
+}
+
+void Breaker::Rest(Ticks now) {
+  if (state_ == BreakerState::kHalfOpen) ++turn_;
   state_ = BreakerState::kOpen;
   probe_at_ = now + ProbeDelay(failed_probes_, options_.backoff, options_.longest_backoff, chance_);
-  return opened ? Change::kOpened : Change::kNone;
 }
 
 void Breaker::RestoreOpen(Ticks since, Ticks probe_at, int failed_probes) {

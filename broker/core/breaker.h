@@ -25,6 +25,7 @@ class Breaker {
   Ticks since() const { return since_; }  // when it opened, unless it is closed
   Ticks probe_at() const { return probe_at_; }
   int failed_probes() const { return failed_probes_; }  // since it opened
+  int turn() const { return turn_; }                    // how many probes have ended, whatever they told
   bool MayStart(Ticks now) const {
     return state_ == BreakerState::kClosed || (state_ == BreakerState::kOpen && now >= probe_at_);
   }
@@ -35,18 +36,24 @@ class Breaker {
   // `next` is the id the next attempt will have: whatever started before it was in flight together with this one.
   Change Failed(AttemptId attempt, AttemptId next, Ticks now);
   Change Succeeded();
+  // The endpoint answers, though not with a success: that is enough for a probe. In any other state it counts neither
+  // for nor against it.
+  Change Answered(AttemptId attempt);
   // The outcome says nothing about the endpoint: a probe ends without a verdict.
   void Neutral(AttemptId attempt, Ticks now);
-  Change Open(Ticks now);
+  // By what `attempt` says of the endpoint. While a probe is under way, that decides.
+  Change Open(AttemptId attempt, Ticks now);
   // As it was before a restart. A probe that was under way then is made again.
   void Restore(int failures) { failures_ = failures; }
   void RestoreOpen(Ticks since, Ticks probe_at, int failed_probes);
 
  private:
+  void Rest(Ticks now);  // until the next probe
+
   Options options_;
   Chance& chance_;
   BreakerState state_ = BreakerState::kClosed;
-  int failures_ = 0, failed_probes_ = 0;
+  int failures_ = 0, failed_probes_ = 0, turn_ = 0;
   AttemptId barrier_ = 0;  // failures of earlier attempts were counted already
   AttemptId probe_ = 0;
   Ticks probe_at_ = 0, since_ = 0;

@@ -8,8 +8,26 @@
 namespace portcall::broker {
 namespace {
 
+// Dead letters hold copies of their events until they are on disk, which may hang.
+constexpr std::size_t kMaxDeadBytes = 16UL << 20;
 constexpr std::string_view kDebounce = "debounce";
 constexpr std::string_view kTurn = "waits for its turn";
+
+struct Part {
+  std::size_t events = 0, bytes = 0;
+};
+
+// The first of a page's events, one at least, that an endpoint holds for a lane: a large one must not lie behind others
+// that are in flight for long, and keep other lanes from being read.
+Part FittingPart(const store::Portion& page, std::size_t room) {
+  Part part;
+  for (const store::EventPtr& event : page.events) {
+    const std::size_t bytes = part.bytes + BytesOf(*event);
+    if (part.events > 0 && bytes > 2 * room) break;  // the last one of an ordinary page goes beyond the room as well
+    part = {part.events + 1, bytes};
+  }
+  return part;
+}
 
 }  // namespace
 
@@ -36,6 +54,7 @@ void EndpointCore::Reload(const store::Cursor& cursor, std::vector<store::Parked
   lines_.Clear();
   unseen_.clear();
   strict_ = {};
+  chosen_ = false;
   progress_.Load(cursor);
   LoadRows(std::move(parked), cursor.settled_through, now);
 }
@@ -58,6 +77,7 @@ void EndpointCore::LoadRow(store::ParkedLane row, store::Seq settled_through, Mo
   lane.failing = {.seq = row.next_seq,
                   .attempts = row.attempts,
                   .rejections = 0,
+                  .probes = row.probes,
                   .first_attempt = pace_.ActiveAt(now.ticks) - row.age,
                   .reason = std::move(row.reason)};
   lane.done_through = strict ? 0 : row.next_seq - 1;
@@ -73,20 +93,6 @@ void EndpointCore::LoadRow(store::ParkedLane row, store::Seq settled_through, Mo
   lines_.Wait(lane, due);
 }
 
-bool EndpointCore::MayScan() const {
-  if (stopped_ || lines_.strict_waits() || held_by_parking() || held_by_change()) return false;
-  // A collapsing endpoint always reads on, since later events may supersede those that wait.
-  if (!pace_.closed() || policy_.collapses) return true;
-  if (pace_.paused()) return false;
-  // A closed endpoint reads on only to have something to probe with.
-  return lines_.ready() == 0 && !lines_.any_waiting() && lines_.to_read() == 0 && lines_.being_read() == 0 &&
-         in_flight() == 0;
-}
-
-bool EndpointCore::WantsEvents() const {
-  return slots() + policy_.refill <= policy_.look_ahead && bytes() < policy_.max_bytes && MayScan();
-}
-
 std::size_t EndpointCore::Scan(std::span<const store::EventPtr> events, store::Seq through, Moment now) {
   const store::Seq before = scan();
   std::size_t taken = 0;
@@ -98,7 +104,7 @@ std::size_t EndpointCore::Scan(std::span<const store::EventPtr> events, store::S
           progress_.ScanThrough(lines_.change()->through);
           EndChange();
         }
-        if (slots() >= policy_.look_ahead || bytes() >= policy_.max_bytes || !MayScan()) break;
+        if (slots() >= policy_.look_ahead || !HasRoomToScan() || !MayScan()) break;
         Admit(event, now);
       }
       progress_.ScanThrough(event->seq);
@@ -130,7 +136,7 @@ void EndpointCore::Admit(const store::EventPtr& event, Moment now) {
   if (const Lane* strict = lines_.Find(strict_); strict != nullptr && strict->failing.seq == event->seq) {
     return TakeOver(lane, now);
   }
-  if (lane.state() == LaneState::kIdle || lane.in_flight()) Continue(lane, now);
+  if (lane.state() == LaneState::kIdle || lane.in_flight()) Offer(lane, now);
   if (policy_.collapses && lane.queue.size() > kGathered) PassLane(lane, kReasonInFlight, now);
 }
 
@@ -158,7 +164,8 @@ void EndpointCore::Continue(Lane& lane, Moment now) {
   }
   if (lane.flight.sent > 0) {
     if (lane.state() == LaneState::kHalted || lane.state() == LaneState::kDraining) return;
-    const bool more = policy_.pipelines && lane.flight.sent < lane.queue.size();
+    // Behind an event that has failed nothing goes before it, or all of that would go again with each of its attempts.
+    const bool more = policy_.pipelines && lane.flight.sent < lane.queue.size() && lane.failing.attempts == 0;
     return more ? lines_.MakeReady(lane) : lines_.Leave(lane, LaneState::kInFlight);
   }
   if (!lane.queue.empty()) return MustWait(lane, now) ? LetWait(lane, now) : lines_.MakeReady(lane);
@@ -204,47 +211,19 @@ void EndpointCore::LetWait(Lane& lane, Moment now) {
   Park(lane, now.ticks, failed ? lane.failing.reason : std::string(kTurn), now);
 }
 
-// The endpoint has just been closed.
+// The endpoint has just been closed, or its breaker opened. What was ready waits in line with what failed, or its
+// probes would take hours to find the one that the endpoint takes.
 void EndpointCore::LetReadyWait(Moment now) {
+  chosen_ = false;
   for (const LaneId id : lines_.TakeAllReady()) {
     Lane& lane = lines_.At(id);
-    if (lane.was_started()) {
+    const bool full = !policy_.collapses && held_by_parking();
+    if (lane.was_started() || lane.kind == LaneKey::Kind::kStrict || full) {
       lines_.MakeReady(lane);
     } else {
       LetWait(lane, now);
     }
   }
-}
-
-bool EndpointCore::MayPromote(Moment now) const {
-  if (stopped_ || !pace_.Reachable(now.ticks)) return false;
-  if (policy_.collapses && !caught_up()) return false;
-  const std::size_t reads = lines_.to_read() + lines_.being_read();
-  if (pace_.closed()) return pace_.MayStart(now.ticks) && lines_.ready() == 0 && reads == 0;
-  return reads + (policy_.collapses ? lines_.ready() : 0) < pace_.window().ahead();
-}
-
-void EndpointCore::Promote(Moment now) {
-  while (lines_.next_due() <= now.ticks && MayPromote(now)) {
-    Lane& lane = lines_.TakeDue();
-    lane.turn = {.due_through = lane.behind.passed_through, .late_reads = 0};
-    Continue(lane, now);
-  }
-}
-
-bool EndpointCore::RoomToRead() const {
-  const std::size_t reads = lines_.being_read();
-  return held() + policy_.lane_page * (reads + 1) <= policy_.max_held &&
-         bytes() + policy_.lane_bytes() * reads < policy_.max_bytes;
-}
-
-// Lanes that look for later pushes must not wait for room that they alone take: one goes with what it has seen.
-void EndpointCore::LetOneGo(Moment now) {
-  if (lines_.ready() > 0 || in_flight() > 0 || lines_.being_read() > 0) return;
-  Lane* lane = lines_.TakeLoadedToRead();
-  if (lane == nullptr) return;
-  lane->turn.seen_enough = true;
-  Continue(*lane, now);
 }
 
 std::optional<LaneRead> EndpointCore::NextLaneRead(Moment now) {
@@ -254,7 +233,10 @@ std::optional<LaneRead> EndpointCore::NextLaneRead(Moment now) {
     LetOneGo(now);
     return std::nullopt;
   }
-  const Lane& lane = lines_.TakeToRead();
+  // A page ends with the event that fills it, however large that is. Where it is not known how large the first one is,
+  // the last page that was read tells what to expect.
+  const std::size_t known = lines_.first_to_read().behind.next_bytes;
+  const Lane& lane = lines_.TakeToRead(std::max(policy_.lane_bytes(), known > 0 ? known : last_read_));
   return LaneRead{lane.id,
                   std::string(lane.key),
                   lane.behind.loaded_through,
@@ -263,23 +245,28 @@ std::optional<LaneRead> EndpointCore::NextLaneRead(Moment now) {
 }
 
 void EndpointCore::OnLane(const LaneRead& read, const store::Portion& page, Moment now) {
+  const Part part = FittingPart(page, policy_.lane_bytes());
+  const store::Seq through = part.events < page.events.size() ? page.events[part.events]->seq - 1 : page.through;
   Lane& lane = lines_.At(read.lane);
+  if (MustReadAgain(part.bytes)) return lines_.ReadFailed(lane);
   lines_.ReadEnded(lane);
-  for (const store::EventPtr& event : page.events) {
+  last_read_ = 0;
+  for (const store::EventPtr& event : std::span(page.events).first(part.events)) {
     if (event->seq <= lane.behind.loaded_through || !filter_.Wants(*event)) continue;
     lane.queue.Push({event, BytesOf(*event), kNoSlot});
     progress_.HoldBehind(lane.queue.back().bytes);
+    last_read_ += lane.queue.back().bytes;
   }
-  lane.behind.loaded_through = page.through;
+  lane.behind.loaded_through = through;
   if (lane.queue.empty()) {
-    lane.behind.next_seq = page.through + 1;
+    lane.behind.next_seq = through + 1;
     MarkDirty(lane, now);  // retention goes by the row
   } else if (lane.failing.begun() && lane.failing.seq < lane.queue.front().event->seq) {
     lane.failing.Begin(0);  // what was tried is not wanted any more, and must not come back without its attempts
     lane.behind.next_seq = lane.queue.front().event->seq;
     MarkDirty(lane, now);
   }
-  Continue(lane, now);
+  Offer(lane, now);
 }
 
 void EndpointCore::OnLaneFailed(const LaneRead& read) { lines_.ReadFailed(lines_.At(read.lane)); }
@@ -287,6 +274,7 @@ void EndpointCore::OnLaneFailed(const LaneRead& read) { lines_.ReadFailed(lines_
 bool EndpointCore::MayBegin(Moment now) {
   if (lines_.ready() == 0 || in_flight() >= window() || !pace_.MayStart(now.ticks)) return false;
   if (ledger_.exposed() + in_flight() + flights_.early() >= kMaxExposed + policy_.window) return false;
+  if (ledger_.dead_bytes() >= kMaxDeadBytes) return false;
   return (!policy_.collapses || caught_up()) && pace_.RateAllows(now.ticks);
 }
 
@@ -299,6 +287,8 @@ bool EndpointCore::Claim(Moment now, Attempt& attempt) {
   }
   while (MayBegin(now)) {
     Lane& lane = lines_.TakeReady();
+    chosen_ = false;
+    moved_ = true;
     if (!MayGo(lane, now)) continue;
     attempt = Begin(lane, now);
     if (policy_.retry_on_timeout) {
@@ -332,7 +322,7 @@ Attempt EndpointCore::Begin(Lane& lane, Moment now) {
     BeginTrial(lane);
     number = lane.failing.attempts + 1;
   }
-  entry.attempt = flights_.Begin();
+  entry.attempt = flights_.Begin(entry.bytes);
   ++lane.flight.sent;
   ++lane.flight.flying;
   pace_.Started(entry.attempt);
@@ -375,10 +365,7 @@ std::optional<std::int64_t> EndpointCore::OldestRecorded() const {
     const Lane& first = lines_.At(progress_.first().lane);
     if (!first.queue.empty()) consider(first.queue.front().event->recorded_at);
   }
-  if (parked() == 0 && !lines_.strict_waits()) return oldest;
-  for (const auto& [key, lane] : lines_.all()) {
-    if (lane.behind.parked) consider(lane.oldest_recorded());
-  }
+  consider(lines_.OldestParked());
   return oldest;
 }
 

@@ -51,6 +51,8 @@ class EndpointCore {
   // Attempts of a lane start in the order in which they were claimed.
   bool Claim(Moment now, Attempt& attempt);
   void OnOutcome(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
+  // Since the last call an earlier step has got room: the log, lane reads and claims must be asked once more.
+  bool TakeMoved() { return std::exchange(moved_, false); }
   // For an attempt that we ended: it does not count, unless a repetition would do harm; then its outcome counts.
   void OnLetGo(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
   AttemptId newest_attempt() const { return flights_.next() - 1; }
@@ -76,6 +78,7 @@ class EndpointCore {
   bool held_by_parking() const { return parked() >= policy_.max_parked; }
   // The cursor waits for what is parked in lanes that a changed order or collapse has made part of larger ones.
   bool held_by_change() const { return lines_.change() && scan() >= lines_.change()->through; }
+  void LimitInFlight(std::size_t bytes) { flights_.Limit(bytes); }  // its part of what all endpoints share
   int in_flight() const { return flights_.under_way(); }
   int window() const { return pace_.window().size(); }
   std::size_t parked() const { return lines_.parked(); }
@@ -97,8 +100,12 @@ class EndpointCore {
   // What is stored, and what is read.
   void LoadRows(std::vector<store::ParkedLane> rows, store::Seq settled_through, Moment now);
   void LoadRow(store::ParkedLane row, store::Seq settled_through, Moment now);
+  bool HasRoom(std::size_t more) const;
+  bool HasRoomToScan() const;
   bool MayScan() const;
+  bool MayScanForProbe() const;
   bool RoomToRead() const;
+  bool MustReadAgain(std::size_t bytes) const;  // of a page
   void LetOneGo(Moment now);
   void EndChange();
   void TakeOver(Lane& lane, Moment now);
@@ -114,6 +121,7 @@ class EndpointCore {
   void LetReadyWait(Moment now);
   bool MayPromote(Moment now) const;
   void Promote(Moment now);
+  void Offer(Lane& lane, Moment now);
   bool MayBegin(Moment now);
   bool MayGo(Lane& lane, Moment now);
   Attempt Begin(Lane& lane, Moment now);
@@ -132,6 +140,7 @@ class EndpointCore {
   Flying FlyingOf(const Attempt& attempt) const;
   void JudgeSuccess(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
   void JudgeFailure(Lane& lane, const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
+  void JudgeNothing(Lane& lane, const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
   Pace::Judgement JudgeEndpoint(const Attempt& attempt, const sinks::Outcome& outcome, bool fault_of_event, Moment now);
   void Remember(Lane& lane, LaneQueue::Entry& entry, const sinks::Outcome& outcome);
   void Advance(Lane& lane, Moment now);
@@ -159,12 +168,13 @@ class EndpointCore {
   Lines lines_;
   Starts starts_;
   Flights flights_;
-  std::set<std::pair<store::Seq, LaneId>>
-      unseen_;  // events tried before that are not scanned yet, of lanes without any
+  std::set<std::pair<store::Seq, LaneId>> unseen_;  // tried before, not scanned yet, of lanes without any events
   Ledger ledger_;
   LaneId strict_;  // the lane of a strict order, where the order is another now and its event was tried
   std::vector<Note> notes_;
-  bool stopped_ = false;
+  bool stopped_ = false, moved_ = false;
+  bool chosen_ = false;        // closed: the first lane of the ready line is the next probe's
+  std::size_t last_read_ = 0;  // bytes that the last page of a lane held
 };
 
 }  // namespace portcall::broker

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <utility>
 
-#include "broker/core/backoff.h"
 #include "broker/core/collapse.h"
 #include "broker/core/endpoint_core.h"
 
@@ -24,6 +23,10 @@ store::AttemptRow FailureRow(const Attempt& attempt, const Outcome& outcome, con
   return row;
 }
 
+bool MustNotRepeat(const Policy& policy, const Outcome& outcome) {
+  return !policy.retry_on_timeout && outcome.maybe_received;
+}
+
 }  // namespace
 
 // The lane's entry of an attempt that is under way; {}: we have ended it, or its lane is gone.
@@ -37,7 +40,7 @@ EndpointCore::Flying EndpointCore::FlyingOf(const Attempt& attempt) const {
 void EndpointCore::OnOutcome(const Attempt& attempt, const Outcome& outcome, Moment now) {
   const auto [lane, entry] = FlyingOf(attempt);
   if (lane == nullptr) return;
-  flights_.End();
+  flights_.End(entry->bytes);
   --lane->flight.flying;
   const bool delivered = outcome.verdict == Verdict::kDelivered;
   if (delivered) JudgeSuccess(attempt, outcome, now);
@@ -52,10 +55,10 @@ void EndpointCore::OnOutcome(const Attempt& attempt, const Outcome& outcome, Mom
 }
 
 void EndpointCore::OnLetGo(const Attempt& attempt, const Outcome& outcome, Moment now) {
-  if (!policy_.retry_on_timeout && outcome.maybe_received) return OnOutcome(attempt, outcome, now);
+  if (MustNotRepeat(policy_, outcome)) return OnOutcome(attempt, outcome, now);
   const auto [lane, entry] = FlyingOf(attempt);
   if (lane == nullptr) return;
-  flights_.End();
+  flights_.End(entry->bytes);
   --lane->flight.flying;
   entry->ended = LaneQueue::Ended::kLetGo;
   pace_.LetGo(attempt.id, now.ticks);
@@ -75,21 +78,29 @@ void EndpointCore::JudgeSuccess(const Attempt& attempt, const Outcome& outcome, 
 
 // The lane's front event has failed: it dies, or its lane waits for another attempt.
 void EndpointCore::JudgeFailure(Lane& lane, const Attempt& attempt, const Outcome& outcome, Moment now) {
+  if (BlamesNobody(outcome) && !MustNotRepeat(policy_, outcome)) return JudgeNothing(lane, attempt, outcome, now);
   BeginTrial(lane);
+  // One that is answered tells of its event, which may be all that keeps the endpoint closed.
+  const bool probe = pace_.breaker().state() != BreakerState::kClosed && IsOverload(outcome);
   ++lane.failing.attempts;
+  if (probe) ++lane.failing.probes;
   if (outcome.verdict == Verdict::kRejected) ++lane.failing.rejections;
+  const int counted = lane.failing.attempts - lane.failing.probes;
   const Trial trial{outcome.verdict,
-                    outcome.status != 0,
-                    lane.failing.attempts,
+                    TellsOutcome(outcome),
+                    counted,
                     lane.failing.rejections,
                     pace_.ActiveAt(now.ticks) - lane.failing.first_attempt,
                     outcome.maybe_received};
   auto reason = ReasonToDie(policy_, trial);
-  const bool fault_of_event = reason == "rejected" || reason == "undeliverable";
+  const bool refused = outcome.verdict == Verdict::kRejected || outcome.verdict == Verdict::kUndeliverable;
+  const bool fault_of_event = reason.has_value() && refused;
   const Pace::Judgement said = JudgeEndpoint(attempt, outcome, fault_of_event, now);
-  if (said.endpoint_at_fault) reason.reset();
+  // Whose repetitions are numbered ends by their number, also where the endpoint refuses one event after another: a
+  // lane has no other event to find out with whether it takes any.
+  if (said.endpoint_at_fault && !(policy_.max_retries && counted > *policy_.max_retries)) reason.reset();
   if (reason) {
-    const std::string& error = pace_.last_error();
+    const std::string& error = ErrorOf(outcome);
     std::string text(*reason);
     if (outcome.verdict == Verdict::kUndeliverable && !error.empty()) text += ": " + error;
     Die(lane, std::move(text), outcome.answer.empty() ? error : outcome.answer, now);
@@ -100,8 +111,16 @@ void EndpointCore::JudgeFailure(Lane& lane, const Attempt& attempt, const Outcom
     return;
   }
   const bool gone = outcome.verdict == Verdict::kGone;
-  lane.due = now.ticks + (gone ? 0 : EventDelay(lane.failing.attempts, said.longest_delay, chance_));
-  lane.failing.reason = pace_.last_error();
+  lane.due = now.ticks + (gone ? 0 : pace_.EventDelay(probe ? lane.failing.attempts : counted, BlamesPart(outcome)));
+  lane.failing.reason = ErrorOf(outcome);
+  lines_.Leave(lane, LaneState::kDraining);
+}
+
+// The lane's front event was no attempt, because another one's failure ended it: it goes out again as it was.
+void EndpointCore::JudgeNothing(Lane& lane, const Attempt& attempt, const Outcome& outcome, Moment now) {
+  pace_.LetGo(attempt.id, now.ticks);
+  lane.due = now.ticks + pace_.ShortDelay();
+  lane.failing.reason = ErrorOf(outcome);
   lines_.Leave(lane, LaneState::kDraining);
 }
 
@@ -109,14 +128,16 @@ void EndpointCore::JudgeFailure(Lane& lane, const Attempt& attempt, const Outcom
 Pace::Judgement EndpointCore::JudgeEndpoint(const Attempt& attempt, const Outcome& outcome, bool fault_of_event,
                                             Moment now) {
   const Pace::Judgement said = pace_.Failed(attempt.id, outcome, fault_of_event, flights_.next(), now.ticks);
-  const std::string& error = pace_.last_error();
+  const std::string& error = ErrorOf(outcome);
   ledger_.Failed(FailureRow(attempt, outcome, error, now));
   ledger_.Touch(now.ticks);
   if (said.opened || said.paused || !pace_.Reachable(now.ticks)) starts_.Withdraw();
+  if (said.recovered) notes_.push_back({.kind = Note::Kind::kRecovered, .text = {}, .lasted = said.recovered->lasted});
   if (said.began_failing) notes_.push_back({Note::Kind::kFailing, error});
   if (said.paused) notes_.push_back({Note::Kind::kPaused, pace_.pause()});
   if (said.opened) notes_.push_back({Note::Kind::kOpened, error});
-  if (said.closed && policy_.collapses) LetReadyWait(now);
+  const bool waits = policy_.collapses ? said.closed : said.opened && !policy_.pipelines;
+  if (waits) LetReadyWait(now);
   return said;
 }
 
@@ -172,7 +193,7 @@ void EndpointCore::Recall(Lane& lane) {
 void EndpointCore::GiveBackStarts(Moment now) {
   for (const Attempt& attempt : starts_.TakeBack()) {
     Lane& lane = lines_.At(attempt.lane);
-    flights_.End();
+    flights_.End(lane.queue.front().bytes);
     pace_.LetGo(attempt.id, now.ticks);
     Recall(lane);
     MarkDirty(lane, now);
@@ -197,6 +218,7 @@ void EndpointCore::Die(Lane& lane, std::string reason, const std::string& answer
 // Settles the lane's first events that later ones supersede. True: its front event may go. False: later events of the
 // lane must be read first.
 bool EndpointCore::Collapse(Lane& lane, Moment now) {
+  const bool seen_enough = std::exchange(lane.turn.seen_enough, false);
   Successor next = SuccessorOf(lane.queue);
   for (; next.at > 0; next = SuccessorOf(lane.queue)) {
     const store::EventPtr by = lane.queue.at(next.at).event;
@@ -205,7 +227,7 @@ bool EndpointCore::Collapse(Lane& lane, Moment now) {
     }
   }
   if (!next.may_come || !lane.behind.parked || lane.behind.complete()) return true;
-  if (std::exchange(lane.turn.seen_enough, false)) return true;
+  if (seen_enough) return true;
   if (lane.behind.loaded_through >= lane.turn.due_through) {
     if (lane.turn.late_reads == kMaxLateReads) return true;
     ++lane.turn.late_reads;
@@ -237,6 +259,7 @@ void EndpointCore::Settle(Lane& lane, bool remember, Moment now) {
   if (lane.behind.parked || remember) {
     lane.done_through = seq;
     lane.behind.next_seq = seq + 1;
+    lane.behind.next_bytes = 0;
   }
   if (lane.behind.parked || remember || was_failing || lane.row.exists) MarkDirty(lane, now);
   progress_.Settle(seq, entry.bytes, entry.slot);

@@ -38,6 +38,7 @@ void EndpointCore::MarkDirty(Lane& lane, Moment now) {
 void EndpointCore::PassLane(Lane& lane, std::string_view reason, Moment now) {
   if (!lane.was_started() && (lane.failing.attempts == 0 || lane.failing.reason.empty())) lane.failing.reason = reason;
   lane.behind.next_seq = lane.queue.front().event->seq;
+  lane.behind.next_bytes = lane.queue.front().bytes;
   lane.behind.recorded_at = lane.queue.front().event->recorded_at;
   if (!lane.behind.parked) lane.behind.loaded_through = lane.behind.passed_through = lane.behind.next_seq;
   lines_.SetParked(lane, true);
@@ -59,19 +60,22 @@ void EndpointCore::PassLane(Lane& lane, std::string_view reason, Moment now) {
   MarkDirty(lane, now);
 }
 
-// Whether a passed lane keeps so many events in memory for its next turns. Where lanes are not pipelined, many of them
+// Whether a passed lane keeps so many events in memory for its next turns: not while the endpoint is closed, since only
+// what is read on finds what it takes. Where lanes are not pipelined, many of them
 // share the room.
 bool EndpointCore::MayStayLoaded(std::size_t events, std::size_t bytes) const {
-  if (policy_.collapses || events > policy_.lane_page || held() >= policy_.max_held) return false;
+  if (policy_.collapses || pace_.closed() || events > policy_.lane_page || held() >= policy_.max_held) return false;
   return policy_.pipelines || bytes <= policy_.max_bytes / (2 * static_cast<std::size_t>(policy_.window));
 }
 
 // Where nothing can be sent but what a few lanes have in flight, these are passed: their rows remember them, and what
 // lies behind them in the log is read. They are fewer than the window has places.
 void EndpointCore::MakeRoom(Moment now) {
-  const bool full = slots() + policy_.refill > policy_.look_ahead || bytes() >= policy_.max_bytes;
-  if (!full || progress_.at_head() || !MayScan() || lines_.ready() > 0 || in_flight() >= window()) return;
-  while (slots() > policy_.look_ahead / 2 || (slots() > 0 && bytes() >= policy_.max_bytes / 2)) {
+  const bool full = slots() + policy_.refill > policy_.look_ahead || !HasRoom(0);
+  if (!full || progress_.at_head() || !MayScan() || in_flight() >= window()) return;
+  if (lines_.ready() > 0 && !pace_.closed()) return;
+  const auto waiting = [this] { return bytes() - flights_.bytes(); };
+  while (slots() > policy_.look_ahead / 2 || (slots() > 0 && waiting() >= policy_.max_bytes / 4)) {
     Lane& lane = lines_.At(progress_.first().lane);
     if (lane.kind == LaneKey::Kind::kStrict) return;
     PassLane(lane, kReasonInFlight, now);
@@ -165,6 +169,7 @@ store::ParkedLane EndpointCore::RowOf(const Lane& lane, Moment now) const {
   row.next_seq = front && !lane.queue.empty() ? lane.queue.front().event->seq : lane.behind.next_seq;
   if (failing.seq == row.next_seq && failing.attempts > 0) {  // not those of an event that is settled or not wanted
     row.attempts = failing.attempts;
+    row.probes = failing.probes;
     row.age = pace_.ActiveAt(now.ticks) - failing.first_attempt;
   }
   row.due = now.wall + std::max<Ticks>(0, lane.state() == LaneState::kWaiting ? lane.due - now.ticks : 0);

@@ -4,14 +4,16 @@
 
 namespace portcall::broker {
 
-AttemptId Flights::Begin() {
+AttemptId Flights::Begin(std::size_t bytes) {
   ++under_way_;
+  bytes_ += bytes;
   return next_++;
 }
 
-void Flights::End() {
-  assert(under_way_ > 0);
+void Flights::End(std::size_t bytes) {
+  assert(under_way_ > 0 && bytes_ >= bytes);
   --under_way_;
+  bytes_ -= bytes;
 }
 
 void Flights::KeepFailure(AttemptId attempt, const sinks::Outcome& outcome) {

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <unordered_map>
 
 #include "broker/core/attempt_id.h"
@@ -11,10 +13,11 @@ namespace portcall::broker {
 // events are settled in the lane's order, whichever ends first (docs/delivery.md §6). One thread.
 class Flights {
  public:
-  AttemptId Begin();
-  void End();
+  AttemptId Begin(std::size_t bytes);  // of its event
+  void End(std::size_t bytes);
   int under_way() const { return under_way_; }
-  AttemptId next() const { return next_; }  // the id of the attempt that begins next
+  std::size_t bytes() const { return bytes_; }  // of their events
+  AttemptId next() const { return next_; }      // the id of the attempt that begins next
 
   // Ended, but neither settled nor judged yet. A delivery needs no outcome to be settled.
   void KeepDelivery() { ++early_; }
@@ -23,9 +26,14 @@ class Flights {
   sinks::Outcome TakeFailure(AttemptId attempt);
   int early() const { return early_; }
 
+  // Beyond so many bytes nothing else is read for this endpoint; at first as many as it likes.
+  void Limit(std::size_t bytes) { limit_ = bytes; }
+  std::size_t limit() const { return limit_; }
+
  private:
   AttemptId next_ = 1;
   int under_way_ = 0, early_ = 0;
+  std::size_t bytes_ = 0, limit_ = SIZE_MAX;
   std::unordered_map<AttemptId, sinks::Outcome> failures_;
 };
 

@@ -45,6 +45,8 @@ struct Lane {
     store::Seq next_seq = 0;        // of the row
     store::Seq loaded_through = 0;  // parked: everything up to here was in the queue
     store::Seq passed_through = 0;  // parked: the last event of this lane that the cursor passed
+    std::size_t next_bytes = 0;     // of its first event, 0: not known
+    std::size_t reserved = 0;       // while it is being read: the room that was set aside for it
     // While the queue is empty: the earliest that the first unsettled event can be, if it is known.
     std::optional<std::int64_t> recorded_at;
     bool complete() const { return loaded_through >= passed_through; }
@@ -53,12 +55,13 @@ struct Lane {
   struct Failing {
     store::Seq seq = 0;  // the event that the rest describes
     int attempts = 0, rejections = 0;
+    int probes = 0;  // of the attempts, those while the endpoint was known to be away: they tell nothing of the event
     Ticks first_attempt = 0;  // on the endpoint's active time; of no meaning while attempts is 0
     std::string reason;
     bool begun() const { return attempts > 0 || reason == kReasonStarted; }
     void Begin(store::Seq event) {
       seq = event;
-      attempts = rejections = 0;
+      attempts = rejections = probes = 0;
       reason.clear();
     }
   };
@@ -67,6 +70,7 @@ struct Lane {
     bool exists = false;
     bool dirty = false;  // must be looked at by the next settlement
     Ticks age = 0;
+    std::optional<store::Seq> needs = {};  // parked: the first event that it needs of the log, as it is indexed
   };
   // Collapsing: its last turn.
   struct Turn {

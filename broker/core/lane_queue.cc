@@ -10,6 +10,7 @@ LaneQueue::Entry LaneQueue::Pop() {
   if (head_ == entries_.size()) {
     entries_.clear();
     head_ = 0;
+    if (entries_.capacity() > kKept) entries_.shrink_to_fit();
   } else if (head_ >= 64 && head_ * 2 >= entries_.size()) {
     entries_.erase(entries_.begin(), entries_.begin() + static_cast<std::ptrdiff_t>(head_));
     head_ = 0;

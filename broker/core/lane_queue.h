@@ -35,7 +35,10 @@ class LaneQueue {
   const Entry& at(std::size_t i) const { return entries_[head_ + i]; }
   void Push(Entry entry) { entries_.push_back(std::move(entry)); }
   Entry Pop();
-  void Truncate(std::size_t size) { entries_.resize(head_ + size); }
+  void Truncate(std::size_t size) {
+    entries_.resize(head_ + size);
+    if (entries_.capacity() > kKept + 4 * entries_.size()) entries_.shrink_to_fit();
+  }
   bool AnyEnded(Ended how, std::size_t sent) const;  // of the first `sent`
   // The entry of this attempt among the first `sent`; nullptr: none of them is.
   Entry* Find(AttemptId attempt, std::size_t sent) {
@@ -43,6 +46,8 @@ class LaneQueue {
   }
 
  private:
+  static constexpr std::size_t kKept =
+      16;  // entries whose memory stays when it runs empty: there are thousands of lanes
   Entry* FindBehind(AttemptId attempt, std::size_t sent);
   std::vector<Entry> entries_;
   std::size_t head_ = 0;

@@ -32,6 +32,7 @@ Ticks Ledger::due() const {
 
 void Ledger::Take(store::Settlement& settlement, std::int64_t kept) {
   settlement.dead = std::exchange(dead_, {});
+  dead_taken_ = std::exchange(dead_bytes_, 0);
   settlement.attempts = std::exchange(failures_, {});
   settlement.receipt = std::exchange(receipt_, {});
   if (successes_.seq != 0) {

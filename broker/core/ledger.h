@@ -21,7 +21,10 @@ class Ledger {
   void Delivered(const store::Event& event, std::int64_t at, int status, std::int64_t latency_us);
   void Received(const std::string& receipt) { receipt_ = receipt; }  // later ones stand for those before
   void Failed(store::AttemptRow row);  // beyond 1,024 rows a settlement, further ones are not recorded
-  void Died(store::DeadLetter dead) { dead_.push_back(std::move(dead)); }
+  void Died(store::DeadLetter dead) {
+    dead_bytes_ += store::BytesOf(dead.event);
+    dead_.push_back(std::move(dead));
+  }
   void Settled(Ticks now) {
     ++fresh_;
     Touch(now);
@@ -36,6 +39,8 @@ class Ledger {
 
   // Events that a crash would send again.
   std::int64_t exposed() const { return kept_ + fresh_; }
+  // Of dead letters that are not on disk yet.
+  std::size_t dead_bytes() const { return dead_bytes_ + dead_taken_; }
   bool flushing() const { return flushing_; }
   // When to write. kAtOnce: without waiting for more; kNever: nothing to write, or a settlement is under way.
   Ticks due() const;
@@ -45,6 +50,7 @@ class Ledger {
   void Flushed() {
     flushing_ = false;
     kept_ = kept_after_;
+    dead_taken_ = 0;
   }
 
  private:
@@ -55,6 +61,7 @@ class Ledger {
   std::int64_t latency_sum_us_ = 0;
   std::optional<Ticks> touched_, quiet_;  // since when there is something to write
   std::int64_t fresh_ = 0, kept_ = 0, kept_after_ = 0;
+  std::size_t dead_bytes_ = 0, dead_taken_ = 0;
   bool flushing_ = false, hurry_ = false;
 };
 

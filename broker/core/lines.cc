@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cassert>
+#include <utility>
 
 namespace portcall::broker {
 namespace {
@@ -27,8 +28,9 @@ void Lines::Clear() {
   ready_.clear();
   to_read_.clear();
   waiting_.clear();
+  untried_.clear();
   dirty_.clear();
-  parked_ = 0;
+  needs_.clear();
   strict_waits_ = false;
 }
 
@@ -36,6 +38,11 @@ void Lines::MakeReady(Lane& lane) {
   if (lane.state() == LaneState::kReady) return;
   lane.Become(LaneState::kReady);
   ready_.push_back(lane.id);
+}
+
+void Lines::LastGoesFirst() {
+  ready_.push_front(ready_.back());
+  ready_.pop_back();
 }
 
 Lane& Lines::TakeReady() {
@@ -61,12 +68,14 @@ void Lines::Wait(Lane& lane, Ticks due) {
   lane.due = due;
   lane.Become(LaneState::kWaiting);
   waiting_.emplace(due, lane.id);
+  if (lane.failing.attempts == 0) untried_.emplace(due, lane.id);
   if (lane.kind == LaneKey::Kind::kStrict) strict_waits_ = true;
 }
 
-Lane& Lines::TakeDue() {
-  Lane& lane = At(waiting_.begin()->second);
-  waiting_.erase(waiting_.begin());
+Lane& Lines::TakeDue(bool untried) {
+  Lane& lane = At((untried ? untried_ : waiting_).begin()->second);
+  waiting_.erase({lane.due, lane.id});
+  untried_.erase({lane.due, lane.id});
   if (lane.kind == LaneKey::Kind::kStrict) strict_waits_ = false;
   lane.Become(LaneState::kIdle);
   return lane;
@@ -77,9 +86,11 @@ void Lines::WantRead(Lane& lane) {
   to_read_.push_back(lane.id);
 }
 
-Lane& Lines::TakeToRead() {
+Lane& Lines::TakeToRead(std::size_t reserved) {
   Lane& lane = At(to_read_.front());
   to_read_.pop_front();
+  lane.behind.reserved = reserved;
+  reserved_ += reserved;
   lane.Become(LaneState::kBeingRead);
   ++being_read_;
   return lane;
@@ -95,29 +106,42 @@ Lane* Lines::TakeLoadedToRead() {
 }
 
 void Lines::ReadEnded(Lane& lane) {
-  assert(being_read_ > 0);
+  assert(being_read_ > 0 && reserved_ >= lane.behind.reserved);
   --being_read_;
+  reserved_ -= std::exchange(lane.behind.reserved, 0);
   lane.Become(LaneState::kIdle);
 }
 
 void Lines::ReadFailed(Lane& lane) {
-  assert(being_read_ > 0);
+  assert(being_read_ > 0 && reserved_ >= lane.behind.reserved);
   --being_read_;
+  reserved_ -= std::exchange(lane.behind.reserved, 0);
   WantRead(lane);
 }
 
 void Lines::SetParked(Lane& lane, bool parked) {
   if (lane.behind.parked == parked) return;
   lane.behind.parked = parked;
-  parked_ += parked ? 1 : -1;
+  Index(lane);
 }
 
-store::Seq Lines::DecidedThrough(store::Seq through) const {
-  if (parked_ == 0) return through;
-  for (const auto& [key, lane] : table_) {
-    if (lane.behind.parked) through = std::min(through, lane.behind.next_seq - 1);
+void Lines::Index(Lane& lane) {
+  if (lane.row.needs) needs_.erase({*lane.row.needs, lane.id});
+  lane.row.needs = lane.behind.parked ? std::optional(lane.behind.next_seq) : std::nullopt;
+  if (lane.row.needs) needs_.emplace(*lane.row.needs, lane.id);
+}
+
+// Whoever moves a parked lane marks it dirty.
+store::Seq Lines::DecidedThrough(store::Seq through) {
+  for (const LaneId id : dirty_) Index(At(id));
+  return needs_.empty() ? through : std::min(through, needs_.begin()->first - 1);
+}
+
+std::optional<std::int64_t> Lines::OldestParked() const {
+  for (const auto& [seq, id] : needs_) {
+    if (const auto recorded = At(id).oldest_recorded()) return recorded;
   }
-  return through;
+  return std::nullopt;
 }
 
 bool Lines::MarkDirty(Lane& lane) {

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <deque>
+#include <optional>
 #include <set>
 #include <utility>
 #include <vector>
@@ -36,6 +38,7 @@ class Lines {
   // The ready line. The lane that is taken is idle, or in flight where its first events are.
   std::size_t ready() const { return ready_.size(); }
   void MakeReady(Lane& lane);  // does nothing where it is so already
+  void LastGoesFirst();
   Lane& TakeReady();
   std::vector<LaneId> TakeAllReady();    // none of which has anything in flight
   void Leave(Lane& lane, LaneState to);  // out of the ready line if it stands there, for a state of flight
@@ -44,22 +47,27 @@ class Lines {
   void Wait(Lane& lane, Ticks due);
   bool any_waiting() const { return !waiting_.empty(); }
   Ticks next_due() const { return waiting_.empty() ? kNever : waiting_.begin()->first; }
-  Lane& TakeDue();
+  // `untried`: the first of those whose event was never attempted.
+  Lane& TakeDue(bool untried = false);
+  Ticks next_untried_due() const { return untried_.empty() ? kNever : untried_.begin()->first; }
   bool strict_waits() const { return strict_waits_; }  // the one lane of a strict order does
 
   // Those to be read. Each that is taken comes back by ReadEnded (idle then) or ReadFailed (in line again).
   std::size_t to_read() const { return to_read_.size(); }
   std::size_t being_read() const { return being_read_; }
+  std::size_t reserved() const { return reserved_; }  // bytes that were set aside for those being read
   void WantRead(Lane& lane);
-  Lane& TakeToRead();
+  Lane& TakeToRead(std::size_t reserved);
+  const Lane& first_to_read() const { return At(to_read_.front()); }
   Lane* TakeLoadedToRead();  // one that holds events already, idle then; nullptr: there is none
   void ReadEnded(Lane& lane);
   void ReadFailed(Lane& lane);
 
   // Those with unsettled events behind the cursor.
-  std::size_t parked() const { return parked_; }
+  std::size_t parked() const { return needs_.size(); }
   void SetParked(Lane& lane, bool parked);
-  store::Seq DecidedThrough(store::Seq through) const;  // up to there no parked lane needs an event
+  store::Seq DecidedThrough(store::Seq through);     // up to there no parked lane needs an event
+  std::optional<std::int64_t> OldestParked() const;  // when its first event was recorded, if that is known
 
   // Those whose row must be looked at. False: the lane was marked already.
   bool MarkDirty(Lane& lane);
@@ -67,11 +75,14 @@ class Lines {
   static void Clean(Lane& lane) { lane.row.dirty = false; }
 
  private:
+  void Index(Lane& lane);
+
   LaneTable table_;
   std::deque<LaneId> ready_, to_read_;
-  std::set<std::pair<Ticks, LaneId>> waiting_;
+  std::set<std::pair<store::Seq, LaneId>> needs_;  // of each parked lane its first event, as of when it was last looked
+  std::set<std::pair<Ticks, LaneId>> waiting_, untried_;  // the second holds a part of the first
   std::vector<LaneId> dirty_;
-  std::size_t parked_ = 0, being_read_ = 0;
+  std::size_t being_read_ = 0, reserved_ = 0;
   bool strict_waits_ = false;
 };
 

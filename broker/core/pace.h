@@ -14,6 +14,14 @@
 
 namespace portcall::broker {
 
+// No answer, or one by which a receiver or what stands before it says that it is away or asks for less.
+bool IsOverload(const sinks::Outcome& outcome);
+// A failure that says something of one part of the endpoint alone, or of nothing.
+bool BlamesPart(const sinks::Outcome& outcome);
+bool BlamesNobody(const sinks::Outcome& outcome);
+// What is told of an outcome that is no delivery.
+const std::string& ErrorOf(const sinks::Outcome& outcome);
+
 // How fast an endpoint may be sent to, by what its answers say of it as a whole: its window, breaker, rate, the floor
 // that Retry-After sets, and its pause (docs/delivery.md §3–§4). One thread; `policy` and `chance` outlive it.
 //
@@ -52,32 +60,44 @@ class Pace {
   struct Recovery {
     std::optional<Ticks> lasted;  // how long its breaker had been open, if it was
   };
-  std::optional<Recovery> Delivered(AttemptId attempt, Ticks now);  // nullopt: it was not failing
+  // nullopt: it was not failing.
+  std::optional<Recovery> Delivered(AttemptId attempt, Ticks now);
 
   struct Judgement {
     bool endpoint_at_fault = false;  // then the event stays pending, whatever was to become of it
     bool began_failing = false, opened = false, paused = false;
     bool closed = false;  // for the first time since it was last delivered to
-    // How long the event may wait at most. One that failed while the breaker was open tells nothing of itself, and
-    // must not wait on when the endpoint is back.
-    Ticks longest_delay = 0;
+    // Its breaker has closed, although this was a failure: of a part. The rest is false then.
+    std::optional<Recovery> recovered;
   };
   // `fault_of_event`: by its answer the event would die. `next`: the id the next attempt will have.
   Judgement Failed(AttemptId attempt, const sinks::Outcome& outcome, bool fault_of_event, AttemptId next, Ticks now);
+  // How long an event waits after its n-th attempt (from 1), which has just failed; `alone`: whatever becomes of
+  // others.
+  Ticks EventDelay(int attempts, bool alone) const;
+  // How long one waits whose attempt does not count.
+  Ticks ShortDelay() const { return UpTo(kFirstDelay, chance_); }
 
  private:
+  std::optional<Recovery> Recovered(Ticks opened, bool reopened, Ticks now);
+  void BlamePart(AttemptId attempt, Ticks now, Judgement& judgement);
   void Blame(AttemptId attempt, const sinks::Outcome& outcome, bool fault_of_event, AttemptId next, Ticks now,
              Judgement& judgement);
   void Check() const;
 
   const Policy& policy_;
+  Chance& chance_;
   Breaker breaker_;
   Window window_;
   RateLimit rate_;
   ActiveTime active_;
-  std::optional<Ticks> floor_;  // what Retry-After asks for
+  std::optional<Ticks> floor_;  // until when Retry-After asks for patience
+  Ticks asked_ = 0;             // how long that was; of no meaning without a floor
   std::string pause_, last_error_;
   int rejections_ = 0;  // events in a row that died of their rejection, with no success between
+  // How often the breaker was opened by rejections and a success told that the receiver takes others: each time it
+  // takes more of them in a row.
+  int false_alarms_ = 0;
   bool opened_by_rejections_ = false, failing_ = false;
 };
 

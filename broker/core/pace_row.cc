@@ -29,11 +29,13 @@ std::string PaceRow::Write() const {
   if (plain()) return {};
   std::string text = "entry " + entry + "\nfailures " + std::to_string(failures) + "\nrejections " +
                      std::to_string(rejections) + ' ' + (opened_by_rejections ? '1' : '0') + '\n';
+  if (false_alarms > 0) text += "alarms " + std::to_string(false_alarms) + '\n';
   if (open) {
     text += "open " + std::to_string(open->since) + ' ' + std::to_string(open->probe_at) + ' ' +
             std::to_string(open->failed_probes) + '\n';
   }
   if (floor) text += "floor " + std::to_string(*floor) + '\n';
+  if (floor && asked) text += "asked " + std::to_string(*asked) + '\n';
   return text + "error " + error;
 }
 
@@ -67,10 +69,12 @@ std::optional<PaceRow> PaceRow::Parse(std::string_view text) {
       open.probe_at = number(line);
       open.failed_probes = static_cast<int>(number(line));
     }
+    if (name == "alarms") row.false_alarms = static_cast<int>(number(line));
     if (name == "floor") row.floor = number(line);
+    if (name == "asked") row.asked = number(line);
   }
-  good = good && row.failures >= 0 && row.rejections >= 0 && (!row.opened_by_rejections || row.open) &&
-         (!row.open || row.open->failed_probes >= 0);
+  good = good && row.failures >= 0 && row.rejections >= 0 && row.false_alarms >= 0 &&
+         (!row.opened_by_rejections || row.open) && (!row.open || row.open->failed_probes >= 0);
   if (!good || row.plain()) return std::nullopt;
   return row;
 }

@@ -18,12 +18,16 @@ struct PaceRow {
   int failures = 0;                   // in a row, that the breaker counted
   int rejections = 0;                 // in a row, of events that died of them
   bool opened_by_rejections = false;  // the breaker
+  int false_alarms = 0;               // how often that was wrong
   std::optional<Open> open;
   std::optional<std::int64_t> floor;  // until when Retry-After asks for patience
+  std::optional<std::int64_t> asked;  // how long a patience that was, ns
   std::string error;                  // the last one, where the breaker is open
 
   // An endpoint that is well stores nothing.
-  bool plain() const { return failures == 0 && rejections == 0 && !opened_by_rejections && !open && !floor; }
+  bool plain() const {
+    return failures == 0 && rejections == 0 && false_alarms == 0 && !opened_by_rejections && !open && !floor;
+  }
   std::string Write() const;
   static std::optional<PaceRow> Parse(std::string_view text);  // nullopt: plain, or nothing that we wrote
   bool operator==(const PaceRow&) const = default;

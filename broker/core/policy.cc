@@ -1,6 +1,7 @@
 #include "broker/core/policy.h"
 
 #include <algorithm>
+#include <array>
 
 #include "broker/core/ledger.h"
 
@@ -44,6 +45,15 @@ Policy::Policy(const config::Endpoint& endpoint, const sinks::Capacity& capacity
   lane_page = 1'024;
   max_held_back = std::max<std::int64_t>(max_held_back, (kMaxExposed + window) / 4);
   max_hold = kSecond;
+}
+
+// RFC 9110 §15.6: 502 and 504 are a gateway's, which has asked somebody; 503 says that the request was not handled. By
+// §15.5.9, 408 tells of a request that was not complete, but it is used for answers that took too long as well. 499 is
+// nginx's (the client is gone), 520 to 527 are Cloudflare's.
+bool TellsOutcome(const sinks::Outcome& outcome) {
+  constexpr std::array<int, 5> kNotTold{0, 408, 499, 502, 504};
+  const bool proxys_own = outcome.status >= 520 && outcome.status <= 527;
+  return !proxys_own && std::ranges::find(kNotTold, outcome.status) == kNotTold.end();
 }
 
 std::optional<std::string_view> ReasonToDie(const Policy& policy, const Trial& trial) {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <string_view>
 
+#include "broker/core/backoff.h"
 #include "broker/core/breaker.h"
 #include "broker/core/lane_key.h"
 #include "config/config.h"
@@ -39,6 +40,8 @@ struct Policy {
   std::int64_t max_held_back = 256;    // settled events behind one that holds the cursor
   Ticks max_hold = 50 * kMillisecond;  // how long one event may hold the cursor
 
+  // Repetitions that are numbered must last for longer than a receiver takes to start again.
+  Ticks first_delay() const { return max_retries ? std::max(kFirstDelay, breaker.backoff) : kFirstDelay; }
   // How long a lane's stored due time can lie ahead.
   Ticks longest_wait() const { return std::max(max_backoff, debounce); }
 };
@@ -46,11 +49,15 @@ struct Policy {
 // What an event has been through, this attempt included.
 struct Trial {
   sinks::Verdict verdict = sinks::Verdict::kFailed;
-  bool answered = true;
+  bool answered = true;  // TellsOutcome
   int attempts = 0, rejections = 0;
   Ticks age = 0;  // since its first attempt, without the time that the endpoint was closed
   bool maybe_received = true;
 };
+
+// Whether it is known what became of the request. Not without an answer; nor by one that a gateway gives in place of
+// the receiver it has passed the request on to, or may have.
+bool TellsOutcome(const sinks::Outcome& outcome);
 
 // Why an event ends as a dead letter; nullopt: it waits for another attempt (docs/delivery.md §4).
 std::optional<std::string_view> ReasonToDie(const Policy& policy, const Trial& trial);

@@ -37,6 +37,7 @@ class Window {
     successes_ = 0;
     slow_start_ = false;
   }
+  bool starts_slowly() const { return slow_start_; }
   void Reopened() {
     size_ = 1;
     successes_ = 0;

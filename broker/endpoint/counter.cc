@@ -1,5 +1,6 @@
 #include "broker/endpoint/counter.h"
 
+#include <algorithm>
 #include <exception>
 #include <string>
 #include <utility>
@@ -22,9 +23,22 @@ Counter::Counter(const Surroundings& around, const config::Endpoint& endpoint, E
       core_(core),
       tasks_(std::move(tasks)),
       stage_(stage),
-      calls_(std::move(calls)) {}
+      calls_(std::move(calls)),
+      recorded_through_(core.counted()) {}
 
 Moment Counter::Now() const { return Read(around_.clock); }
+
+// Of those after `after`, up to `through`.
+std::int64_t Counter::CountWantedOf(const std::vector<store::EventPtr>& events, store::Seq after, store::Seq through) {
+  std::int64_t wanted = 0;
+  for (const store::EventPtr& event : events) {
+    if (event->seq <= after || event->seq > through || !core_.filter().Wants(*event)) continue;
+    ++wanted;
+    if (event->seq > recorded_through_) calls_.recorded(*event);
+  }
+  recorded_through_ = std::max(recorded_through_, through);
+  return wanted;
+}
 
 void Counter::Count(Moment now) {
   if (recounting_ || counting_) return;
@@ -35,13 +49,7 @@ void Counter::Count(Moment now) {
       tasks_.Start(counting_, CountBack());
       return;
     }
-    std::int64_t wanted = 0;
-    for (const store::EventPtr& event : buffer_) {
-      if (!core_.filter().Wants(*event)) continue;
-      ++wanted;
-      calls_.recorded(*event);
-    }
-    core_.Counted(wanted, through, now);
+    core_.Counted(CountWantedOf(buffer_, core_.counted(), through), through, now);
   }
   buffer_.clear();  // it would keep events in memory that the ring has let go
 }
@@ -51,11 +59,9 @@ void Counter::Recount(std::int64_t cursor) { tasks_.Start(recounting_, CountAnew
 Task<Result<std::int64_t>> Counter::CountWanted(store::Seq after, store::Seq through) {
   std::int64_t wanted = 0;
   while (after < through && !Stops(stage_)) {
-    Result<CatchUpReader::Chunk> chunk = co_await around_.reader.Read(after, through);
+    Result<CatchUpReader::Chunk> chunk = co_await around_.reader.Read(after, through, tasks_.called_off);
     if (!chunk) co_return chunk.error();
-    for (const store::EventPtr& event : *chunk->events) {
-      if (event->seq > after && event->seq <= through && core_.filter().Wants(*event)) ++wanted;
-    }
+    wanted += CountWantedOf(*chunk->events, after, std::min(chunk->through, through));
     after = chunk->through;
   }
   if (Stops(stage_)) co_return Error(Errc::kCancelled, "stopping");
@@ -66,16 +72,13 @@ Task<> Counter::CountBack() {
   const store::Seq head = around_.ring.head();
   while (core_.counted() < head && !Stops(stage_)) {
     const store::Seq after = core_.counted();
-    Result<CatchUpReader::Chunk> chunk = co_await around_.reader.Read(after, head);
+    Result<CatchUpReader::Chunk> chunk = co_await around_.reader.Read(after, head, tasks_.called_off);
     if (!chunk) {
       if (!Stops(stage_)) co_await WaitToRetry(around_.executor);
       break;
     }
-    std::int64_t wanted = 0;
-    for (const store::EventPtr& event : *chunk->events) {
-      if (event->seq > after && core_.filter().Wants(*event)) ++wanted;
-    }
-    core_.Counted(wanted, chunk->through, Now());  // page by page, so that a stop loses none of it
+    core_.Counted(CountWantedOf(*chunk->events, after, chunk->through), chunk->through,
+                  Now());  // page by page, so that a stop loses none of it
   }
   counting_ = false;
   tasks_.ended();
@@ -98,10 +101,8 @@ Task<Result<std::int64_t>> Counter::CountParked(const Stored& stored) {
     const store::Limit limit{core_.policy().lane_page, core_.policy().lane_bytes()};
     store::Seq after = lane.next_seq - 1;
     while (!Stops(stage_) && after < stored.settled_through) {
-      auto query = [&](store::Snapshot& s) -> Result<store::Portion> {
-        return store::ReadLane(s, lane.lane, after, stored.settled_through, limit);
-      };
-      auto page = co_await around_.store.Read(query);
+      const auto page =
+          co_await around_.reader.ReadLane(lane.lane, after, stored.settled_through, limit, tasks_.called_off);
       if (!page) co_return page.error();
       for (const auto& event : page->events) pending += core_.filter().Wants(*event) ? 1 : 0;
       after = page->through;
@@ -129,7 +130,7 @@ Task<Result<void>> Counter::TryCountAnew(std::int64_t cursor) {
 
 Task<> Counter::CountAnew(std::int64_t cursor) {
   Result<void> counted = co_await TryCountAnew(cursor);
-  while (!counted && Delivers(stage_)) {
+  while (!counted && Delivers(stage_) && !tasks_.called_off) {
     around_.log.Error("pending events could not be counted",
                       {{"endpoint", endpoint_.name}, {"error", counted.error().detail}});
     co_await WaitToRetry(around_.executor);

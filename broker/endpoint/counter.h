@@ -18,7 +18,7 @@ namespace portcall::broker {
 class Counter {
  public:
   struct Calls {
-    std::function<void(const store::Event&)> recorded;  // a new event that the endpoint wants, read from the ring
+    std::function<void(const store::Event&)> recorded;  // an event that the endpoint wants, once
     std::function<void()> counted_anew;                 // the core knows what is pending with the changed filter
   };
 
@@ -35,6 +35,7 @@ class Counter {
   bool quiet() const { return !counting_ && !recounting_; }  // no task is under way, and the core's count is exact
 
  private:
+  std::int64_t CountWantedOf(const std::vector<store::EventPtr>& events, store::Seq after, store::Seq through);
   Task<> CountBack();
   struct Stored {
     std::int64_t settled = 0;
@@ -55,6 +56,7 @@ class Counter {
   const Stage& stage_;
   const Calls calls_;
   std::vector<store::EventPtr> buffer_;
+  store::Seq recorded_through_;  // an event is recorded when it is first counted, and in no recount
   bool counting_ = false, recounting_ = false;
 };
 

@@ -34,6 +34,8 @@ EndpointMetrics::EndpointMetrics(runtime::Metrics& m, const std::string& endpoin
                              {{"endpoint", endpoint}})),
       oldest_(m.Level(Ours("oldest_pending_seconds"), "The age of the oldest pending event", {{"endpoint", endpoint}})),
       breaker_(m.Level(Ours("breaker_state"), "0: closed, 1: half open, 2: open", {{"endpoint", endpoint}})),
+      paused_(m.Level(Ours("paused"), "1: it answered 410, and nothing is sent until its entry changes",
+                      {{"endpoint", endpoint}})),
       dead_(m.Level(Ours("dead_letters"), "Events that ended without delivery and are kept", {{"endpoint", endpoint}})),
       parked_(m.Level(Ours("parked_lanes"), "Lanes that the cursor has passed", {{"endpoint", endpoint}})),
       in_flight_(m.Level(Ours("in_flight"), "Attempts under way", {{"endpoint", endpoint}})),
@@ -98,6 +100,7 @@ void EndpointMetrics::Show(const Levels& levels) {
   pending_alias_.Set(static_cast<double>(levels.pending));
   oldest_.Set(LevelOf(levels.oldest_pending));
   breaker_.Set(static_cast<double>(levels.breaker));
+  paused_.Set(levels.paused ? 1 : 0);
   dead_.Set(static_cast<double>(levels.dead_letters));
   parked_.Set(static_cast<double>(levels.parked));
   in_flight_.Set(static_cast<double>(levels.in_flight));

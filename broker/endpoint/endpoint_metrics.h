@@ -21,6 +21,7 @@ class EndpointMetrics {
     std::int64_t pending = 0, dead_letters = 0, parked = 0, in_flight = 0, window = 0;
     std::optional<std::chrono::nanoseconds> oldest_pending = {};
     BreakerState breaker = BreakerState::kClosed;
+    bool paused = false;
   };
 
   EndpointMetrics(runtime::Metrics& metrics, const std::string& endpoint);
@@ -50,7 +51,7 @@ class EndpointMetrics {
   std::array<std::array<Kinds, store::kActions>, 3> events_{};  // type, action, kind
   std::map<int, Status> statuses_;
   prometheus::Counter &errors_, &delivered_, &lost_, &superseded_;
-  prometheus::Gauge &pending_, &pending_alias_, &oldest_, &breaker_, &dead_, &parked_, &in_flight_, &window_;
+  prometheus::Gauge &pending_, &pending_alias_, &oldest_, &breaker_, &paused_, &dead_, &parked_, &in_flight_, &window_;
   prometheus::Histogram &retries_, &http_latency_, &total_latency_;
   std::array<std::uint64_t, 3> counts_{};
   std::uint64_t error_count_ = 0, retry_count_ = 0;

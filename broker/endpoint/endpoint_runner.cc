@@ -22,9 +22,10 @@ EndpointRunner::EndpointRunner(const Surroundings& around, Opened opened, std::u
             Seed()),
       reporter_(around.log, around.metrics, endpoint_, core_, {opened.dead_letters, opened.was_failing}),
       settler_(around, endpoint_, core_, std::move(opened.cursor), stage_),
-      counter_(around, endpoint_, core_, {around.executor, tasks_, [this] { Counted(); }}, stage_,
+      counter_(around, endpoint_, core_, {around.executor, tasks_, [this] { Counted(); }, reads_called_off_}, stage_,
                {[this](const store::Event& event) { reporter_.Recorded(event); }, [this] { settler_.CountedAnew(); }}),
-      feeder_(around, endpoint_, core_, {around.executor, tasks_, [this] { Drive(); }}, opened.oldest_recorded),
+      feeder_(around, endpoint_, core_, {around.executor, tasks_, [this] { Drive(); }, reads_called_off_},
+              opened.oldest_recorded),
       workers_(around.executor, around.clock, core_, *sink_, tasks_,
                {[this](const Attempt& attempt, const sinks::Outcome& outcome) { Ended(attempt, outcome); },
                 [this](const Attempt& attempt, const sinks::Outcome& outcome) { LetGo(attempt, outcome); }}),
@@ -58,6 +59,7 @@ void EndpointRunner::Drive() {
       feeder_.ReadLanes(now);
     }
     workers_.Start(now);
+    if (core_.TakeMoved()) again_ = true;
     StartFlush(now);
     Tell(now);
     Arm(now);
@@ -142,6 +144,7 @@ void EndpointRunner::LetGo(const Attempt& attempt, const sinks::Outcome& outcome
 Task<> EndpointRunner::Stop(std::chrono::milliseconds grace) {
   stage_ = Stage::kDraining;
   core_.Stop(true);
+  reads_called_off_ = true;
   CallOff();
   co_await workers_.Drain(grace);
   timer_.cancel();

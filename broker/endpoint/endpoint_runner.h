@@ -66,6 +66,7 @@ class EndpointRunner {
   EndpointRunner(const Surroundings& around, Opened opened, std::unique_ptr<sinks::Sink> sink);
   ~EndpointRunner();
 
+  void LimitInFlight(std::size_t bytes) { core_.LimitInFlight(bytes); }  // of large events that are not answered
   void Drive();  // the log has grown, or something else changed: does whatever can be done now
   void Tick();   // every half second: gauges, the sink's trouble, and a line a minute while it fails
   void Show();   // the gauges as they are now
@@ -77,11 +78,15 @@ class EndpointRunner {
   Task<> Expire(store::Seq through) { return expirer_.Expire(through); }
   void CallOff() { expirer_.CallOff(); }  // an expiry that is under way ends now, done or not
 
+  void DeadTrimmed(std::int64_t rows) { reporter_.DeadTrimmed(rows); }  // of its stored dead letters
+
   EndpointStatus Status() const;
   const config::Endpoint& endpoint() const { return endpoint_; }
   std::int64_t cursor() const { return settler_.cursor().id; }
   store::Seq UnneededThrough() const { return core_.UnneededThrough(); }
   bool failing() const { return reporter_.failing(); }
+  // Wall time of the oldest pending event, if there is one and it is known.
+  std::optional<std::int64_t> OldestRecorded() const { return feeder_.OldestRecorded(); }
   bool lost() const { return settler_.lost(); }  // its cursor: it does nothing until it is made anew
 
  private:
@@ -104,6 +109,7 @@ class EndpointRunner {
   EndpointCore core_;
   Stage stage_ = Stage::kStarting;
   runtime::Gate tasks_;
+  bool reads_called_off_ = false;
 
   Reporter reporter_;
   Settler settler_;

@@ -31,6 +31,7 @@ void Expirer::Look() {
 
 void Expirer::CallOff() {
   called_off_ = true;
+  around_.reader.LookAgain();
   Look();
 }
 

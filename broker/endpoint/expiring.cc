@@ -17,7 +17,7 @@ Task<Result<void>> ReadExpiring(CatchUpReader& reader, store::Seq head, Expiry& 
   store::Seq after = expiry.first() - 1;
   while (after < expiry.through()) {
     if (stopping) co_return Error(Errc::kCancelled, "stopping");
-    Result<CatchUpReader::Chunk> chunk = co_await reader.Read(after, head);
+    Result<CatchUpReader::Chunk> chunk = co_await reader.Read(after, head, stopping);
     if (!chunk) co_return chunk.error();
     for (const store::EventPtr& event : *chunk->events) {
       if (event->seq > after) expiry.Take(*event);

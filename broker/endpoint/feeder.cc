@@ -1,7 +1,6 @@
 #include "broker/endpoint/feeder.h"
 
 #include <algorithm>
-#include <exception>
 #include <span>
 #include <utility>
 
@@ -12,6 +11,8 @@ namespace portcall::broker {
 namespace {
 
 constexpr std::size_t kPortion = 256;  // events taken from the ring at a time
+// A page that waits for room for so large an event is read again then: it has but a few.
+constexpr std::size_t kNotKept = 1 << 20;
 
 }  // namespace
 
@@ -27,9 +28,9 @@ Moment Feeder::Now() const { return Read(around_.clock); }
 bool Feeder::FeedFromPage(Moment now) {
   page_used_ = true;
   page_at_ += core_.Scan(std::span(*page_.events).subspan(page_at_), page_.through, now);
-  if (page_at_ < page_.events->size()) return false;
-  page_ = {};
-  return true;
+  const bool whole = page_at_ == page_.events->size();
+  if (whole || BytesOf(*(*page_.events)[page_at_]) >= kNotKept) page_ = {};
+  return whole;
 }
 
 // False: the ring does not reach back that far.
@@ -37,6 +38,7 @@ bool Feeder::FeedFromRing(Moment now) {
   store::Seq through = 0;
   if (!around_.ring.ReadAfter(core_.scan(), kPortion, buffer_, through)) return false;
   core_.Scan(buffer_, through, now);
+  buffer_.clear();  // it would keep events in memory that the ring has let go
   return true;
 }
 
@@ -73,32 +75,25 @@ void Feeder::Failed(const char* what, const std::string& why) {
 
 Task<> Feeder::ReadPage() {
   const store::Seq after = core_.scan();
-  Result<CatchUpReader::Chunk> chunk = co_await around_.reader.Read(after, around_.ring.head());
+  Result<CatchUpReader::Chunk> chunk = co_await around_.reader.Read(after, around_.ring.head(), tasks_.called_off);
   reading_ = false;
   if (chunk) {
     page_ = std::move(*chunk);
     const auto first = std::ranges::upper_bound(*page_.events, after, {}, [](const auto& e) { return e->seq; });
     page_at_ = static_cast<std::size_t>(first - page_.events->begin());
-  } else {
+  } else if (!tasks_.called_off) {
     Failed("the event log could not be read", chunk.error().detail);
   }
   tasks_.ended();
 }
 
 Task<> Feeder::ReadLane(LaneRead read) {
-  Result<store::Portion> page = Error(Errc::kUnavailable, "no answer");
-  try {
-    auto query = [&read](store::Snapshot& s) -> Result<store::Portion> {
-      return store::ReadLane(s, read.key, read.after, read.through, read.limit);
-    };
-    page = co_await around_.store.Read(query);
-  } catch (const std::exception& e) {
-    page = Error(Errc::kUnavailable, e.what());
-  }
+  const Result<store::Portion> page =
+      co_await around_.reader.ReadLane(read.key, read.after, read.through, read.limit, tasks_.called_off);
   if (page) {
     core_.OnLane(read, *page, Now());
   } else {
-    Failed("a parked repository could not be read", page.error().detail);
+    if (!tasks_.called_off) Failed("a parked repository could not be read", page.error().detail);
     core_.OnLaneFailed(read);
   }
   tasks_.ended();
@@ -116,7 +111,7 @@ void Feeder::Tick(bool look) {
 // The age of the next event that the endpoint wants stands for its lateness.
 Task<> Feeder::FindOldest() {
   const store::Seq after = core_.scan();
-  Result<CatchUpReader::Chunk> chunk = co_await around_.reader.Read(after, around_.ring.head());
+  Result<CatchUpReader::Chunk> chunk = co_await around_.reader.Read(after, around_.ring.head(), tasks_.called_off);
   finding_oldest_ = false;
   if (!chunk) co_return;
   oldest_ = {after};

@@ -12,7 +12,7 @@ namespace portcall::broker {
 // Brings one endpoint's core the events that it wants to see: from the ring, from the log's pages where the ring does
 // not reach back, and of parked lanes. Keeps one page and one portion of the ring at most. Lives on the broker's loop;
 // all that it is given must outlive it, and the gate must be empty before it is destroyed. At shutdown it is asked no
-// more; reads that are under way end by themselves.
+// more; reads that have not begun are called off, the others end by themselves.
 class Feeder {
  public:
   // `oldest_recorded`: of the first wanted event after the core's scan, if it is known.

@@ -1,6 +1,8 @@
 #include "broker/endpoint/lifecycle.h"
 
 #include <algorithm>
+#include <chrono>
+#include <map>
 #include <utility>
 
 #include "runtime/time.h"
@@ -9,6 +11,9 @@
 
 namespace portcall::broker {
 namespace {
+
+// Events may be large and endpoints many: what is found sooner or later anyway is looked for so long at most.
+constexpr std::chrono::milliseconds kLooking(200);
 
 struct Stored {
   std::vector<store::Cursor> cursors;
@@ -140,13 +145,16 @@ void LoadRows(store::Snapshot& s, const std::vector<std::string>& running, std::
   }
 }
 
-// Those that are finished go, the others are moved as far as one look shows that nobody needs them.
+// Those that are finished go, the others are moved as far as one look shows that nobody needs them. The next sweep does
+// that for those that there was no time to look at.
 Result<std::vector<Orphan>> OpenOrphans(store::Tx& tx, const std::vector<Opened>& wanted) {
   std::vector<std::int64_t> live;
   live.reserve(wanted.size());
   for (const Opened& opened : wanted) live.push_back(opened.cursor.id);
   std::vector<Orphan> orphans = LoadOrphans(store::ReadIn(tx), live);
+  const auto until = std::chrono::steady_clock::now() + kLooking;
   for (Orphan& orphan : orphans) {
+    if (std::chrono::steady_clock::now() >= until) break;
     if (auto passed = PassFirstPage(tx, orphan); !passed) return passed.error();
   }
   store::DropFinished(tx);
@@ -199,14 +207,6 @@ std::optional<std::int64_t> OldestWanted(store::Snapshot& s, const Opened& opene
   return std::nullopt;
 }
 
-// Only tells how late an endpoint is: without it, that shows a moment later.
-void LoadAges(store::Store& store, std::vector<Opened>& endpoints) {
-  (void)store.ReadNow([&](store::Snapshot& s) -> Result<bool> {
-    for (Opened& opened : endpoints) opened.oldest_recorded = OldestWanted(s, opened);
-    return true;
-  });
-}
-
 }  // namespace
 
 Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& config,
@@ -218,8 +218,22 @@ Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& confi
   for (int i = 1; i < kTries && !opened && opened.error().code == Errc::kOutcomeUnknown; ++i) {
     opened = store.WriteNow(job, store::Priority::kSettlement);
   }
-  if (opened) LoadAges(store, opened->open);
   return opened;
+}
+
+void FindAges(store::Store& store, std::vector<Opened>& endpoints) {
+  const auto until = std::chrono::steady_clock::now() + kLooking;
+  (void)store.ReadNow([&](store::Snapshot& s) -> Result<bool> {
+    std::map<std::pair<store::Seq, std::string>, std::optional<std::int64_t>> known;  // by place and filter
+    for (Opened& opened : endpoints) {
+      if (std::chrono::steady_clock::now() >= until) break;
+      const auto [at, added] =
+          known.try_emplace({opened.cursor.settled_through, Filter(opened.endpoint).fingerprint()}, std::nullopt);
+      if (added) at->second = OldestWanted(s, opened);
+      opened.oldest_recorded = at->second;
+    }
+    return true;
+  });
 }
 
 }  // namespace portcall::broker

@@ -24,4 +24,8 @@ struct Endpoints {
 Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& config,
                                 const std::vector<std::string>& running = {});
 
+// Fills in when the next event that each wants was recorded, as far as one short look shows. Blocks. Endpoints do
+// without it: they find it a moment after their start.
+void FindAges(store::Store& store, std::vector<Opened>& endpoints);
+
 }  // namespace portcall::broker

@@ -71,7 +71,7 @@ Task<> Orphans::FindNeeds(Orphan& orphan, const bool& stopping) {
   auto rows = co_await around_.store.Read(load);
   while (rows && !stopping && pages_left_ > 0 && !orphan.oldest_recorded && orphan.needs_after < end) {
     --pages_left_;
-    auto chunk = co_await around_.reader.Read(orphan.needs_after, end);
+    auto chunk = co_await around_.reader.Read(orphan.needs_after, end, stopping);
     if (!chunk) co_return;
     Orphan moved = orphan;
     const auto passed = PassOver(moved, *rows, *chunk->events, chunk->through, Read(around_.clock).wall);
@@ -85,7 +85,7 @@ Task<> Orphans::CountNew(Orphan& orphan, const bool& stopping) {
   const store::Seq head = around_.ring.head();
   while (!stopping && pages_left_ > 0 && orphan.cursor.through < head) {
     --pages_left_;
-    auto chunk = co_await around_.reader.Read(orphan.cursor.through, head);
+    auto chunk = co_await around_.reader.Read(orphan.cursor.through, head, stopping);
     if (!chunk) co_return;
     Orphan counted = orphan;
     const store::Settlement settlement = CountPage(counted, *chunk->events, chunk->through);

@@ -161,6 +161,7 @@ void Reporter::Show(std::optional<std::chrono::nanoseconds> oldest) {
   levels.window = core_.window();
   levels.oldest_pending = oldest;
   levels.breaker = core_.breaker().state();
+  levels.paused = !core_.paused().empty();
   metrics_.Show(levels);
 }
 

@@ -36,6 +36,7 @@ class Reporter {
   void Trouble(std::string trouble, Moment now);
   void Expired(store::Seq from, store::Seq through, std::int64_t events);
   void CursorLost();  // once, however often it is called; nothing more is summarized then
+  void DeadTrimmed(std::int64_t rows) { dead_letters_ -= rows; }
   void DeadLetters(std::int64_t stored) { dead_letters_ = stored; }
 
   // Once a minute while the endpoint fails; other calls do nothing.

@@ -1,7 +1,5 @@
 #include "broker/endpoint/sink_maker.h"
 
-#include <boost/asio/post.hpp>
-
 namespace portcall::broker {
 namespace {
 
@@ -29,11 +27,13 @@ Result<MadeSinks> SinkMaker::Make(std::vector<config::Endpoint> entries, std::ch
   const auto until = std::chrono::steady_clock::now() + patience;
   if (late_.valid() && late_.wait_until(until) != std::future_status::ready) return Late(late_names_);
   late_ = {};
+  const auto lane = lanes_.Of("files of endpoints");
+  if (!lane) return lane.error();
   std::string names;
   for (const config::Endpoint& entry : entries) names += (names.empty() ? "" : ", ") + entry.name;
   std::packaged_task<MadeSinks()> task([entries = std::move(entries), make = make_] { return MakeAll(entries, make); });
   std::future<MadeSinks> made = task.get_future();
-  asio::post(pool_, std::move(task));
+  (*lane)->Post(std::move(task));
   if (made.wait_until(until) == std::future_status::ready) return made.get();
   late_ = std::move(made);
   late_names_ = names;

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <boost/asio/thread_pool.hpp>
 #include <chrono>
 #include <functional>
 #include <future>
@@ -12,6 +11,7 @@
 #include <vector>
 
 #include "config/config.h"
+#include "runtime/lanes.h"
 #include "runtime/result.h"
 #include "sinks/sink.h"
 
@@ -24,20 +24,20 @@ struct MadeSinks {
   std::optional<Error> refusal;  // the first reason why one has none
 };
 
-// Makes sinks on the pool, because a kind may read files. At most one of the pool's threads waits for a disk that does
-// not answer, however often it is asked. One thread, which is no loop: Make waits.
+// Makes sinks on a lane of their own, because a kind may read files. Only one job waits for a disk that does not
+// answer, however often it is asked. One thread, which is no loop: Make waits.
 class SinkMaker {
  public:
   using MakeOne = std::function<Result<std::unique_ptr<sinks::Sink>>(const config::Endpoint&)>;
 
-  // `make` is called on the pool, possibly after this object is gone.
-  SinkMaker(asio::thread_pool& pool, MakeOne make) : pool_(pool), make_(std::move(make)) {}
+  // `make` is called on the lane, possibly after this object is gone.
+  SinkMaker(runtime::Lanes& lanes, MakeOne make) : lanes_(lanes), make_(std::move(make)) {}
 
   // kTimeout: a disk has not answered within `patience`, now or when it was last asked; what is made later is dropped.
   Result<MadeSinks> Make(std::vector<config::Endpoint> entries, std::chrono::milliseconds patience);
 
  private:
-  asio::thread_pool& pool_;
+  runtime::Lanes& lanes_;
   const MakeOne make_;
   std::future<MadeSinks> late_;  // that nobody waits for any more
   std::string late_names_;

@@ -8,11 +8,12 @@
 namespace portcall::broker {
 
 // How a part of a runner starts its tasks: inside the runner's gate, which must outlive them. A task calls `ended`
-// last, so that the runner does what has become possible.
+// last, so that the runner does what has become possible. Once `called_off` is set, reads of the log come to their end.
 struct Tasks {
   Executor executor;
   runtime::Gate& gate;
   std::function<void()> ended;
+  const bool& called_off;
 
   bool Start(Task<> task) const { return runtime::Spawn(executor, gate, std::move(task)); }
   // For one task at a time: the flag is set before the start, because the task may end before Start returns; the task

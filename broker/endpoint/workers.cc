@@ -54,6 +54,7 @@ Task<> Workers::Work() {
       const sinks::Outcome outcome = co_await Try(attempt);
       End(attempt, outcome);
     }
+    attempt = {};  // a worker that rests keeps no event
     if (attempts_.closed()) break;
     co_await Suspend<bool>([this](Resume<bool> resume) { resting_.push_back(std::move(resume)); });
   }
@@ -80,7 +81,7 @@ void Workers::End(const Attempt& attempt, const sinks::Outcome& outcome) {
 }
 
 std::chrono::milliseconds Workers::Patience(std::chrono::milliseconds most) const {
-  return sink_.Trouble().empty() ? most : std::chrono::milliseconds(0);
+  return sink_.Stalled() ? std::chrono::milliseconds(0) : most;
 }
 
 void Workers::LetGoAfter(std::chrono::milliseconds patience) {

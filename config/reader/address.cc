@@ -1,13 +1,10 @@
 #include "config/reader/address.h"
 
 #include <arpa/inet.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
+#include <utility>
 
 #include "config/reader/scalars.h"
 #include "runtime/http/network.h"
@@ -85,7 +82,7 @@ std::string WhyBadUrl(const std::string& url) {
   std::size_t scheme_end = url.find("://");
   if (url.empty()) return "is empty; " + std::string(kExample);
   if (scheme_end == std::string::npos) return "has no scheme; " + std::string(kExample);
-  std::string scheme = url.substr(0, scheme_end);
+  const std::string scheme = runtime::LowerCase(url.substr(0, scheme_end));
   if (scheme != "http" && scheme != "https") {
     return "has the scheme " + Quoted(scheme) + ", where http or https is wanted";
   }
@@ -106,16 +103,6 @@ std::string WhyBadUrl(const std::string& url) {
 std::string HostOfUrl(const std::string& url) {
   auto parsed = http::ParseUrl(url);
   return parsed ? parsed->host : "";
-}
-
-std::string WhyUnreadable(const std::string& file) {
-  struct stat status{};
-  if (::stat(file.c_str(), &status) != 0) {
-    return Quoted(file) + (errno == ENOENT ? " does not exist" : std::string(": ") + std::strerror(errno));
-  }
-  if (S_ISDIR(status.st_mode)) return Quoted(file) + " is a folder, not a file";
-  if (::access(file.c_str(), R_OK) != 0) return Quoted(file) + " cannot be read by this user: " + std::strerror(errno);
-  return "";
 }
 
 std::string WhyBadNetwork(std::string& network) {

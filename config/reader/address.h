@@ -11,7 +11,6 @@ enum class AddressFor { kListen, kConnect };  // to connect, a host and a port a
 std::string WhyBadAddress(std::string_view address, AddressFor use);
 std::string WhyBadPrefix(std::string_view prefix);  // of paths: "/", "/registry/"
 std::string WhyBadUrl(const std::string& url);      // http or https with a host; userinfo is never shown
-std::string WhyUnreadable(const std::string& file);
 // Completes a bare address to a network of one.
 std::string WhyBadNetwork(std::string& network);
 

@@ -5,8 +5,10 @@
 #include <utility>
 
 #include "config/reader/address.h"
+#include "config/reader/disk_places.h"
 #include "config/reader/scalars.h"
 #include "runtime/http/message.h"
+#include "runtime/time.h"
 
 namespace portcall::config {
 namespace {
@@ -51,7 +53,7 @@ MapReader::MapReader(Report& report, const Value* node, Place place, std::string
 }
 
 MapReader MapReader::Sub(std::string_view key, UnknownKeys unknown) {
-  MapReader below(report_, Find(key), PlaceOf(key), PathOf(key), unknown);
+  MapReader below(report_, FindStructure(key), PlaceOf(key), PathOf(key), unknown);
   below.transcript_ = transcript_;
   return below;
 }
@@ -78,9 +80,15 @@ bool MapReader::Has(std::string_view key) {
 }
 
 const Value* MapReader::Get(std::string_view key) {
-  const Value* value = Find(key);
+  const Value* value = FindStructure(key);
   if (value != nullptr && transcript_) transcript_->Note(PathOf(key), *value);
   return value;
+}
+
+bool MapReader::HoldsText(std::string_view key) {
+  const Value* value = Find(key);
+  if (value != nullptr && transcript_) transcript_->Note(PathOf(key), *value);
+  return value != nullptr && value->kind == Value::Kind::kScalar;
 }
 
 bool MapReader::there() const {
@@ -99,8 +107,18 @@ bool MapReader::Asked(std::string_view key) const { return std::ranges::find(ask
 
 const Value* MapReader::Find(std::string_view key) {
   asked_.push_back(key);
+  if (KnownKeys* known = report_.known()) known->keys[path_].emplace(key);
   const Member* member = node_ == nullptr ? nullptr : node_->Find(key);
   return member == nullptr || member->value.kind == Value::Kind::kNull ? nullptr : &member->value;
+}
+
+void MapReader::LearnStructure(const std::string& path) const {
+  if (KnownKeys* known = report_.known()) known->structured.insert(path);
+}
+
+const Value* MapReader::FindStructure(std::string_view key) {
+  LearnStructure(PathOf(key));
+  return Find(key);
 }
 
 bool MapReader::empty() const {
@@ -133,7 +151,7 @@ void MapReader::Read(std::string_view key, bool& out) {
 }
 
 void MapReader::Read(std::string_view key, std::vector<std::string>& out) {
-  const Value* node = Find(key);
+  const Value* node = FindStructure(key);
   if (node == nullptr) return;
   if (node->kind != Value::Kind::kList) {
     return Error(key, "is " + std::string(KindOf(*node)) + " where a list is wanted: write [value, value]");
@@ -173,6 +191,13 @@ void MapReader::Read(std::string_view key, Millis& out, bool zero_counts) {
   if (duration->value.count() > 0 || zero_counts) Take(key, out, duration->value);
 }
 
+void MapReader::ReadAtLeast(std::string_view key, Millis least, Millis& out) {
+  Millis read = out;
+  Read(key, read);
+  if (read < least) return Error(key, "is too short: at least " + runtime::ShowDuration(least) + " are needed");
+  out = read;
+}
+
 void MapReader::ReadSize(std::string_view key, std::uint64_t least, std::uint64_t& out) {
   const Value* node = Scalar(key, "a size (256MiB)");
   if (node == nullptr) return;
@@ -192,7 +217,7 @@ void MapReader::ReadChoice(std::string_view key, std::span<const std::string_vie
 }
 
 void MapReader::ReadHeaders(std::string_view key, HeaderList& out) {
-  const Value* node = Find(key);
+  const Value* node = FindStructure(key);
   if (node == nullptr) return;
   if (node->kind == Value::Kind::kScalar && node->text.starts_with('<') && node->text.ends_with('>')) {
     return Warn(key, "is a manual's placeholder and is taken as no headers; write Authorization: [value] below it");
@@ -239,13 +264,14 @@ void MapReader::ReadFile(std::string_view key, std::string& out) {
 }
 
 void MapReader::ForEach(std::string_view key, const std::function<void(MapReader&)>& read) {
-  const Value* node = Find(key);
+  const Value* node = FindStructure(key);
   if (node == nullptr) return;
   if (node->kind != Value::Kind::kList) {
     return Error(key, "is " + std::string(KindOf(*node)) + " where a list is wanted: begin each entry with \"- \"");
   }
   if (transcript_) transcript_->Note(PathOf(key), node->items.size());
   for (std::size_t i = 0; i < node->items.size(); ++i) {
+    LearnStructure(PathOf(key) + "[" + std::to_string(i) + "]");
     MapReader entry(report_, &node->items[i], node->items[i].place, PathOf(key) + "[" + std::to_string(i) + "]",
                     unknown_);
     entry.transcript_ = transcript_;

@@ -37,6 +37,7 @@ class MapReader {
 
   bool Has(std::string_view key);
   const Value* Get(std::string_view key);  // null: absent or null
+  bool HoldsText(std::string_view key);    // it is there, and a single value
   bool there() const;                      // the map exists, even if it is empty
   bool Holds(std::string_view key) const {
     return node_ != nullptr && node_->Find(key) != nullptr;
@@ -57,6 +58,8 @@ class MapReader {
   }
   // Zero or less means the default, as in Distribution; with `zero_counts` zero is a value.
   void Read(std::string_view key, Millis& out, bool zero_counts = false);
+  // The same for a time that would do harm if it were shorter than `least`.
+  void ReadAtLeast(std::string_view key, Millis least, Millis& out);
   void ReadSize(std::string_view key, std::uint64_t least, std::uint64_t& out);
   void ReadChoice(std::string_view key, std::span<const std::string_view> allowed, std::string& out);
   void ReadChoice(std::string_view key, std::initializer_list<std::string_view> allowed, std::string& out) {
@@ -87,6 +90,8 @@ class MapReader {
  private:
   MapReader(Report& report, const Value* node, Place place, std::string path, UnknownKeys unknown);
   const Value* Find(std::string_view key);
+  const Value* FindStructure(std::string_view key);  // a map or a list, as far as readers know
+  void LearnStructure(const std::string& path) const;
   const Value* Scalar(std::string_view key, std::string_view wanted);
   void ReadHeader(const std::string& path, const Member& member, HeaderList& out);
   // Every reader sets `out` through this, so that the transcript has it.

@@ -9,8 +9,11 @@ namespace portcall::config {
 
 // Where a value came from. Line and column count from 1; 0: none, as in an environment variable.
 struct Place {
-  std::shared_ptr<const std::string> source;  // path of the file, or name of the variable
+  std::shared_ptr<const std::string> source = {};  // path of the file, or name of the variable
   int line = 0, column = 0;
+  // What references (see ResolveReferences) have put into the value or into those below it, which no message about it
+  // may show. Null: nothing.
+  std::shared_ptr<const std::vector<std::string>> hidden = {};
 };
 
 struct Member;
@@ -24,8 +27,9 @@ struct Value {
 
   Kind kind = Kind::kNull;
   Place place;
-  std::string text;     // of a scalar
-  bool quoted = false;  // '500' and "500" are text, 500 is a number
+  std::string text;      // of a scalar
+  bool quoted = false;   // '500' and "500" are text, 500 is a number
+  bool literal = false;  // of a variable: taken as it is, without references
   std::vector<Value> items;
   std::vector<Member> members;  // keys are unique; in the order of the file
 };

@@ -5,11 +5,13 @@
 #include <vector>
 
 #include "config/problem.h"
+#include "config/reader/known_keys.h"
 #include "config/reader/node.h"
 
 namespace portcall::config {
 
-// Collects the findings of one load. Messages never hold a header's value, a secret or a URL's userinfo.
+// Collects the findings of one load. Messages never hold a header's value, a secret or a URL's userinfo: what
+// references have brought is taken out of them here, since any reader may quote a value.
 class Report {
  public:
   explicit Report(Strictness strictness) : strictness_(strictness) {}
@@ -26,6 +28,13 @@ class Report {
         std::move(message));
   }
 
+  // A text that no message may show from now on, wherever it stands.
+  void Hide(const std::string& text) { hidden_.push_back(text); }
+
+  // Beside its findings it learns the keys that are asked for, in a reading that is made for that alone.
+  void LearnInto(KnownKeys& known) { known_ = &known; }
+  KnownKeys* known() const { return known_; }  // null: nothing is learnt
+
   Strictness strictness() const { return strictness_; }
   bool failed() const { return errors_ > 0; }
   std::size_t errors() const { return errors_; }
@@ -37,6 +46,8 @@ class Report {
   Strictness strictness_;
   std::size_t errors_ = 0;
   std::vector<Problem> problems_;
+  std::vector<std::string> hidden_;
+  KnownKeys* known_ = nullptr;
 };
 
 }  // namespace portcall::config

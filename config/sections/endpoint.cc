@@ -3,6 +3,7 @@
 #include <charconv>
 #include <string>
 
+#include "config/certificates.h"
 #include "config/reader/address.h"
 #include "config/reader/scalars.h"
 #include "runtime/time.h"
@@ -50,8 +51,8 @@ void ReadRate(MapReader& section, Endpoint& endpoint) {
   const char* end = rate->text.data() + rate->text.size();
   const auto [stop, failure] = std::from_chars(rate->text.data(), end, value, std::chars_format::fixed);
   const bool number = rate->kind == Value::Kind::kScalar && !rate->quoted && failure == std::errc() && stop == end;
-  if (!number || !(value >= 0 && value <= 1e6)) {
-    return section.Error("ratelimit", "is a number of requests a second, 0 for no limit");
+  if (!number || !(value == 0 || (value >= 0.001 && value <= 1e6))) {
+    return section.Error("ratelimit", "is a number of requests a second from 0.001 to 1000000, 0 for no limit");
   }
   endpoint.rate_limit = value;
 }
@@ -142,6 +143,11 @@ void ReadTlsFiles(MapReader& tls, Endpoint& endpoint) {
               "certificate and key belong together: " + std::string(endpoint.key.empty() ? "key" : "certificate") +
                   " is missing");
   }
+  if (tls.report().known() == nullptr) {
+    endpoint.tls_content = ContentOf(endpoint);
+    const std::string why = endpoint.certificate.empty() ? "" : WhyExpired(endpoint.certificate);
+    if (!why.empty()) tls.Warn("certificate", why);
+  }
   tls.Read("insecureskipverify", endpoint.insecure_skip_verify);
   if (endpoint.insecure_skip_verify) {
     tls.Warn("insecureskipverify",
@@ -152,8 +158,7 @@ void ReadTlsFiles(MapReader& tls, Endpoint& endpoint) {
 
 void ReadUrl(MapReader& entry, Endpoint& endpoint) {
   entry.Read("url", endpoint.url);
-  const Value* node = entry.Get("url");
-  if (node == nullptr || node->kind != Value::Kind::kScalar) return;
+  if (!entry.HoldsText("url")) return;
   if (const std::string why = WhyBadUrl(endpoint.url); !why.empty()) entry.Error("url", why);
 }
 
@@ -177,9 +182,11 @@ Endpoint ReadEndpoint(MapReader& section, const std::string& source, KindTable k
   section.RecordFact("source", source);
   Endpoint endpoint;
   endpoint.source = source;
+  if (const auto hidden = section.PlaceOf("").hidden) endpoint.hidden = *hidden;
   ReadKeys(section, kinds, endpoint);
   endpoint.fingerprint = section.Fingerprint();
-  if (section.report().errors() == errors && !endpoint.disabled) endpoint.kind->Check(section, endpoint);
+  const bool learning = section.report().known() != nullptr;
+  if (section.report().errors() == errors && !endpoint.disabled && !learning) endpoint.kind->Check(section, endpoint);
   return endpoint;
 }
 

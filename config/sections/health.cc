@@ -4,8 +4,13 @@
 namespace portcall::config {
 namespace {
 
+void ReadTarget(MapReader& section, std::string_view key, HealthCheck& check) {
+  section.Read(key, check.target);
+  if (const auto hidden = section.PlaceOf("").hidden) check.hidden = *hidden;
+}
+
 void ReadTiming(MapReader& section, HealthCheck& check) {
-  section.Read("interval", check.interval);
+  section.ReadAtLeast("interval", Millis(100), check.interval);
   section.Read("threshold", 0, 1'000'000, check.threshold);
   if (check.threshold == 0) check.threshold = 1;
 }
@@ -13,7 +18,7 @@ void ReadTiming(MapReader& section, HealthCheck& check) {
 HealthCheck ReadFileCheck(MapReader& section) {
   HealthCheck check;
   check.kind = HealthCheck::Kind::kFile;
-  section.Read("file", check.target);
+  ReadTarget(section, "file", check);
   if (check.target.empty()) section.Error("file", "is missing: the path of a file whose presence means unhealthy");
   ReadTiming(section, check);
   return check;
@@ -22,7 +27,7 @@ HealthCheck ReadFileCheck(MapReader& section) {
 HealthCheck ReadHttpCheck(MapReader& section) {
   HealthCheck check;
   check.kind = HealthCheck::Kind::kHttp;
-  section.Read("uri", check.target);
+  ReadTarget(section, "uri", check);
   if (std::string why = WhyBadUrl(check.target); !why.empty()) section.Error("uri", why);
   section.ReadHeaders("headers", check.headers);
   section.Read("statuscode", 100, 599, check.status);
@@ -34,7 +39,7 @@ HealthCheck ReadHttpCheck(MapReader& section) {
 HealthCheck ReadTcpCheck(MapReader& section) {
   HealthCheck check;
   check.kind = HealthCheck::Kind::kTcp;
-  section.Read("addr", check.target);
+  ReadTarget(section, "addr", check);
   if (std::string why = WhyBadAddress(check.target, AddressFor::kConnect); !why.empty()) section.Error("addr", why);
   section.Read("timeout", check.timeout);
   ReadTiming(section, check);

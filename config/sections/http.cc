@@ -1,9 +1,13 @@
 #include <algorithm>
 #include <array>
 
+#include "config/certificates.h"
 #include "config/reader/address.h"
+#include "config/reader/disk_places.h"
 #include "config/reader/scalars.h"
 #include "config/sections/sections.h"
+#include "runtime/http/tls.h"
+#include "runtime/text.h"
 
 namespace portcall::config {
 namespace {
@@ -37,8 +41,27 @@ constexpr std::array<std::string_view, 25> kCipherSuites{
     "TLS_CHACHA20_POLY1305_SHA256",
 };
 
+// Some manifests of the largest size; less would refuse what is ordinary.
+constexpr std::uint64_t kLeastMemory = 32 << 20;
+
+// What making the context would find wrong, at the keys. A start finds it itself.
+void CheckTls(MapReader& section, const TlsConfig& tls) {
+  if (section.report().strictness() != Strictness::kCheck) return;
+  if (const auto suites = http::CheckCipherSuites(tls.cipher_suites); !suites) {
+    section.Error("ciphersuites", suites.error().detail);
+  }
+  for (const std::string& file : tls.client_cas) {
+    if (const auto trusted = http::CheckAuthority(file); !trusted) section.Error("clientcas", trusted.error().detail);
+  }
+  if (!tls.enabled()) return;
+  if (const auto pair = http::CheckPair(tls.certificate, tls.key); !pair) {
+    section.Error(pair.error().detail.starts_with("key ") ? "key" : "certificate", pair.error().detail);
+  }
+}
+
 void ReadTls(MapReader& http, TlsConfig& tls) {
   MapReader section = http.Sub("tls");
+  const std::size_t errors = section.report().errors();
   section.ReadFile("certificate", tls.certificate);
   section.ReadFile("key", tls.key);
   if (tls.certificate.empty() != tls.key.empty()) {
@@ -67,7 +90,12 @@ void ReadTls(MapReader& http, TlsConfig& tls) {
   if (!acme.empty()) {
     section.Error("letsencrypt",
                   "certificates are not ordered here: get one with another tool and name it in "
-                  "certificate and key; it is read again at SIGHUP");
+                  "certificate and key; it is read again when it changes");
+  }
+  if (section.report().known() == nullptr && section.report().errors() == errors) {
+    CheckTls(section, tls);
+    tls.content = ContentOf(tls);
+    if (const std::string why = WhyExpired(tls.certificate); !why.empty()) section.Warn("certificate", why);
   }
   section.Finish();
 }
@@ -120,6 +148,9 @@ void ReadPlaces(MapReader& section, HttpConfig& http) {
                     "is the address that clients use, without user, query or fragment: https://registry.example.com");
     } else if (std::string why = WhyBadUrl(http.host); !why.empty()) {
       section.Error("host", why + "; it is the address that clients use: https://registry.example.com");
+    } else {
+      const std::size_t scheme_end = http.host.find("://");
+      http.host.replace(0, scheme_end, runtime::LowerCase(http.host.substr(0, scheme_end)));
     }
   }
   section.Read("prefix", http.prefix);
@@ -146,10 +177,12 @@ void ReadHttp(MapReader& root, HttpConfig& http) {
   section.ReadHeaders("headers", http.headers);
   section.Read("draintimeout", http.drain_timeout, /*zero_counts=*/true);
   MapReader timeouts = section.Sub("timeouts", UnknownKeys::kRefused);
-  timeouts.Read("idle", http.timeouts.idle);
-  timeouts.Read("stall", http.timeouts.stall);
-  timeouts.Read("head", http.timeouts.head);
+  constexpr Millis kLeast(1'000);  // below it no request over a real network would succeed
+  timeouts.ReadAtLeast("idle", kLeast, http.timeouts.idle);
+  timeouts.ReadAtLeast("stall", kLeast, http.timeouts.stall);
+  timeouts.ReadAtLeast("head", kLeast, http.timeouts.head);
   timeouts.Finish();
+  section.ReadSize("memory", kLeastMemory, http.memory_bytes);
   ReadTls(section, http.tls);
   ReadDebug(section, http.addr, http.debug);
   ReadTrustedProxies(section, http.trusted_proxies);

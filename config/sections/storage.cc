@@ -2,6 +2,7 @@
 #include <array>
 #include <string>
 
+#include "config/reader/disk_places.h"
 #include "config/reader/scalars.h"
 #include "config/sections/sections.h"
 #include "runtime/time.h"
@@ -16,6 +17,15 @@ constexpr std::array<std::string_view, 6> kSettings{"cache", "delete", "redirect
 template <std::size_t N>
 bool IsIn(const std::array<std::string_view, N>& words, std::string_view word) {
   return std::find(words.begin(), words.end(), word) != words.end();
+}
+
+// What a start would find. Relative paths are seen from where the server is started.
+template <class Why>
+void CheckPlace(MapReader& section, std::string_view key, const std::string& path, Why why) {
+  if (!path.starts_with('/') || section.report().strictness() != Strictness::kCheck) return;
+  const Obstacle found = why(path);
+  if (found.why.empty()) return;
+  found.only_this_user ? section.Warn(key, found.why) : section.Error(key, found.why);
 }
 
 // A key that is no setting names a storage driver. It is never ignored: images would end up in the wrong place.
@@ -46,6 +56,7 @@ void ReadDriver(MapReader& section, StorageConfig& storage) {
   MapReader filesystem = section.Sub("filesystem");
   filesystem.Read("rootdirectory", storage.root_directory);
   if (storage.root_directory.empty()) filesystem.Error("rootdirectory", "is empty; write a folder's path");
+  CheckPlace(filesystem, "rootdirectory", storage.root_directory, &WhyUnwritable);
   filesystem.Ignore("maxthreads", "file work has a pool of its own size");
   filesystem.Finish();
 }
@@ -63,7 +74,7 @@ void ReadMaintenance(MapReader& section, StorageConfig& storage) {
   MapReader purging = maintenance.Sub("uploadpurging");
   purging.Read("enabled", storage.upload_purging);
   ReadAge(purging, storage.upload_age);
-  purging.Read("interval", storage.upload_purge_interval);
+  purging.ReadAtLeast("interval", std::chrono::minutes(1), storage.upload_purge_interval);
   purging.Read("dryrun", storage.upload_purging_dry_run);
   purging.Finish();
   MapReader read_only = maintenance.Sub("readonly");
@@ -72,13 +83,7 @@ void ReadMaintenance(MapReader& section, StorageConfig& storage) {
   maintenance.Finish();
 }
 
-}  // namespace
-
-void ReadStorage(MapReader& root, StorageConfig& storage) {
-  MapReader store = root.Sub("store", UnknownKeys::kRefused);
-  store.Read("path", storage.database);
-  store.Finish();
-
+void ReadImages(MapReader& root, StorageConfig& storage) {
   const Value* written = root.Get("storage");
   if (written == nullptr) {
     return root.Error("storage", "is missing: write storage: {filesystem: {rootdirectory: /var/lib/registry}}");
@@ -96,6 +101,17 @@ void ReadStorage(MapReader& root, StorageConfig& storage) {
   section.ReadSize("reserve", 0, storage.reserve_bytes);
   ReadMaintenance(section, storage);
   section.Ignore("tag", "tags lie in the catalog, no lookups run");
+}
+
+}  // namespace
+
+void ReadStorage(MapReader& root, StorageConfig& storage) {
+  ReadImages(root, storage);
+  MapReader store = root.Sub("store", UnknownKeys::kRefused);
+  store.Read("path", storage.database);
+  CheckPlace(store, "path", storage.database,
+             [&](const std::string& path) { return WhyNoFile(path, storage.root_directory); });
+  store.Finish();
 }
 
 }  // namespace portcall::config

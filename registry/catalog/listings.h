@@ -31,7 +31,8 @@ struct ReferrerPage {
 };
 
 // What there is. No listing makes an event. Callable from any loop. All references must stay valid until the task has
-// ended; errors are the store's.
+// ended; errors are the store's. A long list is read in several queries, so that others have their turn between them:
+// what comes or goes meanwhile may be in it or not.
 class Listings {
  public:
   explicit Listings(const RegistryDeps& deps) : deps_(deps) {}
@@ -46,6 +47,9 @@ class Listings {
   Task<Result<ReferrerPage>> Referrers(const std::string& repository, const Digest& digest, const ReferrerQuery& query);
 
  private:
+  Task<Result<void>> AddTagged(const std::string& repository, const Digest& digest, const ReferrerQuery& query,
+                               std::size_t after, ReferrerPage& page);
+
   const RegistryDeps& deps_;
 };
 

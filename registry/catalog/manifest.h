@@ -11,6 +11,9 @@
 namespace portcall::registry {
 
 inline constexpr std::size_t kMaxManifestBytes = 4 << 20;
+// What is larger is taken apart and hashed on a lane of its own: on the loop it would hold up its connections, in a
+// query those who wait for a reader.
+inline constexpr std::size_t kLargeManifest = 64 << 10;
 
 // What the registry needs to know of a manifest: docker v2 schema 2 and manifest list, OCI manifest and index.
 struct Manifest {

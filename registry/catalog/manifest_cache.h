@@ -12,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/memory_budget.h"
 #include "runtime/mutex.h"
 #include "store/event.h"
 
@@ -22,6 +23,7 @@ struct StoredManifest {
   std::string digest, media_type, bytes;
   // What it refers to, for events that say so; none where nobody asked for them when it was loaded.
   std::optional<std::vector<store::Descriptor>> references;
+  runtime::MemoryShare memory = {};  // of its bytes, counted once for all that hold it
 };
 using StoredManifestPtr = std::shared_ptr<const StoredManifest>;
 

@@ -14,50 +14,71 @@ namespace portcall::registry {
 namespace {
 
 constexpr std::size_t kCacheBytes = 64 << 20;
-// What is larger is taken apart and hashed on the pool: on the loop it would hold up its connections.
-constexpr std::size_t kOnPool = 64 << 10;
 
-StoredManifestPtr FromRow(store::ManifestRow row, bool references) {
-  auto stored = std::make_shared<StoredManifest>();
-  if (references) {
-    stored->references.emplace();
-    // Without rules: they were applied when the manifest was pushed.
-    if (auto parsed = ParseManifest(row.media_type, row.bytes, ManifestRules())) {
-      stored->references = std::move(parsed->references);
-    }
+using Loading = std::shared_ptr<StoredManifest>;
+
+void AddReferences(StoredManifest& manifest) {
+  manifest.references.emplace();
+  // Without rules: they were applied when the manifest was pushed.
+  if (auto parsed = ParseManifest(manifest.media_type, manifest.bytes, ManifestRules())) {
+    manifest.references = std::move(parsed->references);
   }
+}
+
+Loading FromRow(store::ManifestRow row) {
+  auto stored = std::make_shared<StoredManifest>();
   stored->digest = std::move(row.digest);
   stored->media_type = std::move(row.media_type);
   stored->bytes = std::move(row.bytes);
   return stored;
 }
 
-Task<Result<Manifest>> Parse(asio::thread_pool& pool, const ManifestPush& push) {
+// What is cached counts, and must leave most of the budget to what is pushed and sent.
+std::size_t CacheBytes(const runtime::MemoryBudget* budget) {
+  return budget == nullptr ? kCacheBytes : std::min<std::size_t>(kCacheBytes, budget->most() / 4);
+}
+
+Task<Result<Manifest>> Parse(asio::thread_pool& lane, const ManifestPush& push) {
   auto parse = [&push] { return ParseManifest(push.media_type, push.bytes, push.rules); };
-  if (push.bytes.size() < kOnPool) co_return parse();
-  co_return co_await runtime::RunOn(pool, parse);
+  if (push.bytes.size() < kLargeManifest) co_return parse();
+  co_return co_await runtime::RunOn(lane, parse);
 }
 
 }  // namespace
 
 Manifests::Manifests(const RegistryDeps& deps, Recorder& recorder)
-    : deps_(deps), recorder_(recorder), cache_(kCacheBytes) {}
+    : deps_(deps), recorder_(recorder), cache_(CacheBytes(deps.memory)) {}
 
 Task<Result<StoredManifestPtr>> Manifests::Find(const EventRules& rules, const std::string& repository,
                                                 const Reference& reference) {
   ManifestCache::Ticket ticket = 0;
   StoredManifestPtr hit = cache_.Find(repository, reference.text(), ticket);
   if (hit && (hit->references || !rules.references)) co_return hit;
-  auto query = [&](store::Snapshot& snapshot) -> Result<StoredManifestPtr> {
+  auto query = [&](store::Snapshot& snapshot) -> Result<Loading> {
     std::optional<std::string> digest = reference.text();
     if (reference.is_tag()) digest = store::FindTag(snapshot, repository, reference.text());
-    if (!digest) return StoredManifestPtr();
+    if (!digest) return Loading();
     auto row = store::FindManifest(snapshot, repository, *digest);
-    return row ? FromRow(std::move(*row), rules.references) : StoredManifestPtr();
+    if (!row) return Loading();
+    Loading found = FromRow(std::move(*row));
+    if (rules.references && found->bytes.size() < kLargeManifest) AddReferences(*found);
+    return found;
   };
-  Result<StoredManifestPtr> loaded = co_await deps_.store.Read(query);
-  if (loaded && *loaded) cache_.Put(repository, reference.text(), *loaded, ticket);
-  co_return loaded;
+  Result<Loading> loaded = co_await deps_.store.Read(query);
+  if (!loaded) co_return loaded.error();
+  StoredManifest* found = loaded->get();
+  if (found == nullptr) co_return StoredManifestPtr();
+  found->memory = runtime::MemoryShare(deps_.memory);
+  if (!found->memory.Grow(found->bytes.size())) {
+    deps_.memory->CountRefusal();
+    co_return Error(Errc::kUnavailable, "requests and answers hold as much memory as they may (http.memory)");
+  }
+  if (rules.references && !found->references) {
+    auto parse = [found] { AddReferences(*found); };
+    co_await runtime::RunOn(deps_.hashing, parse);
+  }
+  cache_.Put(repository, reference.text(), *loaded, ticket);
+  co_return StoredManifestPtr(*std::move(loaded));
 }
 
 Task<Result<void>> Manifests::Pulled(const OriginPtr& origin, const EventRules& rules, const std::string& repository,
@@ -71,14 +92,14 @@ Task<Result<void>> Manifests::Pulled(const OriginPtr& origin, const EventRules& 
 
 Task<std::string> Manifests::DigestOf(std::string_view algorithm, const std::string& bytes) {
   auto hash = [&] { return std::string(algorithm) + ":" + runtime::HashHex(std::string(algorithm), bytes); };
-  if (bytes.size() < kOnPool) co_return hash();
-  co_return co_await runtime::RunOn(deps_.pool, hash);
+  if (bytes.size() < kLargeManifest) co_return hash();
+  co_return co_await runtime::RunOn(deps_.hashing, hash);
 }
 
 Task<Result<PushedManifest>> Manifests::Push(const OriginPtr& origin, const EventRules& rules, ManifestPush asked) {
   using State = PushedManifest::State;
   if (asked.bytes.size() > kMaxManifestBytes) co_return Error(Errc::kTooLarge, "the manifest is too large");
-  Result<Manifest> manifest = co_await Parse(deps_.pool, asked);
+  Result<Manifest> manifest = co_await Parse(deps_.hashing, asked);
   if (!manifest) co_return PushedManifest{State::kMalformed, manifest.error().detail, {}, {}, {}};
   PreparedPush push;
   push.digest = co_await DigestOf(asked.reference.algorithm(), asked.bytes);

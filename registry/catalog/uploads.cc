@@ -16,6 +16,7 @@ namespace portcall::registry {
 namespace {
 
 constexpr std::size_t kBuffer = 256 << 10;
+constexpr std::size_t kSmallBuffer = runtime::MemoryBudget::kFree;  // where there is no room for more
 constexpr std::size_t kPurgeSlice = 256;
 constexpr std::size_t kNamedFailures = 20;  // of one pass
 
@@ -83,15 +84,18 @@ Task<Result<void>> Uploads::Note(const store::UploadRow& row) {
   co_return co_await deps_.store.Write(job);
 }
 
-Task<Result<StartedUpload>> Uploads::Start(const std::string& repository) {
+Task<Result<StartedUpload>> Uploads::Start(const std::string& repository, std::string_view algorithm) {
   const store::UploadRow row{runtime::UuidV4(), repository, UnixNanos(deps_.clock.Now())};
   // The note first: a file without one would never be purged.
   const Result<void> noted = co_await Note(row);
   if (!noted) co_return noted.error();
   const Result<void> started = co_await deps_.blobs.StartUpload(repository, row.uuid);
-  if (started) co_return StartedUpload{row.uuid, row.started_at};
-  recorder_.CancelNote(row.uuid);
-  co_return started.error();
+  if (!started) {
+    recorder_.CancelNote(row.uuid);
+    co_return started.error();
+  }
+  Expect(repository, row.uuid, algorithm);
+  co_return StartedUpload{row.uuid, row.started_at};
 }
 
 Task<Result<std::int64_t>> Uploads::StartedAt(const std::string& repository, const std::string& uuid) {
@@ -121,7 +125,9 @@ Task<Result<Received>> Uploads::Receive(const BusyUploads::Hold& hold, const std
   received.size = offset;
   const std::uint64_t expected = source.length().value_or(kBuffer);
   if (expected == 0) co_return received;
-  const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(kBuffer - 1, expected) + 1);
+  runtime::MemoryShare memory(deps_.memory);
+  std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(kBuffer - 1, expected) + 1);
+  if (size > kSmallBuffer && !memory.GrowIfAmple(size)) size = kSmallBuffer;
   const auto buffer = std::make_unique_for_overwrite<char[]>(size);
   while (true) {
     const Filled filled = co_await Fill(source, std::span(buffer.get(), size));
@@ -181,7 +187,7 @@ Task<Result<void>> Uploads::Drop(const BusyUploads::Hold& hold, const std::strin
 
 Task<Result<Received>> Uploads::Push(const OriginPtr& origin, const std::string& repository, const Digest& digest,
                                      runtime::ByteSource& source) {
-  const Result<StartedUpload> upload = co_await Start(repository);
+  const Result<StartedUpload> upload = co_await Start(repository, digest.algorithm());
   if (!upload) co_return Failed(upload.error());
   const BusyUploads::Hold mine;
   Result<Received> received = co_await Receive(mine, repository, upload->uuid, 0, source, false);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 
 #include "registry/catalog/busy_uploads.h"
 #include "registry/deps.h"
@@ -49,8 +50,13 @@ class Uploads {
  public:
   Uploads(const RegistryDeps& deps, Recorder& recorder) : deps_(deps), recorder_(recorder) {}
 
-  // The upload's file is there afterwards, and purging will know of it.
-  Task<Result<StartedUpload>> Start(const std::string& repository);
+  // The upload's file is there afterwards, and purging will know of it. `algorithm` is that of the digest which is
+  // likely at its end.
+  Task<Result<StartedUpload>> Start(const std::string& repository, std::string_view algorithm);
+  // Says it later, of an upload that has no byte yet. Another digest at the end costs time and nothing else.
+  void Expect(const std::string& repository, const std::string& uuid, std::string_view algorithm) {
+    deps_.blobs.Expect(repository, uuid, algorithm);
+  }
   // When an upload of this repository was started; kNotFound when there is none.
   Task<Result<std::int64_t>> StartedAt(const std::string& repository, const std::string& uuid);
   enum class Access { kRead, kWrite };

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
-#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,13 +14,23 @@
 namespace portcall::registry {
 namespace {
 
-using Document = nlohmann::ordered_json;
-
 constexpr std::size_t kDefaultCatalog = 100;
 // Clients older than paging expect all tags of a request without `n`; this bounds what that may cost.
 constexpr std::size_t kAllTags = 100'000;
 
-std::string Dump(const Document& json) { return runtime::Dump(json) + "\n"; }
+// A JSON object with a list; a list may be long, so that no tree is built of it. `name`: the list's owner, if it has
+// one.
+std::string Listed(std::string_view name, std::string_view key, const std::vector<std::string>& names) {
+  std::string body;
+  runtime::JsonWriter writer(body, runtime::JsonSpelling::kPlain);
+  writer.Begin();
+  writer.OptionalText("name", name);
+  writer.BeginList(key);
+  for (const std::string& one : names) writer.Item(one);
+  writer.EndList();
+  writer.End();
+  return body + "\n";
+}
 
 // `n`; what is no number counts as absent, as with Distribution.
 std::optional<std::size_t> AskedCount(std::string_view query) {
@@ -64,7 +73,7 @@ Task<Reply> HandleCatalog(Call& call) {
   const PageOf page = PageFor(query, asked.value_or(std::min(kDefaultCatalog, most)));
   const Result<Names> names = co_await call.catalog.listings().Repositories(page);
   if (!names) co_return FailWith(names.error());
-  Reply response = Json(200, Dump({{"repositories", names->names}}));
+  Reply response = Json(200, Listed("", "repositories", names->names));
   AddNext(call, *names, page.limit, response);
   co_return response;
 }
@@ -80,7 +89,7 @@ Task<Reply> HandleTags(Call& call) {
   if (!*tags) co_return Fail(Code::kNameUnknown, QuoteObject({{"name", name}}));
   Names& names = **tags;
   if (limit == 0) names = Names();
-  Reply response = Json(200, Dump({{"name", name}, {"tags", names.names}}));
+  Reply response = Json(200, Listed(name, "tags", names.names));
   AddNext(call, names, limit, response);
   co_return response;
 }

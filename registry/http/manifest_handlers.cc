@@ -89,7 +89,7 @@ Task<Reply> Put(Call& call, const Reference& reference) {
   const auto more_tags = MoreTags(call, reference);
   if (!more_tags) co_return Fail(Code::kTagInvalid, Quote(more_tags.error().detail));
   if (call.request.body->length().value_or(0) > kMaxManifestBytes) co_return TooLarge();
-  Result<std::string> bytes = co_await http::ReadAll(*call.request.body, kMaxManifestBytes);
+  Result<std::string> bytes = co_await http::ReadAll(*call.request.body, kMaxManifestBytes, call.request.memory);
   if (!bytes) co_return bytes.error().code == Errc::kTooLarge ? TooLarge() : FailBody(bytes.error());
 
   ManifestPush push{call.route.name,   reference,

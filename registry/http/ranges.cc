@@ -11,6 +11,12 @@ using runtime::Trim;
 
 std::optional<std::uint64_t> Number(std::string_view text) { return runtime::ParseNumber<std::uint64_t>(text); }
 
+// A number that no 64 bits hold lies behind the end of any content.
+std::optional<std::uint64_t> Place(std::string_view text) {
+  if (!runtime::IsDigits(text)) return std::nullopt;
+  return Number(text).value_or(UINT64_MAX);
+}
+
 }  // namespace
 
 RangeAnswer ReadRange(std::string_view header, std::uint64_t size) {
@@ -23,15 +29,16 @@ RangeAnswer ReadRange(std::string_view header, std::uint64_t size) {
   const std::size_t dash = header.find('-');
   if (dash == std::string_view::npos) return unsatisfiable;
   const std::string_view from = Trim(header.substr(0, dash)), to = Trim(header.substr(dash + 1));
-  const auto last = Number(to);
-  if (!to.empty() && !last) return unsatisfiable;
-  if (from.empty()) {
-    if (!last || *last == 0 || size == 0) return unsatisfiable;
+  const auto first = Place(from), last = Place(to);
+  const bool malformed = (!to.empty() && !last) || (!from.empty() && !first) || (!first && !last);
+  if (malformed || (first && last && *last < *first)) return unsatisfiable;
+  if (size == 0) return {};
+  if (!first) {
+    if (*last == 0) return unsatisfiable;
     const std::uint64_t length = std::min(*last, size);
     return {RangeKind::kPart, {size - length, length}};
   }
-  const auto first = Number(from);
-  if (!first || *first >= size || (last && *last < *first)) return unsatisfiable;
+  if (*first >= size) return unsatisfiable;
   const std::uint64_t end = last ? std::min(*last, size - 1) : size - 1;
   return {RangeKind::kPart, {*first, end - *first + 1}};
 }

@@ -16,8 +16,8 @@ struct RangeAnswer {
   ByteSpan span;  // of a part
 };
 
-// What a Range header asks of `size` bytes (RFC 9110 §14.2). Other units and several ranges at once get the whole,
-// which every client must accept; malformed ranges are unsatisfiable, as Distribution has it.
+// What a Range header asks of `size` bytes (RFC 9110 §14.2). Other units, several ranges at once and any part of
+// nothing get the whole, which every client must accept; malformed ranges are unsatisfiable, as Distribution has it.
 RangeAnswer ReadRange(std::string_view header, std::uint64_t size);
 
 // First and last byte of an upload's chunk: `0-1023`, also as `bytes 0-1023/*`. Nothing when malformed.

@@ -60,6 +60,14 @@ std::optional<Digest> QueryDigest(std::string_view query, std::string_view name,
   return digest;
 }
 
+// What the client says it will name at the end (distribution-spec, `digest-algorithm`); one that is not known counts as
+// not said.
+std::string_view AnnouncedAlgorithm(std::string_view query) {
+  std::string named;
+  http::QueryValue(query, "digest-algorithm", named);
+  return named == "sha512" ? "sha512" : "sha256";
+}
+
 Reply NotFinished(const Error& error, const Digest& digest) {
   if (error.code == Errc::kInvalid) {
     return Fail(Code::kDigestInvalid,
@@ -155,6 +163,7 @@ Task<Reply> Put(Call& call, Held& upload) {
   Reply refusal;
   const auto digest = QueryDigest(call.request.query(), "digest", refusal);
   if (!digest) co_return refusal;
+  if (upload.open.size == 0) call.catalog.uploads().Expect(call.route.name, upload.uuid, digest->algorithm());
   if (auto refused = co_await TakeChunk(call, upload, false)) co_return std::move(*refused);
   co_return co_await Finish(call, upload, *digest);
 }
@@ -187,7 +196,8 @@ Task<Reply> HandleUploads(Call& call) {
     if (!digest) co_return refusal;
     co_return co_await PostWhole(call, *digest);
   }
-  const Result<StartedUpload> started = co_await call.catalog.uploads().Start(call.route.name);
+  const Result<StartedUpload> started =
+      co_await call.catalog.uploads().Start(call.route.name, AnnouncedAlgorithm(query));
   if (!started) co_return FailWith(started.error());
   Held upload;
   upload.uuid = started->uuid;

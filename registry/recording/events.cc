@@ -22,6 +22,7 @@ Draft NewDraft(const OriginPtr& origin, std::string_view repository, store::Acti
 // The distribution API's code for a refusal's status, whatever body the response has.
 std::string_view RefusalCode(int status) {
   switch (status) {
+    case 0:  // who did not prove by a certificate who it is
     case 401:
       return "UNAUTHORIZED";
     case 403:
@@ -57,10 +58,11 @@ std::size_t BytesOf(const Draft& draft) {
   const Origin& origin = *draft.origin;
   const Draft::Own& own = draft.details;
   bytes += sizeof(Origin);
-  for (const std::string* text : {&origin.actor, &origin.request_id, &origin.method, &origin.host, &origin.user_agent,
-                                  &origin.uri, &origin.client, &origin.client_ip, &origin.peer, &origin.forwarded,
-                                  &origin.tls_subject, &origin.base_url, &origin.source_addr, &origin.source_instance,
-                                  &own.from_repository, &own.previous_digest, &own.subject, &own.artifact_type}) {
+  for (const std::string* text :
+       {&origin.actor, &origin.request_id, &origin.method, &origin.host, &origin.user_agent, &origin.uri,
+        &origin.client, &origin.client_ip, &origin.peer, &origin.forwarded, &origin.tls_subject, &origin.base_url,
+        &origin.source_addr, &origin.source_instance, &own.from_repository, &own.previous_digest, &own.subject,
+        &own.artifact_type, &own.note}) {
     bytes += text->size();
   }
   for (const store::Descriptor& reference : own.references) {
@@ -92,6 +94,7 @@ store::Details DetailsOf(const store::Event& event, Draft::Own own, const Origin
     details.request_uri = origin.uri;
     details.status = own.status;
     details.error_code = RefusalCode(details.status);
+    details.note = std::move(own.note);
   }
   return details;
 }
@@ -144,6 +147,12 @@ Draft RefusedEvent(const OriginPtr& origin, const RefusedTarget& target, int sta
   store::Event& event = draft.event;
   (event.kind == store::Kind::kTag ? event.tag : event.digest) = target.digest_or_tag.substr(0, kMaxName);
   draft.details.status = status;
+  return draft;
+}
+
+Draft RefusedPeerEvent(const OriginPtr& origin, std::string_view why) {
+  Draft draft = RefusedEvent(origin, {}, 0);
+  draft.details.note = "client certificate: " + std::string(why.substr(0, kMaxName));
   return draft;
 }
 

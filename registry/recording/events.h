@@ -27,7 +27,8 @@ struct Draft {
   struct Own {
     std::string from_repository, previous_digest, subject, artifact_type;
     std::vector<store::Descriptor> references;
-    int status = 0;  // of a refused request
+    int status = 0;    // of a refused request
+    std::string note;  // why there was no request to answer
   };
   store::Event event;
   Own details;
@@ -67,5 +68,7 @@ struct RefusedTarget {
 };
 // A request that was answered 401, 403, 405 or 429.
 Draft RefusedEvent(const OriginPtr& origin, const RefusedTarget& target, int status);
+// A peer that came no further than its TLS handshake: its certificate was refused, or it had none.
+Draft RefusedPeerEvent(const OriginPtr& origin, std::string_view why);
 
 }  // namespace portcall::registry

@@ -55,7 +55,8 @@ Task<Result<void>> Recorder::WriteDurably(Draft draft) {
   co_return co_await store_.Write(append);
 }
 
-Task<> Recorder::RecordRefusal(Draft draft) {
+// False: it was counted. Queues what was counted in a minute that is over.
+bool Recorder::IsSingle(const Draft& draft) {
   std::vector<RefusalTally::Folded> ended;
   bool begins = false, single = false;
   {
@@ -67,7 +68,15 @@ Task<> Recorder::RecordRefusal(Draft draft) {
   }
   if (begins) wake_.NotifyOne();
   QueueFolded(std::move(ended));
-  if (single && !TryQueue(draft)) co_await Queue(std::move(draft));
+  return single;
+}
+
+Task<> Recorder::RecordRefusal(Draft draft) {
+  if (IsSingle(draft) && !TryQueue(draft)) co_await Queue(std::move(draft));
+}
+
+void Recorder::RecordRefusalIfRoom(Draft draft) {
+  if (IsSingle(draft) && !TryQueue(draft)) lost_refusals_.Increment();
 }
 
 // Waits for room.

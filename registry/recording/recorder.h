@@ -55,6 +55,7 @@ class Recorder {
   // Durable ones wait for their commit, and fail with it; others do not fail.
   Task<Result<void>> RecordPull(Draft draft, config::PullEvents mode);
   Task<> RecordRefusal(Draft draft);
+  void RecordRefusalIfRoom(Draft draft);  // waits for nothing: else it is lost, and counted
 
   // False: there is no room, and the caller must write this row itself.
   [[nodiscard]] bool Note(store::UploadRow row);
@@ -76,6 +77,7 @@ class Recorder {
     bool notes = false;  // some are due
     bool last = false;   // the recorder stops: they are all due
   };
+  bool IsSingle(const Draft& draft);
   Task<Result<void>> WriteDurably(Draft draft);
   Task<> Queue(Draft draft);
   bool TryQueue(Draft& draft);

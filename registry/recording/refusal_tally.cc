@@ -8,11 +8,17 @@ namespace {
 
 constexpr std::array kEventTexts{&store::Event::repository, &store::Event::tag, &store::Event::digest,
                                  &store::Event::actor};
-constexpr std::array kDetailTexts{
-    &store::Details::request_id,     &store::Details::request_addr,      &store::Details::request_host,
-    &store::Details::request_method, &store::Details::request_useragent, &store::Details::request_uri,
-    &store::Details::peer,           &store::Details::forwarded,         &store::Details::tls_subject,
-    &store::Details::error_code};
+constexpr std::array kDetailTexts{&store::Details::request_id,
+                                  &store::Details::request_addr,
+                                  &store::Details::request_host,
+                                  &store::Details::request_method,
+                                  &store::Details::request_useragent,
+                                  &store::Details::request_uri,
+                                  &store::Details::peer,
+                                  &store::Details::forwarded,
+                                  &store::Details::tls_subject,
+                                  &store::Details::error_code,
+                                  &store::Details::note};
 
 // Clears in `all` whatever differs in `one`, so that an event for many says only what they have in common.
 void KeepCommon(RefusalTally::Folded& all, const RefusalTally::Folded& one) {

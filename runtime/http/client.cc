@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "runtime/assertion.h"
 #include "runtime/http/client_connection.h"
 #include "runtime/timer.h"
 
@@ -60,6 +61,7 @@ class Client::Impl {
 
   Task<Result<Incoming>> Send(Outgoing request, std::chrono::milliseconds timeout);
   Task<Result<void>> Connect(std::chrono::milliseconds timeout);
+  Error Bug(const std::string& what) const { return {Errc::kInternal, options_.url.host_header() + ": " + what}; }
   void Close();
   void Interrupt();
   void Abort();
@@ -232,10 +234,25 @@ Client::Client(const Executor& executor, Resolver& resolver, ClientOptions optio
     : impl_(std::make_unique<Impl>(executor, resolver, std::move(options))) {}
 Client::~Client() = default;
 
+// What the other side sends may trip an assertion of Boost's: the connection goes, and that is all.
 Task<Result<Incoming>> Client::Send(Outgoing request, std::chrono::milliseconds timeout) {
-  return impl_->Send(request, timeout);
+  std::string what;
+  try {
+    co_return co_await impl_->Send(request, timeout);
+  } catch (const runtime::AssertionFailed& e) {
+    what = e.what();
+  }
+  co_return impl_->Bug(what);
 }
-Task<Result<void>> Client::Connect(std::chrono::milliseconds timeout) { return impl_->Connect(timeout); }
+Task<Result<void>> Client::Connect(std::chrono::milliseconds timeout) {
+  std::string what;
+  try {
+    co_return co_await impl_->Connect(timeout);
+  } catch (const runtime::AssertionFailed& e) {
+    what = e.what();
+  }
+  co_return impl_->Bug(what);
+}
 void Client::Close() { impl_->Close(); }
 void Client::Interrupt() { impl_->Interrupt(); }
 void Client::Abort() { impl_->Abort(); }

@@ -54,8 +54,9 @@ class Client {
   ~Client();
 
   // One exchange; everything from the lookup to the last byte of the answer within `timeout`. kTimeout says in which
-  // step; kUnavailable: refused, reset, no such host, TLS; kInvalid: not HTTP. Errors name the host, never a header.
-  // Once the head of an answer is there it counts, whatever becomes of the body; but for a 2xx without head_suffices.
+  // step; kUnavailable: refused, reset, no such host, TLS; kInvalid: not HTTP; kInternal: a bug of ours, which has
+  // ended the connection. Errors name the host, never a header. Once the head of an answer is there it counts, whatever
+  // becomes of the body; but for a 2xx without head_suffices.
   Task<Result<Incoming>> Send(Outgoing request, std::chrono::milliseconds timeout);
 
   // Opens a connection to see whether that works, and closes it. Fails as Send does.

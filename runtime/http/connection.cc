@@ -1,7 +1,5 @@
 #include "runtime/http/connection.h"
 
-#include <unistd.h>
-
 #include <algorithm>
 #include <exception>
 
@@ -10,13 +8,11 @@
 namespace portcall::http {
 namespace {
 
-using Clock = std::chrono::steady_clock;
-
 // A body up to this size is copied behind its head: cheaper than a second buffer, or than sendfile's second call.
 constexpr std::size_t kCopied = 16UL * 1024;
-// A response goes out in pieces of this size.
+// What is in memory, or sent by the kernel, goes out in pieces of this size.
 constexpr std::size_t kPiece = 512UL * 1024;
-constexpr std::size_t kStreamed = 64UL * 1024;  // read at a time for each response that is streamed
+constexpr std::size_t kStreamed = 64UL * 1024;  // read at a time for each response that passes through memory
 // At most this much of an unread body is read and dropped to keep the connection; with more left it closes.
 constexpr std::uint64_t kDrained = 256UL * 1024;
 constexpr std::chrono::seconds kDrainPatience{5};
@@ -44,13 +40,6 @@ std::string_view Bytes(const Response& response) {
   return shared && *shared ? std::string_view(**shared) : std::string_view();
 }
 
-bool AppendFile(std::string& out, const FileRange& file) {
-  const std::size_t before = out.size();
-  out.resize(before + file.length);
-  const ssize_t n = ::pread(file.fd, out.data() + before, file.length, static_cast<off_t>(file.offset));
-  return n == static_cast<ssize_t>(file.length);
-}
-
 }  // namespace
 
 Connection::Connection(const ServerOptions& options, TcpSocket socket, const asio::ip::tcp::endpoint& peer,
@@ -60,26 +49,51 @@ Connection::Connection(const ServerOptions& options, TcpSocket socket, const asi
       open_(open),
       stream_(tls ? TlsServerStream(std::move(socket), tls) : PlainStream(std::move(socket))),
       parser_(options.limits.head_bytes, options.limits.head_fields),
-      body_(*stream_, input_, parser_, options.limits) {
+      body_(*stream_, input_, parser_, options.limits),
+      files_(options.files),
+      memory_(options.memory) {
   request_.peer_ip = ShownIp(peer.address());
   const bool v6 = request_.peer_ip.find(':') != std::string::npos;
   request_.peer = (v6 ? "[" + request_.peer_ip + "]" : request_.peer_ip) + ":" + std::to_string(peer.port());
   request_.tls = tls != nullptr;
   request_.body = &body_;
+  request_.memory = &memory_;
 }
 
 Connection::~Connection() { open_.fetch_sub(1, std::memory_order_relaxed); }
 
-Task<> Connection::Run(std::unique_ptr<Connection> self) { co_await self->Serve(); }
+// A bug ends the connection that met it, and no other: what a peer sends must not be able to end the process.
+Task<> Connection::Run(std::unique_ptr<Connection> self) {
+  std::string what;
+  try {
+    co_return co_await self->Serve();
+  } catch (const std::exception& e) {
+    what = e.what();
+  }
+  if (self->options_.on_bug) self->options_.on_bug(what);
+}
 
 void Connection::Drain() {
   draining_ = true;
   if (idle_) stream_->Close();
 }
 
-void Connection::MakeRoom() {
-  Tell(Incident::Kind::kCrowded, 0, "closed to make room for a new connection");
+void Connection::MakeRoom(std::string_view why) {
+  Tell(Incident::Kind::kCrowded, 0, why);
   Close();
+}
+
+void Connection::Look(Clock::time_point now) {
+  const bool waits = sending_ || body_.receiving();
+  const bool open = waits && window_;
+  const std::chrono::duration<double> passed = open ? now - *window_ : Clock::duration();
+  const bool whole = open && passed >= options_.limits.crowd_window;
+  if (open && !whole) return;
+  const std::int64_t progress = stream_->Progress();
+  rate_.reset();
+  if (whole) rate_ = static_cast<double>(progress - window_progress_) / passed.count();
+  window_ = now;
+  window_progress_ = progress;
 }
 
 void Connection::MoveTo(Connections::List& list) {
@@ -174,6 +188,7 @@ Task<bool> Connection::Exchange() {
                         .http10 = parser_.http10(),
                         .keep_alive = parser_.keep_alive() && !response.close && !draining_};
   const bool sent = co_await Send(response, style);
+  memory_.Release();
   if (options_.on_exchange) {
     options_.on_exchange({.request = request_,
                           .response = response,
@@ -223,10 +238,7 @@ Task<bool> Connection::Send(const Response& response, const HeadStyle& style) {
   if (stream) {
     // Its head goes first, because nobody knows when its first piece is there.
   } else if (size <= kCopied) {
-    if (size > 0 && file && !AppendFile(out_, *file)) {
-      end_ = http::Exchange::End::kSourceFailed;
-      co_return false;
-    }
+    if (size > 0 && file && !co_await ReadFile(*file, out_)) co_return false;
     if (size > 0 && !file) out_ += Bytes(response);
   } else if (!file) {
     rest = Bytes(response).substr(0, kPiece);
@@ -250,30 +262,55 @@ Task<bool> Connection::SendBytes(std::string_view bytes) {
   co_return true;
 }
 
+// Appends a part of a file.
+Task<bool> Connection::ReadFile(const FileRange& part, std::string& out) {
+  const std::size_t before = out.size();
+  out.resize(before + part.length);
+  stream_->ExpiresNever();  // the client does not pay for the disk
+  if (co_await files_.Read(part.fd, part.offset, std::span(out).subspan(before))) co_return true;
+  end_ = http::Exchange::End::kSourceFailed;
+  co_return false;
+}
+
 Task<bool> Connection::SendFile(const FileRange& file) {
   std::string copied;
   while (written_ < file.length) {
-    const std::uint64_t length = std::min<std::uint64_t>(file.length - written_, kPiece);
-    const std::uint64_t offset = file.offset + written_;
-    if (stream_->CanSendFile()) {
-      stream_->StallsAfter(options_.limits.body_stall);
-      const IoResult sent = co_await stream_->SendFile(file.fd, offset, length);
-      written_ += sent.n;
-      if (sent.ec == asio::error::eof) end_ = http::Exchange::End::kSourceFailed;
-      if (sent.ec && end_ == http::Exchange::End::kSent) end_ = WhyUnsent();
-      if (sent.ec) co_return false;
-    } else {
+    const std::size_t most = stream_->CanSendFile() ? kPiece : kStreamed;
+    const FileRange part{.keep = nullptr,
+                         .fd = file.fd,
+                         .offset = file.offset + written_,
+                         .length = std::min<std::uint64_t>(file.length - written_, most)};
+    if (!stream_->CanSendFile()) {
       copied.clear();
-      if (!AppendFile(copied, {.keep = nullptr, .fd = file.fd, .offset = offset, .length = length})) {
-        end_ = http::Exchange::End::kSourceFailed;
-        co_return false;
-      }
+      if (!co_await ReadFile(part, copied)) co_return false;
       const asio::const_buffer piece = asio::buffer(copied);
       if (!co_await Write(std::span(&piece, 1))) co_return false;
-      written_ += length;
+      written_ += part.length;
+      continue;
     }
+    stream_->ExpiresNever();
+    const runtime::Cached cached = co_await files_.Fetch(part.fd, part.offset, part.length);
+    if (cached == runtime::Cached::kUnknown) {
+      const auto read = [this, fd = file.fd](std::uint64_t at, std::span<char> into) { return ReadPart(fd, at, into); };
+      co_return co_await SendStream({read, file.offset, file.length});
+    }
+    if (cached == runtime::Cached::kNo) end_ = http::Exchange::End::kSourceFailed;
+    if (cached == runtime::Cached::kNo) co_return false;
+    stream_->StallsAfter(options_.limits.body_stall, options_.limits.body_min_rate);
+    sending_ = true;
+    const IoResult sent = co_await stream_->SendFile(part.fd, part.offset, part.length);
+    sending_ = false;
+    written_ += sent.n;
+    if (sent.ec == asio::error::eof) end_ = http::Exchange::End::kSourceFailed;
+    if (sent.ec && end_ == http::Exchange::End::kSent) end_ = WhyUnsent();
+    if (sent.ec) co_return false;
   }
   co_return true;
+}
+
+Task<Result<std::size_t>> Connection::ReadPart(int fd, std::uint64_t offset, std::span<char> into) {
+  if (co_await files_.Read(fd, offset, into)) co_return into.size();
+  co_return Error(Errc::kUnavailable, "the file cannot be read");
 }
 
 Task<bool> Connection::SendStream(const StreamRange& stream) {
@@ -294,8 +331,10 @@ Task<bool> Connection::SendStream(const StreamRange& stream) {
 }
 
 Task<bool> Connection::Write(std::span<const asio::const_buffer> buffers) {
-  stream_->StallsAfter(options_.limits.body_stall);
+  stream_->StallsAfter(options_.limits.body_stall, options_.limits.body_min_rate);
+  sending_ = true;
   const IoResult sent = co_await stream_->Write(buffers);
+  sending_ = false;
   if (sent.ec) end_ = WhyUnsent();
   co_return !sent.ec;
 }

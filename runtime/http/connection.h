@@ -2,8 +2,12 @@
 
 #include <atomic>
 #include <boost/intrusive/list.hpp>
+#include <chrono>
+#include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "runtime/http/request_body.h"
 #include "runtime/http/response_head.h"
@@ -25,6 +29,8 @@ struct Connections {
 // One accepted connection, on one loop: heads, handler, responses, in order, until either side has had enough.
 class Connection : public Connections::Hook {
  public:
+  using Clock = std::chrono::steady_clock;
+
   // `options` and `all`, where it stands as what it is, must outlive the connection; `open` is counted down at its end.
   Connection(const ServerOptions& options, TcpSocket socket, const asio::ip::tcp::endpoint& peer, TlsContext tls,
              Connections& all, std::atomic<std::uint32_t>& open);
@@ -38,7 +44,13 @@ class Connection : public Connections::Hook {
   // Ends now; a handler that runs still ends by itself.
   void Close() { stream_->Close(); }
   // The same, because a new connection needs its place.
-  void MakeRoom();
+  void MakeRoom(std::string_view why);
+
+  // While all places are taken, at every look: how much has moved since the look that began this window.
+  void Look(Clock::time_point now);
+  // Bytes a second over a whole window, in which it waited for its peer at each look; none: it has not come to that.
+  std::optional<double> rate() const { return rate_; }
+  const std::string& address() const { return request_.peer_ip; }
 
  private:
   Task<> Serve();
@@ -48,6 +60,8 @@ class Connection : public Connections::Hook {
   Task<> SettleBody(Response& response);
   Task<bool> Send(const Response& response, const HeadStyle& style);
   Task<bool> SendBytes(std::string_view bytes);
+  Task<bool> ReadFile(const FileRange& part, std::string& out);
+  Task<Result<std::size_t>> ReadPart(int fd, std::uint64_t offset, std::span<char> into);
   Task<bool> SendFile(const FileRange& file);
   Task<bool> SendStream(const StreamRange& stream);
   Task<bool> Write(std::span<const asio::const_buffer> buffers);
@@ -64,12 +78,18 @@ class Connection : public Connections::Hook {
   InputBuffer input_;
   RequestParser parser_;
   RequestBody body_;
+  FileReader files_;
+  runtime::MemoryShare memory_;  // of the current exchange
   Request request_;
   std::string out_;            // the head being sent, with a small body behind it
   std::uint64_t written_ = 0;  // bytes of the current response's body
   http::Exchange::End end_{};  // of the current response
+  bool sending_ = false;       // waits for the peer to take more
   bool idle_ = true;           // no byte of the next request has come
   bool draining_ = false;
+  std::optional<Clock::time_point> window_;  // when it began
+  std::int64_t window_progress_ = 0;
+  std::optional<double> rate_;
 };
 
 }  // namespace portcall::http

@@ -2,7 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <limits>
+
+#include "runtime/timer.h"
 
 namespace portcall::http {
 namespace {
@@ -93,7 +96,30 @@ std::vector<std::string_view> Fields::All(std::string_view name) const {
   return values;
 }
 
-Task<Result<std::string>> ReadAll(Body& body, std::size_t limit) {
+namespace {
+
+constexpr std::chrono::milliseconds kRoomPatience{2'000}, kRoomLook{50};
+
+Task<bool> GrowInTime(runtime::MemoryShare& share, std::size_t bytes) {
+  if (share.Grow(bytes)) co_return true;
+  runtime::MemoryBudget& budget = *share.budget();
+  bool grown = false;
+  if (budget.BeginWait()) {
+    Timer pause(co_await asio::this_coro::executor);
+    for (auto waited = kRoomLook; !grown && waited <= kRoomPatience; waited += kRoomLook) {
+      pause.expires_after(kRoomLook);
+      [[maybe_unused]] const auto [cancelled] = co_await pause.async_wait(nothrow);
+      grown = share.Grow(bytes);
+    }
+    budget.EndWait();
+  }
+  if (!grown) budget.CountRefusal();
+  co_return grown;
+}
+
+}  // namespace
+
+Task<Result<std::string>> ReadAll(Body& body, std::size_t limit, runtime::MemoryShare* share) {
   constexpr std::size_t kStep = 64UL * 1024;  // at first, whatever is announced; doubled as bytes come
   const std::optional<std::uint64_t> length = body.length();
   if (length && *length > limit) co_return Error(Errc::kTooLarge, "the body is larger than " + std::to_string(limit));
@@ -102,7 +128,13 @@ Task<Result<std::string>> ReadAll(Body& body, std::size_t limit) {
   while (true) {
     // One byte more than announced, so that the end is seen without another growth.
     const std::size_t most = length ? *length + 1 : std::numeric_limits<std::size_t>::max();
-    if (filled == whole.size()) whole.resize(std::min(most, std::max(kStep, 2 * filled)));
+    if (filled == whole.size()) {
+      const std::size_t next = std::min(most, std::max(kStep, 2 * filled));
+      if (share != nullptr && next > kStep + 1 && !co_await GrowInTime(*share, next)) {
+        co_return Error(Errc::kUnavailable, "requests and answers hold as much memory as they may (http.memory)");
+      }
+      whole.resize(next);
+    }
     const Result<std::size_t> n = co_await body.Read(std::span(whole).subspan(filled));
     if (!n) co_return n.error();
     if (*n == 0) break;

@@ -14,6 +14,7 @@
 
 #include "runtime/byte_source.h"
 #include "runtime/clock.h"
+#include "runtime/memory_budget.h"
 #include "runtime/result.h"
 #include "runtime/task.h"
 #include "runtime/text.h"
@@ -53,8 +54,9 @@ bool IsFraming(std::string_view name);  // of a field that each request and answ
 // client named one (0 when there is no body), and none for chunked.
 using Body = runtime::ByteSource;
 
-// The whole body, or kTooLarge as soon as it is known to pass `limit` bytes.
-Task<Result<std::string>> ReadAll(Body& body, std::size_t limit);
+// The whole body, or kTooLarge as soon as it is known to pass `limit` bytes. `share` grows with it; where the budget
+// has no room, it waits for some for two seconds, and is then kUnavailable. On the body's loop.
+Task<Result<std::string>> ReadAll(Body& body, std::size_t limit, runtime::MemoryShare* share = nullptr);
 
 struct Request {
   std::string method;  // as sent; methods are case-sensitive
@@ -67,7 +69,9 @@ struct Request {
   std::string id;           // UUID made by the server for this request
   runtime::WallTime received{};
   Body* body = nullptr;  // lives as long as the request; never null in a handler
-  std::any context;      // whatever a handler leaves for on_exchange; empty before, and the server never looks
+  // What this exchange holds of ServerOptions::memory, until its answer is sent; null: nobody counts.
+  runtime::MemoryShare* memory = nullptr;
+  std::any context;  // whatever a handler leaves for on_exchange; empty before, and the server never looks
 
   std::string_view path() const;
   std::string_view query() const;  // without the '?'

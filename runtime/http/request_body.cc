@@ -101,7 +101,9 @@ Task<Result<std::size_t>> RequestBody::Receive(asio::mutable_buffer into) {
   }
   const Clock::time_point before = Clock::now();
   stream_.InterruptAfter(stall_);
+  receiving_ = true;
   const IoResult got = co_await stream_.Read(into);
+  receiving_ = false;
   if (got.ec && stream_.expired()) co_return Fail(408, Errc::kTimeout, "the client stopped sending its body");
   if (got.ec) co_return Fail(400, Errc::kInvalid, "the body ended early: " + got.ec.message());
   if (TooSlow(Clock::now() - before, got.n)) {

@@ -33,6 +33,7 @@ class RequestBody final : public Body {
   std::uint64_t left() const { return left_; }  // unread bytes, with Content-Length
   bool too_large() const { return !chunked_ && limits_.body_bytes > 0 && length_ > limits_.body_bytes; }
   bool awaits_continue() const { return awaits_continue_; }
+  bool receiving() const { return receiving_; }       // waits for the peer
   int fault_status() const { return fault_status_; }  // 0: none; the connection cannot be used after one
 
  private:
@@ -48,7 +49,7 @@ class RequestBody final : public Body {
   const ServerLimits& limits_;
 
   std::uint64_t length_ = 0, left_ = 0, received_ = 0;
-  bool chunked_ = false, done_ = true, awaits_continue_ = false;
+  bool chunked_ = false, done_ = true, awaits_continue_ = false, receiving_ = false;
   int fault_status_ = 0;
   std::chrono::milliseconds stall_{};
   std::chrono::steady_clock::duration window_waited_{};

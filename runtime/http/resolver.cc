@@ -9,6 +9,9 @@
 #include <chrono>
 #include <cstring>
 #include <unordered_map>
+#include <utility>
+
+#include "runtime/mutex.h"
 
 namespace portcall::http {
 namespace {
@@ -25,8 +28,13 @@ struct FreeInfo {
   void operator()(addrinfo* info) const { ::freeaddrinfo(info); }
 };
 
-// Blocks: runs on the pool.
-Answer LookUp(const std::string& host) {
+std::shared_ptr<const Answer> Failed(Errc code, std::string why) {
+  return std::make_shared<const Answer>(Error(code, std::move(why)));
+}
+
+}  // namespace
+
+Answer Resolver::AskSystem(const std::string& host) {
   addrinfo hints{};
   hints.ai_family = AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
@@ -48,9 +56,7 @@ Answer LookUp(const std::string& host) {
   return addresses;
 }
 
-}  // namespace
-
-// Shared with the lookups under way, which finish on the loop and may outlive the Resolver.
+// On the loop.
 struct Resolver::State {
   struct Entry {
     std::shared_ptr<const Answer> answer;
@@ -59,7 +65,7 @@ struct Resolver::State {
     bool running = false;
   };
 
-  explicit State(asio::thread_pool& p) : pool(p) {}
+  explicit State(LookUp how) : look_up(std::move(how)) {}
 
   void Finish(const std::string& host, std::shared_ptr<const Answer> answer) {
     Entry& entry = entries[host];
@@ -74,11 +80,23 @@ struct Resolver::State {
     std::erase_if(entries, [now](const auto& named) { return !named.second.running && named.second.until <= now; });
   }
 
-  asio::thread_pool& pool;
+  const LookUp look_up;
   std::unordered_map<std::string, Entry> entries;
 };
 
-Resolver::Resolver(asio::thread_pool& pool) : state_(std::make_shared<State>(pool)) {}
+// What a lookup's thread may touch. Once it is shut, the loop may be gone.
+struct Resolver::Door {
+  runtime::Mutex mutex;
+  bool open GUARDED_BY(mutex) = true;
+};
+
+Resolver::Resolver(LookUp look_up)
+    : door_(std::make_shared<Door>()), state_(std::make_shared<State>(std::move(look_up))) {}
+
+Resolver::~Resolver() {
+  const runtime::MutexLock lock(door_->mutex);
+  door_->open = false;
+}
 
 void Resolver::Start(const Executor& executor, const std::string& host, Done done) {
   error_code not_literal;
@@ -91,24 +109,17 @@ void Resolver::Start(const Executor& executor, const std::string& host, Done don
   if (entry.answer && now < entry.until) return done(entry.answer);
   entry.waiting.push_back(std::move(done));
   if (std::exchange(entry.running, true)) return;
-  asio::post(state_->pool, [state = state_, host, work = asio::executor_work_guard<Executor>(executor)]() mutable {
-    auto answer = std::make_shared<const Answer>(LookUp(host));
-    const Executor loop = work.get_executor();
-    // The state and the guard move into the handler, so that the loop's thread destroys them while the loop exists.
-    asio::post(loop, [state = std::move(state), host, answer = std::move(answer), work = std::move(work)] {
-      state->Finish(host, answer);
+  auto job = [door = door_, weak = std::weak_ptr(state_), look_up = state_->look_up, host, executor] {
+    auto answer = std::make_shared<const Answer>(look_up(host));
+    const runtime::MutexLock lock(door->mutex);
+    if (!door->open) return;
+    asio::post(executor, [weak, host, answer = std::move(answer)] {
+      if (const auto state = weak.lock()) state->Finish(host, answer);
     });
-  });
-}
-
-Task<Answer> Resolver::Resolve(std::string host) {
-  const Executor executor = co_await asio::this_coro::executor;
-  auto start = [this, &executor, &host](Resume<std::shared_ptr<const Answer>> resume) {
-    auto shared = std::make_shared<Resume<std::shared_ptr<const Answer>>>(std::move(resume));
-    Start(executor, host, [shared](std::shared_ptr<const Answer> answer) { (*shared)(std::move(answer)); });
   };
-  const std::shared_ptr<const Answer> answer = co_await Suspend<std::shared_ptr<const Answer>>(start);
-  co_return *answer;
+  if (!threads_.Run(std::move(job))) {
+    state_->Finish(host, Failed(Errc::kUnavailable, "looking up " + host + ": no thread can be had"));
+  }
 }
 
 }  // namespace portcall::http

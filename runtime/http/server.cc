@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "runtime/http/connection.h"
+#include "runtime/http/crowd.h"
 #include "runtime/http/listener.h"
 #include "runtime/mutex.h"
 #include "runtime/timer.h"
@@ -34,6 +35,16 @@ void Worker::Serve(std::unique_ptr<Connection> connection) {
   runtime::Spawn(loop.executor(), gate, Connection::Run(std::move(connection)), [raw] { raw->Drain(); });
 }
 
+// Does something with a worker's connections, on its loop.
+template <class F>
+Task<> On(Worker& worker, F does) {
+  auto run = [&]() -> Task<> {
+    does(worker.connections);
+    co_return;
+  };
+  co_await asio::co_spawn(worker.loop.executor(), run, use_task);
+}
+
 struct Door {
   explicit Door(Acceptor a) : acceptor(std::move(a)), pause(acceptor.get_executor()) {}
   Acceptor acceptor;
@@ -46,7 +57,7 @@ class Server::Impl {
  public:
   Impl(ServerOptions options, const std::vector<runtime::Loop*>& loops, std::vector<Acceptor> acceptors);
 
-  void Start();
+  void Open();
   void Drain(std::chrono::milliseconds patience);
   void SetTls(TlsContext tls);
   const std::vector<std::string>& addresses() const { return addresses_; }
@@ -57,6 +68,7 @@ class Server::Impl {
   Task<> Accept(Door& door);
   Task<std::chrono::milliseconds> AcceptOne(Door& door);
   Task<> MakeRoom();
+  Task<> EndSlow();
   void Hand(TcpSocket socket, Worker& worker);
   TlsContext Tls();
   Executor front() { return workers_.front()->loop.executor(); }
@@ -69,9 +81,10 @@ class Server::Impl {
   std::atomic<std::uint32_t> open_ = 0;
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::unique_ptr<Door>> doors_;
-  runtime::Gate accepting_;  // on the first loop
-  std::size_t next_ = 0;     // worker that gets the next connection
-  std::size_t room_ = 0;     // worker that is asked next to close one
+  runtime::Gate accepting_;                    // on the first loop
+  std::size_t next_ = 0;                       // worker that gets the next connection
+  std::size_t room_ = 0;                       // worker that is asked next to close one
+  Connection::Clock::time_point next_look_{};  // at who is slow, while all are busy
   bool drained_ = false;
 };
 
@@ -85,7 +98,7 @@ Server::Impl::Impl(ServerOptions options, const std::vector<runtime::Loop*>& loo
   }
 }
 
-void Server::Impl::Start() {
+void Server::Impl::Open() {
   asio::post(front(), [this] {
     for (const std::unique_ptr<Door>& door : doors_) {
       runtime::Spawn(front(), accepting_, Accept(*door), [d = door.get()] {
@@ -135,15 +148,32 @@ Task<> Server::Impl::MakeRoom() {
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     Worker& worker = *workers_[room_++ % workers_.size()];
     bool made = false;
-    co_await asio::co_spawn(
-        worker.loop.executor(),
-        [&]() -> Task<> {
-          made = !worker.connections.waiting.empty();
-          if (made) worker.connections.waiting.front().MakeRoom();
-          co_return;
-        },
-        use_task);
+    co_await On(worker, [&](Connections& all) {
+      made = !all.waiting.empty();
+      if (made) all.waiting.front().MakeRoom("closed to make room for a new connection");
+    });
     if (made) co_return;
+  }
+  co_await EndSlow();
+}
+
+Task<> Server::Impl::EndSlow() {
+  constexpr int kLooks = 10;  // in a window
+  const Connection::Clock::time_point now = Connection::Clock::now();
+  if (now < next_look_) co_return;
+  const ServerLimits& limits = options_.limits;
+  next_look_ = now + limits.crowd_window / kLooks;
+  Crowd crowd;
+  for (const std::unique_ptr<Worker>& worker : workers_) {
+    co_await On(*worker, [&](Connections& all) { crowd.Look(all, now); });
+  }
+  const std::string address(crowd.Largest(limits.connections));
+  if (address.empty()) co_return;
+  std::size_t most = std::max<std::size_t>(1, limits.connections / 256);
+  for (std::size_t i = 0; i < workers_.size() && most > 0; ++i) {
+    co_await On(*workers_[room_++ % workers_.size()], [&](Connections& all) {
+      most -= http::EndSlow(all, address, static_cast<double>(limits.crowd_min_rate), most);
+    });
   }
 }
 
@@ -205,14 +235,13 @@ int Exchange::status() const {
 Result<std::unique_ptr<Server>> Server::Listen(ServerOptions options, std::vector<runtime::Loop*> loops) {
   Result<std::vector<Acceptor>> acceptors = Bind(loops.front()->executor(), options.addr);
   if (!acceptors) return acceptors.error();
-  auto impl = std::make_unique<Impl>(std::move(options), loops, std::move(*acceptors));
-  impl->Start();
-  return std::unique_ptr<Server>(new Server(std::move(impl)));
+  return std::unique_ptr<Server>(new Server(std::make_unique<Impl>(std::move(options), loops, std::move(*acceptors))));
 }
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Server::~Server() { Drain(std::chrono::milliseconds(0)); }
 
+void Server::Open() { impl_->Open(); }
 std::vector<std::string> Server::addresses() const { return impl_->addresses(); }
 std::uint16_t Server::port() const { return impl_->port(); }
 void Server::SetTls(TlsContext tls) { impl_->SetTls(std::move(tls)); }

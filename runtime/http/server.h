@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "runtime/gate.h"
+#include "runtime/http/file_reader.h"
 #include "runtime/http/message.h"
 #include "runtime/http/tls.h"
 #include "runtime/loops.h"
@@ -21,11 +22,16 @@ struct ServerLimits {
   std::chrono::milliseconds head_timeout{std::chrono::seconds(60)};   // first byte of a head to its end: 408
   std::chrono::milliseconds idle_timeout{std::chrono::seconds(620)};  // between requests: closed
   std::chrono::milliseconds body_stall{std::chrono::minutes(5)};      // no byte of a body: 408; of a response: closed
-  std::uint64_t body_min_rate = 128;  // bytes a second over `body_rate_window`, else 408
+  // Bytes a second. Of a request's body over `body_rate_window`, else 408; of a response over `body_stall`, else
+  // closed.
+  std::uint64_t body_min_rate = 128;
   std::chrono::milliseconds body_rate_window{std::chrono::seconds(60)};  // counts only time spent waiting for the peer
-  // A new one takes the place of the one that has waited longest for a request or its head; while all are busy it
-  // waits.
+  // A new one takes the place of the one that has waited longest for a request or its head. While all are busy it
+  // waits, unless one address has more than a quarter of all: then those of that address end, slowest first, that have
+  // moved fewer than `crowd_min_rate` bytes a second over `crowd_window`, in which they waited for the peer alone.
   std::uint32_t connections = 10'000;
+  std::uint64_t crowd_min_rate = 4096;
+  std::chrono::milliseconds crowd_window{std::chrono::seconds(10)};
 };
 
 // What a finished exchange looked like, for access logs and metrics. Called on the connection's loop.
@@ -33,7 +39,7 @@ struct Exchange {
   enum class End : std::uint8_t {
     kSent,          // the whole response
     kPeerGone,      // the client closed the connection before
-    kStalled,       // the client took nothing for ServerLimits::body_stall
+    kStalled,       // the client took nothing, or too little, for ServerLimits::body_stall
     kSourceFailed,  // the content of the body could not be read
   };
   const Request& request;
@@ -56,7 +62,7 @@ struct Incident {
     kSlowHead,       // likewise, 408
     kHandshake,      // of TLS, failed
     kCertificate,    // the client's was refused, or it showed none
-    kCrowded,        // at the limit: this one had waited longest and made room for a new one
+    kCrowded,        // at the limit: this one made room for a new one
     kNoDescriptors,  // accepting failed; there is no peer
   };
   Kind kind;
@@ -70,8 +76,11 @@ struct ServerOptions {
   TlsContext tls;    // null: plain
   ServerLimits limits;
   Handler handler;
+  FileLane files;  // its pool outlives the server
+  // What handlers count bodies and answers against, by Request::memory; outlives the server. Null: nobody counts.
+  runtime::MemoryBudget* memory = nullptr;
   std::function<void(const Exchange&)> on_exchange;
-  std::function<void(std::string_view what)> on_bug;  // an exception left the handler
+  std::function<void(std::string_view what)> on_bug;  // an exception left the handler, or ended a connection
   std::function<void(const Incident&)> on_incident;
 };
 
@@ -81,9 +90,11 @@ struct ServerOptions {
 // owner's thread, unless they say otherwise.
 class Server {
  public:
+  // Takes the addresses. Until Open, who connects waits, and is reset if this goes before.
   // kInvalid names the address and what is wrong (in use, not ours, no such host).
   static Result<std::unique_ptr<Server>> Listen(ServerOptions options, std::vector<runtime::Loop*> loops);
-  ~Server();  // closes everything at once; Drain first for a clean end
+  void Open();  // accepts from now on; once, and not after Drain
+  ~Server();    // closes everything at once; Drain first for a clean end
 
   std::vector<std::string> addresses() const;  // what was bound, with the real port
   std::uint16_t port() const;

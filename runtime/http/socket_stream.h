@@ -16,9 +16,10 @@ class SocketStream : public ByteStream, protected Deadline {
 
   void ExpiresAfter(std::chrono::steady_clock::duration d) override { SetDeadline(d, false); }
   void InterruptAfter(std::chrono::steady_clock::duration d) override { SetDeadline(d, true); }
-  void StallsAfter(std::chrono::steady_clock::duration d) override;
+  void StallsAfter(std::chrono::steady_clock::duration d, std::uint64_t min_rate) override;
   void ExpiresNever() override { Clear(); }
   bool expired() const override { return expired_; }
+  std::int64_t Progress() const override;
   void Close() override;
 
   Task<IoResult> Connect(asio::ip::tcp::endpoint to);
@@ -37,17 +38,26 @@ class SocketStream : public ByteStream, protected Deadline {
   // connection, and the peer would lose what we sent last.
   Task<> Linger();
   TcpSocket socket_;
-  void Moved() { quiet_looks_ = 0; }  // the kernel took more to send
+  // The kernel took so many bytes to send, or gave those that came.
+  void Moved(std::size_t bytes) {
+    quiet_looks_ = 0;
+    moved_ += static_cast<std::int64_t>(bytes);
+  }
 
  private:
   void SetDeadline(std::chrono::steady_clock::duration d, bool interrupt);
   bool Stalled();
+  bool TooSlow(std::int64_t progress);
   bool expired_ = false;
   bool interrupt_ = false;
   // A stall is looked for in steps; zero: the deadline is none of that kind.
   std::chrono::steady_clock::duration step_{};
   int quiet_looks_ = 0;
   int queued_ = -1;  // bytes that the peer had not acknowledged at the last look; -1: there was none
+  std::int64_t moved_ = 0;
+  std::uint64_t min_rate_ = 0;
+  int rate_looks_ = 0;  // since the one that found `progress_`
+  std::int64_t progress_ = 0;
 };
 
 // The TLS side of sockets.h, in a file of its own because OpenSSL's headers are heavy.

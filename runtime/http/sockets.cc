@@ -9,6 +9,7 @@
 #include <array>
 #include <boost/asio/write.hpp>
 #include <cerrno>
+#include <utility>
 
 #include "runtime/http/socket_stream.h"
 
@@ -43,6 +44,7 @@ class TcpStream final : public SocketStream {
 
 Task<IoResult> TcpStream::Read(asio::mutable_buffer into) {
   const auto [ec, n] = co_await socket_.async_read_some(into, nothrow);
+  Moved(n);
   co_return IoResult{Explain(ec), n};
 }
 
@@ -50,6 +52,7 @@ Task<IoResult> TcpStream::Write(std::span<const asio::const_buffer> buffers) {
   // Nearly always the kernel has room, and then no trip through the loop is needed.
   error_code ec;
   const std::size_t sent = socket_.write_some(buffers, ec);
+  Moved(sent);
   if (ec && ec != asio::error::would_block) co_return IoResult{Explain(ec), sent};
   if (sent == SizeOf(buffers)) co_return IoResult{{}, sent};
   co_return co_await WriteRest(buffers, sent);
@@ -68,7 +71,7 @@ Task<IoResult> TcpStream::WriteRest(std::span<const asio::const_buffer> buffers,
       if (ec && ec != asio::error::would_block) co_return IoResult{Explain(ec), sent};
       sent += n;
       rest += n;
-      Moved();
+      Moved(n);
     }
   }
   co_return IoResult{{}, sent};
@@ -80,7 +83,7 @@ Task<IoResult> TcpStream::SendFile(int fd, std::uint64_t offset, std::uint64_t l
     off_t at = static_cast<off_t>(offset + sent);
     const ssize_t n = ::sendfile(socket_.native_handle(), fd, &at, std::min(length - sent, kSendFileStep));
     if (n > 0) {
-      Moved();
+      Moved(static_cast<std::size_t>(n));
       sent += static_cast<std::uint64_t>(n);
       in_a_row_ += static_cast<std::uint64_t>(n);
       if (in_a_row_ < kInARow) continue;
@@ -132,9 +135,11 @@ void SocketStream::SetDeadline(std::chrono::steady_clock::duration d, bool inter
   Set(std::chrono::steady_clock::now() + d);
 }
 
-void SocketStream::StallsAfter(std::chrono::steady_clock::duration d) {
+void SocketStream::StallsAfter(std::chrono::steady_clock::duration d, std::uint64_t min_rate) {
   SetDeadline(d / kLooks, false);
   step_ = d / kLooks;
+  min_rate_ = min_rate;
+  rate_looks_ = 0;
   quiet_looks_ = 0;
   queued_ = -1;
 }
@@ -144,9 +149,23 @@ void SocketStream::StallsAfter(std::chrono::steady_clock::duration d) {
 bool SocketStream::Stalled() {
   int queued = 0;
   if (::ioctl(socket_.native_handle(), SIOCOUTQ, &queued) != 0) return true;
-  if (queued != queued_) Moved();
+  if (queued != queued_) quiet_looks_ = 0;
   queued_ = queued;
-  return ++quiet_looks_ > kLooks;
+  return ++quiet_looks_ > kLooks || TooSlow(moved_ - queued);
+}
+
+bool SocketStream::TooSlow(std::int64_t progress) {
+  if (rate_looks_++ == 0) progress_ = progress;
+  if (rate_looks_ <= kLooks) return false;
+  rate_looks_ = 1;
+  const double bytes = static_cast<double>(progress - std::exchange(progress_, progress));
+  return bytes < static_cast<double>(min_rate_) * std::chrono::duration<double>(kLooks * step_).count();
+}
+
+std::int64_t SocketStream::Progress() const {
+  int queued = 0;
+  const bool told = ::ioctl(const_cast<TcpSocket&>(socket_).native_handle(), SIOCOUTQ, &queued) == 0;
+  return told ? moved_ - queued : moved_;
 }
 
 void SocketStream::OnDeadline() {

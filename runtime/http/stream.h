@@ -2,6 +2,7 @@
 
 #include <boost/asio/buffer.hpp>
 #include <chrono>
+#include <cstdint>
 #include <memory>
 #include <span>
 #include <string>
@@ -39,9 +40,12 @@ class ByteStream {
   // new deadline is set.
   virtual void InterruptAfter(std::chrono::steady_clock::duration d) { ExpiresAfter(d); }
   // For what is being sent: like ExpiresAfter, but begins anew whenever a byte has arrived at the peer, so that it ends
-  // a peer that takes nothing and none that is slow. May pass a quarter later.
-  virtual void StallsAfter(std::chrono::steady_clock::duration d) { ExpiresAfter(d); }
+  // a peer that takes nothing and none that is slow, but for one that takes fewer than `min_rate` bytes a second over
+  // that time. May pass a quarter later.
+  virtual void StallsAfter(std::chrono::steady_clock::duration d, std::uint64_t /*min_rate*/) { ExpiresAfter(d); }
   virtual bool expired() const = 0;  // the deadline passed
+  // Bytes that have come from the peer or arrived there, about: what it grows by tells how fast the peer is.
+  virtual std::int64_t Progress() const { return 0; }
   virtual void Close() = 0;
 };
 

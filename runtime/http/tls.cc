@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstring>
+#include <ctime>
 #include <string_view>
 #include <utility>
 
@@ -45,10 +46,6 @@ Result<void> LoadPair(SSL_CTX* context, const std::string& certificate, const st
   ERR_clear_error();
   if (SSL_CTX_use_certificate_chain_file(context, certificate.c_str()) != 1) {
     return Invalid("certificate " + certificate + " holds no usable PEM certificate: " + Reason());
-  }
-  const X509* leaf = SSL_CTX_get0_certificate(context);
-  if (X509_cmp_current_time(X509_get0_notAfter(leaf)) < 0) {
-    return Invalid("certificate " + certificate + " has expired; renew it");
   }
   if (SSL_CTX_use_PrivateKey_file(context, key.c_str(), SSL_FILETYPE_PEM) != 1) {
     if (ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH) {
@@ -143,6 +140,36 @@ int SelectProtocol(SSL*, const unsigned char** chosen, unsigned char* length, co
 }
 
 }  // namespace
+
+Result<std::chrono::system_clock::time_point> CertificateEnd(const std::string& path) {
+  asio_context holder(asio_context::tls_client);
+  SSL_CTX* context = holder.native_handle();
+  if (Result<void> readable = Readable(path, "certificate"); !readable) return readable.error();
+  ERR_clear_error();
+  if (SSL_CTX_use_certificate_chain_file(context, path.c_str()) != 1) {
+    return Invalid("certificate " + path + " holds no usable PEM certificate: " + Reason());
+  }
+  std::tm end{};
+  if (ASN1_TIME_to_tm(X509_get0_notAfter(SSL_CTX_get0_certificate(context)), &end) != 1) {
+    return Invalid("certificate " + path + " says no time at which it ends");
+  }
+  return std::chrono::system_clock::from_time_t(timegm(&end));
+}
+
+Result<void> CheckPair(const std::string& certificate, const std::string& key) {
+  asio_context context(asio_context::tls_server);
+  return LoadPair(context.native_handle(), certificate, key);
+}
+
+Result<void> CheckCipherSuites(const std::vector<std::string>& suites) {
+  asio_context context(asio_context::tls_server);
+  return SetSuites(context.native_handle(), suites);
+}
+
+Result<void> CheckAuthority(const std::string& path) {
+  asio_context context(asio_context::tls_server);
+  return Trust(context.native_handle(), path);
+}
 
 Result<TlsContext> MakeServerTls(const ServerTls& options) {
   auto tls = std::make_shared<asio_context>(asio_context::tls_server);

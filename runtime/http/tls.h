@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <memory>
 #include <string>
 #include <vector>
@@ -29,8 +30,18 @@ struct ClientTls {
   bool insecure_skip_verify = false;
 };
 
-// kInvalid with the file, what is wrong with it and what to do (unreadable, no PEM, key does not match, expired).
+// kInvalid with the file, what is wrong with it and what to do (unreadable, no PEM, key does not match). A certificate
+// that has expired is none of that: whoever is shown it decides, and some clients do not look.
 Result<TlsContext> MakeServerTls(const ServerTls& options);
 Result<TlsContext> MakeClientTls(const ClientTls& options);
+
+// The parts of what the two above find, for who says it at the place of each. Errors of a pair begin with "key" where
+// that is at fault.
+Result<void> CheckPair(const std::string& certificate, const std::string& key);
+Result<void> CheckCipherSuites(const std::vector<std::string>& suites);
+Result<void> CheckAuthority(const std::string& path);
+
+// When the first certificate of a PEM file expires.
+Result<std::chrono::system_clock::time_point> CertificateEnd(const std::string& path);
 
 }  // namespace portcall::http

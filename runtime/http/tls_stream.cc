@@ -135,6 +135,7 @@ std::string TlsStream::PeerSubject() const {
 
 Task<IoResult> TlsStream::Read(asio::mutable_buffer into) {
   const auto [ec, n] = co_await ssl_.async_read_some(into, nothrow);
+  Moved(n);
   // Many clients close without close_notify; HTTP's framing tells whether a message is complete.
   if (ec == asio::ssl::error::stream_truncated) co_return IoResult{asio::error::eof, n};
   co_return IoResult{Explain(ec), n};
@@ -148,7 +149,7 @@ Task<IoResult> TlsStream::Write(std::span<const asio::const_buffer> buffers) {
       sent += n;
       rest += n;
       if (ec) co_return IoResult{Explain(ec), sent};
-      Moved();
+      Moved(n);
     }
   }
   co_return IoResult{{}, sent};

@@ -61,6 +61,7 @@ Outcome JudgeCi(const CiPreset& preset, const CiReply& reply) {
   }
   outcome.verdict = VerdictOf(reply.status);
   if (outcome.verdict == Verdict::kDelivered) {
+    if (!preset.filtered.empty() && !ValuesAt(reply.body, preset.filtered).empty()) return outcome;
     outcome.verdict = Verdict::kFailed;
     outcome.error = "answered " + outcome.status_text + ", which is no success for " + preset.name;
     return outcome;

@@ -132,6 +132,7 @@ class CiSystems final : public Kind {
     auto ci = std::make_shared<CiConfig>();
     config::ReadUrl(section, endpoint);
     if (ReadPreset(section, *ci)) {
+      endpoint.timeout = ci->definition->timeout;
       ReadWords(section, *ci->definition, ci->words);
       ReadVariables(section, *ci);
       ReadRoutes(section, *ci);

@@ -5,7 +5,7 @@
 #include <fstream>
 
 #include "config/glob.h"
-#include "config/reader/address.h"
+#include "config/reader/disk_places.h"
 #include "config/reader/scalars.h"
 #include "runtime/text.h"
 #include "sinks/ci/presets/presets.h"

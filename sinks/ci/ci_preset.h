@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/config.h"
 #include "runtime/result.h"
 #include "sinks/ci/ci_config.h"
 #include "sinks/formats/template.h"
@@ -113,11 +114,16 @@ struct CiPreset {
   std::vector<int> success;           // statuses that mean that the build was accepted
   CiRedirect redirect;
   CiAnswer answer;
+  // Where another 2xx says, in JSON, why the system starts nothing on purpose: settled, too. Empty: nowhere.
+  std::vector<std::string> filtered;
   CiLookup lookup;
   // Texts of refusals that time or an operator heals, so they are not the event's fault; and what there is to do.
   std::vector<std::pair<std::string, std::string>> waits;
   std::map<int, std::string> hints;  // what a refusing status means there
 
+  config::Millis timeout{30'000};  // of an endpoint that names none
+
+  bool reads_answer() const { return answer.any() || !filtered.empty(); }
   const CiWord* FindWord(std::string_view word) const;
 };
 

@@ -65,6 +65,10 @@ class Reader {
     ReadSuccess();
     ReadRedirect();
     ReadAnswer();
+    std::string filtered;
+    root_.Read("filtered", filtered);
+    preset_.filtered = SplitPath(filtered);
+    root_.Read("timeout", preset_.timeout);
     const MapReader waits = root_.Sub("waits");
     for (const Member& member : waits.Members()) preset_.waits.emplace_back(member.key, member.value.text);
     ReadLookup();

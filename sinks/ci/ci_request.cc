@@ -291,6 +291,11 @@ Result<CiRequests> CiRequests::Make(const config::Endpoint& endpoint, const http
   for (const CiRoute& route : made.config_->routes) {
     if (auto added = made.AddRoute(route.words); !added) return Error(added.error());
   }
+  if (made.choices_.empty()) {
+    if (made.config_->routes.size() > 1) made.part_noun_ = "route";
+  } else {
+    made.part_noun_ = made.choices_ == std::vector<std::string>{"project"} ? "project" : "target";
+  }
   if (auto added = made.AddVariables(*made.config_); !added) return Error(added.error());
   return made;
 }
@@ -306,11 +311,30 @@ Result<void> CiRequests::AddRoute(const Words& words) {
       auto parsed = Template::Parse(value.text, EventWords());
       if (!parsed) return Error(Errc::kInvalid, word.name + ": " + parsed.error().detail);
       value.value = *std::move(parsed);
+      NoteChoice(word, value.value);
     }
     table.emplace(word.name, std::move(value));
   }
   routes_.push_back(std::move(table));
   return {};
+}
+
+// A word that is made of the event by the preset itself describes it, as the text of a build does.
+void CiRequests::NoteChoice(const CiWord& word, const Template& value) {
+  const auto fallback = Template::Parse(word.fallback, EventWords());
+  if (value.words().empty() || !fallback || !fallback->words().empty()) return;
+  if (std::ranges::find(choices_, word.name) == choices_.end()) choices_.push_back(word.name);
+}
+
+std::string CiRequests::PartOf(const store::Event& event, Route route) const {
+  const Facts facts(*this, event, route, {});
+  std::string part;
+  for (const std::string& word : choices_) {
+    part.append(part.empty() ? "" : ", ").append(choices_.size() > 1 ? word + " " : "").append(facts(word));
+  }
+  if (config_->routes.size() < 2) return part;
+  const std::string& glob = config_->routes[route].repositories;
+  return part.empty() ? glob : part + " by the route " + glob;
 }
 
 Result<void> CiRequests::AddVariables(const CiConfig& config) {

@@ -33,6 +33,12 @@ class CiRequests {
   using Route = std::size_t;
   std::optional<Route> RouteOf(std::string_view repository) const;
 
+  // What one of several parts of the system is called, where the event chooses among them: by its route, or by a word
+  // that the preset would leave to one choice for all. Empty: a refusal is that of the whole.
+  const std::string& part_noun() const { return part_noun_; }
+  // The part that the event goes to, for operators.
+  std::string PartOf(const store::Event& event, Route route) const;
+
   // What has to be asked before the request can be made, as its word's value; empty: nothing.
   std::string Unresolved(const store::Event& event, Route route) const;
   // kInvalid: no repetition can help, because of what stands in the event.
@@ -56,6 +62,7 @@ class CiRequests {
 
   const CiVariables& Where() const { return config_->as_inputs ? *preset_->inputs : preset_->variables; }
   Result<void> AddRoute(const Words& words);
+  void NoteChoice(const CiWord& word, const Template& value);
   Result<void> AddVariables(const CiConfig& config);
 
   std::shared_ptr<const CiPreset> preset_;
@@ -64,6 +71,8 @@ class CiRequests {
   config::HeaderList headers_;
   std::vector<WordTable> routes_;
   std::vector<std::pair<std::string, Template>> variables_;
+  std::vector<std::string> choices_;  // the words by which events choose a part
+  std::string part_noun_;
 };
 
 }  // namespace portcall::sinks

@@ -5,10 +5,12 @@
 #include <map>
 #include <utility>
 
+#include "config/hidden.h"
 #include "runtime/clock.h"
 #include "runtime/http/client.h"
 #include "sinks/ci/ci_answer.h"
 #include "sinks/ci/ci_request.h"
+#include "sinks/failing_parts.h"
 #include "sinks/http/answer.h"
 #include "sinks/http/client_options.h"
 #include "sinks/http/redactor.h"
@@ -18,8 +20,11 @@
 namespace portcall::sinks {
 namespace {
 
+using namespace std::chrono_literals;
+
 constexpr std::size_t kReadAnswer = 1024 * 1024;  // where the answer itself is read
 constexpr std::size_t kKeepLookups = 1024;        // full: all are asked for again
+constexpr auto kPartsKept = 1min;                 // beyond what a lane can wait
 
 class CiSink final : public Sink {
  public:
@@ -29,12 +34,14 @@ class CiSink final : public Sink {
         requests_(std::move(requests)),
         redactor_(std::move(redactor)),
         redirects_(std::move(redirects)),
+        hidden_(endpoint.hidden),
         timeout_(endpoint.timeout),
-        resend_on_stale_(endpoint.retry_on_timeout) {
+        resend_on_stale_(endpoint.retry_on_timeout),
+        parts_(requests_.part_noun(), 2 * endpoint.max_backoff + endpoint.timeout + kPartsKept) {
     capacity_.window = static_cast<std::size_t>(std::max(1, endpoint.concurrency));
   }
   void Connect(const Surroundings& around, http::ClientOptions options) {
-    const bool reads = preset_->answer.any() || !preset_->lookup.word.empty();
+    const bool reads = preset_->reads_answer() || !preset_->lookup.word.empty();
     options.keep_body = reads ? kReadAnswer : kKeepAnswer;
     options.max_body = std::max(options.max_body, options.keep_body);
     options.max_idle = capacity_.window;
@@ -43,6 +50,8 @@ class CiSink final : public Sink {
 
   Capacity capacity() const override { return capacity_; }
   Task<Outcome> Deliver(Batch batch) override;
+  std::string Trouble() const override { return parts_.Text(runtime::SystemClock().Ticks()); }
+  bool Stalled() const override { return false; }
   void Interrupt() override { client_->Interrupt(); }
   void Abort() override { client_->Abort(); }
 
@@ -56,16 +65,19 @@ class CiSink final : public Sink {
   Task<Outcome> Start(store::EventPtr event);
   Task<Found> LookUp(store::EventPtr event, Key key, runtime::SteadyTime deadline);
   void Keep(const http::Incoming& answer, Outcome& outcome) const;
+  void Blame(const store::Event& event, Outcome& outcome);
 
   const std::shared_ptr<const CiPreset> preset_;
   const CiRequests requests_;
   const Redactor redactor_;
   const Redirects redirects_;
+  const std::vector<std::string> hidden_;
   const std::chrono::milliseconds timeout_;
   const bool resend_on_stale_;
   Capacity capacity_;
   std::unique_ptr<http::Client> client_;
   std::map<Key, std::string> looked_up_;
+  FailingParts parts_;
 };
 
 Outcome Undeliverable(std::string why) {
@@ -76,6 +88,13 @@ Outcome Undeliverable(std::string why) {
   return outcome;
 }
 
+// No such project, or none that these credentials may see or use. A limit of the whole system is said in the same way.
+bool IsOfPart(const Outcome& outcome) {
+  const bool status = outcome.status == 401 || outcome.status == 403 || outcome.status == 404;
+  const bool limit = outcome.retry_after || outcome.answer.find("rate limit") != std::string::npos;
+  return outcome.verdict == Verdict::kFailed && status && !limit;
+}
+
 std::chrono::milliseconds Until(runtime::SteadyTime deadline) {
   const auto left = deadline - runtime::SystemClock().Ticks();
   return std::max(std::chrono::milliseconds(1), std::chrono::duration_cast<std::chrono::milliseconds>(left));
@@ -83,7 +102,10 @@ std::chrono::milliseconds Until(runtime::SteadyTime deadline) {
 
 Task<Outcome> CiSink::Deliver(Batch batch) {
   const auto started = runtime::SystemClock().Ticks();
-  Outcome outcome = co_await Start(batch.events.front());
+  const store::EventPtr event = batch.events.front();
+  Outcome outcome = co_await Start(event);
+  outcome.error = config::Hidden(std::move(outcome.error), hidden_);
+  Blame(*event, outcome);
   outcome.latency = runtime::SystemClock().Ticks() - started;
   co_return outcome;
 }
@@ -105,7 +127,7 @@ Task<Outcome> CiSink::Start(store::EventPtr event) {
   Outcome outcome;
   outcome.maybe_received = false;
   const http::Outgoing request{call->head, call->body, resend_on_stale_, &outcome.maybe_received,
-                               /*head_suffices=*/!preset_->answer.any()};
+                               /*head_suffices=*/!preset_->reads_answer()};
   auto answer = co_await client_->Send(request, Until(deadline));
   if (!answer) {
     outcome.error = std::move(answer).error().detail;
@@ -118,6 +140,17 @@ Task<Outcome> CiSink::Start(store::EventPtr event) {
     looked_up_.erase(key);  // what was looked up may have been deleted and made anew
   }
   co_return outcome;
+}
+
+void CiSink::Blame(const store::Event& event, Outcome& outcome) {
+  const auto route = requests_.RouteOf(event.repository);
+  if (!route || requests_.part_noun().empty()) return;
+  if (outcome.verdict == Verdict::kDelivered) {
+    parts_.Succeeded(requests_.PartOf(event, *route));
+  } else if (IsOfPart(outcome)) {
+    outcome.blames = Blames::kPart;
+    parts_.Failed(requests_.PartOf(event, *route), outcome.error, runtime::SystemClock().Ticks());
+  }
 }
 
 Task<CiSink::Found> CiSink::LookUp(store::EventPtr event, Key key, runtime::SteadyTime deadline) {
@@ -161,6 +194,7 @@ void CiSink::Keep(const http::Incoming& answer, Outcome& outcome) const {
 Redactor MakeRedactor(const config::Endpoint& endpoint, const http::ClientOptions& to, const CiRequests& requests) {
   config::HeaderList secrets = SecretsOfProxy(to);
   secrets.insert(secrets.end(), endpoint.headers.begin(), endpoint.headers.end());
+  for (const std::string& brought : endpoint.hidden) secrets.emplace_back("secret", brought);
   for (std::string& secret : requests.Secrets()) secrets.emplace_back("secret", std::move(secret));
   return {secrets, to.url};
 }

@@ -4,15 +4,10 @@
 #include <string>
 #include <string_view>
 
+#include "sinks/shared_bodies.h"
 #include "store/event.h"
 
 namespace portcall::sinks {
-
-// An event as the body of an HTTP request.
-struct Encoded {
-  std::string body;
-  std::string fields;  // header lines that belong to this event, each ended by CRLF; safe to send
-};
 
 // A body's shape: a pure function over events, by the name that stands in the configuration.
 struct Format {

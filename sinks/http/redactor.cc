@@ -1,13 +1,13 @@
 #include "sinks/http/redactor.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
+#include <utility>
 
 #include "runtime/bytes.h"
 #include "runtime/http/message.h"
-#include "runtime/json.h"
 #include "runtime/text.h"
 #include "sinks/http/credentials.h"
+#include "sinks/http/decoded_text.h"
 
 namespace portcall::sinks {
 namespace {
@@ -15,64 +15,6 @@ namespace {
 constexpr std::string_view kReplacement = "***";
 // Shorter ones would turn ordinary words of an answer into stars, and protect nothing.
 constexpr std::size_t kShortest = 4;
-
-// A text in which each unsafe byte is written as `prefix` and its two hex digits.
-std::string Escaped(std::string_view text, std::string_view unsafe, std::string_view prefix, std::string_view digits) {
-  std::string escaped;
-  for (const char c : text) {
-    if (unsafe.find(c) == std::string_view::npos) {
-      escaped += c;
-      continue;
-    }
-    const auto byte = static_cast<unsigned char>(c);
-    escaped.append(prefix) += digits[byte >> 4];
-    escaped += digits[byte & 15];
-  }
-  return escaped;
-}
-
-std::string Replaced(std::string text, std::string_view what, std::string_view by) {
-  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) {
-    text.replace(at, what.size(), by);
-  }
-  return text;
-}
-
-// In JSON's own escapes (RFC 8259 §7): what must be escaped, and no more.
-std::string JsonOf(std::string_view text) {
-  const std::string quoted = runtime::Dump(nlohmann::json(text));
-  return quoted.substr(1, quoted.size() - 2);
-}
-
-// As Python writes JSON: in ASCII alone.
-std::string AsciiJsonOf(std::string_view text) {
-  const std::string quoted =
-      nlohmann::json(text).dump(-1, ' ', /*ensure_ascii=*/true, nlohmann::json::error_handler_t::replace);
-  return quoted.substr(1, quoted.size() - 2);
-}
-
-// How receivers repeat a text: as it is, in a URL, in HTML (also as Go and Python escape quotes), and in JSON as its
-// standard, PHP, Python, Go and .NET escape it.
-std::vector<std::string> SpellingsOf(std::string_view text) {
-  constexpr std::string_view kLower = "0123456789abcdef", kUpper = "0123456789ABCDEF";
-  constexpr std::string_view kReserved = "!#$%&'()*+,/:;=?@[] <>\"\\^`{|}";
-  const std::string as_is(text), json = JsonOf(text);
-  const std::string html = Replaced(Replaced(Replaced(as_is, "&", "&amp;"), "<", "&lt;"), ">", "&gt;");
-  return {as_is,
-          Escaped(text, kReserved, "%", kUpper),
-          Escaped(text, kReserved, "%", kLower),
-          html,
-          Replaced(Replaced(html, "\"", "&quot;"), "'", "&#x27;"),
-          Replaced(Replaced(html, "\"", "&#34;"), "'", "&#39;"),
-          Replaced(Replaced(html, "\"", "&quot;"), "'", "&#039;"),
-          json,
-          AsciiJsonOf(text),
-          Replaced(as_is, "/", "\\/"),
-          Replaced(json, "/", "\\/"),
-          Replaced(AsciiJsonOf(text), "/", "\\/"),
-          Escaped(json, "<>&", "\\u00", kLower),
-          Escaped(Replaced(as_is, "\\", "\\\\"), "<>&+'`\"", "\\u00", kUpper)};
-}
 
 }  // namespace
 
@@ -112,15 +54,12 @@ Redactor::Redactor(const config::HeaderList& headers, const http::Url& url) {
       Add(http::PercentDecode(pair.substr(equals + 1)));
     }
   }
-  std::ranges::sort(secrets_, [](const std::string& a, const std::string& b) {
-    return a.size() != b.size() ? a.size() > b.size() : a < b;
-  });
+  std::ranges::sort(secrets_);
   secrets_.erase(std::ranges::unique(secrets_).begin(), secrets_.end());
 }
 
 void Redactor::Add(std::string_view secret) {
-  if (secret.size() < kShortest) return;
-  for (std::string& spelling : SpellingsOf(secret)) secrets_.push_back(std::move(spelling));
+  if (secret.size() >= kShortest) secrets_.emplace_back(secret);
 }
 
 void Redactor::AddPath(std::string_view path) {
@@ -142,21 +81,31 @@ void Redactor::AddPair(std::string_view pair) {
 }
 
 std::string Redactor::Redact(std::string text, bool cut) const {
-  for (const std::string& secret : secrets_) {
-    for (auto at = text.find(secret); at != std::string::npos; at = text.find(secret, at + kReplacement.size())) {
-      text.replace(at, secret.size(), kReplacement);
-    }
-  }
-  if (!cut) return text;
-  for (const std::string& secret : secrets_) {
-    for (std::size_t n = std::min(secret.size() - 1, text.size()); n >= kShortest; --n) {
-      if (text.ends_with(std::string_view(secret).substr(0, n))) {
-        text.replace(text.size() - n, n, kReplacement);
+  std::vector<std::pair<std::size_t, std::size_t>> found;  // where secrets stand, from and to
+  for (const DecodedText& reading : ReadingsOf(text, cut)) {
+    for (const std::string& secret : secrets_) {
+      const std::size_t size = secret.size();
+      for (auto at = reading.text.find(secret); at != std::string::npos; at = reading.text.find(secret, at + size)) {
+        found.emplace_back(reading.begin[at], reading.end[at + size - 1]);
+      }
+      if (!cut) continue;
+      for (std::size_t n = std::min(size - 1, reading.text.size()); n >= kShortest; --n) {
+        if (!reading.text.ends_with(std::string_view(secret).substr(0, n))) continue;
+        found.emplace_back(reading.begin[reading.text.size() - n], text.size());
         break;
       }
     }
   }
-  return text;
+  std::ranges::sort(found);
+  std::string redacted;
+  std::size_t done = 0;
+  for (std::size_t i = 0; i < found.size();) {
+    auto [from, to] = found[i];
+    for (++i; i < found.size() && found[i].first < to; ++i) to = std::max(to, found[i].second);
+    redacted.append(text, done, from - done).append(kReplacement);
+    done = to;
+  }
+  return redacted.append(text, done);
 }
 
 }  // namespace portcall::sinks

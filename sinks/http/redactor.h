@@ -14,8 +14,8 @@ namespace portcall::sinks {
 class Redactor {
  public:
   // Secrets are the values of the configured headers whose names speak of credentials, the URL's user and password,
-  // what no plain word is of its path, and the values in its query; each as it is, and as URLs, JSON and HTML escape
-  // it.
+  // what no plain word is of its path, and the values in its query; each however URLs, forms, JSON and HTML may
+  // write it, wholly or partly escaped.
   Redactor(const config::HeaderList& headers, const http::Url& url);
 
   // `cut`: the text was cut off at its end, where the beginning of a secret may stand.
@@ -25,7 +25,7 @@ class Redactor {
   void Add(std::string_view secret);
   void AddPair(std::string_view pair);
   void AddPath(std::string_view path);
-  std::vector<std::string> secrets_;  // longest first
+  std::vector<std::string> secrets_;
 };
 
 // Whether a header of this name carries a credential; its value is shown nowhere.

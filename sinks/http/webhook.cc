@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "config/hidden.h"
 #include "runtime/clock.h"
 #include "runtime/version.h"
 #include "sinks/http/answer.h"
@@ -51,6 +52,7 @@ config::HeaderList SecretsOf(const config::Endpoint& endpoint, const WebhookConf
   config::HeaderList secrets = SecretsOfProxy(to);
   secrets.insert(secrets.end(), endpoint.headers.begin(), endpoint.headers.end());
   secrets.emplace_back("hmac-secret", own.hmac_secret);
+  for (const std::string& brought : endpoint.hidden) secrets.emplace_back("secret", brought);
   return secrets;
 }
 
@@ -78,6 +80,7 @@ Webhook::Webhook(const config::Endpoint& endpoint, WebhookConfig own, const http
       resend_on_stale_(endpoint.retry_on_timeout),
       source_(endpoint.source),
       own_(std::move(own)),
+      hidden_(endpoint.hidden),
       redactor_(SecretsOf(endpoint, own_, to), to.url),
       redirects_(to.url) {
   capacity_.window = static_cast<std::size_t>(std::max(1, endpoint.concurrency));
@@ -98,6 +101,9 @@ Result<std::unique_ptr<Sink>> Webhook::Make(const config::Endpoint& endpoint, co
   if (sink->format_ == nullptr) {
     return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": unknown format '" + endpoint.format + "'");
   }
+  sink->shape_ = endpoint.format;
+  if (sink->format_->sends_source) sink->shape_.append("\n").append(endpoint.source);
+  sink->bodies_ = around.bodies;
   sink->head_ = MakeHead(endpoint, *url, sink->format_->content_type);
 
   options->keep_body = kKeepAnswer;
@@ -108,23 +114,29 @@ Result<std::unique_ptr<Sink>> Webhook::Make(const config::Endpoint& endpoint, co
 
 Capacity Webhook::capacity() const { return capacity_; }
 
+std::shared_ptr<const Encoded> Webhook::Encode(const Batch& batch) const {
+  const auto encode = [&] { return format_->encode(batch.events, source_); };
+  if (batch.events.size() != 1) return std::make_shared<const Encoded>(encode());
+  return bodies_->Of(batch.events.front(), shape_, encode);
+}
+
 Task<Outcome> Webhook::Deliver(Batch batch) {
   const runtime::Clock& clock = runtime::SystemClock();
   const auto started = clock.Ticks();
-  const Encoded encoded = format_->encode(batch.events, source_);
-  std::string head = head_ + encoded.fields;
+  const std::shared_ptr<const Encoded> encoded = Encode(batch);
+  std::string head = head_ + encoded->fields;
   if (!own_.hmac_secret.empty()) {
-    head.append(own_.hmac_header).append(": ").append(BodySignature(own_.hmac_secret, encoded.body)).append("\r\n");
+    head.append(own_.hmac_header).append(": ").append(BodySignature(own_.hmac_secret, encoded->body)).append("\r\n");
   }
   Outcome outcome;
   outcome.maybe_received = false;
-  const http::Outgoing request{head, encoded.body, resend_on_stale_, &outcome.maybe_received,
+  const http::Outgoing request{head, encoded->body, resend_on_stale_, &outcome.maybe_received,
                                /*head_suffices=*/true};
   Result<http::Incoming> answer = co_await client_->Send(request, timeout_);
   if (answer) {
     outcome = Judge(std::move(*answer));  // makes maybe_received true again: there is an answer
   } else {
-    outcome.error = std::move(answer).error().detail;
+    outcome.error = config::Hidden(std::move(answer).error().detail, hidden_);
   }
   outcome.latency = clock.Ticks() - started;
   co_return outcome;

@@ -31,14 +31,17 @@ class Webhook final : public Sink {
 
  private:
   Webhook(const config::Endpoint& endpoint, WebhookConfig own, const http::ClientOptions& to);
+  std::shared_ptr<const Encoded> Encode(const Batch& batch) const;
   Outcome Judge(http::Incoming answer) const;
 
   Capacity capacity_;
   std::chrono::milliseconds timeout_;
   bool resend_on_stale_;
   const Format* format_ = nullptr;
-  std::string source_, head_;
+  std::string source_, shape_, head_;
+  std::shared_ptr<SharedBodies> bodies_;
   WebhookConfig own_;
+  std::vector<std::string> hidden_;
   Redactor redactor_;
   Redirects redirects_;
   std::unique_ptr<http::Client> client_;

@@ -85,6 +85,12 @@ Headers MakeHeaders(const KafkaMessage& message) {
   return headers;
 }
 
+int LookUp(const char* node, const char* service, const addrinfo* hints, addrinfo** found, void* lookups) {
+  if (hints != nullptr) return static_cast<KafkaLookups*>(lookups)->Find(node, service, hints, found);
+  ::freeaddrinfo(*found);
+  return 0;
+}
+
 // librdkafka's signatures want void*, but it only copies these bytes and never writes to them.
 void* Borrowed(const std::string& bytes) { return const_cast<char*>(bytes.data()); }
 
@@ -95,18 +101,23 @@ Result<void> KafkaClient::Check(const KafkaSettings& settings) {
   return conf ? Result<void>() : Result<void>(conf.error());
 }
 
-Result<std::shared_ptr<KafkaClient>> KafkaClient::Make(const KafkaSettings& settings, std::vector<std::string> topics) {
+Result<std::shared_ptr<KafkaClient>> KafkaClient::Make(const KafkaSettings& settings, std::vector<std::string> topics,
+                                                       http::LookupThreads lookup_threads) {
   auto conf = MakeConf(settings);
   if (!conf) return Error(conf.error());
+  auto lookups = std::make_unique<KafkaLookups>(std::move(lookup_threads));
+  rd_kafka_conf_set_opaque(conf->get(), lookups.get());
+  rd_kafka_conf_set_resolve_cb(conf->get(), &LookUp);
   std::array<char, 512> why{};
   rd_kafka_t* handle = rd_kafka_new(RD_KAFKA_PRODUCER, conf->get(), why.data(), why.size());
   if (handle == nullptr) return Error(Errc::kInvalid, std::string("Kafka: ") + why.data());
   [[maybe_unused]] const auto* taken = conf->release();  // the producer's now
-  return std::shared_ptr<KafkaClient>(new KafkaClient(handle, std::move(topics)));
+  return std::shared_ptr<KafkaClient>(new KafkaClient(std::move(lookups), handle, std::move(topics)));
 }
 
-KafkaClient::KafkaClient(rd_kafka_s* handle, std::vector<std::string> topics)
-    : handle_(handle),
+KafkaClient::KafkaClient(std::unique_ptr<KafkaLookups> lookups, rd_kafka_s* handle, std::vector<std::string> topics)
+    : lookups_(std::move(lookups)),
+      handle_(handle),
       queue_(rd_kafka_queue_get_main(handle)),
       wakeup_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       names_(std::move(topics)),
@@ -120,6 +131,7 @@ KafkaClient::KafkaClient(rd_kafka_s* handle, std::vector<std::string> topics)
 }
 
 KafkaClient::~KafkaClient() {
+  lookups_->End();
   Silence();
   Purge();
   for (rd_kafka_topic_t* topic : topics_) {
@@ -160,6 +172,11 @@ int KafkaClient::Produce(const KafkaMessage& message, void* opaque) {
   if (failure) return rd_kafka_error_code(failure.get());
   [[maybe_unused]] const auto* taken = headers.release();  // the message's now
   return RD_KAFKA_RESP_ERR_NO_ERROR;
+}
+
+bool KafkaClient::RefusedAnother() const {
+  std::array<char, 512> why{};
+  return rd_kafka_fatal_error(handle_, why.data(), why.size()) == RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE;
 }
 
 bool KafkaClient::IsFull(int error) { return error == RD_KAFKA_RESP_ERR__QUEUE_FULL; }

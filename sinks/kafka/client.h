@@ -9,7 +9,9 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/http/lookup_threads.h"
 #include "runtime/result.h"
+#include "sinks/kafka/lookups.h"
 #include "sinks/kafka/message.h"
 #include "sinks/kafka/report.h"
 #include "sinks/kafka/settings.h"
@@ -40,8 +42,9 @@ class KafkaClient {
   static Result<void> Check(const KafkaSettings& settings);
   // Does not connect. KafkaMessage::topic is a place in `topics`. kInvalid: a property, by name; its value is shown
   // only where it is no secret.
-  static Result<std::shared_ptr<KafkaClient>> Make(const KafkaSettings& settings, std::vector<std::string> topics);
-  // Waits for librdkafka's threads; what was not reported is forgotten.
+  static Result<std::shared_ptr<KafkaClient>> Make(const KafkaSettings& settings, std::vector<std::string> topics,
+                                                   http::LookupThreads lookup_threads);
+  // Waits for librdkafka's threads, but for no name lookup; what was not reported is forgotten.
   ~KafkaClient();
   KafkaClient(const KafkaClient&) = delete;
   KafkaClient& operator=(const KafkaClient&) = delete;
@@ -49,6 +52,7 @@ class KafkaClient {
   int wakeup_fd() const { return wakeup_fd_; }
   // Copies the message. Returns an error code for OutcomeOf, or 0: the message will be reported with `opaque`.
   int Produce(const KafkaMessage& message, void* opaque);
+  bool RefusedAnother() const;    // the fatal error it has is that a message was refused: no other may pass that
   static bool IsFull(int error);  // Produce's error says that its queue has no room now
   // Fetches what there is, without waiting. False: nothing is left, and the descriptor wakes for what comes. `spent`
   // takes the reported messages, which are costly to free: clear it on any thread, but before the client goes.
@@ -62,9 +66,10 @@ class KafkaClient {
   rd_kafka_s* handle() const { return handle_; }  // for tests: what only a broken cluster causes
 
  private:
-  KafkaClient(rd_kafka_s* handle, std::vector<std::string> topics);
+  KafkaClient(std::unique_ptr<KafkaLookups> lookups, rd_kafka_s* handle, std::vector<std::string> topics);
   rd_kafka_topic_s* TopicAt(std::size_t place);
 
+  const std::unique_ptr<KafkaLookups> lookups_;
   rd_kafka_s* handle_;
   rd_kafka_queue_s* queue_;
   int wakeup_fd_ = -1;

@@ -11,6 +11,7 @@
 #include "config/reader/address.h"
 #include "config/reader/scalars.h"
 #include "config/sections/endpoint.h"
+#include "runtime/http/tls.h"
 #include "runtime/text.h"
 #include "sinks/formats/format.h"
 #include "sinks/formats/template.h"
@@ -149,6 +150,37 @@ std::string PlaceOf(const KafkaConfig& kafka) {
   return place + "/" + kafka.topic;
 }
 
+// False: a file is at fault, which is said.
+bool CheckTlsFiles(MapReader& section, const Endpoint& endpoint, const KafkaConfig& kafka) {
+  if (!kafka.tls || (endpoint.ca.empty() && endpoint.certificate.empty())) return true;
+  const std::size_t errors = section.report().errors();
+  const MapReader tls = section.Sub("tls");
+  if (!endpoint.ca.empty()) {
+    if (const auto trusted = http::CheckAuthority(endpoint.ca); !trusted) tls.Error("ca", trusted.error().detail);
+  }
+  if (!endpoint.certificate.empty()) {
+    const auto pair = http::CheckPair(endpoint.certificate, endpoint.key);
+    if (!pair) tls.Error(pair.error().detail.starts_with("key ") ? "key" : "certificate", pair.error().detail);
+  }
+  return section.report().errors() == errors;
+}
+
+// Properties that each fit may not fit together, which librdkafka says when a producer is made. Without brokers it
+// connects to nothing.
+void CheckTogether(MapReader& section, const KafkaConfig& kafka, KafkaSettings settings) {
+  std::erase_if(settings, [](const auto& setting) { return setting.first == "bootstrap.servers"; });
+  const auto made = KafkaClient::Make(settings, {}, http::LookupThreads());
+  if (made) return;
+  const std::string& why = made.error().detail;
+  auto named = std::ranges::find_if(
+      kafka.properties, [&why](const auto& property) { return why.find(property.first) != std::string::npos; });
+  // It may name another one, which has our value.
+  if (named == kafka.properties.end() && kafka.properties.size() == 1) named = kafka.properties.begin();
+  if (named == kafka.properties.end()) return section.Error("properties", why);
+  const MapReader properties = section.Sub("properties");
+  properties.Error(named->first, IsSecretProperty(named->first) ? "librdkafka refuses its value" : why);
+}
+
 class KafkaTopics final : public Kind {
  public:
   KafkaTopics() : Kind({.name = "kafka", .keys = {kKeys, config::kQueueKeys}, .event_kinds = {"tag", "manifest"}}) {}
@@ -180,10 +212,13 @@ class KafkaTopics final : public Kind {
       properties.Error(property.first, checked.error().detail);
       fit = false;
     }
-    if (!fit) return;
-    const auto settings = MakeKafkaSettings(endpoint);
+    // Making the producer finds it too, at a start.
+    const bool checking = section.report().strictness() == config::Strictness::kCheck;
+    if (!fit || (checking && !CheckTlsFiles(section, endpoint, *kafka))) return;
+    auto settings = MakeKafkaSettings(endpoint);
     const auto checked = settings ? KafkaClient::Check(*settings) : Result<void>(settings.error());
-    if (!checked) section.Error("", checked.error().detail);
+    if (!checked) return section.Error("", checked.error().detail);
+    if (checking) CheckTogether(section, *kafka, *settings);
   }
 
   std::string WhyNot(const Endpoint& endpoint, std::string_view) const override { return WhyNoForm(endpoint.format); }

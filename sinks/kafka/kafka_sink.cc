@@ -2,11 +2,14 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <system_error>
 #include <utility>
 
+#include "config/hidden.h"
 #include "runtime/clock.h"
+#include "sinks/failing_parts.h"
 #include "sinks/kafka/message.h"
 #include "sinks/kafka/producer.h"
 #include "sinks/kafka/report.h"
@@ -16,24 +19,37 @@
 namespace portcall::sinks {
 namespace {
 
+using namespace std::chrono_literals;
+
+constexpr auto kTopicsKept = 1min;        // beyond what a lane can wait
+constexpr auto kRefusalOfOneTopic = 30s;  // of several: the others pay for each time it is asked for
+
 class KafkaSink final : public Sink {
  public:
-  KafkaSink(const config::Endpoint& endpoint, KafkaMessages messages, std::unique_ptr<KafkaProducer> producer,
-            Surroundings around)
+  KafkaSink(const config::Endpoint& endpoint, std::vector<std::string> hidden, KafkaMessages messages,
+            std::unique_ptr<KafkaProducer> producer, Surroundings around)
       : name_(endpoint.name),
         order_(endpoint.order),
+        hidden_(std::move(hidden)),
         around_(std::move(around)),
         messages_(std::move(messages)),
-        producer_(std::move(producer)) {}
+        producer_(std::move(producer)),
+        parts_("topic", 2 * endpoint.max_backoff + endpoint.timeout + kTopicsKept) {}
 
   void Open(const std::string& /*receipt*/) override {
     producer_->Start();
     auto current = [this] { return producer_->client(); };
-    watch_ = std::make_unique<KafkaTopicWatch>(name_, messages_, current, around_);
+    watch_ = std::make_unique<KafkaTopicWatch>(name_, messages_, current, hidden_, around_);
   }
 
   Capacity capacity() const override { return {kKafkaWindow, kKafkaWindowBytes, 1, true}; }
-  std::string Trouble() const override { return producer_->trouble(); }
+  std::string Trouble() const override {
+    std::string trouble = producer_->trouble();
+    const std::string topics = config::Hidden(parts_.Text(runtime::SystemClock().Ticks()), hidden_);
+    if (!trouble.empty() && !topics.empty()) trouble += "; ";
+    return trouble + topics;
+  }
+  bool Stalled() const override { return !producer_->trouble().empty(); }
   void Interrupt() override { producer_->Interrupt(); }
   void Abort() override {
     watch_.reset();
@@ -48,7 +64,7 @@ class KafkaSink final : public Sink {
     flight.lane = LaneOf(event);
     flight.message = messages_.Of(event);
     const KafkaReport report = co_await producer_->Send(flight);
-    Outcome outcome = OutcomeOf(report, messages_.topics()[flight.topic]);
+    Outcome outcome = Judge(report, flight.topic);
     if (outcome.verdict == Verdict::kUndeliverable && messages_.has_dead_letter_topic()) {
       outcome = co_await SendDeadLetter(event, report.partition, std::move(outcome));
     }
@@ -68,6 +84,24 @@ class KafkaSink final : public Sink {
     }
   }
 
+  // Where events go to one topic, its failure is that of the endpoint.
+  Outcome Judge(const KafkaReport& report, std::size_t topic) {
+    const std::string& name = messages_.topics()[topic];
+    Outcome outcome = OutcomeOf(report, name);
+    outcome.error = config::Hidden(std::move(outcome.error), hidden_);
+    const bool missing = IsUnknownTopic(report.error);
+    if (outcome.verdict == Verdict::kDelivered) {
+      parts_.Succeeded(name);
+    } else if (missing || IsTopicForbidden(report.error)) {
+      const bool part = messages_.several_topics();
+      if (part) outcome.blames = Blames::kPart;
+      if (part || topic == messages_.dead_letters()) {
+        parts_.Failed(name, missing ? "does not exist" : "no permission to write", runtime::SystemClock().Ticks());
+      }
+    }
+    return outcome;
+  }
+
   // Returns `dead` even where the dead-letter topic refuses the event; only a failed producer leads to another attempt.
   Task<Outcome> SendDeadLetter(const store::Event& event, std::int32_t partition, Outcome dead) {
     KafkaReport report;
@@ -79,7 +113,7 @@ class KafkaSink final : public Sink {
       report = co_await producer_->Send(flight);
       if (!IsTooLarge(report.error)) break;
     }
-    const Outcome outcome = OutcomeOf(report, messages_.dead_letter_topic());
+    const Outcome outcome = Judge(report, messages_.dead_letters());
     const bool closed = IsUnknownTopic(report.error) || IsTopicForbidden(report.error);
     if (outcome.verdict == Verdict::kFailed && !closed) co_return outcome;
     if (outcome.verdict != Verdict::kDelivered) dead.error += "; and the dead-letter " + outcome.error;
@@ -88,11 +122,25 @@ class KafkaSink final : public Sink {
 
   const std::string name_;
   const config::Order order_;
+  const std::vector<std::string> hidden_;
   const Surroundings around_;
   const KafkaMessages messages_;
   const std::unique_ptr<KafkaProducer> producer_;
   std::unique_ptr<KafkaTopicWatch> watch_;
+  FailingParts parts_;
 };
+
+// What references brought, and the password. librdkafka names one broker at a time, of a list that one reference
+// brought.
+std::vector<std::string> HiddenOf(const config::Endpoint& endpoint, const KafkaConfig& kafka) {
+  std::vector<std::string> hidden = endpoint.hidden;
+  for (const std::string& broker : kafka.brokers) {
+    const auto brought = [&](const std::string& text) { return text.find(broker) != std::string::npos; };
+    if (std::ranges::any_of(endpoint.hidden, brought)) hidden.push_back(broker);
+  }
+  hidden.push_back(kafka.password);
+  return hidden;
+}
 
 // librdkafka's error for a file that it cannot read does not name the file.
 Result<void> CheckFiles(const config::Endpoint& endpoint, const KafkaConfig& kafka) {
@@ -109,20 +157,24 @@ Result<void> CheckFiles(const config::Endpoint& endpoint, const KafkaConfig& kaf
 }  // namespace
 
 Result<std::unique_ptr<Sink>> MakeKafka(const config::Endpoint& endpoint, const Surroundings& around) {
+  const auto kafka = endpoint.As<KafkaConfig>();
+  if (kafka == nullptr) return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": the Kafka settings are missing");
+  std::vector<std::string> hidden = HiddenOf(endpoint, *kafka);
   const auto refuse = [&](const Error& error) {
-    return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": " + error.detail);
+    return Error(Errc::kInvalid, "endpoint " + endpoint.name + ": " + config::Hidden(error.detail, hidden));
   };
   auto settings = MakeKafkaSettings(endpoint);
   if (!settings) return refuse(settings.error());
-  const auto kafka = endpoint.As<KafkaConfig>();
   if (auto readable = CheckFiles(endpoint, *kafka); !readable) return refuse(readable.error());
   auto messages = KafkaMessages::Make(endpoint);
   if (!messages) return refuse(messages.error());
-  auto producer = KafkaProducer::Make(
-      {endpoint.name, kafka->sasl_mechanism, std::move(*settings), messages->topics(), endpoint.timeout}, around);
+  KafkaProducer::Options options{endpoint.name,      kafka->sasl_mechanism, std::move(*settings),
+                                 messages->topics(), endpoint.timeout,      hidden};
+  if (messages->several_topics()) options.longest_refusal = kRefusalOfOneTopic;
+  auto producer = KafkaProducer::Make(std::move(options), around);
   if (!producer) return refuse(producer.error());
   return std::unique_ptr<Sink>(
-      std::make_unique<KafkaSink>(endpoint, std::move(*messages), std::move(*producer), around));
+      std::make_unique<KafkaSink>(endpoint, std::move(hidden), std::move(*messages), std::move(*producer), around));
 }
 
 }  // namespace portcall::sinks

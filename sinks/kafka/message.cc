@@ -96,6 +96,7 @@ Result<void> KafkaMessages::MakeTopics(const config::Endpoint& endpoint, const K
     topic_of_[i] = AddTopic(name);
     if (Selected(endpoint, action, kind)) expect(topic_of_[i]);
   }
+  several_ = expected_.size() > 1;
   if (const std::string& name = kafka.dead_letter_topic; !name.empty()) {
     if (!IsTopicName(name)) {
       return Error(Errc::kInvalid, "deadlettertopic: '" + name + "' is not a name that Kafka takes");

@@ -41,6 +41,8 @@ class KafkaMessages {
   const std::vector<std::string>& topics() const { return topics_; }
   // Those that the selected events can go to, and the one for dead letters.
   const std::vector<std::size_t>& expected() const { return expected_; }
+  bool several_topics() const { return several_; }            // without the one for dead letters
+  std::size_t dead_letters() const { return dead_letters_; }  // its place, where there is one
   bool has_dead_letter_topic() const { return dead_letters_ != kNone; }
   const std::string& dead_letter_topic() const { return topics_[dead_letters_]; }
 
@@ -60,6 +62,7 @@ class KafkaMessages {
   std::vector<std::size_t> expected_;
   std::array<std::size_t, store::kActions * store::kKinds> topic_of_{};
   std::size_t dead_letters_ = kNone;
+  bool several_ = false;
 };
 
 }  // namespace portcall::sinks

@@ -6,16 +6,17 @@
 #include <boost/asio/post.hpp>
 #include <charconv>
 
+#include "config/hidden.h"
+
 namespace portcall::sinks {
 namespace {
 
 using namespace std::chrono_literals;
 using Stored = KafkaReport::Stored;
 
-constexpr std::size_t kBatchBytes = 1'000'000;  // librdkafka's default
-constexpr std::size_t kShrinkBy = 4;
-constexpr auto kForbiddenFor = 5s;  // less than a rested endpoint's probes are apart
-constexpr auto kCondemnedFor = 2s;  // librdkafka reports purged messages at once
+constexpr std::size_t kBatchBytes = 1'000'000;      // librdkafka's default
+constexpr std::chrono::seconds kFirstRefusal = 5s;  // less than a rested endpoint's probes are apart
+constexpr auto kCondemnedFor = 2s;                  // librdkafka reports purged messages at once
 
 runtime::SteadyTime Now() { return runtime::SystemClock().Ticks(); }
 
@@ -27,8 +28,11 @@ std::size_t BatchBytesOf(const KafkaSettings& settings) {
   return bytes;
 }
 
-KafkaReport FailedWith(std::string reason, Stored stored = Stored::kNo) {
-  return {RD_KAFKA_RESP_ERR_NO_ERROR, stored, -1, std::move(reason)};
+KafkaReport FailedWith(std::string reason, Stored stored = Stored::kNo, bool for_another = false) {
+  return {RD_KAFKA_RESP_ERR_NO_ERROR, stored, -1, std::move(reason), for_another};
+}
+KafkaReport BehindAFailure() {
+  return FailedWith("an earlier event of the repository failed", Stored::kNo, /*for_another=*/true);
 }
 
 runtime::Level LevelOf(int syslog) {
@@ -40,7 +44,12 @@ runtime::Level LevelOf(int syslog) {
 }  // namespace
 
 Result<std::unique_ptr<KafkaProducer>> KafkaProducer::Make(Options options, const Surroundings& around) {
-  std::unique_ptr<KafkaProducer> made(new KafkaProducer(std::move(options), around));
+  auto ending = around.lanes.Of("Kafka " + options.endpoint);
+  if (!ending) return Error(ending.error());
+  auto freeing = around.lanes.Of("Kafka " + options.endpoint + ", memory");
+  if (!freeing) return Error(freeing.error());
+  Threads threads{std::move(*freeing), std::move(*ending)};
+  std::unique_ptr<KafkaProducer> made(new KafkaProducer(std::move(options), std::move(threads), around));
   if (auto built = made->MakeClient(); !built) return Error(built.error());
   return made;
 }
@@ -50,14 +59,17 @@ void KafkaProducer::Start() {
   Listen();
 }
 
-KafkaProducer::KafkaProducer(Options options, const Surroundings& around)
+KafkaProducer::KafkaProducer(Options options, Threads threads, const Surroundings& around)
     : options_(std::move(options)),
       executor_(around.executor),
       log_(around.log),
-      pool_(around.pool),
+      threads_(std::move(threads)),
+      lookup_threads_(around.resolver.threads()),
       anchor_(std::make_shared<KafkaProducer*>(this)),
-      timer_(around.executor),
-      batch_limit_(BatchBytesOf(options_.settings)) {}
+      timer_(around.executor) {
+  const std::size_t batch = BatchBytesOf(options_.settings);
+  for (std::size_t i = 0; i < options_.topics.size(); ++i) topics_.emplace_back(batch);
+}
 
 KafkaProducer::~KafkaProducer() { Abort(); }
 
@@ -74,25 +86,34 @@ Task<KafkaReport> KafkaProducer::Send(KafkaFlight& flight) {
 void KafkaProducer::Take(KafkaFlight& flight) {
   if (aborted_) return End(flight, FailedWith("stopping"));
   if (!failed_lanes_.empty() && failed_lanes_.contains(flight.lane.text())) {
-    return End(flight, FailedWith("an earlier event of the repository failed"));
+    return End(flight, BehindAFailure());
   }
   if (!condemned_.empty() || !waiting_.empty() || !Produce(flight)) waiting_.push_back(flight);
 }
 
 bool KafkaProducer::Produce(KafkaFlight& flight) {
+  Topic& topic = topics_[flight.topic];
+  if (topic.held.empty() && topic.limit.Admits(flight.bytes)) return HandOver(flight);
+  topic.held.push_back(flight);
+  return true;
+}
+
+bool KafkaProducer::HandOver(KafkaFlight& flight) {
   if (client_ == nullptr) {
     if (auto built = Build(); !built) {
       End(flight, FailedWith(built.error().detail));
       return true;
     }
   }
-  if (Forbidden(flight.topic)) {
+  Topic& topic = topics_[flight.topic];
+  if (topic.forbidden_until && Now() < *topic.forbidden_until) {
     End(flight, KafkaReport{RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED});
     return true;
   }
   const int error = client_->Produce(flight.message, &flight);
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
     flight.message = {};
+    flight.ride = topic.limit.Began(flight.bytes);
     in_flight_.push_back(flight);
     return true;
   }
@@ -102,12 +123,23 @@ bool KafkaProducer::Produce(KafkaFlight& flight) {
                  "the message is larger than librdkafka's queue: raise queue.buffering.max.kbytes"});
     return true;
   }
-  if (IsProducerFailure(error)) Condemn("a fatal error");
-  End(flight, KafkaReport{error});
+  KafkaReport report{error};
+  if (IsProducerFailure(error)) {
+    report.for_another = client_->RefusedAnother();
+    Condemn("a fatal error", report.for_another);
+  }
+  End(flight, std::move(report));
   return true;
 }
 
 void KafkaProducer::SendWaiting() {
+  for (Topic& topic : topics_) {
+    while (condemned_.empty() && !topic.held.empty() && topic.limit.Admits(topic.held.front().bytes)) {
+      KafkaFlight& flight = topic.held.front();
+      flight.unlink();
+      if (!HandOver(flight)) return topic.held.push_front(flight);
+    }
+  }
   while (condemned_.empty() && !waiting_.empty()) {
     KafkaFlight& flight = waiting_.front();
     flight.unlink();
@@ -118,6 +150,7 @@ void KafkaProducer::SendWaiting() {
 void KafkaProducer::End(KafkaFlight& flight, KafkaReport report) {
   const bool failed = OutcomeOf(report, {}).verdict == Verdict::kFailed;
   const KafkaLane lane = flight.lane;
+  if (std::exchange(flight.ride.number, 0) != 0) topics_[flight.topic].limit.Ended(flight.bytes);
   flight.resume(std::move(report));
   if (failed) FailLane(lane);
 }
@@ -133,44 +166,53 @@ void KafkaProducer::FailLane(const KafkaLane& lane) {
     auto& lanes = (*alive)->failed_lanes_;
     if (const auto at = lanes.find(name); at != lanes.end() && --at->second == 0) lanes.erase(at);
   });
-  for (auto at = waiting_.begin(); at != waiting_.end();) {
+  FailLane(waiting_, lane);
+  for (Topic& topic : topics_) FailLane(topic.held, lane);
+}
+
+void KafkaProducer::FailLane(Flights& flights, const KafkaLane& lane) {
+  for (auto at = flights.begin(); at != flights.end();) {
     KafkaFlight& flight = *at++;
     if (!(flight.lane == lane)) continue;
     flight.unlink();
-    flight.resume(FailedWith("an earlier event of the repository failed"));
+    flight.resume(BehindAFailure());
   }
 }
 
-bool KafkaProducer::Forbidden(std::size_t topic) const {
-  const auto at = forbidden_.find(topic);
-  return at != forbidden_.end() && Now() < at->second;
+// Such an answer costs a client, so what else goes to the topic is not tried for a while.
+void KafkaProducer::Forbid(Topic& topic) const {
+  const runtime::SteadyTime now = Now();
+  if (topic.forbidden_until && now < *topic.forbidden_until) return;  // one answer for many messages
+  topic.forbidden_for = std::clamp(2 * topic.forbidden_for, kFirstRefusal, options_.longest_refusal);
+  topic.forbidden_until = now + topic.forbidden_for;
 }
 
 void KafkaProducer::OnReport(void* opaque, KafkaReport report) {
   KafkaFlight& flight = *static_cast<KafkaFlight*>(opaque);
   flight.unlink();
+  Topic& topic = topics_[flight.topic];
   if (report.error == RD_KAFKA_RESP_ERR_NO_ERROR && report.stored == Stored::kYes) {
     Relax();
+    topic.limit.Stored(flight.bytes, Now());
+    topic.forbidden_until.reset();
+    topic.forbidden_for = 0s;
   } else if (IsTooLarge(report.error)) {
-    Shrink(flight, report);
+    Refused(flight, report);
   } else if (IsTopicForbidden(report.error)) {
-    // Each such answer costs a client, so what else is under way to the topic is not tried for a while.
-    forbidden_[flight.topic] = Now() + kForbiddenFor;
-  } else if (!condemned_.empty()) {
+    Forbid(topic);
+  } else if (!condemned_.empty() && !IsUnknownTopic(report.error)) {
     report.reason = condemned_;
+    report.for_another = condemned_for_another_ && IsEnded(report.error);
   }
   End(flight, std::move(report));
 }
 
-// A broker refuses a batch for its size, and with it messages that are not too large. Only a message above the batch
-// limit, which travels alone, is known to be too large itself.
-void KafkaProducer::Shrink(KafkaFlight& flight, KafkaReport& report) {
-  if (flight.bytes > batch_limit_) return;
-  shrink_ = true;
-  report.error = RD_KAFKA_RESP_ERR_NO_ERROR;
-  report.stored = Stored::kNo;
-  report.reason = "the broker refused a batch for its size; smaller ones follow";
-  Condemn("a batch was refused for its size");
+void KafkaProducer::Refused(KafkaFlight& flight, KafkaReport& report) {
+  KafkaBatchLimit& limit = topics_[flight.topic].limit;
+  if (limit.Alone(flight.ride, flight.bytes)) return limit.Guilty(flight.bytes);
+  limit.Refused(flight.bytes);
+  report = FailedWith("the broker refused a batch for its size; smaller ones follow", Stored::kNo, true);
+  Condemn("a batch was refused for its size", true);
 }
 
 void KafkaProducer::OnError(int error, std::string_view text) {
@@ -182,25 +224,23 @@ void KafkaProducer::OnError(int error, std::string_view text) {
 void KafkaProducer::OnFatal(int error, std::string_view text) {
   if (error == RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE) {
     log_.Info("Kafka refused a message; a new producer sends those after it, so that none overtakes",
-              {{"endpoint", options_.endpoint}, {"error", std::string(text)}});
+              {{"endpoint", options_.endpoint}, {"error", Shown(text)}});
   } else {
     log_.Error("the Kafka producer failed; a new one takes its place",
-               {{"endpoint", options_.endpoint}, {"error", std::string(text)}});
+               {{"endpoint", options_.endpoint}, {"error", Shown(text)}});
   }
-  Condemn(text);
+  Condemn(text, error == RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE);
 }
 
 void KafkaProducer::OnLog(int level, std::string_view facility, std::string_view text) {
   const runtime::Level ours = IsUsual(facility, text) ? runtime::Level::kDebug : LevelOf(level);
   if (!log_.Enabled(ours) || !log_filter_.Admit(facility, text, Now())) return;
   const std::vector<runtime::LogField> fields{{"endpoint", options_.endpoint}, {"facility", std::string(facility)}};
-  log_.Write(ours, "librdkafka: " + std::string(text), fields);
+  log_.Write(ours, "librdkafka: " + Shown(text), fields);
 }
 
 Result<void> KafkaProducer::MakeClient() {
-  KafkaSettings settings = options_.settings;
-  if (batch_limit_ < BatchBytesOf(settings)) settings.emplace_back("batch.size", std::to_string(batch_limit_));
-  auto made = KafkaClient::Make(settings, options_.topics);
+  auto made = KafkaClient::Make(options_.settings, options_.topics, lookup_threads_);
   if (!made) return Error(made.error());
   client_ = std::move(*made);
   ++generation_;
@@ -237,11 +277,11 @@ void KafkaProducer::Serve() {
   });
 }
 
-// Frees on the pool, because freeing costs as much as sending. Only afterwards has librdkafka's queue room again.
+// Frees on a lane, because freeing costs as much as sending. Only afterwards has librdkafka's queue room again.
 void KafkaProducer::Free(std::shared_ptr<KafkaClient> client, KafkaClient::Spent spent) {
   ++freeing_;
-  asio::post(pool_, [client = std::move(client), spent = std::move(spent), executor = executor_,
-                     weak = std::weak_ptr(anchor_)]() mutable {
+  threads_.freeing->Post([client = std::move(client), spent = std::move(spent), executor = executor_,
+                          weak = std::weak_ptr(anchor_)]() mutable {
     spent.clear();
     asio::post(executor, [weak = std::move(weak)] {
       const Anchor alive = weak.lock();
@@ -253,8 +293,9 @@ void KafkaProducer::Free(std::shared_ptr<KafkaClient> client, KafkaClient::Spent
 }
 
 // This client takes nothing more. Its messages are reported, those at fault with their own error; then it is replaced.
-void KafkaProducer::Condemn(std::string_view reason) {
+void KafkaProducer::Condemn(std::string_view reason, bool for_another) {
   if (!condemned_.empty() || client_ == nullptr) return;
+  condemned_for_another_ = for_another;
   condemned_ = "the producer was replaced: " + std::string(reason);
   client_->Purge();
   timer_.expires_after(in_flight_.empty() ? 0s : kCondemnedFor);
@@ -273,15 +314,16 @@ void KafkaProducer::Retire() {
   while (!in_flight_.empty()) {
     KafkaFlight& flight = in_flight_.front();
     flight.unlink();
-    End(flight, FailedWith(reason, Stored::kPossibly));
+    End(flight, FailedWith(reason, Stored::kPossibly, condemned_for_another_));
   }
-  if (std::exchange(shrink_, false)) batch_limit_ = std::max<std::size_t>(1, batch_limit_ / kShrinkBy);
+  for (Topic& topic : topics_) topic.limit.Shrink(Now());
   if (auto built = Build(); !built) {
-    log_.Error("no Kafka producer could be made", {{"endpoint", options_.endpoint}, {"error", built.error().detail}});
+    log_.Error("no Kafka producer could be made",
+               {{"endpoint", options_.endpoint}, {"error", Shown(built.error().detail)}});
   }
 }
 
-// The client ends on the pool: its destructor waits for librdkafka's threads. It is purged at once, because the pool
+// The client ends on a lane: its destructor waits for librdkafka's threads. It is purged at once, because the lane
 // may be busy, and until then it would still send.
 void KafkaProducer::Dismiss() {
   if (client_ == nullptr) return;
@@ -290,7 +332,7 @@ void KafkaProducer::Dismiss() {
   client_->Silence();
   if (wakeup_) wakeup_->release();  // the client closes its descriptor
   wakeup_.reset();
-  asio::post(pool_, [client = std::move(client_)]() mutable { client.reset(); });
+  threads_.ending->Post([client = std::move(client_)]() mutable { client.reset(); });
   client_.reset();
 }
 
@@ -299,7 +341,10 @@ void KafkaProducer::Interrupt() {
   condemned_.clear();
   timer_.cancel();
   Dismiss();
-  for (Flights* flights : {&waiting_, &in_flight_}) {
+  std::vector<Flights*> all{&waiting_};
+  for (Topic& topic : topics_) all.push_back(&topic.held);
+  all.push_back(&in_flight_);
+  for (Flights* flights : all) {
     while (!flights->empty()) {
       KafkaFlight& flight = flights->front();
       flight.unlink();
@@ -315,10 +360,14 @@ void KafkaProducer::Abort() {
 
 std::string KafkaProducer::trouble() const {
   if (in_flight_.empty() && waiting_.empty()) return {};
-  if (!trouble_.empty()) return trouble_;
+  if (!trouble_.empty()) return Shown(trouble_);
   const KafkaFlight& oldest = in_flight_.empty() ? waiting_.front() : in_flight_.front();
   if (Now() - oldest.since < options_.patience) return {};
   return "the brokers take messages, but do not confirm them: are enough replicas in sync?";
+}
+
+std::string KafkaProducer::Shown(std::string_view text) const {
+  return config::Hidden(std::string(text), options_.hidden);
 }
 
 void KafkaProducer::Worry(int error, std::string text) {

@@ -36,6 +36,19 @@ std::string ErrorOf(const KafkaReport& report, std::string_view topic) {
 
 }  // namespace
 
+bool IsEnded(int error) {
+  switch (error) {
+    case RD_KAFKA_RESP_ERR_NO_ERROR:
+    case RD_KAFKA_RESP_ERR__PURGE_QUEUE:
+    case RD_KAFKA_RESP_ERR__PURGE_INFLIGHT:
+    case RD_KAFKA_RESP_ERR__FATAL:
+    case RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE:
+      return true;
+    default:
+      return false;
+  }
+}
+
 Outcome OutcomeOf(const KafkaReport& report, std::string_view topic) {
   Outcome outcome;
   outcome.maybe_received = report.stored != KafkaReport::Stored::kNo;
@@ -44,6 +57,7 @@ Outcome OutcomeOf(const KafkaReport& report, std::string_view topic) {
     return outcome;
   }
   outcome.verdict = IsPermanent(report.error) ? Verdict::kUndeliverable : Verdict::kFailed;
+  if (report.for_another) outcome.blames = Blames::kNobody;
   outcome.error = ErrorOf(report, topic);
   return outcome;
 }

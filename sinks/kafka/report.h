@@ -15,7 +15,11 @@ struct KafkaReport {
   Stored stored = Stored::kNo;
   std::int32_t partition = -1;  // negative: not known
   std::string reason = {};      // in place of the code's own text
+  bool for_another = false;     // it ended because another message failed
 };
+
+// How a message that was not refused itself ended: with its producer.
+bool IsEnded(int error);
 
 // Delivered only without an error and with the status PERSISTED. Undeliverable: what no repetition can change. Pure.
 Outcome OutcomeOf(const KafkaReport& report, std::string_view topic);

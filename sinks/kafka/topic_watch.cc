@@ -4,6 +4,7 @@
 #include <boost/asio/post.hpp>
 #include <chrono>
 
+#include "config/hidden.h"
 #include "runtime/text.h"
 #include "runtime/timer.h"
 
@@ -12,7 +13,7 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kPatience = 1s;        // how long one query may hold a pool thread
+constexpr auto kPatience = 1s;        // how long one query may hold its thread
 constexpr auto kFirstRetry = 5s;      // doubled up to kInterval until the brokers answer
 constexpr auto kInterval = 5min;      // between answers
 constexpr auto kWhileMissing = 1min;  // so that a topic that was made since is seen
@@ -20,13 +21,15 @@ constexpr auto kWhileMissing = 1min;  // so that a topic that was made since is 
 }  // namespace
 
 struct KafkaTopicWatch::State : std::enable_shared_from_this<State> {
-  State(std::string name, const KafkaMessages& messages, Current client, const Surroundings& around)
+  State(std::string name, const KafkaMessages& messages, Current client, std::vector<std::string> secrets,
+        const Surroundings& around)
       : endpoint(std::move(name)),
         topics(messages.expected()),
         current(std::move(client)),
+        hidden(std::move(secrets)),
         executor(around.executor),
         log(around.log),
-        pool(around.pool),
+        lanes(around.lanes),
         timer(around.executor) {}
 
   void Ask();
@@ -36,9 +39,10 @@ struct KafkaTopicWatch::State : std::enable_shared_from_this<State> {
   const std::string endpoint;
   const std::vector<std::size_t> topics;
   Current current;
+  const std::vector<std::string> hidden;
   Executor executor;
   runtime::Log& log;
-  asio::thread_pool& pool;
+  runtime::Lanes& lanes;
   Timer timer;
   KafkaClient::PartitionCounts known;
   std::vector<std::string> missing;
@@ -48,10 +52,11 @@ struct KafkaTopicWatch::State : std::enable_shared_from_this<State> {
 
 void KafkaTopicWatch::State::Ask() {
   std::shared_ptr<KafkaClient> client = current();
-  if (client == nullptr) return Again(retry);
-  // The client is released on the pool, not on the loop: its last holder waits for librdkafka's threads.
-  asio::post(pool, [self = weak_from_this(), client = std::move(client), places = topics, to = executor,
-                    work = asio::make_work_guard(executor)]() mutable {
+  const auto lane = lanes.Of("Kafka " + endpoint);
+  if (client == nullptr || !lane) return Again(retry);
+  // The client is released on the lane, not on the loop: its last holder waits for librdkafka's threads.
+  (*lane)->Post([self = weak_from_this(), client = std::move(client), places = topics, to = executor,
+                 work = asio::make_work_guard(executor)]() mutable {
     auto counts = client->Partitions(places, kPatience);
     client.reset();
     asio::post(to, [self = std::move(self), counts = std::move(counts), w = std::move(work)]() mutable {
@@ -71,14 +76,14 @@ void KafkaTopicWatch::State::Answered(Result<KafkaClient::PartitionCounts> count
   const Finding finding = Compare(known, *counts);
   if (finding.missing != missing && !finding.missing.empty()) {
     log.Error("Kafka topics do not exist: create them, or correct the endpoint's topic",
-              {{"endpoint", endpoint}, {"topics", runtime::Joined(finding.missing)}});
+              {{"endpoint", endpoint}, {"topics", config::Hidden(runtime::Joined(finding.missing), hidden)}});
   }
   missing = finding.missing;
   for (const std::string& change : finding.changed) {
     log.Warn(
         "the number of partitions changed: events of a repository from now on may be in another partition than "
         "those before",
-        {{"endpoint", endpoint}, {"topic", change}});
+        {{"endpoint", endpoint}, {"topic", config::Hidden(change, hidden)}});
   }
   Again(missing.empty() ? std::chrono::steady_clock::duration(kInterval) : kWhileMissing);
 }
@@ -92,8 +97,8 @@ void KafkaTopicWatch::State::Again(std::chrono::steady_clock::duration after) {
 }
 
 KafkaTopicWatch::KafkaTopicWatch(std::string endpoint, const KafkaMessages& messages, Current current,
-                                 const Surroundings& around)
-    : state_(std::make_shared<State>(std::move(endpoint), messages, std::move(current), around)) {
+                                 std::vector<std::string> hidden, const Surroundings& around)
+    : state_(std::make_shared<State>(std::move(endpoint), messages, std::move(current), std::move(hidden), around)) {
   state_->Ask();
 }
 

@@ -12,14 +12,16 @@
 
 namespace portcall::sinks {
 
-// Asks the brokers, on the pool and now and then, for the topics that events go to, and tells the log which are missing
+// Asks the brokers, on a lane and now and then, for the topics that events go to, and tells the log which are missing
 // and where a number of partitions has changed: from then on a key's later events may be elsewhere than its earlier
-// ones. One loop; ends with the object, what the pool still does has no effect.
+// ones. One loop; ends with the object, what the lane still does has no effect.
 class KafkaTopicWatch {
  public:
   // `current`: the client to ask, null: none at the moment. Called while the watch is there.
   using Current = std::function<std::shared_ptr<KafkaClient>()>;
-  KafkaTopicWatch(std::string endpoint, const KafkaMessages& messages, Current current, const Surroundings& around);
+  // `hidden` is taken out of what the log is told.
+  KafkaTopicWatch(std::string endpoint, const KafkaMessages& messages, Current current, std::vector<std::string> hidden,
+                  const Surroundings& around);
   ~KafkaTopicWatch();
 
   struct Finding {

@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -64,7 +65,7 @@ class BlobStore {
 
   virtual Task<Result<BlobContent>> Read(Digest digest) = 0;  // kNotFound
 
-  // Uploads: the length is the offset; a restart loses what was not on disk and no more.
+  // Uploads: the length is the offset, told whoever writes; a restart loses what was not on disk and no more.
   virtual Task<Result<void>> StartUpload(std::string repository, std::string uuid) = 0;
   virtual Task<Result<std::uint64_t>> UploadSize(std::string repository, std::string uuid) = 0;  // kNotFound
   // Idempotent. kConflict: somebody works on it.
@@ -73,6 +74,9 @@ class BlobStore {
   // Appends; `bytes` must stay until the result. One append per upload at a time, else kConflict. Hashes the bytes as
   // they come, so that a commit need not read the file again.
   virtual Task<Result<std::uint64_t>> Append(std::string repository, std::string uuid, std::span<const char> bytes) = 0;
+  // The commit will probably name a digest of this algorithm; else sha256 is thought of. A hint: it counts while the
+  // upload is empty and known to this process, and spares the commit from reading the upload again.
+  virtual void Expect(const std::string& repository, const std::string& uuid, std::string_view algorithm) = 0;
   // Truncates to `size`, so that a refused chunk leaves the upload as long as it was.
   virtual Task<Result<void>> Truncate(std::string repository, std::string uuid, std::uint64_t size) = 0;
 
@@ -84,6 +88,9 @@ class BlobStore {
   // Bytes that are at hand, as a blob file (manifest mirrors).
   virtual Task<Result<void>> Put(Digest digest, std::string bytes) = 0;
   virtual Task<Result<void>> Remove(Digest digest) = 0;
+
+  // Ends what may take long: a commit that reads its upload again gets kUnavailable, and the upload stays. Any thread.
+  virtual void Stop() = 0;
 };
 
 }  // namespace portcall::store

@@ -16,18 +16,19 @@ const Sql kRepository("SELECT id FROM repositories WHERE name=?");
 const Sql kManifest(
     "SELECT digest,media_type,subject,artifact_type,annotations,bytes FROM manifests WHERE" OF_REPOSITORY
     "AND digest=?");
-// length() of a blob does not read it.
+// length() of a blob does not read it, nor are the annotations of those that are not wanted.
 const Sql kReferrers(
-    "SELECT id,digest,media_type,artifact_type,annotations,length(bytes) FROM manifests"
+    "SELECT id,?3='' OR artifact_type=?3,digest,media_type,artifact_type,"
+    "CASE WHEN ?3='' OR artifact_type=?3 THEN annotations ELSE '' END,length(bytes) FROM manifests"
     " WHERE repository=(SELECT id FROM repositories WHERE name=?1) AND subject<>'' AND subject=?2"
-    " AND (?3='' OR artifact_type=?3) AND id>?4 ORDER BY id");
+    " AND id>?4 ORDER BY id LIMIT ?5");
 const Sql kIsReferrer("SELECT 1 FROM manifests WHERE" OF_REPOSITORY "AND digest=? AND subject<>'' AND subject=?");
 const Sql kTag("SELECT digest FROM tags WHERE" OF_REPOSITORY "AND name=?");
 const Sql kTags("SELECT name FROM tags WHERE repository=? AND name>? ORDER BY name LIMIT ?");
 const Sql kRepositories(
-    "SELECT name FROM repositories AS r WHERE place>replace(?,'/',char(1))"
-    " AND (EXISTS (SELECT 1 FROM manifests AS m WHERE m.repository=r.id)"
-    " OR EXISTS (SELECT 1 FROM blob_links AS l WHERE l.repository=r.id)) ORDER BY place LIMIT ?");
+    "SELECT name,EXISTS (SELECT 1 FROM manifests AS m WHERE m.repository=r.id)"
+    " OR EXISTS (SELECT 1 FROM blob_links AS l WHERE l.repository=r.id)"
+    " FROM repositories AS r WHERE place>replace(?,'/',char(1)) ORDER BY place LIMIT ?");
 const Sql kLinkedBlob("SELECT size FROM blobs WHERE digest=(SELECT digest FROM blob_links WHERE" OF_REPOSITORY
                       "AND digest=?)");
 const Sql kPutUpload(
@@ -117,28 +118,45 @@ std::optional<Names> ListTags(Snapshot& s, std::string_view repository, const Pa
   return Page(query, page.limit);
 }
 
-Names ListRepositories(Snapshot& s, const PageOf& page) {
-  Query query(s.connection(), kRepositories, page.last, page.limit + 1);
-  return Page(query, page.limit);
+Names ListRepositories(Snapshot& s, const PageOf& page, std::size_t most) {
+  Query query(s.connection(), kRepositories, page.last, most);
+  Names found;
+  std::size_t looked = 0;
+  while (query.Step()) {
+    const bool any = query.Int(1) != 0;
+    if (any && found.names.size() == page.limit) {
+      found.more = true;
+      return found;
+    }
+    if (any) found.names.push_back(query.String(0));
+    if (++looked == most) found.unseen = query.String(0);
+  }
+  return found;
 }
 
 std::optional<std::int64_t> FindBlob(Snapshot& s, std::string_view repository, std::string_view digest) {
   return FirstInt(s.connection(), kLinkedBlob, repository, digest);
 }
 
-void ListReferrers(Snapshot& s, std::string_view repository, std::string_view digest, std::string_view artifact_type,
-                   std::int64_t after, const std::function<bool(ReferrerRow row)>& take) {
-  Query query(s.connection(), kReferrers, repository, digest, artifact_type, after);
+std::optional<std::int64_t> ListReferrers(Snapshot& s, std::string_view repository, std::string_view digest,
+                                          std::string_view artifact_type, std::int64_t after,
+                                          const std::function<bool(ReferrerRow row)>& take, std::size_t most) {
+  Query query(s.connection(), kReferrers, repository, digest, artifact_type, after, most);
+  std::size_t looked = 0;
   while (query.Step()) {
+    after = query.Int(0);
+    ++looked;
+    if (query.Int(1) == 0) continue;
     ReferrerRow row;
-    row.place = query.Int(0);
-    row.digest = query.Text(1);
-    row.media_type = query.Text(2);
-    row.artifact_type = query.Text(3);
-    row.annotations = query.Text(4);
-    row.size = static_cast<std::uint64_t>(query.Int(5));
-    if (!take(std::move(row))) return;
+    row.place = after;
+    row.digest = query.Text(2);
+    row.media_type = query.Text(3);
+    row.artifact_type = query.Text(4);
+    row.annotations = query.Text(5);
+    row.size = static_cast<std::uint64_t>(query.Int(6));
+    if (!take(std::move(row))) return std::nullopt;
   }
+  return looked == most ? std::optional(after) : std::nullopt;
 }
 
 bool IsReferrer(Snapshot& s, std::string_view repository, std::string_view manifest, std::string_view subject) {

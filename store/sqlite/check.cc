@@ -3,6 +3,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "store/database_file.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/volume.h"
 
@@ -51,12 +52,18 @@ Error Damaged(const fs::path& file, const std::string& what) {
 
 fs::path WriteAheadLogOf(const fs::path& file) { return file.string() + "-wal"; }
 
-Result<void> CheckFile(const fs::path& file) {
-  if (const auto unfit = Volume(file.parent_path(), 0).Unfit()) {
+Result<void> CheckDatabaseFile(const fs::path& file) {
+  const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
+  if (const auto unfit = Volume(folder, 0).Unfit()) {
     return Error(Errc::kInvalid, file.string() + " lies on " + std::string(*unfit) +
                                      ", which cannot keep a database safe: set store.path to a local disk");
   }
   std::error_code none;
+  const fs::file_status status = fs::status(file, none);
+  if (fs::exists(status) && !fs::is_regular_file(status)) {
+    return Error(Errc::kInvalid, file.string() + " is " + (fs::is_directory(status) ? "a folder" : "no file") +
+                                     ": set store.path to a file");
+  }
   const auto size = fs::file_size(file, none);
   if (none || size == 0) return {};  // new
   std::ifstream in(file, std::ios::binary);

@@ -7,11 +7,9 @@
 
 namespace portcall::store {
 
-// What is looked at before a database is served. All of it takes a bounded time, however long the log is. Every error
-// says what to do.
+// What is looked at before a database is served, after store/database_file.h. It takes a bounded time, however long the
+// log is. Every error says what to do.
 
-// Before the engine touches the file: it is ours or new, and on a fit file system.
-Result<void> CheckFile(const std::filesystem::path& file);
 // After opening, which fails for a truncated file, and migration to the newest version: the tables are there and can
 // be read, and no cursor is beyond the head.
 Result<void> CheckContent(Connection& connection, const std::filesystem::path& file);

@@ -8,10 +8,19 @@ namespace portcall::store {
 
 namespace {
 
-constexpr std::int64_t kForceBytes = 64 << 20;    // readers wait for the checkpoint from here on
-constexpr std::int64_t kPassiveBytes = 16 << 20;  // moved between commits
-constexpr std::int64_t kIdleBytes = 4 << 20;      // moved as soon as nobody waits
+using std::chrono::milliseconds;
+using std::chrono::steady_clock;
+
+constexpr std::int64_t kMovedBytes = 4 << 20;    // moved between commits; then the log begins anew
+constexpr std::int64_t kForcedBytes = 64 << 20;  // from here on longer queries are waited for, too
 constexpr int kBusyMillis = 5000;
+
+// The writer waits so long for queries under way, and tries again after the pause.
+struct Patience {
+  milliseconds wait, pause;
+};
+constexpr Patience kUsual{milliseconds(20), milliseconds(100)};
+constexpr Patience kForced{milliseconds(200), milliseconds(500)};
 
 }  // namespace
 
@@ -24,6 +33,7 @@ Checkpointer::Checkpointer(Connection& connection, Readers& readers)
 int Checkpointer::Committed(void* self, sqlite3*, const char*, int pages) {
   auto& me = *static_cast<Checkpointer*>(self);
   if (pages < me.moved_) me.moved_ = 0;  // the log began anew
+  me.ended_ = false;
   me.pages_.store(pages, std::memory_order_relaxed);
   return SQLITE_OK;
 }
@@ -32,27 +42,23 @@ std::uint64_t Checkpointer::wal_bytes() const {
   return static_cast<std::uint64_t>(pages_.load(std::memory_order_relaxed) * page_size_);
 }
 
-bool Checkpointer::WorthWhileIdle() const { return (pages_ - moved_) * page_size_ >= kIdleBytes; }
-
 void Checkpointer::Idle() {
   if (pages_ > moved_) Checkpoint(SQLITE_CHECKPOINT_PASSIVE);
 }
 
 void Checkpointer::AfterCommit() {
-  const bool may_force = !next_force_ || std::chrono::steady_clock::now() >= *next_force_;
-  if (pages_ * page_size_ >= kForceBytes && may_force) {
-    Force();
-  } else if ((pages_ - moved_) * page_size_ >= kPassiveBytes) {
-    Checkpoint(SQLITE_CHECKPOINT_PASSIVE);
-  }
+  if ((pages_ - moved_) * page_size_ >= kMovedBytes) Checkpoint(SQLITE_CHECKPOINT_PASSIVE);
+  if (ended_ || pages_ * page_size_ < kMovedBytes) return;
+  if (!next_begin_ || steady_clock::now() >= *next_begin_) BeginAnew();
 }
 
-// The log can start again from its beginning only when no reader uses it, so the readers are shut out first. A query
-// that never ends must not stop the writer: then the log grows until the next try.
-void Checkpointer::Force() {
-  using std::chrono::milliseconds;
-  if (!readers_.Shut(milliseconds(200))) {
-    next_force_ = std::chrono::steady_clock::now() + milliseconds(500);
+// The log can start again from its beginning only when no reader uses it, so the readers are shut out first: not for
+// long, since nearly all has been moved. A query that never ends must not stop the writer: then the log grows until the
+// next try.
+void Checkpointer::BeginAnew() {
+  const Patience& patience = pages_ * page_size_ < kForcedBytes ? kUsual : kForced;
+  if (!readers_.Shut(patience.wait)) {
+    next_begin_ = steady_clock::now() + patience.pause;
     return;
   }
   struct Reopening {
@@ -64,7 +70,8 @@ void Checkpointer::Force() {
     Readers& readers;
   } const afterwards{connection_.handle(), readers_};
   sqlite3_busy_timeout(connection_.handle(), 0);
-  if (!Checkpoint(SQLITE_CHECKPOINT_RESTART)) next_force_ = std::chrono::steady_clock::now() + milliseconds(500);
+  ended_ = Checkpoint(SQLITE_CHECKPOINT_RESTART);
+  if (!ended_) next_begin_ = steady_clock::now() + patience.pause;
 }
 
 void Checkpointer::Final() { Checkpoint(SQLITE_CHECKPOINT_TRUNCATE); }

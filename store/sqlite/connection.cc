@@ -76,7 +76,7 @@ void Connection::Configure(Mode mode) {
   Set("synchronous", "FULL", "2");
   Set("secure_delete", "OFF", "0");
   Set("cache_size", "-16384", "-16384");
-  Set("journal_size_limit", "67108864", "67108864");
+  Set("journal_size_limit", "8388608", "8388608");
   Set("wal_autocheckpoint", "0", "0");
 }
 

@@ -17,14 +17,15 @@ const Sql kMove(
     " WHERE id=? AND holder=? AND settlements=?");
 const Sql kMadeAlready("SELECT 1 FROM cursors WHERE id=? AND holder=? AND settlements=?");
 const Sql kPark(
-    "INSERT OR REPLACE INTO parked (cursor,lane,next_seq,attempts,due,age,reason,recorded_at)"
-    " VALUES (?,?,?,?,?,?,?,?)");
+    "INSERT OR REPLACE INTO parked (cursor,lane,next_seq,attempts,probes,due,age,reason,recorded_at)"
+    " VALUES (?,?,?,?,?,?,?,?,?)");
 const Sql kUnpark("DELETE FROM parked WHERE cursor=? AND lane=?");
 const Sql kCursors(
     "SELECT id,endpoint,kind,from_seq,through,settled_through,matched,settled,selection,fingerprint,receipt,"
     "settlements,pace FROM cursors ORDER BY id");
 const Sql kParked(
-    "SELECT lane,next_seq,attempts,due,age,reason,recorded_at FROM parked WHERE cursor=? ORDER BY next_seq,lane");
+    "SELECT lane,next_seq,attempts,probes,due,age,reason,recorded_at FROM parked WHERE cursor=?"
+    " ORDER BY next_seq,lane");
 const Sql kAddCursor(
     "INSERT INTO cursors (endpoint,kind,from_seq,through,settled_through,matched,settled,selection,fingerprint,receipt,"
     "pace) VALUES (?,?,?,?,?,?,?,?,?,?,?)");
@@ -53,8 +54,8 @@ Result<void> Settle(Tx& tx, const Settlement& s) {
     return Error(Errc::kConflict, "cursor " + std::to_string(s.cursor) + " is gone, or is settled by somebody else");
   }
   for (const ParkedLane& lane : s.park) {
-    Query(connection, kPark, s.cursor, lane.lane, lane.next_seq, lane.attempts, lane.due, lane.age, lane.reason,
-          lane.recorded_at.value_or(kUnknown))
+    Query(connection, kPark, s.cursor, lane.lane, lane.next_seq, lane.attempts, lane.probes, lane.due, lane.age,
+          lane.reason, lane.recorded_at.value_or(kUnknown))
         .Run();
   }
   for (const std::string& lane : s.unpark) Query(connection, kUnpark, s.cursor, lane).Run();
@@ -93,10 +94,11 @@ std::vector<ParkedLane> LoadParked(Snapshot& s, std::int64_t cursor) {
     lane.lane = query.Text(0);
     lane.next_seq = query.Int(1);
     lane.attempts = static_cast<int>(query.Int(2));
-    lane.due = query.Int(3);
-    lane.age = query.Int(4);
-    lane.reason = query.Text(5);
-    if (const std::int64_t at = query.Int(6); at != kUnknown) lane.recorded_at = at;
+    lane.probes = static_cast<int>(query.Int(3));
+    lane.due = query.Int(4);
+    lane.age = query.Int(5);
+    lane.reason = query.Text(6);
+    if (const std::int64_t at = query.Int(7); at != kUnknown) lane.recorded_at = at;
   }
   return lanes;
 }

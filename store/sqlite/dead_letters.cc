@@ -23,7 +23,7 @@ const Sql kCountDead("SELECT count(*) FROM dead WHERE endpoint=?");
 const Sql kDead(
     "SELECT id,cursor,endpoint,attempts,died_at,reason,answer,seq,recorded_at,action,kind,size,source,repository,tag,"
     "event_id,digest,media_type,actor,details,through,events FROM dead WHERE endpoint=? AND id>? ORDER BY id LIMIT ?");
-const Sql kOldestDead("SELECT id,bytes,died_at FROM dead ORDER BY id LIMIT 1");
+const Sql kOldestDead("SELECT id,died_at,endpoint FROM dead ORDER BY id LIMIT 1");
 const Sql kDropDead("DELETE FROM dead WHERE id=? RETURNING bytes");
 
 constexpr std::int64_t kFixedDeadBytes = 320;  // numbers, digest, id, index, page overhead
@@ -99,19 +99,19 @@ std::int64_t BytesOfDead(Snapshot& s) { return SizeOfDead(s.connection()); }
 
 bool DropDead(Tx& tx, std::int64_t id) { return DropOneDead(tx.connection(), id).has_value(); }
 
-std::size_t TrimDead(Tx& tx, std::int64_t before, std::int64_t bytes, std::size_t limit) {
+std::map<std::string, std::size_t> TrimDead(Tx& tx, std::int64_t before, std::int64_t bytes, std::size_t limit) {
   Connection& connection = tx.connection();
   std::int64_t total = SizeOfDead(connection);
-  std::size_t gone = 0;
-  while (gone < limit) {
+  std::map<std::string, std::size_t> gone;
+  for (std::size_t i = 0; i < limit; ++i) {
     std::int64_t id = 0;
     {
       Query oldest(connection, kOldestDead);
-      if (!oldest.Step() || (oldest.Int(2) >= before && total <= bytes)) break;
+      if (!oldest.Step() || (oldest.Int(1) >= before && total <= bytes)) break;
       id = oldest.Int(0);
+      ++gone[std::string(oldest.Text(2))];
     }
     total -= DropOneDead(connection, id).value_or(0);
-    ++gone;
   }
   return gone;
 }

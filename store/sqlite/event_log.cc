@@ -20,8 +20,15 @@ const Sql kInsert(
 const Sql kHead("SELECT seq FROM sqlite_sequence WHERE name='events'");
 const Sql kTail("SELECT min(seq) FROM events");
 const Sql kRange("SELECT " EVENT_COLUMNS " FROM events WHERE seq>? AND seq<=? ORDER BY seq");
+// Of one block of the log.
 const Sql kLane("SELECT " EVENT_COLUMNS
-                " FROM events WHERE source=? AND repository=? AND seq>? AND seq<=? ORDER BY seq");
+                " FROM events INDEXED BY events_lane"
+                " WHERE block=? AND source=? AND repository=? AND seq>? AND seq<=? ORDER BY seq");
+const Sql kTagLane("SELECT " EVENT_COLUMNS
+                   " FROM events INDEXED BY events_tag"
+                   " WHERE block=? AND source=? AND repository=? AND tag=? AND tag<>'' AND seq>? AND seq<=?"
+                   " ORDER BY seq");
+constexpr int kBlockBits = 13;  // of seq, as in the schema
 const Sql kOne("SELECT " EVENT_COLUMNS " FROM events WHERE seq=?");
 const Sql kById("SELECT " EVENT_COLUMNS " FROM events WHERE seq>=? AND seq<? AND id=? LIMIT 1");
 const Sql kRecordedFrom("SELECT seq,recorded_at FROM events WHERE seq>=? ORDER BY seq LIMIT 1");
@@ -38,27 +45,39 @@ EventPtr Read(const Query& row) {
   return event;
 }
 
-constexpr std::size_t kMaxScanned = 8'192;  // events of a repository that one query looks at for a tag's
+constexpr std::size_t kMaxScanned = 8'192;  // events of a repository that one query looks at for those without a tag
+constexpr Seq kMaxBlocks = 2'048;           // that one query looks at: some milliseconds
 
-// As many rows as the limit lets; of a lane, those that it holds.
-Portion Take(Query& query, Seq through, Limit limit, const LaneKey* lane) {
-  Portion portion{{}, through};
-  portion.events.reserve(std::min<std::size_t>(limit.events, 1024));
-  std::size_t bytes = 0;
-  for (std::size_t scanned = 1; query.Step(); ++scanned) {
-    EventPtr event = Read(query);
-    const Seq seq = event->seq;
-    if (lane == nullptr || lane->Holds(*event)) {
-      bytes += BytesOf(*event);
-      portion.events.push_back(std::move(event));
-    }
-    const bool looks_on = lane == nullptr || scanned < kMaxScanned;
-    if (portion.events.size() < limit.events && bytes < limit.bytes && looks_on) continue;
-    portion.through = seq;
-    break;
+// Gathers rows until the limit is reached; of a lane, those that it holds.
+class Taker {
+ public:
+  Taker(Seq through, Limit limit, const LaneKey* lane) : limit_(limit), lane_(lane), portion_{{}, through} {
+    portion_.events.reserve(std::min<std::size_t>(limit.events, 1024));
   }
-  return portion;
-}
+  bool Take(Query& query) {  // true: all of its rows, and there may be more
+    while (query.Step()) {
+      EventPtr event = Read(query);
+      const Seq seq = event->seq;
+      if (lane_ == nullptr || lane_->Holds(*event)) {
+        bytes_ += BytesOf(*event);
+        portion_.events.push_back(std::move(event));
+      }
+      const bool looks_on = lane_ == nullptr || ++scanned_ < kMaxScanned;
+      if (portion_.events.size() < limit_.events && bytes_ < limit_.bytes && looks_on) continue;
+      portion_.through = seq;
+      return false;
+    }
+    return true;
+  }
+  void EndAt(Seq through) { portion_.through = through; }
+  Portion Finish() { return std::move(portion_); }
+
+ private:
+  const Limit limit_;
+  const LaneKey* const lane_;
+  std::size_t bytes_ = 0, scanned_ = 0;
+  Portion portion_;
+};
 
 Seq HeadOf(Connection& connection) {
   Query query(connection, kHead);
@@ -69,6 +88,29 @@ Seq TailOf(Connection& connection) {
   Query query(connection, kTail);
   const Seq first = query.Step() ? query.Int(0) : 0;
   return first > 0 ? first : HeadOf(connection) + 1;
+}
+
+// Blocks in which the lane has nothing cost a look at their index each.
+Portion ReadByBlocks(Connection& connection, const LaneKey& key, Seq after, Seq through, Limit limit) {
+  Taker taker(through, limit, key.tag.empty() ? &key : nullptr);
+  const Seq last = std::min(through, HeadOf(connection)) >> kBlockBits;
+  Seq block = std::max(after + 1, TailOf(connection)) >> kBlockBits;
+  for (const Seq end = block + kMaxBlocks; block <= last; ++block) {
+    if (block == end) {
+      taker.EndAt((block << kBlockBits) - 1);
+      break;
+    }
+    bool more = false;
+    if (key.tag.empty()) {
+      Query query(connection, kLane, block, key.source, key.repository, after, through);
+      more = taker.Take(query);
+    } else {
+      Query query(connection, kTagLane, block, key.source, key.repository, key.tag, after, through);
+      more = taker.Take(query);
+    }
+    if (!more) break;
+  }
+  return taker.Finish();
 }
 
 // Binary search: recorded_at never decreases along seq.
@@ -111,8 +153,10 @@ Seq Head(Snapshot& s) { return HeadOf(s.connection()); }
 Seq Tail(Snapshot& s) { return TailOf(s.connection()); }
 
 Portion ReadEvents(Snapshot& s, Seq after, Seq through, Limit limit) {
+  Taker taker(through, limit, nullptr);
   Query query(s.connection(), kRange, after, through);
-  return Take(query, through, limit, nullptr);
+  taker.Take(query);
+  return taker.Finish();
 }
 
 Portion ReadLane(Snapshot& s, std::string_view lane, Seq after, Seq through, Limit limit) {
@@ -125,8 +169,7 @@ Portion ReadLane(Snapshot& s, std::string_view lane, Seq after, Seq through, Lim
     }
     return portion;
   }
-  Query query(s.connection(), kLane, key.source, key.repository, after, through);
-  return Take(query, through, limit, &key);
+  return ReadByBlocks(s.connection(), key, after, through, limit);
 }
 
 EventPtr FindEvent(Snapshot& s, Seq seq) {

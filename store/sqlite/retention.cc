@@ -15,8 +15,8 @@ namespace {
 
 const Sql kNeeds(
     "SELECT kind,settled_through,through,(SELECT min(next_seq) FROM parked WHERE cursor=c.id) FROM cursors AS c");
-const Sql kDelete(
-    "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE seq>? AND seq<=? ORDER BY seq LIMIT ?)");
+const Sql kDelete("DELETE FROM events WHERE seq>? AND seq<=?");
+const Sql kNth("SELECT seq FROM events WHERE seq>? AND seq<=? ORDER BY seq LIMIT 1 OFFSET ?-1");
 const Sql kFirstFrom("SELECT seq FROM events WHERE seq>=? ORDER BY seq LIMIT 1");
 
 const Sql kForgetLaterMarks("DELETE FROM marks WHERE at>?");
@@ -93,6 +93,12 @@ Seq PassedLongAgo(Connection& connection, const Retain& retain, Seq passed) {
   return std::min(then->passed, passed);
 }
 
+// The seq of the nth event after `after`, `through` if there are fewer.
+Seq NthAfter(Connection& connection, Seq after, Seq through, std::size_t nth) {
+  Query query(connection, kNth, after, through, nth);
+  return query.Step() ? query.Int(0) : through;
+}
+
 std::optional<Seq> FirstFrom(Connection& connection, Seq seq) {
   Query first(connection, kFirstFrom, seq);
   return first.Step() ? std::optional(first.Int(0)) : std::nullopt;
@@ -125,7 +131,7 @@ std::size_t DeleteUnneeded(Tx& tx, const Retain& retain, std::size_t limit) {
   Seq after = 0;
   const auto remove = [&](Seq up_to) {
     if (up_to <= after || gone == limit) return;
-    Query(connection, kDelete, after, up_to, limit - gone).Run();
+    Query(connection, kDelete, after, NthAfter(connection, after, up_to, limit - gone)).Run();
     const auto removed = static_cast<std::size_t>(connection.changes());
     gone += removed;
     if (removed > 0) ForgetSums(connection, after, FirstFrom(connection, after + 1).value_or(up_to + 1) - 1);
@@ -144,6 +150,7 @@ LogSize SizeOf(Snapshot& s) {
   const Needs needs = NeedsOf(connection, head);
   LogSize size;
   size.passed = needs.passed;
+  size.held_bytes = BytesBetween(connection, needs.passed, head);
   for (const SeqRange& run : RunsOf(connection, head, needs.kept)) {
     if (size.events == 0) size.first = run.after + 1;
     size.events += run.through - run.after;

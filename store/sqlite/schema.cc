@@ -105,8 +105,25 @@ CREATE TABLE attempts_size (id INTEGER PRIMARY KEY CHECK (id = 1), bytes INTEGER
 INSERT INTO attempts_size SELECT 1, coalesce(sum(80 + length(CAST(error AS BLOB))), 0) FROM attempts;
 )sql";
 
-constexpr std::array kMigrations{Migration{kVersion1}, Migration{kReceipts}, Migration{kAges}, Migration{kFirstParked},
-                                 Migration{kHolders},  Migration{kPaces},    Migration{kSums}};
+// A parked lane of a tag is read without its repository's other events. Probes do not count towards maxretries.
+constexpr const char* kTagLanes = R"sql(
+CREATE INDEX events_tag ON events (source, repository, tag, seq) WHERE tag <> '';
+ALTER TABLE parked ADD COLUMN probes INTEGER NOT NULL DEFAULT 0;
+)sql";
+
+// By blocks of the log, so that what is appended, and what is deleted, touches the same few pages however many events,
+// repositories and tags there are. An index's entry ends with its seq anyway.
+constexpr const char* kBlocks = R"sql(
+DROP INDEX events_lane;
+DROP INDEX events_tag;
+ALTER TABLE events ADD COLUMN block INTEGER NOT NULL GENERATED ALWAYS AS (seq >> 13) VIRTUAL;
+CREATE INDEX events_lane ON events (block, source, repository);
+CREATE INDEX events_tag ON events (block, source, repository, tag) WHERE tag <> '';
+)sql";
+
+constexpr std::array kMigrations{Migration{kVersion1},    Migration{kReceipts}, Migration{kAges},
+                                 Migration{kFirstParked}, Migration{kHolders},  Migration{kPaces},
+                                 Migration{kSums},        Migration{kTagLanes}, Migration{kBlocks}};
 constexpr std::int64_t kRowsBeforeServing = 1'000;  // in a transaction
 
 constexpr std::array kTables{"meta",  "events",     "marks",    "repositories", "manifests",    "tags",

@@ -1,6 +1,7 @@
 #include "store/store.h"
 
 #include "runtime/mutex.h"
+#include "store/database_file.h"
 #include "store/listeners.h"
 #include "store/sqlite/check.h"
 #include "store/sqlite/integrity.h"
@@ -84,7 +85,7 @@ Store::~Store() { Close(); }
 Result<std::unique_ptr<Store>> Store::Open(StoreOptions options, asio::thread_pool& pool) {
   const std::filesystem::path file = options.database = std::filesystem::absolute(options.database);
   try {
-    if (auto fit = CheckFile(file); !fit) return fit.error();
+    if (auto fit = CheckDatabaseFile(file); !fit) return fit.error();
     std::error_code none;
     const auto log = std::filesystem::file_size(WriteAheadLogOf(file), none);
     const bool clean = none || log == 0;

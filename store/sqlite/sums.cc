@@ -21,6 +21,7 @@ const Sql kRows(
 constexpr Seq kEvery = 64;                   // events; a change needs a migration that makes the rows anew
 constexpr std::int64_t kLarge = 64 << 10;    // bytes
 constexpr std::int64_t kFixedRowBytes = 90;  // numbers, headers of row and index entry
+constexpr std::size_t kTagEntryBytes = 15;   // the same of the second index entry, of an event with a tag
 
 struct Sum {
   Seq through = 0;
@@ -63,10 +64,11 @@ std::int64_t Stretch(Connection& connection, Seq after, Seq through) {
 }  // namespace
 
 std::int64_t RowBytes(const Event& e) {
-  const std::size_t texts = e.details.size() + e.media_type.size() + e.tag.size() + e.actor.size() + e.id.size() +
-                            e.digest.size() + 2 * (e.source.size() + e.repository.size());
-  const std::size_t index = e.source.size() + e.repository.size();
-  return kFixedRowBytes + static_cast<std::int64_t>(texts + index / 4);
+  const std::size_t place = e.source.size() + e.repository.size();
+  const std::size_t texts =
+      place + e.details.size() + e.media_type.size() + e.tag.size() + e.actor.size() + e.id.size() + e.digest.size();
+  const std::size_t index = e.tag.empty() ? place : 2 * place + e.tag.size() + kTagEntryBytes;
+  return kFixedRowBytes + static_cast<std::int64_t>(texts + index + index / 4);
 }
 
 std::int64_t SumAtHead(Connection& connection) {

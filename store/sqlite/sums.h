@@ -11,7 +11,7 @@ namespace portcall::store {
 // before and after each large one, with the sum of all that were appended up to there. So the size of any part of the
 // log in which no event is missing is a difference and a few rows, and deletion changes nothing.
 
-// Of one event: its texts, its entry in the lane's index, and its part of pages that are not full.
+// Of one event: its texts, its entries in the lanes' indexes, and its part of pages that are not full.
 std::int64_t RowBytes(const Event& event);
 
 // To go on from at a start: the sum through the last event.

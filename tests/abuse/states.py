@@ -12,7 +12,7 @@ from state import State
 _ALL: tuple[type[State], ...] = (
     outside.KafkaPermissionMissing, outside.KafkaDown, outside.KafkaTopicMissing, inside.LogExpires, inside.LogRefuses,
     outside.NameServerDead, inside.DescriptorsAtLimit, outside.NeverAnswers, outside.Refuses, inside.DiskFull,
-    inside.StderrFull, outside.AuditFolderGone, inside.DatabaseReadOnly)
+    inside.StderrFull, outside.AuditFolderGone, outside.AuditFolderHangs, inside.DatabaseReadOnly)
 
 
 def _words(name: str) -> str:

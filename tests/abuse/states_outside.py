@@ -15,6 +15,7 @@ from harness import audit_log, kafka, wait
 from harness.kafka import Broker
 from harness.name_server import NameServer
 from harness.server import PATIENCE, PORTCALL, Config
+from harness.volumes import HungVolume
 
 
 class Silent:
@@ -149,7 +150,22 @@ class KafkaPermissionMissing(_Kafka):
         self.kafka.allow(*self.topics.values())
 
 
-class AuditFolderGone(State):
+class _AuditLogs(State):
+    folders: dict[str, Path]
+
+    def endpoints(self) -> list[Config]:
+        return [entry(name, type="audit", directory=str(folder)) for name, folder in self.folders.items()]
+
+    def written(self, world: World) -> None:
+        for folder in self.folders.values():
+            audit_log.wait_for(folder, len(world.promises.made))
+
+    def delivered(self, name: str) -> set[Key]:
+        return {(one["action"], one["target"]["repository"], one["target"].get("tag", ""))
+                for one in audit_log.records(self.folders[name])}
+
+
+class AuditFolderGone(_AuditLogs):
     """The folders of audit logs lie on a volume that has gone, and cannot be made anew."""
 
     reloads = frozenset({"applied", "refused"})
@@ -162,12 +178,8 @@ class AuditFolderGone(State):
             (self.volume / name).mkdir(parents=True)
             link.symlink_to(self.volume / name)
 
-    def endpoints(self) -> list[Config]:
-        return [entry(name, type="audit", directory=str(folder)) for name, folder in self.folders.items()]
-
     def enter(self, world: World) -> None:
-        for folder in self.folders.values():
-            audit_log.wait_for(folder, len(world.promises.made))
+        self.written(world)
         self.volume.rename(self.volume.with_suffix(".away"))
         world.burden()
         wait_trouble(world, "main", "spare")
@@ -175,6 +187,23 @@ class AuditFolderGone(State):
     def leave(self, world: World) -> None:
         self.volume.with_suffix(".away").rename(self.volume)
 
-    def delivered(self, name: str) -> set[Key]:
-        return {(one["action"], one["target"]["repository"], one["target"].get("tag", ""))
-                for one in audit_log.records(self.folders[name])}
+
+class AuditFolderHangs(_AuditLogs):
+    """The folders of audit logs lie on a volume that does not answer."""
+
+    def __init__(self, folder: Path, broker: Callable[[], Broker]):
+        super().__init__(folder, broker)
+        self.volume = HungVolume(folder / "volume")
+        self.folders = {name: self.volume.folder / name for name in ("main", "spare")}
+
+    def program(self) -> Path:
+        return self.volume.wrap(PORTCALL)
+
+    def enter(self, world: World) -> None:
+        self.written(world)
+        self.volume.hang()
+        world.burden()
+        wait_trouble(world, "main", "spare")
+
+    def leave(self, world: World) -> None:
+        self.volume.come_back()

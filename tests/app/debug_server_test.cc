@@ -34,6 +34,7 @@ class DebugServerTest : public ::testing::Test {
     auto server = DebugServer::Listen(debug, std::move(sources), loop_);
     if (!server) throw std::runtime_error(server.error().detail);
     server_ = std::move(*server);
+    server_->Open();
     http::ClientOptions options;
     options.url = *http::ParseUrl("http://127.0.0.1:" + std::to_string(server_->port()) + "/");
     options.keep_body = 60'000;
@@ -50,7 +51,7 @@ class DebugServerTest : public ::testing::Test {
   }
 
   asio::thread_pool pool_{2};
-  http::Resolver resolver_{pool_};
+  http::Resolver resolver_;
   Health health_{[](bool) {}};
   runtime::Metrics metrics_;
   std::vector<broker::EndpointStatus> endpoints_;

@@ -71,6 +71,15 @@ TEST(HealthBody, NamesWhatFails) {
             R"({"storagedriver_filesystem":"no such folder"})");
 }
 
+TEST(HealthBody, AddsTheCertificatesThatHaveExpired) {
+  const std::vector<broker::EndpointStatus> none;
+  EXPECT_EQ(HealthBody({}, &none), R"({"endpoints":[]})");
+  const std::vector<config::CertificateEnd> expired = {{"a", "/a.crt", std::chrono::system_clock::from_time_t(0)}};
+  EXPECT_EQ(HealthBody({}, &none, expired),
+            R"({"endpoints":[],"certificates":[{"endpoint":"a","file":"/a.crt","expired":"1970-01-01T00:00:00Z"}]})");
+  EXPECT_EQ(HealthBody({}, nullptr, expired), "{}");
+}
+
 TEST(HealthBody, AddsTheEndpointsThatAreLate) {
   std::vector<broker::EndpointStatus> all = {Healthy("fine"), Healthy("open"), Healthy("old"), Healthy("dead")};
   all[1].breaker = broker::BreakerState::kOpen;

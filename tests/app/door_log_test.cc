@@ -55,15 +55,5 @@ TEST_F(DoorLogTest, AFloodIsCountedAndSaidInAFewLines) {
   EXPECT_THAT(metrics_.Text(), HasSubstr("portcall_http_refused_total{reason=\"tls\"} 1001"));
 }
 
-TEST(ConnectionsFor, LeavesDescriptorsForTheRest) {
-  EXPECT_EQ(ConnectionsFor(1'048'576, 60), 10'000u);
-  EXPECT_EQ(ConnectionsFor(1'024, 60), 418u);
-  EXPECT_EQ(ConnectionsFor(256, 60), 66u);
-  EXPECT_EQ(ConnectionsFor(64, 60), 8u) << "a few, whatever happens";
-  for (std::uint64_t limit = 256; limit < 100'000; limit += 111) {
-    EXPECT_LE(2 * ConnectionsFor(limit, 60) + 60 + 64, limit);
-  }
-}
-
 }  // namespace
 }  // namespace portcall::app

@@ -6,6 +6,7 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <condition_variable>
 #include <fstream>
+#include <future>
 
 #include "runtime/http/server.h"
 #include "tests/support/temp_dir.h"
@@ -24,24 +25,30 @@ class Turns {
   void Turn(bool healthy) {
     const std::lock_guard lock(mutex_);
     healthy_ = healthy;
+    ++times_;
     changed_.notify_all();
   }
   bool Become(bool healthy) {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, 10s, [&] { return healthy_ == healthy; });
   }
+  int times() {
+    const std::lock_guard lock(mutex_);
+    return times_;
+  }
 
  private:
   std::mutex mutex_;
   std::condition_variable changed_;
   bool healthy_ = true;
+  int times_ = 0;
 };
 
 class HealthChecksTest : public ::testing::Test {
  protected:
   void Start(HealthCheck check) {
     check.interval = 5ms;
-    checks_ = std::make_unique<HealthChecks>(HealthCheckDeps{health_, loops_.server(0), loops_.pool(), log_, root_},
+    checks_ = std::make_unique<HealthChecks>(HealthCheckDeps{health_, loops_.server(0), loops_.lanes(), log_, root_},
                                              std::vector<HealthCheck>{check});
   }
   portcall::testing::TempDir folder_;
@@ -61,6 +68,34 @@ TEST_F(HealthChecksTest, StorageThatIsGoneFailsUntilItIsBack) {
   EXPECT_TRUE(turns_.Become(true));
 }
 
+TEST_F(HealthChecksTest, FailuresCountInARowAndNobodyHearsBelowTheThreshold) {
+  constexpr int kThreshold = 3, kOften = 10 * kThreshold;
+  std::atomic<bool> down = false;
+  std::promise<void> often;
+  int asked = 0;  // on the loop
+  http::ServerOptions options;
+  options.addr = "127.0.0.1:0";
+  options.handler = [&](http::Request&) -> Task<http::Response> {
+    if (++asked == kOften) often.set_value();
+    http::Response response;
+    response.status = down || asked % kThreshold != 0 ? 500 : 200;
+    co_return response;
+  };
+  auto server = http::Server::Listen(std::move(options), {&loops_.server(0)});
+  ASSERT_TRUE(server);
+  (*server)->Open();
+  HealthCheck check;
+  check.kind = HealthCheck::Kind::kHttp;
+  check.target = "http://127.0.0.1:" + std::to_string((*server)->port()) + "/";
+  check.threshold = kThreshold;
+  Start(check);
+  ASSERT_EQ(often.get_future().wait_for(20s), std::future_status::ready);
+  EXPECT_EQ(turns_.times(), 0);
+  down = true;
+  EXPECT_TRUE(turns_.Become(false));
+  checks_.reset();
+}
+
 TEST_F(HealthChecksTest, AFileTakesTheRegistryOut) {
   HealthCheck check;
   check.kind = HealthCheck::Kind::kFile;
@@ -70,6 +105,26 @@ TEST_F(HealthChecksTest, AFileTakesTheRegistryOut) {
   ASSERT_TRUE(turns_.Become(false));
   EXPECT_THAT(health_.failing(), ElementsAre(Pair(check.target, "file exists")));
   std::filesystem::remove(check.target);
+  EXPECT_TRUE(turns_.Become(true));
+}
+
+TEST_F(HealthChecksTest, AFileSystemThatDoesNotAnswerFailsAndHoldsUpNoEnd) {
+  std::filesystem::create_directory(root_);
+  std::promise<void> answers;
+  (*loops_.lanes().Of("health check storagedriver_filesystem"))->Post([held = answers.get_future().share()] {
+    held.wait();
+  });
+  HealthCheck check;
+  check.timeout = 10ms;
+  Start(check);
+  EXPECT_TRUE(turns_.Become(false));
+  EXPECT_THAT(health_.failing(),
+              ElementsAre(Pair("storagedriver_filesystem", ::testing::HasSubstr("does not answer"))));
+  checks_.reset();
+  Start(check);
+  checks_.reset();  // while one of its looks is under way, perhaps
+  answers.set_value();
+  Start(check);
   EXPECT_TRUE(turns_.Become(true));
 }
 
@@ -91,6 +146,7 @@ TEST_F(HealthChecksTest, AnUnexpectedStatusFails) {
   };
   auto server = http::Server::Listen(std::move(options), {&loops_.server(0)});
   ASSERT_TRUE(server);
+  (*server)->Open();
   HealthCheck check;
   check.kind = HealthCheck::Kind::kHttp;
   check.target = "http://127.0.0.1:" + std::to_string((*server)->port()) + "/ping";

@@ -27,6 +27,22 @@ TEST(HttpMetrics, CountsRequestsAsDistributionDoes) {
   EXPECT_THAT(page, HasSubstr(R"(registry_http_response_size_bytes_sum{handler="manifest"} 1004)"));
 }
 
+TEST(HttpMetrics, AnAnswerThatWasCutCountsAsWhatItCameTo) {
+  runtime::Metrics metrics;
+  HttpMetrics http(metrics);
+  TestExchange exchange;
+  exchange.read = 77;
+  exchange.end = http::Exchange::End::kSourceFailed;
+  http.Observe(exchange.Get(), exchange.routed.handler());
+  exchange.end = http::Exchange::End::kPeerGone;
+  http.Observe(exchange.Get(), exchange.routed.handler());
+  const std::string page = metrics.Text();
+  EXPECT_THAT(page, HasSubstr(R"(registry_http_requests_total{code="500",handler="manifest",method="get"} 1)"));
+  EXPECT_THAT(page, Not(HasSubstr(R"(registry_http_requests_total{code="200")")));
+  EXPECT_THAT(page, HasSubstr(R"(registry_http_request_size_bytes_sum{handler="manifest"} 154)"));
+  EXPECT_THAT(page, HasSubstr(R"(registry_http_response_size_bytes_sum{handler="manifest"} 1004)"));
+}
+
 TEST(HttpMetrics, WhatClientsInventMakesNoSeries) {
   runtime::Metrics metrics;
   HttpMetrics http(metrics);
@@ -44,7 +60,6 @@ TEST(HttpMetrics, WhatClientsInventMakesNoSeries) {
 TEST(HttpMetrics, KnowsWhatIsInFlightByItsRoute) {
   runtime::Metrics metrics;
   HttpMetrics http(metrics);
-  const std::string name = "registry_http_in_flight_requests";
   const std::vector<std::pair<std::string, std::string>> paths = {
       {"/reg/v2/", "base"},
       {"/reg/v2/a/b/manifests/v1", "manifest"},
@@ -60,12 +75,14 @@ TEST(HttpMetrics, KnowsWhatIsInFlightByItsRoute) {
       {"/reg/v2/a/blobs/uploads/b/manifests/v1", "manifest"},
       {"/v2/a/b/manifests/v1", "other"}};
   for (const auto& [path, handler] : paths) {
+    const std::string series =
+        std::string("registry_http_in_flight_requests{handler=\"").append(handler).append("\"} ");
     const registry::RoutedRequest routed{nullptr, registry::MatchRoute(path, "/reg/"), {}};
     {
       const auto in_flight = http.Enter(routed.handler());
-      EXPECT_THAT(metrics.Text(), HasSubstr(name + "{handler=\"" + handler + "\"} 1")) << path;
+      EXPECT_THAT(metrics.Text(), HasSubstr(series + "1")) << path;
     }
-    EXPECT_THAT(metrics.Text(), HasSubstr(name + "{handler=\"" + handler + "\"} 0")) << path;
+    EXPECT_THAT(metrics.Text(), HasSubstr(series + "0")) << path;
     TestExchange exchange;
     http.Observe(exchange.Get(), routed.handler());
     EXPECT_THAT(metrics.Text(), HasSubstr("registry_http_requests_total{code=\"200\",handler=\"" + handler)) << path;

@@ -20,5 +20,23 @@ TEST(Signals, ComeAsValues) {
   EXPECT_EQ(signals.Wait(0ms), std::nullopt);
 }
 
+TEST(Signals, ThatComeBeforeAnybodyTakesThemAreKept) {
+  HoldSignals();
+  kill(getpid(), SIGHUP);
+  EXPECT_EQ(Signals().Wait(10s), SIGHUP);
+}
+
+TEST(Signals, ThatNobodyTakesDoWhatTheyDoByDefault) {
+  const auto hold = [] {
+    sigset_t none;
+    sigemptyset(&none);
+    pthread_sigmask(SIG_SETMASK, &none, nullptr);  // other tests hold them, too
+    HoldSignals();
+    kill(getpid(), SIGTERM);
+    LetSignalsThrough();
+  };
+  EXPECT_EXIT(hold(), ::testing::KilledBySignal(SIGTERM), "");
+}
+
 }  // namespace
 }  // namespace portcall::app

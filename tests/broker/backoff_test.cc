@@ -5,17 +5,26 @@
 namespace portcall::broker {
 namespace {
 
-TEST(Backoff, DoublesUpToItsCapWithFullJitter) {
+TEST(Backoff, DoublesUpToItsCap) {
+  EXPECT_EQ(Doubled(kFirstDelay, -4, 300 * kSecond), 100 * kMillisecond);
+  EXPECT_EQ(Doubled(kFirstDelay, 0, 300 * kSecond), 100 * kMillisecond);
+  EXPECT_EQ(Doubled(kFirstDelay, 3, 300 * kSecond), 800 * kMillisecond);
+  EXPECT_EQ(Doubled(kFirstDelay, 1'000, 300 * kSecond), 300 * kSecond);
+}
+
+TEST(Backoff, JitterSpreadsOverAllOfADelayOrItsSecondHalf) {
   Chance chance(1);
-  Ticks longest = 0;
+  Ticks least = kSecond, most = 0, least_of_half = kSecond;
   for (int i = 0; i < 1'000; ++i) {
-    EXPECT_LT(EventDelay(1, 300 * kSecond, chance), 100 * kMillisecond);
-    EXPECT_LT(EventDelay(5, 300 * kSecond, chance), 100 * kMillisecond);
-    EXPECT_LT(EventDelay(8, 300 * kSecond, chance), 800 * kMillisecond);
-    longest = std::max(longest, EventDelay(1'000, 300 * kSecond, chance));
+    least = std::min(least, UpTo(kSecond, chance));
+    most = std::max(most, UpTo(kSecond, chance));
+    least_of_half = std::min(least_of_half, HalfToWhole(kSecond, chance));
   }
-  EXPECT_GT(longest, 290 * kSecond);
-  EXPECT_LT(longest, 300 * kSecond);
+  EXPECT_LT(least, kSecond / 50);
+  EXPECT_GT(most, kSecond - kSecond / 50);
+  EXPECT_LE(most, kSecond);
+  EXPECT_GE(least_of_half, kSecond / 2);
+  EXPECT_LT(least_of_half, kSecond / 2 + kSecond / 50);
 }
 
 TEST(Backoff, TheFirstProbeComesExactlyAfterBackoff) {

@@ -14,6 +14,11 @@ namespace {
 
 class BrokerTest : public ::testing::Test {
  protected:
+  double Gauge(const std::string& name) const {  // of the endpoint "hook"
+    const std::string text = world_.Metrics(), series = "\n" + name + "{endpoint=\"hook\"} ";
+    const auto at = text.find(series);
+    return at == std::string::npos ? -1.0 : std::stod(text.substr(at + series.size()));
+  }
   World world_;
 };
 
@@ -108,16 +113,20 @@ TEST_F(BrokerTest, GoneIsRememberedUntilTheEntryChanges) {
   ASSERT_TRUE(world_.Start({entry}));
   world_.Append("repo", 3);
   ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").paused; }));
+  EXPECT_TRUE(world_.Eventually([&] { return Gauge("portcall_notifications_paused") == 1; }));
   world_.receiver("hook").Set(nullptr);
   world_.Stop();
+  world_.ForgetMetrics();
   ASSERT_TRUE(world_.Start({entry}));
   EXPECT_TRUE(world_.StatusOf("hook").paused);
+  EXPECT_EQ(Gauge("portcall_notifications_paused"), 1);
   EXPECT_EQ(world_.StatusOf("hook").pending, 3);
   entry.url = "http://elsewhere";
   entry.fingerprint = "changed";
   ASSERT_TRUE(world_.Apply({entry}));
   EXPECT_TRUE(world_.receiver("hook").Await(3));
   EXPECT_FALSE(world_.StatusOf("hook").paused);
+  EXPECT_EQ(Gauge("portcall_notifications_paused"), 0);
 }
 
 TEST_F(BrokerTest, ANightOfAnOpenBreakerLosesNothingAtTheNextStart) {
@@ -144,11 +153,6 @@ TEST_F(BrokerTest, ANightOfAnOpenBreakerLosesNothingAtTheNextStart) {
 }
 
 TEST_F(BrokerTest, GaugesAreTrueAsSoonAsItHasStarted) {
-  const auto gauge = [this](const std::string& name) {
-    const std::string text = world_.Metrics(), series = "\n" + name + "{endpoint=\"hook\"} ";
-    const auto at = text.find(series);
-    return at == std::string::npos ? -1.0 : std::stod(text.substr(at + series.size()));
-  };
   world_.receiver("hook").Set(
       [](const store::Event& e) { return e.seq == 1 ? Receiver::Fail(400) : Receiver::Fail(503); });
   auto entry = world_.Entry("hook");
@@ -159,14 +163,40 @@ TEST_F(BrokerTest, GaugesAreTrueAsSoonAsItHasStarted) {
   world_.receiver("hook").Hold(true);
   world_.ForgetMetrics();
   ASSERT_TRUE(world_.Start({entry}));
-  EXPECT_EQ(gauge("registry_notifications_pending"), 2);
-  EXPECT_EQ(gauge("portcall_notifications_dead_letters"), 1);
-  EXPECT_GT(gauge("portcall_notifications_oldest_pending_seconds"), 0);
+  EXPECT_EQ(Gauge("registry_notifications_pending"), 2);
+  EXPECT_EQ(Gauge("portcall_notifications_dead_letters"), 1);
+  EXPECT_GT(Gauge("portcall_notifications_oldest_pending_seconds"), 0);
   world_.Stop();
   world_.ForgetMetrics();
   ASSERT_TRUE(world_.Start({}));
   ASSERT_TRUE(world_.Apply({world_.Entry("late"), world_.Entry("hook")}));
-  EXPECT_EQ(gauge("portcall_notifications_dead_letters"), 1);
+  EXPECT_EQ(Gauge("portcall_notifications_dead_letters"), 1);
+}
+
+TEST_F(BrokerTest, DeadLettersThatAreDeletedAreShownNoMore) {
+  world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(400); });
+  ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
+  world_.Append("repo", 3);
+  ASSERT_TRUE(world_.Eventually([&] { return Gauge("portcall_notifications_dead_letters") == 3; }));
+  world_.clock().Advance(std::chrono::days(31));
+  EXPECT_TRUE(world_.Eventually([&] { return Gauge("portcall_notifications_dead_letters") == 0; }));
+  EXPECT_EQ(world_.StatusOf("hook").dead_letters, 0);
+}
+
+TEST_F(BrokerTest, EventsAreCountedInTotalWhereverTheyAreReadFrom) {
+  world_.receiver("hook").Hold(true);
+  auto entry = world_.Entry("hook");
+  entry.from = "earliest";
+  world_.details = std::string(2'000, 'x');
+  world_.Append("repo", 12'000);  // more than the ring holds
+  ASSERT_TRUE(world_.Start({entry}));
+  ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").pending == 12'000; }));
+  EXPECT_EQ(world_.StatusOf("hook").events, 12'000u);
+  entry.ignore.actions = {"pull"};
+  entry.fingerprint = "changed";
+  ASSERT_TRUE(world_.Apply({entry}));
+  ASSERT_TRUE(world_.Eventually([&] { return !world_.StatusOf("hook").pending_is_estimate; }));
+  EXPECT_EQ(world_.StatusOf("hook").events, 0u) << "what is counted anew is nothing new";
 }
 
 TEST_F(BrokerTest, AddressesAreShownWithoutSecrets) {

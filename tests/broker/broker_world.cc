@@ -133,6 +133,7 @@ World::World(runtime::Level level) : log_({level, "text", {}}) {
 World::~World() {
   Stop();
   store_->Close();
+  lanes_.Await(std::chrono::steady_clock::time_point::max());
   pool_.join();
 }
 
@@ -162,7 +163,7 @@ config::ConfigPtr World::Config(std::vector<config::Endpoint> endpoints) {
 
 Result<void> World::Start(std::vector<config::Endpoint> endpoints) {
   loop_ = std::make_unique<runtime::Loop>("broker");
-  BrokerDeps deps{*store_, *loop_, pool_, log_, *metrics_, clock_};
+  BrokerDeps deps{*store_, *loop_, lanes_, log_, *metrics_, clock_};
   deps.sweep_interval = sweep_interval;
   deps.make_sink = [this](const config::Endpoint& entry) -> Result<std::unique_ptr<sinks::Sink>> {
     if (entry.url == "bad") return Error(Errc::kInvalid, "bad url");

@@ -104,6 +104,7 @@ class World {
   ShiftedClock clock_;
   std::unique_ptr<runtime::Metrics> metrics_ = std::make_unique<runtime::Metrics>();
   asio::thread_pool pool_{4};
+  runtime::Lanes lanes_;
   std::unique_ptr<store::Store> store_;
   std::map<std::string, Receiver> receivers_;
   std::unique_ptr<runtime::Loop> loop_;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string>
 
+#include "tests/broker/answers.h"
 #include "tests/broker/simulation.h"
 
 // Who may be sent to, and who waits for whom.
@@ -11,13 +12,6 @@ namespace {
 
 using sinks::Outcome;
 using sinks::Verdict;
-
-config::Endpoint Entry() {
-  config::Endpoint endpoint;
-  endpoint.name = "hook";
-  endpoint.url = "http://receiver";
-  return endpoint;
-}
 
 Outcome Answer(Verdict verdict, int status) {
   Outcome outcome;
@@ -28,7 +22,7 @@ Outcome Answer(Verdict verdict, int status) {
 
 // A rollout's pulls of one image, and a push of another behind them.
 TEST(EndpointFlow, OneBusyRepositoryDelaysNoOther) {
-  Simulation world(Entry(), 1);
+  Simulation world(Hook(), 1);
   world.latency = 50 * kMillisecond;
   for (int i = 0; i < 6'000; ++i) world.Append("busy", store::Action::kPull);
   world.Append("other");
@@ -39,8 +33,33 @@ TEST(EndpointFlow, OneBusyRepositoryDelaysNoOther) {
   EXPECT_TRUE(world.violations.empty()) << world.violations.front();
 }
 
+// While the store takes nothing, all that was sent would be sent again after a crash.
+TEST(EndpointFlow, WhatACrashMayRepeatIsBounded) {
+  Simulation world(Hook(), 1);
+  world.failing_flushes = 1;
+  for (int i = 0; i < 5'000; ++i) world.Append("repo" + std::to_string(i % 100));
+  world.RunFor(60 * kSecond);
+  EXPECT_EQ(world.cursor.settled, 0);
+  EXPECT_GE(world.accepted.size(), 1'024u);
+  EXPECT_LE(world.accepted.size(), 1'024u + 32u);
+  world.failing_flushes = 0;
+  ASSERT_TRUE(world.RunUntilIdle(60 * kSecond));
+  EXPECT_EQ(world.accepted.size(), 5'000u);
+  EXPECT_TRUE(world.violations.empty()) << world.violations.front();
+}
+
+TEST(EndpointFlow, AFailureHalvesTheWindow) {
+  Simulation world(Hook(), 1);
+  world.receiver = [](const store::Event&, Moment) { return Answer(Verdict::kFailed, 503); };
+  world.Append("bad");
+  EXPECT_EQ(world.core().window(), 32);
+  world.RunFor(30 * kMillisecond);  // its second attempt is later
+  ASSERT_EQ(world.sends[1], 1);
+  EXPECT_EQ(world.core().window(), 16);
+}
+
 TEST(EndpointFlow, NorDoesOneWithLargeEvents) {
-  Simulation world(Entry(), 2);
+  Simulation world(Hook(), 2);
   world.latency = 50 * kMillisecond;
   world.details = std::string(100'000, 'x');
   for (int i = 0; i < 200; ++i) world.Append("busy", store::Action::kPull);
@@ -55,7 +74,7 @@ TEST(EndpointFlow, NorDoesOneWithLargeEvents) {
 
 // Who refuses half of what it gets is neither starved nor left alone.
 TEST(EndpointFlow, AnEndpointThatFailsAtRandomIsSentToAllTheTime) {
-  config::Endpoint endpoint = Entry();
+  config::Endpoint endpoint = Hook();
   endpoint.threshold = 5;
   Simulation world(endpoint, 4);
   Chance chance(5);
@@ -69,28 +88,75 @@ TEST(EndpointFlow, AnEndpointThatFailsAtRandomIsSentToAllTheTime) {
   EXPECT_TRUE(world.violations.empty()) << world.violations.front();
 }
 
-// However long it was away, and with how few repositories: each was a probe many times.
-TEST(EndpointFlow, AnEndpointThatIsBackHasEverythingWithinHalfAMinute) {
-  for (const int repositories : {1, 10, 500}) {
-    Simulation world(Entry(), 5);
+// Whoever does not answer a large event for as long as it may has the others meanwhile.
+TEST(EndpointFlow, ALargeEventThatHangsDelaysNoOther) {
+  Simulation world(Hook(), 1);
+  world.receiver = [](const store::Event& event, Moment) {
+    return event.repository == "big" ? Answer(Verdict::kFailed, 0) : Answer(Verdict::kDelivered, 200);
+  };
+  world.hangs_from = 1 << 20;
+  world.details = std::string(4 << 20, 'x');
+  world.Append("big");
+  world.details.clear();
+  for (int i = 0; i < 300; ++i) {
+    world.Append("r" + std::to_string(i));
+    world.RunFor(200 * kMillisecond);
+    EXPECT_LE(world.core().pending(), 2);
+  }
+  EXPECT_GT(world.sends[1], 3);
+  EXPECT_TRUE(world.violations.empty()) << world.violations.front();
+}
+
+// A page of a parked lane is one event at least, whatever its size.
+TEST(EndpointFlow, ParkedLanesOfLargeEventsAreReadAsThereIsRoom) {
+  for (const std::size_t limit : {std::size_t{16} << 20, std::size_t{5} << 20}) {
+    Simulation world(Hook(), 1);
+    world.core().LimitInFlight(limit);
     bool up = false;
     world.receiver = [&up](const store::Event&, Moment) {
       return up ? Answer(Verdict::kDelivered, 200) : Answer(Verdict::kFailed, 503);
     };
-    for (int i = 0; i < 1'000; ++i) world.Append("r" + std::to_string(i % repositories));
-    world.RunFor(3'600 * kSecond);
+    world.details = std::string(3 << 20, 'x');
+    for (int i = 0; i < 60; ++i) world.Append("r" + std::to_string(i));
+    world.RunFor(120 * kSecond);
+    ASSERT_GT(world.core().parked(), 10u);
     up = true;
-    world.RunFor(31 * kSecond);  // and a second for a thousand of one repository, one after another
-    EXPECT_EQ(world.accepted.size(), 1'000u) << "of " << repositories << " repositories";
+    world.latency = 20 * kMillisecond;
+    std::size_t most = 0;
+    for (int i = 0; i < 60'000 && world.accepted.size() < 60; ++i) {
+      world.RunFor(kMillisecond);
+      most = std::max(most, world.core().bytes());
+    }
+    EXPECT_EQ(world.accepted.size(), 60u);
+    EXPECT_LE(most, limit + (8 << 20));  // what is in flight, the last of it, and one that is ready
+    EXPECT_TRUE(world.RunUntilIdle(60 * kSecond));
     EXPECT_TRUE(world.violations.empty()) << world.violations.front();
   }
+}
+
+// A backlog of large events takes all the room there is, as soon as it gets free.
+TEST(EndpointFlow, ABacklogKeepsNoRoomFromWhatFailedOnce) {
+  Simulation world(Hook(), 3);
+  world.latency = 20 * kMillisecond;
+  bool first = true;
+  world.receiver = [&first](const store::Event& event, Moment) {
+    const bool fails = event.repository == "victim" && std::exchange(first, false);
+    return fails ? Answer(Verdict::kFailed, 500) : Answer(Verdict::kDelivered, 200);
+  };
+  world.details = std::string(5'000, 'x');
+  world.Append("victim");
+  for (int i = 0; i < 10'000; ++i) world.Append("r" + std::to_string(i % 300));
+  world.RunFor(2 * kSecond);
+  EXPECT_TRUE(world.accepted.contains(1)) << "after " << world.accepted.size() << " others";
+  EXPECT_TRUE(world.RunUntilIdle(60 * kSecond));
+  EXPECT_TRUE(world.violations.empty()) << world.violations.front();
 }
 
 // Attempts that are announced on disk before they leave, while an answer says that nothing may be sent.
 class AnnouncedTest : public ::testing::Test {
  protected:
   static config::Endpoint Careful() {
-    config::Endpoint endpoint = Entry();
+    config::Endpoint endpoint = Hook();
     endpoint.retry_on_timeout = false;
     return endpoint;
   }

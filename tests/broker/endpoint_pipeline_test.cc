@@ -261,5 +261,30 @@ TEST(EndpointPipeline, StrictOrderIsOnePipeline) {
   EXPECT_TRUE(world.violations.empty()) << world.violations.front();
 }
 
+// Memory is full of what fails, and the log still finds what the endpoint takes.
+TEST(EndpointPipeline, WhatFailsKeepsNoRoomFromWhatComes) {
+  config::Endpoint endpoint;
+  endpoint.name = "kafka";
+  sinks::Capacity capacity;
+  capacity.window = 50;
+  capacity.window_bytes = 1 << 20;
+  capacity.pipelines_lanes = true;
+  Simulation world(endpoint, 3, capacity);
+  world.receiver = [](const store::Event& event, Moment) {
+    Outcome outcome;
+    outcome.status = event.repository == "good" ? 200 : 500;
+    if (outcome.status == 200) outcome.verdict = Verdict::kDelivered;
+    return outcome;
+  };
+  world.details = std::string(1'000, 'x');
+  for (int i = 0; i < 40'000; ++i) world.Append("bad" + std::to_string(i % 400));
+  world.RunFor(600 * kSecond);
+  EXPECT_EQ(world.core().breaker().state(), BreakerState::kOpen);
+  world.Append("good");
+  world.RunFor(180 * kSecond);
+  EXPECT_EQ(world.accepted.size(), 1u);
+  EXPECT_TRUE(world.violations.empty()) << world.violations.front();
+}
+
 }  // namespace
 }  // namespace portcall::broker

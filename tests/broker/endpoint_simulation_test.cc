@@ -10,6 +10,7 @@
 namespace portcall::broker {
 namespace {
 
+using sinks::Blames;
 using sinks::Outcome;
 using sinks::Verdict;
 
@@ -18,7 +19,7 @@ constexpr int kFewRounds = 9, kRounds = 25;  // of bursts and fates; few in the 
 // Seeds that failed once, with what was wrong mended since, in the broker or here. They are tried first.
 constexpr std::array<std::uint64_t, 14> kFailedOnce = {7,   23,   32,   89,   96,   180,  772,
                                                        783, 1858, 2069, 2129, 2352, 5035, 5346};
-constexpr std::array<std::uint64_t, 4> kFailedOnceChanging = {37, 682, 1094, 1165};
+constexpr std::array<std::uint64_t, 5> kFailedOnceChanging = {37, 682, 1094, 1165, 1897};
 constexpr std::array<std::uint64_t, 6> kFailedOnceOfAll = {7, 23, 32, 89, 96, 180};
 constexpr std::uint64_t kParts = 8;  // tests of each kind, so that they run side by side
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
@@ -30,7 +31,8 @@ constexpr std::uint64_t kSeeds = 200;
 // A receiver with moods: for a while it is well, then it fails, rejects, says nothing or asks for patience.
 class MoodyReceiver {
  public:
-  explicit MoodyReceiver(std::uint64_t seed) : chance_(seed) {}
+  // `parts`: some repositories are of a part that fails, for a while each.
+  MoodyReceiver(std::uint64_t seed, bool parts) : chance_(seed), parts_(parts) {}
 
   Outcome operator()(const store::Event& event, Moment now) {
     if (now.ticks >= next_mood_) {
@@ -39,13 +41,15 @@ class MoodyReceiver {
     }
     const double luck = chance_.Unit();
     if (well) return Ended(200);
+    if (parts_ && InTrouble(event, now)) return Blaming(Blames::kPart, 404);
+    if (parts_ && luck > 0.95) return Blaming(Blames::kNobody, luck < 0.97 ? 0 : 500);
     if (poison_ && event.seq % 97 == 13) return Ended(422);
     if (poison_ && event.seq % 97 == 14) return Hopeless();
     if (mood_ == 1 && luck < 0.5) return Ended(503);
     if (mood_ == 2) {
       Outcome silent;
       silent.maybe_received = luck < 0.6;
-      return luck < 0.9 ? silent : Ended(500);
+      return luck < 0.9 ? silent : Ended(parts_ ? 504 : 500);
     }
     if (mood_ == 3 && luck < 0.2) {
       Outcome outcome = Ended(luck < 0.1 ? 429 : 400);
@@ -57,6 +61,10 @@ class MoodyReceiver {
   bool well = false;
 
  private:
+  static bool InTrouble(const store::Event& event, Moment now) {
+    const Ticks minute = now.ticks / (60 * kSecond);
+    return (std::hash<std::string>()(event.repository) + static_cast<std::size_t>(minute)) % 4 == 0;
+  }
   static Outcome Ended(int status) {
     Outcome outcome;
     outcome.status = status;
@@ -64,6 +72,11 @@ class MoodyReceiver {
                       : status == 400 || status == 422 ? Verdict::kRejected
                                                        : Verdict::kFailed;
     outcome.error = status == 200 ? "" : std::to_string(status);
+    return outcome;
+  }
+  static Outcome Blaming(Blames whom, int status) {
+    Outcome outcome = Ended(status);
+    outcome.blames = whom;
     return outcome;
   }
   static Outcome Hopeless() {
@@ -76,7 +89,7 @@ class MoodyReceiver {
   Chance chance_;
   Ticks next_mood_ = 0;
   int mood_ = 0;
-  bool poison_ = true;
+  bool poison_ = true, parts_;
 };
 
 config::Endpoint Draw(Chance& chance) {
@@ -102,6 +115,7 @@ struct Happenings {
   std::uint64_t tags = 0;  // of a repository; 0: none are pushed
   bool filters = false;    // they change too
   bool lanes = false;      // so do order and collapse, often
+  bool parts = false;      // of the endpoint fail
 };
 
 void Append(Simulation& world, Chance& chance, const Happenings& what) {
@@ -173,10 +187,11 @@ void CheckEnd(Simulation& world, std::uint64_t seed) {
 }
 
 void Run(Simulation& world, Chance& chance, std::uint64_t seed, const Happenings& what, int rounds) {
-  auto receiver = std::make_shared<MoodyReceiver>(seed);
+  auto receiver = std::make_shared<MoodyReceiver>(seed, what.parts);
   world.receiver = [receiver](const store::Event& event, Moment now) { return (*receiver)(event, now); };
   for (int round = 0; round < rounds; ++round) Happen(world, chance, what);
   receiver->well = true;
+  if (chance.Next() % 2 == 0) world.Restart();  // nothing comes after it that would set going what stands still
   world.latency = world.flush_latency = kMillisecond;
   world.failing_flushes = world.silent_attempts = 0;
   CheckEnd(world, seed);
@@ -219,6 +234,25 @@ void CheckChanging(std::uint64_t seed, int rounds) {
   Run(world, chance, seed, what, rounds);
 }
 
+// As the others, of an endpoint that has parts.
+void CheckParts(std::uint64_t seed, int rounds) {
+  Chance chance(seed);
+  config::Endpoint endpoint = Draw(chance);
+  std::optional<sinks::Capacity> capacity;
+  if (chance.Next() % 2 == 0) {
+    capacity = {.window = std::array<std::size_t, 2>{5, 300}[chance.Next() % 2], .pipelines_lanes = true};
+  } else {
+    endpoint.collapse = chance.Next() % 2 == 0;
+  }
+  Simulation world(endpoint, seed, capacity);
+  const Happenings what{.repositories = 1 + chance.Next() % 60,
+                        .tags = chance.Next() % 6,
+                        .filters = true,
+                        .lanes = chance.Next() % 3 == 0,
+                        .parts = true};
+  Run(world, chance, seed, what, rounds);
+}
+
 // PORTCALL_SEEDS widens the search, as to 20000 or 251-20000, and goes on after a failure; PORTCALL_SEED repeats one.
 class EndpointSimulation : public ::testing::TestWithParam<std::uint64_t> {
  protected:
@@ -255,6 +289,8 @@ TEST_P(EndpointSimulation, NothingIsLostWhereNewerPushesSupersede) { Search(Chec
 TEST_P(EndpointSimulation, NothingIsLostAndNothingOvertakesWhereOrderAndCollapseChange) {
   Search(CheckChanging, kFailedOnceChanging);
 }
+
+TEST_P(EndpointSimulation, NothingIsLostAndNothingOvertakesWherePartsFail) { Search(CheckParts, {}); }
 
 INSTANTIATE_TEST_SUITE_P(Parts, EndpointSimulation, ::testing::Range<std::uint64_t>(0, kParts));
 

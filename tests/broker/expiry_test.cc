@@ -53,6 +53,17 @@ TEST(Expiry, TakesWhatTheCursorHasNotReachedAndItsParkedLanes) {
   EXPECT_EQ(stored.dead[0].reason, "expired");
 }
 
+TEST(Expiry, WhatALaneHasDeliveredBeyondTheCursorIsSettledAndDoesNotExpire) {
+  Expiry expiry(CursorAt(5, 8), {{"\na", 8, 0, 0, 0, ""}}, Filter(config::Endpoint()), 9);
+  EXPECT_TRUE(expiry.Take(EventOf(6, "b")));
+  EXPECT_FALSE(expiry.Take(EventOf(7, "a")));
+  EXPECT_TRUE(expiry.Take(EventOf(8, "a")));
+  const store::Settlement stored = expiry.Finish(1'000);
+  EXPECT_EQ(stored.settled, 3) << "nothing of it is pending";
+  ASSERT_EQ(stored.dead.size(), 1u);
+  EXPECT_EQ(stored.dead[0].events, 2);
+}
+
 TEST(Expiry, ALaneGoesOnBehindTheRange) {
   Expiry expiry(CursorAt(100, 100),
                 {{"\na", 3, 2, 0, 0, "503"}, {"#4", 4, 1, 0, 0, "503"}, {"\nb", 50, 1, 9, 8, "500"}},

@@ -95,7 +95,7 @@ TEST_F(LaggingFeederTest, BringsFromTheLogWhatTheRingHasLetGo) {
 
 TEST_F(LaggingFeederTest, NeverBringsWhatRetentionMayDelete) {
   world_.Append("repo", 1'500);
-  (void)runner_.Run(reader_.Read(0, 1'500));  // the pages that all share still have it
+  (void)runner_.Run(reader_.Read(0, 1'500, called_off_));  // the pages that all share still have it
   store::Cursor cursor;
   cursor.settled_through = cursor.through = 1'200;
   Sql("DELETE FROM events WHERE seq<=1200");

@@ -7,11 +7,13 @@ namespace {
 
 TEST(Flights, IdsGrowAndThoseUnderWayAreCounted) {
   Flights flights;
-  EXPECT_EQ(flights.Begin(), 1u);
-  EXPECT_EQ(flights.Begin(), 2u);
+  EXPECT_EQ(flights.Begin(10), 1u);
+  EXPECT_EQ(flights.Begin(10), 2u);
   EXPECT_EQ(flights.next(), 3u);
-  flights.End();
+  EXPECT_EQ(flights.bytes(), 20u);
+  flights.End(10);
   EXPECT_EQ(flights.under_way(), 1);
+  EXPECT_EQ(flights.bytes(), 10u);
 }
 
 TEST(Flights, GivesBackWhatEndedBeforeItsTurn) {
@@ -28,7 +30,7 @@ TEST(Flights, GivesBackWhatEndedBeforeItsTurn) {
 
 TEST(FlightsDeathTest, NothingEndsThatDidNotBegin) {
   Flights flights;
-  EXPECT_DEATH(flights.End(), "under_way_");
+  EXPECT_DEATH(flights.End(10), "under_way_");
   EXPECT_DEATH(flights.TakeFailure(1), "early_");
 }
 

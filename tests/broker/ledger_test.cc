@@ -50,6 +50,7 @@ TEST_P(LedgerTest, OneSettlementIsUnderWayAtATimeAndTakesEverything) {
   EXPECT_EQ(settlement.attempts[0].latency_us, 20);
   ledger_.Settled(now_);
   EXPECT_EQ(ledger_.due(), kNever);
+  EXPECT_EQ(ledger_.exposed(), 2) << "what is under way is not on disk yet";
   ledger_.Flushed();
   EXPECT_EQ(ledger_.due(), now_ + kFlushInterval);
   EXPECT_EQ(ledger_.exposed(), 1);

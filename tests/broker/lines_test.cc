@@ -109,12 +109,12 @@ TEST_F(LinesTest, AReadThatFailedIsInLineAgain) {
   Lane& lane = lines_.Named("\napp");
   lines_.SetParked(lane, true);
   lines_.WantRead(lane);
-  EXPECT_EQ(&lines_.TakeToRead(), &lane);
+  EXPECT_EQ(&lines_.TakeToRead(100), &lane);
   EXPECT_EQ(lines_.being_read(), 1u);
   lines_.ReadFailed(lane);
   EXPECT_EQ(lines_.to_read(), 1u);
   EXPECT_EQ(lines_.being_read(), 0u);
-  lines_.TakeToRead();
+  lines_.TakeToRead(100);
   lines_.ReadEnded(lane);
   EXPECT_EQ(lane.state(), LaneState::kIdle);
 }
@@ -130,6 +130,19 @@ TEST_F(LinesTest, TheParkedLaneThatIsFurthestBehindNeedsItsEvents) {
   lines_.SetParked(lines_.Named("\n20"), false);
   EXPECT_EQ(lines_.DecidedThrough(50), 29);
   EXPECT_EQ(lines_.parked(), 2u);
+}
+
+TEST_F(LinesTest, AParkedLaneThatMovesOnNeedsWhatItHasPassedNoMore) {
+  for (const store::Seq next : {20, 30}) {
+    Lane& lane = lines_.Named("\n" + std::to_string(next));
+    lane.behind.next_seq = next;
+    lines_.SetParked(lane, true);
+  }
+  EXPECT_EQ(lines_.DecidedThrough(50), 19);
+  Lane& lane = lines_.Named("\n20");
+  lane.behind.next_seq = 40;
+  lines_.MarkDirty(lane);
+  EXPECT_EQ(lines_.DecidedThrough(50), 29);
 }
 
 }  // namespace

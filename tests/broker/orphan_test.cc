@@ -118,6 +118,25 @@ TEST_F(OrphanTest, TheLevelsOfARemovedEndpointGoToZero) {
   EXPECT_TRUE(Shows("registry_notifications_pending{endpoint=\"hook\"} 20"));
 }
 
+TEST_F(OrphanTest, TheLevelsOfAnOldNameGoToZero) {
+  world_.receiver("old").Set(
+      [](const store::Event& e) { return e.seq == 1 ? Receiver::Fail(400) : Receiver::Fail(410); });
+  ASSERT_TRUE(world_.Start({world_.Entry("old")}));
+  world_.Append("repo", 3);
+  ASSERT_TRUE(Shows("portcall_notifications_paused{endpoint=\"old\"} 1"));
+  ASSERT_TRUE(Shows("registry_notifications_pending{endpoint=\"old\"} 2"));
+  auto entry = world_.Entry("new");
+  entry.was = "old";
+  world_.receiver("new").Hold(true);
+  ASSERT_TRUE(world_.Apply({entry}));
+  EXPECT_TRUE(Shows("registry_notifications_pending{endpoint=\"new\"} 2"));
+  for (const char* name : {"registry_notifications_pending", "portcall_notifications_paused",
+                           "portcall_notifications_dead_letters", "portcall_notifications_oldest_pending_seconds",
+                           "portcall_notifications_breaker_state", "portcall_notifications_window"}) {
+    EXPECT_TRUE(Shows(std::string(name) + "{endpoint=\"old\"} 0"));
+  }
+}
+
 TEST_F(OrphanTest, OneThatWantsNothingOfALongRangePassesItPageByPage) {
   world_.events.keep = std::chrono::seconds(0);
   auto entry = world_.Entry("gone");

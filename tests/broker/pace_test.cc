@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 namespace portcall::broker {
 namespace {
 
@@ -22,6 +24,12 @@ Outcome Failure(Verdict verdict = Verdict::kFailed, const std::string& error = "
   outcome.error = error;
   outcome.status = 503;
   return outcome;
+}
+
+Ticks LongestDelay(const Pace& pace, int attempts, bool alone = false) {
+  Ticks longest = 0;
+  for (int i = 0; i < 100; ++i) longest = std::max(longest, pace.EventDelay(attempts, alone));
+  return longest;
 }
 
 class PaceTest : public ::testing::Test {
@@ -69,12 +77,95 @@ TEST_F(PaceTest, OnlySignsOfOverloadShrinkTheWindow) {
   }
 }
 
-TEST_F(PaceTest, WhatFailsAsAProbeDoesNotWaitLongerThanTheNextProbes) {
-  EXPECT_EQ(Fail().longest_delay, policy_.max_backoff);
+TEST_F(PaceTest, AnEventThatFailsWhileOthersAreDeliveredWaitsLongerAfterTheFifthTime) {
   Fail();
-  EXPECT_EQ(Fail().longest_delay, policy_.max_backoff);  // opens it
+  EXPECT_LE(LongestDelay(pace_, 5), 100 * kMillisecond);
+  EXPECT_GT(LongestDelay(pace_, 6), 100 * kMillisecond);
+  EXPECT_GT(LongestDelay(pace_, 100), policy_.max_backoff / 2);
+}
+
+// It opens the breaker, or is a probe: when the endpoint is back, it must not wait on.
+TEST_F(PaceTest, WhatFailsWhileNothingIsDeliveredWaitsAtOnceForLongerAndNotBeyondTheNextProbe) {
+  Fail();
+  for (int failures = 2; failures <= 4; ++failures) {
+    Fail();
+    now_ += kSecond;
+    EXPECT_GT(LongestDelay(pace_, 2), 100 * kMillisecond) << failures;
+    EXPECT_LE(LongestDelay(pace_, 100), policy_.breaker.longest_backoff) << failures;
+  }
+  EXPECT_TRUE(pace_.closed());
+}
+
+Outcome OfPart() {
+  Outcome outcome = Failure(Verdict::kFailed, "no such topic");
+  outcome.blames = sinks::Blames::kPart;
+  outcome.status = 0;
+  return outcome;
+}
+
+TEST_F(PaceTest, APartThatFailsIsNeitherASuccessNorAFailureOfTheEndpoint) {
+  for (int i = 0; i < 20; ++i) {
+    const Pace::Judgement judgement = Fail(OfPart());
+    EXPECT_FALSE(judgement.began_failing || judgement.opened || judgement.closed || judgement.recovered);
+  }
+  EXPECT_EQ(pace_.breaker().failures(), 0);
+  EXPECT_EQ(pace_.window().size(), 8);
+  EXPECT_FALSE(pace_.failing());
+  Fail();
+  Fail();
+  Fail(OfPart());
+  EXPECT_EQ(pace_.breaker().failures(), 2) << "nor does it begin the count anew";
+  EXPECT_EQ(pace_.last_error(), "answered 503");
+}
+
+TEST_F(PaceTest, WhatAPartHoldsWaitsByItsOwnFailuresWhateverElseFails) {
+  for (int i = 0; i < 3; ++i) {
+    Fail();
+    EXPECT_LE(LongestDelay(pace_, 5, true), 100 * kMillisecond);
+    EXPECT_GT(LongestDelay(pace_, 100, true), policy_.max_backoff / 2);
+  }
+}
+
+TEST_F(PaceTest, AProbeThatAPartAnswersClosesTheBreaker) {
+  for (int i = 0; i < 3; ++i) Fail();
+  EXPECT_FALSE(pace_.Failed(1, OfPart(), false, next_, now_).recovered) << "of an attempt that began before";
+  EXPECT_TRUE(pace_.closed());
+  now_ += 5 * kSecond;
+  const Pace::Judgement judgement = Fail(OfPart());
+  ASSERT_TRUE(judgement.recovered);
+  EXPECT_EQ(judgement.recovered->lasted, 5 * kSecond);
+  EXPECT_FALSE(pace_.closed() || pace_.failing());
+  EXPECT_EQ(pace_.breaker().failures(), 0);
+  EXPECT_EQ(pace_.window().size(), 1) << "as after any outage";
+}
+
+// It answered all the time: only a success tells that it takes events again.
+TEST_F(PaceTest, NotSoWhereRejectionsOpenedIt) {
+  for (int i = 0; i < 3; ++i) Fail(Failure(Verdict::kRejected), true);
+  ASSERT_TRUE(pace_.closed());
   now_ += kSecond;
-  EXPECT_EQ(Fail().longest_delay, policy_.breaker.longest_backoff);
+  EXPECT_FALSE(Fail(OfPart()).recovered);
+  EXPECT_TRUE(pace_.closed());
+  EXPECT_TRUE(pace_.MayStart(now_ + 8 * kSecond)) << "and it is probed on";
+}
+
+TEST_F(PaceTest, WhatBlamesNobodyEndsAProbeWithoutAVerdict) {
+  for (int i = 0; i < 3; ++i) Fail();
+  now_ += kSecond;
+  Outcome outcome = OfPart();
+  outcome.blames = sinks::Blames::kNobody;
+  EXPECT_FALSE(Fail(outcome).recovered);
+  EXPECT_EQ(pace_.breaker().failed_probes(), 0);
+  EXPECT_TRUE(pace_.MayStart(now_ + kSecond));
+}
+
+TEST_F(PaceTest, NumberedRepetitionsBeginAtTheBackoff) {
+  Policy few = policy_;
+  few.max_retries = 5;
+  Pace pace(few, "", chance_, now_);
+  EXPECT_GT(LongestDelay(pace, 1), kSecond / 2);
+  EXPECT_LE(LongestDelay(pace, 1), kSecond);
+  EXPECT_GT(LongestDelay(pace, 2), kSecond);
 }
 
 TEST_F(PaceTest, ASuccessTellsHowLongItWasDown) {

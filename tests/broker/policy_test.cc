@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "tests/broker/answers.h"
+
 namespace portcall::broker {
 namespace {
 
@@ -24,6 +26,15 @@ TEST(Policy, MaxRetriesCountsWhatComesAfterTheFirstAttempt) {
   EXPECT_FALSE(ReasonToDie(Policy(endpoint), {Verdict::kFailed, true, 1'000, 0, 0}));
 }
 
+TEST(Policy, ConcurrencyBoundsWhatIsInFlight) {
+  config::Endpoint endpoint;
+  endpoint.concurrency = 5;
+  EXPECT_EQ(Policy(endpoint, {.window = 100}).window, 5);
+  EXPECT_EQ(Policy(endpoint, {.window = 3}).window, 3) << "nor more than its sink takes";
+  endpoint.concurrency = 0;
+  EXPECT_EQ(Policy(endpoint, {.window = 100}).window, 1);
+}
+
 TEST(Policy, AGoneEndpointKillsNoEvent) {
   config::Endpoint endpoint;
   endpoint.max_retries = 0;
@@ -37,6 +48,14 @@ TEST(Policy, SilenceIsFinalOnlyWhereRepetitionDoesHarm) {
   EXPECT_EQ(ReasonToDie(Policy(endpoint), {Verdict::kFailed, false, 1, 0, 0}), "outcome unknown");
   EXPECT_FALSE(ReasonToDie(Policy(endpoint), {Verdict::kFailed, true, 1, 0, 0}));
   EXPECT_FALSE(ReasonToDie(Policy(endpoint), {Verdict::kFailed, false, 1, 0, 0, /*maybe_received=*/false}));
+}
+
+// RFC 9110 §15: who answers these has passed the request on, or may have; others have decided on it themselves.
+TEST(Policy, AGatewaysAnswerDoesNotTellWhatBecameOfTheRequest) {
+  for (const int status : {0, 408, 499, 502, 504, 520, 522, 524, 527})
+    EXPECT_FALSE(TellsOutcome(Answer(status))) << status;
+  for (const int status : {302, 401, 404, 429, 500, 501, 503, 519, 528})
+    EXPECT_TRUE(TellsOutcome(Answer(status))) << status;
 }
 
 }  // namespace

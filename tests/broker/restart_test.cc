@@ -1,5 +1,6 @@
 #include <gtest/gtest.h>
 
+#include "tests/broker/answers.h"
 #include "tests/broker/simulation.h"
 
 // What a restart must not change.
@@ -16,14 +17,6 @@ config::Endpoint Entry() {
   endpoint.backoff = endpoint.max_backoff = std::chrono::seconds(60);
   endpoint.fingerprint = "as it was";
   return endpoint;
-}
-
-Outcome Answer(int status) {
-  Outcome outcome;
-  outcome.status = status;
-  outcome.verdict = status == 200 ? Verdict::kDelivered : status == 400 ? Verdict::kRejected : Verdict::kFailed;
-  if (status != 200) outcome.error = "answered " + std::to_string(status);
-  return outcome;
 }
 
 class RestartTest : public ::testing::Test {

@@ -3,12 +3,16 @@
 #include <gtest/gtest.h>
 
 #include <deque>
+#include <map>
+#include <thread>
 #include <utility>
 
 #include "store/attempts.h"
 #include "store/cursors.h"
 #include "store/dead_letters.h"
+#include "store/event_log.h"
 #include "tests/broker/broker_world.h"
+#include "tests/store/hold.h"
 #include "tests/support/fake_clock.h"
 #include "tests/support/loop_runner.h"
 
@@ -83,10 +87,12 @@ class RetentionTest : public ::testing::Test {
                        log_,
                        clock_,
                        {[this](store::Seq through) { return Expire(through); },
-                        [this](store::Seq through) { return ExpireOfRemoved(through); }}};
+                        [this](store::Seq through) { return ExpireOfRemoved(through); },
+                        [this](const std::string& endpoint, std::size_t rows) { trimmed_[endpoint] += rows; }}};
   bool never_ = false, full_ = false;
   store::Seq expired_through_ = 0, removed_through_ = 0;
   store::Cursor live_;
+  std::map<std::string, std::size_t> trimmed_;
   std::deque<store::Cursor> removed_;
   testing::LoopRunner runner_;
 };
@@ -142,6 +148,34 @@ TEST_F(RetentionTest, TheOldestExpireWhenHistoryDoesNotSuffice) {
   EXPECT_EQ(expired_through_, 0);
 }
 
+// A log that is written to all the time would else outgrow its bound.
+TEST_F(RetentionTest, DeletingWaitsForNobodyOnceTheLogIsHigh) {
+  world_.Append("repo", 1'000);
+  config::EventsConfig events;
+  events.keep = std::chrono::seconds(0);
+  for (const bool high : {false, true}) {
+    events.max_bytes = static_cast<std::uint64_t>(Size().bytes) * (high ? 11 : 100) / 10;
+    Sweep(events, live_.settled_through);  // all that is there is needed, and is seen
+    live_.settled_through += 200;
+    Put(live_);
+    const store::Seq first = Size().first;
+    store::Hold hold(world_.store());
+    std::jthread sweep([&] { runner_.Run(retention_.Sweep(never_)); });
+    store::AwaitDepth(world_.store(), 1);
+    store::Seq seen = 0;
+    std::jthread request([&] {
+      EXPECT_TRUE(world_.store().WriteNow([&](store::Tx& tx) -> Result<void> {
+        seen = store::Tail(store::ReadIn(tx));
+        return {};
+      }));
+    });
+    store::AwaitDepth(world_.store(), 2);
+    hold.Release();
+    request.join();
+    EXPECT_EQ(seen, first + (high ? 200 : 0));
+  }
+}
+
 TEST_F(RetentionTest, ThePercentageIsOfTheDatabasesVolume) {
   world_.Append("repo", 10);
   config::EventsConfig events;
@@ -161,6 +195,29 @@ TEST_F(RetentionTest, AFullLogRefusesOnlyWhereItShould) {
   EXPECT_TRUE(full_);
   Sweep(events, 2'000);  // nobody needs it any more: history goes, whatever its age
   EXPECT_FALSE(full_);
+}
+
+TEST_F(RetentionTest, WhetherTheLogIsFullIsKnownBeforeTheFirstRound) {
+  world_.Append("repo", 2'000);
+  Keep(0, 800);
+  live_.settled_through = 1'000;
+  Put(live_);
+  config::Config config;
+  config.events.max_bytes = static_cast<std::uint64_t>(Size().bytes / 5 * 3);
+  const auto look = [&] {
+    retention_.Configure(config);
+    runner_.Run(retention_.Look());
+    return retention_.full();
+  };
+  EXPECT_FALSE(look());  // without the removed endpoint's events and those that nobody needs, it is not
+  live_.settled_through = 500;
+  Put(live_);
+  EXPECT_FALSE(look());  // the oldest expire
+  config.events.on_full = config::OnFull::kRefuse;
+  EXPECT_TRUE(look());
+  live_.settled_through = 1'000;
+  Put(live_);
+  EXPECT_FALSE(look());
 }
 
 TEST_F(RetentionTest, WhatARemovedEndpointKeepsIsItsOwnRange) {
@@ -227,6 +284,28 @@ TEST_F(RetentionTest, AttemptsAndDeadLettersGoBeyondTheirShare) {
   EXPECT_GE(Bytes(store::BytesOfDead), (2 << 20) / 6);
   EXPECT_EQ(expired_through_, 0) << "no event gives way to them";
   EXPECT_EQ(world_.Rows(), 1'000);
+}
+
+TEST_F(RetentionTest, DeadLettersAreKeptForThirtyDaysAndAttemptsForSeven) {
+  world_.Append("repo", 10);
+  config::EventsConfig events;
+  events.max_bytes = 1ull << 40;
+  Sweep(events, 0);
+  Settle(3, 100);
+  clock_.Advance(std::chrono::days(7) - std::chrono::minutes(1));
+  Sweep(events, 0);
+  EXPECT_GT(Bytes(store::BytesOfAttempts), 0);
+  clock_.Advance(std::chrono::minutes(2));
+  Sweep(events, 0);
+  EXPECT_EQ(Bytes(store::BytesOfAttempts), 0);
+  clock_.Advance(std::chrono::days(23) - std::chrono::minutes(3));
+  Sweep(events, 0);
+  EXPECT_GT(Bytes(store::BytesOfDead), 0);
+  EXPECT_TRUE(trimmed_.empty());
+  clock_.Advance(std::chrono::minutes(3));
+  Sweep(events, 0);
+  EXPECT_EQ(Bytes(store::BytesOfDead), 0);
+  EXPECT_EQ(trimmed_, (std::map<std::string, std::size_t>{{"", 3}}));
 }
 
 TEST_F(RetentionTest, WhatTheyTakeIsNotThereForTheLog) {

@@ -96,6 +96,20 @@ TEST_F(SettlerTest, AStopWritesAllThatIsDecided) {
   CheckStored();
 }
 
+// As after an hour in which nothing else of the lane had to be written.
+TEST_F(SettlerTest, AStopStoresHowOldWhatWaitsHasBecome) {
+  ASSERT_TRUE(runner_.Await(Flush()));
+  constexpr std::chrono::nanoseconds kHour = std::chrono::hours(1);
+  world_.clock().Advance(kHour);
+  On([this] {
+    stage_ = Stage::kDraining;
+    core_->Stop(true);
+  });
+  EXPECT_TRUE(runner_.Run(settler_->FlushEverything()));
+  ASSERT_EQ(Parked().size(), 1u);
+  EXPECT_GE(Parked()[0].age, kHour.count());
+}
+
 TEST_F(SettlerTest, TheFilterIsStoredWithTheCountThatBelongsToIt) {
   EXPECT_TRUE(runner_.Await(Flush()));
   EXPECT_EQ(Stored().fingerprint, "of an older filter");

@@ -37,7 +37,7 @@ class ShellTest : public ::testing::Test {
     return runner_.Call(std::move(f));
   }
   Moment Now() { return Read(world_.clock()); }
-  Tasks TasksOf(std::function<void()> ended) { return {runner_.executor(), gate_, std::move(ended)}; }
+  Tasks TasksOf(std::function<void()> ended) { return {runner_.executor(), gate_, std::move(ended), called_off_}; }
 
   // The core reads the log as far as it goes. On the loop.
   void Feed();
@@ -64,6 +64,7 @@ class ShellTest : public ::testing::Test {
   runtime::Metrics metrics_;
   testing::LoopRunner runner_;
   EventRing ring_;
+  bool called_off_ = false;
   CatchUpReader reader_{world_.store(), runner_.executor()};
   store::Subscription heard_;
   Surroundings around_{world_.store(), ring_, reader_, runner_.executor(), log_, metrics_, world_.clock()};

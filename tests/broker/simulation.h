@@ -25,7 +25,7 @@ class Simulation {
   Simulation(config::Endpoint endpoint, std::uint64_t seed, std::optional<sinks::Capacity> capacity = {});
 
   void Append(const std::string& repository, store::Action action = store::Action::kPush, const std::string& tag = "");
-  void RunFor(Ticks duration);
+  void RunFor(Ticks duration) { RunUntil(now_ + duration, false); }
   bool RunUntilIdle(Ticks limit);  // everything wanted is settled and on disk
   // Loses what was not flushed, and is away for a while; attempts in flight may or may not have arrived.
   void Crash(Ticks away = 0, std::optional<config::Endpoint> changed = {});
@@ -46,8 +46,9 @@ class Simulation {
   Receiver receiver;                 // how an attempt ends
   Ticks latency = 2 * kMillisecond;  // of an attempt, before jitter
   Ticks flush_latency = 3 * kMillisecond, read_latency = kMillisecond;
-  double failing_flushes = 0;  // the share of flushes that fail; each is tried again
-  double silent_attempts = 0;  // the share of attempts that never get an answer
+  double failing_flushes = 0;             // the share of flushes that fail; each is tried again
+  double silent_attempts = 0;             // the share of attempts that never get an answer
+  std::optional<std::size_t> hangs_from;  // events with so large details are answered when the time is over
 
   std::vector<store::EventPtr> log;
   std::map<store::Seq, int> sends, accepted;
@@ -84,6 +85,7 @@ class Simulation {
   void Flush(store::Settlement settlement);
   void At(Ticks delay, std::function<void()> run);
   void Drive();
+  void RunUntil(Ticks end, bool settled);
   void Feed();
   void Send(Attempt attempt);
   void Arrive(const Attempt& attempt);

@@ -66,6 +66,18 @@ TEST(Starts, WhatIsBeingFlushedIsTakenBackOnlyAfterwards) {
   EXPECT_EQ(next.id, 3u);
 }
 
+TEST(Starts, WhatIsDurableAndHasNotLeftIsTakenBack) {
+  Starts starts;
+  for (AttemptId id = 1; id <= 3; ++id) starts.Announce(Make(id));
+  starts.FlushBegun();
+  starts.Flushed();
+  Attempt next;
+  ASSERT_TRUE(starts.Next(next));
+  starts.Withdraw();
+  EXPECT_FALSE(starts.Next(next));
+  EXPECT_EQ(IdsOf(starts.TakeBack()), (std::vector<AttemptId>{2, 3}));
+}
+
 TEST(StartsDeathTest, OneFlushAtATime) {
   Starts starts;
   starts.Announce(Make(1));

@@ -100,7 +100,7 @@ TEST_F(SystemEvents, DroppedDeadLettersAreRecorded) {
   runtime::Log log({runtime::Level::kFatal, "text", {}});
   testing::LoopRunner runner;
   const auto expire = [](store::Seq) -> Task<> { co_return; };
-  Retention retention(world_.store(), log, clock, {expire, expire});
+  Retention retention(world_.store(), log, clock, {expire, expire, [](const std::string&, std::size_t) {}});
   config::Config config;
   config.endpoints = {audit_};
   retention.Configure(config);

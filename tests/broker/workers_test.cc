@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+
 #include "tests/broker/manual_sink.h"
 #include "tests/broker/shell_test.h"
 
@@ -22,6 +24,7 @@ class WorkersTest : public ShellTest {
     On([this] {
       Workers::Calls calls{[this](const Attempt& attempt, const sinks::Outcome& outcome) {
                              ended_.push_back(attempt.event->seq);
+                             events_.push_back(attempt.event);
                              core_->OnOutcome(attempt, outcome, Now());
                            },
                            [this](const Attempt& attempt, const sinks::Outcome& outcome) {
@@ -54,6 +57,7 @@ class WorkersTest : public ShellTest {
   ManualSink sink_;
   std::unique_ptr<Workers> workers_;
   Seqs ended_;
+  std::vector<std::weak_ptr<const store::Event>> events_;  // of those that ended
   std::vector<Attempt> let_go_;
   bool drained_ = false;
 };
@@ -79,6 +83,13 @@ TEST_F(WorkersTest, WorkersThatRestTakeWhatComesLaterInTurn) {
   });
   ASSERT_TRUE(Eventually([this] { return sink_.flying().size() == 3; }));
   EXPECT_EQ(Flying(), (Seqs{6, 7, 8}));
+}
+
+TEST_F(WorkersTest, WorkersThatRestKeepNoEvent) {
+  for (store::Seq seq = 1; seq <= 5; ++seq) Answer(seq);
+  ASSERT_TRUE(Eventually([this] { return ended_.size() == 5; }));
+  EXPECT_TRUE(
+      Eventually([this] { return std::ranges::all_of(events_, [](const auto& event) { return event.expired(); }); }));
 }
 
 TEST_F(WorkersTest, WhatWeEndDoesNotCountAndIsAskedToEndUntilItDoes) {

@@ -36,7 +36,7 @@ TEST(Address, SaysWhatIsWrongAndWhatWasMeant) {
 }
 
 TEST(Url, NeedsSchemeAndHost) {
-  for (const char* text : {"http://h", "https://user:pw@h:8443/p?q=1", "http://[::1]:80/"})
+  for (const char* text : {"http://h", "https://user:pw@h:8443/p?q=1", "HTTPS://X.Y", "http://[::1]:80/"})
     EXPECT_EQ(WhyBadUrl(text), "") << text;
   EXPECT_EQ(WhyBadUrl(""), "is empty; write https://host/path");
   EXPECT_EQ(WhyBadUrl("h/path"), "has no scheme; write https://host/path");

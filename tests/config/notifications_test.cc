@@ -142,8 +142,14 @@ TEST(Notifications, ErrorsNameLineKeyAndWhatWasMeant) {
       {"disabled: 'true'",
        "f.yml:8:17: error: notifications.endpoints[0].disabled: is text; write true without quotes"},
       {"concurrency: 0", "f.yml:8:20: error: notifications.endpoints[0].concurrency: 0 is not between 1 and 1024"},
+      {"concurrency: 1025",
+       "f.yml:8:20: error: notifications.endpoints[0].concurrency: 1025 is not between 1 and 1024"},
+      {"maxparked: 0", "f.yml:8:18: error: notifications.endpoints[0].maxparked: 0 is not between 1 and 1000000"},
+      {"maxparked: 1000001",
+       "f.yml:8:18: error: notifications.endpoints[0].maxparked: 1000001 is not between 1 and 1000000"},
       {"ratelimit: fast",
-       "f.yml:8:18: error: notifications.endpoints[0].ratelimit: is a number of requests a second, 0 for no limit"},
+       "f.yml:8:18: error: notifications.endpoints[0].ratelimit: is a number of requests a second from 0.001 to "
+       "1000000, 0 for no limit"},
       {"ignore: {actions: [pul]}",
        "f.yml:8:25: error: notifications.endpoints[0].ignore.actions: \"pul\" is no action: push, pull, mount, delete, "
        "refused, reload, endpoint, checkpoint, drop, replay; did you mean pull?"},

@@ -29,7 +29,7 @@ TEST(Changes, WhatNeedsARestartIsNamed) {
         Case{"REGISTRY_STORAGE_MAINTENANCE_UPLOADPURGING_AGE", "5h", "storage.maintenance.uploadpurging"},
         Case{"REGISTRY_HTTP_ADDR", ":1", "http.addr"}, Case{"REGISTRY_HTTP_PREFIX", "/x/", "http.prefix"},
         Case{"REGISTRY_HTTP_TIMEOUTS_STALL", "1s", "http.timeouts"},
-        Case{"REGISTRY_HTTP_DEBUG_ADDR", ":1", "http.debug.addr"},
+        Case{"REGISTRY_HTTP_MEMORY", "1GiB", "http.memory"}, Case{"REGISTRY_HTTP_DEBUG_ADDR", ":1", "http.debug.addr"},
         Case{"REGISTRY_NOTIFICATIONS_EVENTS_PULL", "off", "notifications.events"},
         Case{"REGISTRY_HEALTH_STORAGEDRIVER_ENABLED", "true", "health"},
         Case{"REGISTRY_VALIDATION_MANIFESTS_URLS_ALLOW", "[]", "validation"},

@@ -40,7 +40,7 @@ log:
   formatter: json
   fields: {service: registry, environment: staging}
   accesslog: {disabled: true}
-store: {path: /var/lib/portcall/p.db}
+store: {path: /srv/p.db}
 storage:
   filesystem: {rootdirectory: /srv}
   cache: {blobdescriptor: inmemory}
@@ -58,6 +58,7 @@ http:
   relativeurls: true
   draintimeout: 0
   timeouts: {idle: 90s, stall: 2m, head: 5s}
+  memory: 300MiB
   headers: {X-Content-Type-Options: [nosniff]}
   debug: {addr: "localhost:5001", prometheus: {enabled: true, path: /m}}
   trustedproxies: [10.1.0.0/16, 192.0.2.1]
@@ -75,7 +76,7 @@ validation: {manifests: {urls: {allow: [".*"]}}}
   EXPECT_EQ(config.log.formatter, "json");
   EXPECT_EQ(config.log.fields.at("environment"), "staging");
   EXPECT_FALSE(config.log.access_log);
-  EXPECT_EQ(config.storage.database, "/var/lib/portcall/p.db");
+  EXPECT_EQ(config.storage.database, "/srv/p.db");
   EXPECT_EQ(config.storage.root_directory, "/srv");
   EXPECT_TRUE(config.storage.delete_enabled);
   EXPECT_TRUE(config.storage.read_only);
@@ -92,6 +93,7 @@ validation: {manifests: {urls: {allow: [".*"]}}}
   EXPECT_EQ(config.http.timeouts.stall, std::chrono::minutes(2));
   EXPECT_EQ(config.http.timeouts.head, std::chrono::seconds(5));
   EXPECT_EQ(config.http.drain_timeout, Millis(0));
+  EXPECT_EQ(config.http.memory_bytes, 300u << 20);
   EXPECT_EQ(config.http.headers, (HeaderList{{"X-Content-Type-Options", "nosniff"}}));
   EXPECT_EQ(config.http.debug.addr, "localhost:5001");
   EXPECT_EQ(config.http.debug.prometheus_path, "/m");
@@ -185,6 +187,14 @@ TEST(Sections, WrongValuesAreErrors) {
        "error: http.tls.clientcas: \"/no/ca.pem\" does not exist"},
       {"http", "http: {addr: ':1', trustedproxies: [proxy]}", "error: http.trustedproxies: \"proxy\" is no network"},
       {"http", "http: {addr: ':1', draintimeout: 5}", "error: http.draintimeout: 5 has no unit"},
+      {"http", "http: {addr: ':1', timeouts: {idle: 1ns}}",
+       "error: http.timeouts.idle: is too short: at least 1s are needed"},
+      {"http", "http: {addr: ':1', timeouts: {stall: 1ms}}", "error: http.timeouts.stall: is too short"},
+      {"http", "http: {addr: ':1', timeouts: {head: 999ms}}", "error: http.timeouts.head: is too short"},
+      {"storage", "storage: {filesystem: {}, maintenance: {uploadpurging: {interval: 59s}}}",
+       "error: storage.maintenance.uploadpurging.interval: is too short: at least 1m are needed"},
+      {"", "health: {file: [{file: /x, interval: 99ms}]}",
+       "error: health.file[0].interval: is too short: at least 100ms are needed"},
       {"http", "http: {addr: ':1', secret: {a: hunter2}}", "error: http.secret: is a map where text is wanted"},
       {"http", "http: :5000", "f.yml:3:7: error: http: is a single value where a map (name: value) is wanted"},
       {"", "log: {formatter: xml}", "error: log.formatter: is \"xml\"; it may be text, json, logstash"},
@@ -207,6 +217,19 @@ TEST(Sections, WrongValuesAreErrors) {
     EXPECT_NE(Texts(loaded).find(finding.text), std::string::npos) << finding.line << "\n" << Texts(loaded);
     EXPECT_EQ(Texts(loaded).find("hunter2"), std::string::npos);
   }
+}
+
+TEST(Sections, ATimeOfZeroOrLessIsTheDefaultWhereAShortOneIsRefused) {
+  const std::string http = "http: {addr: ':1', timeouts: {idle: 0s, stall: -1s, head: 1s}}";
+  const Config& config = Good(Serve(Without("http") + http));
+  EXPECT_EQ(config.http.timeouts.idle, std::chrono::seconds(620));
+  EXPECT_EQ(config.http.timeouts.stall, std::chrono::minutes(5));
+  EXPECT_EQ(config.http.timeouts.head, std::chrono::seconds(1));
+}
+
+TEST(Sections, AHostsSchemeIsReadWithoutCase) {
+  const Loaded loaded = Serve(Without("http") + "http: {addr: ':1', host: 'HTTPS://X.Y/a'}");
+  EXPECT_EQ(Good(loaded).http.host, "https://X.Y/a");
 }
 
 TEST(Sections, CheckRefusesAndServePassesOverUnknownKeysElsewhere) {

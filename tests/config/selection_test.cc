@@ -92,6 +92,8 @@ TEST(Selection, RulesThatFitNothingAreErrors) {
       {"only: {mediatypes: ['']}", ".only.mediatypes: \"\" is no media type"},
       {"only: {actions: [push]}\nignore: {actions: [push, pull]}",
        ".ignore.actions: keeps out all that only.actions lets in"},
+      {"ignore: {actions: [push]}\nimages: true",
+       ".images: true takes pushes of tags alone, which only or ignore keeps out: write images: false"},
       {"only: {actions: [delete]}\nimages: true",
        ".images: true takes pushes of tags alone, which only or ignore keeps out: write images: false"},
       {"ignore: {kinds: [tag]}\nformat: quay",

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import json
+import ssl
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from harness import wait
+from harness.certificates import make_certificate
 from harness.images import OCI_MANIFEST, image
 from harness.receiver import Receiver
 from harness.registry_client import expect
@@ -128,6 +133,39 @@ def test_a_scanner_is_counted_after_its_tenth(serve: Serve, collector: Collector
     assert counted["repository"] == "acme/app" and "tag" not in counted, "what all had in common"
     server.wait_pending("audit", 0)
     assert len(collector.events) == 12
+
+
+def test_a_client_without_the_right_certificate_is_told(collector: Collector, tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path)
+    clients, clients_key = make_certificate(tmp_path, "client", "alice")
+    stranger, stranger_key = make_certificate(tmp_path, "stranger", "eve")
+    tls = {"certificate": str(certificate), "key": str(key), "clientcas": [str(clients)]}
+    server = Server(tmp_path / "server", [collector.endpoint()], {"http": {"tls": tls}} | REFUSED)
+
+    def ask(*shown: Path) -> int:
+        context = ssl.create_default_context(cafile=str(certificate))
+        if shown:
+            context.load_cert_chain(*shown)
+        with closing(http.client.HTTPSConnection("127.0.0.1", server.port, timeout=30, context=context)) as connection:
+            connection.request("GET", "/v2/")
+            return connection.getresponse().status
+
+    server.spawn()
+    with server:
+        server.wait_log("listening on 127.0.0.1")
+        assert ask(clients, clients_key) == 200
+        for shown in ((), (stranger, stranger_key)):
+            with pytest.raises((OSError, http.client.HTTPException)):
+                ask(*shown)
+        events = collector.wait_for(2)
+        for event in events:
+            data = event["data"]
+            assert (event["type"], data["action"], data["kind"]) == ("portcall.system.refused", "refused", "system")
+            assert data["request"]["addr"].startswith("127.0.0.1:") and data["request"]["errorCode"] == "UNAUTHORIZED"
+            assert data["note"].startswith("client certificate: ")
+        assert events[0]["data"]["note"] != events[1]["data"]["note"], "each has its reason"
+        assert server.metric("portcall_http_refused_total", reason="certificate") == 2
+        server.wait_log("a client certificate was refused")
 
 
 def test_strict_pulls_are_on_disk_before_their_answer(serve: Serve, receiver: Receiver) -> None:

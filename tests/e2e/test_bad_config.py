@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.certificates import make_certificate
+from harness.certificates import expire, make_certificate
 from harness.ports import free_port
 from harness.server import Server, run_command
 
@@ -126,6 +126,80 @@ def test_a_certificate_that_is_none(file: Path, tmp_path: Path) -> None:
     file.write_text(file.read_text().replace("http:\n", f"http:\n  tls: {{certificate: {certificate}, key: {key}}}\n", 1))
     done = run_command("serve", str(file))
     assert done.returncode == 2 and str(certificate) in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("case", ["http", "webhook", "kafka"])
+def test_a_key_of_another_certificate(file: Path, tmp_path: Path, case: str) -> None:
+    certificate, _ = make_certificate(tmp_path)
+    _, key = make_certificate(tmp_path, "other")
+    tls = f"tls: {{certificate: {certificate}, key: {key}}}"
+    if case == "http":
+        file.write_text(file.read_text().replace("http:\n", f"http:\n  {tls}\n", 1))
+    elif case == "webhook":
+        file.write_text(file.read_text().replace("http://", "https://") + f"      {tls}\n")
+    else:
+        file.write_text(file.read_text() + f"    - {{name: k, type: kafka, brokers: h:1, topic: t, {tls}}}\n")
+    done = run_command("check", str(file))
+    assert done.returncode == 2, done.stdout
+    assert re.search(r"config\.yml:\d+:\d+: error: .*\.tls\.key: key .* does not belong to certificate", done.stdout), done.stdout
+    assert run_command("serve", str(file)).returncode == 2
+
+
+def test_cipher_suites_that_openssl_has_not(file: Path, tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path)
+    tls = f"tls: {{certificate: {certificate}, key: {key}, ciphersuites: [TLS_RSA_WITH_RC4_128_SHA]}}"
+    file.write_text(file.read_text().replace("http:\n", f"http:\n  {tls}\n", 1))
+    done = run_command("check", str(file))
+    assert done.returncode == 2 and re.search(r"yml:\d+:\d+: error: http\.tls\.ciphersuites: ", done.stdout), done.stdout
+    assert run_command("serve", str(file)).returncode == 2
+
+
+@pytest.mark.parametrize("properties, key", [("ssl.cipher.suites: NONE", "ssl.cipher.suites"), ("reconnect.backoff.ms: 5000", "reconnect.backoff.ms")])
+def test_properties_that_librdkafka_refuses_together(file: Path, properties: str, key: str) -> None:
+    file.write_text(file.read_text() + f"    - {{name: k, type: kafka, brokers: h:1, topic: t, tls: {{}}, properties: {{{properties}}}}}\n")
+    done = run_command("check", str(file))
+    assert done.returncode == 2, done.stdout
+    assert re.search(rf"yml:\d+:\d+: error: notifications\.endpoints\[1\]\.properties\.{re.escape(key)}: ", done.stdout), done.stdout
+    assert run_command("serve", str(file)).returncode == 2
+
+
+def test_a_storage_folder_that_cannot_be_made(file: Path) -> None:
+    file.write_text(file.read_text().replace("rootdirectory: ", f"rootdirectory: {file}/below #", 1))
+    done = run_command("check", str(file))
+    assert done.returncode == 2, done.stdout
+    assert re.search(r"yml:\d+:\d+: error: storage\.filesystem\.rootdirectory: .*: Not a directory", done.stdout), done.stdout
+    assert run_command("serve", str(file)).returncode == 2
+
+
+@pytest.mark.parametrize("place", ["a folder", "in a missing folder", "no database", "in the kernel's files"])
+def test_a_database_that_cannot_be_kept(file: Path, tmp_path: Path, place: str) -> None:
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "text").write_text("no database" * 100)
+    path = {"a folder": tmp_path / "folder", "in a missing folder": tmp_path / "missing/x.db", "no database": tmp_path / "text",
+            "in the kernel's files": Path("/proc/x.db")}[place]
+    file.write_text(file.read_text() + f"store: {{path: {path}}}\n")
+    before = sorted(tmp_path.rglob("*"))
+    done = run_command("check", str(file))
+    assert done.returncode == 2, done.stdout
+    assert re.search(r"yml.*: error: store\.path: ", done.stdout), done.stdout
+    assert sorted(tmp_path.rglob("*")) == before, "check writes nothing"
+    served = run_command("serve", str(file))
+    assert served.returncode != 0, served.stdout + served.stderr
+
+
+def test_a_storage_folder_in_the_kernels_files(file: Path) -> None:
+    file.write_text(file.read_text().replace("rootdirectory: ", "rootdirectory: /proc/x #", 1))
+    done = run_command("check", str(file))
+    assert done.returncode == 2 and re.search(r"yml:4:\d+: error: storage\.filesystem\.rootdirectory: ", done.stdout), done.stdout
+    assert run_command("serve", str(file)).returncode != 0
+
+
+def test_an_expired_certificate_is_a_warning(file: Path, tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path)
+    expire(certificate, key)
+    file.write_text(file.read_text().replace("http:\n", f"http:\n  tls: {{certificate: {certificate}, key: {key}}}\n", 1))
+    done = run_command("check", str(file))
+    assert done.returncode == 0 and re.search(r"yml:\d+:\d+: warning: http\.tls\.certificate: has expired at ", done.stdout), done.stdout
 
 
 def test_secrets_are_never_shown(file: Path) -> None:

@@ -264,12 +264,49 @@ def test_a_head_that_never_ends_is_cut(serve: Serve, receiver: Receiver) -> None
     unharmed(server, receiver)
 
 
-def test_half_sent_heads_keep_nobody_out(serve: Serve, receiver: Receiver, tmp_path: Path) -> None:
-    """With 256 descriptors 230 of them would leave none for others, nor for files."""
-    few = tmp_path / "few-descriptors"
+def test_a_connection_that_idles_is_closed(serve: Serve, receiver: Receiver) -> None:
+    server = serve([endpoint("main", receiver.url)], {"http": {"timeouts": {"idle": "1s"}}})
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(b"GET /v2/ HTTP/1.1\r\nHost: x\r\n\r\n")
+        assert status_of(connection.recv(4096)) == 200
+        while connection.recv(4096):  # until it is closed; TimeoutError: it never is
+            pass
+    unharmed(server, receiver)
+
+
+def test_a_body_that_stalls_is_cut(serve: Serve, receiver: Receiver) -> None:
+    server = serve([endpoint("main", receiver.url)], {"http": {"timeouts": {"stall": "1s"}}})
+    location = expect(server.client().start_upload("acme/app"), 202).location
+    with socket.create_connection(("127.0.0.1", server.port), timeout=30) as connection:
+        connection.sendall(f"PATCH /{location.split('/', 3)[3]} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf".encode())
+        assert status_of(connection.recv(4096)) in (400, 408)
+    unharmed(server, receiver)
+
+
+def with_few_descriptors(folder: Path) -> Path:
+    few = folder / "few-descriptors"
     few.write_text(f'#!/bin/sh\nulimit -n 256\nexec "{PORTCALL}" "$@"\n')
     few.chmod(0o755)
-    server = serve([endpoint("main", receiver.url)], program=few)
+    return few
+
+
+def test_uploads_that_nobody_goes_on_with_keep_nobody_out(serve: Serve, receiver: Receiver, tmp_path: Path) -> None:
+    """One connection begins more of them than there are descriptors."""
+    server = serve([endpoint("main", receiver.url)], program=with_few_descriptors(tmp_path))
+    one = server.client()
+    expect(one.push_blob("acme/before", b"before"), 201)
+    for _ in range(300):
+        expect(one.start_upload("acme/idle"), 202)
+    for number in range(5):
+        expect(server.client().push_blob("acme/alive", b"alive %d" % number), 201)
+    expect(server.client().get_blob("acme/before", digest_of(b"before")), 200)
+    receiver.wait_for(6)
+    assert 'portcall_http_refused_total{reason="descriptors"} 0' in server.metrics()
+
+
+def test_half_sent_heads_keep_nobody_out(serve: Serve, receiver: Receiver, tmp_path: Path) -> None:
+    """With 256 descriptors 230 of them would leave none for others, nor for files."""
+    server = serve([endpoint("main", receiver.url)], program=with_few_descriptors(tmp_path))
     server.wait_log("connections at once, for 256 file descriptors")
     slow = []
     try:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 import signal
+import socket
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 from harness import need, wait
+from harness.http_client import status_of
 from harness.images import image
 from harness.receiver import Receiver, always
 from harness.registry_client import expect
-from harness.server import Server, endpoint
+from harness.server import PATIENCE, Server, endpoint
 
 Serve = Callable[..., Server]
 SECRET = "s3cret-t0ken"
@@ -30,6 +32,22 @@ def test_probes(pair: tuple[Server, Receiver]) -> None:
         assert server.debug(path).status == 200, path
     assert server.debug("/debug/health").json() == {}
     assert server.debug("/none").status == 404
+
+
+def test_a_server_that_drains_is_not_ready(serve: Serve) -> None:
+    """A balancer sends it nothing more, while what was begun is brought to its end."""
+    server = serve(changes={"http": {"draintimeout": "60s"}})
+    location = expect(server.client().start_upload("acme/app"), 202).location
+    with socket.create_connection(("127.0.0.1", server.port), timeout=PATIENCE) as upload:
+        upload.sendall(f"PATCH /{location.split('/', 3)[3]} HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\n\r\n".encode())
+        server.wait_metric(1, "registry_http_in_flight_requests", handler="blob_upload_chunk")
+        assert server.process is not None
+        server.process.send_signal(signal.SIGTERM)
+        wait.until(lambda: server.debug("/readyz").status == 503, "it is not ready")
+        assert server.debug("/livez").status == 200
+        upload.sendall(b"data")
+        assert status_of(upload.recv(4096)) == 202
+    assert server.process.wait(PATIENCE) == 0
 
 
 def test_a_failing_check_takes_the_registry_out(serve: Serve, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ It is installed once from its package into an environment of its own in ~/.cache
 from __future__ import annotations
 
 import fcntl
+import http.client
 import json
 import os
 import shutil
@@ -134,10 +135,13 @@ class Buildbot:
             try:
                 with urllib.request.urlopen(f"{self.url}/api/v2/{path}", timeout=30) as answer:
                     return json.load(answer)
-            except (ConnectionError, TimeoutError):
+            except (OSError, http.client.HTTPException):
                 return None
 
-        return wait.until(answer, f"Buildbot answers {path}", 60)
+        try:
+            return wait.until(answer, f"Buildbot answers {path}", 90)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.log()[-3000:]}") from error
 
     def project(self, name: str) -> Project:
         words = {"project": name, "user": USER, "password": PASSWORD}

@@ -62,8 +62,10 @@ def write_down(output: Path) -> str:
 
 
 def answers(url: str) -> bool:
+    """Reads all of the answer: Buildbot writes it in a thread, and one that breaks off there spoils its event loop."""
     try:
-        with urllib.request.urlopen(url, timeout=5):
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            answer.read()
             return True
     except urllib.error.HTTPError:
         return True

@@ -14,3 +14,10 @@ def make_certificate(folder: Path, name: str = "server", common_name: str = "loc
         "-subj", f"/CN={common_name}", "-addext", f"subjectAltName={names}",
         "-keyout", key, "-out", certificate)
     return certificate, key
+
+
+def expire(certificate: Path, key: Path) -> None:
+    """The same certificate, which ended yesterday."""
+    request = certificate.with_suffix(".csr")
+    run("openssl", "x509", "-x509toreq", "-in", certificate, "-signkey", key, "-out", request)
+    run("openssl", "x509", "-req", "-in", request, "-signkey", key, "-days", "-1", "-out", certificate)

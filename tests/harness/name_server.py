@@ -25,6 +25,7 @@ class NameServer:
         need.root()  # resolv.conf knows no other port
         self.dead = False
         self.questions = 0
+        self.names: set[str] = set()  # that were asked for
         self._socket = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         chance = random.SystemRandom()
         self.address = f"127.{chance.randrange(1, 255)}.{chance.randrange(1, 255)}.{chance.randrange(2, 255)}"
@@ -40,8 +41,17 @@ class NameServer:
             if not question:  # close()
                 return
             self.questions += 1
+            self.names.add(self._name(question))
             if not self.dead:
                 self._socket.sendto(self._answer(question), sender)
+
+    @staticmethod
+    def _name(question: bytes) -> str:
+        labels, at = [], _HEADER.size
+        while size := question[at]:
+            labels.append(question[at + 1:at + 1 + size].decode())
+            at += 1 + size
+        return ".".join(labels)
 
     def _answer(self, question: bytes) -> bytes:
         number = _HEADER.unpack_from(question)[0]

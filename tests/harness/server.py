@@ -147,6 +147,14 @@ class Server:
         self.stop()
         return self.start()
 
+    def reload(self, config: Config | None = None) -> None:
+        """SIGHUP with this file, or the one that is there, which must be applied."""
+        self.write_config(config)
+        before = self.log().count("configuration reloaded")
+        assert self.process is not None
+        self.process.send_signal(signal.SIGHUP)
+        wait.until(lambda: self.log().count("configuration reloaded") > before, "the file is applied")
+
     def __enter__(self) -> Server:
         return self if self.running else self.start()
 

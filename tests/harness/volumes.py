@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -81,3 +82,28 @@ class FragileVolume:
         if self._device:
             self._run("umount", str(self.folder))
             self._detach()
+
+
+class HungVolume:
+    """A folder on a volume that stops to answer, as one over a network does: calls there last until it is back."""
+
+    def __init__(self, folder: Path):
+        self.folder, self._flag = folder / "hung", folder / "hangs"
+        self.folder.mkdir(parents=True)
+        library, source = folder / "hung_volume.so", Path(__file__).with_name("hung_volume.c")
+        subprocess.run([need.program("cc"), "-shared", "-fPIC", "-O1", "-o", library, source, "-ldl"], check=True)
+        self._environment = {"LD_PRELOAD": str(library), "HUNG_FOLDER": str(self.folder), "HUNG_FLAG": str(self._flag)}
+
+    def wrap(self, program: Path) -> Path:
+        """The program, for which alone the volume hangs."""
+        script = self._flag.with_name(f"{program.name}-on-hung-volume")
+        settings = " ".join(f"{name}={shlex.quote(value)}" for name, value in self._environment.items())
+        script.write_text(f'#!/bin/sh\n{settings} exec {shlex.quote(str(program))} "$@"\n')
+        script.chmod(0o755)
+        return script
+
+    def hang(self) -> None:
+        self._flag.touch()
+
+    def come_back(self) -> None:
+        self._flag.unlink(missing_ok=True)

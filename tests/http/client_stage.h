@@ -5,6 +5,7 @@
 
 #include "runtime/http/client.h"
 #include "tests/support/loop_runner.h"
+#include "tests/support/name_system.h"
 
 namespace portcall::http {
 
@@ -18,7 +19,6 @@ class ClientStage {
   }
   ~ClientStage() {
     runner.Call([this] { client_.reset(); });
-    pool.join();
   }
 
   std::future<Result<Incoming>> Start(std::string_view body = "hello",
@@ -48,9 +48,9 @@ class ClientStage {
     runner.Call([this] { client_->Abort(); });
   }
 
+  testing::NameSystem names;
   testing::LoopRunner runner;
-  asio::thread_pool pool{1};
-  Resolver resolver{pool};
+  Resolver resolver{names.look_up()};
 
  private:
   std::string head_;

@@ -220,6 +220,8 @@ TEST(ClientTest, ARequestThatMustNotBeSentTwiceGetsANewConnection) {
   ASSERT_TRUE(answer) << answer.error().detail;
   EXPECT_FALSE(answer->resent);
   EXPECT_EQ(server.requests().size(), 2U);
+  ASSERT_TRUE(stage.Send("once more", 20s, false));
+  EXPECT_EQ(server.connections(), 3) << "the second was open, but might have been closed just then";
 }
 
 // What a proxy says to an idle connection before closing it is no answer to the request that comes later.

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <boost/assert.hpp>
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
@@ -14,9 +15,16 @@
 
 namespace portcall::http {
 
-RawClient::RawClient(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
+RawClient::RawClient(std::uint16_t port, std::uint8_t host, bool small_buffer)
+    : fd_(::socket(AF_INET, SOCK_STREAM, 0)) {
   const timeval patience{10, 0};
   ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  const int buffer = 2'048;
+  if (small_buffer) ::setsockopt(fd_, SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+  sockaddr_in from{};
+  from.sin_family = AF_INET;
+  from.sin_addr.s_addr = htonl(INADDR_LOOPBACK - 1 + host);
+  if (::bind(fd_, reinterpret_cast<const sockaddr*>(&from), sizeof from) != 0) ADD_FAILURE() << "cannot bind";
   sockaddr_in to{};
   to.sin_family = AF_INET;
   to.sin_port = htons(port);
@@ -84,6 +92,11 @@ std::string BodyOf(const std::string& response) {
 
 int StatusOf(const std::string& response) { return response.size() < 12 ? 0 : std::atoi(response.c_str() + 9); }
 
+Task<Result<std::size_t>> FailedAssertion(std::uint64_t, std::span<char>) {
+  BOOST_ASSERT_MSG(false, "on purpose");
+  co_return std::size_t{0};
+}
+
 struct TestServer::State {
   std::mutex mutex;
   std::condition_variable changed;
@@ -117,9 +130,10 @@ Task<Response> TestServer::State::Handle(Request& request) {
   Response response;
   const std::string_view path = request.path();
   if (path == "/throw") throw std::runtime_error("a bug on purpose");
+  BOOST_ASSERT(path != "/assert");
   if (path == "/wait") co_await Wait();
   if (path == "/echo" || path == "/wait") {
-    Result<std::string> body = co_await ReadAll(*request.body, 64 << 20);
+    Result<std::string> body = co_await ReadAll(*request.body, 64 << 20, request.memory);
     if (body) {
       response.body = std::move(*body);
     } else {
@@ -133,6 +147,8 @@ Task<Response> TestServer::State::Handle(Request& request) {
   } else if (path == "/stream" || path == "/short-stream") {
     auto read = [this](std::uint64_t offset, std::span<char> into) { return Piece(offset, into); };
     response.body = StreamRange{read, 0, file_size + (path == "/stream" ? 0 : 1)};
+  } else if (path == "/assert-later") {
+    response.body = StreamRange{FailedAssertion, 0, file_size};
   } else if (path == "/range") {
     response.status = 206;
     response.body = FileRange{open_file, ::fileno(open_file.get()), 100, 5};
@@ -155,7 +171,9 @@ Task<Response> TestServer::State::Handle(Request& request) {
   co_return response;
 }
 
-TestServer::TestServer(ServerLimits limits, TlsContext tls, std::string addr) : state_(std::make_unique<State>()) {
+TestServer::TestServer(ServerLimits limits, TlsContext tls, std::string addr, FileLane files,
+                       runtime::MemoryBudget* memory)
+    : state_(std::make_unique<State>()) {
   for (int i = 0; file_.size() < (3u << 20); ++i) file_ += std::to_string(i) + '\n';
   state_->open_file = std::shared_ptr<std::FILE>(std::tmpfile(), [](std::FILE* f) { std::fclose(f); });
   std::fwrite(file_.data(), 1, file_.size(), state_->open_file.get());
@@ -163,9 +181,11 @@ TestServer::TestServer(ServerLimits limits, TlsContext tls, std::string addr) : 
   state_->file_size = file_.size();
 
   ServerOptions options;
+  options.memory = memory;
   options.addr = std::move(addr);
   options.tls = std::move(tls);
   options.limits = limits;
+  options.files = files;
   options.handler = [state = state_.get()](Request& request) { return state->Handle(request); };
   options.on_bug = [state = state_.get()](std::string_view what) {
     const std::lock_guard lock(state->mutex);
@@ -190,6 +210,7 @@ TestServer::TestServer(ServerLimits limits, TlsContext tls, std::string addr) : 
   Result<std::unique_ptr<Server>> server = Server::Listen(std::move(options), {&first_, &second_});
   if (!server) throw std::runtime_error(server.error().detail);
   server_ = std::move(*server);
+  server_->Open();
 }
 
 TestServer::~TestServer() { server_.reset(); }

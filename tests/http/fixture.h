@@ -15,7 +15,8 @@ namespace portcall::http {
 // A blocking client that sees every byte; a read that takes longer than ten seconds fails the test by ending.
 class RawClient {
  public:
-  explicit RawClient(std::uint16_t port);
+  // From 127.0.0.`host`, with as small a buffer as there is for who will read slowly.
+  explicit RawClient(std::uint16_t port, std::uint8_t host = 1, bool small_buffer = false);
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
   ~RawClient();
@@ -40,11 +41,13 @@ std::string BodyOf(const std::string& response);
 int StatusOf(const std::string& response);
 
 // A server on two loops with a handler of a few paths:
-//   /echo the body; /ignore answers without reading; /throw; /file a file of `file_size` bytes; /big a megabyte;
+//   /echo the body; /ignore answers without reading; /throw; /assert, and /assert-later behind the
+//   head; /file a file of `file_size` bytes; /big a megabyte;
 //   /leave?x leaves x in the request's context; everything else: method, path and id.
 class TestServer {
  public:
-  explicit TestServer(ServerLimits limits = {}, TlsContext tls = nullptr, std::string addr = "127.0.0.1:0");
+  explicit TestServer(ServerLimits limits = {}, TlsContext tls = nullptr, std::string addr = "127.0.0.1:0",
+                      FileLane files = {}, runtime::MemoryBudget* memory = nullptr);
   TestServer(const TestServer&) = delete;
   TestServer& operator=(const TestServer&) = delete;
   ~TestServer();

@@ -65,6 +65,22 @@ TEST(ReadAll, MakesRoomAsBytesComeAndNotAsAnnounced) {
   EXPECT_LE(body.spaces.size(), 9u);
 }
 
+TEST(ReadAll, CountsWhatItHoldsAndNotWhatIsAnnounced) {
+  testing::LoopRunner runner;
+  runtime::MemoryBudget budget(4 << 20);
+  runtime::MemoryShare share(&budget);
+  AnnouncedBody body(4'000'000);
+  ASSERT_TRUE(runner.Run(ReadAll(body, 4 << 20, &share)));
+  EXPECT_EQ(budget.held(), 4'000'001 - runtime::MemoryBudget::kFree);
+
+  runtime::MemoryShare other(&budget);
+  AnnouncedBody more(4'000'000), small(runtime::MemoryBudget::kFree);
+  const Result<std::string> refused = runner.Run(ReadAll(more, 4 << 20, &other));
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::kUnavailable);
+  EXPECT_TRUE(runner.Run(ReadAll(small, 4 << 20, &other)));
+}
+
 TEST(Request, SplitsPathAndQuery) {
   Request request;
   request.target = "/v2/_catalog?n=1?2";

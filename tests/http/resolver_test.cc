@@ -6,33 +6,35 @@
 #include <future>
 
 #include "tests/support/loop_runner.h"
+#include "tests/support/name_system.h"
 
 namespace portcall::http {
 namespace {
 
 using ::testing::HasSubstr;
 using testing::LoopRunner;
+using Answer = std::shared_ptr<const Resolver::Answer>;
 
-// The pool goes before the loop, because a lookup comes back to it.
 struct Stage {
+  testing::NameSystem names;
   LoopRunner runner;
-  asio::thread_pool pool{1};
-  Resolver resolver{pool};
+  std::unique_ptr<Resolver> resolver = std::make_unique<Resolver>(names.look_up());
 
-  std::shared_future<void> BlockPool(std::promise<void>& until) {
-    std::shared_future<void> gate = until.get_future().share();
-    asio::post(pool, [gate] { gate.wait(); });
-    return gate;
+  std::future<Answer> Start(const std::string& host) {
+    auto promise = std::make_shared<std::promise<Answer>>();
+    runner.Call([&] {
+      resolver->Start(runner.executor(), host, [promise](Answer answer) { promise->set_value(std::move(answer)); });
+    });
+    return promise->get_future();
   }
+  Resolver::Answer Resolve(const std::string& host) { return *LoopRunner::Await(Start(host)); }
 };
 
 TEST(ResolverTest, LiteralsNeedNoLookup) {
   Stage stage;
-  std::promise<void> until;
-  stage.BlockPool(until);
-  const auto v4 = stage.runner.Run(stage.resolver.Resolve("127.0.0.1"));
-  const auto v6 = stage.runner.Run(stage.resolver.Resolve("::1"));
-  until.set_value();
+  const auto v4 = stage.Resolve("127.0.0.1");
+  const auto v6 = stage.Resolve("::1");
+  EXPECT_EQ(stage.names.asked(), 0);
   ASSERT_TRUE(v4);
   EXPECT_EQ(v4->front().to_string(), "127.0.0.1");
   ASSERT_TRUE(v6);
@@ -41,14 +43,14 @@ TEST(ResolverTest, LiteralsNeedNoLookup) {
 
 TEST(ResolverTest, FindsLocalhost) {
   Stage stage;
-  const auto found = stage.runner.Run(stage.resolver.Resolve("localhost"));
+  const auto found = stage.Resolve("localhost");
   ASSERT_TRUE(found);
   EXPECT_TRUE(found->front().is_loopback());
 }
 
 TEST(ResolverTest, AFailureNamesTheHost) {
   Stage stage;
-  const auto found = stage.runner.Run(stage.resolver.Resolve("no-such-host.invalid"));
+  const auto found = stage.Resolve("no-such-host.invalid");
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().code, Errc::kNotFound);
   EXPECT_THAT(found.error().detail, HasSubstr("no-such-host.invalid"));
@@ -56,34 +58,64 @@ TEST(ResolverTest, AFailureNamesTheHost) {
 
 TEST(ResolverTest, LookupsOfOneNameAreJoinedAndKept) {
   Stage stage;
-  std::promise<void> until;
-  stage.BlockPool(until);
-  auto first = stage.runner.Start(stage.resolver.Resolve("localhost"));
-  auto second = stage.runner.Start(stage.resolver.Resolve("localhost"));
-  stage.runner.Call([] {});
-  until.set_value();
-  EXPECT_TRUE(LoopRunner::Await(std::move(first)));
-  EXPECT_TRUE(LoopRunner::Await(std::move(second)));
-  // Answered from memory: the pool is busy.
-  std::promise<void> again;
-  stage.BlockPool(again);
-  EXPECT_TRUE(stage.runner.Run(stage.resolver.Resolve("localhost")));
-  again.set_value();
+  stage.names.Hold();
+  auto first = stage.Start("localhost");
+  auto second = stage.Start("localhost");
+  stage.names.Release();
+  EXPECT_TRUE(*LoopRunner::Await(std::move(first)));
+  EXPECT_TRUE(*LoopRunner::Await(std::move(second)));
+  EXPECT_TRUE(stage.Resolve("localhost")) << "from memory";
+  EXPECT_EQ(stage.names.asked(), 1);
 }
 
-TEST(ResolverTest, ALookupMayOutliveItsResolver) {
-  Stage stage;
-  std::promise<void> until;
-  stage.BlockPool(until);
-  auto resolver = std::make_unique<Resolver>(stage.pool);
-  std::promise<bool> done;
-  stage.runner.Call([&] {
-    resolver->Start(stage.runner.executor(), "localhost",
-                    [&done](std::shared_ptr<const Resolver::Answer> answer) { done.set_value(bool(*answer)); });
+// The thread that looks up has no way to the loop any more, which may be gone as well.
+TEST(ResolverTest, NobodyWaitsForALookupAtTheEnd) {
+  testing::NameSystem names;
+  bool called = false;
+  {
+    LoopRunner runner;
+    auto resolver = std::make_unique<Resolver>(names.look_up());
+    names.Hold();
+    runner.Call([&] { resolver->Start(runner.executor(), "localhost", [&called](Answer) { called = true; }); });
     resolver.reset();
+  }
+  names.Release();
+  EXPECT_FALSE(called);
+}
+
+TEST(ResolverTest, NamesThatAreNotAnsweredDelayNoOther) {
+  std::promise<void> until;
+  const std::shared_future<void> answered = until.get_future().share();
+  LoopRunner runner;
+  Resolver resolver([answered](const std::string& host) -> Resolver::Answer {
+    if (host == "localhost") return Resolver::AskSystem(host);
+    answered.wait();
+    return Error(Errc::kUnavailable, "too late");  // its thread may still run when the process ends
   });
+  std::promise<Answer> found;
+  runner.Call([&] {
+    for (std::size_t i = 1; i < LookupThreads::kMost; ++i) {
+      resolver.Start(runner.executor(), "dead" + std::to_string(i) + ".invalid", [](const Answer&) {});
+    }
+    resolver.Start(runner.executor(), "localhost", [&](Answer answer) { found.set_value(std::move(answer)); });
+  });
+  EXPECT_TRUE(*LoopRunner::Await(found.get_future()));
   until.set_value();
-  EXPECT_TRUE(LoopRunner::Await(done.get_future()));
+}
+
+TEST(LookupThreadsTest, WhatComesWhenAllAreBusyIsDoneLater) {
+  std::promise<void> until;
+  const std::shared_future<void> answered = until.get_future().share();
+  std::promise<void> done;
+  {
+    LookupThreads threads;
+    for (std::size_t i = 0; i < LookupThreads::kMost; ++i) ASSERT_TRUE(threads.Run([answered] { answered.wait(); }));
+    ASSERT_TRUE(threads.Run([&done] { done.set_value(); }));
+  }
+  std::future<void> last = done.get_future();
+  EXPECT_EQ(last.wait_for(std::chrono::milliseconds(0)), std::future_status::timeout);
+  until.set_value();
+  LoopRunner::Await(std::move(last));
 }
 
 }  // namespace

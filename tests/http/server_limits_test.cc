@@ -82,6 +82,79 @@ TEST(Limits, ASlowReaderIsNotCut) {
   EXPECT_THAT(server.exchanges(), ElementsAre("GET /big 200 0 " + std::to_string(8 << 20)));
 }
 
+// Takes something all the time, so that nothing stalls.
+TEST(Limits, AReaderThatIsTooSlowIsCut) {
+  TestServer server({.body_stall = milliseconds(1'000), .body_min_rate = 1 << 30});
+  RawClient client(server.port());
+  const int buffer = 65'536;
+  ::setsockopt(client.fd(), SOL_SOCKET, SO_RCVBUF, &buffer, sizeof buffer);
+  client.Send(Get("/big"));
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (server.exchanges().empty() && std::chrono::steady_clock::now() < until) {
+    client.ReadBytes(16'384);
+    std::this_thread::sleep_for(milliseconds(50));
+  }
+  ASSERT_EQ(server.exchanges().size(), 1u);
+  EXPECT_THAT(server.exchanges()[0], EndsWith(" cut 499"));
+}
+
+// As over a bad line: a KiB a second.
+TEST(Limits, AReaderOfAKibibyteASecondIsNotCut) {
+  TestServer server({.body_stall = milliseconds(4'000)});
+  RawClient client(server.port(), 1, true);
+  client.Send(Get("/big"));
+  for (int i = 0; i < 12; ++i) {
+    EXPECT_EQ(client.ReadBytes(1'024).size(), 1'024u);
+    std::this_thread::sleep_for(milliseconds(1'000));
+  }
+  EXPECT_TRUE(server.exchanges().empty()) << "it was cut";
+}
+
+TEST(Limits, AnAddressWithMostPlacesGivesUpItsSlowOnes) {
+  TestServer server({.connections = 4, .crowd_window = milliseconds(300)});
+  std::vector<std::unique_ptr<RawClient>> slow;
+  for (int i = 0; i < 4; ++i) {
+    slow.push_back(std::make_unique<RawClient>(server.port(), 2));
+    slow.back()->Send(i == 0 ? "PUT /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf" : Get("/big"));
+  }
+  while (server.server().connections() < 4) std::this_thread::yield();
+  RawClient other(server.port());
+  other.Send(Get("/new"));
+  EXPECT_THAT(other.ReadResponse(), EndsWith("GET /new"));
+  server.WaitForExchanges(2);
+  EXPECT_THAT(server.incidents(), ElementsAre(StartsWith("4 127.0.0.2 0 ended to make room")));
+}
+
+TEST(Limits, WhoHasAQuarterOfThePlacesKeepsThemHoweverSlow) {
+  TestServer server({.connections = 4, .crowd_window = milliseconds(100)});
+  std::vector<std::unique_ptr<RawClient>> slow;
+  for (std::uint8_t host = 2; host < 6; ++host) {
+    slow.push_back(std::make_unique<RawClient>(server.port(), host));
+    slow.back()->Send(Get("/big"));
+  }
+  while (server.server().connections() < 4) std::this_thread::yield();
+  RawClient other(server.port());
+  other.Send(Get("/new"));
+  std::this_thread::sleep_for(milliseconds(500));
+  EXPECT_TRUE(server.incidents().empty());
+  slow.pop_back();
+  EXPECT_THAT(other.ReadResponse(), EndsWith("GET /new"));
+}
+
+TEST(Limits, WhoWaitsForTheServerIsNotSlow) {
+  TestServer server({.connections = 1, .crowd_window = milliseconds(100)});
+  RawClient busy(server.port());
+  busy.Send(Get("/wait"));
+  server.WaitForWaiting();
+  RawClient other(server.port());
+  other.Send(Get("/new"));
+  std::this_thread::sleep_for(milliseconds(500));
+  EXPECT_TRUE(server.incidents().empty());
+  server.Release();
+  EXPECT_EQ(StatusOf(busy.ReadResponse()), 200);
+  EXPECT_THAT(other.ReadResponse(), EndsWith("GET /new"));
+}
+
 TEST(Limits, AClientThatGoesAwayAndAFileThatEndsAreTold) {
   TestServer server;
   {
@@ -99,6 +172,35 @@ TEST(Limits, AClientThatGoesAwayAndAFileThatEndsAreTold) {
   ASSERT_EQ(server.exchanges().size(), 2u);
   EXPECT_THAT(server.exchanges()[0], EndsWith(" cut 499"));
   EXPECT_THAT(server.exchanges()[1], EndsWith(" cut 500"));
+}
+
+std::string Put(std::size_t announced, const std::string& body) {
+  return "PUT /echo HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(announced) + "\r\n\r\n" + body;
+}
+
+TEST(Limits, BodiesThatDoNotEndKeepOutLargeOnesAlone) {
+  runtime::MemoryBudget budget(1 << 20);
+  TestServer server({}, nullptr, "127.0.0.1:0", {}, &budget);
+  const std::string large(600'000, 'b'), small(60'000, 's');
+  auto stalled = std::make_unique<RawClient>(server.port());
+  stalled->Send(Put(large.size() + 1, large));
+  while (budget.held() < large.size() - runtime::MemoryBudget::kFree) std::this_thread::yield();
+
+  RawClient other(server.port()), refused(server.port());
+  refused.Send(Put(large.size(), large));
+  const std::string answer = refused.ReadResponse();
+  EXPECT_EQ(StatusOf(answer), 500) << "which the handler of the tests makes of it";
+  EXPECT_THAT(answer, EndsWith("hold as much memory as they may (http.memory)"));
+  EXPECT_EQ(budget.refused(), 1u);
+  EXPECT_LE(budget.held(), budget.most());
+  other.Send(Put(small.size(), small));
+  EXPECT_EQ(BodyOf(other.ReadResponse()), small);
+
+  other.Send(Put(large.size(), large));  // waits
+  stalled.reset();
+  EXPECT_EQ(BodyOf(other.ReadResponse()), large);
+  server.WaitForExchanges(4);
+  EXPECT_EQ(budget.held(), 0u);
 }
 
 TEST(Limits, AHalfSentHeadMakesRoomForANewConnection) {

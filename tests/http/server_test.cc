@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <atomic>
 #include <thread>
 
 #include "tests/http/fixture.h"
@@ -43,6 +44,58 @@ TEST(Server, AnswersWithLengthAndDate) {
   EXPECT_THAT(response, Not(HasSubstr("Connection:")));
   EXPECT_THAT(response, EndsWith("GET /a?b=c"));
   ExpectUsable(client);
+}
+
+TEST(Server, WhoComesBeforeItOpensIsAnsweredThen) {
+  runtime::Loop loop("door");
+  std::atomic<bool> open = false, early = false;
+  ServerOptions options, same;
+  options.addr = "127.0.0.1:0";
+  options.handler = [&](Request&) -> Task<Response> {
+    if (!open) early = true;
+    co_return Response();
+  };
+  auto server = Server::Listen(std::move(options), {&loop});
+  ASSERT_TRUE(server);
+  same.addr = (*server)->addresses().front();
+  EXPECT_FALSE(Server::Listen(std::move(same), {&loop}));
+  RawClient client((*server)->port());
+  client.Send(Get("/"));
+  pollfd answer{client.fd(), POLLIN, 0};
+  EXPECT_EQ(poll(&answer, 1, 100), 0);
+  open = true;
+  (*server)->Open();
+  EXPECT_EQ(StatusOf(client.ReadResponse()), 200);
+  EXPECT_FALSE(early);
+}
+
+TEST(Server, AServerThatNeverOpenedResetsWhoWaits) {
+  runtime::Loop loop("door");
+  ServerOptions options;
+  options.addr = "127.0.0.1:0";
+  auto server = Server::Listen(std::move(options), {&loop});
+  ASSERT_TRUE(server);
+  RawClient client((*server)->port());
+  client.Send(Get("/"));
+  server->reset();
+  EXPECT_EQ(client.ReadToEnd(), "");
+}
+
+TEST(Server, AFailedAssertionEndsOneConnectionAndNoMore) {
+  TestServer server;
+  RawClient other(server.port());
+  ExpectUsable(other);
+  RawClient client(server.port());
+  client.Send(Get("/assert"));
+  EXPECT_EQ(StatusOf(client.ReadResponse()), 500);
+  ExpectUsable(client);
+  client.Send(Get("/assert-later"));
+  EXPECT_THAT(client.ReadToEnd(), EndsWith("\r\n\r\n"));
+  ExpectUsable(other);
+  const auto bugs = server.bugs();
+  ASSERT_EQ(bugs.size(), 2u);
+  EXPECT_THAT(bugs[0], HasSubstr("assertion 'path != \"/assert\"' failed"));
+  EXPECT_THAT(bugs[1], HasSubstr("fixture.cc"));
 }
 
 TEST(Server, AnswersPipelinedRequestsInOrder) {

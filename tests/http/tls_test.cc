@@ -2,7 +2,9 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <openssl/ssl.h>
 
+#include <boost/asio/ssl/context.hpp>
 #include <fstream>
 #include <future>
 
@@ -123,6 +125,20 @@ TEST(Tls, AReloadServesNewConnectionsWithTheNewCertificate) {
   EXPECT_THAT(Fetched(server.port(), Trusting(before.file()), "/x"), HasSubstr("refused"));
 }
 
+TEST(Tls, SpeaksNoOlderVersionThanTheFileAllows) {
+  CertificateAuthority ca;
+  const Leaf pair = ca.Issue(kHere);
+  for (const std::string minimum : {"tls1.2", "tls1.3"}) {
+    ServerTls options = Options(pair);
+    options.minimum = minimum;
+    TestServer server({}, *MakeServerTls(options));
+    const TlsContext old = Trusting(ca.file());
+    SSL_CTX_set_max_proto_version(old->native_handle(), TLS1_2_VERSION);
+    EXPECT_EQ(StatusOf(Fetched(server.port(), old, "/x")), minimum == "tls1.2" ? 200 : 0) << minimum;
+    EXPECT_THAT(Fetched(server.port(), Trusting(ca.file()), "/x"), StartsWith("HTTP/1.1 200"));
+  }
+}
+
 TEST(Tls, AsksForClientCertificates) {
   CertificateAuthority ca;
   CertificateAuthority clients("Clients");
@@ -145,6 +161,13 @@ TEST(Tls, TellsPlainClientsThatThePortIsNotPlain) {
   RawClient client(server.port());
   client.Send("GET / HTTP/1.1\r\nHost: x\r\n\r\n");
   EXPECT_EQ(client.ReadToEnd(), "HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n");
+}
+
+TEST(Tls, TellsTlsClientsThatThePortIsPlain) {
+  TestServer server;
+  RawClient client(server.port());
+  client.Send(std::string("\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03", 11));
+  EXPECT_THAT(client.ReadToEnd(), HasSubstr("Client sent a TLS handshake to an HTTP server."));
 }
 
 TEST(Tls, CutsASilentHandshake) {
@@ -183,7 +206,6 @@ TEST(Tls, BadServerFilesAreExplained) {
   EXPECT_THAT(error(Options({good.certificate, write("text.key")})),
               HasSubstr("text.key holds no usable PEM private key"));
   EXPECT_THAT(error(Options({good.certificate, other.key})), HasSubstr("does not belong to certificate"));
-  EXPECT_THAT(error(Options(ca.Issue(kHere, -std::chrono::hours(1)))), HasSubstr("has expired"));
   ServerTls options = Options(good);
   options.minimum = "tls2";
   EXPECT_THAT(error(options), HasSubstr("unknown minimum TLS version tls2"));
@@ -193,6 +215,19 @@ TEST(Tls, BadServerFilesAreExplained) {
   options = Options(good);
   options.client_cas = {"/nowhere/ca.crt"};
   EXPECT_THAT(error(options), HasSubstr("CA file /nowhere/ca.crt cannot be read"));
+}
+
+TEST(Tls, AnExpiredCertificateIsTakenAndItsEndIsKnown) {
+  CertificateAuthority ca;
+  const Leaf expired = ca.Issue(kHere, -std::chrono::hours(1)), good = ca.Issue(kHere, std::chrono::hours(1));
+  EXPECT_TRUE(MakeServerTls(Options(expired)));
+  EXPECT_TRUE(MakeClientTls({ca.file(), expired.certificate, expired.key}));
+  const auto now = std::chrono::system_clock::now();
+  const auto ended = CertificateEnd(expired.certificate), ends = CertificateEnd(good.certificate);
+  ASSERT_TRUE(ended && ends);
+  EXPECT_LT(*ended, now);
+  EXPECT_GT(*ends, now);
+  EXPECT_FALSE(CertificateEnd("/nowhere/a.crt"));
 }
 
 TEST(Tls, TakesGosSuiteNames) {

@@ -138,6 +138,16 @@ def test_locks_are_those_that_the_compiler_checks() -> None:
     assert not wrong
 
 
+def test_ordered_json_is_written_and_never_read() -> None:
+    """It finds a key by looking at all of them: an object that somebody else made would cost the square of its keys."""
+    wrong = []
+    for path in files(".h", ".cc", folders=FLOORS):
+        text = path.read_text()
+        own = "|".join(["ordered_json", *re.findall(r"using (\w+) = nlohmann::ordered_json", text)])
+        wrong += [f"{path.relative_to(ROOT)} calls {found[0]}" for found in re.finditer(rf"\b({own})::(sax_)?parse\(", text)]
+    assert not wrong
+
+
 def test_code_lies_only_in_the_house() -> None:
     suffixes = {".h", ".cc", ".cpp", ".py", ".sh"}
     strangers = [

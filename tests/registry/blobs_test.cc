@@ -50,6 +50,14 @@ TEST_F(BlobsTest, RangesBeyondTheEndAreRefusedWithTheSize) {
   }
 }
 
+TEST_F(BlobsTest, AnyRangeOfAnEmptyBlobGetsTheWhole) {
+  const std::string empty = PushBlob("a", "");
+  const auto response = Send(Ask("GET", "/v2/a/blobs/" + empty, "", {{"Range", "bytes=0-"}}));
+  EXPECT_EQ(response.status, 200);
+  EXPECT_EQ(BodyOf(response), "");
+  EXPECT_EQ(Field(response, "Content-Range"), "");
+}
+
 TEST_F(BlobsTest, IfRangeOfOtherContentGetsTheWhole) {
   EXPECT_EQ(Send(Ask("GET", path_, "", {{"Range", "bytes=2-4"}, {"If-Range", "\"other\""}})).status, 200);
   EXPECT_EQ(Send(Ask("GET", path_, "", {{"Range", "bytes=2-4"}, {"If-Range", "\"" + digest_ + "\""}})).status, 206);

@@ -28,6 +28,9 @@ class RemoteBlobs final : public store::BlobStore {
   Task<Result<std::uint64_t>> Append(std::string r, std::string u, std::span<const char> bytes) override {
     return inner_->Append(r, u, bytes);
   }
+  void Expect(const std::string& r, const std::string& u, std::string_view algorithm) override {
+    inner_->Expect(r, u, algorithm);
+  }
   Task<Result<void>> Truncate(std::string r, std::string u, std::uint64_t size) override {
     return inner_->Truncate(r, u, size);
   }
@@ -37,6 +40,7 @@ class RemoteBlobs final : public store::BlobStore {
   }
   Task<Result<void>> Put(store::Digest digest, std::string bytes) override { return inner_->Put(digest, bytes); }
   Task<Result<void>> Remove(store::Digest digest) override { return inner_->Remove(digest); }
+  void Stop() override { inner_->Stop(); }
 
  private:
   static Task<Result<std::size_t>> Piece(store::BlobFile file, std::uint64_t offset, std::span<char> into) {

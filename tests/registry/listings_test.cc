@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "store/catalog_changes.h"
 #include "tests/registry/service_fixture.h"
 
 namespace portcall::registry {
@@ -78,6 +79,8 @@ TEST_F(ListingsTest, TheCatalogInPages) {
   EXPECT_EQ(BodyOf(Send("GET", "/v2/_catalog?last=zzz")), "{\"repositories\":[]}\n");
   EXPECT_EQ(BodyOf(Send("GET", "/v2/_catalog?n=0")), "{\"repositories\":[]}\n");
   EXPECT_EQ(Follow("/v2/_catalog?n=-1", "repositories"), all);
+  EXPECT_EQ(Send("GET", "/v2/_catalog?n=1000").status, 200);
+  EXPECT_EQ(CodesOf(BodyOf(Send("GET", "/v2/_catalog?n=1001"))), "PAGINATION_NUMBER_INVALID");
   EXPECT_EQ(BodyOf(Send("GET", "/v2/_catalog?n=100000")),
             "{\"errors\":[{\"code\":\"PAGINATION_NUMBER_INVALID\",\"message\":\"invalid number of results requested\","
             "\"detail\":{\"n\":100000}}]}\n");
@@ -202,6 +205,97 @@ TEST_F(ReferrersTest, WhatOnlyATagListsComesBehindTheOthersOnce) {
             201);
   EXPECT_EQ(Pages(""), (Lists{expected}));
   EXPECT_EQ(Pages("?n=1"), (Lists{List{expected[0]}, List{expected[1]}, List{expected[2]}}));
+}
+
+// Each of them can be stored by anyone, and each is read by whoever asks.
+TEST_F(ReferrersTest, AManifestWithMostAnnotationsIsListed) {
+  PushBlob("a", "{}");
+  std::string annotations;
+  for (int i = 0; i < 300'000; ++i) annotations += (i == 0 ? "\"" : ",\"") + std::to_string(i) + "\":\"\"";
+  const std::string pushed = PushReferrer(R"(,"annotations":{)" + annotations + "}");
+  const auto answer = Send("GET", "/v2/a/referrers/" + subject_);
+  EXPECT_EQ(answer.status, 200);
+  EXPECT_EQ(BodyOf(answer).size() / 1'000'000, 3u);
+  const auto listed = nlohmann::json::parse(BodyOf(answer))["manifests"];
+  ASSERT_EQ(listed.size(), 1u);
+  EXPECT_EQ(listed[0]["digest"], pushed);
+  EXPECT_EQ(listed[0]["annotations"].size(), 300'000u);
+
+  // In an index that old clients keep, too.
+  const std::string child =
+      R"({"mediaType":"m","size":1,"digest":")" + pushed + R"(","annotations":{)" + annotations + "}}";
+  const std::string other = "sha256-" + std::string(64, '6');
+  ASSERT_EQ(PutManifest("a", other, R"({"schemaVersion":2,"manifests":[)" + child + "]}", kOciIndex).status, 201);
+  const auto tagged = Send("GET", "/v2/a/referrers/sha256:" + std::string(64, '6'));
+  EXPECT_EQ(nlohmann::json::parse(BodyOf(tagged))["manifests"][0]["annotations"].size(), 300'000u);
+}
+
+TEST_F(ReferrersTest, MoreThanOneQueryLooksAtAreListedAndFiltered) {
+  store::ManifestPush push;
+  push.repository = "a";
+  push.manifest = {"", kOciManifest, "{}", subject_, "application/sig", ""};
+  constexpr int kMany = 2 * static_cast<int>(store::kRowsAtOnce) + 5;
+  std::string children, wanted;
+  auto store_all = [&](store::Tx& tx) -> Result<bool> {
+    for (int i = 0; i < kMany; ++i) {
+      push.manifest.digest = Sha256(std::to_string(i));
+      push.manifest.artifact_type = i == kMany - 1 ? "application/sbom" : "application/sig";
+      wanted = push.manifest.digest;
+      store::PushManifest(tx, push);
+    }
+    return true;
+  };
+  ASSERT_TRUE(store_->WriteNow(store_all));
+  const Lists all = Pages("");
+  ASSERT_EQ(all.size(), 1u);
+  EXPECT_EQ(all[0].size(), static_cast<std::size_t>(kMany));
+  EXPECT_EQ(Pages("?artifactType=application%2Fsbom"), (Lists{List{wanted}}));
+  // A tag that lists all of them and one more adds that one.
+  for (int i = 0; i <= kMany; ++i) {
+    children += std::string(i == 0 ? "" : ",") + R"({"size":1,"digest":")" + Sha256(std::to_string(i)) + "\"}";
+  }
+  config_.validation.children = config::ValidationConfig::Children::kNone;
+  Reconfigure();
+  const std::string index = R"({"schemaVersion":2,"manifests":[)" + children + "]}";
+  ASSERT_EQ(PutManifest("a", "sha256-" + std::string(64, '5'), index, kOciIndex).status, 201);
+  const Lists longer = Pages("");
+  ASSERT_EQ(longer.size(), 1u);
+  EXPECT_EQ(longer[0].size(), static_cast<std::size_t>(kMany + 1));
+  EXPECT_EQ(longer[0].back(), Sha256(std::to_string(kMany)));
+}
+
+TEST_F(ListingsTest, BehindManyRepositoriesThatAreEmptyTheNextIsFound) {
+  const std::string digest = PushBlob("z", "{}");
+  PushBlob("y", "{}");
+  auto empty_many = [&](store::Tx& tx) -> Result<bool> {
+    for (std::size_t i = 0; i < 2 * store::kRowsAtOnce + 5; ++i) {
+      const std::string name = "a" + std::to_string(i);
+      store::FinishUpload(tx, {name, digest, 2, "", {}});
+      store::DeleteBlob(tx, {name, digest, {}});
+    }
+    return true;
+  };
+  ASSERT_TRUE(store_->WriteNow(empty_many));
+  const auto page = Send("GET", "/v2/_catalog?n=1");
+  EXPECT_EQ(BodyOf(page), "{\"repositories\":[\"y\"]}\n");
+  EXPECT_EQ(Field(page, "Link"), "</v2/_catalog?last=y&n=1>; rel=\"next\"");
+  const auto all = Send("GET", "/v2/_catalog");
+  EXPECT_EQ(BodyOf(all), "{\"repositories\":[\"y\",\"z\"]}\n");
+  EXPECT_EQ(Field(all, "Link"), "");
+}
+
+TEST_F(ListingsTest, MoreTagsThanOneQueryLooksAtAreListed) {
+  store::ManifestPush push;
+  push.repository = "a";
+  push.manifest = {Sha256("m"), kOciManifest, "{}", "", "", ""};
+  std::string expected;
+  for (std::size_t i = 0; i < store::kRowsAtOnce * 2; ++i) {
+    push.tags.push_back("t" + std::to_string(10'000 + i));
+    expected += std::string(i == 0 ? "" : ",") + "\"" + push.tags.back() + "\"";
+  }
+  auto tag_all = [&](store::Tx& tx) -> Result<bool> { return store::PushManifest(tx, push).empty(); };
+  ASSERT_TRUE(store_->WriteNow(tag_all));
+  EXPECT_EQ(BodyOf(Send("GET", "/v2/a/tags/list")), "{\"name\":\"a\",\"tags\":[" + expected + "]}\n");
 }
 
 TEST_F(ReferrersTest, APageThatIsNoneIsRefused) {

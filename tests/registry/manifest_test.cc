@@ -115,8 +115,55 @@ TEST(Manifest, UrlsArePolicy) {
       kOci, Image(R"(,"layers":[)" + Descriptor('b', R"(,"urls":["https://example.com/layer"])") + "]"), {});
   ASSERT_TRUE(ordinary);
   EXPECT_EQ(ordinary->blobs.size(), 2u);
-  for (const char* url : {"file:///etc/passwd", "https://example.com/#part", "example.com/layer"}) {
-    ExpectInvalid(kOci, Image(R"(,"layers":[)" + Descriptor('b', R"(,"urls":[")" + std::string(url) + R"("])") + "]"));
+}
+
+TEST(Manifest, AddressesAreJudgedOnlyWhereThereAreRules) {
+  const auto with = [](const std::string& url) {
+    return Image(R"(,"layers":[)" + Descriptor('b', R"(,"urls":[")" + url + R"("])") + "]");
+  };
+  for (const char* url :
+       {"file:///etc/passwd", "https://example.com/#part", "example.com/layer", "ipfs://abc", "https", ""}) {
+    EXPECT_TRUE(ParseManifest(kOci, with(url), {})) << url;
+    ExpectInvalid(kOci, with(url), Urls({{".*"}}));
+    ExpectInvalid(kOci, with(url), Urls(std::nullopt, {"nobody"}));
+  }
+  for (const char* url : {"https://example.com/a", "HTTPS://example.com/a", "Http://example.com/"}) {
+    EXPECT_TRUE(ParseManifest(kOci, with(url), {})) << url;
+    EXPECT_TRUE(ParseManifest(kOci, with(url), Urls({{"example.com"}}))) << url;
+  }
+  ExpectInvalid(kOci, Image(R"(,"layers":[)" + Descriptor('b', R"(,"urls":[7])") + "]"));
+  ExpectInvalid(kOci, Image(R"(,"layers":[)" + Descriptor('b', R"(,"urls":"https://h/")") + "]"));
+}
+
+TEST(Manifest, AnnotationsAreTextsWhereverTheyStand) {
+  for (const char* annotations : {R"({"a":1})", R"({"a":["b"]})", R"({"a":{}})", R"(["a"])", R"("a")", "7"}) {
+    const std::string member = std::string(R"(,"annotations":)") + annotations;
+    ExpectInvalid(kOci, Image(member));
+    ExpectInvalid(kOci, Image(R"(,"layers":[)" + Descriptor('b', member) + "]"));
+    ExpectInvalid(kOci, Image(R"(,"subject":)" + Descriptor('b', member)));
+    ExpectInvalid(kOci, R"({"schemaVersion":2,"config":)" + Descriptor('a', member) + "}");
+    ExpectInvalid(kIndex, R"({"schemaVersion":2,"manifests":[)" + Descriptor('b', member) + "]}");
+  }
+  const std::string fits = R"(,"annotations":{"b":"\u0001\"","a":null})";
+  const auto manifest = ParseManifest(kOci, Image(fits + R"(,"layers":[)" + Descriptor('b', fits) + "]"), {});
+  ASSERT_TRUE(manifest);
+  EXPECT_EQ(manifest->annotations, R"({"b":"\u0001\"","a":""})") << "a null is an empty text to Go";
+  EXPECT_EQ(ParseManifest(kOci, Image(R"(,"annotations":{})"), {})->annotations, "");
+  EXPECT_EQ(ParseManifest(kOci, Image(R"(,"annotations":null)"), {})->annotations, "");
+}
+
+TEST(Manifest, OfAPlatformIsKeptWhatOthersKnow) {
+  const auto platform_of = [](const std::string& platform) {
+    const auto index = ParseManifest(
+        kIndex, R"({"schemaVersion":2,"manifests":[)" + Descriptor('b', ",\"platform\":" + platform) + "]}", {});
+    return index ? index->references[0].platform : "refused";
+  };
+  EXPECT_EQ(platform_of(R"({"os.features":["a","\""],"x":[{"os":1}],"os.version":"1","variant":null,"features":[]})"),
+            R"({"os.features":["a","\""],"os.version":"1","features":[]})");
+  EXPECT_EQ(platform_of("{}"), "{}");
+  EXPECT_EQ(platform_of("null"), "");
+  for (const char* wrong : {"[]", R"({"os":7})", R"({"os.features":"a"})", R"({"os.features":[1]})"}) {
+    EXPECT_EQ(platform_of(wrong), "refused") << wrong;
   }
 }
 

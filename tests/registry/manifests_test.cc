@@ -181,6 +181,32 @@ TEST_F(ManifestsTest, UpToFourMebibytes) {
   EXPECT_EQ(BodyOf(Send("GET", "/v2/a/manifests/big")), image);
 }
 
+// On the loop, or in a query, it would hold up whoever else is there.
+TEST_F(ManifestsTest, LargeOnesAreTakenApartBesideEverythingElse) {
+  config_.events.include_references = true;
+  Reconfigure();
+  PushBlob("a", "{}");
+  const std::string large = ImageOf("{}", {}, R"(,"annotations":{"n":")" + std::string(1 << 20, 'x') + R"("})");
+  ASSERT_EQ(PutManifest("a", "large", large).status, 201);
+  ASSERT_EQ(PutManifest("a", "small", ImageOf("{}", {})).status, 201);
+  Restart();  // nothing is cached
+  HoldHashing();
+  FakeBody none("");
+  http::Request request;
+  request.method = "GET";
+  request.target = "/v2/a/manifests/large";
+  request.peer_ip = "127.0.0.1";
+  request.fields.Add("Host", "h");
+  request.body = &none;
+  RoutedRequest routed = registry_->Read(request);
+  auto waiting = runner_->Start(registry_->Handle(request, routed));
+  EXPECT_EQ(Send("GET", "/v2/a/manifests/small").status, 200);
+  EXPECT_EQ(PutManifest("a", "more", ImageOf("{}", {})).status, 201);
+  EXPECT_EQ(waiting.wait_for(std::chrono::milliseconds(0)), std::future_status::timeout);
+  LetHash();
+  EXPECT_EQ(portcall::testing::LoopRunner::Await(std::move(waiting)).status, 200);
+}
+
 TEST_F(ManifestsTest, Sha512Digests) {
   PushBlob("a", "{}");
   const std::string image = ImageOf("{}", {});
@@ -197,6 +223,22 @@ TEST_F(ManifestsTest, OnePushMayNameSeveralTags) {
   EXPECT_EQ(put.status, 201);
   EXPECT_EQ(put.fields.All("OCI-Tag"), (std::vector<std::string_view>{"one", "two"}));
   EXPECT_EQ(BodyOf(Send("GET", "/v2/a/manifests/two")), image);
+}
+
+TEST_F(ManifestsTest, OnePushNamesThirtyTwoTagsAtMost) {
+  PushBlob("a", "{}");
+  const std::string image = ImageOf("{}", {});
+  const auto push = [&](const std::string& reference, int more) {
+    std::string query = "?";
+    for (int i = 0; i < more; ++i) query += "tag=t" + std::to_string(i) + "&";
+    const auto put = PutManifest("a", reference + query, image);
+    return put.status == 201 ? "pushed" : CodesOf(BodyOf(put));
+  };
+  EXPECT_EQ(push("one", 32), "TAG_INVALID");
+  EXPECT_EQ(push(Sha256(image), 33), "TAG_INVALID");
+  EXPECT_EQ(Send("GET", "/v2/a/manifests/t0").status, 404) << "nothing is kept";
+  EXPECT_EQ(push("one", 31), "pushed");
+  EXPECT_EQ(push(Sha256(image), 32), "pushed");
 }
 
 TEST_F(ManifestsTest, DeletingByDigestTakesTheTagsAlong) {

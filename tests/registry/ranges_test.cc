@@ -19,6 +19,8 @@ TEST(Ranges, PartsOfTheContent) {
   ExpectPart("bytes=-3", 7, 3);
   ExpectPart("bytes=-30", 0, 10);
   ExpectPart("bytes=5-18446744073709551615", 5, 5);
+  ExpectPart("bytes=5-99999999999999999999", 5, 5);
+  ExpectPart("bytes=-99999999999999999999", 0, 10);
   ExpectPart(" bytes= 1 - 1 ", 1, 1);
 }
 
@@ -27,8 +29,15 @@ TEST(Ranges, WhatLiesOutsideOrMakesNoSense) {
                              "bytes=1", "bytes=18446744073709551616-", "bytes=1-2x", "bytes=--1"}) {
     EXPECT_EQ(ReadRange(header, 10).kind, RangeKind::kUnsatisfiable) << header;
   }
-  EXPECT_EQ(ReadRange("bytes=0-0", 0).kind, RangeKind::kUnsatisfiable);
-  EXPECT_EQ(ReadRange("bytes=-1", 0).kind, RangeKind::kUnsatisfiable);
+}
+
+TEST(Ranges, OfNothingTheWholeIsGivenAsGoDoes) {
+  for (const char* header : {"bytes=0-", "bytes=0-0", "bytes=-1", "bytes=5-9", "bytes=99999999999999999999-"}) {
+    EXPECT_EQ(ReadRange(header, 0).kind, RangeKind::kWhole) << header;
+  }
+  for (const char* header : {"bytes=", "bytes=-", "bytes=a-b", "bytes=5-0"}) {
+    EXPECT_EQ(ReadRange(header, 0).kind, RangeKind::kUnsatisfiable) << header;
+  }
 }
 
 TEST(Ranges, OtherUnitsAndSeveralRangesGetTheWhole) {

@@ -29,7 +29,8 @@ void ServiceTest::Reopen(std::uint64_t reserve_bytes) {
   auto store = store::Store::Open(options, pool_);
   if (!store) throw std::runtime_error(store.error().detail);
   store_ = std::move(*store);
-  auto blobs = store::OpenFilesystem(dir_.path(), pool_, store_->digest_locks(), reserve_bytes);
+  auto blobs =
+      store::OpenFilesystem(dir_.path(), {pool_, hashing_}, store_->digest_locks(), {.reserve_bytes = reserve_bytes});
   if (!blobs) throw std::runtime_error(blobs.error().detail);
   blobs_ = std::move(*blobs);
   Restart();
@@ -37,17 +38,29 @@ void ServiceTest::Reopen(std::uint64_t reserve_bytes) {
 
 ServiceTest::~ServiceTest() {
   // The loop last: the writer and the pool may still be waking what runs on it.
+  LetHash();
   registry_.reset();
   store_->Close();
   pool_.join();
+  hashing_.join();
   runner_.reset();
+}
+
+void ServiceTest::HoldHashing() {
+  hold_.emplace();
+  asio::post(hashing_, [until = hold_->get_future().share()] { until.wait(); });
+}
+
+void ServiceTest::LetHash() {
+  if (hold_) hold_->set_value();
+  hold_.reset();
 }
 
 void ServiceTest::Restart() {
   registry_.reset();
-  registry_ = std::make_unique<Registry>(
-      RegistryDeps{*store_, *blobs_, pool_, log_, metrics_, clock_, "vm:5600", "720941f0-542c-466c-9908-d779422bdd87"},
-      std::make_shared<config::Config>(config_));
+  registry_ = std::make_unique<Registry>(RegistryDeps{*store_, *blobs_, hashing_, log_, metrics_, clock_, "vm:5600",
+                                                      "720941f0-542c-466c-9908-d779422bdd87"},
+                                         std::make_shared<config::Config>(config_));
 }
 
 void ServiceTest::Reconfigure() { registry_->Apply(std::make_shared<config::Config>(config_)); }

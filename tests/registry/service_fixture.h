@@ -6,6 +6,7 @@
 #include <atomic>
 #include <chrono>
 #include <cstring>
+#include <future>
 #include <memory>
 #include <optional>
 #include <span>
@@ -112,7 +113,12 @@ class ServiceTest : public ::testing::Test {
   portcall::testing::FakeClock clock_;
   runtime::Log log_{runtime::LogOptions{runtime::Level::kFatal, "text", {}}};
   runtime::Metrics metrics_;
-  asio::thread_pool pool_{2};
+  // All the threads of the lane that hashes again and takes large manifests apart wait until LetHash().
+  void HoldHashing();
+  void LetHash();
+
+  asio::thread_pool pool_{2}, hashing_{1};
+  std::optional<std::promise<void>> hold_;
   std::unique_ptr<store::Store> store_;
   std::unique_ptr<store::BlobStore> blobs_;
   std::unique_ptr<portcall::testing::LoopRunner> runner_;

@@ -65,6 +65,24 @@ TEST_F(UploadsTest, LargeBodiesArriveWhole) {
   EXPECT_EQ(BodyOf(Send("GET", "/v2/a/blobs/" + Sha256(bytes + "end"))), bytes + "end");
 }
 
+// What is announced before the first byte is hashed as it comes: nothing waits for a second look at it.
+TEST_F(UploadsTest, ASha512IsKnownAtTheEndWhereItWasAnnounced) {
+  const std::string bytes = "hello";
+  HoldHashing();
+  EXPECT_EQ(Send({"POST", "/v2/a/blobs/uploads/?digest=" + Sha512(bytes), bytes}).status, 201);
+  EXPECT_EQ(Finish(StartUpload("b"), Sha512(bytes), bytes).status, 201);
+  const auto started = Send("POST", "/v2/c/blobs/uploads/?digest-algorithm=sha512");
+  ASSERT_EQ(started.status, 202);
+  const auto sent = Send({"PATCH", PathOf(Field(started, "Location")), bytes});
+  ASSERT_EQ(sent.status, 202);
+  EXPECT_EQ(Finish(PathOf(Field(sent, "Location")), Sha512(bytes)).status, 201);
+
+  EXPECT_EQ(Send("POST", "/v2/d/blobs/uploads/?digest-algorithm=md5").status, 202) << "a hint, no demand";
+  LetHash();
+  const auto silent = Send({"PATCH", StartUpload("e"), bytes});
+  EXPECT_EQ(Finish(PathOf(Field(silent, "Location")), Sha512(bytes)).status, 201) << "read again";
+}
+
 TEST_F(UploadsTest, CountedChunksInOrder) {
   std::string location = Next(Patch(StartUpload("a"), "hello ", "0-5"), 202, "0-5");
   location = Next(Patch(location, "bl", "6-7"), 202, "0-7");
@@ -119,7 +137,7 @@ TEST_F(UploadsTest, ForgedStatesAndOtherRepositoriesAreRefused) {
   EXPECT_EQ(CodesOf(BodyOf(Patch(other + state, "x"))), "BLOB_UPLOAD_INVALID");
   std::string elsewhere = location;
   elsewhere.replace(elsewhere.find("/v2/a/"), 6, "/v2/b/");
-  EXPECT_EQ(Patch(elsewhere, "x").status, 404);
+  EXPECT_EQ(CodesOf(BodyOf(Patch(elsewhere, "x"))), "BLOB_UPLOAD_INVALID");
   EXPECT_EQ(Patch(WithoutState(elsewhere), "x").status, 404);
   EXPECT_EQ(Patch("/v2/a/blobs/uploads/..", "x").status, 404);
   EXPECT_EQ(Patch("/v2/a/blobs/uploads/0b872476-96e0-4f47-ba33-e1187ace6623", "x").status, 404);
@@ -137,6 +155,9 @@ TEST_F(UploadsTest, AWrongDigestEndsTheUpload) {
   EXPECT_EQ(Send(Ask("POST", "/v2/a/blobs/uploads/?digest=" + zeros, "hello")).status, 400);
   EXPECT_EQ(Head(), head);
   EXPECT_EQ(Send("GET", "/v2/a/tags/list").status, 404) << "no repository came of it";
+  Restart();
+  clock_.Advance(std::chrono::hours(1'000));
+  EXPECT_EQ(runner_->Run(registry_->PurgeUploads())->found, 0u) << "nothing of it is left to be purged";
 }
 
 TEST_F(UploadsTest, AMissingOrMalformedDigestLeavesTheUpload) {
@@ -278,6 +299,43 @@ TEST_F(UploadsTest, ABodyThatTheDiskHasNoRoomForLeavesNothingOnIt) {
   }
   Next(Send("GET", location), 204, "0-0");
   EXPECT_EQ(Finish(location, Sha256("hello"), "hello").status, 201);
+}
+
+TEST_F(UploadsTest, AStatusIsToldWhateverIsDoneToTheUpload) {
+  const std::string location = StartUpload("a");
+  const std::string bytes(3 << 20, 'x');
+  FakeBody body(bytes);
+  http::Request request;
+  request.method = "PATCH";
+  request.target = location;
+  request.peer_ip = "127.0.0.1";
+  request.fields.Add("Host", "h");
+  request.body = &body;
+  RoutedRequest routed = registry_->Read(request);
+  auto patched = runner_->Start(registry_->Handle(request, routed));
+  while (patched.wait_for(std::chrono::seconds(0)) != std::future_status::ready) {
+    ASSERT_EQ(Send("GET", location).status, 204);
+  }
+  const http::Response taken = patched.get();
+  ASSERT_EQ(taken.status, 202);
+
+  // Read again for a digest that nobody announced.
+  HoldHashing();
+  const std::string rest = PathOf(Field(taken, "Location"));
+  FakeBody none("");
+  http::Request last;
+  last.method = "PUT";
+  last.target = rest + "&digest=" + Sha512(bytes);
+  last.peer_ip = "127.0.0.1";
+  last.fields.Add("Host", "h");
+  last.body = &none;
+  RoutedRequest routed_last = registry_->Read(last);
+  auto finished = runner_->Start(registry_->Handle(last, routed_last));
+  const auto status = Send("GET", rest);
+  EXPECT_EQ(status.status, 204);
+  EXPECT_EQ(Field(status, "Range"), "0-" + std::to_string(bytes.size() - 1));
+  LetHash();
+  EXPECT_EQ(finished.get().status, 201);
 }
 
 TEST_F(UploadsTest, OneWriterAtATimeAndNoCorruption) {

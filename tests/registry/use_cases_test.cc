@@ -144,12 +144,13 @@ TEST_F(UseCasesTest, ABlobThatBreaksOffOrIsAnotherLeavesNothing) {
             Errc::kInvalid);
   clock_.Advance(std::chrono::hours(1));
   EXPECT_EQ(Run(catalog_.uploads().Purge(std::chrono::minutes(1), true))->found, 0u);
+  EXPECT_TRUE(std::filesystem::is_empty(dir_.path() / "docker/registry/v2/repositories/a/_uploads"));
   EXPECT_EQ(Head(), 0);
 }
 
 TEST_F(UseCasesTest, AnUploadIsContinuedByOneAtATime) {
   Uploads& uploads = catalog_.uploads();
-  const StartedUpload upload = *Run(uploads.Start("a"));
+  const StartedUpload upload = *Run(uploads.Start("a", "sha256"));
   EXPECT_EQ(*Run(uploads.StartedAt("a", upload.uuid)), upload.started_at);
   EXPECT_EQ(Run(uploads.StartedAt("b", upload.uuid)).error().code, Errc::kNotFound);
   const auto first = Run(uploads.Open("a", upload.uuid, Uploads::Access::kWrite));
@@ -194,7 +195,7 @@ TEST_F(UseCasesTest, PurgingLeavesWhatSomebodyWritesTo) {
     });
     EXPECT_TRUE(put);
   };
-  const std::string busy = Run(uploads.Start("a"))->uuid, idle = Run(uploads.Start("a"))->uuid;
+  const std::string busy = Run(uploads.Start("a", "sha256"))->uuid, idle = Run(uploads.Start("a", "sha256"))->uuid;
   row(busy);
   row(idle);
   const auto held = Run(uploads.Open("a", busy, Uploads::Access::kWrite));

@@ -52,6 +52,8 @@ TEST(PlainJson, EscapesWhatJsonDemands) {
   EXPECT_EQ(Plain(""), R"("")");
   EXPECT_EQ(Plain("<a href='x'>&/\x7f"), "\"<a href='x'>&/\x7f\"");
   EXPECT_EQ(Plain(R"(a"b\c)"), R"("a\"b\\c")");
+  EXPECT_EQ(Plain(R"(a"b)"), R"("a\"b")");
+  EXPECT_EQ(Plain(R"(b\c)"), R"("b\\c")");
   EXPECT_EQ(Plain("\b\f\n\r\t\x01"), R"("\b\f\n\r\t\u0001")");
   EXPECT_EQ(Plain("é\u2028\xe2\x82!"), "\"é\u2028\ufffd!\"");  // one for all that could not be read
 }

@@ -32,13 +32,28 @@ Task<> Fail(asio::thread_pool& pool) {
 TEST(LoopsTest, RunOnGoesToThePoolAndComesBack) {
   LoopRunner runner;
   Loops loops(1, 1);
-  EXPECT_EQ(runner.Run(Where(loops.pool())), "there and back");
+  EXPECT_EQ(runner.Run(Where(loops.pages())), "there and back");
 }
 
 TEST(LoopsTest, RunOnThrowsWhatTheFunctionThrew) {
   LoopRunner runner;
   Loops loops(1, 1);
-  EXPECT_THROW(runner.Run(Fail(loops.pool())), std::runtime_error);
+  EXPECT_THROW(runner.Run(Fail(loops.pages())), std::runtime_error);
+}
+
+TEST(LoopsTest, ALaneThatIsStuckDelaysNoOther) {
+  LoopRunner runner;
+  Loops loops(1, 1);
+  const std::vector<asio::thread_pool*> lanes{&loops.files(), &loops.hashing(), &loops.queries(), &loops.pages()};
+  for (asio::thread_pool* stuck : lanes) {
+    std::promise<void> until;
+    const std::shared_future<void> held = until.get_future().share();
+    for (int i = 0; i < 100; ++i) asio::post(*stuck, [held] { held.wait(); });
+    for (asio::thread_pool* other : lanes) {
+      if (other != stuck) EXPECT_EQ(runner.Run(Where(*other)), "there and back");
+    }
+    until.set_value();
+  }
 }
 
 Task<> Sleepy(asio::thread_pool& pool, std::promise<void>& started, std::atomic<bool>& finished) {
@@ -54,7 +69,7 @@ TEST(LoopsTest, DestructionLetsThePoolFinishWhatItStarted) {
   std::promise<void> started;
   auto loops = std::make_unique<Loops>(2, 1);
   EXPECT_EQ(loops->servers(), 2U);
-  asio::co_spawn(loops->server(0).executor(), Sleepy(loops->pool(), started, finished), [](std::exception_ptr) {});
+  asio::co_spawn(loops->server(0).executor(), Sleepy(loops->pages(), started, finished), [](std::exception_ptr) {});
   started.get_future().wait();
   loops.reset();  // must neither hang nor touch a loop that is gone
 }
@@ -69,9 +84,9 @@ TEST(LoopsTest, ALateJobOfThePoolGoesWhileTheLoopsItMayUseStand) {
   auto loops = std::make_unique<Loops>(1, 1);
   loops->broker().Stop();
   asio::post(loops->broker().executor(), [waiting = std::make_unique<Farewell>(said, "loop")] {});
-  loops->pool().join();
-  asio::post(loops->pool(), [late = std::make_unique<Farewell>(said, "pool"),
-                             timer = std::make_unique<Timer>(loops->broker().executor())] {});
+  loops->pages().stop();
+  asio::post(loops->pages(), [late = std::make_unique<Farewell>(said, "pool"),
+                              timer = std::make_unique<Timer>(loops->broker().executor())] {});
   loops.reset();
   EXPECT_EQ(said, (std::vector<std::string>{"pool", "loop"}));
 }

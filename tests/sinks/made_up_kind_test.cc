@@ -117,11 +117,11 @@ TEST(MadeUpKind, ItsKeysAreInTheFingerprint) {
 
 TEST(MadeUpKind, ItsSinkIsMadeAndDelivers) {
   const auto endpoint = config::Good(Load(kEntry)).endpoints.at(0);
-  asio::thread_pool pool(1);
-  http::Resolver resolver(pool);
+  runtime::Lanes lanes;
   runtime::Log log({runtime::Level::kFatal, "text", {}});
   portcall::testing::LoopRunner runner;
-  auto made = MakeSink(endpoint, {runner.executor(), resolver, log, pool});
+  http::Resolver resolver;
+  auto made = MakeSink(endpoint, {runner.executor(), resolver, log, lanes});
   ASSERT_TRUE(made) << made.error().detail;
   auto event = std::make_shared<store::Event>();
   event->repository = "team/app";

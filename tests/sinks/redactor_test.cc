@@ -50,6 +50,41 @@ TEST(Redactor, TakesOutSecretsThatJsonEscapes) {
   }
 }
 
+TEST(Redactor, TakesOutSecretsOfWhichSomeCharactersAreEscaped) {
+  const Redactor redactor({{"Authorization", "Bearer ab/cd+ef (01)!/234=="}}, UrlOf("http://h/"));
+  for (const char* echoed : {
+           "ab/cd%2Bef%20%2801%29%21/234%3D%3D",        // Python's quote()
+           "ab%2Fcd%2Bef%20(01)!%2F234%3D%3D",          // encodeURIComponent()
+           "ab%2Fcd%2Bef+%2801%29%21%2F234%3D%3D",      // a form
+           "ab/cd+ef%20(01)!/234==",                    // encodeURI()
+           "ab/cd&#43;ef (01)!/234==",                  // Go's html/template
+           "ab&#x2F;cd+ef (01)!&#x2F;234&#x3D;&#x3D;",  // mustache
+           "ab\\/cd\\u002bef (01)!/234==",
+           "ab%252Fcd%252Bef%2520(01)!%252F234%253D%253D",  // twice
+           "ab\\\\/cd+ef (01)!\\\\/234==",                  // JSON in JSON
+           "ab&#x2F;cd%2Bef%20(01)!/234==",                 // a URL in HTML
+       }) {
+    EXPECT_EQ(redactor.Redact(std::string("you sent Bearer ") + echoed + '.', false), "you sent ***.") << echoed;
+  }
+}
+
+TEST(Redactor, TakesOutCharactersOutsideTheFirstPlane) {
+  const Redactor redactor({{"X-Token", "key-\xF0\x9F\x94\x91-key"}}, UrlOf("http://h/"));
+  for (const char* echoed :
+       {"key-\xF0\x9F\x94\x91-key", "key-\\ud83d\\udd11-key", "key-&#128273;-key", "key-%F0%9F%94%91-key"}) {
+    EXPECT_EQ(redactor.Redact(std::string("<") + echoed + '>', false), "<***>") << echoed;
+  }
+}
+
+TEST(Redactor, LeavesWhatLooksLikeAnEscapeAndIsNone) {
+  const Redactor redactor({{"X-Token", "s3cr3t"}}, UrlOf("http://h/"));
+  for (const char* text :
+       {"100% of \\x &c; &#; &#xyz; \\u12", "%", "\\", "&", "\\ud83d alone", "\\ud83d\\u00", "%zz s3cret+"}) {
+    EXPECT_EQ(redactor.Redact(text, false), text);
+    EXPECT_EQ(redactor.Redact(text, true), text);
+  }
+}
+
 TEST(Redactor, TakesOutTokensInThePath) {
   const Redactor redactor({}, UrlOf("http://h/services/T024BE7LD/tr%C3%B6t/hook"));
   EXPECT_EQ(redactor.Redact("no route for /services/T024BE7LD/tr%C3%B6t/hook (tröt)", false),
@@ -61,12 +96,22 @@ TEST(Redactor, TakesOutTheBeginningOfASecretWhereTheTextWasCut) {
   EXPECT_EQ(redactor.Redact("you sent s3cr3t-t0", true), "you sent ***");
   EXPECT_EQ(redactor.Redact("you sent s3cr3t-t0", false), "you sent s3cr3t-t0");
   EXPECT_EQ(redactor.Redact("nothing", true), "nothing");
+  const Redactor escaped({{"X-Token", "abcd/efgh"}}, UrlOf("http://h/"));
+  for (const char* end : {"abcd%2Fef", "abcd%2", "abcd%", "abcd\\", "abcd\\u00", "abcd&#x2", "abcd&", "abcd%2Fefg%6"}) {
+    EXPECT_EQ(escaped.Redact(std::string("you sent ") + end, true), "you sent ***") << end;
+  }
   EXPECT_EQ(redactor.Redact("", true), "");
+}
+
+TEST(Redactor, ASecretThatBeginsAnotherLeavesNothingOfIt) {
+  const Redactor redactor({{"X-Token", "abcd"}, {"X-Key", "abcdefgh"}, {"X-Secret", "ghijkl"}}, UrlOf("http://h/"));
+  EXPECT_EQ(redactor.Redact("abcdefghijkl, abcdefgh, abcd.", false), "***, ***, ***.");
 }
 
 TEST(Redactor, LeavesWordsAloneThatAreTooShortToBeSecrets) {
   const Redactor redactor({{"X-Token", "a"}}, UrlOf("http://h/?v=1"));
   EXPECT_EQ(redactor.Redact("a banana 1", true), "a banana 1");
+  EXPECT_EQ(Redactor({{"X-Token", "four"}}, UrlOf("http://h/")).Redact("you sent four", false), "you sent ***");
 }
 
 }  // namespace

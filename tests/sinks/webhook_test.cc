@@ -38,6 +38,7 @@ class Receiver {
     auto server = http::Server::Listen(std::move(options), {&loop_});
     if (!server) throw std::runtime_error(server.error().detail);
     server_ = std::move(*server);
+    server_->Open();
   }
   std::string Url(const std::string& target, const std::string& userinfo = "") const {
     return "http://" + userinfo + "127.0.0.1:" + std::to_string(server_->port()) + target;
@@ -68,7 +69,7 @@ class Receiver {
 
 class WebhookTest : public ::testing::Test {
  protected:
-  WebhookTest() : pool_(1), resolver_(pool_), log_({runtime::Level::kFatal, "text", {}}) {}
+  WebhookTest() : log_({runtime::Level::kFatal, "text", {}}) {}
   ~WebhookTest() override {
     runner_.Call([this] { sink_.reset(); });
   }
@@ -76,7 +77,7 @@ class WebhookTest : public ::testing::Test {
   Result<void> Make(config::Endpoint endpoint) {
     endpoint.name = "hook";
     return runner_.Call([&]() -> Result<void> {
-      auto made = MakeSink(endpoint, {runner_.executor(), resolver_, log_, pool_});
+      auto made = MakeSink(endpoint, {runner_.executor(), resolver_, log_, lanes_});
       if (!made) return Error(made.error());
       sink_ = std::move(*made);
       return {};
@@ -99,7 +100,7 @@ class WebhookTest : public ::testing::Test {
   }
 
   Receiver receiver_;
-  asio::thread_pool pool_;
+  runtime::Lanes lanes_;
   http::Resolver resolver_;
   runtime::Log log_;
   Batch batch_;
@@ -319,8 +320,10 @@ TEST_F(WebhookTest, PassesRetryAfterOnWithAnyFailure) {
 TEST_F(WebhookTest, KeepsACappedAndRedactedAnswerOfARefusal) {
   config::Endpoint endpoint = To(receiver_.Url("/"));
   endpoint.headers = {{"Authorization", "Bearer s3cr3t-t0ken"}};
+  endpoint.hidden = {"brought-by-a-reference"};
   ASSERT_TRUE(Make(endpoint));
   EXPECT_EQ(Answered(400, "", "you sent Bearer s3cr3t-t0ken").answer, "you sent ***");
+  EXPECT_EQ(Answered(400, "", "you sent brought-by-a-reference").answer, "you sent ***");
   EXPECT_EQ(Answered(400, "", std::string(10'000, 'x')).answer.size(), 4096u);
   EXPECT_THAT(Answered(200, "", "fine").answer, IsEmpty());
 }

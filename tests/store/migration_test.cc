@@ -44,7 +44,9 @@ TEST_F(MigrationTest, MigratesAfterABackup) {
   std::vector<Migration> migrations(Migrations().begin(), Migrations().end());
   const std::string backup = File() + ".backup-v" + std::to_string(migrations.size());
   migrations.push_back({"ALTER TABLE events ADD COLUMN fresh INTEGER NOT NULL DEFAULT 5"});
+  std::ofstream(backup + ".part") << "what an interrupted copy left behind";
   ASSERT_TRUE(Migrate(connection, File(), migrations));
+  EXPECT_FALSE(fs::exists(backup + ".part"));
   EXPECT_EQ(connection.Number("SELECT sum(fresh) FROM events"), 15);
   EXPECT_EQ(connection.Number("PRAGMA user_version"), static_cast<std::int64_t>(migrations.size()));
   ASSERT_TRUE(fs::exists(backup));
@@ -118,6 +120,8 @@ class KeptDatabaseTest : public MigrationTest, public ::testing::WithParamInterf
 TEST_P(KeptDatabaseTest, KeepsWhatItHolds) {
   Restore(GetParam());
   Open();
+  const bool older = static_cast<std::size_t>(GetParam()) < Migrations().size();
+  EXPECT_EQ(fs::exists(File() + ".backup-v" + std::to_string(GetParam())), older);
   EXPECT_EQ(Read([](Snapshot& s) { return Head(s); }), 12);
   const auto events = Read([](Snapshot& s) { return ReadEvents(s, 0, 100, {100}).events; });
   ASSERT_EQ(events.size(), 10u);

@@ -10,6 +10,7 @@
 #include <fstream>
 
 #include "store/catalog_changes.h"
+#include "store/lane.h"
 #include "store/sqlite/check.h"
 #include "store/sqlite/integrity.h"
 #include "store/sqlite/schema.h"
@@ -283,6 +284,28 @@ TEST_P(CrashTest, WhatWasAcknowledgedIsThere) {
 
 INSTANTIATE_TEST_SUITE_P(Kill, CrashTest,
                          ::testing::Values(std::pair("before-commit", 0), std::pair("after-commit", 1)));
+
+// One query looks at a bounded number of blocks, also where nothing has been between two events for long.
+TEST_F(StoreTest, ALaneIsReadThroughAnEmptyStretchOfAnyLength) {
+  Open();
+  AppendOne("rare");
+  store_.reset();
+  Connection(File(), Connection::Mode::kWriter).Exec("UPDATE sqlite_sequence SET seq=50000000 WHERE name='events'");
+  Open();
+  const Seq last = AppendOne("rare");
+  ASSERT_EQ(last, 50'000'001);
+  std::vector<Seq> found;
+  int queries = 0;
+  for (Seq after = 0; after < last; ++queries) {
+    const Portion portion =
+        Read([&](Snapshot& s) { return ReadLane(s, LaneOfRepository("", "rare"), after, last, {9}); });
+    ASSERT_GT(portion.through, after);
+    after = portion.through;
+    for (const EventPtr& event : portion.events) found.push_back(event->seq);
+  }
+  EXPECT_EQ(found, (std::vector<Seq>{1, last}));
+  EXPECT_GT(queries, 1);
+}
 
 }  // namespace
 }  // namespace portcall::store

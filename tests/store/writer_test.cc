@@ -204,5 +204,53 @@ TEST_F(WriterTest, TheLogOfWritesStaysBoundedWhileOthersRead) {
   EXPECT_GT(std::filesystem::file_size(File()), 100u << 20);
 }
 
+// So that a log with a small bound is not mostly what stands beside it.
+class JournalTest : public StoreTest {
+ protected:
+  void WriteSome() {
+    Event big = EventOf("r");
+    big.details = std::string(60'000, 'x');
+    Write([&](Tx& tx) {
+      for (int k = 0; k < 10; ++k) Append(tx, big);
+    });
+  }
+  std::uintmax_t JournalSize() const { return std::filesystem::file_size(File() + "-wal"); }
+};
+
+TEST_F(JournalTest, ItBeginsAnewAfterAFewMegabytes) {
+  Open();
+  std::uintmax_t largest = 0;
+  for (int i = 0; i < 50; ++i) {
+    WriteSome();
+    largest = std::max(largest, JournalSize());
+  }
+  EXPECT_LT(largest, 8u << 20);
+  EXPECT_GT(std::filesystem::file_size(File()), 20u << 20);
+}
+
+TEST_F(JournalTest, ItIsSmallAgainWhenALongQueryHasEnded) {
+  Open();
+  std::promise<void> end;
+  std::latch inside(1);
+  std::jthread query([&] {
+    EXPECT_TRUE(store_->ReadNow([&](Snapshot& s) -> Result<Seq> {
+      const Seq head = Head(s);
+      inside.count_down();
+      end.get_future().wait();
+      return head;
+    }));
+  });
+  inside.wait();
+  for (int i = 0; i < 30; ++i) WriteSome();
+  EXPECT_GT(JournalSize(), 15u << 20) << "the query sees what was there when it began";
+  end.set_value();
+  query.join();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (JournalSize() > 9u << 20) {
+    ASSERT_LT(std::chrono::steady_clock::now(), deadline);
+    WriteSome();
+  }
+}
+
 }  // namespace
 }  // namespace portcall::store

@@ -10,6 +10,7 @@
 #include "sinks/audit/log/folder_lock.h"
 #include "sinks/audit/log/receipt.h"
 #include "sinks/audit/log/segments.h"
+#include "sinks/audit/log/trimming.h"
 
 namespace portcall::sinks::audit {
 
@@ -276,29 +277,13 @@ Result<void> AuditLog::AppendNote(const std::string& note) {
   return {};
 }
 
-// Checkpoints of what was removed by retention can no longer be compared with anything.
 Result<void> AuditLog::TrimCheckpoints() {
-  const Result<Position> retained = LoadRetained(options_.folder, key_->verifier());
-  if (!retained || retained->size() <= trimmed_) return {};
-  const std::filesystem::path path = options_.folder / kCheckpoints;
-  Result<std::string> text = runtime::ReadWhole(path);
-  if (!text) return text.error();
-  std::size_t from = 0;
-  while (const std::optional<NoteSpan> span = NextNote(*text, from)) {
-    const auto checkpoint = Checkpoint::Parse(std::string_view(*text).substr(span->begin, span->end - span->begin));
-    if (checkpoint && checkpoint->size >= retained->size()) {
-      if (auto replaced = runtime::ReplaceFile(path, std::string_view(*text).substr(span->begin), 0640); !replaced) {
-        return replaced;
-      }
-      notes_file_ = runtime::Fd();
-      checkpoints_bytes_ = text->size() - span->begin;
-      if (auto opened = OpenNotes(); !opened) return opened;
-      break;
-    }
-    from = span->end;
-  }
-  trimmed_ = retained->size();
-  return {};
+  const Result<std::uint64_t> gone = FinishTrimming(options_.folder, checkpoints_bytes_);
+  if (!gone) return gone.error();
+  if (*gone == 0) return {};
+  notes_file_ = runtime::Fd();
+  checkpoints_bytes_ -= *gone;
+  return OpenNotes();
 }
 
 }  // namespace portcall::sinks::audit

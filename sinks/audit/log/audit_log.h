@@ -94,8 +94,7 @@ class AuditLog {
   std::uint64_t checkpointed_ = 0;  // size of the last checkpoint
   std::uint64_t checkpoints_bytes_ = 0;
   std::string last_note_;
-  std::uint64_t trimmed_ = 0;  // no checkpoint of a smaller size is kept
-  std::uint64_t news_ = 0;     // records since the last checkpoint, except of checkpoint events
+  std::uint64_t news_ = 0;  // records since the last checkpoint, except of checkpoint events
   runtime::SteadyTime checkpointed_at_;
   std::vector<std::string> notes_;
   KeptAside aside_;

@@ -8,8 +8,10 @@
 
 #include "runtime/files.h"
 #include "runtime/time.h"
+#include "sinks/audit/log/note_reader.h"
 #include "sinks/audit/log/position.h"
 #include "sinks/audit/log/segments.h"
+#include "sinks/audit/log/trimming.h"
 
 namespace portcall::sinks::audit {
 namespace {
@@ -72,19 +74,18 @@ class Retirement {
   // Every rotation made a checkpoint, so there is one of the records up to a closed segment's end.
   Result<void> CompareRoot(const Position& end) {
     const std::filesystem::path file = task_.folder / kCheckpoints;
-    if (notes_.empty()) {
-      Result<std::string> text = runtime::ReadWhole(file);
-      if (!text) return text.error();
-      notes_ = std::move(*text);
-    }
+    Result<NoteReader> notes = NoteReader::Open(file, compared_);
+    if (!notes) return notes.error();
     const std::string before = "records before " + std::to_string(end.size());
-    while (const std::optional<NoteSpan> span = NextNote(notes_, compared_)) {
-      const std::string_view note = std::string_view(notes_).substr(span->begin, span->end - span->begin);
-      const auto claimed = Checkpoint::Parse(note);
+    while (true) {
+      const auto note = notes->Next();
+      if (!note) return note.error();
+      if (!*note) break;
+      const auto claimed = Checkpoint::Parse((*note)->text);
       if (claimed && claimed->size > end.size()) break;
-      compared_ = span->end;
+      compared_ = (*note)->end;
       if (!claimed || claimed->size != end.size()) continue;
-      const auto text = key_.verifier().Open(note);
+      const auto text = key_.verifier().Open((*note)->text);
       const auto checkpoint = text ? Checkpoint::Parse(*text) : std::nullopt;
       if (checkpoint && checkpoint->root == end.tree.Root(hashing_)) return {};
       return Error(Errc::kInvalid, before + " are not what their checkpoint covers");
@@ -96,8 +97,7 @@ class Retirement {
   const SigningKey& key_;
   runtime::Log& log_;
   Hashing hashing_;
-  std::string notes_;         // all checkpoints, once they are needed
-  std::size_t compared_ = 0;  // of these: those before cover less than the segments to come
+  std::uint64_t compared_ = 0;  // checkpoints that stand before this place cover less than the segments to come
 };
 
 }  // namespace
@@ -114,6 +114,11 @@ std::string Tidy(const Housekeeping& task, std::uint64_t active, const SigningKe
       oldest = std::move(*kept);
     } else {
       log.Error("audit log: old records are not removed", {{"error", kept.error().detail}});
+    }
+    if (const Result<Position> retained = LoadRetained(task.folder, key.verifier())) {
+      if (auto prepared = PrepareTrimming(task.folder, retained->size()); !prepared) {
+        log.Warn("audit log: old checkpoints are not removed", {{"error", prepared.error().detail}});
+      }
     }
     segments = ListSegments(task.folder);
   }

@@ -1,12 +1,7 @@
 #include "sinks/audit/sink/audit_kind.h"
 
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
-#include <cerrno>
-#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <map>
@@ -15,6 +10,7 @@
 #include <string>
 #include <utility>
 
+#include "config/reader/disk_places.h"
 #include "config/reader/scalars.h"
 #include "config/sections/endpoint.h"
 #include "sinks/audit/log/note.h"
@@ -68,38 +64,20 @@ void ReadOrigin(MapReader& section, const Endpoint& endpoint, AuditConfig& audit
   }
 }
 
+constexpr config::Millis kLeastInterval(1'000);
+
 void ReadSegments(MapReader& section, AuditConfig& audit) {
   MapReader checkpoint = section.Sub("checkpoint");
   checkpoint.Read("records", 1, 1'000'000'000, audit.checkpoint_records);
-  checkpoint.Read("interval", audit.checkpoint_interval);
+  checkpoint.ReadAtLeast("interval", kLeastInterval, audit.checkpoint_interval);
   checkpoint.Finish();
   MapReader rotate = section.Sub("rotate");
   rotate.ReadSize("size", 0, audit.rotate_bytes);
   if (audit.rotate_bytes < kLeastSegment) rotate.Error("size", "is too small: at least 4KiB are needed");
-  rotate.Read("interval", audit.rotate_interval);
+  rotate.ReadAtLeast("interval", kLeastInterval, audit.rotate_interval);
   rotate.Finish();
   section.Read("compress", audit.compress);
   section.Read("keep", audit.keep, /*zero_counts=*/true);
-}
-
-// Why no log can be written to the folder, which may have to be made first; empty: nothing is known to be wrong.
-struct Obstacle {
-  std::string why = {};
-  bool only_this_user = false;
-};
-Obstacle WhyUnwritable(std::filesystem::path folder) {
-  struct stat status{};
-  while (::stat(folder.c_str(), &status) != 0) {
-    const int error = errno;
-    if (error != ENOENT || folder == folder.parent_path()) {
-      return {Quoted(folder.string()) + ": " + std::strerror(error), error == EACCES};
-    }
-    folder = folder.parent_path();
-  }
-  if (!S_ISDIR(status.st_mode)) return {Quoted(folder.string()) + " is no folder"};
-  if (::access(folder.c_str(), W_OK | X_OK) == 0) return {};
-  const int error = errno;
-  return {Quoted(folder.string()) + " cannot be written by this user: " + std::strerror(error), error == EACCES};
 }
 
 // Two writers of one chain of records would break it.
@@ -167,7 +145,7 @@ class AuditLogs final : public Kind {
     // A start waits for its folder, and making the sink looks at the key.
     if (section.report().strictness() != config::Strictness::kCheck) return;
     const auto audit = endpoint.As<AuditConfig>();
-    if (const Obstacle found = WhyUnwritable(audit->directory); !found.why.empty()) {
+    if (const config::Obstacle found = config::WhyUnwritable(audit->directory); !found.why.empty()) {
       found.only_this_user ? section.Warn("directory", found.why) : section.Error("directory", found.why);
     }
     if (audit->key.empty()) return;

@@ -81,8 +81,10 @@ Result<std::unique_ptr<Sink>> MakeAudit(const config::Endpoint& endpoint, const 
     const auto key = audit::SigningKey::Load(options.key_file, options.origin, /*make=*/false);
     if (!key) return Error(Errc::kInvalid, where + key.error().detail);
   }
+  auto lanes = audit::FolderLanes::Of(around.lanes, options.log.folder);
+  if (!lanes) return Error(lanes.error().code, where + lanes.error().detail);
   return std::unique_ptr<Sink>(
-      std::make_unique<AuditSink>(std::make_shared<audit::Writer>(std::move(options), around)));
+      std::make_unique<AuditSink>(std::make_shared<audit::Writer>(std::move(options), std::move(*lanes), around)));
 }
 
 }  // namespace portcall::sinks

@@ -4,6 +4,8 @@
 #include <thread>
 #include <utility>
 
+#include "runtime/mutex.h"
+
 namespace portcall::sinks::audit {
 namespace {
 
@@ -47,11 +49,43 @@ bool IsChanged(const Result<void>& result) {
 
 }  // namespace
 
-Writer::Writer(WriterOptions options, const Surroundings& around)
+// The events of one write. A lane that is stuck may come to it when they have failed long since: then they are not
+// written, because they were handed over again.
+class Writer::Load {
+ public:
+  explicit Load(std::vector<store::EventPtr> events) : events_(std::move(events)) {}
+
+  // On the lane; what it returns is touched by the lane alone from then on.
+  const std::vector<store::EventPtr>& Begin() {
+    const runtime::MutexLock lock(mutex_);
+    begun_ = true;
+    return events_;
+  }
+  void Drop() {
+    const runtime::MutexLock lock(mutex_);
+    if (!begun_) events_.clear();
+  }
+
+ private:
+  runtime::Mutex mutex_;
+  bool begun_ GUARDED_BY(mutex_) = false;
+  std::vector<store::EventPtr> events_;
+};
+
+Result<FolderLanes> FolderLanes::Of(runtime::Lanes& lanes, const std::filesystem::path& folder) {
+  const std::string name = "audit log " + folder.string();
+  auto writing = lanes.Of(name);
+  if (!writing) return writing.error();
+  auto tidying = lanes.Of(name + ", old segments");
+  if (!tidying) return tidying.error();
+  return FolderLanes{std::move(*writing), std::move(*tidying)};
+}
+
+Writer::Writer(WriterOptions options, FolderLanes lanes, const Surroundings& around)
     : options_(std::move(options)),
       executor_(around.executor),
       logger_(around.log),
-      pool_(around.pool),
+      lanes_(std::move(lanes)),
       publish_(around.publish),
       tick_(around.executor),
       deadline_(around.executor) {}
@@ -102,11 +136,24 @@ void Writer::Write() {
   queue_.clear();
   ArmDeadline();
   const bool anew = std::exchange(changed_, false);
-  asio::post(pool_, [self = shared_from_this(), events = std::move(events), anew]() mutable {
-    Done done = self->Work(events, anew);
-    const Executor executor = self->executor_;
-    asio::post(executor, [self = std::move(self), done = std::move(done)]() mutable { self->Finish(std::move(done)); });
+  load_ = std::make_shared<Load>(std::move(events));
+  lanes_.writing->Post([self = shared_from_this(), load = load_, anew] {
+    self->Run(load, anew, std::chrono::steady_clock::now() + kHandover);
   });
+}
+
+void Writer::Run(std::shared_ptr<Load> load, bool anew, std::chrono::steady_clock::time_point until) {
+  Done done;
+  if (!left_) done = Work(load->Begin(), anew);
+  if (done.held && std::chrono::steady_clock::now() < until) {
+    std::this_thread::sleep_for(kHandoverPoll);
+    // Behind the job by which another sink of this process leaves the folder.
+    lanes_.writing->Post(
+        [self = shared_from_this(), load = std::move(load), anew, until] { self->Run(load, anew, until); });
+    return;
+  }
+  asio::post(executor_,
+             [self = shared_from_this(), done = std::move(done)]() mutable { self->Finish(std::move(done)); });
 }
 
 // A disk that does not answer must not hold attempts for longer than the endpoint allows.
@@ -128,6 +175,7 @@ Writer::Done Writer::Work(const std::vector<store::EventPtr>& events, bool anew)
     if (anew) log_.reset();
     const bool was_open = log_ != nullptr;
     done.written = OpenLog(!events.empty());
+    done.held = !done.written && done.written.error().code == Errc::kConflict;
     if (!log_) return done;
     done.open = true;
     if (!was_open && log_->begun_anew()) done.receipt_before = receipt_;
@@ -145,15 +193,10 @@ Writer::Done Writer::Work(const std::vector<store::EventPtr>& events, bool anew)
 
 Result<void> Writer::OpenLog(bool wanted) {
   if (log_) return {};
-  const auto until = std::chrono::steady_clock::now() + kHandover;
-  for (;;) {
-    const Result<void> opened = TryOpen();
-    if (opened) return {};
-    if (opened.error().code != Errc::kConflict) return opened.error();
-    if (!wanted) return {};  // no event needs it yet, and its holder may be about to leave
-    if (std::chrono::steady_clock::now() > until) return opened.error();
-    std::this_thread::sleep_for(kHandoverPoll);
-  }
+  Result<void> opened = TryOpen();
+  // Its holder may be about to leave, and no event needs it yet.
+  if (!opened && opened.error().code == Errc::kConflict && !wanted) return {};
+  return opened;
 }
 
 Result<SigningKey> Writer::LoadKey() {
@@ -225,6 +268,7 @@ void Writer::Tell(const Done& done) {
 void Writer::FailAll(const std::string& why) {
   for (Waiting& waiting : queue_) writing_.push_back(std::move(waiting));
   queue_.clear();
+  if (load_) load_->Drop();
   unheard_ += writing_.size();
   for (Waiting& waiting : std::exchange(writing_, {})) waiting.resume(Failed(why));
 }
@@ -246,7 +290,7 @@ void Writer::PublishBeginning(const std::string& receipt_before) {
 void Writer::TidyUp(std::uint64_t segment) {
   if (tidying_ || (segment == tidied_ && (oldest_.empty() || !options_.tidy.IsOld(oldest_)))) return;
   tidying_ = true;
-  asio::post(pool_, [self = shared_from_this(), segment]() mutable {
+  lanes_.tidying->Post([self = shared_from_this(), segment]() mutable {
     std::string oldest;
     try {
       oldest = Tidy(self->options_.tidy, segment, *self->key_, self->logger_);
@@ -268,6 +312,7 @@ void Writer::Interrupt() { FailAll("stopped before the audit log was written"); 
 
 void Writer::Leave() {
   if (std::exchange(closed_, true)) return;
+  left_ = true;
   tick_.cancel();
   deadline_.cancel();
   FailAll("the audit log was closed");
@@ -288,7 +333,7 @@ Task<> Writer::Close(std::shared_ptr<Writer> self) {
 void Writer::End() {
   if (busy_ || tidying_ || ended_) return;
   busy_ = true;
-  asio::post(pool_, [self = shared_from_this()]() mutable {
+  lanes_.writing->Post([self = shared_from_this()]() mutable {
     std::vector<std::string> notes = self->EndLog();
     const Executor executor = self->executor_;
     asio::post(executor, [self = std::move(self), notes = std::move(notes)]() mutable {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <deque>
 #include <memory>
@@ -7,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "runtime/lanes.h"
 #include "runtime/timer.h"
 #include "sinks/audit/log/audit_log.h"
 #include "sinks/audit/log/housekeeping.h"
@@ -26,15 +28,22 @@ struct WriterOptions {
   bool publish = false;
 };
 
-// Gathers events on a loop and has them appended on the pool: what came while one write was under way goes with the
-// next, so that many events share one sync. Order is kept across failures: after one, nothing is taken until everybody
-// whose event failed has heard of it. It holds itself while work of its own is on the pool.
+// What has threads of its own for a folder, so that one that does not answer holds up nothing else, and writers of one
+// folder wait for each other's jobs.
+struct FolderLanes {
+  static Result<FolderLanes> Of(runtime::Lanes& lanes, const std::filesystem::path& folder);
+  std::shared_ptr<runtime::Lane> writing, tidying;
+};
+
+// Gathers events on a loop and has them appended on the folder's lane: what came while one write was under way goes
+// with the next, so that many events share one sync. Order is kept across failures: after one, nothing is taken until
+// everybody whose event failed has heard of it. It holds itself while work of its own is on a lane.
 class Writer : public std::enable_shared_from_this<Writer> {
  public:
   // Events that wait or are being written; the broker hands over no more.
   static constexpr std::size_t kWindow = 1024;
 
-  Writer(WriterOptions options, const Surroundings& around);
+  Writer(WriterOptions options, FolderLanes lanes, const Surroundings& around);
 
   void Start(const std::string& receipt);  // opens the log; failing is told and tried again
   // Ends when the events are on disk, or with what went wrong, within the timeout.
@@ -58,11 +67,16 @@ class Writer : public std::enable_shared_from_this<Writer> {
     std::string receipt_before;  // where a new log began: of the one before
     std::uint64_t segment = 0;
     bool open = false;
+    bool held = false;     // another sink, or another process, has the folder
     bool changed = false;  // somebody else changed the folder: it must be opened again, as at a start
   };
 
+  class Load;
+
   void Write();
-  Done Work(const std::vector<store::EventPtr>& events, bool anew);  // on the pool, one at a time
+  // On the lane, one at a time.
+  void Run(std::shared_ptr<Load> load, bool anew, std::chrono::steady_clock::time_point until);
+  Done Work(const std::vector<store::EventPtr>& events, bool anew);
   Result<void> OpenLog(bool wanted);
   Result<void> TryOpen();
   Result<SigningKey> LoadKey();
@@ -75,14 +89,14 @@ class Writer : public std::enable_shared_from_this<Writer> {
   void ArmTick();
   void ArmDeadline();
   void End();
-  std::vector<std::string> EndLog();  // on the pool
+  std::vector<std::string> EndLog();  // on the lane
 
   WriterOptions options_;
   const Executor executor_;
   runtime::Log& logger_;
-  asio::thread_pool& pool_;
+  const FolderLanes lanes_;
   const std::function<void(store::Event)> publish_;
-  // Touched by the pool alone, and one thread at a time.
+  // Touched by the lane for writing alone.
   std::unique_ptr<AuditLog> log_;
   std::shared_ptr<const SigningKey> key_;
   std::string receipt_;           // the newest that was given
@@ -91,9 +105,11 @@ class Writer : public std::enable_shared_from_this<Writer> {
 
   std::deque<Waiting> queue_;
   std::vector<Waiting> writing_;
-  std::size_t unheard_ = 0;  // attempts that failed and whose callers have not gone on yet
+  std::shared_ptr<Load> load_;  // of the job that was posted last
+  std::size_t unheard_ = 0;     // attempts that failed and whose callers have not gone on yet
   bool busy_ = false, due_ = false, late_ = false, tidying_ = false, closed_ = false, ended_ = false;
   bool changed_ = false;
+  std::atomic<bool> left_ = false;  // a job that the lane has not begun has nothing to do
   Resume<bool> closing_;
   std::uint64_t tidied_ = 0;  // the segment that was active when closed ones were last looked at
   std::string oldest_;        // what Tidy() returned then

@@ -7,6 +7,7 @@
 #include <cerrno>
 #include <chrono>
 #include <system_error>
+#include <vector>
 
 #include "runtime/failpoint.h"
 #include "runtime/loops.h"
@@ -19,6 +20,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint64_t kWritebackStep = 8 << 20;
+// Of an upload that is read again: some milliseconds on a thread, and then another one has its turn.
+constexpr std::size_t kHashedAtOnce = 1 << 20;
 
 // With the repository in the key, no other repository can reach the upload.
 std::string KeyOf(const std::string& repository, const std::string& uuid) { return repository + "/" + uuid; }
@@ -34,16 +37,26 @@ Result<void> RemoveUpload(const fs::path& folder) {
   return {};
 }
 
+Error OtherDigest(const Digest& digest, const std::string& hex) {
+  return {Errc::kInvalid,
+          "the content's digest is " + std::string(digest.algorithm()) + ":" + hex + ", not " + digest.text()};
+}
+
 Error Busy() { return Error(Errc::kConflict, "another request is writing to this upload"); }
 
 }  // namespace
 
-FsBlobStore::FsBlobStore(const fs::path& root, asio::thread_pool& pool, DigestLocks& locks, std::uint64_t reserve_bytes)
-    : layout_(root), pool_(pool), locks_(locks), reserve_bytes_(reserve_bytes) {}
+FsBlobStore::FsBlobStore(const fs::path& root, FilesystemLanes lanes, DigestLocks& locks,
+                         const FilesystemLimits& limits)
+    : layout_(root),
+      lanes_(lanes),
+      locks_(locks),
+      reserve_bytes_(limits.reserve_bytes),
+      uploads_(lanes.files, limits.open_uploads) {}
 
-Result<std::unique_ptr<BlobStore>> OpenFilesystem(fs::path root, asio::thread_pool& pool, DigestLocks& locks,
-                                                  std::uint64_t reserve_bytes) {
-  auto store = std::make_unique<FsBlobStore>(fs::absolute(root), pool, locks, reserve_bytes);
+Result<std::unique_ptr<BlobStore>> OpenFilesystem(fs::path root, FilesystemLanes lanes, DigestLocks& locks,
+                                                  const FilesystemLimits& limits) {
+  auto store = std::make_unique<FsBlobStore>(fs::absolute(root), lanes, locks, limits);
   if (Result<void> ready = store->Prepare(); !ready) return ready.error();
   return std::unique_ptr<BlobStore>(std::move(store));
 }
@@ -73,10 +86,20 @@ Result<void> FsBlobStore::CheckRoom() {
   return Error(Errc::kNoSpace, "less than storage.reserve is free on the volume of " + layout_.root().string());
 }
 
+Result<runtime::Fd> FsBlobStore::Open(const fs::path& path, int flags) {
+  while (true) {
+    const int fd = ::open(path.c_str(), flags | O_CLOEXEC, 0644);
+    if (fd >= 0) return runtime::Fd(fd);
+    const int error = errno;
+    const bool scarce = error == EMFILE || error == ENFILE;
+    if (!scarce || !uploads_.CloseOne()) return runtime::FileError(error, "opening", path);
+  }
+}
+
 Task<Result<BlobContent>> FsBlobStore::Read(Digest digest) {
   const fs::path path = layout_.Blob(digest);
-  auto open = [&path]() -> Result<BlobContent> {
-    Result<runtime::Fd> fd = runtime::OpenFile(path, O_RDONLY);
+  auto open = [this, &path]() -> Result<BlobContent> {
+    Result<runtime::Fd> fd = Open(path, O_RDONLY);
     if (!fd) return std::move(fd).error();
     const Result<std::uint64_t> size = SizeOfFile(*fd, path);
     if (!size) return size.error();
@@ -84,7 +107,7 @@ Task<Result<BlobContent>> FsBlobStore::Read(Digest digest) {
     const int raw = keep->get();
     return BlobContent(BlobFile{std::move(keep), raw, *size});
   };
-  co_return co_await runtime::RunOn(pool_, open);
+  co_return co_await runtime::RunOn(lanes_.files, open);
 }
 
 Task<Result<void>> FsBlobStore::StartUpload(std::string repository, std::string uuid) {
@@ -94,10 +117,10 @@ Task<Result<void>> FsBlobStore::StartUpload(std::string repository, std::string 
     std::error_code ec;
     fs::create_directories(folder, ec);
     if (ec) return runtime::FileError(ec.value(), "making", folder);
-    Result<runtime::Fd> data = runtime::OpenFile(folder / "data", O_RDWR | O_CREAT | O_EXCL);
+    Result<runtime::Fd> data = Open(folder / "data", O_RDWR | O_CREAT | O_EXCL);
     if (!data) return data.error();
     // Distribution's purge of old uploads reads this file; an unsynced one costs at most a purge.
-    const Result<runtime::Fd> started = runtime::OpenFile(folder / "startedat", O_WRONLY | O_CREAT | O_TRUNC);
+    const Result<runtime::Fd> started = Open(folder / "startedat", O_WRONLY | O_CREAT | O_TRUNC);
     if (!started) return started.error();
     const auto now = std::chrono::floor<std::chrono::seconds>(std::chrono::system_clock::now());
     const std::string text = runtime::Rfc3339Nano(std::chrono::nanoseconds(now.time_since_epoch()).count());
@@ -107,27 +130,34 @@ Task<Result<void>> FsBlobStore::StartUpload(std::string repository, std::string 
     }
     return {};
   };
-  co_return co_await runtime::RunOn(pool_, start);
+  co_return co_await runtime::RunOn(lanes_.files, start);
 }
 
 Result<void> FsBlobStore::Know(Uploads::Turn& turn, const fs::path& path) {
-  if (turn.state != nullptr) return {};
-  Result<runtime::Fd> file = runtime::OpenFile(path, O_RDWR);
+  if (turn.state != nullptr && turn.state->file) return {};
+  Result<runtime::Fd> file = Open(path, O_RDWR);
+  if (!file && file.error().code == Errc::kNotFound) turn.state.reset();
   if (!file) return std::move(file).error();
   const Result<std::uint64_t> size = SizeOfFile(*file, path);
   if (!size) return size.error();
+  if (turn.state != nullptr && turn.state->size == *size) {
+    turn.state->file = *std::move(file);
+    return {};
+  }
   turn.state = std::make_unique<Upload>(*std::move(file), *size);
+  turn.Show();
   return {};
 }
 
 Task<Result<std::uint64_t>> FsBlobStore::UploadSize(std::string repository, std::string uuid) {
-  std::optional<Uploads::Turn> turn = uploads_.Take(KeyOf(repository, uuid));
-  if (!turn) co_return Busy();
-  if (turn->state != nullptr) co_return turn->state->size;
+  if (const auto known = uploads_.Size(KeyOf(repository, uuid))) co_return *known;
   const fs::path path = layout_.Upload(repository, uuid) / "data";
-  auto know = [this, &turn, &path] { return Know(*turn, path); };
-  if (Result<void> known = co_await runtime::RunOn(pool_, know); !known) co_return known.error();
-  co_return turn->state->size;
+  auto look = [&path]() -> Result<std::uint64_t> {
+    const Result<runtime::Fd> file = runtime::OpenFile(path, O_RDONLY);
+    if (!file) return file.error();
+    return SizeOfFile(*file, path);
+  };
+  co_return co_await runtime::RunOn(lanes_.files, look);
 }
 
 Task<Result<void>> FsBlobStore::DropUpload(std::string repository, std::string uuid) {
@@ -138,11 +168,11 @@ Task<Result<void>> FsBlobStore::DropUpload(std::string repository, std::string u
     turn->state.reset();
     return RemoveUpload(folder);
   };
-  co_return co_await runtime::RunOn(pool_, drop);
+  co_return co_await runtime::RunOn(lanes_.files, drop);
 }
 
 std::unique_ptr<UploadWalk> FsBlobStore::WalkUploads() {
-  return std::make_unique<FsUploadWalk>(layout_.repositories(), pool_);
+  return std::make_unique<FsUploadWalk>(layout_.repositories(), lanes_.files);
 }
 
 Task<Result<std::uint64_t>> FsBlobStore::Append(std::string repository, std::string uuid, std::span<const char> bytes) {
@@ -160,6 +190,7 @@ Task<Result<std::uint64_t>> FsBlobStore::Append(std::string repository, std::str
     }
     if (upload.hash) upload.hash->Update({bytes.data(), bytes.size()});
     upload.size += bytes.size();
+    turn->Show();
     if (upload.size - upload.synced_up_to >= kWritebackStep) {
       // The disk works while the client sends, so that the commit's fsync finds little left.
       ::sync_file_range(upload.file.get(), static_cast<off_t>(upload.synced_up_to),
@@ -168,7 +199,14 @@ Task<Result<std::uint64_t>> FsBlobStore::Append(std::string repository, std::str
     }
     return upload.size;
   };
-  co_return co_await runtime::RunOn(pool_, append);
+  co_return co_await runtime::RunOn(lanes_.files, append);
+}
+
+void FsBlobStore::Expect(const std::string& repository, const std::string& uuid, std::string_view algorithm) {
+  std::optional<Uploads::Turn> turn = uploads_.Take(KeyOf(repository, uuid));
+  if (!turn || turn->state == nullptr || turn->state->size != 0 || turn->state->algorithm == algorithm) return;
+  turn->state->algorithm = algorithm;
+  turn->state->HashAnew();
 }
 
 Task<Result<void>> FsBlobStore::Truncate(std::string repository, std::string uuid, std::uint64_t size) {
@@ -182,34 +220,36 @@ Task<Result<void>> FsBlobStore::Truncate(std::string repository, std::string uui
     if (::ftruncate(upload.file.get(), static_cast<off_t>(size)) != 0)
       return runtime::FileError(errno, "truncating", path);
     upload.size = size;
-    upload.hash.reset();
-    if (size == 0) upload.hash.emplace("sha256");
+    turn->Show();
+    upload.HashAnew();
     upload.synced_up_to = std::min(upload.synced_up_to, size);
     return {};
   };
-  co_return co_await runtime::RunOn(pool_, truncate);
+  co_return co_await runtime::RunOn(lanes_.files, truncate);
 }
 
-// Leaves the upload's bytes verified and on disk.
-Result<std::uint64_t> FsBlobStore::Settle(Uploads::Turn& turn, const fs::path& upload, const Digest& digest) {
-  if (Result<void> known = Know(turn, upload); !known) return known.error();
-  Upload& state = *turn.state;
-  std::string hex;
-  if (state.hash && digest.algorithm() == "sha256") {
-    hex = state.hash->HexDigest();
-    state.hash.reset();
-  } else {
-    runtime::Hasher hasher(digest.algorithm());
-    auto feed = [&hasher](std::string_view piece) { hasher.Update(piece); };
-    if (Result<void> read = runtime::ReadThrough(state.file, upload, feed); !read) return read.error();
-    hex = hasher.HexDigest();
+Task<Result<std::string>> FsBlobStore::HashOf(Uploads::Turn& turn, const fs::path& path, std::string_view algorithm) {
+  Upload& upload = *turn.state;
+  if (upload.hash && upload.algorithm == algorithm) {
+    std::string hex = upload.hash->HexDigest();
+    upload.hash.reset();
+    co_return hex;
   }
-  if (hex != digest.hex()) {
-    return Error(Errc::kInvalid,
-                 "the content's digest is " + std::string(digest.algorithm()) + ":" + hex + ", not " + digest.text());
+  runtime::Hasher hasher(algorithm);
+  std::vector<char> buffer(kHashedAtOnce);
+  std::uint64_t offset = 0;
+  auto piece = [&]() -> Result<std::size_t> {
+    Result<std::size_t> n = runtime::ReadAt(upload.file, buffer, offset, path);
+    if (n) hasher.Update({buffer.data(), *n});
+    return n;
+  };
+  while (true) {
+    if (stopped_) co_return Error(Errc::kCancelled, "stopping; the upload was not hashed to its end");
+    const Result<std::size_t> n = co_await runtime::RunOn(lanes_.hashing, piece);
+    if (!n) co_return n.error();
+    if (*n == 0) co_return hasher.HexDigest();
+    offset += *n;
   }
-  if (Result<void> synced = SyncFile(state.file, upload); !synced) return synced.error();
-  return state.size;
 }
 
 Result<void> FsBlobStore::MoveInto(const fs::path& from, const Digest& digest) {
@@ -227,20 +267,31 @@ Task<Result<std::uint64_t>> FsBlobStore::Commit(std::string repository, std::str
   if (!turn) co_return Busy();
   const DigestLocks::Held held = co_await locks_.Acquire(digest.text());
   const fs::path folder = layout_.Upload(repository, uuid);
-  auto settle = [this, &turn, &folder, &digest]() -> Result<std::uint64_t> {
-    if (Result<void> room = CheckRoom(); !room) return room.error();  // it is kept for a retry
-    Result<std::uint64_t> size = Settle(*turn, folder / "data", digest);
+  const fs::path data = folder / "data";
+  auto know = [&]() -> Result<void> {
+    if (Result<void> room = CheckRoom(); !room) return room;
+    return Know(*turn, data);
+  };
+  if (Result<void> known = co_await runtime::RunOn(lanes_.files, know); !known) co_return known.error();  // for a retry
+  const Result<std::string> hex = co_await HashOf(*turn, data, digest.algorithm());
+  if (!hex && hex.error().code == Errc::kCancelled) co_return Error(Errc::kUnavailable, hex.error().detail);
+  auto settle = [&]() -> Result<std::uint64_t> {
+    Result<std::uint64_t> size = turn->state->size;
+    if (!hex) size = hex.error();
+    if (hex && *hex != digest.hex()) size = OtherDigest(digest, *hex);
+    if (size) {
+      if (Result<void> synced = SyncFile(turn->state->file, data); !synced) size = synced.error();
+    }
     // An upload that failed its digest or fsync, for lack of room too, cannot be trusted any more: another fsync may
     // say that all is well.
-    const bool keep = !size && size.error().code == Errc::kNotFound;
-    if (!keep) turn->state.reset();
+    turn->state.reset();
     if (size) {
-      if (Result<void> moved = MoveInto(folder / "data", digest); !moved) return moved.error();
+      if (Result<void> moved = MoveInto(data, digest); !moved) return moved.error();
     }
-    if (!keep) (void)RemoveUpload(folder);  // what stays is left to purging
+    (void)RemoveUpload(folder);  // what stays is left to purging
     return size;
   };
-  Result<std::uint64_t> size = co_await runtime::RunOn(pool_, settle);
+  Result<std::uint64_t> size = co_await runtime::RunOn(lanes_.files, settle);
   if (!size) co_return size;
   Result<void> committed = co_await commit(*size);
   if (!committed) co_return committed.error();
@@ -252,7 +303,7 @@ Task<Result<void>> FsBlobStore::Put(Digest digest, std::string bytes) {
   auto put = [this, &digest, &bytes]() -> Result<void> {
     if (Result<void> room = CheckRoom(); !room) return room;
     const fs::path temporary = layout_.temporary() / runtime::UuidV4();
-    const Result<runtime::Fd> file = runtime::OpenFile(temporary, O_WRONLY | O_CREAT | O_EXCL);
+    const Result<runtime::Fd> file = Open(temporary, O_WRONLY | O_CREAT | O_EXCL);
     if (!file) return file.error();
     Result<void> done = WriteAt(*file, bytes, 0, temporary);
     if (done) done = SyncFile(*file, temporary);
@@ -260,7 +311,7 @@ Task<Result<void>> FsBlobStore::Put(Digest digest, std::string bytes) {
     if (!done) ::unlink(temporary.c_str());
     return done;
   };
-  co_return co_await runtime::RunOn(pool_, put);
+  co_return co_await runtime::RunOn(lanes_.files, put);
 }
 
 Task<Result<void>> FsBlobStore::Remove(Digest digest) {
@@ -271,7 +322,7 @@ Task<Result<void>> FsBlobStore::Remove(Digest digest) {
     ::rmdir(path.parent_path().c_str());
     return {};
   };
-  co_return co_await runtime::RunOn(pool_, remove);
+  co_return co_await runtime::RunOn(lanes_.files, remove);
 }
 
 }  // namespace portcall::store

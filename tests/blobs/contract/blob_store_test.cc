@@ -131,6 +131,35 @@ TEST_P(DriverTest, WithoutRoomNothingIsWrittenAndTheUploadWaits) {
   EXPECT_TRUE(Commit("u1", DigestOf("abc")));
 }
 
+TEST_P(DriverTest, WhoAsksForTheSizeIsInNobodysWay) {
+  ASSERT_TRUE(Start("u1"));
+  const std::string piece(100'000, 'x');
+  for (std::uint64_t size = 0; size < 100 * piece.size(); size += piece.size()) {
+    auto appended = runner_.Start(blobs_->Append("acme/app", "u1", {piece.data(), piece.size()}));
+    const Result<std::uint64_t> meanwhile = Size("u1");
+    ASSERT_TRUE(meanwhile) << meanwhile.error().detail;
+    EXPECT_TRUE(*meanwhile == size || *meanwhile == size + piece.size()) << *meanwhile;
+    EXPECT_EQ(*testing::LoopRunner::Await(std::move(appended)), size + piece.size());
+  }
+  // The other way round, where the store knows nothing of it yet.
+  Reopen();
+  auto asked = runner_.Start(blobs_->UploadSize("acme/app", "u1"));
+  EXPECT_EQ(*Append("u1", "y"), 100 * piece.size() + 1);
+  EXPECT_TRUE(testing::LoopRunner::Await(std::move(asked)));
+  // And while it is made a blob.
+  std::optional<Result<std::uint64_t>> inner;
+  auto commit = [&](std::uint64_t) -> Task<Result<void>> {
+    inner = co_await blobs_->UploadSize("acme/app", "u1");
+    co_return Result<void>();
+  };
+  std::string all;
+  for (int i = 0; i < 100; ++i) all += piece;
+  ASSERT_TRUE(Run(blobs_->Commit("acme/app", "u1", DigestOf(all + "y"), commit)));
+  ASSERT_TRUE(inner);
+  EXPECT_TRUE(*inner || inner->error().code == Errc::kNotFound);
+  EXPECT_EQ(Size("u1").error().code, Errc::kNotFound);
+}
+
 TEST_P(DriverTest, OneRequestAtATimeMayWriteToAnUpload) {
   ASSERT_TRUE(Start("u1"));
   ASSERT_TRUE(Append("u1", "abc"));

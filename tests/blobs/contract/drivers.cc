@@ -7,7 +7,7 @@ const std::vector<Driver>& Drivers() {
   static const std::vector<Driver> drivers{
       {"Filesystem",
        [](const std::filesystem::path& folder, asio::thread_pool& pool, DigestLocks& locks, bool no_room) {
-         return OpenFilesystem(folder, pool, locks, no_room ? std::uint64_t{1} << 62 : 0);
+         return OpenFilesystem(folder, {pool, pool}, locks, {.reserve_bytes = no_room ? std::uint64_t{1} << 62 : 0});
        }}};
   return drivers;
 }

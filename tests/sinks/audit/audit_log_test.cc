@@ -294,6 +294,7 @@ TEST_F(AuditLogTest, ItsOwnCheckpointsAreNoReasonForAnother) {
 TEST_F(AuditLogTest, MakesACheckpointAtACleanEnd) {
   Fill(1, 3);
   EXPECT_THAT(ReadText(folder() / kCheckpoints), HasSubstr("registry.example.com\n3\n"));
+  EXPECT_THAT(Open()->TakeNotes(), SizeIs(1)) << "a crash may have kept it from being published";
 }
 
 TEST_F(AuditLogTest, AWriteThatDoesNotFitLeavesNothingBehind) {

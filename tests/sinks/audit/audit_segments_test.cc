@@ -34,12 +34,27 @@ TEST_F(AuditSegmentsTest, RotatesBySizeAndCarriesTheHashOver) {
     EXPECT_EQ(segment.file.filename(), SegmentName(n));
     n += Lines(segment.file).size();
   }
+  for (std::size_t i = 1; i < segments.size(); ++i) {
+    EXPECT_THAT(ReadText(folder() / kCheckpoints), HasSubstr("\n" + std::to_string(segments[i].first) + "\n"));
+  }
   const auto before = Lines(segments[0].file).back();
   const auto next = Lines(segments[1].file);
   const auto after = LinkOf(next.front());
   EXPECT_EQ(after->prev, runtime::HashHex("sha256", std::string(1, '\0') + before));
   Fill(51, 60);
   EXPECT_EQ(Seqs(), Range(1, 60));
+}
+
+TEST_F(AuditSegmentsTest, AClosedSegmentEndsWithACheckpointThoughNoneIsDue) {
+  options_.rotate_bytes = 4'000;
+  options_.checkpoint_records = 1'000;
+  Fill(1, 50);
+  const auto segments = Segments();
+  ASSERT_GE(segments.size(), 3U);
+  std::vector<std::uint64_t> wanted, covered;
+  for (std::size_t i = 1; i < segments.size(); ++i) wanted.push_back(segments[i].first);
+  for (const std::string& note : NoteTexts()) covered.push_back(Checkpoint::Parse(note)->size);
+  EXPECT_THAT(covered, ::testing::IsSupersetOf(wanted));
 }
 
 TEST_F(AuditSegmentsTest, RotatesByTime) {

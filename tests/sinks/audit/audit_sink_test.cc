@@ -8,6 +8,7 @@
 #include "sinks/audit/log/folder_lock.h"
 #include "sinks/audit/log/receipt.h"
 #include "sinks/audit/sink/audit_config.h"
+#include "sinks/audit/sink/writer.h"
 #include "tests/sinks/audit/fixture.h"
 #include "tests/support/kinds.h"
 #include "tests/support/loop_runner.h"
@@ -33,13 +34,13 @@ class AuditSinkTest : public AuditFolder {
   }
   ~AuditSinkTest() override {
     Close();
-    pool_.join();
+    lanes_.Await(std::chrono::steady_clock::time_point::max());
     runner_->Stop();
   }
   Result<void> Make() {
     endpoint_.settings = std::make_shared<const AuditConfig>(config_);
     return runner_->Call([&]() -> Result<void> {
-      auto made = MakeSink(endpoint_, {runner_->executor(), resolver_, log_, pool_,
+      auto made = MakeSink(endpoint_, {runner_->executor(), resolver_, log_, lanes_,
                                        [this](store::Event event) { published_.push_back(std::move(event)); }});
       if (!made) return Error(made.error());
       sink_ = std::move(*made);
@@ -75,8 +76,8 @@ class AuditSinkTest : public AuditFolder {
   }
 
   std::unique_ptr<portcall::testing::LoopRunner> runner_ = std::make_unique<portcall::testing::LoopRunner>();
-  asio::thread_pool pool_{2};
-  http::Resolver resolver_{pool_};
+  runtime::Lanes lanes_;
+  http::Resolver resolver_;
   AuditConfig config_;
   std::string receipt_;
   config::Endpoint endpoint_ = portcall::testing::EndpointOf("audit");
@@ -145,6 +146,31 @@ TEST_F(AuditSinkTest, CheckpointsBecomeEventsWhereAnEndpointTakesThem) {
   const auto text = key_->verifier().Open(store::DecodeDetails(published[0].details).note);
   ASSERT_TRUE(text);
   EXPECT_EQ(audit::Checkpoint::Parse(*text)->size, 5U);
+}
+
+TEST_F(AuditSinkTest, CheckpointsAreMadeByTheClockThoughNoEventComes) {
+  config_.checkpoint_interval = 300ms;
+  config_.publish = true;
+  ASSERT_TRUE(Make());
+  for (std::size_t i = 1; i <= 2; ++i) {
+    EXPECT_EQ(Deliver(static_cast<std::int64_t>(i)).verdict, Verdict::kDelivered);
+    const auto made = [&] { return runner_->Call([&] { return published_.size(); }); };
+    for (int tries = 0; made() < i && tries < 4'000; ++tries) std::this_thread::sleep_for(5ms);
+    EXPECT_GE(made(), i);
+  }
+}
+
+TEST_F(AuditSinkTest, ADiskThatDoesNotAnswerHoldsNoAttemptForLonger) {
+  endpoint_.timeout = 100ms;
+  ASSERT_TRUE(Make());
+  EXPECT_EQ(Deliver(1).verdict, Verdict::kDelivered);
+  std::promise<void> answers;
+  const std::shared_future<void> held = answers.get_future().share();
+  audit::FolderLanes::Of(lanes_, folder())->writing->Post([held] { held.wait(); });
+  const Outcome outcome = Deliver(2);
+  EXPECT_EQ(outcome.verdict, Verdict::kFailed);
+  EXPECT_THAT(outcome.error, HasSubstr("does not answer"));
+  answers.set_value();
 }
 
 TEST_F(AuditSinkTest, ACleanEndLeavesACheckpoint) {

@@ -79,6 +79,38 @@ TEST(CiAnswerTest, GenericWebhookTriggerMayBeSilentAndMayFilter) {
   }
 }
 
+TEST(CiAnswerTest, AWebPageIsNoBuild) {
+  for (const char* name : {"forgejo", "drone", "woodpecker", "github-workflow", "watchtower"}) {
+    const auto preset = *LoadCiPreset(name);
+    const Outcome page = JudgeCi(*preset, {200, "<!doctype html><title>Sign in</title>"});
+    EXPECT_EQ(page.verdict, Verdict::kFailed) << name;
+    EXPECT_THAT(page.error, HasSubstr("the answer is no JSON")) << name;
+    EXPECT_EQ(JudgeCi(*preset, {200, R"({"id": 7})"}).verdict, Verdict::kDelivered) << name;
+  }
+  const auto gitea = *LoadCiPreset("gitea");
+  EXPECT_EQ(JudgeCi(*gitea, {200, "<!doctype html>"}).verdict, Verdict::kFailed);
+  EXPECT_EQ(JudgeCi(*gitea, {.status = 204}).verdict, Verdict::kDelivered);
+}
+
+TEST(CiAnswerTest, CircleCiMayStartNothingOnPurpose) {
+  const auto circleci = *LoadCiPreset("circleci");
+  const auto judged = [&](int status, std::string_view body) { return JudgeCi(*circleci, {status, body}); };
+  const Outcome skipped = judged(200, R"({"message": "The pipeline was skipped: [skip ci]"})");
+  EXPECT_EQ(skipped.verdict, Verdict::kDelivered);
+  EXPECT_THAT(skipped.error, IsEmpty());
+  EXPECT_EQ(judged(201, R"({"id": "x", "number": 1})").verdict, Verdict::kDelivered);
+  for (const char* body : {"", "{}", "<html>message</html>"}) {
+    EXPECT_EQ(judged(200, body).verdict, Verdict::kFailed) << body;
+  }
+  EXPECT_EQ(judged(201, "<html>").verdict, Verdict::kFailed);
+  EXPECT_EQ(judged(400, R"({"message": "no such branch"})").verdict, Verdict::kRejected);
+}
+
+TEST(CiAnswerTest, BuildbotTakesAChangeWithEitherStatus) {
+  const auto buildbot = *LoadCiPreset("buildbot");
+  for (const int status : {200, 202}) EXPECT_EQ(JudgeCi(*buildbot, {.status = status}).verdict, Verdict::kDelivered);
+}
+
 TEST(CiAnswerTest, AnAnswerThatLacksWhatAPresetLooksForIsRejected) {
   CiPreset preset;
   preset.name = "mine";

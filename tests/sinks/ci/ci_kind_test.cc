@@ -72,6 +72,12 @@ TEST(CiKind, InputsStandInPlaceOfVariables) {
   EXPECT_FALSE(Read(kGitLab).As<CiConfig>()->as_inputs);
 }
 
+TEST(CiKind, APresetMayGiveItsSystemMoreTime) {
+  const std::string watchtower = "preset: watchtower\nurl: http://h\ntoken: hunter2\n";
+  EXPECT_EQ(Read(watchtower).timeout, Millis(600'000));
+  EXPECT_EQ(Read(watchtower + "timeout: 2s\n").timeout, Millis(2'000));
+}
+
 TEST(CiKind, SystemsWithOneAddressNeedNone) {
   const Endpoint e = Read("preset: github\nproject: o/r\ntoken: hunter2\n");
   EXPECT_EQ(e.url, "https://api.github.com");

@@ -65,10 +65,12 @@ TEST(CiPresetTest, AnUnknownNameNamesTheNearestAndTheOthers) {
 TEST(CiPresetTest, AFileOfTheUsersIsReadInTheSameWay) {
   const portcall::testing::TempDir folder;
   const std::string path = folder.File("mine.yml");
-  std::ofstream(path) << kWhole;
+  std::ofstream(path) << kWhole << "timeout: 2m\nfiltered: why.not\n";
   auto preset = LoadCiPreset(path);
   ASSERT_TRUE(preset) << preset.error().detail;
   EXPECT_EQ((*preset)->name, "mine");
+  EXPECT_EQ((*preset)->timeout, std::chrono::minutes(2));
+  EXPECT_THAT((*preset)->filtered, ElementsAre("why", "not"));
   EXPECT_EQ((*preset)->FindWord("project")->shape, CiWord::Shape::kPath);
   EXPECT_TRUE((*preset)->FindWord("token")->secret);
   EXPECT_THAT((*preset)->success, ElementsAre(200, 202));

@@ -27,14 +27,14 @@ using ::testing::StartsWith;
 
 class CiSinkTest : public ::testing::Test {
  protected:
-  CiSinkTest() : pool_(1), resolver_(pool_), log_({runtime::Level::kFatal, "text", {}}) {}
+  CiSinkTest() : log_({runtime::Level::kFatal, "text", {}}) {}
   ~CiSinkTest() override {
     runner_.Call([this] { sink_.reset(); });
   }
   void Make(config::Endpoint endpoint) {
     endpoint.url = server_.url("");
     runner_.Call([&] {
-      auto made = MakeCi(endpoint, {runner_.executor(), resolver_, log_, pool_});
+      auto made = MakeCi(endpoint, {runner_.executor(), resolver_, log_, lanes_});
       if (!made) throw std::runtime_error(made.error().detail);
       sink_ = std::move(*made);
     });
@@ -46,13 +46,16 @@ class CiSinkTest : public ::testing::Test {
   Outcome Deliver(const store::Event& event = PushOf("team/app", "v1")) {
     return runner_.Run(sink_->Deliver({{std::make_shared<const store::Event>(event)}, 1}));
   }
+  std::string Trouble() {
+    return runner_.Call([this] { return sink_->Trouble(); });
+  }
   Outcome Answered(Reply reply) {
     server_.Enqueue(std::move(reply));
     return Deliver();
   }
 
   ScriptedServer server_;
-  asio::thread_pool pool_;
+  runtime::Lanes lanes_;
   http::Resolver resolver_;
   runtime::Log log_;
   std::unique_ptr<Sink> sink_;
@@ -94,6 +97,52 @@ TEST_F(CiSinkTest, RefusalsAreJudgedByStatusAndExplained) {
   for (const SeenRequest& seen : server_.requests()) EXPECT_THAT(seen.target, Not(HasSubstr("evil")));
 }
 
+TEST_F(CiSinkTest, ARefusalOfOneProjectIsNotThatOfTheSystem) {
+  config::Endpoint endpoint = Gitea();
+  endpoint.settings = testing::WithRoutes(
+      *endpoint.As<CiConfig>(), {{"team/a", {{"token", "revoked"}}}, {"team/**", {{"project", "{{repository}}"}}}});
+  MakeGitea(endpoint);
+  const auto answered = [this](Reply reply, const std::string& repository) {
+    server_.Enqueue(std::move(reply));
+    return Deliver(PushOf(repository, "v1"));
+  };
+  EXPECT_EQ(Trouble(), "");
+  for (const int status : {401, 403, 404}) {
+    const Outcome outcome = answered(Reply(status), "team/b");
+    EXPECT_EQ(outcome.verdict, Verdict::kFailed);
+    EXPECT_EQ(outcome.blames, Blames::kPart) << status;
+  }
+  EXPECT_THAT(Trouble(), StartsWith("1 project fails: team/b by the route team/** (404 Not Found: repository"));
+  EXPECT_EQ(answered(Reply(401), "team/a").blames, Blames::kPart);
+  EXPECT_THAT(Trouble(), StartsWith("2 projects fail: o/r by the route team/a (401 Unauthorized: the token is wrong)"));
+  EXPECT_FALSE(runner_.Call([this] { return sink_->Stalled(); }));
+  EXPECT_EQ(answered(Reply(204), "team/b").verdict, Verdict::kDelivered);
+  EXPECT_THAT(Trouble(), StartsWith("1 project fails: o/r"));
+
+  for (const int status : {302, 500, 502, 503, 429}) {
+    EXPECT_EQ(answered(Reply(status), "team/b").blames, Blames::kEndpoint) << status;
+  }
+  EXPECT_EQ(answered(Reply(403, "", {{"Retry-After", "7"}}), "team/b").blames, Blames::kEndpoint);
+  EXPECT_EQ(answered(Reply(403, "API rate limit exceeded for user"), "team/b").blames, Blames::kEndpoint);
+}
+
+TEST_F(CiSinkTest, WhereAllGoesToOneProjectItsRefusalIsThatOfTheSystem) {
+  MakeGitea();
+  EXPECT_EQ(Answered(Reply(404)).blames, Blames::kEndpoint);
+  EXPECT_EQ(Trouble(), "");
+  Make(Endpoint("buildkite", {{"organization", "o"}, {"pipeline", "p"}, {"token", "t"}, {"message", "of {{tag}}"}}));
+  EXPECT_EQ(Answered(Reply(404)).blames, Blames::kEndpoint) << "a text chooses nothing";
+  Make(Endpoint("buildkite", {{"organization", "o"}, {"pipeline", "p"}, {"token", "t"}, {"ref", "{{tag}}"}}));
+  EXPECT_EQ(Answered(Reply(404)).blames, Blames::kPart);
+  EXPECT_THAT(Trouble(), StartsWith("1 target fails: v1 (404"));
+}
+
+TEST_F(CiSinkTest, ALookupThatIsRefusedIsThatOfItsProject) {
+  Make(Endpoint("woodpecker", {{"project", "{{repository}}"}, {"token", "t"}}));
+  EXPECT_EQ(Answered(Reply(404)).blames, Blames::kPart);
+  EXPECT_THAT(Trouble(), StartsWith("1 project fails: team/app (looking up project: answered 404"));
+}
+
 TEST_F(CiSinkTest, WaitsAsLongAsItIsTold) {
   MakeGitea();
   EXPECT_EQ(Answered(Reply(429, "", {{"Retry-After", "7"}})).retry_after, 7s);
@@ -119,7 +168,7 @@ TEST_F(CiSinkTest, KnowsWhetherARequestMayHaveArrived) {
   server_.Release();
 
   endpoint.url = "http://127.0.0.1:1";
-  runner_.Call([&] { sink_ = *MakeCi(endpoint, {runner_.executor(), resolver_, log_, pool_}); });
+  runner_.Call([&] { sink_ = *MakeCi(endpoint, {runner_.executor(), resolver_, log_, lanes_}); });
   const Outcome refused = Deliver();
   EXPECT_EQ(refused.verdict, Verdict::kFailed);
   EXPECT_FALSE(refused.maybe_received);
@@ -153,6 +202,7 @@ TEST_F(CiSinkTest, AnAnswerIsReadWhereItSaysWhetherABuildWasStarted) {
 TEST_F(CiSinkTest, WhatIsNotReadIsNotWaitedFor) {
   MakeGitea();
   EXPECT_EQ(Answered(Reply::Raw("HTTP/1.1 204\r\nContent-Length: 5\r\n\r\n")).verdict, Verdict::kDelivered);
+  Make(Endpoint("buildbot", {}));
   EXPECT_EQ(Answered(Reply::Raw("HTTP/1.1 200 OK\nContent-Length: 5\n\nok")).verdict, Verdict::kDelivered);
 }
 
@@ -206,7 +256,7 @@ TEST_F(CiSinkTest, TakesAsMuchAsItsConcurrency) {
 TEST_F(CiSinkTest, WhatIsWrongIsToldWhenItIsMade) {
   const auto fault = [this](config::Endpoint endpoint) {
     return runner_.Call([&] {
-      auto made = MakeCi(endpoint, {runner_.executor(), resolver_, log_, pool_});
+      auto made = MakeCi(endpoint, {runner_.executor(), resolver_, log_, lanes_});
       return made ? std::string() : made.error().detail;
     });
   };

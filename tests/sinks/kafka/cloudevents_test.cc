@@ -108,6 +108,14 @@ TEST(CloudEventsTest, SequencesSortAsTheirNumbersDo) {
   EXPECT_LT(Structured(small)["sequence"].get<std::string>(), Structured(large)["sequence"].get<std::string>());
 }
 
+TEST(CloudEventsTest, TimesSortAsTheyPassed) {
+  store::Event whole = Push(), later = Push();
+  whole.recorded_at = 1'700'000'000'000'000'000;
+  later.recorded_at = whole.recorded_at + 100'000'000;
+  EXPECT_EQ(Structured(whole)["time"], "2023-11-14T22:13:20.000000000Z");
+  EXPECT_LT(Structured(whole)["time"].get<std::string>(), Structured(later)["time"].get<std::string>());
+}
+
 TEST(CloudEventsTest, HostileTextsStayText) {
   store::Event event = Push();
   event.repository = "a\"},\"type\":\"x\n\x01\\";

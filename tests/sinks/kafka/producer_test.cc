@@ -29,7 +29,7 @@ struct Lane {
 
 class KafkaProducerTest : public ::testing::Test {
  protected:
-  KafkaProducerTest() : pool_(1), resolver_(pool_), log_({runtime::Level::kFatal, "text", {}}) {
+  KafkaProducerTest() : log_({runtime::Level::kFatal, "text", {}}) {
     cluster_.MakeTopic("events");
     KafkaConfig kafka;
     kafka.brokers = {cluster_.bootstrap()};
@@ -38,7 +38,7 @@ class KafkaProducerTest : public ::testing::Test {
     endpoint_.settings = std::make_shared<KafkaConfig>(std::move(kafka));
     runner_.Call([&] {
       auto made = KafkaProducer::Make({"stream", "", *MakeKafkaSettings(endpoint_), {"events"}, 10s},
-                                      {runner_.executor(), resolver_, log_, pool_});
+                                      {runner_.executor(), resolver_, log_, lanes_});
       if (!made) throw std::runtime_error(made.error().detail);
       producer_ = std::move(*made);
       producer_->Start();
@@ -46,7 +46,7 @@ class KafkaProducerTest : public ::testing::Test {
   }
   ~KafkaProducerTest() override {
     runner_.Call([&] { producer_.reset(); });
-    pool_.join();
+    lanes_.Await(std::chrono::steady_clock::time_point::max());
   }
 
   Task<KafkaReport> Send(const Lane& lane, int number) {
@@ -95,7 +95,7 @@ class KafkaProducerTest : public ::testing::Test {
   MockCluster cluster_;
   config::Endpoint endpoint_;
   LoopRunner runner_;
-  asio::thread_pool pool_;
+  runtime::Lanes lanes_;
   http::Resolver resolver_;
   runtime::Log log_;
   std::unique_ptr<KafkaProducer> producer_;

@@ -157,6 +157,43 @@ TEST_P(CatalogTest, AListOfReferrersEndsWhereItsReaderHasEnough) {
   EXPECT_EQ(seen, 2);
 }
 
+TEST_P(CatalogTest, AListOfReferrersIsReadInPieces) {
+  for (const char* digest : {"sha256:1", "sha256:2", "sha256:3"}) Put("r", Manifest(digest, "sha256:s", digest));
+  std::vector<std::string> found;
+  const auto take = [&found](const ReferrerRow& row) {
+    found.push_back(row.digest);
+    return true;
+  };
+  std::optional<std::int64_t> unseen = 0;
+  int calls = 0;
+  while (unseen && ++calls < 10) {
+    unseen = Read([&](Snapshot& s) { return ListReferrers(s, "r", "sha256:s", "sha256:3", *unseen, take, 1); });
+  }
+  EXPECT_THAT(found, ElementsAre("sha256:3"));
+  EXPECT_EQ(calls, 4) << "each looks at one, of whatever type";
+}
+
+TEST_P(CatalogTest, EmptyRepositoriesAreLookedAtInPieces) {
+  for (const char* name : {"a", "b", "c", "d"}) PutBlob(name, "sha256:b", 1);
+  for (const char* name : {"a", "b"}) {
+    const BlobDeletion deletion{name, "sha256:b", EventOf(name)};
+    Write([&](Tx& tx) { return DeleteBlob(tx, deletion); });
+  }
+  const auto list = [&](std::size_t limit, const char* last) {
+    return Read([&](Snapshot& s) { return ListRepositories(s, {limit, last}, 2); });
+  };
+  const Names nothing = list(1, "");
+  EXPECT_TRUE(nothing.names.empty());
+  EXPECT_FALSE(nothing.more);
+  EXPECT_EQ(nothing.unseen, "b");
+  const Names page = list(1, "b");
+  EXPECT_THAT(page.names, ElementsAre("c"));
+  EXPECT_TRUE(page.more);
+  EXPECT_EQ(page.unseen, "");
+  EXPECT_EQ(list(2, "b").unseen, "d");
+  EXPECT_EQ(list(2, "d").unseen, "");
+}
+
 TEST_P(CatalogTest, FindsOldUploads) {
   EXPECT_TRUE(Read([](Snapshot& s) { return CatalogIsEmpty(s); }));
   Write([](Tx& tx) {

@@ -64,6 +64,7 @@ TEST_P(CursorsTest, ASettlementSurvivesARestart) {
   s.matched = 6;
   s.settled = 4;
   s.park = {{"library/app", 4, 2, 1000, 900, "503", 70}, {"library/other", 3, 1, 500, 400, "in flight"}};
+  s.park.front().probes = 1;
   s.dead = {Letter(50)};
   s.receipt = "17 records";
   s.pace = "slowly";
@@ -104,6 +105,7 @@ TEST_P(CursorsTest, ASettlementSurvivesARestart) {
   EXPECT_EQ(lanes[1].age, 900);
   EXPECT_EQ(lanes[1].recorded_at, 70);
   EXPECT_EQ(lanes[1].reason, "503");
+  EXPECT_EQ(lanes[1].probes, 1);
 
   const auto dead = Dead();
   ASSERT_EQ(dead.size(), 1u);
@@ -297,7 +299,7 @@ TEST_P(CursorsTest, TrimsHistoryByAgeAndSize) {
                         std::size_t limit) {
     return Write([&](Tx& tx) {
       const std::size_t attempts = TrimAttempts(tx, before, rows, all, limit);
-      return attempts + TrimDead(tx, dead_before, bytes, limit - attempts);
+      return attempts + TrimDead(tx, dead_before, bytes, limit - attempts)["ci"];
     });
   };
   EXPECT_EQ(trim(0, 100, 0, all, 100), 0u);
@@ -336,9 +338,9 @@ TEST_P(CursorsTest, AttemptsAndDeadLettersKeepWithinTheirBytes) {
   }
   EXPECT_EQ(gone, 60u);
   EXPECT_LE(sizes().first, 60'000);
-  EXPECT_EQ(Write([&](Tx& tx) { return TrimDead(tx, 0, 60'000, 100); }), 60u);
+  EXPECT_EQ(Write([&](Tx& tx) { return TrimDead(tx, 0, 60'000, 100)["ci"]; }), 60u);
   EXPECT_LE(sizes().second, 60'000);
-  EXPECT_EQ(Write([&](Tx& tx) { return TrimAttempts(tx, all, 0, 0, 100) + TrimDead(tx, all, 0, 100); }), 80u);
+  EXPECT_EQ(Write([&](Tx& tx) { return TrimAttempts(tx, all, 0, 0, 100) + TrimDead(tx, all, 0, 100)["ci"]; }), 80u);
   EXPECT_EQ(sizes(), std::pair(std::int64_t{0}, std::int64_t{0}));
 }
 

@@ -100,6 +100,68 @@ TEST_P(EventLogTest, ReadsOneLane) {
             1u);
 }
 
+// An outage leaves a parked lane for each tag, and each is read by itself.
+TEST_P(EventLogTest, ATagsEventsAreReadWithoutThoseOfOthers) {
+  constexpr int kOthers = 20'000;
+  Event event = EventOf("a");
+  Write([&](Tx& tx) {
+    event.tag = "rare";
+    Append(tx, event);
+    for (int i = 0; i < kOthers; ++i) {
+      event.tag = "tag" + std::to_string(i % 100);
+      Append(tx, event);
+    }
+    event.tag = "rare";
+    Append(tx, event);
+  });
+  const Portion all = Read([](Snapshot& s) { return ReadLane(s, LaneOfTag("", "a", "rare"), 0, 90'000, {100}); });
+  ASSERT_EQ(all.events.size(), 2u);
+  EXPECT_EQ(all.events[0]->seq, 1);
+  EXPECT_EQ(all.events[1]->seq, kOthers + 2);
+  EXPECT_EQ(all.through, 90'000) << "they were found with one look";
+  const Portion one = Read([](Snapshot& s) { return ReadLane(s, LaneOfTag("", "a", "tag7"), 0, 90'000, {1}); });
+  ASSERT_EQ(one.events.size(), 1u);
+  EXPECT_EQ(one.through, one.events[0]->seq);
+  EXPECT_TRUE(Read([](Snapshot& s) { return ReadLane(s, LaneOfTag("", "a", "none"), 0, 9, {9}).events; }).empty());
+  EXPECT_TRUE(Read([](Snapshot& s) { return ReadLane(s, LaneOfTag("x", "a", "tag7"), 0, 99, {9}).events; }).empty());
+}
+
+// Their index has blocks of thousands of events.
+TEST_P(EventLogTest, ALaneIsReadInOrderHoweverFarApartItsEventsAre) {
+  constexpr int kApart = 10'000;
+  std::vector<Seq> wanted;
+  Write([&](Tx& tx) {
+    wanted.clear();
+    for (int i = 0; i < 3; ++i) {
+      wanted.push_back(Append(tx, EventOf("rare")));
+      wanted.push_back(Append(tx, EventOf("rare")));
+      for (int k = 0; k < kApart; ++k) Append(tx, EventOf("busy"));
+    }
+  });
+  for (const std::string& lane : {LaneOfRepository("", "rare"), LaneOfTag("", "rare", "v1")}) {
+    const auto read = [&](Seq after, Seq through, std::size_t limit) {
+      return Read([&](Snapshot& s) { return ReadLane(s, lane, after, through, {limit}); });
+    };
+    const auto seqs = [](const Portion& portion) {
+      std::vector<Seq> found;
+      for (const EventPtr& event : portion.events) found.push_back(event->seq);
+      return found;
+    };
+    const Portion all = read(0, 90'000, 100), some = read(wanted[0], 90'000, 3), none = read(wanted[5], 90'000, 9);
+    EXPECT_EQ(seqs(all), wanted);
+    EXPECT_EQ(all.through, 90'000);
+    EXPECT_EQ(seqs(some), std::vector<Seq>(wanted.begin() + 1, wanted.begin() + 4));
+    EXPECT_EQ(some.through, wanted[3]);
+    EXPECT_TRUE(none.events.empty());
+    EXPECT_EQ(none.through, 90'000);
+    EXPECT_EQ(seqs(read(wanted[1], wanted[4], 9)), std::vector<Seq>(wanted.begin() + 2, wanted.begin() + 5));
+  }
+  while (Forget(wanted[2], 5'000) == 5'000) {
+  }
+  EXPECT_EQ(Read([&](Snapshot& s) { return ReadLane(s, LaneOfRepository("", "rare"), 0, 90'000, {9}); }).events.size(),
+            3u);
+}
+
 TEST_P(EventLogTest, ReadsNoMoreBytesThanAskedForButOneEvent) {
   Event large = EventOf("a");
   large.details = std::string(100'000, 'x');

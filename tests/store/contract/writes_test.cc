@@ -145,6 +145,34 @@ TEST_P(WritesTest, ClosingRunsWhatIsQueuedAndRefusesTheRest) {
   EXPECT_EQ(Stored().size(), 20u);
 }
 
+// They run in slices, so that some are left when the writer looks whether it may end.
+TEST_P(WritesTest, ClosingRunsWhatWaitsBehindEverythingElse) {
+  Open();
+  Hold hold(*store_);
+  std::atomic<int> kept = 0;
+  const auto slow = [](Tx& tx) -> Result<Seq> {
+    std::this_thread::sleep_for(milliseconds(10));  // longer than a slice
+    return Append(tx, EventOf("r"));
+  };
+  std::vector<std::jthread> jobs;
+  for (int i = 0; i < 5; ++i) {
+    jobs.emplace_back([&] { kept += store_->WriteNow(slow, Priority::kBackground) ? 1 : 0; });
+  }
+  AwaitDepth(*store_, 5);
+  std::jthread closer([&] { store_->Close(); });
+  std::vector<std::future<Result<Seq>>> writes;  // until one is refused at once: it closes
+  do {
+    writes.push_back(runner_.Start(AppendTask(*store_, EventOf("r"))));
+  } while (writes.back().wait_for(milliseconds(20)) != std::future_status::ready);
+  hold.Release();
+  closer.join();
+  jobs.clear();
+  EXPECT_EQ(kept, 5);
+  for (auto& write : writes) (void)LoopRunner::Await(std::move(write));
+  Reopen();
+  EXPECT_EQ(Stored().size(), 5 + writes.size() - 1);
+}
+
 TEST_P(WritesTest, AReaderSeesOneState) {
   Open();
   std::atomic<bool> stop = false;

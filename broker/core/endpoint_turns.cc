@@ -1,0 +1,103 @@
+#include <algorithm>
+
+#include "broker/core/endpoint_core.h"
+
+// The part of EndpointCore that says what may be loaded and read, and whose turn it is to be: of lanes in general, and
+// of the one that is the next probe while the endpoint is closed.
+namespace portcall::broker {
+namespace {
+
+// How much more than its share of memory may be in flight before nothing else is read: what a receiver does not answer
+// must not keep the rest from it.
+constexpr std::size_t kSharesInFlight = 4;
+
+// Whom a probe is given to goes round, so that each kind finds out whether the endpoint takes it: lanes that always
+// fail must not hold it shut for those that come, those that come not for those that wait.
+enum class ProbeTurn { kNew, kWaiting, kReady };
+ProbeTurn TurnOf(const Breaker& breaker) { return static_cast<ProbeTurn>(breaker.turn() % 3); }
+
+}  // namespace
+
+bool EndpointCore::HasRoom(std::size_t more) const {
+  const std::size_t all = bytes() + more, in_flight = flights_.bytes();
+  if (all < policy_.max_bytes) return true;
+  return !policy_.pipelines && all - in_flight < policy_.max_bytes / 4 &&
+         in_flight < std::min(kSharesInFlight * policy_.max_bytes, flights_.limit());
+}
+
+// Lanes that are to be read have their room before what the log has next, which would take whatever gets free.
+bool EndpointCore::HasRoomToScan() const { return HasRoom(lines_.to_read() > 0 ? policy_.lane_bytes() : 0); }
+
+bool EndpointCore::WantsEvents() const {
+  return slots() + policy_.refill <= policy_.look_ahead && HasRoomToScan() && MayScan();
+}
+
+bool EndpointCore::MayScan() const {
+  if (stopped_ || lines_.strict_waits() || held_by_parking() || held_by_change()) return false;
+  // A collapsing endpoint always reads on, since later events may supersede those that wait.
+  return !pace_.closed() || policy_.collapses || MayScanForProbe();
+}
+
+// Until one lane is found that the log alone knew of.
+bool EndpointCore::MayScanForProbe() const {
+  const Breaker& breaker = pace_.breaker();
+  if (pace_.paused() || breaker.state() != BreakerState::kOpen || chosen_) return false;
+  if (lines_.to_read() > 0 || lines_.being_read() > 0) return false;
+  if (TurnOf(breaker) == ProbeTurn::kNew) return true;
+  return lines_.ready() == 0 && lines_.next_due() > breaker.probe_at();
+}
+
+bool EndpointCore::MayPromote(Moment now) const {
+  if (stopped_ || !pace_.Reachable(now.ticks)) return false;
+  if (policy_.collapses && !caught_up()) return false;
+  const std::size_t reads = lines_.to_read() + lines_.being_read();
+  if (!pace_.closed()) return reads + (policy_.collapses ? lines_.ready() : 0) < pace_.window().ahead();
+  if (!pace_.MayStart(now.ticks) || reads > 0 || chosen_) return false;
+  return lines_.ready() == 0 || (!policy_.collapses && TurnOf(pace_.breaker()) == ProbeTurn::kWaiting);
+}
+
+void EndpointCore::Promote(Moment now) {
+  while (lines_.next_due() <= now.ticks && MayPromote(now)) {
+    // Of a collapsing endpoint, all that is new waits beside what has failed, and would come behind all of that.
+    const bool new_first = pace_.closed() && policy_.collapses && TurnOf(pace_.breaker()) == ProbeTurn::kNew &&
+                           lines_.next_untried_due() <= now.ticks;
+    Lane& lane = lines_.TakeDue(/*untried=*/new_first);
+    moved_ = true;
+    lane.turn = {.due_through = lane.behind.passed_through, .late_reads = 0};
+    Offer(lane, now);
+  }
+}
+
+// Continues a lane that has come from the log or from those that wait. While the endpoint is closed it was chosen as
+// the next probe, so it goes before those that are ready.
+void EndpointCore::Offer(Lane& lane, Moment now) {
+  Continue(lane, now);
+  if (!pace_.closed() || policy_.collapses || lane.state() != LaneState::kReady || lane.flight.sent > 0) return;
+  lines_.LastGoesFirst();
+  chosen_ = true;
+}
+
+bool EndpointCore::RoomToRead() const {
+  const std::size_t reads = lines_.being_read();
+  // Of one probe, whoever fills the room; of the others that stand in line, none then.
+  if (pace_.closed() && !policy_.collapses && reads == 0 && !chosen_) return true;
+  return held() + policy_.lane_page * (reads + 1) <= policy_.max_held && HasRoom(lines_.reserved());
+}
+
+// Lane reads that are under way together may bring more than their room: a page is one event at least, whatever its
+// size. What others have to go before is read again behind them.
+bool EndpointCore::MustReadAgain(std::size_t bytes) const {
+  return bytes > policy_.lane_bytes() && !HasRoom(0) && !pace_.closed() && lines_.ready() + flights_.under_way() > 0;
+}
+
+// Lanes that look for later pushes must not wait for room that they alone take: one goes with what it has seen.
+void EndpointCore::LetOneGo(Moment now) {
+  if (lines_.ready() > 0 || in_flight() > 0 || lines_.being_read() > 0) return;
+  Lane* lane = lines_.TakeLoadedToRead();
+  if (lane == nullptr) return;
+  moved_ = true;
+  lane->turn.seen_enough = true;
+  Continue(*lane, now);
+}
+
+}  // namespace portcall::broker

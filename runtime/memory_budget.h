@@ -1,0 +1,71 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <filesystem>
+#include <utility>
+
+namespace portcall::runtime {
+
+// One bound in bytes on what many hold in memory together (docs/delivery.md §9). It counts; whoever is refused says so.
+// Callable from any thread; it outlives its shares.
+class MemoryBudget {
+ public:
+  // What each may hold beside the budget: never refused, so that what is small goes on while it is used up.
+  static constexpr std::uint64_t kFree = 64 * 1024;
+  // How many may wait for room at a time; more are refused at once.
+  static constexpr std::uint32_t kWaiters = 256;
+
+  explicit MemoryBudget(std::uint64_t most) : most_(most) {}
+  MemoryBudget(const MemoryBudget&) = delete;
+  MemoryBudget& operator=(const MemoryBudget&) = delete;
+
+  std::uint64_t most() const { return most_; }
+  std::uint64_t held() const { return held_.load(std::memory_order_relaxed); }
+  std::uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
+  void CountRefusal() { refused_.fetch_add(1, std::memory_order_relaxed); }
+
+  bool BeginWait();  // false: too many wait
+  void EndWait() { waiters_.fetch_sub(1, std::memory_order_relaxed); }
+
+ private:
+  friend class MemoryShare;
+  bool Take(std::uint64_t bytes);
+  void GiveBack(std::uint64_t bytes) { held_.fetch_sub(bytes, std::memory_order_relaxed); }
+
+  const std::uint64_t most_;
+  std::atomic<std::uint64_t> held_ = 0, refused_ = 0;
+  std::atomic<std::uint32_t> waiters_ = 0;
+};
+
+// What one of them holds; given back at its end. One thread at a time.
+class MemoryShare {
+ public:
+  MemoryShare() = default;  // of no budget: nothing is counted, and nothing refused
+  explicit MemoryShare(MemoryBudget* budget) : budget_(budget) {}
+  MemoryShare(MemoryShare&& other) noexcept
+      : budget_(std::exchange(other.budget_, nullptr)), counted_(std::exchange(other.counted_, 0)) {}
+  MemoryShare& operator=(MemoryShare&& other) noexcept {
+    std::swap(budget_, other.budget_);
+    std::swap(counted_, other.counted_);
+    return *this;
+  }
+  ~MemoryShare() { Release(); }
+
+  // Makes it `bytes` in all, where it is less. False: there is no room, and it is what it was.
+  bool Grow(std::uint64_t bytes);
+  // The same for who can do with less, and leaves half of the budget to those who cannot.
+  bool GrowIfAmple(std::uint64_t bytes);
+  void Release();
+  MemoryBudget* budget() const { return budget_; }
+
+ private:
+  MemoryBudget* budget_ = nullptr;
+  std::uint64_t counted_ = 0;  // without what is free
+};
+
+// The memory that this process may use: the machine's, or less where a control group (version 1 or 2) sets a limit.
+// `root` is where /proc and /sys lie, for tests. 0: it cannot be told.
+std::uint64_t UsableMemory(const std::filesystem::path& root = "/");
+
+}  // namespace portcall::runtime

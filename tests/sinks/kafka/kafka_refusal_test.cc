@@ -1,0 +1,179 @@
+#include "tests/sinks/kafka/kafka_sink_world.h"
+
+// What brokers refuse, and what that means for the rest.
+namespace portcall::sinks {
+namespace {
+
+using namespace std::chrono_literals;
+using portcall::testing::LoopRunner;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::IsSupersetOf;
+using ::testing::Pair;
+using ::testing::SizeIs;
+
+TEST_F(KafkaSinkTest, AMissingRightIsNamedAndTheEventsWaitInOrder) {
+  cluster_.MakeTopic("dead", 1);
+  kafka_.dead_letter_topic = "dead";
+  ASSERT_TRUE(Make());
+  ASSERT_THAT(Deliver(EventOf(1)), Is(Verdict::kDelivered));
+  cluster_.AnswerProduce({RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED});
+  std::vector<std::future<Outcome>> sent;
+  for (int i = 2; i <= 4; ++i) sent.push_back(Start(EventOf(i)));
+  std::vector<Outcome> outcomes;
+  for (auto& outcome : sent) outcomes.push_back(LoopRunner::Await(std::move(outcome)));
+  for (const Outcome& outcome : outcomes) EXPECT_THAT(outcome, Is(Verdict::kFailed));
+  EXPECT_THAT(outcomes.front().error, HasSubstr("topic events: not authorized to write: grant WRITE"));
+  // The right is there now, and a probe finds it.
+  const Outcome again = Until([&] { return Deliver(EventOf(2)); },
+                              [](const Outcome& outcome) { return outcome.verdict == Verdict::kDelivered; });
+  EXPECT_THAT(again, Is(Verdict::kDelivered));
+  for (int i = 3; i <= 4; ++i) EXPECT_THAT(Deliver(EventOf(i)), Is(Verdict::kDelivered));
+  ExpectOrder(cluster_.Consume("events", 4), 4);
+  EXPECT_THAT(cluster_.Consume("dead", 1, 200ms), IsEmpty());
+}
+
+TEST_F(KafkaSinkTest, TheBrokersSayWhatIsTooLarge) {
+  ASSERT_TRUE(Make());
+  auto event = std::make_shared<store::Event>(*EventOf(1));
+  event->actor = std::string(5'000'000, 'a');
+  EXPECT_THAT(Deliver(event), Is(Verdict::kDelivered));
+  cluster_.AnswerProduce({RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE});
+  event = std::make_shared<store::Event>(*EventOf(2));
+  event->actor = std::string(5'000'000, 'a');
+  EXPECT_THAT(Deliver(event), Is(Verdict::kUndeliverable));
+}
+
+TEST_F(KafkaSinkTest, ARefusedRecordIsUndeliverableAndLaterOnesAreDelivered) {
+  ASSERT_TRUE(Make());
+  ASSERT_THAT(Deliver(EventOf(1)), Is(Verdict::kDelivered));
+  cluster_.AnswerProduce({RD_KAFKA_RESP_ERR_INVALID_RECORD});
+  EXPECT_THAT(Deliver(EventOf(2)), Is(Verdict::kUndeliverable));
+  EXPECT_THAT(Deliver(EventOf(3)), Is(Verdict::kDelivered));
+}
+
+TEST_F(KafkaSinkTest, ABatchRefusedForItsSizeCondemnsNoneOfItsEvents) {
+  ASSERT_TRUE(Make());
+  ASSERT_THAT(Deliver(EventOf(1)), Is(Verdict::kDelivered));
+  cluster_.AnswerProduce({RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE});
+  for (auto& ended : StartTogether({EventOf(2), EventOf(3)})) {
+    const Outcome outcome = LoopRunner::Await(std::move(ended));
+    EXPECT_THAT(outcome, Is(Verdict::kFailed));
+    EXPECT_EQ(outcome.blames, Blames::kNobody) << "no attempt of theirs";
+  }
+  EXPECT_THAT(Deliver(EventOf(2)), Is(Verdict::kDelivered));
+  EXPECT_THAT(Deliver(EventOf(3)), Is(Verdict::kDelivered));
+  ExpectOrder(cluster_.Consume("events", 3), 3);
+}
+
+TEST_F(KafkaSinkTest, ABatchOfOneThatIsRefusedForItsSizeIsItselfTooLarge) {
+  ASSERT_TRUE(Make());
+  ASSERT_THAT(Deliver(EventOf(1)), Is(Verdict::kDelivered));
+  cluster_.AnswerProduce({RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE});
+  EXPECT_THAT(Deliver(EventOf(2)), Is(Verdict::kUndeliverable));
+  EXPECT_THAT(Deliver(EventOf(3)), Is(Verdict::kDelivered));
+}
+
+// Of several topics, one that cannot be written to is no failure of the others or of the endpoint.
+TEST_F(KafkaSinkTest, ATopicThatFailsIsAPartWhereThereAreSeveral) {
+  for (const char* topic : {"t.push", "t.pull", "t.mount", "t.delete"}) cluster_.MakeTopic(topic, 1);
+  kafka_.topic = "t.{{action}}";
+  kafka_.properties.emplace_back("topic.metadata.propagation.max.ms", "0");
+  ASSERT_TRUE(Make());
+  const auto of = [](store::Seq seq, store::Action action) {
+    auto event = std::make_shared<store::Event>(*EventOf(seq, "team/" + std::to_string(seq)));
+    event->action = action;
+    return event;
+  };
+  ASSERT_THAT(Deliver(of(1, store::Action::kPush)), Is(Verdict::kDelivered));
+  EXPECT_THAT(Trouble(), IsEmpty());
+  cluster_.AnswerProduce({RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED});
+  const Outcome refused = Deliver(of(2, store::Action::kDelete));
+  EXPECT_THAT(refused, Is(Verdict::kFailed));
+  EXPECT_EQ(refused.blames, Blames::kPart);
+  EXPECT_EQ(Trouble(), "1 topic fails: t.delete (no permission to write)");
+  EXPECT_EQ(Deliver(of(3, store::Action::kDelete)).blames, Blames::kPart) << "it is not asked again at once";
+  EXPECT_THAT(Until([&] { return Deliver(of(4, store::Action::kPush)); },
+                    [](const Outcome& outcome) { return outcome.verdict == Verdict::kDelivered; }),
+              Is(Verdict::kDelivered));
+  cluster_.FailTopic("t.pull", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+  EXPECT_EQ(Deliver(of(5, store::Action::kPull)).blames, Blames::kPart);
+  EXPECT_EQ(Trouble(), "2 topics fail: t.pull (does not exist), t.delete (no permission to write)");
+  EXPECT_FALSE(runner_.Call([&] { return sink_->Stalled(); })) << "nothing waits inside";
+  EXPECT_THAT(Until([&] { return Deliver(of(6, store::Action::kDelete)); },
+                    [](const Outcome& outcome) { return outcome.verdict == Verdict::kDelivered; }),
+              Is(Verdict::kDelivered));
+  EXPECT_EQ(Trouble(), "1 topic fails: t.pull (does not exist)");
+}
+
+TEST_F(KafkaSinkTest, WhatIsUnderWayWhenAnotherIsRefusedIsNoAttempt) {
+  ASSERT_TRUE(Make());
+  ASSERT_THAT(Deliver(EventOf(1)), Is(Verdict::kDelivered));
+  cluster_.AnswerProduce({RD_KAFKA_RESP_ERR_INVALID_RECORD});
+  std::vector<std::future<Outcome>> sent;
+  for (int i = 2; i <= 50; ++i) sent.push_back(Start(EventOf(i, "repo-" + std::to_string(i))));
+  int guilty = 0;
+  for (auto& one : sent) {
+    const Outcome outcome = LoopRunner::Await(std::move(one));
+    if (outcome.verdict == Verdict::kUndeliverable) ++guilty;
+    if (outcome.verdict == Verdict::kFailed) {
+      EXPECT_EQ(outcome.blames, Blames::kNobody) << outcome.error;
+    }
+  }
+  EXPECT_GT(guilty, 0);
+}
+
+TEST_F(KafkaSinkTest, AnEventThatIsTooLargeIsUndeliverable) {
+  kafka_.properties.emplace_back("message.max.bytes", "2000");
+  ASSERT_TRUE(Make());
+  const Outcome outcome = Deliver(EventOf(1, std::string(3000, 'r')));
+  EXPECT_THAT(outcome, Is(Verdict::kUndeliverable));
+  EXPECT_THAT(outcome.error, HasSubstr("too large"));
+  EXPECT_FALSE(outcome.maybe_received);
+  EXPECT_THAT(Deliver(EventOf(2)), Is(Verdict::kDelivered));
+}
+
+TEST_F(KafkaSinkTest, ADeadLetterGoesToItsTopicWithTheReason) {
+  cluster_.MakeTopic("dead", 1);
+  kafka_.dead_letter_topic = "dead";
+  ASSERT_TRUE(Make());
+  ASSERT_THAT(Deliver(EventOf(1)), Is(Verdict::kDelivered));
+  const std::int32_t partition = cluster_.Consume("events", 1).at(0).partition;
+  cluster_.AnswerProduce({RD_KAFKA_RESP_ERR_INVALID_RECORD});
+  EXPECT_THAT(Deliver(EventOf(2)), Is(Verdict::kUndeliverable));
+  const auto dead = cluster_.Consume("dead", 1);
+  ASSERT_THAT(dead, SizeIs(1));
+  EXPECT_EQ(dead[0].key, "registry.example/team/app");
+  EXPECT_THAT(dead[0].value, HasSubstr("id-2"));
+  EXPECT_THAT(dead[0].headers, IsSupersetOf({Pair(std::string("portcall-topic"), std::string("events")),
+                                             Pair(std::string("portcall-partition"), std::to_string(partition)),
+                                             Pair(std::string("ce_id"), std::string("id-2")),
+                                             Pair(std::string("seq"), std::string("2"))}));
+  EXPECT_THAT(dead[0].headers.at("portcall-error"), HasSubstr("events"));
+}
+
+TEST_F(KafkaSinkTest, ATooLargeDeadLetterGoesWithoutItsBody) {
+  cluster_.MakeTopic("dead", 1);
+  kafka_.dead_letter_topic = "dead";
+  kafka_.properties.emplace_back("message.max.bytes", "5000");
+  ASSERT_TRUE(Make());
+  auto event = std::make_shared<store::Event>(*EventOf(1));
+  event->actor = std::string(6000, 'a');
+  EXPECT_THAT(Deliver(event), Is(Verdict::kUndeliverable));
+  const auto dead = cluster_.Consume("dead", 1);
+  ASSERT_THAT(dead, SizeIs(1));
+  EXPECT_EQ(dead[0].value, "");
+  EXPECT_EQ(dead[0].headers.at("ce_id"), "id-1");
+}
+
+TEST_F(KafkaSinkTest, AMissingTopicIsNamedAndTheEventStays) {
+  cluster_.FailTopic("events", RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+  kafka_.properties.emplace_back("topic.metadata.propagation.max.ms", "0");
+  ASSERT_TRUE(Make());
+  const Outcome outcome = Deliver(EventOf(1));
+  EXPECT_THAT(outcome, Is(Verdict::kFailed));
+  EXPECT_THAT(outcome.error, HasSubstr("topic events does not exist"));
+}
+
+}  // namespace
+}  // namespace portcall::sinks
