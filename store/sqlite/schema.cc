@@ -177,17 +177,60 @@ std::int64_t ChangeRows(Connection& connection, const char* slice, std::int64_t 
   return changed < rows ? 0 : last;
 }
 
+std::string Quoted(const std::string& text) {
+  std::string quoted = "'";
+  for (const char c : text) quoted.append(c == '\'' ? 2 : 1, c);
+  return quoted + "'";
+}
+
+std::string BackupOf(const std::filesystem::path& file, std::int64_t version) {
+  return file.string() + ".backup-v" + std::to_string(version);
+}
+
 // Complete under its name or not there: what an interrupted copy left behind is written anew.
 void BackUp(Connection& connection, const std::filesystem::path& file, std::int64_t version) {
-  const std::string backup = file.string() + ".backup-v" + std::to_string(version);
+  const std::string backup = BackupOf(file, version);
   if (std::filesystem::exists(backup)) return;
   const std::string part = backup + ".part";
   std::filesystem::remove(part);
-  std::string quoted;
-  for (const char c : part) quoted.append(c == '\'' ? 2 : 1, c);
-  connection.Exec(("VACUUM INTO '" + quoted + "'").c_str());
+  try {
+    connection.Exec(("VACUUM INTO " + Quoted(part)).c_str());
+  } catch (const DatabaseError&) {
+    std::error_code ignored;
+    std::filesystem::remove(part, ignored);  // the disk may be full of it
+    throw;
+  }
   std::filesystem::rename(part, backup);
 }
+
+// What an upgrade may take beside the database: the copy; then, of each index that it makes, the sorted entries, at
+// times twice, and the write-ahead log. Indexes of the log are less than half of it.
+std::uint64_t RoomFor(Connection& connection, const std::filesystem::path& file, std::int64_t version) {
+  const auto size =
+      static_cast<std::uint64_t>(connection.Number("PRAGMA page_count") * connection.Number("PRAGMA page_size"));
+  return std::filesystem::exists(BackupOf(file, version)) ? size : 2 * size;
+}
+
+std::string MiB(std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }
+
+// While it lives, what the engine sorts goes to files in the database's folder: in memory it would be as large as the
+// index. They have no name there, so that a crash leaves nothing behind. The folder is the whole process's; no other
+// connection sorts in files.
+class SortingInFiles {
+ public:
+  SortingInFiles(Connection& connection, const std::filesystem::path& folder) : connection_(connection) {
+    connection.Exec(("PRAGMA temp_store=FILE; PRAGMA temp_store_directory=" + Quoted(folder.string())).c_str());
+  }
+  ~SortingInFiles() {
+    sqlite3_exec(connection_.handle(), "PRAGMA temp_store_directory=''; PRAGMA temp_store=MEMORY", nullptr, nullptr,
+                 nullptr);
+  }
+  SortingInFiles(const SortingInFiles&) = delete;
+  SortingInFiles& operator=(const SortingInFiles&) = delete;
+
+ private:
+  Connection& connection_;
+};
 
 }  // namespace
 
@@ -218,7 +261,8 @@ bool HasSlicesLeft(Connection& connection, std::span<const Migration> migrations
 std::span<const Migration> Migrations() { return kMigrations; }
 std::span<const char* const> Tables() { return kTables; }
 
-Result<void> Migrate(Connection& connection, const std::filesystem::path& file, std::span<const Migration> migrations) {
+Result<void> Migrate(Connection& connection, const std::filesystem::path& file, std::span<const Migration> migrations,
+                     std::uint64_t room) {
   const std::int64_t application = connection.Number("PRAGMA application_id");
   const std::int64_t version = connection.Number("PRAGMA user_version");
   const auto newest = static_cast<std::int64_t>(migrations.size());
@@ -231,12 +275,22 @@ Result<void> Migrate(Connection& connection, const std::filesystem::path& file, 
                                      ", this program knows up to " + std::to_string(newest) +
                                      "; start the newer program, or restore the backup made before its upgrade");
   }
+  if (version == newest) return {};
+  if (const std::uint64_t wanted = version > 0 ? RoomFor(connection, file, version) : 0; room < wanted) {
+    return Error(Errc::kNoSpace, file.string() + " has schema version " + std::to_string(version) +
+                                     "; its upgrade to version " + std::to_string(newest) + " takes up to " +
+                                     MiB(wanted) + " of its volume for a while, and " + MiB(room) +
+                                     " are free: free space there, or start the older program");
+  }
+  const SortingInFiles sorting(connection, std::filesystem::absolute(file).parent_path());
   if (version > 0 && version < newest) BackUp(connection, file, version);
   for (std::int64_t next = version + 1; next <= newest; ++next) {
     for (bool more = next > 1; more;) {
       InTransaction(connection, [&] { more = RunSlice(connection, migrations, kRowsBeforeServing); });
     }
     Upgrade(connection, migrations[static_cast<std::size_t>(next - 1)], next);
+    // One version's changes at most lie in the write-ahead log.
+    if (version > 0) connection.Exec("PRAGMA wal_checkpoint(TRUNCATE)");
   }
   return {};
 }

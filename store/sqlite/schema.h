@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <limits>
 #include <span>
 
 #include "runtime/result.h"
@@ -24,9 +25,11 @@ std::span<const Migration> Migrations();
 
 // Brings the open database to the newest of `migrations`, which is the version stored in it. A version is reached in
 // one transaction or not at all; an older file is copied to <file>.backup-vN before. Slices that an earlier version
-// left are done first; those of the newest are left to RunSlice. kInvalid: the file is not ours, or newer than this
-// program.
-Result<void> Migrate(Connection& connection, const std::filesystem::path& file, std::span<const Migration> migrations);
+// left are done first; those of the newest are left to RunSlice. Memory stays bounded however large the file is: what
+// is sorted lies beside it. `room`: bytes that are free on its volume. kInvalid: the file is not ours, or newer than
+// this program; kNoSpace: there is too little room for an upgrade. Nothing was changed in either case.
+Result<void> Migrate(Connection& connection, const std::filesystem::path& file, std::span<const Migration> migrations,
+                     std::uint64_t room = std::numeric_limits<std::uint64_t>::max());
 
 // Changes at most `rows` rows of what migrations have left, in the caller's transaction, which also keeps how far that
 // came. False: nothing is left.

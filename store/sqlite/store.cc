@@ -1,5 +1,7 @@
 #include "store/store.h"
 
+#include <limits>
+
 #include "runtime/mutex.h"
 #include "store/database_file.h"
 #include "store/listeners.h"
@@ -9,6 +11,7 @@
 #include "store/sqlite/schema.h"
 #include "store/sqlite/slices.h"
 #include "store/sqlite/trust.h"
+#include "store/sqlite/volume.h"
 #include "store/sqlite/writer.h"
 
 namespace portcall::store {
@@ -90,7 +93,8 @@ Result<std::unique_ptr<Store>> Store::Open(StoreOptions options, asio::thread_po
     const auto log = std::filesystem::file_size(WriteAheadLogOf(file), none);
     const bool clean = none || log == 0;
     auto connection = std::make_unique<Connection>(file, Connection::Mode::kWriter);
-    if (auto migrated = Migrate(*connection, file, Migrations()); !migrated) return migrated.error();
+    const std::uint64_t room = Volume(file.parent_path(), 0).Free().value_or(std::numeric_limits<std::uint64_t>::max());
+    if (auto migrated = Migrate(*connection, file, Migrations(), room); !migrated) return migrated.error();
     if (auto sane = CheckContent(*connection, file); !sane) return sane.error();
     auto impl = std::make_unique<Impl>(options, std::move(connection), clean);
     impl->Begin();

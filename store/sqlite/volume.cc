@@ -1,5 +1,6 @@
 #include "store/sqlite/volume.h"
 
+#include <linux/magic.h>
 #include <sys/statvfs.h>
 #include <sys/vfs.h>
 
@@ -12,11 +13,17 @@ bool Volume::BelowReserve(const std::function<std::uint64_t()>& unused) {
   const auto now = std::chrono::steady_clock::now();
   if (asked_ && now - *asked_ < std::chrono::milliseconds(250)) return below_;
   asked_ = now;
-  struct statvfs volume{};
-  if (statvfs(folder_.c_str(), &volume) != 0) return below_ = false;
-  const std::uint64_t room = volume.f_bavail * volume.f_frsize, half = reserve_ / 2;
-  below_ = room < half || (room < reserve_ && room + std::min(unused(), half) < reserve_);
+  const auto room = Free();
+  if (!room) return below_ = false;
+  const std::uint64_t half = reserve_ / 2;
+  below_ = *room < half || (*room < reserve_ && *room + std::min(unused(), half) < reserve_);
   return below_;
+}
+
+std::optional<std::uint64_t> Volume::Free() const {
+  struct statvfs volume{};
+  if (statvfs(folder_.c_str(), &volume) != 0) return std::nullopt;
+  return volume.f_bavail * volume.f_frsize;
 }
 
 std::optional<std::string_view> Volume::UnfitFileSystem(std::uint64_t magic) {
@@ -29,6 +36,12 @@ std::optional<std::string_view> Volume::UnfitFileSystem(std::uint64_t magic) {
       return "SMB";
     case 0x65735546:
       return "FUSE";
+    case PROC_SUPER_MAGIC:
+    case SYSFS_MAGIC:
+    case CGROUP_SUPER_MAGIC:
+    case CGROUP2_SUPER_MAGIC:
+    case DEVPTS_SUPER_MAGIC:
+      return "a file system of the kernel";
     default:
       return std::nullopt;
   }

@@ -18,6 +18,9 @@ class Volume {
   // One thread.
   bool BelowReserve(const std::function<std::uint64_t()>& unused);
 
+  // Bytes that may still be written there; nothing: it cannot be asked.
+  std::optional<std::uint64_t> Free() const;
+
   // The name of a file system that does not keep the promises a database needs (locks, shared memory, fsync), by the
   // magic number that statfs tells; nullopt for all others.
   static std::optional<std::string_view> UnfitFileSystem(std::uint64_t magic);

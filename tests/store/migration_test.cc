@@ -1,6 +1,8 @@
 #include <gmock/gmock.h>
+#include <sqlite3.h>
 
 #include <fstream>
+#include <set>
 
 #include "store/attempts.h"
 #include "store/endpoints.h"
@@ -12,7 +14,9 @@ namespace portcall::store {
 namespace {
 
 namespace fs = std::filesystem;
+using ::testing::AllOf;
 using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 class MigrationTest : public StoreTest {
  protected:
@@ -86,6 +90,65 @@ TEST_F(MigrationTest, AFailedMigrationLeavesTheOldVersion) {
   }
   Open();
   EXPECT_EQ(Read([](Snapshot& s) { return SizeOf(s); }).events, 3);
+}
+
+// Where files that are open in this process lie, though they have no name any more.
+std::vector<std::string> NamelessFiles() {
+  std::vector<std::string> found;
+  std::error_code gone;
+  for (const auto& entry : fs::directory_iterator("/proc/self/fd")) {
+    const std::string file = fs::read_symlink(entry.path(), gone).string();
+    if (!gone && file.ends_with(" (deleted)")) found.push_back(file);
+  }
+  return found;
+}
+
+// What an index is made of is sorted in files beside the database: a server with little memory can be upgraded, and a
+// crash leaves nothing behind.
+TEST_F(MigrationTest, ALongLogIsUpgradedInLittleMemory) {
+  Restore(8);
+  Connection connection(File(), Connection::Mode::kWriter);
+  connection.Exec(
+      "INSERT INTO events (recorded_at,action,kind,size,source,repository,tag,id,digest,media_type,actor,details)"
+      " WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i+1 FROM n LIMIT 150000)"
+      " SELECT 7,0,1,0,'',printf('%0*d',400,(i*7919)%5003),'v1','0193f0a0-0000-7000-8000-000000000003','','','','{}'"
+      " FROM n");
+  std::set<fs::path> folders;
+  const auto look = [](void* into) {
+    for (const std::string& file : NamelessFiles())
+      static_cast<std::set<fs::path>*>(into)->insert(fs::path(file).parent_path());
+    return 0;
+  };
+  sqlite3_progress_handler(connection.handle(), 100'000, look, &folders);
+  sqlite3_memory_highwater(1);
+  ASSERT_TRUE(Migrate(connection, File(), Migrations()));
+  EXPECT_LT(sqlite3_memory_highwater(0), 48 << 20);
+  EXPECT_THAT(folders, ElementsAre(dir_.path()));
+  EXPECT_EQ(connection.Number("SELECT count(*) FROM events"), 150'010);
+  EXPECT_EQ(connection.Number("PRAGMA temp_store"), 2) << "queries sort in memory";
+  EXPECT_LT(fs::file_size(File() + "-wal"), 16u << 20) << "what the upgrade has written went into the file";
+}
+
+TEST_F(MigrationTest, WithoutRoomForAnUpgradeNothingIsTouched) {
+  Restore(8);
+  Connection connection(File(), Connection::Mode::kWriter);
+  const std::uint64_t size = fs::file_size(File());
+  const auto migrated = Migrate(connection, File(), Migrations(), 2 * size - 1);
+  ASSERT_FALSE(migrated);
+  EXPECT_EQ(migrated.error().code, Errc::kNoSpace);
+  EXPECT_THAT(migrated.error().detail, AllOf(HasSubstr("free space there"), HasSubstr("schema version 8")));
+  EXPECT_EQ(connection.Number("PRAGMA user_version"), 8);
+  EXPECT_FALSE(fs::exists(File() + ".backup-v8"));
+  EXPECT_TRUE(Migrate(connection, File(), Migrations(), 2 * size));
+}
+
+TEST_F(MigrationTest, WithABackupAnUpgradeTakesLess) {
+  Restore(8);
+  Connection connection(File(), Connection::Mode::kWriter);
+  std::ofstream(File() + ".backup-v8") << "of an upgrade that was interrupted";
+  const std::uint64_t size = fs::file_size(File());
+  EXPECT_FALSE(Migrate(connection, File(), Migrations(), size - 1));
+  EXPECT_TRUE(Migrate(connection, File(), Migrations(), size));
 }
 
 // The rows that an older program left have no sums.

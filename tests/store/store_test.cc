@@ -208,6 +208,7 @@ TEST(VolumeTest, NamesUnfitFileSystems) {
   EXPECT_EQ(Volume::UnfitFileSystem(0x6969), "NFS");
   EXPECT_EQ(Volume::UnfitFileSystem(0xfe534d42), "SMB");
   EXPECT_EQ(Volume::UnfitFileSystem(0x65735546), "FUSE");
+  EXPECT_TRUE(Volume::UnfitFileSystem(0x9fa0)) << "/proc";
   EXPECT_EQ(Volume::UnfitFileSystem(0xef53), std::nullopt);
 }
 
