@@ -45,14 +45,10 @@ struct ParkedLane {
   int probes = 0;  // of the attempts, those that were made while the endpoint was known to be away
 };
 
-// Who may settle a cursor holds the token that its row has. As long as one process serves a database, there is one.
-inline constexpr std::int64_t kOnlyHolder = 1;
-
 // What one flush changes. A range of `dead` that begins where the cursor's last expired range ends is added to that
 // one.
 struct Settlement {
   std::int64_t cursor = 0;
-  std::int64_t holder = kOnlyHolder;
   std::int64_t number = 0;  // one more than the cursor's `settlements`
   Seq settled_through = 0, through = 0;
   std::int64_t matched = 0, settled = 0;  // absolute
@@ -64,8 +60,8 @@ struct Settlement {
   std::vector<AttemptRow> attempts;
 };
 // Once, however often it is asked for under the same number: whoever cannot know whether it was made asks again.
-// kConflict: the cursor is gone, has another holder or other settlements. Nothing was changed, and asking again will
-// not help: whoever asked knows the cursor no more, and must load it anew before it goes on.
+// kConflict: the cursor is gone, has other settlements, or another process has opened the database, which takes all
+// cursors. Nothing was changed, and asking again will not help: whoever asked knows the cursor no more, and must load it anew before it goes on.
 Result<void> Settle(Tx& tx, const Settlement& settlement);
 
 std::vector<Cursor> LoadCursors(Snapshot& s);

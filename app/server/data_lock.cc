@@ -24,20 +24,27 @@ std::string Holder(int fd) {
   return pid.empty() ? "another process" : "process " + pid;
 }
 
-Result<void> WritePid(int fd) {
+// Only a help for whoever asks: a full disk takes nobody's right. What stands there is written over, which needs no
+// room.
+void WritePid(int fd) {
   const std::string pid = std::to_string(getpid()) + "\n";
-  if (ftruncate(fd, 0) != 0 || pwrite(fd, pid.data(), pid.size(), 0) != static_cast<ssize_t>(pid.size())) {
-    return Error(Errc::kUnavailable, Reason(errno));
-  }
-  return {};
+  const ssize_t written = pwrite(fd, pid.data(), pid.size(), 0);
+  (void)ftruncate(fd, written > 0 ? written : 0);
 }
 
 }  // namespace
 
-Result<DataLock> DataLock::Take(const std::filesystem::path& folder, std::chrono::milliseconds wait,
-                                const Pause& pause) {
-  const std::string path = (folder / "portcall.lock").string();
-  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
+std::filesystem::path DataLock::FileOfFolder(const std::filesystem::path& folder) { return folder / "portcall.lock"; }
+
+std::filesystem::path DataLock::FileOfDatabase(const std::filesystem::path& database) {
+  std::error_code unknown;
+  const std::filesystem::path file = std::filesystem::weakly_canonical(database, unknown);
+  return (unknown ? database : file).string() + ".lock";
+}
+
+Result<DataLock> DataLock::Take(const std::filesystem::path& file, std::chrono::milliseconds wait, const Pause& pause) {
+  const std::string path = file.string();
+  const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
   if (fd < 0) return Error(Errc::kUnavailable, path + ": " + Reason(errno));
   DataLock lock(fd);
   const auto until = std::chrono::steady_clock::now() + wait;
@@ -49,9 +56,7 @@ Result<DataLock> DataLock::Take(const std::filesystem::path& folder, std::chrono
     }
     if (!pause(kPoll)) return Error(Errc::kCancelled, "stopped while waiting for " + Holder(fd));
   }
-  if (auto written = WritePid(fd); !written) {
-    return Error(Errc::kUnavailable, path + ": " + written.error().detail);
-  }
+  WritePid(fd);
   return lock;
 }
 

@@ -97,6 +97,23 @@ bool Reload(const ServeOptions& options, App& app, runtime::Log& log) {
   return true;
 }
 
+// What keeps it from being taken is logged.
+Result<DataLock> TakeLock(const std::filesystem::path& file, std::chrono::milliseconds wait, const Signals& signals,
+                          runtime::Log& log) {
+  bool said = false;
+  const auto pause = [&](std::chrono::milliseconds moment) {
+    if (!std::exchange(said, true)) log.Info("waiting for another process that holds " + file.string());
+    const auto signal = signals.Wait(moment);
+    return !signal || *signal == SIGHUP;
+  };
+  auto lock = DataLock::Take(file, wait, pause);
+  if (!lock) {
+    const bool stopped = lock.error().code == Errc::kCancelled;
+    log.Write(stopped ? runtime::Level::kInfo : runtime::Level::kFatal, lock.error().detail);
+  }
+  return lock;
+}
+
 int RunUntilStopped(const ServeOptions& options, config::ConfigPtr config, const Signals& signals, runtime::Log& log) {
   // From here on, because a start may take long, too: a migration, a disk that does not answer.
   SignalWatch watch(signals, config->http.drain_timeout + kOverrun, log);
@@ -146,20 +163,13 @@ int Serve(const ServeOptions& options, std::ostream& err) {
     log.Write(runtime::Level::kFatal, prepared.error().detail);
     return ExitCodeOf(prepared.error());
   }
-  bool said = false;
-  const auto pause = [&](std::chrono::milliseconds moment) {
-    if (!std::exchange(said, true)) log.Info("waiting for another process that holds " + storage.root_directory);
-    const auto signal = signals.Wait(moment);
-    return !signal || *signal == SIGHUP;
-  };
-  const auto lock = DataLock::Take(storage.root_directory, options.wait, pause);
-  if (!lock && lock.error().code == Errc::kCancelled) {
-    log.Info(lock.error().detail);
-    return kDone;
-  }
-  if (!lock) {
-    log.Write(runtime::Level::kFatal, lock.error().detail);
-    return kFailed;
+  // Of both: servers with folders of their own may name one database.
+  std::vector<DataLock> locks;
+  for (const auto& file :
+       {DataLock::FileOfFolder(storage.root_directory), DataLock::FileOfDatabase(DatabaseOf(storage))}) {
+    auto lock = TakeLock(file, options.wait, signals, log);
+    if (!lock) return ExitCodeOf(lock.error());
+    locks.push_back(*std::move(lock));
   }
   try {
     return RunUntilStopped(options, loaded->config, signals, log);

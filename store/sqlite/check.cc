@@ -52,18 +52,28 @@ Error Damaged(const fs::path& file, const std::string& what) {
 
 fs::path WriteAheadLogOf(const fs::path& file) { return file.string() + "-wal"; }
 
-Result<void> CheckDatabaseFile(const fs::path& file) {
+Result<void> CheckDatabasePlace(const fs::path& file) {
   const fs::path folder = file.has_parent_path() ? file.parent_path() : fs::path(".");
   if (const auto unfit = Volume(folder, 0).Unfit()) {
     return Error(Errc::kInvalid, file.string() + " lies on " + std::string(*unfit) +
                                      ", which cannot keep a database safe: set store.path to a local disk");
   }
-  std::error_code none;
-  const fs::file_status status = fs::status(file, none);
-  if (fs::exists(status) && !fs::is_regular_file(status)) {
-    return Error(Errc::kInvalid, file.string() + " is " + (fs::is_directory(status) ? "a folder" : "no file") +
-                                     ": set store.path to a file");
+  for (const char* suffix : {"", "-wal", "-shm", ".lock"}) {
+    const fs::path one = file.string() + suffix;
+    std::error_code none;
+    const fs::file_status status = fs::status(one, none);
+    if (!fs::exists(status) || fs::is_regular_file(status)) continue;
+    return Error(Errc::kInvalid,
+                 one.string() + " is " + (fs::is_directory(status) ? "a folder" : "no file") +
+                     (*suffix == '\0' ? ": set store.path to a file"
+                                      : ", where the database needs a file of this name: move it away"));
   }
+  return {};
+}
+
+Result<void> CheckDatabaseFile(const fs::path& file) {
+  if (auto fit = CheckDatabasePlace(file); !fit) return fit;
+  std::error_code none;
   const auto size = fs::file_size(file, none);
   if (none || size == 0) return {};  // new
   std::ifstream in(file, std::ios::binary);

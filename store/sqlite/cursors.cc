@@ -28,7 +28,7 @@ const Sql kParked(
     " ORDER BY next_seq,lane");
 const Sql kAddCursor(
     "INSERT INTO cursors (endpoint,kind,from_seq,through,settled_through,matched,settled,selection,fingerprint,receipt,"
-    "pace) VALUES (?,?,?,?,?,?,?,?,?,?,?)");
+    "pace,holder) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)");
 const Sql kChangeCursor(
     "UPDATE cursors SET endpoint=?,kind=?,from_seq=?,through=?,settled_through=?,matched=?,settled=?,selection=?,"
     "fingerprint=?,receipt=?,pace=? WHERE id=?");
@@ -47,10 +47,10 @@ constexpr std::int64_t kUnknown = 0;  // recorded_at of a parked lane: the colum
 Result<void> Settle(Tx& tx, const Settlement& s) {
   Connection& connection = tx.connection();
   Query(connection, kMove, s.settled_through, s.through, s.matched, s.settled, s.receipt, s.fingerprint, s.pace,
-        s.cursor, s.holder, s.number - 1)
+        s.cursor, tx.holder(), s.number - 1)
       .Run();
   if (connection.changes() == 0) {
-    if (Query(connection, kMadeAlready, s.cursor, s.holder, s.number).Step()) return {};
+    if (Query(connection, kMadeAlready, s.cursor, tx.holder(), s.number).Step()) return {};
     return Error(Errc::kConflict, "cursor " + std::to_string(s.cursor) + " is gone, or is settled by somebody else");
   }
   for (const ParkedLane& lane : s.park) {
@@ -107,7 +107,7 @@ std::int64_t PutCursor(Tx& tx, const Cursor& c) {
   Connection& connection = tx.connection();
   if (c.id == 0) {
     Query(connection, kAddCursor, c.endpoint, c.kind, c.from, c.through, c.settled_through, c.matched, c.settled,
-          c.selection, c.fingerprint, c.receipt, c.pace)
+          c.selection, c.fingerprint, c.receipt, c.pace, tx.holder())
         .Run();
     return connection.last_insert_id();
   }

@@ -7,6 +7,7 @@
 #include "runtime/clock.h"
 #include "store/event.h"
 #include "store/sqlite/connection.h"
+#include "store/sqlite/holder.h"
 #include "store/sqlite/sums.h"
 
 namespace portcall::store {
@@ -25,10 +26,15 @@ class Snapshot {
 class Tx {
  public:
   Tx(Connection& connection, const runtime::Clock& clock, std::int64_t last_recorded)
-      : snapshot_(connection), clock_(clock), last_recorded_(last_recorded), log_sum_(SumAtHead(connection)) {}
+      : snapshot_(connection),
+        clock_(clock),
+        holder_(TakeCursors(connection)),
+        last_recorded_(last_recorded),
+        log_sum_(SumAtHead(connection)) {}
 
   Connection& connection() { return snapshot_.connection(); }
   Snapshot& snapshot() { return snapshot_; }
+  std::int64_t holder() const { return holder_; }  // the token on cursors that this process may settle
   // Never less than the last one given, even when the clock jumps back.
   std::int64_t RecordNow() {
     last_recorded_ = std::max<std::int64_t>(last_recorded_, clock_.Now().time_since_epoch().count());
@@ -58,6 +64,7 @@ class Tx {
  private:
   Snapshot snapshot_;
   const runtime::Clock& clock_;
+  const std::int64_t holder_;
   std::int64_t last_recorded_;
   std::vector<EventPtr> appended_;
   std::size_t bytes_ = 0;

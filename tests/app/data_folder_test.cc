@@ -43,6 +43,28 @@ TEST(DataFolder, WhereNoneCanBeTheKeyIsNamed) {
   EXPECT_THAT(prepared.error().detail, HasSubstr("storage.filesystem.rootdirectory"));
 }
 
+// Mistakes of the configuration are told from what fails outside: they end with 2.
+TEST(DataFolder, WhereNoDatabaseCanBeTheKeyIsNamed) {
+  const portcall::testing::TempDir folder;
+  for (const char* place : {"missing/portcall.db", "/proc/self/portcall.db", "/proc/self/none/portcall.db"}) {
+    const auto prepared = PrepareDataFolder(folder.path(), folder.path() / place);
+    ASSERT_FALSE(prepared) << place;
+    EXPECT_EQ(prepared.error().code, Errc::kInvalid) << place;
+    EXPECT_THAT(prepared.error().detail, HasSubstr("store.path")) << place;
+  }
+}
+
+TEST(DataFolder, WhatLiesWhereTheDatabaseNeedsAFileIsNamed) {
+  for (const char* name : {"portcall.db", "portcall.db-wal", "portcall.db-shm", "portcall.db.lock"}) {
+    const portcall::testing::TempDir folder;
+    fs::create_directory(folder.path() / name);
+    const auto prepared = PrepareDataFolder(folder.path(), folder.path() / "portcall.db");
+    ASSERT_FALSE(prepared) << name;
+    EXPECT_EQ(prepared.error().code, Errc::kInvalid) << name;
+    EXPECT_THAT(prepared.error().detail, HasSubstr(std::string(name) + " is a folder")) << name;
+  }
+}
+
 TEST(DataFolder, AnotherRegistrysTreeIsRefusedUntouched) {
   const portcall::testing::TempDir folder;
   AddForeignImage(folder.path());

@@ -17,10 +17,11 @@ using namespace std::chrono_literals;
 using ::testing::HasSubstr;
 
 bool GoOn(std::chrono::milliseconds) { return true; }
+std::filesystem::path FileOf(const portcall::testing::TempDir& folder) { return DataLock::FileOfFolder(folder.path()); }
 
 TEST(DataLock, NamesItsOwner) {
   const portcall::testing::TempDir folder;
-  const auto lock = DataLock::Take(folder.path(), 0ms, GoOn);
+  const auto lock = DataLock::Take(FileOf(folder), 0ms, GoOn);
   ASSERT_TRUE(lock);
   std::string pid;
   std::getline(std::ifstream(folder.File("portcall.lock")), pid);
@@ -29,9 +30,9 @@ TEST(DataLock, NamesItsOwner) {
 
 TEST(DataLock, ASecondOneIsToldWhoHoldsIt) {
   const portcall::testing::TempDir folder;
-  const auto first = DataLock::Take(folder.path(), 0ms, GoOn);
+  const auto first = DataLock::Take(FileOf(folder), 0ms, GoOn);
   ASSERT_TRUE(first);
-  const auto second = DataLock::Take(folder.path(), 0ms, GoOn);
+  const auto second = DataLock::Take(FileOf(folder), 0ms, GoOn);
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, Errc::kConflict);
   EXPECT_THAT(second.error().detail, HasSubstr("process " + std::to_string(getpid())));
@@ -39,9 +40,9 @@ TEST(DataLock, ASecondOneIsToldWhoHoldsIt) {
 
 TEST(DataLock, ASecondOneGetsItWhenTheFirstIsGone) {
   const portcall::testing::TempDir folder;
-  std::optional<Result<DataLock>> first(DataLock::Take(folder.path(), 0ms, GoOn));
+  std::optional<Result<DataLock>> first(DataLock::Take(FileOf(folder), 0ms, GoOn));
   ASSERT_TRUE(*first);
-  const auto second = DataLock::Take(folder.path(), 1h, [&](std::chrono::milliseconds) {
+  const auto second = DataLock::Take(FileOf(folder), 1h, [&](std::chrono::milliseconds) {
     first.reset();
     return true;
   });
@@ -50,15 +51,27 @@ TEST(DataLock, ASecondOneGetsItWhenTheFirstIsGone) {
 
 TEST(DataLock, WaitingCanBeStopped) {
   const portcall::testing::TempDir folder;
-  const auto first = DataLock::Take(folder.path(), 0ms, GoOn);
-  const auto second = DataLock::Take(folder.path(), 1h, [](std::chrono::milliseconds) { return false; });
+  const auto first = DataLock::Take(FileOf(folder), 0ms, GoOn);
+  const auto second = DataLock::Take(FileOf(folder), 1h, [](std::chrono::milliseconds) { return false; });
   ASSERT_FALSE(second);
   EXPECT_EQ(second.error().code, Errc::kCancelled);
 }
 
+// Servers with folders of their own may name one database, by a link too.
+TEST(DataLock, ADatabaseIsHeldByWhateverNameItHas) {
+  const portcall::testing::TempDir folder, other;
+  const std::filesystem::path link = other.path() / "link.db";
+  std::filesystem::create_symlink(folder.path() / "portcall.db", link);
+  const auto first = DataLock::Take(DataLock::FileOfDatabase(folder.path() / "portcall.db"), 0ms, GoOn);
+  ASSERT_TRUE(first);
+  const auto second = DataLock::Take(DataLock::FileOfDatabase(link), 0ms, GoOn);
+  ASSERT_FALSE(second);
+  EXPECT_THAT(second.error().detail, HasSubstr("portcall.db.lock"));
+}
+
 TEST(DataLock, AFolderThatIsNotThereIsSaid) {
   const portcall::testing::TempDir folder;
-  const auto lock = DataLock::Take(folder.path() / "missing", 0ms, GoOn);
+  const auto lock = DataLock::Take(folder.path() / "missing/portcall.lock", 0ms, GoOn);
   ASSERT_FALSE(lock);
   EXPECT_EQ(lock.error().code, Errc::kUnavailable);
   EXPECT_THAT(lock.error().detail, HasSubstr("missing"));

@@ -199,13 +199,24 @@ TEST_P(CursorsTest, ASettlementIsMadeOnceHoweverOftenItIsAskedFor) {
   EXPECT_EQ(Settlements(), 1);
 }
 
-TEST_P(CursorsTest, OnlyItsHolderSettlesACursorAndInItsTurn) {
+// As a second process does that gets at the database in spite of all locks.
+TEST_P(CursorsTest, WhoOpensTheDatabaseTakesTheCursors) {
   Settlement s = Of(id_);
   s.settled_through = 6;
   s.number = 1;
-  s.holder = kOnlyHolder + 1;
+  {
+    auto second = OpenStore(Options());
+    ASSERT_TRUE(second) << second.error().detail;
+    EXPECT_EQ(Ask(s).error().code, Errc::kConflict);
+    EXPECT_TRUE((*second)->WriteNow([&](Tx& tx) { return store::Settle(tx, s); }));
+  }
+  s.number = 2;
   EXPECT_EQ(Ask(s).error().code, Errc::kConflict);
-  s.holder = kOnlyHolder;
+}
+
+TEST_P(CursorsTest, ACursorIsSettledInItsTurn) {
+  Settlement s = Of(id_);
+  s.settled_through = 6;
   s.number = 2;
   EXPECT_EQ(Ask(s).error().code, Errc::kConflict);
   s.number = 1;
