@@ -2,7 +2,10 @@
 
 #include <pthread.h>
 
+#include <chrono>
+#include <cstdint>
 #include <deque>
+#include <optional>
 #include <system_error>
 #include <thread>
 #include <utility>
@@ -16,15 +19,26 @@ namespace {
 // What lookups leave of the tasks that the system allows, for reloads, the log and sinks that have threads.
 constexpr std::uint64_t kLeft = 16;
 
-bool OthersHaveEnough() {
-  const auto limit = runtime::ReadTaskLimit();
-  return !limit || limit->left() > kLeft;
-}
+// Reading the limits takes system calls for each group above ours, on a loop.
+constexpr std::chrono::seconds kKeepLimit(2);
 
 }  // namespace
 
 struct LookupThreads::State {
+  // Whether a thread may be added. Those that were added since the limit was read count.
+  bool OthersHaveEnough() REQUIRES(mutex) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!looked || now - *looked >= kKeepLimit) {
+      const auto limit = runtime::ReadTaskLimit();
+      left = limit ? std::optional(limit->left()) : std::nullopt;
+      looked = now;
+    }
+    return !left || *left > kLeft;
+  }
+
   runtime::Mutex mutex;
+  std::optional<std::chrono::steady_clock::time_point> looked GUARDED_BY(mutex);
+  std::optional<std::uint64_t> left GUARDED_BY(mutex);
   std::deque<std::function<void()>> jobs GUARDED_BY(mutex);  // one for each name at most, since lookups are joined
   std::size_t threads GUARDED_BY(mutex) = 0;
 };
@@ -35,13 +49,14 @@ bool LookupThreads::Run(std::function<void()> job) {
   const runtime::MutexLock lock(state_->mutex);
   state_->jobs.push_back(std::move(job));
   if (state_->threads == kMost) return true;
-  if (state_->threads > 0 && !OthersHaveEnough()) return true;  // those that there are will come to it
+  if (state_->threads > 0 && !state_->OthersHaveEnough()) return true;  // those that there are will come to it
   try {
     std::thread([state = state_] {
       pthread_setname_np(pthread_self(), "names");
       Work(*state);
     }).detach();
     ++state_->threads;
+    if (state_->left && *state_->left > 0) --*state_->left;
   } catch (const std::system_error&) {
     if (state_->threads > 0) return true;  // they will come to it
     state_->jobs.pop_back();
