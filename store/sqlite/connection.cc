@@ -117,6 +117,7 @@ std::int64_t Connection::Number(const std::string& sql) {
 }
 
 sqlite3_stmt* Connection::Prepared(const Sql& sql) {
+  if (sql.place() >= statements_.size()) statements_.resize(sql.place() + 1);  // made after this connection
   sqlite3_stmt*& statement = statements_[sql.place()];
   errno = 0;
   if (statement == nullptr &&

@@ -51,6 +51,8 @@ Result<void> Readers::Read(const std::function<void(Snapshot&)>& query) {
   } catch (const DatabaseError& error) {
     if (error.fatal()) trust_.Lose(error.what());
     return error.ToError();
+  } catch (const std::exception& error) {
+    return Error(Errc::kInternal, std::string("a query failed: ") + error.what());
   }
 }
 

@@ -25,5 +25,23 @@ TEST_F(StoreTest, AReadThatCannotBeginGivesItsConnectionBack) {
   readers.Close();
 }
 
+TEST_F(StoreTest, AReadThatThrowsFailsAlone) {
+  Open();
+  const auto read = store_->ReadNow([](Snapshot&) -> Result<int> { throw std::logic_error("a bug"); });
+  ASSERT_FALSE(read);
+  EXPECT_EQ(read.error().code, Errc::kInternal);
+  EXPECT_EQ(read.error().detail, "a query failed: a bug");
+  EXPECT_EQ(Read([](Snapshot& s) { return Head(s); }), 0);
+  EXPECT_EQ(fatal_, 0);
+}
+
+// A place that no connection knew when it was made.
+TEST_F(StoreTest, AStatementThatIsMadeAfterItsConnectionWorks) {
+  Connection connection(File(), Connection::Mode::kWriter);
+  const Sql late("PRAGMA user_version=7");
+  connection.Run(late);
+  EXPECT_EQ(connection.Number("PRAGMA user_version"), 7);
+}
+
 }  // namespace
 }  // namespace portcall::store
