@@ -31,9 +31,10 @@ struct Provocations {
 };
 
 struct StoreOptions {
-  std::filesystem::path database;           // a local file; its folder exists
-  std::uint64_t reserve_bytes = 256 << 20;  // free bytes on the volume below which request writes get kNoSpace
-  std::size_t readers = 4;                  // queries at once; one beyond them waits on its pool thread
+  std::filesystem::path database;              // a local file; its folder exists
+  std::uint64_t reserve_bytes = 256 << 20;     // free bytes on the volume below which request writes get kNoSpace
+  std::size_t readers = 4;                     // queries at once; one beyond them waits on its pool thread
+  std::chrono::milliseconds patience{10'000};  // a write that takes longer is told by trouble()
   const runtime::Clock* clock = &runtime::SystemClock();
   // Called once, from the thread that saw it, when the database can no longer be trusted (a failed fsync, damage): the
   // process must stop. The store refuses everything from then on.
@@ -66,8 +67,8 @@ class Store {
   template <class F>
   Task<std::invoke_result_t<F&, Tx&>> Write(F job, Priority priority = Priority::kRequest);
 
-  // Runs `query(Snapshot&)`, which returns a Result<T>, on the pool, over one consistent state. kUnavailable: the store
-  // is closing or broken.
+  // Runs `query(Snapshot&)`, which returns a Result<T>, on the pool, over one consistent state. An exception is an
+  // Error. kUnavailable: the store is closing or broken.
   template <class F>
   Task<std::invoke_result_t<F&, Snapshot&>> Read(F query);
 
@@ -84,6 +85,9 @@ class Store {
   DigestLocks& digest_locks();
 
   StoreStats stats() const;
+  // Why writes wait or are refused now, where a full disk is not the reason: the volume does not answer, or somebody
+  // has taken the file away. Never waits.
+  std::optional<std::string> trouble() const;
   // The database was not closed when it was last used: run CheckIntegrity once, after the start.
   bool ended_uncleanly() const;
   // Reads the whole database in a reader of its own, a piece at a time with pauses; damage is reported to on_fatal as
@@ -96,7 +100,7 @@ class Store {
   class Impl;
   Store(std::unique_ptr<Impl> impl, asio::thread_pool& pool);
   void Submit(WriteJob& job, Priority priority);  // never blocks
-  // On the calling thread; the error says that the database failed. Throws what else the query throws.
+  // On the calling thread; the error says that the database, or the query, failed.
   Result<void> ReadWith(const std::function<void(Snapshot&)>& query);
 
   asio::thread_pool& pool_;

@@ -105,6 +105,9 @@ http::Response DebugServer::Switch(std::string_view method, bool down) {
 http::Response DebugServer::Readiness() const {
   if (!sources_.ready()) return Plain(503, "not ready: starting or shutting down");
   if (!sources_.health.healthy()) return Plain(503, "not ready: a health check fails");
+  if (const auto trouble = sources_.trouble ? sources_.trouble() : std::nullopt) {
+    return Plain(503, "not ready: " + *trouble);
+  }
   return Plain(200, "ok");
 }
 

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,7 @@ struct DebugSources {
   std::function<bool()> ready;    // any thread: false while starting and draining
   std::vector<std::string> command_line;
   std::function<std::vector<config::CertificateEnd>()> expired = {};  // certificates; empty: not known
+  std::function<std::optional<std::string>()> trouble = {};  // any thread, never waits: why nothing can be stored now
 };
 
 // Distribution's debug listener: /debug/health, /debug/vars and Prometheus' page, with /livez and /readyz beside them.

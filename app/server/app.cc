@@ -166,7 +166,8 @@ Result<void> App::ListenDebug() {
                        [this] { RefreshMetrics(); },
                        [this] { return ready_.load(); },
                        command_line_,
-                       [this] { return certificates_.expired(); }};
+                       [this] { return certificates_.expired(); },
+                       [this] { return store_->trouble(); }};
   auto server = DebugServer::Listen(debug, std::move(sources), loops_.server(0));
   if (!server) return Error(Errc::kUnavailable, "http.debug.addr: " + server.error().detail);
   debug_server_ = std::move(*server);
@@ -212,7 +213,7 @@ void App::StartHousekeeping() {
   health_checks_ = std::make_unique<HealthChecks>(
       HealthCheckDeps{health_, loops_.server(0), loops_.lanes(), log_, current->storage.root_directory},
       current->health);
-  CheckAfterUncleanEnd();
+  data_watch_ = std::make_unique<DataWatch>(*store_, log_, loops_.server(0));
   const config::StorageConfig& storage = current->storage;
   if (!storage.upload_purging || storage.read_only) return;
   // At a random time in the first hour, so that registries that start together do not purge together.
@@ -221,16 +222,6 @@ void App::StartHousekeeping() {
   const config::Millis first(std::uniform_int_distribution<std::int64_t>(0, within.count())(random));
   log_.Info("Starting upload purge in " + GoDuration(std::chrono::duration_cast<std::chrono::seconds>(first)));
   periodic_.Every(first, storage.upload_purge_interval, [this] { return PurgeUploads(); });
-}
-
-// Takes as long as the database is large, so it runs beside the service; damage ends the process by on_fatal.
-void App::CheckAfterUncleanEnd() {
-  if (!store_->ended_uncleanly()) return;
-  log_.Warn("the last run did not end orderly: checking the whole database in the background");
-  integrity_ = std::jthread([this](const std::stop_token& stop) {
-    const auto checked = store_->CheckIntegrity([&stop] { return stop.stop_requested(); });
-    if (checked && !stop.stop_requested()) log_.Info("the database is whole");
-  });
 }
 
 void App::Announce() const {
@@ -382,7 +373,7 @@ void App::Close(std::chrono::steady_clock::time_point until) {
   if (server_) server_->Drain(left());
   if (blobs_) blobs_->Stop();
   debug_server_.reset();  // first, since it shows everything destroyed below
-  integrity_.request_stop();
+  if (data_watch_) data_watch_->RequestStop();
   server_.reset();
   periodic_.Stop();
   health_checks_.reset();
@@ -393,7 +384,7 @@ void App::Close(std::chrono::steady_clock::time_point until) {
     for (const config::Endpoint& endpoint : current->endpoints) longest = std::max(longest, endpoint.timeout);
     broker_->Stop(std::min(longest, left()));
   }
-  if (integrity_.joinable()) integrity_.join();  // only now: the disk may keep it
+  data_watch_.reset();  // only now: the disk may keep its check
   if (store_) store_->Close();
 }
 

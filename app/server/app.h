@@ -5,7 +5,6 @@
 #include <filesystem>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "app/debug/debug_server.h"
@@ -14,6 +13,7 @@
 #include "app/debug/http_metrics.h"
 #include "app/debug/process_metrics.h"
 #include "app/server/certificates.h"
+#include "app/server/data_watch.h"
 #include "app/server/descriptor_plan.h"
 #include "app/server/door_log.h"
 #include "broker/broker.h"
@@ -67,7 +67,6 @@ class App {
   Result<void> Listen();
   Result<void> ListenDebug();
   void StartHousekeeping();
-  void CheckAfterUncleanEnd();
   void Announce() const;
 
   Task<http::Response> Serve(http::Request& request);
@@ -104,7 +103,7 @@ class App {
   Health health_;
   std::unique_ptr<HealthChecks> health_checks_;
   runtime::Periodic periodic_;
-  std::jthread integrity_;
+  std::unique_ptr<DataWatch> data_watch_;
   std::unique_ptr<DebugServer> debug_server_;
   std::unique_ptr<http::Server> server_;
 };

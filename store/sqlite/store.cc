@@ -79,6 +79,8 @@ Result<void> Store::Impl::CheckIntegrity(const std::function<bool()>& stop) {
   } catch (const DatabaseError& error) {
     if (error.fatal()) trust_.Lose(error.what());
     return error.ToError();
+  } catch (const std::exception& error) {
+    return Error(Errc::kInternal, std::string("the database could not be checked: ") + error.what());
   }
 }
 
@@ -117,6 +119,7 @@ DigestLocks& Store::digest_locks() { return impl_->digest_locks(); }
 StoreStats Store::stats() const { return impl_->Stats(); }
 bool Store::ended_uncleanly() const { return !impl_->clean(); }
 Result<void> Store::CheckIntegrity(const std::function<bool()>& stop) { return impl_->CheckIntegrity(stop); }
+std::optional<std::string> Store::trouble() const { return impl_->writer().trouble(); }
 void Store::Close() { impl_->Close(); }
 
 }  // namespace portcall::store

@@ -1,6 +1,7 @@
 #include "store/sqlite/writer.h"
 
 #include <pthread.h>
+#include <unistd.h>
 
 #include <utility>
 
@@ -43,7 +44,9 @@ Writer::Writer(std::unique_ptr<Connection> connection, Readers& readers, Trust& 
       provocations_(options.provocations),
       volume_(options.database.parent_path(), options.reserve_bytes),
       tx_(*connection_, *options.clock, last_recorded),
-      checkpointer_(*connection_, readers) {
+      checkpointer_(*connection_, readers),
+      files_(*connection_),
+      trouble_(options.patience) {
   group_.reserve(kGroupJobs);
   thread_ = std::jthread([this] { Loop(); });
 }
@@ -65,9 +68,10 @@ void Writer::Close() {
   if (!thread_.joinable()) return;
   thread_.join();
   readers_.Close();
-  if (!trust_.lost()) Checkpoint(&Checkpointer::Final);
+  const bool in_place = !trust_.lost() && InPlace();
+  if (in_place) Checkpoint(&Checkpointer::Final);
   // Checked again, because the checkpoint above may have cost the trust in the database.
-  if (trust_.lost()) connection_->LeaveLog();
+  if (trust_.lost() || !in_place) connection_->LeaveLog();
   connection_.reset();
 }
 
@@ -82,12 +86,14 @@ void Writer::AddTo(StoreStats& stats) {
 void Writer::Loop() {
   pthread_setname_np(pthread_self(), "store-writer");
   while (!queue_.finished()) {
-    if (queue_.Await(kIdlePatience)) {
-      RunGroup();
-      if (!trust_.lost()) Checkpoint(&Checkpointer::AfterCommit);
-    } else if (!trust_.lost()) {
-      Checkpoint(&Checkpointer::Idle);
+    const bool some = queue_.Await(kIdlePatience);
+    trouble_.Begin();
+    const bool in_place = trust_.lost() || InPlace();
+    if (some) RunGroup();
+    if (in_place && !trust_.lost() && !displaced_) {
+      Checkpoint(some ? &Checkpointer::AfterCommit : &Checkpointer::Idle);
     }
+    trouble_.End();
   }
 }
 
@@ -99,6 +105,26 @@ void Writer::Checkpoint(void (Checkpointer::*how)()) {
   }
 }
 
+// Where the file itself is gone, nothing more is written until it is back: whoever removed it can still save it from
+// here. What lies beside it can be made anew: what it holds is moved into the database, and the process starts again.
+bool Writer::InPlace() {
+  const auto gone = files_.WhyDatabaseGone();
+  if (gone) {
+    trouble_.Set(*gone + ": nothing is written until it is back. While this process lives, its content is in /proc/" +
+                 std::to_string(getpid()) + "/fd");
+  } else if (displaced_) {
+    trouble_.Set("");
+  }
+  displaced_ = gone.has_value();
+  if (displaced_) return false;
+  if (const auto companion = files_.WhyCompanionGone()) {
+    Checkpoint(&Checkpointer::Final);
+    trust_.Lose(*companion + "; start again: what had been written was moved into the database");
+    return false;
+  }
+  return true;
+}
+
 void Writer::RunGroup() {
   group_.clear();
   spoiled_.reset();
@@ -106,6 +132,8 @@ void Writer::RunGroup() {
   try {
     if (trust_.lost()) {
       spoiled_ = Trust::Refusal();
+    } else if (displaced_) {
+      spoiled_ = Error(Errc::kUnavailable, "the database's file was removed or replaced");
     } else {
       connection_->Run(kBegin);
     }
@@ -141,6 +169,7 @@ void Writer::RunBackground() {
 void Writer::RunJob(WriteJob& job) {
   Outcome& outcome = group_.emplace_back(Outcome{&job, false, std::nullopt});
   if (spoiled_) return;
+  trouble_.Begin();
   if (JobQueue::PriorityOf(job) == Priority::kRequest && BelowReserve()) {
     outcome.error = NoReserve();
     out_of_space_ = true;
@@ -201,6 +230,7 @@ void Writer::Undo(std::size_t appended, const Error& error) {
 void Writer::Commit() {
   try {
     if (!spoiled_) {
+      trouble_.Begin();
       runtime::Failpoint("before-commit");
       connection_->Run(kCommit);
       runtime::Failpoint("after-commit");
@@ -235,6 +265,8 @@ void Writer::Note(const DatabaseError& error) {
 void Writer::Tell() {
   if (!tx_.appended().empty()) listeners_.Tell(tx_.appended());
   bool all_kept = !spoiled_;
+  // What was committed just now is where nobody finds it, unless the file comes back.
+  if (all_kept && !InPlace()) spoiled_ = Error(Errc::kOutcomeUnknown, "the database's file was removed or replaced");
   if (all_kept && provocations_.hide_outcome && provocations_.hide_outcome()) {
     spoiled_ = Error(Errc::kOutcomeUnknown, "the database did not tell the outcome of a write");
   }

@@ -11,7 +11,9 @@
 #include "store/sqlite/checkpointer.h"
 #include "store/sqlite/connection.h"
 #include "store/sqlite/job_queue.h"
+#include "store/sqlite/open_files.h"
 #include "store/sqlite/readers.h"
+#include "store/sqlite/trouble.h"
 #include "store/sqlite/trust.h"
 #include "store/sqlite/tx.h"
 #include "store/sqlite/volume.h"
@@ -31,6 +33,7 @@ class Writer {
   void Submit(WriteJob& job, Priority priority);
   void Close();  // runs what is queued, then checkpoints; the readers must be closed by then or close meanwhile
   void AddTo(StoreStats& stats);
+  std::optional<std::string> trouble() const { return trouble_.Told(); }
 
  private:
   struct Outcome {
@@ -52,6 +55,7 @@ class Writer {
   void Note(const DatabaseError& error);
   void Tell();
   void Checkpoint(void (Checkpointer::*how)());
+  bool InPlace();  // the database's files are where they were
 
   std::unique_ptr<Connection> connection_;
   Readers& readers_;
@@ -61,6 +65,9 @@ class Writer {
   Volume volume_;
   Tx tx_;
   Checkpointer checkpointer_;
+  const OpenFiles files_;
+  Trouble trouble_;
+  bool displaced_ = false;  // as InPlace() found last
   JobQueue queue_;
   std::vector<Outcome> group_;
   std::optional<Error> spoiled_;  // why the whole group is undone, or may be

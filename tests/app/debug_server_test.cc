@@ -30,7 +30,9 @@ class DebugServerTest : public ::testing::Test {
                          [] { return std::make_shared<const config::Config>(); },
                          [this] { metrics_.Level("refreshed", "for the test").Increment(); },
                          [this] { return ready_.load(); },
-                         {"portcall", "serve"}};
+                         {"portcall", "serve"},
+                         {},
+                         [this] { return trouble_; }};
     auto server = DebugServer::Listen(debug, std::move(sources), loop_);
     if (!server) throw std::runtime_error(server.error().detail);
     server_ = std::move(*server);
@@ -56,6 +58,7 @@ class DebugServerTest : public ::testing::Test {
   runtime::Metrics metrics_;
   std::vector<broker::EndpointStatus> endpoints_;
   std::atomic<bool> ready_ = true;
+  std::optional<std::string> trouble_;
   runtime::Loop loop_{"debug"};
   std::unique_ptr<DebugServer> server_;
   std::unique_ptr<http::Client> client_;
@@ -71,6 +74,16 @@ TEST_F(DebugServerTest, HealthFollowsTheChecks) {
   EXPECT_EQ(json::parse(answer.body), json({{"storagedriver_filesystem", "gone"}}));
   EXPECT_EQ(Ask("GET", "/readyz").status, 503);
   EXPECT_EQ(Ask("GET", "/livez").status, 200);
+}
+
+TEST_F(DebugServerTest, ItIsNotReadyWhileNothingCanBeStored) {
+  EXPECT_EQ(Ask("GET", "/readyz").status, 200);
+  trouble_ = "the volume does not answer";
+  EXPECT_EQ(Ask("GET", "/readyz").status, 503);
+  EXPECT_THAT(Ask("GET", "/readyz").body, HasSubstr("the volume does not answer"));
+  EXPECT_EQ(Ask("GET", "/livez").status, 200);
+  trouble_.reset();
+  EXPECT_EQ(Ask("GET", "/readyz").status, 200);
 }
 
 TEST_F(DebugServerTest, AnOperatorTakesItOutAndBack) {

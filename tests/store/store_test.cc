@@ -204,6 +204,82 @@ TEST_F(OpenTest, TheSumsOfEventsGoWithThem) {
   EXPECT_LE(Connection(File(), Connection::Mode::kReader).Number("SELECT count(*) FROM log_sums"), 5);
 }
 
+class OpenFilesTest : public OpenTest {
+ protected:
+  static constexpr auto kAppend = [](Tx& tx) -> Result<Seq> { return Append(tx, EventOf("library/app")); };
+  std::string AwaitTrouble() {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!store_->trouble() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    return store_->trouble().value_or("none");
+  }
+};
+
+TEST_F(OpenFilesTest, WithoutItsFileNothingIsAcknowledgedUntilItIsBack) {
+  Open();
+  AppendOne();
+  fs::rename(File(), File() + ".away");
+  EXPECT_FALSE(store_->WriteNow(kAppend));
+  EXPECT_EQ(store_->WriteNow(kAppend).error().code, Errc::kUnavailable);
+  EXPECT_THAT(AwaitTrouble(), HasSubstr(File() + " was removed"));
+  EXPECT_EQ(Read([](Snapshot& s) { return Head(s); }) > 0, true) << "what is there can be read";
+  fs::rename(File() + ".away", File());
+  EXPECT_TRUE(store_->WriteNow(kAppend));
+  EXPECT_EQ(store_->trouble(), std::nullopt);
+  EXPECT_EQ(fatal_, 0);
+}
+
+TEST_F(OpenFilesTest, AFileThatIsReplacedIsLeftAlone) {
+  Open();
+  AppendOne();
+  fs::rename(File(), File() + ".away");
+  std::ofstream(File()) << "a backup";
+  EXPECT_THAT(AwaitTrouble(), HasSubstr(File() + " was replaced")) << "also while nothing is written";
+  EXPECT_FALSE(store_->WriteNow(kAppend));
+  store_.reset();
+  std::string text;
+  std::getline(std::ifstream(File()), text);
+  EXPECT_EQ(text, "a backup");
+  EXPECT_TRUE(fs::exists(WriteAheadLogOf(File()))) << "it may be what the other one needs";
+}
+
+TEST_F(OpenFilesTest, WhatLiesBesideItIsMovedIntoItBeforeTheEnd) {
+  for (const char* suffix : {"-wal", "-shm"}) {
+    Open();
+    const Seq last = AppendOne();
+    const int before = fatal_;
+    fs::remove(File() + suffix);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (fatal_ == before && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    EXPECT_EQ(fatal_, before + 1) << suffix;
+    EXPECT_EQ(store_->WriteNow(kAppend).error().code, Errc::kUnavailable);
+    store_.reset();
+    Open();
+    EXPECT_EQ(Read([](Snapshot& s) { return Head(s); }), last) << suffix;
+    store_.reset();
+  }
+}
+
+TEST_F(OpenFilesTest, AVolumeThatDoesNotAnswerIsTold) {
+  StoreOptions options = Options();
+  options.patience = std::chrono::milliseconds(30);
+  options.provocations.run_jobs_twice = false;
+  Open(options);
+  std::promise<void> answer;
+  std::jthread caller([&] {
+    EXPECT_TRUE(store_->WriteNow([&](Tx& tx) -> Result<Seq> {
+      answer.get_future().wait();
+      return Append(tx, EventOf("library/app"));
+    }));
+  });
+  EXPECT_THAT(AwaitTrouble(), HasSubstr("has not answered"));
+  answer.set_value();
+  caller.join();
+  AppendOne();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (store_->trouble() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_EQ(store_->trouble(), std::nullopt);
+}
+
 TEST(VolumeTest, NamesUnfitFileSystems) {
   EXPECT_EQ(Volume::UnfitFileSystem(0x6969), "NFS");
   EXPECT_EQ(Volume::UnfitFileSystem(0xfe534d42), "SMB");

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "store/sqlite/connection.h"
+
+namespace portcall::store {
+
+// The files of a database that is open, by what their names led to then. The engine goes on with files that have been
+// removed or replaced: nobody finds there what it writes. Any thread; a few system calls that wait for no writing.
+class OpenFiles {
+ public:
+  explicit OpenFiles(Connection& connection);
+
+  // What became of the database's file, or of those beside it; nothing: all is as it was.
+  std::optional<std::string> WhyDatabaseGone() const { return WhyGone(database_); }
+  std::optional<std::string> WhyCompanionGone() const;
+
+ private:
+  struct Named {
+    std::string path;
+    dev_t device = 0;
+    ino_t inode = 0;
+  };
+  static Named Look(const std::string& path);
+  static std::optional<std::string> WhyGone(const Named& file);
+
+  const Named database_;
+  const std::vector<Named> companions_;  // write-ahead log and its index
+};
+
+}  // namespace portcall::store

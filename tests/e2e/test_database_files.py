@@ -1,0 +1,58 @@
+"""The files of the database: whose they are, and what happens when somebody takes them away."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+from harness import wait
+from harness.images import image
+from harness.registry_client import expect
+from harness.server import Server
+
+Serve = Callable[..., Server]
+
+
+def test_two_servers_on_one_database(serve: Serve, tmp_path: Path) -> None:
+    """Each with a folder of its own."""
+    database = str(tmp_path / "portcall.db")
+    first = serve([], {"store": {"path": database}})
+    assert first.process
+    second = Server(tmp_path / "second", changes={"store": {"path": database}})
+    second.program = first.program
+    with second.log_path.open("ab") as log:
+        done = subprocess.run([second.program, "serve", "--wait", "100ms", str(second.config_path)], stdout=log, stderr=log,
+                              timeout=20, check=False)
+    assert done.returncode == 1
+    assert f"process {first.process.pid} holds {database}.lock" in second.log()
+    first.client().push_image("acme/app", "v1", image(1))
+
+
+def test_a_database_that_is_moved_away(serve: Serve) -> None:
+    server = serve([])
+    server.client().push_image("acme/app", "v1", image(1))
+    database = server.root / "portcall.db"
+    database.rename(server.root / "away.db")
+    assert server.client().push_blob("acme/app", b"more").status == 503
+    server.wait_log("cannot be written.*portcall.db was removed")
+    wait.until(lambda: server.debug("/readyz").status == 503, "it is not ready")
+    assert b"portcall.db was removed" in server.debug("/readyz").body
+    assert server.debug("/livez").status == 200
+    expect(server.client().get_manifest("acme/app", "v1"), 200)
+    (server.root / "away.db").rename(database)
+    wait.until(lambda: server.debug("/readyz").status == 200, "it is ready again")
+    server.client().push_image("acme/app", "v2", image(2))
+    server.restart()
+    assert server.client().tags("acme/app")["tags"] == ["v1", "v2"]
+
+
+def test_a_write_ahead_log_that_is_taken_away(serve: Serve) -> None:
+    """What was acknowledged is in the file; the supervisor starts it again."""
+    server = serve([])
+    server.client().push_image("acme/app", "v1", image(1))
+    (server.root / "portcall.db-wal").unlink()
+    assert server.process and server.process.wait(20) == 1
+    assert "portcall.db-wal was removed" in server.log()
+    server.start()
+    assert server.client().tags("acme/app")["tags"] == ["v1"]
