@@ -67,7 +67,7 @@ class Store {
   Task<std::invoke_result_t<F&, Tx&>> Write(F job, Priority priority = Priority::kRequest);
 
   // Runs `query(Snapshot&)`, which returns a Result<T>, on the pool, over one consistent state. kUnavailable: the store
-  // is closing or broken.
+  // is closing or broken. kInternal: what the query threw.
   template <class F>
   Task<std::invoke_result_t<F&, Snapshot&>> Read(F query);
 
@@ -96,7 +96,7 @@ class Store {
   class Impl;
   Store(std::unique_ptr<Impl> impl, asio::thread_pool& pool);
   void Submit(WriteJob& job, Priority priority);  // never blocks
-  // On the calling thread; the error says that the database failed. Throws what else the query throws.
+  // On the calling thread; the error says that the database failed, or what the query threw.
   Result<void> ReadWith(const std::function<void(Snapshot&)>& query);
 
   asio::thread_pool& pool_;

@@ -1,5 +1,8 @@
 #include "store/sqlite/readers.h"
 
+#include <exception>
+#include <string>
+
 #include "store/sqlite/tx.h"
 
 namespace portcall::store {
@@ -51,6 +54,8 @@ Result<void> Readers::Read(const std::function<void(Snapshot&)>& query) {
   } catch (const DatabaseError& error) {
     if (error.fatal()) trust_.Lose(error.what());
     return error.ToError();
+  } catch (const std::exception& error) {
+    return Error(Errc::kInternal, std::string("a read failed: ") + error.what());
   }
 }
 
