@@ -67,8 +67,8 @@ class Store {
   template <class F>
   Task<std::invoke_result_t<F&, Tx&>> Write(F job, Priority priority = Priority::kRequest);
 
-  // Runs `query(Snapshot&)`, which returns a Result<T>, on the pool, over one consistent state. An exception is an
-  // Error. kUnavailable: the store is closing or broken.
+  // Runs `query(Snapshot&)`, which returns a Result<T>, on the pool, over one consistent state. kUnavailable: the store
+  // is closing or broken. kInternal: what the query threw.
   template <class F>
   Task<std::invoke_result_t<F&, Snapshot&>> Read(F query);
 
@@ -100,7 +100,7 @@ class Store {
   class Impl;
   Store(std::unique_ptr<Impl> impl, asio::thread_pool& pool);
   void Submit(WriteJob& job, Priority priority);  // never blocks
-  // On the calling thread; the error says that the database, or the query, failed.
+  // On the calling thread; the error says that the database failed, or what the query threw.
   Result<void> ReadWith(const std::function<void(Snapshot&)>& query);
 
   asio::thread_pool& pool_;

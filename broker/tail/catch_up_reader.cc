@@ -1,7 +1,6 @@
 #include "broker/tail/catch_up_reader.h"
 
 #include <algorithm>
-#include <exception>
 #include <iterator>
 #include <utility>
 
@@ -84,16 +83,12 @@ Task<Result<CatchUpReader::Chunk>> CatchUpReader::Load(store::Seq from, store::S
 
 template <class F>
 Task<Result<store::Portion>> CatchUpReader::Ask(F read) {
-  try {
-    auto query = [&](store::Snapshot& s) -> Result<store::Portion> {
-      store::Portion portion = read(s);
-      large_.Share(portion.events);
-      return portion;
-    };
-    co_return co_await store_.Read(query);
-  } catch (const std::exception& e) {
-    co_return Error(Errc::kUnavailable, e.what());
-  }
+  auto query = [&](store::Snapshot& s) -> Result<store::Portion> {
+    store::Portion portion = read(s);
+    large_.Share(portion.events);
+    return portion;
+  };
+  co_return co_await store_.Read(query);
 }
 
 Task<Result<CatchUpReader::Chunk>> CatchUpReader::Query(store::Seq from, store::Seq through) {

@@ -1,5 +1,8 @@
 #include "store/sqlite/readers.h"
 
+#include <exception>
+#include <string>
+
 #include "store/sqlite/tx.h"
 
 namespace portcall::store {
@@ -52,7 +55,7 @@ Result<void> Readers::Read(const std::function<void(Snapshot&)>& query) {
     if (error.fatal()) trust_.Lose(error.what());
     return error.ToError();
   } catch (const std::exception& error) {
-    return Error(Errc::kInternal, std::string("a query failed: ") + error.what());
+    return Error(Errc::kInternal, std::string("a read failed: ") + error.what());
   }
 }
 

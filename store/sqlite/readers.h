@@ -21,7 +21,8 @@ class Readers {
  public:
   Readers(const std::filesystem::path& file, std::size_t count, Trust& trust);
 
-  Result<void> Read(const std::function<void(Snapshot&)>& query);  // waits for a free connection and an open gate
+  // Waits for a free connection and an open gate. Throws nothing: what the query throws is its caller's error.
+  Result<void> Read(const std::function<void(Snapshot&)>& query);
   // Lets nobody in and waits for those inside; false, and open again, when they take longer.
   bool Shut(std::chrono::milliseconds patience);
   void Reopen();

@@ -110,14 +110,27 @@ TEST(Limits, AReaderOfAKibibyteASecondIsNotCut) {
   EXPECT_TRUE(server.exchanges().empty()) << "it was cut";
 }
 
+// Clients that are served already, so that their connections are busy: one whose answer has begun and that reads on no
+// more, and one whose body is being read and that sends no more of it.
+std::unique_ptr<RawClient> SlowReader(std::uint16_t port, std::uint8_t host) {
+  auto client = std::make_unique<RawClient>(port, host, /*small_buffer=*/true);
+  client->Send(Get("/big"));
+  EXPECT_THAT(client->ReadUntil("\r\n\r\n"), StartsWith("HTTP/1.1 200"));
+  return client;
+}
+std::unique_ptr<RawClient> SlowWriter(std::uint16_t port, std::uint8_t host) {
+  auto client = std::make_unique<RawClient>(port, host);
+  client->Send("PUT /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\nExpect: 100-continue\r\n\r\n");
+  EXPECT_THAT(client->ReadUntil("\r\n\r\n"), StartsWith("HTTP/1.1 100"));
+  client->Send("half");
+  return client;
+}
+
 TEST(Limits, AnAddressWithMostPlacesGivesUpItsSlowOnes) {
   TestServer server({.connections = 4, .crowd_window = milliseconds(300)});
   std::vector<std::unique_ptr<RawClient>> slow;
-  for (int i = 0; i < 4; ++i) {
-    slow.push_back(std::make_unique<RawClient>(server.port(), 2));
-    slow.back()->Send(i == 0 ? "PUT /echo HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\nhalf" : Get("/big"));
-  }
-  while (server.server().connections() < 4) std::this_thread::yield();
+  slow.push_back(SlowWriter(server.port(), 2));
+  for (int i = 0; i < 3; ++i) slow.push_back(SlowReader(server.port(), 2));
   RawClient other(server.port());
   other.Send(Get("/new"));
   EXPECT_THAT(other.ReadResponse(), EndsWith("GET /new"));
@@ -129,10 +142,8 @@ TEST(Limits, WhoHasAQuarterOfThePlacesKeepsThemHoweverSlow) {
   TestServer server({.connections = 4, .crowd_window = milliseconds(100)});
   std::vector<std::unique_ptr<RawClient>> slow;
   for (std::uint8_t host = 2; host < 6; ++host) {
-    slow.push_back(std::make_unique<RawClient>(server.port(), host));
-    slow.back()->Send(Get("/big"));
+    slow.push_back(SlowReader(server.port(), host));
   }
-  while (server.server().connections() < 4) std::this_thread::yield();
   RawClient other(server.port());
   other.Send(Get("/new"));
   std::this_thread::sleep_for(milliseconds(500));

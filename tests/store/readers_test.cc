@@ -30,7 +30,7 @@ TEST_F(StoreTest, AReadThatThrowsFailsAlone) {
   const auto read = store_->ReadNow([](Snapshot&) -> Result<int> { throw std::logic_error("a bug"); });
   ASSERT_FALSE(read);
   EXPECT_EQ(read.error().code, Errc::kInternal);
-  EXPECT_EQ(read.error().detail, "a query failed: a bug");
+  EXPECT_EQ(read.error().detail, "a read failed: a bug");
   EXPECT_EQ(Read([](Snapshot& s) { return Head(s); }), 0);
   EXPECT_EQ(fatal_, 0);
 }

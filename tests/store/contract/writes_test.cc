@@ -75,6 +75,22 @@ TEST_P(WritesTest, AnErrorUndoesItsOwnJobAlone) {
   EXPECT_EQ(appended_[1]->seq, 2);
 }
 
+TEST_P(WritesTest, AReadThatThrowsFailsAlone) {
+  Open();
+  EXPECT_EQ(AppendOne(), 1);
+  const auto throwing = [](Store& store) -> Task<Result<int>> {
+    auto query = [](Snapshot&) -> Result<int> { throw std::length_error("more than there is memory for"); };
+    co_return co_await store.Read(query);
+  };
+  for (int i = 0; i < 20; ++i) {  // more than there are readers
+    const auto thrown = runner_.Run(throwing(*store_));
+    ASSERT_FALSE(thrown);
+    EXPECT_EQ(thrown.error().code, Errc::kInternal);
+    EXPECT_THAT(thrown.error().detail, HasSubstr("more than there is memory for"));
+  }
+  EXPECT_THAT(Stored(), ElementsAre(1));
+}
+
 TEST_P(WritesTest, AJobThatRunsTwiceIsMadeOnce) {
   Open();
   int runs = 0;
