@@ -38,6 +38,7 @@ struct Outcome {
   // Of a delivery: what the destination holds by now, for the sink alone to read. It is stored no later than the event
   // is settled, and the newest of the endpoint's is what Open() brings back. Empty: nothing to remember.
   std::string receipt;
+  int partition = -1;  // of the destination, where it has some and it is known; the sink's alone to read
   // False: no byte of the request left, so a repetition cannot do harm (no such host, refused, TLS).
   bool maybe_received = true;
   std::optional<std::chrono::milliseconds> retry_after;
@@ -52,6 +53,7 @@ struct Capacity {
   // Several events of one lane in flight. The sink itself keeps their order: where it reports one as failed, later ones
   // of its lane that it delivers nevertheless may be sent again, but none was accepted without those before it.
   bool pipelines_lanes = false;
+  bool sets_aside = false;  // undeliverable events go through SetAside() before they are given up
 };
 
 }  // namespace portcall::sinks

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -26,6 +27,12 @@ class Sink {
   // endpoint has settled. The destination may hold more than that says, never less. Empty: there is none.
   virtual void Open(const std::string& /*receipt*/) {}
   virtual Task<Outcome> Deliver(Batch batch) = 0;
+  // For an event that is to be given up, since Deliver() called it undeliverable with `refusal`: keeps it where the
+  // destination has a place for such events. It is called again only where the event may not be there. kFailed: not
+  // now; kDelivered: it is there; kUndeliverable: it can never be, and `error` says why it was refused and why this.
+  virtual Task<Outcome> SetAside(store::EventPtr /*event*/, std::shared_ptr<const Outcome> refusal) {
+    co_return *refusal;
+  }
   // Ends the attempts under way as failed, and nothing of them comes later; Deliver() works as usual afterwards. An
   // attempt between two steps may miss the call: a caller that waits for the attempts to end must call again.
   virtual void Interrupt() = 0;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -8,6 +9,7 @@
 #include "broker/core/attempt_id.h"
 #include "broker/core/lane_id.h"
 #include "broker/core/moment.h"
+#include "sinks/outcome.h"
 #include "store/event_log.h"
 
 namespace portcall::broker {
@@ -26,6 +28,8 @@ struct Attempt {
   LaneId lane;
   store::EventPtr event;
   int number = 1;
+  // Of an event that is given up once it is set aside (Sink::SetAside): why it is undeliverable. Else null.
+  std::shared_ptr<const sinks::Outcome> refusal = nullptr;
 };
 
 struct LaneRead {

@@ -279,6 +279,7 @@ bool EndpointCore::MayBegin(Moment now) {
 }
 
 bool EndpointCore::Claim(Moment now, Attempt& attempt) {
+  if (flights_.TakeAside(attempt)) return true;  // part of an attempt that is under way
   if (starts_.any_withdrawn()) GiveBackStarts(now);
   if (stopped_ || pace_.paused()) return false;
   if (starts_.Next(attempt)) {

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <memory>
+#include <string_view>
 #include <utility>
 
 #include "broker/core/collapse.h"
@@ -23,6 +25,24 @@ store::AttemptRow FailureRow(const Attempt& attempt, const Outcome& outcome, con
   return row;
 }
 
+// Of an undeliverable event: the reason of its dead letter.
+std::string DeathOf(const std::string& error) {
+  constexpr std::string_view kReason = "undeliverable";
+  return error.empty() ? std::string(kReason) : std::string(kReason) + ": " + error;
+}
+
+const std::string& AnswerOf(const Outcome& refusal, const std::string& error) {
+  return refusal.answer.empty() ? error : refusal.answer;
+}
+
+// The lane's front event is to die. Only now, since whatever keeps an event pending must keep it out of there.
+void SetAside(Flights& flights, Lane& lane, int number, const Outcome& refusal) {
+  const LaneQueue::Entry& front = lane.queue.front();
+  ++lane.flight.flying;
+  flights.SetAside({front.attempt, lane.id, front.event, number, std::make_shared<const Outcome>(refusal)},
+                   front.bytes);
+}
+
 bool MustNotRepeat(const Policy& policy, const Outcome& outcome) {
   return !policy.retry_on_timeout && outcome.maybe_received;
 }
@@ -43,8 +63,12 @@ void EndpointCore::OnOutcome(const Attempt& attempt, const Outcome& outcome, Mom
   flights_.End(entry->bytes);
   --lane->flight.flying;
   const bool delivered = outcome.verdict == Verdict::kDelivered;
-  if (delivered) JudgeSuccess(attempt, outcome, now);
-  if (entry != &lane->queue.front()) {
+  const bool aside = attempt.refusal && (delivered || outcome.verdict == Verdict::kUndeliverable);
+  if (delivered && !aside) JudgeSuccess(attempt, outcome, now);
+  if (aside) {
+    const std::string& error = delivered ? ErrorOf(*attempt.refusal) : ErrorOf(outcome);
+    Die(*lane, DeathOf(error), AnswerOf(*attempt.refusal, error), now);
+  } else if (entry != &lane->queue.front()) {
     Remember(*lane, *entry, outcome);
   } else if (delivered) {
     Settle(*lane, !policy_.retry_on_timeout, now);
@@ -100,15 +124,10 @@ void EndpointCore::JudgeFailure(Lane& lane, const Attempt& attempt, const Outcom
   // lane has no other event to find out with whether it takes any.
   if (said.endpoint_at_fault && !(policy_.max_retries && counted > *policy_.max_retries)) reason.reset();
   if (reason) {
+    const bool undeliverable = outcome.verdict == Verdict::kUndeliverable;
+    if (undeliverable && policy_.sets_aside) return SetAside(flights_, lane, attempt.number, outcome);
     const std::string& error = ErrorOf(outcome);
-    std::string text(*reason);
-    if (outcome.verdict == Verdict::kUndeliverable && !error.empty()) text += ": " + error;
-    Die(lane, std::move(text), outcome.answer.empty() ? error : outcome.answer, now);
-    const bool halts = lane.queue.AnyEnded(LaneQueue::Ended::kFailed, lane.flight.sent);
-    if (lane.state() == LaneState::kHalted && !halts) {
-      lane.Become(lane.flight.sent > 0 ? LaneState::kInFlight : LaneState::kIdle);
-    }
-    return;
+    return Die(lane, undeliverable ? DeathOf(error) : std::string(*reason), AnswerOf(outcome, error), now);
   }
   const bool gone = outcome.verdict == Verdict::kGone;
   lane.due = now.ticks + (gone ? 0 : pace_.EventDelay(probe ? lane.failing.attempts : counted, BlamesPart(outcome)));
@@ -213,6 +232,10 @@ void EndpointCore::Die(Lane& lane, std::string reason, const std::string& answer
   notes_.push_back({Note::Kind::kDead, dead.reason, lane.queue.front().event, lane.failing.attempts});
   ledger_.Died(std::move(dead));
   Settle(lane, true, now);
+  const bool halts = lane.queue.AnyEnded(LaneQueue::Ended::kFailed, lane.flight.sent);
+  if (lane.state() == LaneState::kHalted && !halts) {
+    lane.Become(lane.flight.sent > 0 ? LaneState::kInFlight : LaneState::kIdle);
+  }
 }
 
 // Settles the lane's first events that later ones supersede. True: its front event may go. False: later events of the

@@ -1,6 +1,7 @@
 #include "broker/core/flights.h"
 
 #include <cassert>
+#include <utility>
 
 namespace portcall::broker {
 
@@ -14,6 +15,19 @@ void Flights::End(std::size_t bytes) {
   assert(under_way_ > 0 && bytes_ >= bytes);
   --under_way_;
   bytes_ -= bytes;
+}
+
+void Flights::SetAside(Attempt attempt, std::size_t bytes) {
+  ++under_way_;
+  bytes_ += bytes;
+  asides_.push_back(std::move(attempt));
+}
+
+bool Flights::TakeAside(Attempt& attempt) {
+  if (asides_.empty()) return false;
+  attempt = std::move(asides_.front());
+  asides_.pop_front();
+  return true;
 }
 
 void Flights::KeepFailure(AttemptId attempt, const sinks::Outcome& outcome) {

@@ -2,9 +2,11 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <deque>
 #include <unordered_map>
 
 #include "broker/core/attempt_id.h"
+#include "broker/core/decisions.h"
 #include "sinks/outcome.h"
 
 namespace portcall::broker {
@@ -18,6 +20,10 @@ class Flights {
   int under_way() const { return under_way_; }
   std::size_t bytes() const { return bytes_; }  // of their events
   AttemptId next() const { return next_; }      // the id of the attempt that begins next
+
+  // An attempt that has ended goes on under its id: its event is to be set aside before it is given up.
+  void SetAside(Attempt attempt, std::size_t bytes);
+  bool TakeAside(Attempt& attempt);  // the next one to do so
 
   // Ended, but neither settled nor judged yet. A delivery needs no outcome to be settled.
   void KeepDelivery() { ++early_; }
@@ -35,6 +41,7 @@ class Flights {
   int under_way_ = 0, early_ = 0;
   std::size_t bytes_ = 0, limit_ = SIZE_MAX;
   std::unordered_map<AttemptId, sinks::Outcome> failures_;
+  std::deque<Attempt> asides_;
 };
 
 }  // namespace portcall::broker

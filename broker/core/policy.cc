@@ -26,6 +26,7 @@ Policy::Policy(const config::Endpoint& endpoint, const sinks::Capacity& capacity
       window(static_cast<int>(std::clamp<std::size_t>(capacity.window, 1, kMaxWindow))),
       retry_on_timeout(endpoint.retry_on_timeout),
       pipelines(capacity.pipelines_lanes && !endpoint.collapse),
+      sets_aside(capacity.sets_aside),
       collapses(endpoint.collapse),
       rate_limit(endpoint.rate_limit),
       max_parked(static_cast<std::size_t>(std::max(1, endpoint.max_parked))),

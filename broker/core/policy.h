@@ -27,8 +27,9 @@ struct Policy {
   std::optional<int> max_retries;
   int window = 32;  // attempts in flight
   bool retry_on_timeout = true;
-  bool pipelines = false;  // several attempts of one lane may be in flight
-  bool collapses = false;  // a later push of a tag supersedes one that waits
+  bool pipelines = false;   // several attempts of one lane may be in flight
+  bool sets_aside = false;  // undeliverable events are set aside before they are given up
+  bool collapses = false;   // a later push of a tag supersedes one that waits
   double rate_limit = 0;
 
   std::size_t max_parked = 10'000;

@@ -130,9 +130,9 @@ void EndpointRunner::Arm(Moment now) {
 
 void EndpointRunner::Ended(const Attempt& attempt, const sinks::Outcome& outcome) {
   const Moment now = Now();
-  reporter_.Ended(attempt, outcome, now);
+  if (!attempt.refusal) reporter_.Ended(attempt, outcome, now);
   core_.OnOutcome(attempt, outcome, now);
-  reporter_.Judged(outcome);
+  if (!attempt.refusal) reporter_.Judged(outcome);
   DriveSoon();
 }
 

@@ -63,6 +63,7 @@ Task<> Workers::Work() {
 
 Task<sinks::Outcome> Workers::Try(const Attempt& attempt) {
   runtime::Failpoint("before-send");
+  if (attempt.refusal) co_return co_await sink_.SetAside(attempt.event, attempt.refusal);
   sinks::Batch batch;
   batch.events.push_back(attempt.event);
   batch.attempt = attempt.number;

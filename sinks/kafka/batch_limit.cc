@@ -23,14 +23,22 @@ void KafkaBatchLimit::Ended(std::size_t bytes) {
   under_way_ -= bytes;
 }
 
-void KafkaBatchLimit::Guilty(std::size_t bytes) { refused_ = bytes; }
+void KafkaBatchLimit::Guilty(std::size_t bytes, Fault fault) {
+  refused_ = fault == Fault::kSize ? bytes : kUnknown;
+  suspected_ = 0;
+}
 
-void KafkaBatchLimit::Refused(std::size_t bytes) { refused_now_ += bytes; }
+void KafkaBatchLimit::Refused(std::size_t bytes, Fault fault) {
+  refused_now_ += bytes;
+  if (fault == Fault::kSize) fault_ = fault;
+}
 
 void KafkaBatchLimit::Shrink(runtime::SteadyTime now) {
+  const Fault fault = std::exchange(fault_, Fault::kContent);
   const std::size_t batch = std::min(std::exchange(refused_now_, 0), limit_);
   if (batch == 0) return;
   refused_ = batch;
+  suspected_ = fault == Fault::kContent ? batch : 0;
   limit_ = std::max<std::size_t>(1, batch / kShrinkBy);
   stored_ = 0;
   forget_at_ = now + kRemembered;
@@ -38,7 +46,9 @@ void KafkaBatchLimit::Shrink(runtime::SteadyTime now) {
 
 void KafkaBatchLimit::Stored(std::size_t bytes, runtime::SteadyTime now) {
   if (limit_ >= most_) return;
-  if (now >= forget_at_) refused_ = kUnknown;
+  const bool cleared = suspected_ > 0 && bytes >= suspected_;
+  suspected_ -= std::min(bytes, suspected_);
+  if (cleared || now >= forget_at_) refused_ = kUnknown;
   stored_ += bytes;
   if (stored_ < limit_) return;
   stored_ = 0;

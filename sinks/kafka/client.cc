@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <array>
+#include <cerrno>
 #include <system_error>
+#include <utility>
 
 #include "sinks/kafka/reserved.h"
 
@@ -58,14 +60,18 @@ void TellReports(rd_kafka_event_t* event, KafkaListener& listener) {
   }
 }
 
+KafkaFatal FatalOf(rd_kafka_t* handle) {
+  std::array<char, 512> why{};
+  const int error = rd_kafka_fatal_error(handle, why.data(), why.size());
+  return {error, why.data()};
+}
+
 void TellError(rd_kafka_t* handle, rd_kafka_event_t* event, KafkaListener& listener) {
   if (rd_kafka_event_error_is_fatal(event) == 0) {
     const char* text = rd_kafka_event_error_string(event);
     return listener.OnError(rd_kafka_event_error(event), text == nullptr ? "" : text);
   }
-  std::array<char, 512> why{};
-  const int error = rd_kafka_fatal_error(handle, why.data(), why.size());
-  listener.OnFatal(error, why.data());
+  listener.OnFatal(FatalOf(handle));
 }
 
 void TellLog(rd_kafka_event_t* event, KafkaListener& listener) {
@@ -83,6 +89,17 @@ Headers MakeHeaders(const KafkaMessage& message) {
                         static_cast<ssize_t>(value.size()));
   }
   return headers;
+}
+
+// librdkafka has two for each of its threads. Where there are none it goes on, but slowly and for as long as it lives.
+bool AreDescriptorsLeft() {
+  constexpr int kSome = 8;
+  std::array<runtime::Fd, kSome> some;
+  for (runtime::Fd& one : some) {
+    one = runtime::Fd(::eventfd(0, EFD_CLOEXEC));
+    if (!one) return false;
+  }
+  return true;
 }
 
 int LookUp(const char* node, const char* service, const addrinfo* hints, addrinfo** found, void* lookups) {
@@ -105,29 +122,37 @@ Result<std::shared_ptr<KafkaClient>> KafkaClient::Make(const KafkaSettings& sett
                                                        http::LookupThreads lookup_threads) {
   auto conf = MakeConf(settings);
   if (!conf) return Error(conf.error());
-  auto lookups = std::make_unique<KafkaLookups>(std::move(lookup_threads));
-  rd_kafka_conf_set_opaque(conf->get(), lookups.get());
+  // Before librdkafka has threads, which nothing may leave behind.
+  Parts parts;
+  parts.wakeup_fd = runtime::Fd(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC));
+  if (!parts.wakeup_fd || !AreDescriptorsLeft()) {
+    return Error(Errc::kUnavailable, std::generic_category().message(errno));
+  }
+  parts.lookups = std::make_unique<KafkaLookups>(std::move(lookup_threads));
+  rd_kafka_conf_set_opaque(conf->get(), parts.lookups.get());
   rd_kafka_conf_set_resolve_cb(conf->get(), &LookUp);
   std::array<char, 512> why{};
-  rd_kafka_t* handle = rd_kafka_new(RD_KAFKA_PRODUCER, conf->get(), why.data(), why.size());
-  if (handle == nullptr) return Error(Errc::kInvalid, std::string("Kafka: ") + why.data());
+  parts.handle = rd_kafka_new(RD_KAFKA_PRODUCER, conf->get(), why.data(), why.size());
+  if (parts.handle == nullptr) {
+    const bool shortage = rd_kafka_last_error() == RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE || !AreDescriptorsLeft();
+    return Error(shortage ? Errc::kUnavailable : Errc::kInvalid, std::string("Kafka: ") + why.data());
+  }
   [[maybe_unused]] const auto* taken = conf->release();  // the producer's now
-  return std::shared_ptr<KafkaClient>(new KafkaClient(std::move(lookups), handle, std::move(topics)));
+  return std::shared_ptr<KafkaClient>(new KafkaClient(std::move(parts), std::move(topics)));
 }
 
-KafkaClient::KafkaClient(std::unique_ptr<KafkaLookups> lookups, rd_kafka_s* handle, std::vector<std::string> topics)
-    : lookups_(std::move(lookups)),
-      handle_(handle),
-      queue_(rd_kafka_queue_get_main(handle)),
-      wakeup_fd_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+KafkaClient::KafkaClient(Parts parts, std::vector<std::string> topics)
+    : wakeup_fd_(std::move(parts.wakeup_fd)),
+      lookups_(std::move(parts.lookups)),
+      handle_(parts.handle),
+      queue_(rd_kafka_queue_get_main(handle_)),
       names_(std::move(topics)),
       topics_(names_.size(), nullptr) {
-  if (wakeup_fd_ < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
   const std::uint64_t one = 1;
   rd_kafka_set_log_queue(handle_, queue_);
-  rd_kafka_queue_io_event_enable(queue_, wakeup_fd_, &one, sizeof one);
+  rd_kafka_queue_io_event_enable(queue_, wakeup_fd(), &one, sizeof one);
   // Only the first entry of an empty queue wakes, and there may be some already.
-  [[maybe_unused]] const ssize_t written = ::write(wakeup_fd_, &one, sizeof one);
+  [[maybe_unused]] const ssize_t written = ::write(wakeup_fd(), &one, sizeof one);
 }
 
 KafkaClient::~KafkaClient() {
@@ -139,7 +164,6 @@ KafkaClient::~KafkaClient() {
   }
   rd_kafka_queue_destroy(queue_);
   rd_kafka_destroy(handle_);
-  ::close(wakeup_fd_);
 }
 
 rd_kafka_topic_s* KafkaClient::TopicAt(std::size_t place) {
@@ -174,16 +198,13 @@ int KafkaClient::Produce(const KafkaMessage& message, void* opaque) {
   return RD_KAFKA_RESP_ERR_NO_ERROR;
 }
 
-bool KafkaClient::RefusedAnother() const {
-  std::array<char, 512> why{};
-  return rd_kafka_fatal_error(handle_, why.data(), why.size()) == RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE;
-}
+KafkaFatal KafkaClient::fatal() const { return FatalOf(handle_); }
 
 bool KafkaClient::IsFull(int error) { return error == RD_KAFKA_RESP_ERR__QUEUE_FULL; }
 
 bool KafkaClient::Serve(KafkaListener& listener, Spent& spent) {
   std::uint64_t wakeups = 0;
-  [[maybe_unused]] const ssize_t none = ::read(wakeup_fd_, &wakeups, sizeof wakeups);  // before the queue is looked at
+  [[maybe_unused]] const ssize_t none = ::read(wakeup_fd(), &wakeups, sizeof wakeups);  // before the queue is looked at
   for (int served = 0; served < kServeAtOnce; ++served) {
     Event event(rd_kafka_queue_poll(queue_, 0));
     if (!event) return false;

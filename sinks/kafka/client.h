@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/files.h"
 #include "runtime/http/lookup_threads.h"
 #include "runtime/result.h"
 #include "sinks/kafka/lookups.h"
@@ -28,7 +29,7 @@ class KafkaListener {
   virtual ~KafkaListener() = default;
   virtual void OnReport(void* opaque, KafkaReport report) = 0;  // once for each produced message
   virtual void OnError(int error, std::string_view text) = 0;
-  virtual void OnFatal(int error, std::string_view text) = 0;
+  virtual void OnFatal(const KafkaFatal& fatal) = 0;
   virtual void OnLog(int level, std::string_view facility, std::string_view text) = 0;  // level as in syslog
 };
 
@@ -41,7 +42,7 @@ class KafkaClient {
   // The error that Make would give for a setting on its own.
   static Result<void> Check(const KafkaSettings& settings);
   // Does not connect. KafkaMessage::topic is a place in `topics`. kInvalid: a property, by name; its value is shown
-  // only where it is no secret.
+  // only where it is no secret. kUnavailable: descriptors or threads have run out, which may be over soon.
   static Result<std::shared_ptr<KafkaClient>> Make(const KafkaSettings& settings, std::vector<std::string> topics,
                                                    http::LookupThreads lookup_threads);
   // Waits for librdkafka's threads, but for no name lookup; what was not reported is forgotten.
@@ -49,10 +50,10 @@ class KafkaClient {
   KafkaClient(const KafkaClient&) = delete;
   KafkaClient& operator=(const KafkaClient&) = delete;
 
-  int wakeup_fd() const { return wakeup_fd_; }
+  int wakeup_fd() const { return wakeup_fd_.get(); }
   // Copies the message. Returns an error code for OutcomeOf, or 0: the message will be reported with `opaque`.
   int Produce(const KafkaMessage& message, void* opaque);
-  bool RefusedAnother() const;    // the fatal error it has is that a message was refused: no other may pass that
+  KafkaFatal fatal() const;       // what has ended it
   static bool IsFull(int error);  // Produce's error says that its queue has no room now
   // Fetches what there is, without waiting. False: nothing is left, and the descriptor wakes for what comes. `spent`
   // takes the reported messages, which are costly to free: clear it on any thread, but before the client goes.
@@ -66,13 +67,18 @@ class KafkaClient {
   rd_kafka_s* handle() const { return handle_; }  // for tests: what only a broken cluster causes
 
  private:
-  KafkaClient(std::unique_ptr<KafkaLookups> lookups, rd_kafka_s* handle, std::vector<std::string> topics);
+  struct Parts {
+    runtime::Fd wakeup_fd;
+    std::unique_ptr<KafkaLookups> lookups;
+    rd_kafka_s* handle = nullptr;
+  };
+  KafkaClient(Parts parts, std::vector<std::string> topics);
   rd_kafka_topic_s* TopicAt(std::size_t place);
 
+  const runtime::Fd wakeup_fd_;
   const std::unique_ptr<KafkaLookups> lookups_;
   rd_kafka_s* handle_;
   rd_kafka_queue_s* queue_;
-  int wakeup_fd_ = -1;
   const std::vector<std::string> names_;
   std::vector<rd_kafka_topic_s*> topics_;  // made when first used
 };

@@ -42,7 +42,9 @@ class KafkaSink final : public Sink {
     watch_ = std::make_unique<KafkaTopicWatch>(name_, messages_, current, hidden_, around_);
   }
 
-  Capacity capacity() const override { return {kKafkaWindow, kKafkaWindowBytes, 1, true}; }
+  Capacity capacity() const override {
+    return {kKafkaWindow, kKafkaWindowBytes, 1, true, messages_.has_dead_letter_topic()};
+  }
   std::string Trouble() const override {
     std::string trouble = producer_->trouble();
     const std::string topics = config::Hidden(parts_.Text(runtime::SystemClock().Ticks()), hidden_);
@@ -65,10 +67,28 @@ class KafkaSink final : public Sink {
     flight.message = messages_.Of(event);
     const KafkaReport report = co_await producer_->Send(flight);
     Outcome outcome = Judge(report, flight.topic);
-    if (outcome.verdict == Verdict::kUndeliverable && messages_.has_dead_letter_topic()) {
-      outcome = co_await SendDeadLetter(event, report.partition, std::move(outcome));
-    }
+    outcome.partition = report.partition;
     outcome.latency = clock.Ticks() - started;
+    co_return outcome;
+  }
+
+  // The event is given up even where the dead-letter topic refuses it; only a failed producer leads to another attempt.
+  Task<Outcome> SetAside(store::EventPtr event, std::shared_ptr<const Outcome> refusal) override {
+    KafkaReport report;
+    for (const bool whole : {true, false}) {
+      KafkaFlight flight;
+      flight.lane = {{}, event->id};
+      flight.message = messages_.DeadLetterOf(*event, refusal->error, refusal->partition);
+      if (!whole) flight.message.value.clear();
+      report = co_await producer_->Send(flight);
+      if (!IsTooLarge(report.error)) break;
+    }
+    Outcome outcome = Judge(report, messages_.dead_letters());
+    const bool closed = IsUnknownTopic(report.error) || IsTopicForbidden(report.error);
+    if (closed) outcome.verdict = Verdict::kUndeliverable;
+    if (outcome.verdict == Verdict::kUndeliverable) {
+      outcome.error = refusal->error + "; and the dead-letter " + outcome.error;
+    }
     co_return outcome;
   }
 
@@ -100,24 +120,6 @@ class KafkaSink final : public Sink {
       }
     }
     return outcome;
-  }
-
-  // Returns `dead` even where the dead-letter topic refuses the event; only a failed producer leads to another attempt.
-  Task<Outcome> SendDeadLetter(const store::Event& event, std::int32_t partition, Outcome dead) {
-    KafkaReport report;
-    for (const bool whole : {true, false}) {
-      KafkaFlight flight;
-      flight.lane = {{}, event.id};
-      flight.message = messages_.DeadLetterOf(event, dead.error, partition);
-      if (!whole) flight.message.value.clear();
-      report = co_await producer_->Send(flight);
-      if (!IsTooLarge(report.error)) break;
-    }
-    const Outcome outcome = Judge(report, messages_.dead_letters());
-    const bool closed = IsUnknownTopic(report.error) || IsTopicForbidden(report.error);
-    if (outcome.verdict == Verdict::kFailed && !closed) co_return outcome;
-    if (outcome.verdict != Verdict::kDelivered) dead.error += "; and the dead-letter " + outcome.error;
-    co_return dead;
   }
 
   const std::string name_;

@@ -16,7 +16,6 @@ using Stored = KafkaReport::Stored;
 
 constexpr std::size_t kBatchBytes = 1'000'000;      // librdkafka's default
 constexpr std::chrono::seconds kFirstRefusal = 5s;  // less than a rested endpoint's probes are apart
-constexpr auto kCondemnedFor = 2s;                  // librdkafka reports purged messages at once
 
 runtime::SteadyTime Now() { return runtime::SystemClock().Ticks(); }
 
@@ -28,9 +27,6 @@ std::size_t BatchBytesOf(const KafkaSettings& settings) {
   return bytes;
 }
 
-KafkaReport FailedWith(std::string reason, Stored stored = Stored::kNo, bool for_another = false) {
-  return {RD_KAFKA_RESP_ERR_NO_ERROR, stored, -1, std::move(reason), for_another};
-}
 KafkaReport BehindAFailure() {
   return FailedWith("an earlier event of the repository failed", Stored::kNo, /*for_another=*/true);
 }
@@ -50,13 +46,9 @@ Result<std::unique_ptr<KafkaProducer>> KafkaProducer::Make(Options options, cons
   if (!freeing) return Error(freeing.error());
   Threads threads{std::move(*freeing), std::move(*ending)};
   std::unique_ptr<KafkaProducer> made(new KafkaProducer(std::move(options), std::move(threads), around));
-  if (auto built = made->MakeClient(); !built) return Error(built.error());
+  auto built = made->MakeClient();
+  if (!built && built.error().code != Errc::kUnavailable) return Error(built.error());
   return made;
-}
-
-void KafkaProducer::Start() {
-  wakeup_.emplace(executor_, client_->wakeup_fd());
-  Listen();
 }
 
 KafkaProducer::KafkaProducer(Options options, Threads threads, const Surroundings& around)
@@ -66,6 +58,7 @@ KafkaProducer::KafkaProducer(Options options, Threads threads, const Surrounding
       threads_(std::move(threads)),
       lookup_threads_(around.resolver.threads()),
       anchor_(std::make_shared<KafkaProducer*>(this)),
+      renewal_(options_.pauses),
       timer_(around.executor) {
   const std::size_t batch = BatchBytesOf(options_.settings);
   for (std::size_t i = 0; i < options_.topics.size(); ++i) topics_.emplace_back(batch);
@@ -99,17 +92,12 @@ bool KafkaProducer::Produce(KafkaFlight& flight) {
 }
 
 bool KafkaProducer::HandOver(KafkaFlight& flight) {
-  if (client_ == nullptr) {
-    if (auto built = Build(); !built) {
-      End(flight, FailedWith(built.error().detail));
-      return true;
-    }
-  }
   Topic& topic = topics_[flight.topic];
   if (topic.forbidden_until && Now() < *topic.forbidden_until) {
     End(flight, KafkaReport{RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED});
     return true;
   }
+  if (!Renew()) return false;
   const int error = client_->Produce(flight.message, &flight);
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
     flight.message = {};
@@ -125,8 +113,10 @@ bool KafkaProducer::HandOver(KafkaFlight& flight) {
   }
   KafkaReport report{error};
   if (IsProducerFailure(error)) {
-    report.for_another = client_->RefusedAnother();
-    Condemn("a fatal error", report.for_another);
+    const KafkaFatal fatal = client_->fatal();
+    report.for_another = fatal.refused_another();
+    OnFatal(fatal);
+    report.reason = condemned_;
   }
   End(flight, std::move(report));
   return true;
@@ -193,10 +183,11 @@ void KafkaProducer::OnReport(void* opaque, KafkaReport report) {
   Topic& topic = topics_[flight.topic];
   if (report.error == RD_KAFKA_RESP_ERR_NO_ERROR && report.stored == Stored::kYes) {
     Relax();
+    renewal_.Stored();
     topic.limit.Stored(flight.bytes, Now());
     topic.forbidden_until.reset();
     topic.forbidden_for = 0s;
-  } else if (IsTooLarge(report.error)) {
+  } else if (IsBatchRefused(report.error)) {
     Refused(flight, report);
   } else if (IsTopicForbidden(report.error)) {
     Forbid(topic);
@@ -208,11 +199,14 @@ void KafkaProducer::OnReport(void* opaque, KafkaReport report) {
 }
 
 void KafkaProducer::Refused(KafkaFlight& flight, KafkaReport& report) {
+  using Fault = KafkaBatchLimit::Fault;
+  const Fault fault = IsTooLarge(report.error) ? Fault::kSize : Fault::kContent;
   KafkaBatchLimit& limit = topics_[flight.topic].limit;
-  if (limit.Alone(flight.ride, flight.bytes)) return limit.Guilty(flight.bytes);
-  limit.Refused(flight.bytes);
-  report = FailedWith("the broker refused a batch for its size; smaller ones follow", Stored::kNo, true);
-  Condemn("a batch was refused for its size", true);
+  if (limit.Alone(flight.ride, flight.bytes)) return limit.Guilty(flight.bytes, fault);
+  limit.Refused(flight.bytes, fault);
+  std::string reason = "a batch was refused (" + ErrorText(report.error) + "); smaller ones follow";
+  report = FailedWith(reason, Stored::kNo, true);
+  Condemn(std::move(reason), true);
 }
 
 void KafkaProducer::OnError(int error, std::string_view text) {
@@ -221,141 +215,28 @@ void KafkaProducer::OnError(int error, std::string_view text) {
   Worry(error, TroubleOf(error, text, options_.mechanism, rd_kafka_version()));
 }
 
-void KafkaProducer::OnFatal(int error, std::string_view text) {
-  if (error == RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE) {
+void KafkaProducer::OnFatal(const KafkaFatal& fatal) {
+  std::string text = TextOf(fatal);
+  if (fatal.refused_another()) {
     log_.Info("Kafka refused a message; a new producer sends those after it, so that none overtakes",
               {{"endpoint", options_.endpoint}, {"error", Shown(text)}});
-  } else {
+    return Condemn("the producer was replaced: " + text, true);
+  }
+  if (log_filter_.Admit("FATAL", "the producer failed: " + text, Now())) {
     log_.Error("the Kafka producer failed; a new one takes its place",
                {{"endpoint", options_.endpoint}, {"error", Shown(text)}});
   }
-  Condemn(text, error == RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE);
+  Worry(fatal.error, text);
+  Condemn("the producer failed: " + text, false);
 }
 
 void KafkaProducer::OnLog(int level, std::string_view facility, std::string_view text) {
-  const runtime::Level ours = IsUsual(facility, text) ? runtime::Level::kDebug : LevelOf(level);
+  const bool usual = IsUsual(facility, text);
+  if (!usual && facility == "GETPID") Worry(RD_KAFKA_RESP_ERR__STATE, std::string(text));  // told to the log alone
+  const runtime::Level ours = usual ? runtime::Level::kDebug : LevelOf(level);
   if (!log_.Enabled(ours) || !log_filter_.Admit(facility, text, Now())) return;
   const std::vector<runtime::LogField> fields{{"endpoint", options_.endpoint}, {"facility", std::string(facility)}};
   log_.Write(ours, "librdkafka: " + Shown(text), fields);
-}
-
-Result<void> KafkaProducer::MakeClient() {
-  auto made = KafkaClient::Make(options_.settings, options_.topics, lookup_threads_);
-  if (!made) return Error(made.error());
-  client_ = std::move(*made);
-  ++generation_;
-  return {};
-}
-
-Result<void> KafkaProducer::Build() {
-  Result<void> made = MakeClient();
-  if (made) Start();
-  return made;
-}
-
-void KafkaProducer::Listen() {
-  wakeup_->async_wait(asio::posix::descriptor_base::wait_read,
-                      [weak = std::weak_ptr(anchor_), generation = generation_](error_code ec) {
-                        const Anchor alive = weak.lock();
-                        if (!ec && alive && (*alive)->generation_ == generation) (*alive)->Serve();
-                      });
-}
-
-void KafkaProducer::Serve() {
-  const std::shared_ptr<KafkaClient> client = client_;  // a fatal error may put another one in its place
-  KafkaClient::Spent spent;
-  const bool more = client->Serve(*this, spent);
-  if (!spent.empty()) Free(client, std::move(spent));
-  const std::size_t generation = generation_;
-  if (!condemned_.empty() && in_flight_.empty()) Retire();
-  SendWaiting();
-  if (generation != generation_ || client_ == nullptr) return;
-  if (!more) return Listen();
-  asio::post(executor_, [weak = std::weak_ptr(anchor_), generation] {
-    const Anchor alive = weak.lock();
-    if (alive && (*alive)->generation_ == generation) (*alive)->Serve();
-  });
-}
-
-// Frees on a lane, because freeing costs as much as sending. Only afterwards has librdkafka's queue room again.
-void KafkaProducer::Free(std::shared_ptr<KafkaClient> client, KafkaClient::Spent spent) {
-  ++freeing_;
-  threads_.freeing->Post([client = std::move(client), spent = std::move(spent), executor = executor_,
-                          weak = std::weak_ptr(anchor_)]() mutable {
-    spent.clear();
-    asio::post(executor, [weak = std::move(weak)] {
-      const Anchor alive = weak.lock();
-      if (!alive) return;
-      --(*alive)->freeing_;
-      (*alive)->SendWaiting();
-    });
-  });
-}
-
-// This client takes nothing more. Its messages are reported, those at fault with their own error; then it is replaced.
-void KafkaProducer::Condemn(std::string_view reason, bool for_another) {
-  if (!condemned_.empty() || client_ == nullptr) return;
-  condemned_for_another_ = for_another;
-  condemned_ = "the producer was replaced: " + std::string(reason);
-  client_->Purge();
-  timer_.expires_after(in_flight_.empty() ? 0s : kCondemnedFor);
-  timer_.async_wait([weak = std::weak_ptr(anchor_), generation = generation_](error_code ec) {
-    const Anchor alive = weak.lock();
-    if (ec || !alive || (*alive)->generation_ != generation) return;
-    (*alive)->Retire();
-    (*alive)->SendWaiting();
-  });
-}
-
-void KafkaProducer::Retire() {
-  const std::string reason = std::exchange(condemned_, {});
-  timer_.cancel();
-  Dismiss();
-  while (!in_flight_.empty()) {
-    KafkaFlight& flight = in_flight_.front();
-    flight.unlink();
-    End(flight, FailedWith(reason, Stored::kPossibly, condemned_for_another_));
-  }
-  for (Topic& topic : topics_) topic.limit.Shrink(Now());
-  if (auto built = Build(); !built) {
-    log_.Error("no Kafka producer could be made",
-               {{"endpoint", options_.endpoint}, {"error", Shown(built.error().detail)}});
-  }
-}
-
-// The client ends on a lane: its destructor waits for librdkafka's threads. It is purged at once, because the lane
-// may be busy, and until then it would still send.
-void KafkaProducer::Dismiss() {
-  if (client_ == nullptr) return;
-  ++generation_;
-  client_->Purge();
-  client_->Silence();
-  if (wakeup_) wakeup_->release();  // the client closes its descriptor
-  wakeup_.reset();
-  threads_.ending->Post([client = std::move(client_)]() mutable { client.reset(); });
-  client_.reset();
-}
-
-// Leaves no client behind: the next message makes one.
-void KafkaProducer::Interrupt() {
-  condemned_.clear();
-  timer_.cancel();
-  Dismiss();
-  std::vector<Flights*> all{&waiting_};
-  for (Topic& topic : topics_) all.push_back(&topic.held);
-  all.push_back(&in_flight_);
-  for (Flights* flights : all) {
-    while (!flights->empty()) {
-      KafkaFlight& flight = flights->front();
-      flight.unlink();
-      End(flight, FailedWith("stopping", flights == &in_flight_ ? Stored::kPossibly : Stored::kNo));
-    }
-  }
-}
-
-void KafkaProducer::Abort() {
-  aborted_ = true;
-  Interrupt();
 }
 
 std::string KafkaProducer::trouble() const {

@@ -14,6 +14,7 @@
 #include "sinks/kafka/batch_limit.h"
 #include "sinks/kafka/client.h"
 #include "sinks/kafka/log_filter.h"
+#include "sinks/kafka/renewal.h"
 #include "sinks/kind.h"
 
 namespace portcall::sinks {
@@ -40,10 +41,11 @@ struct KafkaFlight : boost::intrusive::list_base_hook<boost::intrusive::link_mod
 // A full queue of librdkafka keeps messages here, in order. After a fatal error what is under way fails, and a new
 // client takes the place of the old one, which ends on a lane of its own, as what is freed does: neither waits for the
 // other, nor for those of other endpoints. Where it was replaced because a message was refused, the others' reports say
-// so (KafkaReport::for_another).
+// so (KafkaReport::for_another). Where none can be made, or brokers admit none, what is sent waits here until the next
+// one may be made (KafkaRenewal), and trouble() says why.
 //
-// A broker refuses a batch for its size, and with it messages that are not too large: less is sent at a time then, of
-// that topic alone, until it is known which message is to blame, or that none is.
+// A broker refuses a batch, and with it messages that have no fault: less is sent at a time then, of that topic alone,
+// until it is known which message is to blame, or that none is.
 //
 // Order: once a message of a lane has failed, none of those that were handed in before its sender learned of it is
 // accepted by the brokers, within one topic. Not thread-safe; must outlive its flights.
@@ -58,8 +60,10 @@ class KafkaProducer final : private KafkaListener {
     std::vector<std::string> hidden = {};        // taken out of what the log and trouble() say
     // How long the brokers are not asked again whether a topic may be written to, at most: each refusal costs a client.
     std::chrono::seconds longest_refusal{5};
+    KafkaRenewal::Pauses pauses = {};
   };
-  // kInvalid as KafkaClient::Make says it. On any thread; reports nothing before Start().
+  // kInvalid as KafkaClient::Make says it, kUnavailable: no thread of its own. On any thread; reports nothing before
+  // Start().
   static Result<std::unique_ptr<KafkaProducer>> Make(Options options, const Surroundings& around);
   ~KafkaProducer() override;
 
@@ -93,11 +97,12 @@ class KafkaProducer final : private KafkaListener {
   KafkaProducer(Options options, Threads threads, const Surroundings& around);
   void OnReport(void* opaque, KafkaReport report) override;
   void OnError(int error, std::string_view text) override;
-  void OnFatal(int error, std::string_view text) override;
+  void OnFatal(const KafkaFatal& fatal) override;
   void OnLog(int level, std::string_view facility, std::string_view text) override;
 
   Result<void> MakeClient();
-  Result<void> Build();  // a client that is started
+  Result<void> Attach();  // the client to the loop
+  bool Renew();
   void Listen();
   void Serve();
   void Free(std::shared_ptr<KafkaClient> client, KafkaClient::Spent spent);
@@ -110,7 +115,8 @@ class KafkaProducer final : private KafkaListener {
   static void FailLane(Flights& flights, const KafkaLane& lane);
   void Forbid(Topic& topic) const;
   void Refused(KafkaFlight& flight, KafkaReport& report);
-  void Condemn(std::string_view reason, bool for_another);
+  void Condemn(std::string reason, bool for_another);
+  void ComeBackIn(runtime::SteadyTime::duration wait);
   void Retire();
   void Dismiss();
   std::string Shown(std::string_view text) const;
@@ -125,6 +131,7 @@ class KafkaProducer final : private KafkaListener {
   const Anchor anchor_;
 
   std::shared_ptr<KafkaClient> client_;
+  KafkaRenewal renewal_;
   std::optional<asio::posix::basic_stream_descriptor<Executor>> wakeup_;
   Timer timer_;
   std::size_t generation_ = 0;  // of the client: what was started for an older one does nothing

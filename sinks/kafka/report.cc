@@ -15,7 +15,6 @@ bool IsPermanent(int error) {
     case RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE:
     case RD_KAFKA_RESP_ERR_RECORD_LIST_TOO_LARGE:
     case RD_KAFKA_RESP_ERR_INVALID_RECORD:
-    case RD_KAFKA_RESP_ERR__BAD_MSG:
     case RD_KAFKA_RESP_ERR__INVALID_ARG:
       return true;
     default:
@@ -23,18 +22,35 @@ bool IsPermanent(int error) {
   }
 }
 
-std::string TextOf(int error) { return rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(error)); }
-
 std::string ErrorOf(const KafkaReport& report, std::string_view topic) {
   if (!report.reason.empty()) return report.reason;
   const std::string name = "topic " + std::string(topic);
   if (IsUnknownTopic(report.error)) return name + " does not exist: create it, or correct the endpoint's topic";
   if (IsTopicForbidden(report.error)) return name + ": not authorized to write: grant WRITE and DESCRIBE on it";
   if (report.error == 0) return name + ": the broker may not have stored the message";
-  return name + ": " + TextOf(report.error);
+  return name + ": " + ErrorText(report.error);
 }
 
 }  // namespace
+
+KafkaReport FailedWith(std::string reason, KafkaReport::Stored stored, bool for_another) {
+  return {RD_KAFKA_RESP_ERR_NO_ERROR, stored, -1, std::move(reason), for_another};
+}
+
+std::string ErrorText(int error) { return rd_kafka_err2str(static_cast<rd_kafka_resp_err_t>(error)); }
+
+bool KafkaFatal::refused_another() const { return error == RD_KAFKA_RESP_ERR__GAPLESS_GUARANTEE; }
+
+std::string TextOf(const KafkaFatal& fatal) {
+  switch (fatal.error) {
+    case RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED:
+    case RD_KAFKA_RESP_ERR_TRANSACTIONAL_ID_AUTHORIZATION_FAILED:
+      return fatal.text +
+             ": grant IdempotentWrite on the cluster, or, to brokers of 2.8 and later, Write on the topic (KIP-679)";
+    default:
+      return fatal.text;
+  }
+}
 
 bool IsEnded(int error) {
   switch (error) {
@@ -67,6 +83,20 @@ bool IsTooLarge(int error) {
          error == RD_KAFKA_RESP_ERR_INVALID_MSG_SIZE;
 }
 
+// What a broker's own checks of records answer, and what becomes of an error in those that are plugged into it.
+bool IsBatchRefused(int error) {
+  switch (error) {
+    case RD_KAFKA_RESP_ERR_INVALID_MSG:
+    case RD_KAFKA_RESP_ERR_INVALID_RECORD:
+    case RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP:
+    case RD_KAFKA_RESP_ERR_POLICY_VIOLATION:
+    case RD_KAFKA_RESP_ERR_UNKNOWN:
+      return true;
+    default:
+      return IsTooLarge(error);
+  }
+}
+
 bool IsTopicForbidden(int error) { return error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; }
 
 bool IsUnknownTopic(int error) {
@@ -87,7 +117,7 @@ bool IsPassing(int error) { return error == RD_KAFKA_RESP_ERR_COORDINATOR_LOAD_I
 
 std::string TroubleOf(int error, std::string_view text, std::string_view mechanism, int version) {
   std::string trouble(text.substr(0, text.find(" (after ")));
-  if (trouble.empty()) trouble = TextOf(error);
+  if (trouble.empty()) trouble = ErrorText(error);
   // Brokers of 4.0 report an older librdkafka's SCRAM as wrong credentials: only the version tells the two apart.
   const bool refused = text.find("invalid credentials") != std::string_view::npos;
   if (IsAuthentication(error) && refused && mechanism.starts_with("SCRAM") && version < kScramWithKafka4) {

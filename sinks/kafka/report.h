@@ -18,6 +18,19 @@ struct KafkaReport {
   bool for_another = false;     // it ended because another message failed
 };
 
+KafkaReport FailedWith(std::string reason, KafkaReport::Stored stored = KafkaReport::Stored::kNo,
+                       bool for_another = false);
+std::string ErrorText(int error);
+
+// What ended a producer: an error that it does not recover from.
+struct KafkaFatal {
+  int error = 0;  // as KafkaReport's
+  std::string text;
+  bool refused_another() const;  // a message was refused: no other may pass that
+};
+// For operators: what to do about it, too, where that is known.
+std::string TextOf(const KafkaFatal& fatal);
+
 // How a message that was not refused itself ended: with its producer.
 bool IsEnded(int error);
 
@@ -25,6 +38,7 @@ bool IsEnded(int error);
 Outcome OutcomeOf(const KafkaReport& report, std::string_view topic);
 
 bool IsTooLarge(int error);         // the broker refused a batch for its size
+bool IsBatchRefused(int error);     // that, or for one of its messages: the broker does not say for which
 bool IsTopicForbidden(int error);   // no authorization for the topic
 bool IsUnknownTopic(int error);     // there is no such topic (yet)
 bool IsAllBrokersDown(int error);   // a summary, which other errors explain

@@ -34,8 +34,9 @@ Outcome Answer(Verdict verdict, const std::string& error = "") {
 // A core whose attempts the test ends itself, in the order it likes.
 class Pipe {
  public:
-  explicit Pipe(config::Endpoint endpoint = Entry(), std::size_t window = 5'000)
-      : core_(endpoint, Pipeline(window), {}, {}, "", Now(), 1) {}
+  explicit Pipe(config::Endpoint endpoint = Entry(), std::size_t window = 5'000) : Pipe(endpoint, Pipeline(window)) {}
+  Pipe(const config::Endpoint& endpoint, const sinks::Capacity& capacity)
+      : core_(endpoint, capacity, {}, {}, "", Now(), 1) {}
 
   void Append(const std::string& repository, int count) {
     std::vector<store::EventPtr> events;
@@ -61,6 +62,15 @@ class Pipe {
   std::vector<store::Seq> flying() const {
     std::vector<store::Seq> seqs;
     for (const auto& [seq, attempt] : flying_) seqs.push_back(seq);
+    return seqs;
+  }
+  // Those that wait to be set aside; claims what can be.
+  std::vector<store::Seq> asides() {
+    Claim();
+    std::vector<store::Seq> seqs;
+    for (const auto& [seq, attempt] : flying_) {
+      if (attempt.refusal) seqs.push_back(seq);
+    }
     return seqs;
   }
   store::Settlement Flush() {
@@ -198,6 +208,78 @@ TEST(EndpointPipeline, WhatNoRepetitionCanHelpDiesAtOnceAndHoldsNothing) {
   EXPECT_EQ(settlement.dead.front().reason, "undeliverable: message too large");
   EXPECT_EQ(settlement.dead.front().attempts, 1);
   EXPECT_EQ(settlement.settled_through, 3);
+}
+
+using Seqs = std::vector<store::Seq>;
+
+sinks::Capacity WithPlaceForTheDead() {
+  sinks::Capacity capacity = Pipeline();
+  capacity.sets_aside = true;
+  return capacity;
+}
+
+TEST(EndpointPipeline, WhatIsGivenUpIsSetAsideOnceAndOnlyThenDead) {
+  Pipe pipe(Entry(), WithPlaceForTheDead());
+  pipe.Append("app", 4);
+  pipe.End(2, Answer(Verdict::kUndeliverable, "message too large"));
+  EXPECT_EQ(pipe.asides(), Seqs{}) << "the one before it may still fail";
+  pipe.End(1);
+  EXPECT_EQ(pipe.asides(), Seqs{2});
+  pipe.End(3);
+  EXPECT_TRUE(pipe.Flush().dead.empty());
+  EXPECT_EQ(pipe.core().settled(), 1);
+  pipe.End(2);
+  EXPECT_EQ(pipe.asides(), Seqs{});
+  pipe.Append("app", 1);
+  EXPECT_EQ(pipe.flying(), (Seqs{4, 5}));
+  const store::Settlement settlement = pipe.Flush();
+  ASSERT_EQ(settlement.dead.size(), 1u);
+  EXPECT_EQ(settlement.dead.front().event.seq, 2);
+  EXPECT_EQ(settlement.dead.front().reason, "undeliverable: message too large");
+  EXPECT_EQ(settlement.dead.front().attempts, 1);
+  EXPECT_EQ(pipe.core().settled(), 3);
+}
+
+TEST(EndpointPipeline, WhatCannotBeSetAsideNowWaitsAndSaysSoAfterwards) {
+  Pipe pipe(Entry(), WithPlaceForTheDead());
+  pipe.Append("app", 2);
+  pipe.End(1, Answer(Verdict::kUndeliverable, "message too large"));
+  ASSERT_EQ(pipe.asides(), Seqs{1});
+  pipe.End(1, Answer(Verdict::kFailed, "the producer failed"));
+  pipe.End(2, Answer(Verdict::kFailed, "behind"));
+  const store::Settlement parked = pipe.Flush();
+  EXPECT_TRUE(parked.dead.empty());
+  ASSERT_EQ(parked.park.size(), 1u);
+  EXPECT_EQ(parked.park.front().next_seq, 1);
+  EXPECT_EQ(parked.park.front().reason, "the producer failed");
+  EXPECT_EQ(pipe.core().in_flight(), 0);
+}
+
+TEST(EndpointPipeline, WhatCanNeverBeSetAsideIsDeadWithBothReasons) {
+  Pipe pipe(Entry(), WithPlaceForTheDead());
+  pipe.Append("app", 1);
+  pipe.End(1, Answer(Verdict::kUndeliverable, "message too large"));
+  ASSERT_EQ(pipe.asides(), Seqs{1});
+  pipe.End(1, Answer(Verdict::kUndeliverable, "message too large; and no such topic"));
+  const store::Settlement settlement = pipe.Flush();
+  ASSERT_EQ(settlement.dead.size(), 1u);
+  EXPECT_EQ(settlement.dead.front().reason, "undeliverable: message too large; and no such topic");
+  EXPECT_EQ(pipe.core().in_flight(), 0);
+}
+
+TEST(EndpointPipeline, WhatAnEndpointRefusesThatIsToBlameItselfIsNotSetAside) {
+  auto endpoint = Entry();
+  endpoint.threshold = 3;
+  Pipe pipe(endpoint, WithPlaceForTheDead());
+  for (int i = 1; i <= 5; ++i) pipe.Append("r" + std::to_string(i), 1);
+  for (int i = 1; i <= 5; ++i) pipe.End(i, Answer(Verdict::kUndeliverable, "message too large"));
+  EXPECT_EQ(pipe.asides(), (Seqs{1, 2}));
+  EXPECT_EQ(pipe.core().breaker().state(), BreakerState::kOpen);
+  pipe.End(1);
+  EXPECT_EQ(pipe.core().breaker().state(), BreakerState::kOpen) << "the destination itself took nothing";
+  pipe.End(2);
+  EXPECT_EQ(pipe.Flush().dead.size(), 2u);
+  EXPECT_EQ(pipe.core().settled(), 2);
 }
 
 TEST(EndpointPipeline, AnEndpointThatTakesNothingIsToBlameItself) {

@@ -208,6 +208,7 @@ void CheckPipelined(std::uint64_t seed, int rounds) {
   config::Endpoint endpoint = Draw(chance);
   sinks::Capacity capacity;
   capacity.pipelines_lanes = true;
+  capacity.sets_aside = seed % 2 == 0;
   capacity.window = std::array<std::size_t, 3>{5, 300, 5'000}[chance.Next() % 3];
   Simulation world(endpoint, seed, capacity);
   Run(world, chance, seed, {.repositories = 1 + chance.Next() % 120}, rounds);

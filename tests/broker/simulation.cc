@@ -126,12 +126,8 @@ void Simulation::TakeNotes() {
   }
 }
 
-void Simulation::Pass(Ticks until) {
-  if (core_->paused().empty() && core_->breaker().state() == BreakerState::kClosed) active_ += until - now_;
-  now_ = until;
-}
-
 void Simulation::Send(Attempt attempt) {
+  if (attempt.refusal) return SetAside(attempt);
   const store::Event& event = *attempt.event;
   sent_at.emplace_back(now_, event.seq);
   tried_at_.emplace(event.seq, active_);

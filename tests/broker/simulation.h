@@ -89,6 +89,7 @@ class Simulation {
   void Feed();
   void Send(Attempt attempt);
   void Arrive(const Attempt& attempt);
+  void SetAside(const Attempt& attempt);
   void Answer(const Attempt& attempt, const sinks::Outcome& outcome);
   void CheckUnneeded();
   void TakeNotes();

@@ -45,6 +45,29 @@ void Simulation::CheckSuperseded(const Note& note) {
   }
 }
 
+void Simulation::Pass(Ticks until) {
+  if (core_->paused().empty() && core_->breaker().state() == BreakerState::kClosed) active_ += until - now_;
+  now_ = until;
+}
+
+// Of an event that is to die and cannot stay pending: once it is there, it is dead at once.
+void Simulation::SetAside(const Attempt& attempt) {
+  const store::Seq seq = attempt.event->seq;
+  if (died_.contains(seq)) Violate("set aside again: " + attempt.event->id);
+  in_flight_[attempt.id] = attempt;
+  const auto delay = static_cast<Ticks>((0.5 + chance_.Unit()) * static_cast<double>(latency));
+  At(delay, [this, attempt, times = let_go_] {
+    if (times != let_go_) return;
+    sinks::Outcome outcome;
+    if (chance_.Unit() < 0.9) outcome.verdict = sinks::Verdict::kDelivered;
+    in_flight_.erase(attempt.id);
+    core_->OnOutcome(attempt, outcome, now());
+    TakeNotes();
+    const bool is_there = outcome.verdict == sinks::Verdict::kDelivered;
+    if (is_there && !died_.contains(attempt.event->seq)) Violate("set aside, but pending: " + attempt.event->id);
+  });
+}
+
 void Simulation::CheckOrder(const store::Event& event) {
   const store::Seq ahead = lanes_.FirstAhead(event, [this](store::Seq seq) { return Ended(seq); });
   if (ahead != 0) Violate("event " + std::to_string(event.seq) + " overtook " + std::to_string(ahead));

@@ -16,7 +16,7 @@ from harness.captures import kind_of
 from harness.kafka import Broker, Record
 from harness.receiver import Receiver
 from harness.registry_client import RegistryClient, expect
-from harness.server import Server, endpoint
+from harness.server import Server, endpoint, merged
 
 Serve = Callable[..., Server]
 SOURCE = "registry.example.com"
@@ -217,6 +217,47 @@ def test_an_event_too_large_dies_alone(serve: Serve, broker: Broker, topic: str)
     assert entry["Metrics"]["DeadLetters"] == 1
 
 
+def test_an_invalid_record_dies_alone(serve: Serve, broker: Broker, topic: str) -> None:
+    """A compacted topic takes no record without a key, and the broker refuses the whole batch for it."""
+    broker.create_with(topic, partitions=1, cleanup_policy="compact")
+    broker.create(f"{topic}.DLT")
+    late = stream(broker, topic, key="{{tag}}", deadlettertopic=f"{topic}.DLT", properties={"linger.ms": 200})
+    broker.kill()
+    server = serve([late], CHANGES)
+    client, other = server.client(), images.image(2, layers=1)
+    tagged(client, "acme/app", *(f"a{number}" for number in range(20)))
+    for data in other.blobs:
+        expect(client.push_blob("acme/app", data), 201)
+    expect(client.put_manifest("acme/app", images.digest_of(other.manifest), other.manifest), 201)
+    tagged(client, "acme/app", *(f"b{number}" for number in range(20)))
+    broker.start()
+    valid = broker.wait_records(topic, 40, kafka.PATIENCE * 2)
+    server.wait_pending("stream", 0)
+    assert list(dict.fromkeys(one.key for one in valid)) == [f"{half}{number}" for half in "ab" for number in range(20)]
+    dead = broker.wait_records(f"{topic}.DLT", 1)
+    assert len(dead) == 1 and dead[0].header("portcall-topic") == topic
+    (entry,) = server.debug("/debug/vars").json()["registry"]["notifications"]["endpoints"]
+    assert entry["Metrics"]["DeadLetters"] == 1
+
+
+def test_what_the_endpoint_is_to_blame_for_goes_to_no_dead_letter_topic(serve: Serve, broker: Broker, topic: str) -> None:
+    """A topic that takes nothing: events stay, and come when it takes them; a few were given up before that was clear."""
+    broker.create_with(topic, partitions=1, max_message_bytes=100)
+    broker.create(f"{topic}.DLT")
+    server = serve([stream(broker, topic, deadlettertopic=f"{topic}.DLT", threshold=3)], CHANGES)
+    tags = [f"t{number}" for number in range(10)]
+    tagged(server.client(), "acme/app", *tags)
+    wait.until(lambda: server.metric("portcall_notifications_dead_letters", endpoint="stream") == 2, "two are given up",
+               kafka.PATIENCE)
+    wait_trouble(server, "size|large")
+    server.restart()
+    server.wait_pending("stream", 8)
+    broker.configure(topic, max_message_bytes=1_000_000)
+    assert list(dict.fromkeys(subjects(broker.wait_records(topic, 8, kafka.PATIENCE * 2)))) == [f"acme/app:{tag}" for tag in tags[2:]]
+    server.wait_pending("stream", 0)
+    assert sorted(subjects(broker.records(f"{topic}.DLT"))) == ["acme/app:t0", "acme/app:t1"]
+
+
 def test_a_missing_topic_loses_nothing(serve: Serve, broker: Broker, topic: str) -> None:
     """The broker would create it, but a name in a file is not a wish for a topic."""
     server = serve([stream(broker, topic, properties={"topic.metadata.propagation.max.ms": 1000})], CHANGES)
@@ -230,6 +271,40 @@ def test_a_missing_topic_loses_nothing(serve: Serve, broker: Broker, topic: str)
     server.wait_pending("stream", 0)
     assert server.debug("/debug/vars").json()["registry"]["notifications"]["endpoints"][0]["Metrics"]["DeadLetters"] == 0
     wait.until(lambda: not health_of(server), "health has nothing to say")
+
+
+def test_a_topic_that_is_made_again_with_fewer_partitions_goes_on(serve: Serve, broker: Broker, topic: str) -> None:
+    broker.create(topic)
+    quick = {"topic.metadata.propagation.max.ms": 1000, "topic.metadata.refresh.interval.ms": 1000}
+    server = serve([stream(broker, topic, properties=quick)], CHANGES)
+    client = server.client()
+    for number in range(20):
+        tagged(client, f"before/{number}", "v1")
+    broker.wait_records(topic, 20)
+    server.wait_pending("stream", 0)
+    broker.delete(topic)
+    for number in range(20):
+        tagged(client, f"after/{number}", "v1")
+    assert topic in wait_trouble(server, "topic")
+    broker.create_with(topic, partitions=1)
+    assert len(broker.wait_records(topic, 20, kafka.PATIENCE * 2)) >= 20
+    server.wait_pending("stream", 0)
+    wait.until(lambda: not health_of(server), "health has nothing to say")
+
+
+def test_a_reload_ends_what_is_under_way_and_sends_it_again(serve: Serve, broker: Broker, topic: str) -> None:
+    broker.create(topic)
+    broker.kill()
+    server = serve([stream(broker, topic)], CHANGES)
+    tags = [f"t{number}" for number in range(300)]
+    tagged(server.client(), "acme/app", *tags)
+    wait_trouble(server, "refused|down")
+    server.reload(merged(server.config, {"notifications": {"endpoints": [stream(broker, topic, maxbackoff="2s")]}}))
+    server.wait_pending("stream", 300)
+    broker.start()
+    found = subjects(broker.wait_records(topic, 300, kafka.PATIENCE * 2))
+    assert found == [f"acme/app:{tag}" for tag in tags], "once each, in order: nothing of the old producer comes"
+    server.wait_pending("stream", 0)
 
 
 def test_a_broker_that_is_down_at_start(serve: Serve, broker: Broker, topic: str) -> None:

@@ -134,6 +134,20 @@ def test_a_missing_right_is_waited_for(serve: Serve, broker: Broker, topic: str,
     assert server.metric("portcall_notifications_dead_letters", endpoint="stream") == 0
 
 
+def test_a_producer_that_is_not_admitted_says_which_right_is_missing(serve: Serve, broker: Broker, topic: str) -> None:
+    broker.forbid_producers()
+    try:
+        server = serve([secure(broker, topic)], CHANGES)
+        push(server, "v1", "v2")
+        wait_reason(server, "grant IdempotentWrite on the cluster")
+        server.wait_pending("stream", 2)
+    finally:
+        broker.allow_producers()
+    arrived(broker, topic, "v1", "v2")
+    server.wait_pending("stream", 0)
+    assert server.metric("portcall_notifications_dead_letters", endpoint="stream") == 0
+
+
 def test_a_normal_start_warns_of_nothing(serve: Serve, broker: Broker, topic: str) -> None:
     server = serve([secure(broker, topic)], CHANGES)
     push(server, "v1")

@@ -264,6 +264,15 @@ class Broker:
         tool("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", self.address, "--create", "--topic", topic,
              "--partitions", str(partitions), "--replication-factor", "1", *configs)
 
+    def delete(self, topic: str) -> None:
+        tool("org.apache.kafka.tools.TopicCommand", "--bootstrap-server", self.address, "--delete", "--topic", topic)
+        wait.until(lambda: topic not in self.topics(), f"topic {topic} is gone", PATIENCE, pause=0.1)
+
+    def configure(self, topic: str, **settings: object) -> None:
+        """Of a topic that is there; as create_with()."""
+        changes = ",".join(f"{name.replace('_', '.')}={value}" for name, value in settings.items())
+        tool("kafka.admin.ConfigCommand", "--bootstrap-server", self.address, "--alter", "--topic", topic, "--add-config", changes)
+
     def forbid(self, *topics: str, operation: str = "Write") -> None:
         """To USER, until allow(); who else comes over TLS may neither read nor write then."""
         self._acl("--add", topics, operation)
@@ -272,9 +281,20 @@ class Broker:
         """Takes back what forbid() said."""
         self._acl("--remove", topics, operation, "--force")
 
+    def forbid_producers(self) -> None:
+        """Idempotent ones of USER, and that he writes to any topic, which would admit them too; until allow_producers()."""
+        self._acl_of("--add", ["--cluster"], "IdempotentWrite")
+        self.forbid("*")
+
+    def allow_producers(self) -> None:
+        self.allow("*")
+        self._acl_of("--remove", ["--cluster"], "IdempotentWrite", "--force")
+
     def _acl(self, change: str, topics: tuple[str, ...], operation: str, *more: str) -> None:
-        named = [word for topic in topics for word in ("--topic", topic)]
-        tool("kafka.admin.AclCommand", "--bootstrap-server", self.address, change, *more, *named,
+        self._acl_of(change, [word for topic in topics for word in ("--topic", topic)], operation, *more)
+
+    def _acl_of(self, change: str, what: list[str], operation: str, *more: str) -> None:
+        tool("kafka.admin.AclCommand", "--bootstrap-server", self.address, change, *more, *what,
              "--deny-principal", f"User:{USER}", "--operation", operation)
 
     def produce_by_java(self, topic: str, records: list[tuple[str, str]]) -> None:

@@ -7,14 +7,15 @@ namespace {
 
 using namespace std::chrono_literals;
 using Ride = KafkaBatchLimit::Ride;
+using Fault = KafkaBatchLimit::Fault;
 
 constexpr runtime::SteadyTime kStart{};
 
 // Messages of 100 bytes that are under way when the broker refuses the batch they make.
-void RefuseBatch(KafkaBatchLimit& limit, int messages) {
+void RefuseBatch(KafkaBatchLimit& limit, int messages, Fault fault = Fault::kSize) {
   for (int i = 0; i < messages; ++i) limit.Began(100);
   for (int i = 0; i < messages; ++i) {
-    limit.Refused(100);
+    limit.Refused(100, fault);
     limit.Ended(100);
   }
   limit.Shrink(kStart);
@@ -92,10 +93,31 @@ TEST(KafkaBatchLimit, OneTooLargeMessageLimitsNothingOnceItIsKnown) {
   RefuseBatch(limit, 2);
   EXPECT_LT(limit.bytes(), 100u);
   limit.Began(5'000);
-  limit.Guilty(5'000);
+  limit.Guilty(5'000, Fault::kSize);
   limit.Ended(5'000);
   Store(limit, 100);
   EXPECT_EQ(limit.bytes(), 1'000u);
+}
+
+TEST(KafkaBatchLimit, AMessageThatIsRefusedForWhatItIsLimitsNothingOnceItIsKnown) {
+  KafkaBatchLimit limit(1'000);
+  RefuseBatch(limit, 10, Fault::kContent);
+  RefuseBatch(limit, 2, Fault::kContent);
+  EXPECT_LT(limit.bytes(), 100u);
+  limit.Began(100);
+  limit.Guilty(100, Fault::kContent);
+  limit.Ended(100);
+  Store(limit, 100);
+  EXPECT_EQ(limit.bytes(), 1'000u);
+}
+
+TEST(KafkaBatchLimit, WhatWasRefusedForOneMessageAndIsStoredLaterLimitsNothing) {
+  KafkaBatchLimit limit(1'000'000);
+  RefuseBatch(limit, 40, Fault::kContent);
+  Store(limit, 39);
+  EXPECT_LT(limit.bytes(), 4'000u) << "it may be the last one";
+  Store(limit, 20'000);
+  EXPECT_EQ(limit.bytes(), 1'000'000u);
 }
 
 TEST(KafkaBatchLimit, AMessageAlwaysGetsThrough) {

@@ -64,6 +64,11 @@ void MockCluster::AnswerProduce(const std::vector<rd_kafka_resp_err_t>& errors) 
   rd_kafka_mock_push_request_errors_array(cluster_, kProduce, errors.size(), errors.data());
 }
 
+void MockCluster::AnswerProducers(const std::vector<rd_kafka_resp_err_t>& errors) {
+  constexpr std::int16_t kInitProducerId = 22;
+  rd_kafka_mock_push_request_errors_array(cluster_, kInitProducerId, errors.size(), errors.data());
+}
+
 void MockCluster::Down() { rd_kafka_mock_broker_set_down(cluster_, 1); }
 void MockCluster::Up() { rd_kafka_mock_broker_set_up(cluster_, 1); }
 

@@ -81,6 +81,10 @@ class KafkaSinkTest : public ::testing::Test {
     return started;
   }
   Outcome Deliver(store::EventPtr event) { return portcall::testing::LoopRunner::Await(Start(std::move(event))); }
+  // As the broker does it once an event is to be given up.
+  Outcome SetAside(const store::EventPtr& event, const Outcome& refusal) {
+    return runner_.Run(sink_->SetAside(event, std::make_shared<const Outcome>(refusal)));
+  }
   std::string Trouble() {
     return runner_.Call([&] { return sink_->Trouble(); });
   }

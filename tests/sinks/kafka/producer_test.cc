@@ -2,9 +2,15 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
+#include <cerrno>
+#include <functional>
 #include <set>
+#include <thread>
 
+#include "runtime/files.h"
 #include "runtime/http/resolver.h"
 #include "sinks/kafka/kafka_config.h"
 #include "tests/sinks/kafka/cluster.h"
@@ -36,17 +42,36 @@ class KafkaProducerTest : public ::testing::Test {
     kafka.properties = {
         {"reconnect.backoff.ms", "20"}, {"reconnect.backoff.max.ms", "50"}, {"queue.buffering.max.messages", "20"}};
     endpoint_.settings = std::make_shared<KafkaConfig>(std::move(kafka));
+    Make();
+  }
+  ~KafkaProducerTest() override {
+    runner_.Call([&] { producer_.reset(); });
+    lanes_.Await(std::chrono::steady_clock::time_point::max());
+  }
+
+  void Make(KafkaRenewal::Pauses pauses = {}) {
     runner_.Call([&] {
-      auto made = KafkaProducer::Make({"stream", "", *MakeKafkaSettings(endpoint_), {"events"}, 10s},
-                                      {runner_.executor(), resolver_, log_, lanes_});
+      producer_.reset();
+      auto made = KafkaProducer::Make(
+          {"stream", "", *MakeKafkaSettings(endpoint_), {"events"}, 10s, {}, std::chrono::seconds(5), pauses},
+          {runner_.executor(), resolver_, log_, lanes_});
       if (!made) throw std::runtime_error(made.error().detail);
       producer_ = std::move(*made);
       producer_->Start();
     });
   }
-  ~KafkaProducerTest() override {
-    runner_.Call([&] { producer_.reset(); });
-    lanes_.Await(std::chrono::steady_clock::time_point::max());
+
+  // Waits until the loop says so.
+  bool Until(const std::function<bool()>& fits) {
+    const auto until = std::chrono::steady_clock::now() + 15s;
+    while (std::chrono::steady_clock::now() < until) {
+      if (runner_.Call(fits)) return true;
+      std::this_thread::sleep_for(2ms);
+    }
+    return false;
+  }
+  bool Troubled(std::string_view text) {
+    return Until([&] { return producer_->trouble().find(text) != std::string::npos; });
   }
 
   Task<KafkaReport> Send(const Lane& lane, int number) {
@@ -114,7 +139,83 @@ TEST_F(KafkaProducerTest, AFatalErrorFailsWhatIsUnderWayAndTheNextOneIsSentByANe
   EXPECT_EQ(runner_.Run(Send(lane, 2)).stored, KafkaReport::Stored::kYes);
 }
 
+// Each costs the brokers and this machine what a connection does.
+TEST_F(KafkaProducerTest, ProducersThatAreNotAdmittedAreMadeFurtherAndFurtherApart) {
+  cluster_.AnswerProducers(std::vector(3, RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED));
+  const auto began = std::chrono::steady_clock::now();
+  Make({200ms, 500ms});
+  KafkaReport report;
+  int failed = 0;
+  while ((report = runner_.Run(Send({"repo"}, 1))).stored != KafkaReport::Stored::kYes && failed < 20) {
+    ++failed;
+    EXPECT_THAT(report.reason, HasSubstr("grant IdempotentWrite on the cluster"));
+    EXPECT_FALSE(report.for_another);
+  }
+  EXPECT_LE(failed, 3) << "what is sent while none may be made waits";
+  EXPECT_GE(std::chrono::steady_clock::now() - began, 1100ms);
+}
+
+TEST_F(KafkaProducerTest, WhatWaitsForAProducerSaysWhy) {
+  cluster_.AnswerProducers(std::vector(2, RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED));
+  Make({10s, 10s});
+  ASSERT_TRUE(Until([&] { return producer_->client() == nullptr; }));
+  auto waiting = runner_.Start(Send({"repo"}, 1));
+  EXPECT_TRUE(Troubled("grant IdempotentWrite on the cluster"));
+  EXPECT_EQ(waiting.wait_for(0s), std::future_status::timeout);
+  runner_.Call([&] { producer_->Interrupt(); });
+  EXPECT_EQ(OutcomeOf(LoopRunner::Await(std::move(waiting)), "events").verdict, Verdict::kFailed);
+}
+
+#if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)  // which need descriptors of their own
+// All descriptors of the process.
+class Descriptors {
+ public:
+  Descriptors() {
+    ::getrlimit(RLIMIT_NOFILE, &before_);
+    const rlimit few{std::min<rlim_t>(256, before_.rlim_max), before_.rlim_max};
+    ::setrlimit(RLIMIT_NOFILE, &few);
+    Take();
+  }
+  ~Descriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  void Take() {
+    for (int fd = ::dup(0); fd >= 0; fd = ::dup(0)) taken_.emplace_back(fd);
+    EXPECT_EQ(errno, EMFILE);
+  }
+
+ private:
+  rlimit before_{};
+  std::vector<runtime::Fd> taken_;
+};
+
+TEST_F(KafkaProducerTest, WhereDescriptorsHaveRunOutItTriesAgain) {
+  Make({20ms, 50ms});
+  const Lane lane{"repo"};
+  ASSERT_EQ(runner_.Run(Send(lane, 1)).stored, KafkaReport::Stored::kYes);
+  auto descriptors = std::make_optional<Descriptors>();
+  InjectFatalError();
+  ASSERT_TRUE(Until([&] { return producer_->client() == nullptr; }));
+  lanes_.Await(std::chrono::steady_clock::now() + 15s);  // the old one's are free
+  descriptors->Take();
+  auto under_way = runner_.Start(Send(lane, 2));
+  EXPECT_TRUE(Troubled("no Kafka producer can be made: Too many open files"));
+  EXPECT_EQ(under_way.wait_for(0s), std::future_status::timeout) << "it waits";
+  descriptors.reset();
+  EXPECT_EQ(LoopRunner::Await(std::move(under_way)).stored, KafkaReport::Stored::kYes);
+}
+
+TEST_F(KafkaProducerTest, IsThereWhereDescriptorsHaveRunOut) {
+  runner_.Call([&] { producer_.reset(); });
+  lanes_.Await(std::chrono::steady_clock::now() + 15s);
+  {
+    const Descriptors all;
+    ASSERT_NO_THROW(Make({20ms, 50ms}));
+  }
+  EXPECT_EQ(runner_.Run(Send({"repo"}, 1)).stored, KafkaReport::Stored::kYes);
+}
+#endif
+
 TEST_F(KafkaProducerTest, NothingOvertakesAcrossFatalErrors) {
+  Make({1ms, 5ms});
   constexpr int kCount = 400;
   std::atomic<bool> done = false;
   std::jthread saboteur([&] {

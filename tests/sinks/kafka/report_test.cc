@@ -46,6 +46,24 @@ TEST(KafkaReportTest, WhatNoRepetitionChangesIsUndeliverable) {
   }
 }
 
+TEST(KafkaReportTest, ABatchIsRefusedForOneOfItsMessagesOrItsSize) {
+  for (const int error : {RD_KAFKA_RESP_ERR_INVALID_RECORD, RD_KAFKA_RESP_ERR_INVALID_MSG, RD_KAFKA_RESP_ERR_UNKNOWN,
+                          RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE, RD_KAFKA_RESP_ERR_INVALID_TIMESTAMP}) {
+    EXPECT_TRUE(IsBatchRefused(error)) << error;
+  }
+  for (const int error : {RD_KAFKA_RESP_ERR_NO_ERROR, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED,
+                          RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
+                          RD_KAFKA_RESP_ERR__PURGE_QUEUE, RD_KAFKA_RESP_ERR__FATAL}) {
+    EXPECT_FALSE(IsBatchRefused(error)) << error;
+  }
+}
+
+TEST(KafkaReportTest, AProducerThatIsNotAdmittedNamesTheMissingRight) {
+  EXPECT_THAT(TextOf(KafkaFatal{RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, "Cluster authorization failed"}),
+              HasSubstr("failed: grant IdempotentWrite on the cluster, or, to brokers of 2.8 and later, Write"));
+  EXPECT_EQ(TextOf(KafkaFatal{RD_KAFKA_RESP_ERR_UNKNOWN_PRODUCER_ID, "lost"}), "lost");
+}
+
 TEST(KafkaReportTest, NamesTheTopicAndWhatToDo) {
   EXPECT_THAT(OutcomeOf({RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC}, "registry.push").error,
               HasSubstr("topic registry.push does not exist: create it"));

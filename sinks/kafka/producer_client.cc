@@ -1,0 +1,170 @@
+#include <librdkafka/rdkafka.h>
+
+#include <boost/asio/post.hpp>
+
+#include "sinks/kafka/producer.h"
+
+// The part of KafkaProducer that makes its client, listens to it and replaces it.
+namespace portcall::sinks {
+namespace {
+
+using namespace std::chrono_literals;
+using Stored = KafkaReport::Stored;
+
+constexpr auto kCondemnedFor = 2s;  // librdkafka reports purged messages at once
+
+runtime::SteadyTime Now() { return runtime::SystemClock().Ticks(); }
+
+}  // namespace
+
+Result<void> KafkaProducer::MakeClient() {
+  auto made = KafkaClient::Make(options_.settings, options_.topics, lookup_threads_);
+  if (!made) return Error(made.error());
+  client_ = std::move(*made);
+  ++generation_;
+  return {};
+}
+
+Result<void> KafkaProducer::Attach() {
+  wakeup_.emplace(executor_);
+  error_code ec;
+  wakeup_->assign(client_->wakeup_fd(), ec);
+  if (!ec) {
+    Listen();
+    return {};
+  }
+  wakeup_.reset();
+  Dismiss();
+  return Error(Errc::kUnavailable, ec.message());
+}
+
+void KafkaProducer::Start() {
+  if (client_ == nullptr) return;  // the first message makes one
+  if (const auto attached = Attach(); !attached) renewal_.Failed(Now());
+}
+
+// Sees to it that there is a client. False: there can be none yet, and what waits is looked at again when there can.
+bool KafkaProducer::Renew() {
+  if (client_ != nullptr) return true;
+  const runtime::SteadyTime now = Now();
+  if (now >= renewal_.at()) {
+    Result<void> made = MakeClient();
+    if (made) made = Attach();
+    if (made) return true;
+    renewal_.Failed(now);
+    const std::string text = "no Kafka producer can be made: " + made.error().detail;
+    if (log_filter_.Admit("MAKE", text, now)) log_.Error(Shown(text), {{"endpoint", options_.endpoint}});
+    Worry(RD_KAFKA_RESP_ERR__CRIT_SYS_RESOURCE, text);
+  }
+  ComeBackIn(renewal_.at() - now);
+  return false;
+}
+
+void KafkaProducer::Listen() {
+  wakeup_->async_wait(asio::posix::descriptor_base::wait_read,
+                      [weak = std::weak_ptr(anchor_), generation = generation_](error_code ec) {
+                        const Anchor alive = weak.lock();
+                        if (!ec && alive && (*alive)->generation_ == generation) (*alive)->Serve();
+                      });
+}
+
+void KafkaProducer::Serve() {
+  const std::shared_ptr<KafkaClient> client = client_;  // a fatal error may put another one in its place
+  KafkaClient::Spent spent;
+  const bool more = client->Serve(*this, spent);
+  if (!spent.empty()) Free(client, std::move(spent));
+  const std::size_t generation = generation_;
+  if (!condemned_.empty() && in_flight_.empty()) Retire();
+  SendWaiting();
+  if (generation != generation_ || client_ == nullptr) return;
+  if (!more) return Listen();
+  asio::post(executor_, [weak = std::weak_ptr(anchor_), generation] {
+    const Anchor alive = weak.lock();
+    if (alive && (*alive)->generation_ == generation) (*alive)->Serve();
+  });
+}
+
+// Frees on a lane, because freeing costs as much as sending. Only afterwards has librdkafka's queue room again.
+void KafkaProducer::Free(std::shared_ptr<KafkaClient> client, KafkaClient::Spent spent) {
+  ++freeing_;
+  threads_.freeing->Post([client = std::move(client), spent = std::move(spent), executor = executor_,
+                          weak = std::weak_ptr(anchor_)]() mutable {
+    spent.clear();
+    asio::post(executor, [weak = std::move(weak)] {
+      const Anchor alive = weak.lock();
+      if (!alive) return;
+      --(*alive)->freeing_;
+      (*alive)->SendWaiting();
+    });
+  });
+}
+
+// This client takes nothing more. Its messages are reported, those at fault with their own error; then it is replaced.
+void KafkaProducer::Condemn(std::string reason, bool for_another) {
+  if (!condemned_.empty() || client_ == nullptr) return;
+  if (!for_another) renewal_.Failed(Now());
+  condemned_for_another_ = for_another;
+  condemned_ = std::move(reason);
+  client_->Purge();
+  ComeBackIn(in_flight_.empty() ? 0s : kCondemnedFor);
+}
+
+void KafkaProducer::ComeBackIn(runtime::SteadyTime::duration wait) {
+  timer_.expires_after(wait);
+  timer_.async_wait([weak = std::weak_ptr(anchor_), generation = generation_](error_code ec) {
+    const Anchor alive = weak.lock();
+    if (ec || !alive || (*alive)->generation_ != generation) return;
+    if (!(*alive)->condemned_.empty()) (*alive)->Retire();
+    (*alive)->SendWaiting();
+  });
+}
+
+void KafkaProducer::Retire() {
+  const std::string reason = std::exchange(condemned_, {});
+  timer_.cancel();
+  Dismiss();
+  while (!in_flight_.empty()) {
+    KafkaFlight& flight = in_flight_.front();
+    flight.unlink();
+    End(flight, FailedWith(reason, Stored::kPossibly, condemned_for_another_));
+  }
+  for (Topic& topic : topics_) topic.limit.Shrink(Now());
+  if (Now() >= renewal_.at()) Renew();
+}
+
+// The client ends on a lane: its destructor waits for librdkafka's threads. It is purged at once, because the lane
+// may be busy, and until then it would still send.
+void KafkaProducer::Dismiss() {
+  if (client_ == nullptr) return;
+  ++generation_;
+  client_->Purge();
+  client_->Silence();
+  if (wakeup_) wakeup_->release();  // the client closes its descriptor
+  wakeup_.reset();
+  threads_.ending->Post([client = std::move(client_)]() mutable { client.reset(); });
+  client_.reset();
+}
+
+// Leaves no client behind: the next message makes one.
+void KafkaProducer::Interrupt() {
+  condemned_.clear();
+  timer_.cancel();
+  Dismiss();
+  std::vector<Flights*> all{&waiting_};
+  for (Topic& topic : topics_) all.push_back(&topic.held);
+  all.push_back(&in_flight_);
+  for (Flights* flights : all) {
+    while (!flights->empty()) {
+      KafkaFlight& flight = flights->front();
+      flight.unlink();
+      End(flight, FailedWith("stopping", flights == &in_flight_ ? Stored::kPossibly : Stored::kNo));
+    }
+  }
+}
+
+void KafkaProducer::Abort() {
+  aborted_ = true;
+  Interrupt();
+}
+
+}  // namespace portcall::sinks
