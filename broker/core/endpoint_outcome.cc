@@ -135,9 +135,11 @@ void EndpointCore::JudgeFailure(Lane& lane, const Attempt& attempt, const Outcom
   lines_.Leave(lane, LaneState::kDraining);
 }
 
-// The lane's front event was no attempt, because another one's failure ended it: it goes out again as it was.
+// The lane's front event was no attempt, because another one's failure ended it or a limit keeps all out: it goes out
+// again as it was.
 void EndpointCore::JudgeNothing(Lane& lane, const Attempt& attempt, const Outcome& outcome, Moment now) {
-  pace_.LetGo(attempt.id, now.ticks);
+  pace_.Failed(attempt.id, outcome, /*fault_of_event=*/false, flights_.next(), now.ticks);  // it may set a floor
+  if (!pace_.Reachable(now.ticks)) starts_.Withdraw();
   lane.due = now.ticks + pace_.ShortDelay();
   lane.failing.reason = ErrorOf(outcome);
   lines_.Leave(lane, LaneState::kDraining);

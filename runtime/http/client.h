@@ -23,6 +23,8 @@ struct Outgoing {
   bool* begun = nullptr;        // set to true before the first byte leaves: a failure with it unset sent nothing
   // A 2xx is returned as soon as its head is there, with what has come of its body by then.
   bool head_suffices = false;
+  // A 2xx counts from its head on, though its body is cut or comes too late; see Incoming::cut.
+  bool cut_counts = false;
 };
 
 struct Incoming {
@@ -30,8 +32,11 @@ struct Incoming {
   std::string reason;       // as sent
   std::string retry_after;  // the field, or empty
   std::string location;     // the field, or empty
-  std::string body;         // at most ClientOptions::keep_body bytes; what came of it
-  bool resent = false;      // it was sent a second time, see resend_on_stale
+  // RateLimit-Remaining and RateLimit-Reset, or the same with X- in front; as sent, or empty.
+  std::string rate_remaining, rate_reset;
+  std::string body;     // at most ClientOptions::keep_body bytes; what came of it
+  bool cut = false;     // the body ended before its end, or came too late
+  bool resent = false;  // it was sent a second time, see resend_on_stale
 };
 
 struct ClientOptions {
@@ -56,7 +61,7 @@ class Client {
   // One exchange; everything from the lookup to the last byte of the answer within `timeout`. kTimeout says in which
   // step; kUnavailable: refused, reset, no such host, TLS; kInvalid: not HTTP; kInternal: a bug of ours, which has
   // ended the connection. Errors name the host, never a header. Once the head of an answer is there it counts, whatever
-  // becomes of the body; but for a 2xx without head_suffices.
+  // becomes of the body; but for a 2xx with neither head_suffices nor cut_counts.
   Task<Result<Incoming>> Send(Outgoing request, std::chrono::milliseconds timeout);
 
   // Opens a connection to see whether that works, and closes it. Fails as Send does.

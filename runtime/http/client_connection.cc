@@ -191,14 +191,18 @@ Task<std::optional<Error>> ClientConnection::Exchange(const Outgoing& request, r
   broken_ = failed || sent.ec;
   if (failed && sent.ec && failed->code == Errc::kUnavailable) co_return Broken("sending the request", sent.ec);
   // What is wrong with the body of an answer that counts does not matter, but the connection ends.
-  if (!failed || (!aborted_ && Counts(request.head_suffices))) co_return std::nullopt;
-  co_return failed;
+  if (!failed) co_return std::nullopt;
+  if (!Counts(request)) co_return failed;
+  answer().cut = true;
+  co_return std::nullopt;
 }
 
-bool ClientConnection::Counts(bool head_suffices) const {
+// What was done for the request is not undone when we end the exchange in the midst of a body.
+bool ClientConnection::Counts(const Outgoing& request) const {
   if (!reader_.headed()) return false;
-  const int status = reader_.status();
-  return head_suffices || status < 200 || status >= 300;
+  const bool success = reader_.status() >= 200 && reader_.status() < 300;
+  if (success && request.cut_counts) return true;
+  return !aborted_ && (!success || request.head_suffices);
 }
 
 Task<std::optional<Error>> ClientConnection::ReadAnswer(bool head_suffices) {

@@ -54,7 +54,7 @@ class ClientConnection
   Error Refused(const std::string& step, const std::string& why) const;
   bool forwarded() const { return options_.proxy && options_.proxy->scheme == "http" && !options_.url.tls(); }
   Task<std::optional<Error>> ReadAnswer(bool head_suffices);
-  bool Counts(bool head_suffices) const;
+  bool Counts(const Outgoing& request) const;
 
   const ClientOptions& options_;
   const std::uint64_t generation_;

@@ -42,10 +42,14 @@ class ResponseReader::Parser final : public beast::basic_parser<false> {
     reader_.answer_.status = status;
     reader_.answer_.reason = reason;
   }
-  void on_field_impl(beast::field field, beast_view, beast_view value, error_code&) override {
+  void on_field_impl(beast::field field, beast_view name_there, beast_view value, error_code&) override {
     if (is_header_done()) return;  // trailers are read and dropped
     if (field == beast::field::retry_after) reader_.answer_.retry_after = value;
     if (field == beast::field::location) reader_.answer_.location = value;
+    const std::string_view name(name_there.data(), name_there.size());
+    const std::string_view plain = name.substr(EqualsIgnoreCase(name.substr(0, 2), "X-") ? 2 : 0);
+    if (EqualsIgnoreCase(plain, "RateLimit-Remaining")) reader_.answer_.rate_remaining = value;
+    if (EqualsIgnoreCase(plain, "RateLimit-Reset")) reader_.answer_.rate_reset = value;
   }
   void on_header_impl(error_code&) override {}
   void on_body_init_impl(const boost::optional<std::uint64_t>&, error_code&) override {}

@@ -25,10 +25,14 @@ void Collect(const Json& json, std::span<const std::string> place, std::vector<s
 
 bool Holds(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
-// What a success says of itself; makes a delivery something else where the preset wants more.
-void JudgeAnswer(const CiPreset& preset, std::string_view body, Outcome& outcome) {
-  if (preset.answer.at.empty() && runtime::Trim(body, " \t\r\n").empty()) return;
-  if (!Json::accept(body)) {
+// What a success says of itself; makes a delivery something else where the preset wants more. Of one that was cut only
+// its beginning can be judged: a page that is none of the system's.
+void JudgeAnswer(const CiPreset& preset, const CiReply& reply, Outcome& outcome) {
+  const std::string_view body = runtime::Trim(reply.body, " \t\r\n");
+  if ((preset.answer.at.empty() || reply.cut) && body.empty()) return;
+  const bool page = body.starts_with('<');
+  if (reply.cut && !page) return;
+  if (page || !Json::accept(body)) {
     outcome.verdict = Verdict::kFailed;
     outcome.error = outcome.status_text + ": the answer is no JSON; is the url that of " + preset.name + " itself?";
     return;
@@ -56,7 +60,7 @@ Outcome JudgeCi(const CiPreset& preset, const CiReply& reply) {
   const bool redirected = preset.redirect.status == reply.status && Holds(reply.location, preset.redirect.to);
   if (redirected || std::ranges::find(preset.success, reply.status) != preset.success.end()) {
     outcome.verdict = Verdict::kDelivered;
-    if (!redirected && preset.answer.any() && !reply.cut) JudgeAnswer(preset, reply.body, outcome);
+    if (!redirected && preset.answer.any()) JudgeAnswer(preset, reply, outcome);
     return outcome;
   }
   outcome.verdict = VerdictOf(reply.status);
@@ -72,6 +76,7 @@ Outcome JudgeCi(const CiPreset& preset, const CiReply& reply) {
   for (const auto& [text, what_to_do] : preset.waits) {
     if (!Holds(reply.body, text)) continue;
     outcome.verdict = Verdict::kFailed;
+    outcome.blames = Blames::kPart;
     outcome.error = outcome.status_text;
     outcome.error.append(": ").append(text).append(": ").append(what_to_do);
   }

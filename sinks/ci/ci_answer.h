@@ -13,11 +13,12 @@ namespace portcall::sinks {
 struct CiReply {
   int status = 0;
   std::string_view body = {}, location = {};
-  bool cut = false;  // there is more of the body
+  bool cut = false;  // there was more of the body
 };
 
-// What it means, as its preset has it: verdict, status, and the error with the preset's hint. Leaves the answer itself
-// and the wait to the caller. Pure.
+// What it means, as its preset has it: verdict, status, and the error with the preset's hint. A refusal that the preset
+// knows to pass is that of one project (Blames::kPart), even where there is but one. Leaves the answer itself and the
+// wait to the caller. Pure.
 Outcome JudgeCi(const CiPreset& preset, const CiReply& reply);
 
 // The texts that stand at a place in a JSON text, where `*` leads to every member or item; numbers and flags as JSON

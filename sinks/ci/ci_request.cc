@@ -15,13 +15,12 @@ namespace portcall::sinks {
 namespace {
 
 using Json = nlohmann::ordered_json;
+using runtime::HasControl;
 
 void AddPair(std::string& query, std::string_view name, std::string_view value) {
   if (!query.empty()) query += '&';
   query.append(http::PercentEncode(name)).append("=").append(http::PercentEncode(value));
 }
-
-using runtime::HasControl;
 
 // A word's value as part of a path.
 Result<std::string> EscapedForPath(std::string_view word, std::string_view value, CiWord::Shape shape) {
@@ -302,11 +301,13 @@ Result<CiRequests> CiRequests::Make(const config::Endpoint& endpoint, const http
 
 Result<void> CiRequests::AddRoute(const Words& words) {
   WordTable table;
+  std::string login;
   for (const CiWord& word : preset_->words) {
     Word value{word.secret, word.fallback, {}, word.until};
     for (const Words* from : {&config_->words, &words}) {
       if (const auto at = from->find(word.name); at != from->end()) value.text = at->second;
     }
+    if (word.secret) login.append(value.text) += '\n';
     if (!word.secret) {
       auto parsed = Template::Parse(value.text, EventWords());
       if (!parsed) return Error(Errc::kInvalid, word.name + ": " + parsed.error().detail);
@@ -315,6 +316,8 @@ Result<void> CiRequests::AddRoute(const Words& words) {
     }
     table.emplace(word.name, std::move(value));
   }
+  one_login_ = one_login_ && (routes_.empty() || login == login_);
+  login_ = std::move(login);
   routes_.push_back(std::move(table));
   return {};
 }
@@ -386,8 +389,7 @@ std::vector<std::string> CiRequests::Secrets() const {
       return at == table.end() ? std::string() : at->second.text;
     };
     for (const auto& [name, word] : table) {
-      if (!word.literal || word.text.empty()) continue;
-      secrets.push_back(word.text);
+      if (word.literal && !word.text.empty()) secrets.push_back(word.text);
     }
     const std::string pair = preset_->auth.user.Render(plain) + ":" + preset_->auth.password.Render(plain);
     if (pair.size() > 1) secrets.push_back(BasicCredentials(pair));

@@ -36,6 +36,8 @@ class CiRequests {
   // What one of several parts of the system is called, where the event chooses among them: by its route, or by a word
   // that the preset would leave to one choice for all. Empty: a refusal is that of the whole.
   const std::string& part_noun() const { return part_noun_; }
+  // Whether all requests carry the same credentials, so that their refusal is that of the whole, too.
+  bool one_login() const { return one_login_; }
   // The part that the event goes to, for operators.
   std::string PartOf(const store::Event& event, Route route) const;
 
@@ -73,6 +75,8 @@ class CiRequests {
   std::vector<std::pair<std::string, Template>> variables_;
   std::vector<std::string> choices_;  // the words by which events choose a part
   std::string part_noun_;
+  std::string login_;  // the secrets of the last route
+  bool one_login_ = true;
 };
 
 }  // namespace portcall::sinks

@@ -1,6 +1,7 @@
 #include "sinks/ci/ci_sink.h"
 
 #include <algorithm>
+#include <array>
 #include <chrono>
 #include <map>
 #include <utility>
@@ -13,6 +14,7 @@
 #include "sinks/failing_parts.h"
 #include "sinks/http/answer.h"
 #include "sinks/http/client_options.h"
+#include "sinks/http/rate_limit.h"
 #include "sinks/http/redactor.h"
 #include "sinks/http/redirects.h"
 #include "sinks/http/retry_after.h"
@@ -25,11 +27,12 @@ using namespace std::chrono_literals;
 constexpr std::size_t kReadAnswer = 1024 * 1024;  // where the answer itself is read
 constexpr std::size_t kKeepLookups = 1024;        // full: all are asked for again
 constexpr auto kPartsKept = 1min;                 // beyond what a lane can wait
+constexpr std::chrono::milliseconds kShortestLimit = 1s;
 
 class CiSink final : public Sink {
  public:
   CiSink(const config::Endpoint& endpoint, std::shared_ptr<const CiPreset> preset, CiRequests requests,
-         Redactor redactor, Redirects redirects)
+         Redactor redactor, Redirects redirects, runtime::Log& log)
       : preset_(std::move(preset)),
         requests_(std::move(requests)),
         redactor_(std::move(redactor)),
@@ -37,6 +40,9 @@ class CiSink final : public Sink {
         hidden_(endpoint.hidden),
         timeout_(endpoint.timeout),
         resend_on_stale_(endpoint.retry_on_timeout),
+        longest_limit_(endpoint.max_retry_after),
+        log_(log),
+        name_(endpoint.name),
         parts_(requests_.part_noun(), 2 * endpoint.max_backoff + endpoint.timeout + kPartsKept) {
     capacity_.window = static_cast<std::size_t>(std::max(1, endpoint.concurrency));
   }
@@ -50,7 +56,7 @@ class CiSink final : public Sink {
 
   Capacity capacity() const override { return capacity_; }
   Task<Outcome> Deliver(Batch batch) override;
-  std::string Trouble() const override { return parts_.Text(runtime::SystemClock().Ticks()); }
+  std::string Trouble() const override;
   bool Stalled() const override { return false; }
   void Interrupt() override { client_->Interrupt(); }
   void Abort() override { client_->Abort(); }
@@ -64,8 +70,10 @@ class CiSink final : public Sink {
 
   Task<Outcome> Start(store::EventPtr event);
   Task<Found> LookUp(store::EventPtr event, Key key, runtime::SteadyTime deadline);
-  void Keep(const http::Incoming& answer, Outcome& outcome) const;
+  void Keep(const http::Incoming& answer, Outcome& outcome);
+  void Limit(std::chrono::milliseconds wait, Outcome& outcome);
   void Blame(const store::Event& event, Outcome& outcome);
+  bool IsOfPart(const Outcome& outcome) const;
 
   const std::shared_ptr<const CiPreset> preset_;
   const CiRequests requests_;
@@ -74,10 +82,15 @@ class CiSink final : public Sink {
   const std::vector<std::string> hidden_;
   const std::chrono::milliseconds timeout_;
   const bool resend_on_stale_;
+  const std::chrono::milliseconds longest_limit_;
+  runtime::Log& log_;
+  const std::string name_;
   Capacity capacity_;
   std::unique_ptr<http::Client> client_;
   std::map<Key, std::string> looked_up_;
   FailingParts parts_;
+  std::string limit_;  // what the system last said of a limit
+  runtime::SteadyTime limited_until_{};
 };
 
 Outcome Undeliverable(std::string why) {
@@ -86,13 +99,6 @@ Outcome Undeliverable(std::string why) {
   outcome.error = std::move(why);
   outcome.maybe_received = false;
   return outcome;
-}
-
-// No such project, or none that these credentials may see or use. A limit of the whole system is said in the same way.
-bool IsOfPart(const Outcome& outcome) {
-  const bool status = outcome.status == 401 || outcome.status == 403 || outcome.status == 404;
-  const bool limit = outcome.retry_after || outcome.answer.find("rate limit") != std::string::npos;
-  return outcome.verdict == Verdict::kFailed && status && !limit;
 }
 
 std::chrono::milliseconds Until(runtime::SteadyTime deadline) {
@@ -126,15 +132,20 @@ Task<Outcome> CiSink::Start(store::EventPtr event) {
 
   Outcome outcome;
   outcome.maybe_received = false;
-  const http::Outgoing request{call->head, call->body, resend_on_stale_, &outcome.maybe_received,
-                               /*head_suffices=*/!preset_->reads_answer()};
+  const http::Outgoing request{call->head,
+                               call->body,
+                               resend_on_stale_,
+                               &outcome.maybe_received,
+                               /*head_suffices=*/!preset_->reads_answer(),
+                               /*cut_counts=*/true};
   auto answer = co_await client_->Send(request, Until(deadline));
   if (!answer) {
     outcome.error = std::move(answer).error().detail;
     co_return outcome;
   }
   // maybe_received is true again
-  outcome = JudgeCi(*preset_, {answer->status, answer->body, answer->location, answer->body.size() >= kReadAnswer});
+  const bool cut = answer->cut || answer->body.size() >= kReadAnswer;
+  outcome = JudgeCi(*preset_, {answer->status, answer->body, answer->location, cut});
   if (outcome.verdict != Verdict::kDelivered) {
     Keep(*answer, outcome);
     looked_up_.erase(key);  // what was looked up may have been deleted and made anew
@@ -142,12 +153,26 @@ Task<Outcome> CiSink::Start(store::EventPtr event) {
   co_return outcome;
 }
 
+// No such project any more, none that these credentials may see or use, or other credentials than the rest has.
+bool CiSink::IsOfPart(const Outcome& outcome) const {
+  if (outcome.verdict == Verdict::kGone || outcome.blames == Blames::kPart) return true;
+  if (outcome.verdict != Verdict::kFailed || outcome.blames != Blames::kEndpoint) return false;
+  constexpr std::array<int, 3> kOfProject{403, 404, 409};
+  return std::ranges::find(kOfProject, outcome.status) != kOfProject.end() ||
+         (outcome.status == 401 && !requests_.one_login());
+}
+
 void CiSink::Blame(const store::Event& event, Outcome& outcome) {
+  if (outcome.verdict == Verdict::kDelivered) limited_until_ = {};
   const auto route = requests_.RouteOf(event.repository);
-  if (!route || requests_.part_noun().empty()) return;
+  if (!route || requests_.part_noun().empty()) {
+    if (outcome.blames == Blames::kPart) outcome.blames = Blames::kEndpoint;
+    return;
+  }
   if (outcome.verdict == Verdict::kDelivered) {
     parts_.Succeeded(requests_.PartOf(event, *route));
   } else if (IsOfPart(outcome)) {
+    outcome.verdict = Verdict::kFailed;
     outcome.blames = Blames::kPart;
     parts_.Failed(requests_.PartOf(event, *route), outcome.error, runtime::SystemClock().Ticks());
   }
@@ -185,10 +210,38 @@ Task<CiSink::Found> CiSink::LookUp(store::EventPtr event, Key key, runtime::Stea
   co_return found;
 }
 
-void CiSink::Keep(const http::Incoming& answer, Outcome& outcome) const {
+void CiSink::Keep(const http::Incoming& answer, Outcome& outcome) {
   if (answer.status / 100 == 3) outcome.error += redirects_.Explain(answer.location, redactor_);
-  outcome.retry_after = ParseRetryAfter(answer.retry_after, runtime::SystemClock().Now());
-  outcome.answer = redactor_.Redact(answer.body.substr(0, kKeepAnswer), answer.body.size() >= kKeepAnswer);
+  const runtime::WallTime now = runtime::SystemClock().Now();
+  outcome.retry_after = ParseRetryAfter(answer.retry_after, now);
+  if (const auto wait = RateLimitOf(answer, now)) Limit(*wait, outcome);
+  outcome.answer =
+      redactor_.Redact(answer.body.substr(0, kKeepAnswer), answer.cut || answer.body.size() >= kKeepAnswer);
+}
+
+// The system takes no request now, whatever it is for: neither event nor project is to blame, and the endpoint waits.
+void CiSink::Limit(std::chrono::milliseconds wait, Outcome& outcome) {
+  const runtime::SteadyTime now = runtime::SystemClock().Ticks();
+  wait = std::min(wait, longest_limit_);
+  if (wait < kShortestLimit) return;  // an operator who wants no such waits; then it is a failure as any
+  outcome.blames = Blames::kNobody;
+  outcome.retry_after = wait;
+  outcome.maybe_received = false;  // nothing was started
+  const bool known = now < limited_until_;
+  limited_until_ = std::max(limited_until_, now + wait);
+  if (known) return;
+  const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
+  limit_ =
+      "a rate limit was reached (" + outcome.status_text + "): nothing is sent for " + std::to_string(seconds) + " s";
+  log_.Warn("a rate limit was reached",
+            {{"endpoint", name_}, {"answer", outcome.status_text}, {"seconds", std::to_string(seconds)}});
+}
+
+std::string CiSink::Trouble() const {
+  const runtime::SteadyTime now = runtime::SystemClock().Ticks();
+  std::string text = config::Hidden(parts_.Text(now), hidden_);
+  if (now < limited_until_) text = limit_ + (text.empty() ? "" : "; " + text);
+  return text;
 }
 
 Redactor MakeRedactor(const config::Endpoint& endpoint, const http::ClientOptions& to, const CiRequests& requests) {
@@ -215,8 +268,8 @@ Result<std::unique_ptr<Sink>> MakeCi(const config::Endpoint& endpoint, const Sur
   auto options = ClientOptionsOf(endpoint, *url, around.log);
   if (!options) return wrong(options.error().detail);
   Redactor redactor = MakeRedactor(endpoint, *options, *requests);
-  auto sink =
-      std::make_unique<CiSink>(endpoint, ci->definition, *std::move(requests), std::move(redactor), Redirects(*url));
+  auto sink = std::make_unique<CiSink>(endpoint, ci->definition, *std::move(requests), std::move(redactor),
+                                       Redirects(*url), around.log);
   sink->Connect(around, *std::move(options));
   return std::unique_ptr<Sink>(std::move(sink));
 }

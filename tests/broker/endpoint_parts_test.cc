@@ -163,6 +163,33 @@ TEST(EndpointParts, WhatMustNotBeRepeatedIsNotForAnothersSakeEither) {
   EXPECT_GT(world.sends[1], 10);
 }
 
+// A rate limit: it costs events nothing but time, and is not run into again meanwhile.
+TEST(EndpointParts, WhatAsksAllToWaitIsAFloorAndNoAttempt) {
+  config::Endpoint endpoint = Hook();
+  endpoint.max_retries = 0;
+  endpoint.max_age = std::chrono::minutes(1);
+  for (const bool repeats : {true, false}) {
+    endpoint.retry_on_timeout = repeats;
+    Simulation world(endpoint, 5);
+    bool limited = true;
+    world.receiver = [&limited](const store::Event&, Moment) {
+      Outcome outcome = OfNobody(false);
+      outcome.retry_after = std::chrono::minutes(5);
+      return limited ? outcome : Answer(200);
+    };
+    Append(world, "r", 3);
+    world.RunFor(1'000 * kSecond);
+    EXPECT_LE(world.sends[1], 4);
+    EXPECT_GE(world.sends[1], 2);
+    EXPECT_EQ(world.core().breaker().state(), BreakerState::kClosed);
+    limited = false;
+    EXPECT_TRUE(world.RunUntilIdle(330 * kSecond));
+    EXPECT_EQ(world.accepted.size(), 3u);
+    EXPECT_TRUE(world.dead.empty());
+    EXPECT_TRUE(world.violations.empty()) << world.violations.front();
+  }
+}
+
 // What was sent behind it may have arrived each time.
 TEST(EndpointParts, NothingIsSentBehindAnEventThatHasFailed) {
   Simulation world(Hook(), 5, sinks::Capacity{.window = 300, .pipelines_lanes = true});

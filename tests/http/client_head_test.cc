@@ -33,6 +33,33 @@ TEST(ClientHeadTest, ASuccessCountsByItsHeadWhateverBecomesOfItsBody) {
   }
 }
 
+TEST(ClientHeadTest, ABodyThatIsWantedMayBeCut) {
+  for (const After after : {After::kClose, After::kReset, After::kKeepOpen}) {
+    ScriptedServer server(
+        {Reply::Raw(kShort, after), Reply(200, "whole", {{"X-RateLimit-Remaining", "0"}, {"ratelimit-reset", "7"}})});
+    ClientStage stage(server.url());
+    const Result<Incoming> cut = stage.SendForBody(after == After::kKeepOpen ? 200ms : 20s);
+    ASSERT_TRUE(cut) << cut.error().detail;
+    EXPECT_TRUE(cut->cut);
+    const Result<Incoming> whole = stage.SendForBody();
+    ASSERT_TRUE(whole) << whole.error().detail;
+    EXPECT_FALSE(whole->cut);
+    EXPECT_EQ(whole->body, "whole");
+    EXPECT_EQ(whole->rate_remaining, "0");
+    EXPECT_EQ(whole->rate_reset, "7");
+  }
+}
+
+TEST(ClientHeadTest, AHeadThatCameCountsThoughWeEndTheExchange) {
+  ScriptedServer server([](const auto&) { return Reply::Raw(kShort); });
+  ClientStage stage(server.url());
+  auto answer = stage.StartForBody();
+  ASSERT_TRUE(server.WaitForRequests(1));
+  while (answer.wait_for(10ms) != std::future_status::ready) stage.Interrupt();
+  const Result<Incoming> cut = answer.get();
+  if (cut) EXPECT_TRUE(cut->cut);  // else it was ended before the head had come
+}
+
 TEST(ClientHeadTest, AHeldBodyHoldsUpNoAttempt) {
   ScriptedServer server([](const auto&) { return Reply::Raw(kShort); });
   ClientStage stage(server.url());

@@ -35,6 +35,13 @@ class ClientStage {
                                std::chrono::milliseconds timeout = std::chrono::seconds(20)) {
     return runner.Run(client_->Send({.head = head_, .body = body, .head_suffices = true}, timeout));
   }
+  // The body is wanted, but a 2xx counts without.
+  std::future<Result<Incoming>> StartForBody(std::chrono::milliseconds timeout = std::chrono::seconds(20)) {
+    return runner.Start(client_->Send({.head = head_, .body = "x", .cut_counts = true}, timeout));
+  }
+  Result<Incoming> SendForBody(std::chrono::milliseconds timeout = std::chrono::seconds(20)) {
+    return testing::LoopRunner::Await(StartForBody(timeout));
+  }
   std::size_t idle() {
     return runner.Call([this] { return client_->idle(); });
   }

@@ -63,6 +63,16 @@ TEST(CiAnswerTest, WhatTimeOrAnOperatorHealsIsNotTheEventsFault) {
     EXPECT_EQ(restricted.verdict, Verdict::kFailed) << name;
     EXPECT_THAT(restricted.error, HasSubstr("\"Minimum role to use pipeline variables\""));
     EXPECT_THAT(restricted.error, HasSubstr("write inputs in place of variables"));
+    for (const char* why :
+         {"Project exceeded the allowed number of jobs in active pipelines. Retry later.",
+          "Insufficient permissions to create a new pipeline", "Pipelines are disabled!",
+          "You do not have sufficient permission to run a pipeline on 'main'. Please select a different branch or "
+          "contact your administrator for assistance.",
+          "Identity verification is required in order to run CI jobs",
+          "Credit card required to be on file in order to run CI jobs",
+          "Remote file `https://ci.example/x.yml` could not be fetched because of a timeout error!"}) {
+      EXPECT_EQ(refused(why).verdict, Verdict::kFailed) << name << ": " << why;
+    }
     EXPECT_EQ(refused("Reference not found").verdict, Verdict::kRejected) << name;
   }
 }

@@ -7,16 +7,14 @@
 #include <optional>
 #include <string>
 
-#include "tests/sinks/ci/ci_world.h"
-#include "tests/support/loop_runner.h"
-#include "tests/support/scripted_server.h"
+#include "sinks/kind.h"
+#include "tests/sinks/ci/ci_stage.h"
 
 namespace portcall::sinks {
 namespace {
 
 using namespace std::chrono_literals;
 using portcall::testing::Reply;
-using portcall::testing::ScriptedServer;
 using portcall::testing::SeenRequest;
 using testing::Endpoint;
 using ::testing::HasSubstr;
@@ -24,43 +22,6 @@ using ::testing::IsEmpty;
 using ::testing::Not;
 using testing::PushOf;
 using ::testing::StartsWith;
-
-class CiSinkTest : public ::testing::Test {
- protected:
-  CiSinkTest() : log_({runtime::Level::kFatal, "text", {}}) {}
-  ~CiSinkTest() override {
-    runner_.Call([this] { sink_.reset(); });
-  }
-  void Make(config::Endpoint endpoint) {
-    endpoint.url = server_.url("");
-    runner_.Call([&] {
-      auto made = MakeCi(endpoint, {runner_.executor(), resolver_, log_, lanes_});
-      if (!made) throw std::runtime_error(made.error().detail);
-      sink_ = std::move(*made);
-    });
-  }
-  void MakeGitea(config::Endpoint endpoint = Gitea()) { Make(std::move(endpoint)); }
-  static config::Endpoint Gitea() {
-    return Endpoint("gitea", {{"project", "o/r"}, {"workflow", "w.yml"}, {"token", "s3cret-token"}});
-  }
-  Outcome Deliver(const store::Event& event = PushOf("team/app", "v1")) {
-    return runner_.Run(sink_->Deliver({{std::make_shared<const store::Event>(event)}, 1}));
-  }
-  std::string Trouble() {
-    return runner_.Call([this] { return sink_->Trouble(); });
-  }
-  Outcome Answered(Reply reply) {
-    server_.Enqueue(std::move(reply));
-    return Deliver();
-  }
-
-  ScriptedServer server_;
-  runtime::Lanes lanes_;
-  http::Resolver resolver_;
-  runtime::Log log_;
-  std::unique_ptr<Sink> sink_;
-  portcall::testing::LoopRunner runner_;
-};
 
 TEST_F(CiSinkTest, ASuccessOfThePresetIsDelivered) {
   MakeGitea();
@@ -97,63 +58,27 @@ TEST_F(CiSinkTest, RefusalsAreJudgedByStatusAndExplained) {
   for (const SeenRequest& seen : server_.requests()) EXPECT_THAT(seen.target, Not(HasSubstr("evil")));
 }
 
-TEST_F(CiSinkTest, ARefusalOfOneProjectIsNotThatOfTheSystem) {
-  config::Endpoint endpoint = Gitea();
-  endpoint.settings = testing::WithRoutes(
-      *endpoint.As<CiConfig>(), {{"team/a", {{"token", "revoked"}}}, {"team/**", {{"project", "{{repository}}"}}}});
-  MakeGitea(endpoint);
-  const auto answered = [this](Reply reply, const std::string& repository) {
-    server_.Enqueue(std::move(reply));
-    return Deliver(PushOf(repository, "v1"));
-  };
-  EXPECT_EQ(Trouble(), "");
-  for (const int status : {401, 403, 404}) {
-    const Outcome outcome = answered(Reply(status), "team/b");
-    EXPECT_EQ(outcome.verdict, Verdict::kFailed);
-    EXPECT_EQ(outcome.blames, Blames::kPart) << status;
-  }
-  EXPECT_THAT(Trouble(), StartsWith("1 project fails: team/b by the route team/** (404 Not Found: repository"));
-  EXPECT_EQ(answered(Reply(401), "team/a").blames, Blames::kPart);
-  EXPECT_THAT(Trouble(), StartsWith("2 projects fail: o/r by the route team/a (401 Unauthorized: the token is wrong)"));
-  EXPECT_FALSE(runner_.Call([this] { return sink_->Stalled(); }));
-  EXPECT_EQ(answered(Reply(204), "team/b").verdict, Verdict::kDelivered);
-  EXPECT_THAT(Trouble(), StartsWith("1 project fails: o/r"));
-
-  for (const int status : {302, 500, 502, 503, 429}) {
-    EXPECT_EQ(answered(Reply(status), "team/b").blames, Blames::kEndpoint) << status;
-  }
-  EXPECT_EQ(answered(Reply(403, "", {{"Retry-After", "7"}}), "team/b").blames, Blames::kEndpoint);
-  EXPECT_EQ(answered(Reply(403, "API rate limit exceeded for user"), "team/b").blames, Blames::kEndpoint);
-}
-
-TEST_F(CiSinkTest, WhereAllGoesToOneProjectItsRefusalIsThatOfTheSystem) {
-  MakeGitea();
-  EXPECT_EQ(Answered(Reply(404)).blames, Blames::kEndpoint);
-  EXPECT_EQ(Trouble(), "");
-  Make(Endpoint("buildkite", {{"organization", "o"}, {"pipeline", "p"}, {"token", "t"}, {"message", "of {{tag}}"}}));
-  EXPECT_EQ(Answered(Reply(404)).blames, Blames::kEndpoint) << "a text chooses nothing";
-  Make(Endpoint("buildkite", {{"organization", "o"}, {"pipeline", "p"}, {"token", "t"}, {"ref", "{{tag}}"}}));
-  EXPECT_EQ(Answered(Reply(404)).blames, Blames::kPart);
-  EXPECT_THAT(Trouble(), StartsWith("1 target fails: v1 (404"));
-}
-
-TEST_F(CiSinkTest, ALookupThatIsRefusedIsThatOfItsProject) {
-  Make(Endpoint("woodpecker", {{"project", "{{repository}}"}, {"token", "t"}}));
-  EXPECT_EQ(Answered(Reply(404)).blames, Blames::kPart);
-  EXPECT_THAT(Trouble(), StartsWith("1 project fails: team/app (looking up project: answered 404"));
-}
-
-TEST_F(CiSinkTest, WaitsAsLongAsItIsTold) {
-  MakeGitea();
-  EXPECT_EQ(Answered(Reply(429, "", {{"Retry-After", "7"}})).retry_after, 7s);
-  EXPECT_EQ(Answered(Reply(503)).retry_after, std::nullopt);
-}
-
 TEST_F(CiSinkTest, SecretsAreCutOutOfAnswers) {
   Make(Endpoint("jenkins", {{"project", "a"}, {"user", "admin"}, {"token", "s3cret token"}}));
   const Outcome outcome = Answered(Reply(403, "s3cret token, s3cret%20token, YWRtaW46czNjcmV0IHRva2Vu, rest"));
   EXPECT_EQ(outcome.answer, "***, ***, ***, rest");
   EXPECT_THAT(outcome.error, Not(HasSubstr("s3cret")));
+}
+
+TEST_F(CiSinkTest, WhatReferencesBroughtIsShownNowhere) {
+  config::Endpoint endpoint =
+      Endpoint("gitea", {{"project", "hunter2/{{repository}}"}, {"workflow", "w.yml"}, {"token", "t"}});
+  endpoint.hidden = {"hunter2"};
+  Make(endpoint);
+  EXPECT_EQ(Answered(Reply(404)).blames, Blames::kPart);
+  EXPECT_THAT(Trouble(), StartsWith("1 project fails: ***/team/app (404"));
+  endpoint.url = "https://127.0.0.1:1";
+  endpoint.ca = "/nowhere/hunter2.pem";
+  const std::string why = runner_.Call([&] {
+    const auto made = MakeSink(endpoint, {runner_.executor(), resolver_, log_, lanes_});
+    return made ? std::string() : made.error().detail;
+  });
+  EXPECT_THAT(why, HasSubstr("/nowhere/***.pem"));
 }
 
 TEST_F(CiSinkTest, KnowsWhetherARequestMayHaveArrived) {
@@ -197,6 +122,44 @@ TEST_F(CiSinkTest, AnAnswerIsReadWhereItSaysWhetherABuildWasStarted) {
   EXPECT_EQ(Answered(Reply(404)).verdict, Verdict::kFailed);
   const std::string long_one = R"({"jobs":")" + std::string(3 << 20, 'x') + "\"}";
   EXPECT_EQ(Answered(Reply(200, long_one)).verdict, Verdict::kDelivered) << "too long to judge";
+}
+
+// Whoever answers so has started the build: it must not be started again.
+TEST_F(CiSinkTest, AnAnswerThatIsCutCountsByItsHead) {
+  for (const char* preset : {"forgejo", "github-workflow", "drone", "jenkins-gwt", "watchtower"}) {
+    const auto loaded = *LoadCiPreset(preset);
+    config::Endpoint endpoint =
+        Endpoint(preset, testing::WordsOf(*loaded, {{"project", "o/r"}, {"workflow", "w.yml"}, {"token", "t"}}));
+    endpoint.timeout = 300ms;
+    Make(endpoint);
+    const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n";
+    for (const auto after : {Reply::After::kClose, Reply::After::kReset, Reply::After::kKeepOpen}) {
+      const Outcome cut = Answered(Reply::Raw(head + R"({"id": 4)", after));
+      EXPECT_EQ(cut.verdict, Verdict::kDelivered) << preset << cut.error;
+      EXPECT_EQ(Answered(Reply::Raw(head, after)).verdict, Verdict::kDelivered) << preset;
+    }
+    const Outcome page = Answered(Reply::Raw(head + "<!doctype html><title>Sign in", Reply::After::kClose));
+    EXPECT_EQ(page.verdict, Verdict::kFailed) << preset;
+    EXPECT_THAT(page.error, HasSubstr("the answer is no JSON"));
+  }
+}
+
+TEST_F(CiSinkTest, AnAnswerThatIsCutWithinItsHeadTellsNothing) {
+  config::Endpoint endpoint = Endpoint("drone", {{"project", "o/r"}, {"token", "t"}});
+  endpoint.retry_on_timeout = false;
+  Make(endpoint);
+  const Outcome cut = Answered(Reply::Raw("HTTP/1.1 200 OK\r\nContent-Le", Reply::After::kClose));
+  EXPECT_EQ(cut.verdict, Verdict::kFailed);
+  EXPECT_EQ(cut.status, 0);
+  EXPECT_TRUE(cut.maybe_received);
+}
+
+TEST_F(CiSinkTest, ALookupThatIsCutIsMadeAgain) {
+  Make(Endpoint("woodpecker", {{"project", "o/r"}, {"token", "t"}}));
+  const std::string head = "HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n";
+  EXPECT_EQ(Answered(Reply::Raw(head + R"({"id": 4)", Reply::After::kClose)).verdict, Verdict::kFailed);
+  server_.Enqueue(Reply(200, R"({"id": 42})"));
+  EXPECT_EQ(Answered(Reply(204)).verdict, Verdict::kDelivered);
 }
 
 TEST_F(CiSinkTest, WhatIsNotReadIsNotWaitedFor) {
