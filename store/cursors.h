@@ -42,7 +42,9 @@ struct ParkedLane {
   std::int64_t age = 0;  // ns in which it could be delivered since its first attempt; maxage bounds it
   std::string reason;    // last failure, or "in flight"
   std::optional<std::int64_t> recorded_at = {};  // lower bound of the next event's, if it is known
-  int probes = 0;  // of the attempts, those that were made while the endpoint was known to be away
+  int probes = 0;            // of the attempts, those that were made while the endpoint was known to be away
+  bool started = false;      // an attempt that must not be repeated may have left
+  std::int64_t refused = 0;  // ns since its first refusal, without the time that the endpoint was away
 };
 
 // What one flush changes. A range of `dead` that begins where the cursor's last expired range ends is added to that

@@ -79,7 +79,8 @@ void EndpointCore::LoadRow(store::ParkedLane row, store::Seq settled_through, Mo
                   .rejections = 0,
                   .probes = row.probes,
                   .first_attempt = pace_.ActiveAt(now.ticks) - row.age,
-                  .reason = std::move(row.reason)};
+                  .reason = std::move(row.reason),
+                  .started = row.started};
   lane.done_through = strict ? 0 : row.next_seq - 1;
   // A clock that jumped must not hold a lane for longer than its delay can be.
   const Ticks due = now.ticks + std::clamp<Ticks>(row.due - now.wall, 0, policy_.longest_wait());

@@ -175,9 +175,10 @@ store::ParkedLane EndpointCore::RowOf(const Lane& lane, Moment now) const {
   row.due = now.wall + std::max<Ticks>(0, lane.state() == LaneState::kWaiting ? lane.due - now.ticks : 0);
   row.recorded_at = lane.oldest_recorded();
   row.reason = kReasonInFlight;
-  if (asks) {
+  row.started = asks || (failing.started && failing.seq == row.next_seq);
+  if (row.started) {
     row.reason = kReasonStarted;
-  } else if (!failing.reason.empty() && (failing.reason != kReasonStarted || failing.seq == row.next_seq)) {
+  } else if (!failing.reason.empty() && !failing.started) {
     row.reason = failing.reason;
   }
   return row;

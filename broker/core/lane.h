@@ -14,7 +14,8 @@ namespace portcall::broker {
 
 // The reason of a row whose lane the cursor had to pass.
 inline constexpr std::string_view kReasonInFlight = "in flight";
-// The reason of a row that was written before its attempt left, where a repetition would do harm.
+// What is shown of a row that was written before its attempt left, where a repetition would do harm. What the row says
+// is in its field: reasons are texts that receivers write as well.
 inline constexpr std::string_view kReasonStarted = "started";
 
 // What a lane does. lane.cc has the table of who may follow whom.
@@ -57,11 +58,13 @@ struct Lane {
     int attempts = 0, rejections = 0;
     int probes = 0;  // of the attempts, those while the endpoint was known to be away: they tell nothing of the event
     Ticks first_attempt = 0;  // on the endpoint's active time; of no meaning while attempts is 0
-    std::string reason;
-    bool begun() const { return attempts > 0 || reason == kReasonStarted; }
+    std::string reason;       // for operators alone
+    bool started = false;     // an attempt may have left before the last start of ours, and must not be repeated
+    bool begun() const { return attempts > 0 || started; }
     void Begin(store::Seq event) {
       seq = event;
       attempts = rejections = probes = 0;
+      started = false;
       reason.clear();
     }
   };
@@ -101,7 +104,7 @@ struct Lane {
   std::optional<std::int64_t> oldest_recorded() const {
     return queue.empty() ? behind.recorded_at : queue.front().event->recorded_at;
   }
-  bool was_started() const { return failing.reason == kReasonStarted && failing.seq == queue.front().event->seq; }
+  bool was_started() const { return failing.started && failing.seq == queue.front().event->seq; }
   bool unused() const { return state_ == LaneState::kIdle && queue.empty() && !behind.parked; }
   LaneQueue::Entry PopFront();  // the front event is settled
 

@@ -46,7 +46,7 @@ std::optional<LaneChange> ChangeOf(const std::vector<store::ParkedLane>& rows, L
     const LaneKey::Kind kind = LaneKey::Parse(row.lane).kind;
     if (IsSmaller(kind, change.old)) change.old = LaningOf(kind);
     // A row beyond the cursor tells what is settled before its event, and whether that was tried.
-    const bool tried = row.attempts > 0 || row.reason == kReasonStarted;
+    const bool tried = row.attempts > 0 || row.started;
     change.through = std::max(change.through, tried ? row.next_seq : row.next_seq - 1);
   }
   if (change.old == laning) return std::nullopt;

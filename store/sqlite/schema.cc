@@ -121,9 +121,16 @@ CREATE INDEX events_lane ON events (block, source, repository);
 CREATE INDEX events_tag ON events (block, source, repository, tag) WHERE tag <> '';
 )sql";
 
-constexpr std::array kMigrations{Migration{kVersion1},    Migration{kReceipts}, Migration{kAges},
-                                 Migration{kFirstParked}, Migration{kHolders},  Migration{kPaces},
-                                 Migration{kSums},        Migration{kTagLanes}, Migration{kBlocks}};
+// Older programs told their own rows by the reason, which others may write.
+constexpr const char* kTrials = R"sql(
+ALTER TABLE parked ADD COLUMN started INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE parked ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;
+UPDATE parked SET started=1 WHERE reason='started';
+)sql";
+
+constexpr std::array kMigrations{Migration{kVersion1}, Migration{kReceipts}, Migration{kAges}, Migration{kFirstParked},
+                                 Migration{kHolders},  Migration{kPaces},    Migration{kSums}, Migration{kTagLanes},
+                                 Migration{kBlocks},   Migration{kTrials}};
 constexpr std::int64_t kRowsBeforeServing = 1'000;  // in a transaction
 
 constexpr std::array kTables{"meta",  "events",     "marks",    "repositories", "manifests",    "tags",

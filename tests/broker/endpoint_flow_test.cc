@@ -198,5 +198,27 @@ TEST_F(AnnouncedTest, APauseLeavesNoRowThatSaysStarted) {
   EXPECT_EQ(world_.core().pending(), 11);
 }
 
+// What a receiver answers is text for operators: whatever it says, it is no word of ours.
+TEST(EndpointFlow, AReceiverMayAnswerWithAnyWord) {
+  for (const std::string word : {"started", "in flight", "debounce", "waits for its turn", "rejected", "maxage"}) {
+    for (const bool careful : {false, true}) {
+      config::Endpoint endpoint = Hook();
+      endpoint.retry_on_timeout = !careful;
+      Simulation world(endpoint, 1);
+      world.receiver = [&world, &word](const store::Event& event, Moment) {
+        Outcome outcome = Answer(world.sends[event.seq] < 4 ? Verdict::kFailed : Verdict::kDelivered, 500);
+        outcome.error = word;
+        return outcome;
+      };
+      for (int i = 0; i < 3; ++i) world.Append("r" + std::to_string(i));
+      world.RunFor(300 * kMillisecond);
+      world.Crash();
+      EXPECT_TRUE(world.RunUntilIdle(600 * kSecond));
+      EXPECT_EQ(world.accepted.size(), 3u) << word << ": " << world.dead.size() << " died";
+      EXPECT_TRUE(world.violations.empty()) << world.violations.front();
+    }
+  }
+}
+
 }  // namespace
 }  // namespace portcall::broker

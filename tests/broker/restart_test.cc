@@ -117,7 +117,10 @@ class UnwantedRowTest : public ::testing::Test {
     world.Append("other");
     ASSERT_TRUE(world.RunUntilIdle(10 * kSecond));
     const store::Seq next = world.log.back()->seq + 1;
-    world.Restart([&] { world.rows[lane] = {.lane = lane, .next_seq = next, .attempts = attempts, .reason = reason}; });
+    world.Restart([&] {
+      world.rows[lane] = {
+          .lane = lane, .next_seq = next, .attempts = attempts, .reason = reason, .started = attempts == 0};
+    });
     world.RunFor(10 * kSecond);  // its turn comes before the event is read
     world.Append("unwanted");
     world.RunFor(10 * kSecond);

@@ -42,7 +42,7 @@ bool PromisedLanes::Change(Laning laning, store::Seq settled_through, const std:
   const auto finer = [&](const store::ParkedLane& row) { return Fineness(row) > Fineness(laning); };
   if (std::ranges::any_of(rows, finer)) {
     for (const store::ParkedLane& row : rows) {
-      const bool tried = row.attempts > 0 || row.reason == kReasonStarted;
+      const bool tried = row.attempts > 0 || row.started;
       after = std::max(after, tried ? row.next_seq : row.next_seq - 1);
     }
   }

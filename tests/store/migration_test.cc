@@ -65,11 +65,12 @@ TEST_F(MigrationTest, WhatWaitedInAnOlderDatabaseBeginsToAgeAnew) {
     ASSERT_TRUE(Migrate(connection, File(), Migrations().first(1)));
     connection.Exec(
         "INSERT INTO parked (cursor, lane, next_seq, attempts, due, first_attempt, reason)"
-        " VALUES (7, 'library/app', 3, 5, 2000, 1000, '503'), (7, '*', 4, 0, 2000, 1500, 'in flight')");
+        " VALUES (7, 'library/app', 3, 5, 2000, 1000, '503'), (7, '*', 4, 0, 2000, 1500, 'in flight'),"
+        " (7, '\nsent', 5, 0, 2000, 1500, 'started')");
   }
   Open();
   const auto lanes = Read([](Snapshot& s) { return LoadParked(s, 7); });
-  ASSERT_EQ(lanes.size(), 2u);
+  ASSERT_EQ(lanes.size(), 3u);
   EXPECT_EQ(lanes[0].lane, "library/app");
   EXPECT_EQ(lanes[0].next_seq, 3);
   EXPECT_EQ(lanes[0].attempts, 5);
@@ -78,6 +79,8 @@ TEST_F(MigrationTest, WhatWaitedInAnOlderDatabaseBeginsToAgeAnew) {
   EXPECT_EQ(lanes[0].recorded_at, 1000);
   EXPECT_EQ(lanes[0].reason, "503");
   EXPECT_EQ(lanes[1].age, 0);
+  EXPECT_FALSE(lanes[0].started || lanes[1].started);
+  EXPECT_TRUE(lanes[2].started) << "an older program told it by the reason";
 }
 
 TEST_F(MigrationTest, AFailedMigrationLeavesTheOldVersion) {

@@ -65,6 +65,8 @@ TEST_P(CursorsTest, ASettlementSurvivesARestart) {
   s.settled = 4;
   s.park = {{"library/app", 4, 2, 1000, 900, "503", 70}, {"library/other", 3, 1, 500, 400, "in flight"}};
   s.park.front().probes = 1;
+  s.park.front().started = true;
+  s.park.front().refused = 80;
   s.dead = {Letter(50)};
   s.receipt = "17 records";
   s.pace = "slowly";
@@ -106,6 +108,8 @@ TEST_P(CursorsTest, ASettlementSurvivesARestart) {
   EXPECT_EQ(lanes[1].recorded_at, 70);
   EXPECT_EQ(lanes[1].reason, "503");
   EXPECT_EQ(lanes[1].probes, 1);
+  EXPECT_TRUE(lanes[1].started && !lanes[0].started);
+  EXPECT_EQ(lanes[1].refused, 80);
 
   const auto dead = Dead();
   ASSERT_EQ(dead.size(), 1u);
