@@ -94,6 +94,7 @@ Result<std::unique_ptr<Store>> Store::Open(StoreOptions options, asio::thread_po
     std::error_code none;
     const auto log = std::filesystem::file_size(WriteAheadLogOf(file), none);
     const bool clean = none || log == 0;
+    Spare(file, options.reserve_bytes).Release();
     auto connection = std::make_unique<Connection>(file, Connection::Mode::kWriter);
     const std::uint64_t room = Volume(file.parent_path(), 0).Free().value_or(std::numeric_limits<std::uint64_t>::max());
     if (auto migrated = Migrate(*connection, file, Migrations(), room); !migrated) return migrated.error();
