@@ -45,7 +45,10 @@ std::filesystem::path DataLock::FileOfDatabase(const std::filesystem::path& data
 Result<DataLock> DataLock::Take(const std::filesystem::path& file, std::chrono::milliseconds wait, const Pause& pause) {
   const std::string path = file.string();
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
-  if (fd < 0) return Error(Errc::kUnavailable, path + ": " + Reason(errno));
+  if (fd < 0) {
+    const bool no_place = errno == EISDIR || errno == ENOTDIR || errno == ENAMETOOLONG || errno == ELOOP;
+    return Error(no_place ? Errc::kInvalid : Errc::kUnavailable, path + ": " + Reason(errno));
+  }
   DataLock lock(fd);
   const auto until = std::chrono::steady_clock::now() + wait;
   while (flock(fd, LOCK_EX | LOCK_NB) != 0) {
