@@ -1,28 +1,18 @@
 #include "config/certificates.h"
 
-#include <sys/stat.h>
-
-#include <fstream>
 #include <utility>
 
 #include "runtime/bytes.h"
 #include "runtime/http/tls.h"
+#include "runtime/named_file.h"
 #include "runtime/time.h"
 
 namespace portcall::config {
 namespace {
 
-constexpr std::size_t kMostBytes = 1u << 20;
-
 std::string HashOf(const std::string& path) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return "none";
-  std::ifstream file(path, std::ios::binary);
-  std::string text(kMostBytes, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!file.is_open() || file.bad()) return "none";
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  return runtime::HashHex("sha256", text);
+  const Result<std::string> text = runtime::ReadNamed(path, runtime::kMostPemBytes);
+  return text ? runtime::HashHex("sha256", *text) : "none";
 }
 
 std::string HashesOf(const std::vector<std::string>& files) {

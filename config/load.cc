@@ -1,10 +1,5 @@
 #include "config/load.h"
 
-#include <sys/stat.h>
-
-#include <cerrno>
-#include <cstring>
-#include <fstream>
 #include <memory>
 #include <utility>
 
@@ -12,27 +7,12 @@
 #include "config/reader/references.h"
 #include "config/reader/yaml.h"
 #include "config/sections/sections.h"
+#include "runtime/named_file.h"
 
 namespace portcall::config {
 namespace {
 
 constexpr std::size_t kMaxFile = 4u << 20;
-
-// Reads the file into `text`. Returns why that failed; empty: it did not.
-std::string ReadWholeFile(const std::string& path, std::string& text) {
-  struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) {
-    return errno == ENOENT ? "does not exist" : std::string("cannot be opened: ") + std::strerror(errno);
-  }
-  if (S_ISDIR(status.st_mode)) return "is a folder; the path of a YAML file is wanted";
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return std::string("cannot be opened: ") + std::strerror(errno);
-  text.resize(kMaxFile + 1);
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) return std::string("cannot be read: ") + std::strerror(errno);
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  return "";
-}
 
 void ReadSections(Report& report, const Value& root, KindTable kinds, Config& config) {
   MapReader sections(report, root);
@@ -65,9 +45,9 @@ Loaded Refuse(const std::string& file, std::string message) {
 
 Loaded Load(const std::string& path, const std::map<std::string, std::string>& environment, Strictness strictness,
             KindTable kinds) {
-  std::string text;
-  if (std::string why = ReadWholeFile(path, text); !why.empty()) return Refuse(path, std::move(why));
-  return Parse(text, path, environment, strictness, kinds);
+  const Result<std::string> text = runtime::ReadNamed(path, kMaxFile);
+  if (!text) return Refuse(path, text.error().detail);
+  return Parse(*text, path, environment, strictness, kinds);
 }
 
 Loaded Parse(const std::string& text, const std::string& name, const std::map<std::string, std::string>& environment,

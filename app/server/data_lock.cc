@@ -37,15 +37,27 @@ void WritePid(int fd) {
 std::filesystem::path DataLock::FileOfFolder(const std::filesystem::path& folder) { return folder / "portcall.lock"; }
 
 std::filesystem::path DataLock::FileOfDatabase(const std::filesystem::path& database) {
+  namespace fs = std::filesystem;
+  constexpr int kLinks = 40;
   std::error_code unknown;
-  const std::filesystem::path file = std::filesystem::weakly_canonical(database, unknown);
-  return (unknown ? database : file).string() + ".lock";
+  fs::path file = fs::absolute(database);
+  // Also where a link's database is still to be made.
+  for (int i = 0; i < kLinks && fs::is_symlink(file, unknown); ++i) {
+    const fs::path target = fs::read_symlink(file, unknown);
+    if (unknown) break;
+    file = file.parent_path() / target;
+  }
+  const fs::path canonical = fs::weakly_canonical(file, unknown);
+  return (unknown ? file : canonical).string() + ".lock";
 }
 
 Result<DataLock> DataLock::Take(const std::filesystem::path& file, std::chrono::milliseconds wait, const Pause& pause) {
   const std::string path = file.string();
   const int fd = open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NONBLOCK, 0644);
-  if (fd < 0) return Error(Errc::kUnavailable, path + ": " + Reason(errno));
+  if (fd < 0) {
+    const bool no_place = errno == EISDIR || errno == ENOTDIR || errno == ENAMETOOLONG || errno == ELOOP;
+    return Error(no_place ? Errc::kInvalid : Errc::kUnavailable, path + ": " + Reason(errno));
+  }
   DataLock lock(fd);
   const auto until = std::chrono::steady_clock::now() + wait;
   while (flock(fd, LOCK_EX | LOCK_NB) != 0) {

@@ -16,7 +16,7 @@ class DataLock {
   using Pause = std::function<bool(std::chrono::milliseconds)>;
 
   // Makes `file` where it is missing. kConflict says who holds it after `wait`; kCancelled: `pause` said stop;
-  // kUnavailable: the file is not usable.
+  // kInvalid: there can be no such file; kUnavailable: it is not usable.
   static Result<DataLock> Take(const std::filesystem::path& file, std::chrono::milliseconds wait, const Pause& pause);
 
   // Of a data folder; and of a database, which may be named by links from several folders.

@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "config/reader/scalars.h"
+#include "runtime/named_file.h"
 
 namespace portcall::config {
 namespace {
@@ -41,14 +42,9 @@ bool LiesIn(const fs::path& path, const fs::path& folder) {
 
 }  // namespace
 
-std::string WhyUnreadable(const std::string& file) {
-  struct stat status{};
-  if (::stat(file.c_str(), &status) != 0) {
-    return Quoted(file) + (errno == ENOENT ? " does not exist" : std::string(": ") + std::strerror(errno));
-  }
-  if (S_ISDIR(status.st_mode)) return Quoted(file) + " is a folder, not a file";
-  if (::access(file.c_str(), R_OK) != 0) return Quoted(file) + " cannot be read by this user: " + std::strerror(errno);
-  return "";
+std::string WhyUnreadable(const std::string& file, std::size_t most) {
+  const Result<void> fit = runtime::CheckNamed(file, most);
+  return fit ? "" : Quoted(file) + " " + fit.error().detail;
 }
 
 Obstacle WhyUnwritable(std::string name) {

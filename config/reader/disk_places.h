@@ -1,12 +1,14 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 
 namespace portcall::config {
 
 // Each says why a place on the disk cannot be used; empty: it can. Nothing is written.
 
-std::string WhyUnreadable(const std::string& file);
+// Why it is no file of at most so many bytes that can be read.
+std::string WhyUnreadable(const std::string& file, std::size_t most = 4 << 20);
 // Why nothing can be written into the folder, which may have to be made first. `only_this_user`: another user might.
 struct Obstacle {
   std::string why = {};

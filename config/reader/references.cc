@@ -1,17 +1,14 @@
 #include "config/reader/references.h"
 
-#include <sys/stat.h>
-
 #include <algorithm>
-#include <fstream>
 #include <memory>
 #include <optional>
 #include <string_view>
 #include <utility>
 #include <vector>
 
-#include "config/reader/disk_places.h"
 #include "config/reader/scalars.h"
+#include "runtime/named_file.h"
 #include "runtime/text.h"
 
 namespace portcall::config {
@@ -35,17 +32,10 @@ std::string WithoutControls(std::string text) {
 Brought ReadSecretFile(const std::string& path) {
   if (path.empty()) return {"", "names no file: write ${file:/run/secrets/name}"};
   const std::string shown = "the file \"" + WithoutControls(path) + "\" of ${file:…}";
-  // The whole path, since its end says which secret it is.
-  if (const std::string why = WhyUnreadable(path); !why.empty()) return {"", shown + why.substr(Quoted(path).size())};
-  struct stat status{};
-  // A pipe would be empty at the next reload.
-  if (::stat(path.c_str(), &status) != 0 || !S_ISREG(status.st_mode)) return {"", shown + " is no regular file"};
-  std::ifstream file(path, std::ios::binary);
-  std::string text(kMostBytes + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (!file.is_open() || file.bad()) return {"", shown + " cannot be read"};
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > kMostBytes) return {"", shown + " is larger than 64 KiB"};
+  // With the whole path, since its end says which secret it is.
+  Result<std::string> read = runtime::ReadNamed(path, kMostBytes);
+  if (!read) return {"", shown + " " + read.error().detail};
+  std::string text = *std::move(read);
   if (text.find('\0') != std::string::npos) return {"", shown + " is no text"};
   while (text.ends_with('\n') || text.ends_with('\r')) text.pop_back();
   if (text.empty()) return {"", shown + " is empty"};

@@ -5,12 +5,11 @@
 #include <openssl/x509.h>
 
 #include <boost/asio/ssl/context.hpp>
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
 #include <ctime>
 #include <string_view>
 #include <utility>
+
+#include "runtime/named_file.h"
 
 namespace portcall::http {
 namespace {
@@ -33,11 +32,8 @@ std::string Reason() {
 }
 
 Result<void> Readable(const std::string& path, const std::string& what) {
-  if (std::FILE* file = std::fopen(path.c_str(), "re")) {
-    std::fclose(file);
-    return {};
-  }
-  return Invalid(what + " " + path + " cannot be read: " + std::strerror(errno));
+  const Result<void> fit = runtime::CheckNamed(path, runtime::kMostPemBytes);
+  return fit ? Result<void>() : Invalid(what + " " + path + " " + fit.error().detail);
 }
 
 Result<void> LoadPair(SSL_CTX* context, const std::string& certificate, const std::string& key) {

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
-#include <fstream>
 #include <iterator>
 #include <memory>
 #include <string>
@@ -11,6 +10,7 @@
 
 #include "config/sections/endpoint.h"
 #include "runtime/bytes.h"
+#include "runtime/named_file.h"
 #include "sinks/ci/ci_preset.h"
 #include "sinks/ci/ci_sink.h"
 #include "sinks/http/client_options.h"
@@ -28,9 +28,8 @@ constexpr std::array<config::Key, 1> kRefused{{{"format", "the preset makes the 
 
 // A user's own preset may change while its name stays.
 std::string HashOfFile(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  const std::string text{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
-  return text.empty() ? "" : runtime::HashHex("sha256", text);
+  const Result<std::string> text = runtime::ReadNamed(path, CiPreset::kMostBytes);
+  return text && !text->empty() ? runtime::HashHex("sha256", *text) : "";
 }
 
 // False: there is none, and what else the entry says cannot be judged.

@@ -2,32 +2,24 @@
 
 #include <algorithm>
 #include <array>
-#include <fstream>
 
 #include "config/glob.h"
-#include "config/reader/disk_places.h"
 #include "config/reader/scalars.h"
+#include "runtime/named_file.h"
 #include "runtime/text.h"
 #include "sinks/ci/presets/presets.h"
 
 namespace portcall::sinks {
 namespace {
 
-constexpr std::size_t kMaxFile = 256 * 1024;
-
 bool IsPath(std::string_view name) {
   return name.find('/') != std::string_view::npos || name.ends_with(".yml") || name.ends_with(".yaml");
 }
 
 Result<std::shared_ptr<const CiPreset>> LoadFile(const std::string& path) {
-  if (std::string why = config::WhyUnreadable(path); !why.empty()) return Error(Errc::kInvalid, path + ": " + why);
-  std::ifstream file(path, std::ios::binary);
-  std::string text(kMaxFile + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) return Error(Errc::kInvalid, path + ": cannot be read");
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > kMaxFile) return Error(Errc::kInvalid, path + ": is larger than 256 KiB, which no preset is");
-  return ParseCiPreset(text, path);
+  const Result<std::string> text = runtime::ReadNamed(path, CiPreset::kMostBytes);
+  if (!text) return Error(Errc::kInvalid, path + ": " + text.error().detail);
+  return ParseCiPreset(*text, path);
 }
 
 }  // namespace

@@ -104,6 +104,7 @@ struct CiLookup {
 };
 
 struct CiPreset {
+  static constexpr std::size_t kMostBytes = 256 * 1024;  // of a file
   std::string name, about;
   std::string url;  // where the system has one for everybody; else empty
   std::vector<CiWord> words;

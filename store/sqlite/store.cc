@@ -88,12 +88,17 @@ Store::Store(std::unique_ptr<Impl> impl, asio::thread_pool& pool) : pool_(pool),
 Store::~Store() { Close(); }
 
 Result<std::unique_ptr<Store>> Store::Open(StoreOptions options, asio::thread_pool& pool) {
-  const std::filesystem::path file = options.database = std::filesystem::absolute(options.database);
+  std::error_code unknown;
+  const std::filesystem::path named = std::filesystem::absolute(options.database);
+  const std::filesystem::path resolved = std::filesystem::weakly_canonical(named, unknown);
+  // What lies beside it lies beside the file that a link leads to.
+  const std::filesystem::path file = options.database = unknown ? named : resolved;
   try {
     if (auto fit = CheckDatabaseFile(file); !fit) return fit.error();
     std::error_code none;
     const auto log = std::filesystem::file_size(WriteAheadLogOf(file), none);
     const bool clean = none || log == 0;
+    Spare(file, options.reserve_bytes).Release();
     auto connection = std::make_unique<Connection>(file, Connection::Mode::kWriter);
     const std::uint64_t room = Volume(file.parent_path(), 0).Free().value_or(std::numeric_limits<std::uint64_t>::max());
     if (auto migrated = Migrate(*connection, file, Migrations(), room); !migrated) return migrated.error();

@@ -46,6 +46,7 @@ Writer::Writer(std::unique_ptr<Connection> connection, Readers& readers, Trust& 
       tx_(*connection_, *options.clock, last_recorded),
       checkpointer_(*connection_, readers),
       files_(*connection_),
+      spare_(options.database, options.reserve_bytes),
       trouble_(options.patience) {
   group_.reserve(kGroupJobs);
   thread_ = std::jthread([this] { Loop(); });
@@ -73,6 +74,7 @@ void Writer::Close() {
   // Checked again, because the checkpoint above may have cost the trust in the database.
   if (trust_.lost() || !in_place) connection_->LeaveLog();
   connection_.reset();
+  spare_.KeepAny();
 }
 
 void Writer::AddTo(StoreStats& stats) {
@@ -93,6 +95,7 @@ void Writer::Loop() {
     if (in_place && !trust_.lost() && !displaced_) {
       Checkpoint(some ? &Checkpointer::AfterCommit : &Checkpointer::Idle);
     }
+    if (!some) spare_.Keep();
     trouble_.End();
   }
 }

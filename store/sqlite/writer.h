@@ -13,6 +13,7 @@
 #include "store/sqlite/job_queue.h"
 #include "store/sqlite/open_files.h"
 #include "store/sqlite/readers.h"
+#include "store/sqlite/spare.h"
 #include "store/sqlite/trouble.h"
 #include "store/sqlite/trust.h"
 #include "store/sqlite/tx.h"
@@ -66,6 +67,7 @@ class Writer {
   Tx tx_;
   Checkpointer checkpointer_;
   const OpenFiles files_;
+  Spare spare_;
   Trouble trouble_;
   bool displaced_ = false;  // as InPlace() found last
   JobQueue queue_;

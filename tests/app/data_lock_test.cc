@@ -69,6 +69,13 @@ TEST(DataLock, ADatabaseIsHeldByWhateverNameItHas) {
   EXPECT_THAT(second.error().detail, HasSubstr("portcall.db.lock"));
 }
 
+TEST(DataLock, WhereNoFileCanBeIsAMistakeOfTheConfiguration) {
+  const portcall::testing::TempDir folder;
+  std::filesystem::create_directory(FileOf(folder));
+  EXPECT_EQ(DataLock::Take(FileOf(folder), 0ms, GoOn).error().code, Errc::kInvalid);
+  EXPECT_EQ(DataLock::Take(folder.path() / std::string(300, 'x'), 0ms, GoOn).error().code, Errc::kInvalid);
+}
+
 TEST(DataLock, AFolderThatIsNotThereIsSaid) {
   const portcall::testing::TempDir folder;
   const auto lock = DataLock::Take(folder.path() / "missing/portcall.lock", 0ms, GoOn);

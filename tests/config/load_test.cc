@@ -34,10 +34,10 @@ TEST_F(LoadFile, SaysWhyItCannot) {
   EXPECT_EQ(Texts(Load(folder_ + "/none", {}, Strictness::kServe, sinks::Kinds())),
             folder_ + "/none: error: does not exist\n");
   EXPECT_EQ(Texts(Load(folder_, {}, Strictness::kServe, sinks::Kinds())),
-            folder_ + ": error: is a folder; the path of a YAML file is wanted\n");
+            folder_ + ": error: is a folder, not a file\n");
   std::string large = Write(std::string((4u << 20) + 1, '#'));
   EXPECT_EQ(Texts(Load(large, {}, Strictness::kServe, sinks::Kinds())),
-            large + ": error: is larger than 4 MiB, which no configuration is\n");
+            large + ": error: is larger than 4 MiB\n");
 }
 
 TEST_F(LoadFile, AnUnreadableFileIsNamed) {
@@ -45,7 +45,7 @@ TEST_F(LoadFile, AnUnreadableFileIsNamed) {
   std::string path = Write(kBase);
   std::filesystem::permissions(path, std::filesystem::perms::none);
   EXPECT_EQ(Texts(Load(path, {}, Strictness::kServe, sinks::Kinds())),
-            path + ": error: cannot be opened: Permission denied\n");
+            path + ": error: cannot be read by this user: Permission denied\n");
 }
 
 TEST(Text, AllProblemsComeAtOnce) {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -42,6 +43,50 @@ def both_refuse(path: Path, *patterns: str) -> None:
         for pattern in patterns:
             assert re.search(pattern, said), f"{command}: no {pattern!r} in\n{said}"
     assert not (path.parent / "data").exists()
+
+
+def odd(tmp_path: Path, kind: str) -> tuple[Path, str]:
+    """What is no file of a bearable size, and how it is called."""
+    path = tmp_path / "odd"
+    if kind == "pipe":
+        os.mkfifo(path)
+    elif kind == "folder":
+        path.mkdir()
+    elif kind == "large":
+        with path.open("wb") as out:
+            out.truncate(10 << 30)
+        return path, "is larger than"
+    else:
+        return Path("/dev/zero"), "is a device"
+    return path, f"is a {kind}"
+
+
+ODD = ("pipe", "folder", "device", "large")
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_a_configuration_that_is_no_file(tmp_path: Path, kind: str) -> None:
+    path, what = odd(tmp_path, kind)
+    both_refuse(path, f"{path}: error: {what}")
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_a_file_of_an_endpoint_that_is_none(file: Path, tmp_path: Path, kind: str) -> None:
+    path, what = odd(tmp_path, kind)
+    good = file.read_text()
+    for key in ("ca", "certificate", "key"):
+        file.write_text(good + f"      tls: {{{key}: {path}}}\n")
+        both_refuse(file, rf"tls\.{key}: \"{path}\" {what}")
+    file.write_text(good + f'      headers: {{Authorization: "${{file:{path}}}"}}\n')
+    both_refuse(file, f'headers.Authorization: .*"{path}" .*{what}')
+
+
+@pytest.mark.parametrize("kind", ODD)
+def test_a_file_of_the_server_that_is_none(file: Path, tmp_path: Path, kind: str) -> None:
+    path, what = odd(tmp_path, kind)
+    tls = f"  tls: {{certificate: {path}, key: {path}, clientcas: [{path}]}}\nnotifications:"
+    file.write_text(file.read_text().replace("notifications:", tls))
+    both_refuse(file, rf"tls\.certificate: \"{path}\" {what}", rf"tls\.key: \"{path}\" {what}", rf"clientcas.*\"{path}\" {what}")
 
 
 def test_a_good_file_passes(file: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -62,6 +63,34 @@ def test_a_full_disk(serve: Callable[..., Server], disk: Path, leave: int) -> No
         assert server.client().tags("acme/app")["tags"] == ["v1", "v2"]
         wait.until(lambda: any(e["target"].get("tag") == "v2" for e in receiver.events()), "the push's event")
         assert server.stop() == 0
+
+
+def test_a_start_on_a_full_disk(serve: Callable[..., Server], disk: Path) -> None:
+    """It serves what a server does whose disk fills while it runs; and again after one more restart."""
+    with Receiver() as receiver:
+        server = serve([endpoint("main", receiver.url)],
+                       {"storage": {"filesystem": {"rootdirectory": str(disk / "data")}, "reserve": "8MiB"}})
+        one = image(1)
+        server.client().push_image("acme/app", "v1", one)
+        receiver.wait_for(4)
+        spare = disk / "data" / "portcall.db.spare"
+        wait.until(spare.exists, "room for a start is kept")
+        assert server.stop() == 0
+        ballast = fill(disk, 0)
+        for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM):
+            server.start()
+            assert expect(server.client().get_manifest("acme/app", "v1"), 200).body == one.manifest
+            for data in one.blobs:
+                assert expect(server.client().get_blob("acme/app", digest_of(data)), 200).body == data
+            assert server.client().push_blob("acme/app", os.urandom(1000)).status == 503
+            assert server.client().put_manifest("acme/app", "v2", one.manifest).status == 503
+            server.stop(number)
+            with ballast.open("ab") as out:  # whatever the stop has left is taken by others
+                while room := os.statvfs(disk).f_bavail * os.statvfs(disk).f_frsize:
+                    os.posix_fallocate(out.fileno(), ballast.stat().st_size, room)
+        server.start()
+        ballast.unlink()
+        wait.until(lambda: server.client().push_blob("acme/app", b"again").status == 201, "pushes work again", pause=0.2)
 
 
 def test_what_the_database_can_use_again_is_room(serve: Callable[..., Server], disk: Path) -> None:

@@ -24,7 +24,8 @@ from harness.http_client import HttpClient
 from harness.images import digest_of, image
 from harness.receiver import Receiver, Reply
 from harness.registry_client import expect
-from harness.server import PEER, Server, endpoint, merged
+from harness.server import PEER, PORTCALL, Server, endpoint, merged
+from harness.volumes import HungVolume
 
 Serve = Callable[..., Server]
 
@@ -146,27 +147,26 @@ def test_sigterm_ends_a_start_that_hangs(tmp_path: Path) -> None:
 
 
 def test_a_reload_that_hangs_is_refused(serve: Serve, receiver: Receiver, tmp_path: Path) -> None:
-    """A file on a disk that does not answer: a pipe that nobody writes into."""
-    server = serve([endpoint("main", receiver.url)])
+    volume = HungVolume(tmp_path / "volume")
+    server = serve([endpoint("main", receiver.url)], program=volume.wrap(PORTCALL))
     assert server.process
     good = server.config
-    os.mkfifo(tmp_path / "preset")
-    ci = {"name": "ci", "type": "ci", "preset": str(tmp_path / "preset"), "url": receiver.url}
+    volume.hang()
+    ci = {"name": "ci", "type": "ci", "preset": str(volume.folder / "preset"), "url": receiver.url}
     server.write_config(merged(good, {"notifications": {"endpoints": [ci]}}))
     server.process.send_signal(signal.SIGHUP)
     server.wait_log("configuration not reloaded.*does not answer", 5)
-    server.write_config(good)
-    server.process.send_signal(signal.SIGHUP)
-    server.wait_log("configuration reloaded", 5)
+    server.reload(good)
     expect(server.client().push_blob("acme/app", b"data"), 201)
     server.wait_pending("main", 0)
     assert server.stop() == 0
 
 
 def test_a_start_that_hangs_can_be_stopped(tmp_path: Path) -> None:
-    server = Server(tmp_path / "server")
-    server.config_path.unlink()
-    os.mkfifo(server.config_path)
+    volume = HungVolume(tmp_path / "volume")
+    server = Server(tmp_path / "server", program=volume.wrap(PORTCALL))
+    server.config_path = server.config_path.rename(volume.folder / "config.yml")
+    volume.hang()
     process = server.spawn()
     try:
         wait.until(lambda: hears_stops(process.pid), "a stop is no sudden death any more")

@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from harness import wait
-from harness.server import Server
+from harness.server import PORTCALL, Server
+from harness.volumes import HungVolume
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
 
@@ -46,10 +47,10 @@ input()
 
 
 def test_a_command_that_takes_no_signals_dies_of_them(tmp_path: Path) -> None:
-    """It waits for a file: a pipe that nobody writes into."""
-    pipe = tmp_path / "config.yml"
-    os.mkfifo(pipe)
-    with subprocess.Popen([Server(tmp_path / "server").program, "check", str(pipe)]) as process:
+    """It waits for a file, on a disk that does not answer."""
+    volume = HungVolume(tmp_path / "volume")
+    volume.hang()
+    with subprocess.Popen([volume.wrap(PORTCALL), "check", str(volume.folder / "config.yml")]) as process:
         time.sleep(0.2)  # whenever it comes, it must do
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == -signal.SIGTERM

@@ -51,6 +51,16 @@ TEST_F(OpenTest, ComesBackAsItWasClosed) {
   EXPECT_TRUE(store_->CheckIntegrity([] { return false; }));
 }
 
+TEST_F(OpenTest, AnUncleanEndIsSeenThroughALink) {
+  Make();
+  std::ofstream(WriteAheadLogOf(File())) << "of a run that was killed";
+  StoreOptions options = Options();
+  options.database = dir_.path() / "link.db";
+  fs::create_symlink(File(), options.database);
+  Open(options);
+  EXPECT_TRUE(store_->ended_uncleanly());
+}
+
 TEST_F(OpenTest, RefusesGarbage) {
   std::ofstream(File()) << std::string(8192, 'x');
   const Error error = OpenError();
