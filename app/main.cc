@@ -10,12 +10,8 @@
 #include "app/exit_code.h"
 #include "app/server/signals.h"
 
-// jemalloc reads this before main. Without threads of its own it purges an arena only while somebody allocates from it,
-// so that a server that has become idle would keep what its last rush took.
-extern "C" {
-extern const char* malloc_conf;
-__attribute__((used, visibility("default"))) const char* malloc_conf = "background_thread:true";
-}
+// jemalloc's, where no sanitizer brings its own allocator.
+extern "C" __attribute__((weak)) int mallctl(const char* name, void* old, size_t* old_size, void* value, size_t size);
 
 namespace {
 
@@ -37,10 +33,19 @@ void OccupyStandardDescriptors() {
   if (fd > STDERR_FILENO) ::close(fd);
 }
 
+// Without threads of its own jemalloc purges an arena only while somebody allocates from it, so that a server that has
+// become idle would keep what its last rush took. Threads that it starts before main take no heed of what is held
+// there.
+void StartAllocatorThreads() {
+  bool on = true;
+  if (mallctl != nullptr) (void)mallctl("background_thread", nullptr, nullptr, &on, sizeof on);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
-  portcall::app::HoldSignals();
+  portcall::app::HoldSignals();  // before there is any other thread
+  StartAllocatorThreads();
   // sendfile and writes to a closed peer must fail, not kill.
   std::signal(SIGPIPE, SIG_IGN);
   OccupyStandardDescriptors();

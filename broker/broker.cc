@@ -2,18 +2,23 @@
 
 #include <algorithm>
 #include <atomic>
-#include <future>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <optional>
 
 #include "broker/endpoint/endpoint_runner.h"
 #include "broker/endpoint/lifecycle.h"
 #include "broker/endpoint/sink_maker.h"
+#include "broker/figures.h"
+#include "broker/loop_calls.h"
 #include "broker/read_clock.h"
+#include "broker/share_out.h"
 #include "broker/sweeper.h"
 #include "runtime/http/resolver.h"
+#include "runtime/left_until.h"
 #include "sinks/kind.h"
+#include "store/endpoints.h"
 #include "store/event_log.h"
 
 namespace portcall::broker {
@@ -22,15 +27,10 @@ namespace {
 constexpr std::chrono::milliseconds kTick{500};
 // What a reload waits for attempts to end, and for files before that.
 constexpr std::chrono::milliseconds kReloadGrace{2'000}, kReloadPatience{1'000};
-constexpr std::chrono::milliseconds kSweepPatience{500};  // what it waits for a sweep to end
+constexpr std::chrono::milliseconds kStorePatience{1'000};  // what it waits for a sweep to end, and for the disk
 // What large events in flight may take in all endpoints together, beyond the room that each has for itself.
 constexpr std::size_t kInFlightOfAll = 256 << 20;
 constexpr std::chrono::minutes kStartPatience(1);  // nothing is served before, so whoever starts it sees that it hangs
-
-Task<> Announce(Task<> task, std::shared_ptr<std::promise<void>> ended) {
-  co_await std::move(task);
-  ended->set_value();
-}
 
 bool Runs(const EndpointRunner& runner, const config::Endpoint& entry) {
   const config::Endpoint& running = runner.endpoint();
@@ -46,17 +46,11 @@ class Broker::Impl {
 
   Result<void> Begin();
   Result<void> Apply(config::ConfigPtr config);
-  std::vector<EndpointStatus> Status() const;
+  std::vector<EndpointStatus> Status() { return figures_.Fresh(); }
   void Stop(std::chrono::milliseconds grace);
   bool LogIsFull() const { return sweeper_.full(); }
 
  private:
-  // Runs `f` on the loop and waits for it. Must not be called on the loop's own thread.
-  template <class F>
-  auto OnLoop(F f) const;
-  std::future<void> StartOnLoop(Task<> task, runtime::Gate& gate);
-  void RunOnLoop(Task<> task);
-  bool RunOnLoopFor(Task<> task, std::chrono::milliseconds patience);
   void OnAppended(const std::vector<store::EventPtr>& events);  // on a thread of the store
   void DriveAll();
   void Publish(store::Event event);
@@ -66,13 +60,19 @@ class Broker::Impl {
   bool Keeps(const EndpointRunner& runner, const config::Config& config) const;
   void TellIdle(const Opened& opened) const;
   void Adopt(Endpoints endpoints, Sinks& sinks);
+  void ShareLimits();
+  Result<void> GetReady();
+  Task<> HoldAndTouch(std::shared_ptr<Result<bool>> touched);
   Task<> StopRunners(const config::Config* keep, runtime::SteadyTime until);
   Task<> StopAll(runtime::SteadyTime until);
   Task<> Tend();
   void Show();
   void ShowOrphans();
+  std::vector<std::string> Running() const;
+  Figures::Look Look();
 
   const BrokerDeps deps_;
+  const LoopCalls calls_;
   config::ConfigPtr config_;
   EventRing ring_;
   http::Resolver resolver_;
@@ -88,6 +88,7 @@ class Broker::Impl {
   runtime::Gate gate_;
   Orphans orphans_;
   Sweeper sweeper_;
+  Figures figures_;
   Timer ticker_;
   bool stopping_ = false;
   std::atomic<std::size_t> appended_ = 0;  // bytes that the sweeper has not been told of
@@ -97,6 +98,7 @@ class Broker::Impl {
 
 Broker::Impl::Impl(BrokerDeps deps, config::ConfigPtr config, store::Seq head)
     : deps_(std::move(deps)),
+      calls_(deps_.loop.executor()),
       config_(std::move(config)),
       ring_(head),
       reader_(deps_.store, deps_.loop.executor()),
@@ -104,6 +106,7 @@ Broker::Impl::Impl(BrokerDeps deps, config::ConfigPtr config, store::Seq head)
       sink_maker_(deps_.lanes, MakeOne()),
       orphans_(around_),
       sweeper_(around_, runners_, orphans_, gate_, deps_.sweep_interval),
+      figures_(deps_.loop.executor(), [this] { return Look(); }),
       ticker_(deps_.loop.executor()) {}
 
 SinkMaker::MakeOne Broker::Impl::MakeOne() {
@@ -111,36 +114,6 @@ SinkMaker::MakeOne Broker::Impl::MakeOne() {
   const sinks::Surroundings around{deps_.loop.executor(), resolver_, deps_.log, deps_.lanes,
                                    [this](store::Event event) { Publish(std::move(event)); }};
   return [around](const config::Endpoint& entry) { return sinks::MakeSink(entry, around); };
-}
-
-template <class F>
-auto Broker::Impl::OnLoop(F f) const {
-  using R = std::invoke_result_t<F&>;
-  const Executor executor = deps_.loop.executor();
-  if (executor.running_in_this_thread()) return f();
-  std::packaged_task<R()> task(std::move(f));
-  std::future<R> done = task.get_future();
-  asio::post(executor, std::move(task));
-  return done.get();
-}
-
-std::future<void> Broker::Impl::StartOnLoop(Task<> task, runtime::Gate& gate) {
-  auto ended = std::make_shared<std::promise<void>>();
-  std::future<void> end = ended->get_future();
-  OnLoop([&] { runtime::Spawn(deps_.loop.executor(), gate, Announce(std::move(task), std::move(ended))); });
-  return end;
-}
-
-// Runs `task` on the loop and waits for its end.
-void Broker::Impl::RunOnLoop(Task<> task) {
-  runtime::Gate gate;
-  StartOnLoop(std::move(task), gate).wait();
-  OnLoop([] {});  // waits until the task has left the gate, too
-}
-
-// False: it has not ended within `patience`, and goes on.
-bool Broker::Impl::RunOnLoopFor(Task<> task, std::chrono::milliseconds patience) {
-  return StartOnLoop(std::move(task), gate_).wait_for(patience) == std::future_status::ready;
 }
 
 Result<void> Broker::Impl::Begin() {
@@ -152,9 +125,9 @@ Result<void> Broker::Impl::Begin() {
   auto endpoints = OpenEndpoints(deps_.store, *config_);
   if (!endpoints) return endpoints.error();
   FindAges(deps_.store, endpoints->open);
-  OnLoop([&] { sweeper_.Configure(*config_); });
-  RunOnLoop(sweeper_.Look());
-  OnLoop([&] {
+  calls_.On([&] { sweeper_.Configure(*config_); });
+  calls_.Run(sweeper_.Look());
+  calls_.On([&] {
     Adopt(std::move(*endpoints), made->sinks);
     sweeper_.Start();
     runtime::Spawn(deps_.loop.executor(), gate_, Tend());
@@ -199,7 +172,7 @@ bool Broker::Impl::Keeps(const EndpointRunner& runner, const config::Config& con
 
 // The sinks of entries that are new or changed, as far as they can be made.
 Result<MadeSinks> Broker::Impl::MakeNewSinks(const config::Config& config, std::chrono::milliseconds patience) {
-  std::vector<config::Endpoint> entries = OnLoop([&] {
+  std::vector<config::Endpoint> entries = calls_.On([&] {
     std::vector<config::Endpoint> wanted;
     for (const config::Endpoint& entry : config.endpoints) {
       const auto runs = [&](const auto& runner) { return Runs(*runner, entry); };
@@ -239,9 +212,31 @@ void Broker::Impl::Adopt(Endpoints endpoints, Sinks& sinks) {
   orphans_.Adopt(std::move(endpoints.orphans));
   left_.clear();
   sinks.clear();
-  for (const auto& runner : runners_) runner->LimitInFlight(kInFlightOfAll / runners_.size());
+  ShareLimits();
   DriveAll();
   Show();  // the first look at the gauges may come before the first tick
+}
+
+// Among the runners that there are now.
+void Broker::Impl::ShareLimits() {
+  std::vector<int> wanted;
+  for (const auto& runner : runners_) {
+    const config::Endpoint& entry = runner->endpoint();
+    wanted.push_back(entry.url.empty() ? 0 : std::max(1, entry.concurrency));
+  }
+  const std::vector<int> shares = ShareOut(deps_.connections, wanted);
+  for (std::size_t i = 0; i < runners_.size(); ++i) {
+    runners_[i]->LimitInFlight(kInFlightOfAll / runners_.size());
+    if (wanted[i] > 0) runners_[i]->LimitAttempts(shares[i]);
+  }
+  if (shares == wanted) return;
+  const auto sum = [](const std::vector<int>& all) {
+    return std::to_string(std::accumulate(all.begin(), all.end(), 0LL));
+  };
+  deps_.log.Warn(
+      "endpoints make fewer attempts at once than their concurrency lets them, for lack of file descriptors: raise "
+      "ulimit -n, LimitNOFILE=",
+      {{"attempts", sum(shares)}, {"concurrency", sum(wanted)}});
 }
 
 // A loop that is busy may come to this late: the time that attempts have ends all the same.
@@ -253,40 +248,53 @@ Task<> Broker::Impl::StopRunners(const config::Config* keep, runtime::SteadyTime
     going.push_back(std::move(runner));
   }
   std::erase(runners_, nullptr);
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
-  const auto grace = std::max(left, std::chrono::milliseconds(0));
+  const std::chrono::milliseconds grace = runtime::LeftUntil(until);
   runtime::Gate stops;
   for (auto& runner : going) runtime::Spawn(deps_.loop.executor(), stops, runner->Stop(grace));
   stops.Close();
   co_await stops.Drained();
 }
 
+// No sweep is under way afterwards, and the disk has just answered: what follows cannot be taken back.
+Result<void> Broker::Impl::GetReady() {
+  auto touched = std::make_shared<Result<bool>>(true);
+  if (!calls_.RunFor(HoldAndTouch(touched), gate_, kStorePatience)) {
+    return Error(Errc::kTimeout, "the database takes too long to answer");
+  }
+  if (!*touched) return touched->error();
+  return {};
+}
+
+Task<> Broker::Impl::HoldAndTouch(std::shared_ptr<Result<bool>> touched) {
+  co_await sweeper_.Hold();
+  auto touch = [](store::Tx& tx) -> Result<bool> {
+    store::Touch(tx);
+    return true;
+  };
+  *touched = co_await deps_.store.Write(touch, store::Priority::kSettlement);
+}
+
 Result<void> Broker::Impl::Apply(config::ConfigPtr config) {
   Result<MadeSinks> made = MakeNewSinks(*config, kReloadPatience);
   if (!made) return made.error();
   if (made->refusal) return *made->refusal;
-  if (!RunOnLoopFor(sweeper_.Hold(), kSweepPatience)) {
-    OnLoop([&] {
+  if (auto ready = GetReady(); !ready) {
+    calls_.On([&] {
       made->sinks.clear();
       sweeper_.Release();
     });
-    return Error(Errc::kTimeout, "the database takes too long to answer");
+    return ready;
   }
-  RunOnLoop(StopRunners(config.get(), std::chrono::steady_clock::now() + kReloadGrace));
-  const std::vector<std::string> running = OnLoop([&] {
-    std::vector<std::string> names;
-    names.reserve(runners_.size());
-    for (const auto& runner : runners_) names.push_back(runner->endpoint().name);
-    return names;
-  });
+  calls_.Run(StopRunners(config.get(), std::chrono::steady_clock::now() + kReloadGrace));
+  const std::vector<std::string> running = calls_.On([this] { return Running(); });
   auto endpoints = OpenEndpoints(deps_.store, *config, running);
   if (!endpoints) {
     // Back to what ran before, as far as the store allows.
-    OnLoop([&] { made->sinks.clear(); });
+    calls_.On([&] { made->sinks.clear(); });
     Result<MadeSinks> again = MakeNewSinks(*config_, kReloadPatience);
     if (again) made = std::move(again);
     auto before = OpenEndpoints(deps_.store, *config_, running);
-    OnLoop([&] {
+    calls_.On([&] {
       if (before) {
         Adopt(std::move(*before), made->sinks);
       } else {
@@ -298,7 +306,7 @@ Result<void> Broker::Impl::Apply(config::ConfigPtr config) {
     });
     return endpoints.error();
   }
-  OnLoop([&] {
+  calls_.On([&] {
     config_ = std::move(config);
     sweeper_.Configure(*config_);
     Adopt(std::move(*endpoints), made->sinks);
@@ -307,14 +315,16 @@ Result<void> Broker::Impl::Apply(config::ConfigPtr config) {
   return {};
 }
 
-std::vector<EndpointStatus> Broker::Impl::Status() const {
-  return OnLoop([this] {
-    std::vector<EndpointStatus> all;
-    all.reserve(runners_.size());
-    for (const auto& runner : runners_) all.push_back(runner->Status());
-    orphans_.AddTo(all, *config_);
-    return all;
-  });
+Figures::Look Broker::Impl::Look() {
+  Figures::Look look;
+  look.status.reserve(runners_.size());
+  for (const auto& runner : runners_) {
+    look.status.push_back(runner->Status());
+    look.counted = look.counted && runner->counted();
+  }
+  orphans_.AddTo(look.status, *config_);
+  Show();
+  return look;
 }
 
 Task<> Broker::Impl::Tend() {
@@ -332,12 +342,14 @@ void Broker::Impl::Show() {
   ShowOrphans();
 }
 
-void Broker::Impl::ShowOrphans() {
-  std::vector<std::string> running;
-  running.reserve(runners_.size());
-  for (const auto& runner : runners_) running.push_back(runner->endpoint().name);
-  orphans_.Show(running, *config_);
+std::vector<std::string> Broker::Impl::Running() const {
+  std::vector<std::string> names;
+  names.reserve(runners_.size());
+  for (const auto& runner : runners_) names.push_back(runner->endpoint().name);
+  return names;
 }
+
+void Broker::Impl::ShowOrphans() { orphans_.Show(Running(), *config_); }
 
 Task<> Broker::Impl::StopAll(runtime::SteadyTime until) {
   stopping_ = true;
@@ -353,7 +365,7 @@ Task<> Broker::Impl::StopAll(runtime::SteadyTime until) {
 void Broker::Impl::Stop(std::chrono::milliseconds grace) {
   if (stopped_.exchange(true)) return;
   heard_ = {};
-  RunOnLoop(StopAll(std::chrono::steady_clock::now() + grace));
+  calls_.Run(StopAll(std::chrono::steady_clock::now() + grace));
 }
 
 Result<std::unique_ptr<Broker>> Broker::Start(BrokerDeps deps, config::ConfigPtr config) {
@@ -370,6 +382,7 @@ Broker::~Broker() { impl_->Stop(std::chrono::milliseconds(0)); }
 
 Result<void> Broker::Apply(config::ConfigPtr config) { return impl_->Apply(std::move(config)); }
 std::vector<EndpointStatus> Broker::Status() const { return impl_->Status(); }
+void Broker::Show() { (void)impl_->Status(); }
 bool Broker::LogIsFull() const { return impl_->LogIsFull(); }
 void Broker::Stop(std::chrono::milliseconds grace) { impl_->Stop(grace); }
 

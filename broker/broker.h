@@ -26,6 +26,7 @@ struct BrokerDeps {
   // How an endpoint's sink is made; empty: by its type.
   std::function<Result<std::unique_ptr<sinks::Sink>>(const config::Endpoint&)> make_sink = {};
   std::chrono::milliseconds sweep_interval{10'000};  // between two looks at what the log may forget
+  int connections = 1'000'000;                       // that all endpoints may have open together
 };
 
 // Delivers the log to the endpoints (docs/delivery.md §2–§5): one cursor each, none waits for another. Start and Stop
@@ -40,6 +41,7 @@ class Broker final : public Control {
 
   Result<void> Apply(config::ConfigPtr config) override;
   std::vector<EndpointStatus> Status() const override;
+  void Show() override;
   bool LogIsFull() const override;
 
   // Stops claiming, waits for attempts in flight up to `grace`, aborts the rest, flushes settlements. What is not

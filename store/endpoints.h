@@ -17,5 +17,7 @@ struct EndpointState {
 };
 std::optional<EndpointState> FindEndpoint(Snapshot& s, std::string_view name);
 void PutEndpoint(Tx& tx, const EndpointState& state);
+// Has the commit write to the disk, and changes nothing: for who must know whether the disk answers.
+void Touch(Tx& tx);
 
 }  // namespace portcall::store

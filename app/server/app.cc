@@ -14,6 +14,7 @@
 #include "config/load.h"
 #include "config/restart_keys.h"
 #include "runtime/bytes.h"
+#include "runtime/left_until.h"
 #include "runtime/text.h"
 #include "runtime/time.h"
 #include "runtime/version.h"
@@ -27,6 +28,7 @@ namespace {
 using runtime::GoDuration;
 using runtime::Joined;
 using runtime::kVersion;
+using runtime::LeftUntil;
 
 // What files of certificates may take; a reload, which may read them too, is over within five seconds.
 constexpr std::chrono::milliseconds kCertificatePatience(500);
@@ -34,14 +36,6 @@ constexpr std::chrono::milliseconds kCertificatePatience(500);
 constexpr std::chrono::milliseconds kLeastForLanes(500), kMostForLanes(5'000);
 
 unsigned Cores() { return std::max(1u, std::thread::hardware_concurrency()); }
-
-// Where the events of this registry come from: host name and configured port, as Distribution has it.
-std::string SourceAddress(const std::string& listen) {
-  char name[256] = "localhost";
-  if (gethostname(name, sizeof name - 1) != 0) return listen;
-  const auto colon = listen.rfind(':');
-  return name + (colon == std::string::npos ? "" : listen.substr(colon));
-}
 
 // Where the file has no http.secret, uploads that cross a restart must be begun again.
 config::ConfigPtr WithSecret(const config::ConfigPtr& loaded, const std::string& secret) {
@@ -132,8 +126,9 @@ Result<void> App::OpenData() {
 
 Result<void> App::StartWings() {
   const config::ConfigPtr current = config();
-  auto broker = broker::Broker::Start(
-      {*store_, loops_.broker(), loops_.lanes(), log_, metrics_, runtime::SystemClock()}, current);
+  broker::BrokerDeps wants{*store_, loops_.broker(), loops_.lanes(), log_, metrics_, runtime::SystemClock()};
+  wants.connections = descriptors_.attempts;
+  auto broker = broker::Broker::Start(std::move(wants), current);
   if (!broker && broker.error().code == Errc::kTimeout) {
     log_.Write(runtime::Level::kFatal, broker.error().detail);  // an orderly end would wait for that disk, too
     _exit(kFailed);
@@ -286,6 +281,7 @@ Task<> App::PurgeUploads() {
 }
 
 void App::RefreshMetrics() {
+  broker_->Show();
   process_metrics_.Refresh(store_->stats(), server_->connections(), memory_, ReadProcessStats());
 }
 
@@ -354,8 +350,13 @@ void App::RecordReload(const std::string& what) {
   if (!recorded) log_.Error("the reload could not be recorded", {{"error", recorded.error().detail}});
 }
 
-std::vector<std::string> App::Stop(std::chrono::steady_clock::time_point asked) {
+void App::Drain(runtime::SteadyTime asked) {
   log_.Info("stopping, draining connections for at most " + GoDuration(drain_timeout()));
+  ready_ = false;
+  server_->Drain(LeftUntil(asked + drain_timeout()));
+}
+
+std::vector<std::string> App::Stop(runtime::SteadyTime asked) {
   Close(asked + drain_timeout());
   const auto now = std::chrono::steady_clock::now();
   auto hung = loops_.lanes().Await(std::clamp(asked + drain_timeout(), now + kLeastForLanes, now + kMostForLanes));
@@ -365,12 +366,6 @@ std::vector<std::string> App::Stop(std::chrono::steady_clock::time_point asked) 
 
 void App::Close(std::chrono::steady_clock::time_point until) {
   if (std::exchange(closed_, true)) return;
-  const auto left = [until] {
-    const auto rest = until - std::chrono::steady_clock::now();
-    return std::max(std::chrono::milliseconds(0), std::chrono::duration_cast<std::chrono::milliseconds>(rest));
-  };
-  ready_ = false;
-  if (server_) server_->Drain(left());
   if (blobs_) blobs_->Stop();
   debug_server_.reset();  // first, since it shows everything destroyed below
   if (data_watch_) data_watch_->RequestStop();
@@ -382,7 +377,7 @@ void App::Close(std::chrono::steady_clock::time_point until) {
     std::chrono::milliseconds longest(0);
     const config::ConfigPtr current = config();
     for (const config::Endpoint& endpoint : current->endpoints) longest = std::max(longest, endpoint.timeout);
-    broker_->Stop(std::min(longest, left()));
+    broker_->Stop(std::min(longest, LeftUntil(until)));
   }
   data_watch_.reset();  // only now: the disk may keep its check
   if (store_) store_->Close();

@@ -33,7 +33,7 @@
 namespace portcall::app {
 
 // The composition root: builds everything in the order of its dependencies, connects it, and takes it down in reverse.
-// One thread, which is no loop, owns it.
+// One thread at a time, which is no loop, owns it; Drain goes beside Apply and RenewCertificates.
 class App {
  public:
   // Serves once this returns. kInvalid: the configuration or the data is not fit to start with; else what failed. The
@@ -52,7 +52,10 @@ class App {
   // Records the result of a reload in the audit log, where there is one.
   void RecordReload(const std::string& what);
 
-  // Lets exchanges and attempts under way end, at most http.draintimeout from `asked` on, then closes everything.
+  // Accepts nothing more, and lets exchanges under way end, at most http.draintimeout from `asked` on.
+  void Drain(runtime::SteadyTime asked);
+
+  // After that, lets attempts under way end, at most for what is left of that time, then closes everything.
   // Returns what still hangs, a folder of an audit log for example: its thread may wake up at any time and touch what
   // this object owns, so that the process must end without destroying it.
   std::vector<std::string> Stop(runtime::SteadyTime asked);

@@ -8,6 +8,7 @@ namespace portcall::app {
 namespace {
 
 constexpr std::uint64_t kMostConnections = http::ServerLimits().connections, kLeastConnections = 8;
+constexpr std::uint64_t kMostAttempts = 1'000'000, kLeastAttempts = 1;
 constexpr std::uint64_t kMostUploads = 1'024, kLeastUploads = 8;
 
 }  // namespace
@@ -20,6 +21,8 @@ DescriptorPlan PlanDescriptors(std::uint64_t descriptors, std::uint64_t open, st
   const std::uint64_t kept = open + plan.open_uploads + plan.deliveries + rest;
   const std::uint64_t left = descriptors > kept ? descriptors - kept : 0;
   plan.connections = static_cast<std::uint32_t>(std::clamp(left / 2, kLeastConnections, kMostConnections));
+  const std::uint64_t spare = left - std::min<std::uint64_t>(left, 2ULL * plan.connections);
+  plan.attempts = static_cast<int>(std::clamp(plan.deliveries + spare, kLeastAttempts, kMostAttempts));
   return plan;
 }
 
@@ -28,7 +31,8 @@ bool DescriptorPlan::tight() const { return connections < kMostConnections; }
 std::uint64_t AttemptsAtOnce(const config::Config& config) {
   std::uint64_t attempts = 0;
   for (const config::Endpoint& endpoint : config.endpoints) {
-    if (!endpoint.disabled) attempts += static_cast<std::uint64_t>(std::max(1, endpoint.concurrency));
+    if (!endpoint.disabled && !endpoint.url.empty())
+      attempts += static_cast<std::uint64_t>(std::max(1, endpoint.concurrency));
   }
   return attempts;
 }

@@ -14,6 +14,7 @@ struct DescriptorPlan {
   std::uint32_t connections = 0;  // of clients: a request may read or write a file beside its socket
   std::size_t open_uploads = 0;   // idle ones that keep their files open
   std::uint64_t deliveries = 0;   // what the endpoints may have open, a quarter of all at most
+  int attempts = 0;               // that they may make at once, also after a reload: that, and what nobody else has
   bool tight() const;             // fewer connections than where there are enough
 };
 
@@ -21,7 +22,7 @@ struct DescriptorPlan {
 // `attempts` at once.
 DescriptorPlan PlanDescriptors(std::uint64_t descriptors, std::uint64_t open, std::uint64_t attempts);
 
-// Of all endpoints that are not disabled.
+// Of all endpoints that are not disabled and open a connection for each.
 std::uint64_t AttemptsAtOnce(const config::Config& config);
 
 // For the log, where the plan is tight.

@@ -1,5 +1,7 @@
 #include "app/server/options.h"
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <map>
 #include <string>
@@ -22,6 +24,13 @@ runtime::LogOptions LogOptionsOf(const config::LogConfig& log) {
 std::filesystem::path DatabaseOf(const config::StorageConfig& storage) {
   if (!storage.database.empty()) return storage.database;
   return std::filesystem::path(storage.root_directory) / "portcall.db";
+}
+
+std::string SourceAddress(const std::string& listen) {
+  char name[256] = "localhost";
+  if (gethostname(name, sizeof name - 1) != 0) return listen;
+  const auto colon = listen.rfind(':');
+  return name + (colon == std::string::npos ? "" : listen.substr(colon));
 }
 
 std::uint64_t MemoryFor(const config::Config& config) {

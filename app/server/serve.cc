@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <atomic>
 #include <csignal>
 #include <future>
 #include <optional>
@@ -11,6 +12,7 @@
 
 #include "app/exit_code.h"
 #include "app/server/app.h"
+#include "app/server/aside.h"
 #include "app/server/data_folder.h"
 #include "app/server/data_lock.h"
 #include "app/server/options.h"
@@ -28,8 +30,9 @@ namespace {
 // five seconds after the limit in any case.
 constexpr std::chrono::milliseconds kOverrun(4'500);
 // With files that are read for a reload, which is applied or refused within five seconds: the broker waits for three
-// more at most, where the database answers.
-constexpr std::chrono::milliseconds kReloadPatience(1'500);
+// more at most, where the database answers. What takes longer is told, and goes on beside what else there is to do.
+constexpr std::chrono::milliseconds kReloadPatience(1'500), kReloadLimit(4'900);
+constexpr std::chrono::milliseconds kAsideLook(20);  // between two looks at whether it is over
 
 // Between two looks at the files of certificates.
 constexpr std::chrono::seconds kCertificateLook(5);
@@ -39,15 +42,28 @@ int ExitCodeOf(const Error& error) {
   return error.code == Errc::kInvalid ? kUsage : kFailed;
 }
 
+std::atomic<int> loaders = 0;  // threads that read files
+
+// What a thread uses that is still left behind must not be destroyed under it.
+int Leave(int code) {
+  if (loaders > 0) _exit(code);
+  return code;
+}
+
 // The file and what it names are read by a thread of its own, which is left behind where a disk does not answer.
 Result<std::future<config::Loaded>> StartLoad(const ServeOptions& options) {
   std::packaged_task<config::Loaded()> load([path = options.config_path, environment = options.environment] {
     return config::Load(path, environment, config::Strictness::kServe, sinks::Kinds());
   });
   std::future<config::Loaded> loaded = load.get_future();
+  ++loaders;
   try {
-    std::thread(std::move(load)).detach();
+    std::thread([load = std::move(load)]() mutable {
+      load();
+      --loaders;
+    }).detach();
   } catch (const std::system_error&) {
+    --loaders;
     return runtime::NoThread();
   }
   return loaded;
@@ -98,13 +114,12 @@ bool Reload(const ServeOptions& options, App& app, runtime::Log& log) {
 }
 
 // What keeps it from being taken is logged.
-Result<DataLock> TakeLock(const std::filesystem::path& file, std::chrono::milliseconds wait, const Signals& signals,
+Result<DataLock> TakeLock(const std::filesystem::path& file, std::chrono::milliseconds wait, SignalWatch& watch,
                           runtime::Log& log) {
   bool said = false;
   const auto pause = [&](std::chrono::milliseconds moment) {
     if (!std::exchange(said, true)) log.Info("waiting for another process that holds " + file.string());
-    const auto signal = signals.Wait(moment);
-    return !signal || *signal == SIGHUP;
+    return !watch.ComesBefore(std::chrono::steady_clock::now() + moment) || !watch.Await();
   };
   auto lock = DataLock::Take(file, wait, pause);
   if (!lock) {
@@ -114,23 +129,52 @@ Result<DataLock> TakeLock(const std::filesystem::path& file, std::chrono::millis
   return lock;
 }
 
-int RunUntilStopped(const ServeOptions& options, config::ConfigPtr config, const Signals& signals, runtime::Log& log) {
-  // From here on, because a start may take long, too: a migration, a disk that does not answer.
-  SignalWatch watch(signals, config->http.drain_timeout + kOverrun, log);
+// False: it is not over in time, or a stop is wanted first.
+bool Over(Aside& aside, SignalWatch& watch) {
+  const auto until = std::chrono::steady_clock::now() + kReloadLimit;
+  while (!aside.OverWithin(kAsideLook)) {
+    if (watch.StopIsWanted() || std::chrono::steady_clock::now() >= until) return false;
+  }
+  return true;
+}
+
+// Where the file is not used, the certificates are looked at all the same.
+void ReloadAside(Aside& aside, SignalWatch& watch, const ServeOptions& options, App& app, runtime::Log& log) {
+  const auto reload = [&options, &app, &log] {
+    if (!Reload(options, app, log)) app.RenewCertificates(/*at_once=*/true);
+  };
+  const bool earlier = !Over(aside, watch);
+  if (watch.StopIsWanted()) return;
+  if (earlier) {
+    log.Error("configuration not reloaded, the old one stays: an earlier reload still waits for a disk");
+  } else if (const auto started = aside.Start(reload); !started) {
+    log.Error("configuration not reloaded, the old one stays: " + started.error().detail);
+  } else if (!Over(aside, watch) && !watch.StopIsWanted()) {
+    log.Error(
+        "the configuration is not reloaded yet: a disk does not answer. It is applied or refused, as a whole, when the "
+        "disk does; other reloads are refused until then");
+  }
+}
+
+int RunUntilStopped(const ServeOptions& options, config::ConfigPtr config, SignalWatch& watch, runtime::Log& log) {
   auto app = App::Start(std::move(config), options.command_line, log);
   if (!app) {
     log.Write(runtime::Level::kFatal, app.error().detail);
     return ExitCodeOf(app.error());
   }
   std::optional<runtime::SteadyTime> asked;
+  Aside aside;
   while (!asked) {
     if (!watch.ComesBefore(std::chrono::steady_clock::now() + kCertificateLook)) {
-      (*app)->RenewCertificates(/*at_once=*/false);
+      // Where it cannot be begun now, the next look makes up for it.
+      (void)aside.Start([&app] { (*app)->RenewCertificates(/*at_once=*/false); });
       continue;
     }
     asked = watch.Await();
-    if (!asked && !Reload(options, **app, log)) (*app)->RenewCertificates(/*at_once=*/true);
+    if (!asked) ReloadAside(aside, watch, options, **app, log);
   }
+  (*app)->Drain(*asked);
+  aside.Await();  // what is under way uses the rest; where it hangs, the watch ends the process
   const std::vector<std::string> hung = (*app)->Stop(*asked);
   if (!hung.empty()) {
     log.Warn("stopped; left behind is what does not answer", {{"what", runtime::Joined(hung)}});
@@ -142,23 +186,10 @@ int RunUntilStopped(const ServeOptions& options, config::ConfigPtr config, const
   return kDone;
 }
 
-}  // namespace
-
-int Serve(const ServeOptions& options, std::ostream& err) {
-  const Signals signals;
-  const Result<config::Loaded> loaded = LoadAtStart(options, signals);
-  if (!loaded) {
-    err << loaded.error().detail << '\n';
-    return ExitCodeOf(loaded.error());
-  }
-  if (!loaded->config) {
-    for (const config::Problem& problem : loaded->problems) err << problem.Text() << '\n';
-    return kUsage;
-  }
-  runtime::Log log(LogOptionsOf(loaded->config->log));
-  LogProblems(log, *loaded);
-
-  const config::StorageConfig& storage = loaded->config->storage;
+int ServeLoaded(const ServeOptions& options, config::ConfigPtr config, const Signals& signals, runtime::Log& log) {
+  // From here on a stop may be asked for while something hangs: a disk, a migration.
+  SignalWatch watch(signals, config->http.drain_timeout + kOverrun, log);
+  const config::StorageConfig storage = config->storage;
   if (auto prepared = PrepareDataFolder(storage.root_directory, DatabaseOf(storage)); !prepared) {
     log.Write(runtime::Level::kFatal, prepared.error().detail);
     return ExitCodeOf(prepared.error());
@@ -167,12 +198,33 @@ int Serve(const ServeOptions& options, std::ostream& err) {
   std::vector<DataLock> locks;
   for (const auto& file :
        {DataLock::FileOfFolder(storage.root_directory), DataLock::FileOfDatabase(DatabaseOf(storage))}) {
-    auto lock = TakeLock(file, options.wait, signals, log);
+    auto lock = TakeLock(file, options.wait, watch, log);
     if (!lock) return ExitCodeOf(lock.error());
     locks.push_back(*std::move(lock));
   }
+  return RunUntilStopped(options, std::move(config), watch, log);
+}
+
+}  // namespace
+
+int Serve(const ServeOptions& options, std::ostream& err) {
+  const Signals signals;
+  const Result<config::Loaded> loaded = LoadAtStart(options, signals);
+  if (!loaded) {
+    err << loaded.error().detail << std::endl;
+    return Leave(ExitCodeOf(loaded.error()));
+  }
+  if (!loaded->config) {
+    for (const config::Problem& problem : loaded->problems) err << problem.Text() << '\n';
+    return kUsage;
+  }
+  runtime::Log log(LogOptionsOf(loaded->config->log));
+  LogProblems(log, *loaded);
+
   try {
-    return RunUntilStopped(options, loaded->config, signals, log);
+    const int code = ServeLoaded(options, loaded->config, signals, log);
+    log.Flush();
+    return Leave(code);
   } catch (const std::system_error& e) {
     if (e.code() != std::errc::resource_unavailable_try_again) throw;
     log.Write(runtime::Level::kFatal, runtime::NoThread().detail);

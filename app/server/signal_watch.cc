@@ -36,6 +36,11 @@ std::optional<Clock::time_point> SignalWatch::Await() {
   return told_;
 }
 
+bool SignalWatch::StopIsWanted() {
+  const runtime::MutexLock lock(mutex_);
+  return told_.has_value();
+}
+
 void SignalWatch::Watch(const std::stop_token& stop) {
   while (!stop.stop_requested()) {
     const auto signal = signals_.Wait(asked_ ? kLookAtTheEnd : kLook);

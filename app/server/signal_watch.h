@@ -24,6 +24,8 @@ class SignalWatch {
   // Waits for a signal. Nothing: a reload is wanted; else the time at which a stop was asked for. One thread.
   std::optional<runtime::SteadyTime> Await();
 
+  bool StopIsWanted();  // now, whether or not Await() has told
+
  private:
   void Watch(const std::stop_token& stop);
   void Tell(bool to_stop);

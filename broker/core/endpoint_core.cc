@@ -259,6 +259,8 @@ void EndpointCore::OnLane(const LaneRead& read, const store::Portion& page, Mome
     last_read_ += lane.queue.back().bytes;
   }
   lane.behind.loaded_through = through;
+  // What a start only knew to lie before the cursor is found now: later reads go no further.
+  if (lane.behind.complete() && !lane.queue.empty()) lane.behind.passed_through = lane.queue.back().event->seq;
   if (lane.queue.empty()) {
     lane.behind.next_seq = through + 1;
     MarkDirty(lane, now);  // retention goes by the row

@@ -30,7 +30,6 @@ class EndpointCore {
   EndpointCore(const config::Endpoint& endpoint, const sinks::Capacity& capacity, const store::Cursor& cursor,
                std::vector<store::ParkedLane> parked, std::string paused, Moment now, std::uint64_t seed);
   EndpointCore(const EndpointCore&) = delete;
-
   // The log. WantsEvents: room for a useful number of events after scan(); MakeRoom goes before it, and sees to it that
   // a few lanes with much to send do not fill what is held of the log while others could be sent. Scan takes events in
   // order, as many as it can (the number is returned); `through`: nothing but these lies between scan() and there.
@@ -84,6 +83,7 @@ class EndpointCore {
   std::size_t parked() const { return lines_.parked(); }
   std::int64_t settled() const { return progress_.settled(); }
   std::int64_t pending() const { return progress_.pending(); }
+  std::int64_t pending_on_disk() const { return progress_.pending_on_disk(); }  // until they are stored as settled
   store::Seq counted() const { return progress_.counted(); }
   store::Seq settled_through() const { return progress_.settled_through(); }
   std::optional<std::int64_t> OldestRecorded() const;  // wall time of the oldest unsettled event that is known

@@ -11,6 +11,17 @@ bool AsksOutcome(const Policy& policy, const Lane& lane) {
   return !policy.retry_on_timeout && (lane.state() == LaneState::kStarting || lane.state() == LaneState::kInFlight);
 }
 
+// The event that the lane's row stands for.
+store::Seq FirstOf(const Policy& policy, const Lane& lane) {
+  const bool front = AsksOutcome(policy, lane) || lane.kind == LaneKey::Kind::kStrict || !lane.behind.parked;
+  return front && !lane.queue.empty() ? lane.queue.front().event->seq : lane.behind.next_seq;
+}
+
+// Its trial is not that of an event which is settled or not wanted.
+bool TriesFirst(const Policy& policy, const Lane& lane) {
+  return lane.failing.attempts > 0 && lane.failing.seq == FirstOf(policy, lane);
+}
+
 }  // namespace
 
 void EndpointCore::Counted(std::int64_t matched, store::Seq through, Moment now) {
@@ -136,8 +147,11 @@ void EndpointCore::Stop(bool stopped) {
 }
 
 void EndpointCore::RenewAges(Moment now) {
+  const Ticks active = pace_.ActiveAt(now.ticks);
   for (auto& [key, lane] : lines_.all()) {
-    if (lane.row.exists && RowOf(lane, now).age != lane.row.age) MarkDirty(lane, now);
+    if (!lane.row.exists) continue;
+    const Ticks age = TriesFirst(policy_, lane) ? active - lane.failing.first_attempt : 0;
+    if (age != lane.row.age) MarkDirty(lane, now);
   }
 }
 
@@ -165,9 +179,8 @@ store::ParkedLane EndpointCore::RowOf(const Lane& lane, Moment now) const {
   row.lane = lane.key;
   const Lane::Failing& failing = lane.failing;
   const bool asks = AsksOutcome(policy_, lane);
-  const bool front = asks || lane.kind == LaneKey::Kind::kStrict || !lane.behind.parked;
-  row.next_seq = front && !lane.queue.empty() ? lane.queue.front().event->seq : lane.behind.next_seq;
-  if (failing.seq == row.next_seq && failing.attempts > 0) {  // not those of an event that is settled or not wanted
+  row.next_seq = FirstOf(policy_, lane);
+  if (TriesFirst(policy_, lane)) {
     row.attempts = failing.attempts;
     row.probes = failing.probes;
     row.age = pace_.ActiveAt(now.ticks) - failing.first_attempt;

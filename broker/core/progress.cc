@@ -9,7 +9,7 @@ void Progress::Load(const store::Cursor& cursor) {
   scan_ = cursor.settled_through;
   counted_ = cursor.through;  // a stop may have come while the count was still behind the cursor
   matched_ = cursor.matched;
-  settled_ = cursor.settled;
+  settled_ = settled_on_disk_ = cursor.settled;
   behind_ = bytes_ = 0;
 }
 
@@ -80,9 +80,13 @@ void Progress::Store(store::Settlement& settlement, store::Seq unneeded) {
   settlement.matched = matched_;
   settlement.settled = settled_;
   unneeded_when_flushed_ = unneeded;
+  settled_when_flushed_ = settled();
 }
 
-void Progress::Flushed() { SetUnneeded(unneeded_when_flushed_); }
+void Progress::Flushed() {
+  SetUnneeded(unneeded_when_flushed_);
+  settled_on_disk_ = settled_when_flushed_;
+}
 
 void Progress::SetUnneeded(store::Seq through) {
   assert(through <= settled_through());

@@ -35,6 +35,7 @@ class Progress {
   std::int64_t matched() const { return matched_; }
   std::int64_t settled() const { return settled_ + slots_.done_beyond(); }
   std::int64_t pending() const { return matched_ - settled(); }
+  std::int64_t pending_on_disk() const { return matched_ - settled_on_disk_; }  // what was settled since is on no disk
 
   // An event after scan() enters the window: held by its lane, known to be settled, or left to its parked lane.
   SlotId Hold(store::Seq seq, std::size_t bytes, LaneId lane);
@@ -70,6 +71,7 @@ class Progress {
   store::Seq unneeded_ = 0, unneeded_when_flushed_ = 0;
   std::int64_t matched_ = 0;
   std::int64_t settled_ = 0;  // without those that the window's first event holds back
+  std::int64_t settled_on_disk_ = 0, settled_when_flushed_ = 0;
   std::size_t behind_ = 0, bytes_ = 0;
 };
 

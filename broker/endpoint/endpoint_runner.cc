@@ -181,6 +181,11 @@ void EndpointRunner::Tick() {
   reporter_.Summarize(OldestPending(), Now());
 }
 
+bool EndpointRunner::counted() const {
+  const bool counts = !Stops(stage_) && stage_ != Stage::kLost && !counter_.recounting();
+  return !counts || core_.counted() >= around_.ring.head();
+}
+
 void EndpointRunner::Show() { reporter_.Show(OldestPending()); }
 
 EndpointStatus EndpointRunner::Status() const {

@@ -67,6 +67,7 @@ class EndpointRunner {
   ~EndpointRunner();
 
   void LimitInFlight(std::size_t bytes) { core_.LimitInFlight(bytes); }  // of large events that are not answered
+  void LimitAttempts(int most) { workers_.Limit(most); }  // at once, below the entry's concurrency; Drive follows
   void Drive();  // the log has grown, or something else changed: does whatever can be done now
   void Tick();   // every half second: gauges, the sink's trouble, and a line a minute while it fails
   void Show();   // the gauges as they are now
@@ -81,6 +82,7 @@ class EndpointRunner {
   void DeadTrimmed(std::int64_t rows) { reporter_.DeadTrimmed(rows); }  // of its stored dead letters
 
   EndpointStatus Status() const;
+  bool counted() const;  // no event that the ring has is still to be counted, but for those of a changed filter
   const config::Endpoint& endpoint() const { return endpoint_; }
   std::int64_t cursor() const { return settler_.cursor().id; }
   store::Seq UnneededThrough() const { return core_.UnneededThrough(); }

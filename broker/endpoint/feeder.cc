@@ -111,15 +111,16 @@ void Feeder::Tick(bool look) {
 // The age of the next event that the endpoint wants stands for its lateness.
 Task<> Feeder::FindOldest() {
   const store::Seq after = core_.scan();
-  Result<CatchUpReader::Chunk> chunk = co_await around_.reader.Read(after, around_.ring.head(), tasks_.called_off);
-  finding_oldest_ = false;
-  if (!chunk) co_return;
-  oldest_ = {after};
-  for (const store::EventPtr& event : *chunk->events) {
-    if (event->seq <= after || !core_.filter().Wants(*event)) continue;
-    oldest_->recorded = event->recorded_at;
-    break;
+  const Result<CatchUpReader::Chunk> chunk =
+      co_await around_.reader.Read(after, around_.ring.head(), tasks_.called_off);
+  if (chunk) {
+    const auto wanted = [&](const store::EventPtr& e) { return e->seq > after && core_.filter().Wants(*e); };
+    const auto first = std::ranges::find_if(*chunk->events, wanted);
+    oldest_ = {after};
+    if (first != chunk->events->end()) oldest_->recorded = (*first)->recorded_at;
   }
+  finding_oldest_ = false;
+  tasks_.ended();  // somebody may wait until nothing is read any more
 }
 
 std::optional<std::int64_t> Feeder::OldestRecorded() const {

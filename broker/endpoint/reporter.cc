@@ -154,7 +154,7 @@ void Reporter::Summarize(std::optional<std::chrono::nanoseconds> oldest, Moment 
 
 void Reporter::Show(std::optional<std::chrono::nanoseconds> oldest) {
   EndpointMetrics::Levels levels;
-  levels.pending = core_.pending();
+  levels.pending = core_.pending_on_disk();
   levels.dead_letters = dead_letters_;
   levels.parked = static_cast<std::int64_t>(core_.parked());
   levels.in_flight = core_.in_flight();
@@ -183,7 +183,7 @@ EndpointStatus Reporter::Status(std::optional<std::chrono::nanoseconds> oldest) 
   }
   if (status.paused) status.reason = core_.paused();
   if (cursor_lost_) status.reason = "another process has taken over its cursor, or the cursor is gone";
-  status.pending = core_.pending();
+  status.pending = core_.pending_on_disk();
   status.oldest_pending = oldest;
   status.parked_lanes = static_cast<std::int64_t>(core_.parked());
   status.in_flight = core_.in_flight();

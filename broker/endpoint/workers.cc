@@ -25,7 +25,7 @@ Workers::Workers(Executor executor, const runtime::Clock& clock, EndpointCore& c
 
 void Workers::Start(Moment now) {
   Attempt attempt;
-  while ((!resting_.empty() || workers_ < max_workers_) && core_.Claim(now, attempt)) {
+  while (working() < most_ && core_.Claim(now, attempt)) {
     claimed_.push_back(std::move(attempt));
     if (!resting_.empty()) {
       Resume<bool> worker = std::move(resting_.back());
@@ -40,7 +40,7 @@ void Workers::Start(Moment now) {
 
 // Attempts go out in the order of their claims, whichever worker asks first.
 bool Workers::Next(Attempt& attempt) {
-  if (claimed_.empty()) return core_.Claim(Read(clock_), attempt);
+  if (claimed_.empty()) return working() <= most_ && core_.Claim(Read(clock_), attempt);
   attempt = std::move(claimed_.front());
   claimed_.pop_front();
   return true;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <chrono>
 #include <deque>
 #include <functional>
@@ -29,7 +30,9 @@ class Workers {
   Workers(Executor executor, const runtime::Clock& clock, EndpointCore& core, sinks::Sink& sink, runtime::Gate& tasks,
           Calls calls);
 
-  void Start(Moment now);  // as many attempts as the core lets go out now
+  void Start(Moment now);  // as many attempts as the core lets go out now, and no more than the limit
+  // Below the policy's window: what this endpoint may have of a limit that all share. Attempts under way stay.
+  void Limit(int most) { most_ = std::clamp(static_cast<std::size_t>(most), std::size_t{1}, max_workers_); }
 
   // Lets attempts go that have not ended by themselves after `patience`. The sink works on as usual.
   void LetGoAfter(std::chrono::milliseconds patience);
@@ -43,6 +46,7 @@ class Workers {
  private:
   Task<> Work();
   bool Next(Attempt& attempt);
+  std::size_t working() const { return workers_ - resting_.size(); }
   Task<sinks::Outcome> Try(const Attempt& attempt);
   void End(const Attempt& attempt, const sinks::Outcome& outcome);
   void ArmLetGo(std::chrono::milliseconds patience);
@@ -54,6 +58,7 @@ class Workers {
   runtime::Gate& tasks_;
   const Calls calls_;
   const std::size_t max_workers_;
+  std::size_t most_ = max_workers_;
 
   runtime::Gate attempts_;
   std::size_t workers_ = 0;

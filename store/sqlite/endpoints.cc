@@ -8,6 +8,8 @@ namespace {
 
 const Sql kEndpoint("SELECT name,paused,reason,fingerprint FROM endpoints WHERE name=?");
 const Sql kPutEndpoint("INSERT OR REPLACE INTO endpoints (name,paused,reason,fingerprint) VALUES (?,?,?,?)");
+const Sql kTouch("INSERT OR REPLACE INTO endpoints (name,paused,reason,fingerprint) VALUES ('',0,'','')");
+const Sql kUntouch("DELETE FROM endpoints WHERE name=''");
 
 }  // namespace
 
@@ -19,6 +21,11 @@ std::optional<EndpointState> FindEndpoint(Snapshot& s, std::string_view name) {
 
 void PutEndpoint(Tx& tx, const EndpointState& state) {
   Query(tx.connection(), kPutEndpoint, state.name, state.paused, state.reason, state.fingerprint).Run();
+}
+
+void Touch(Tx& tx) {
+  Query(tx.connection(), kTouch).Run();
+  Query(tx.connection(), kUntouch).Run();
 }
 
 }  // namespace portcall::store

@@ -20,15 +20,21 @@ TEST(DescriptorPlan, LeavesDescriptorsForTheRest) {
       const DescriptorPlan plan = PlanDescriptors(limit, 60, attempts);
       EXPECT_LE(2 * plan.connections + plan.open_uploads + plan.deliveries + 60 + 64, limit) << limit;
       EXPECT_TRUE(plan.deliveries == attempts || plan.deliveries == limit / 4);
+      EXPECT_LE(2 * plan.connections + plan.open_uploads + static_cast<std::uint64_t>(plan.attempts) + 60 + 64,
+                limit + 1)
+          << limit;
+      EXPECT_GE(static_cast<std::uint64_t>(plan.attempts), plan.deliveries);
     }
   }
 }
 
 TEST(DescriptorPlan, CountsWhatEndpointsMayHaveUnderWay) {
   config::Config config;
-  config.endpoints.resize(3);
+  config.endpoints.resize(4);
+  for (config::Endpoint& endpoint : config.endpoints) endpoint.url = "http://receiver.example.com/";
   config.endpoints[1].concurrency = 100;
   config.endpoints[2].disabled = true;
+  config.endpoints[3].url.clear();  // as an audit log
   EXPECT_EQ(AttemptsAtOnce(config), 132u);
 }
 

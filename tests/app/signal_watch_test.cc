@@ -21,6 +21,7 @@ TEST_F(SignalWatchTest, AStopCountsFromWhenItWasAskedFor) {
   SignalWatch watch(signals_, 1h, log_);
   kill(getpid(), SIGHUP);
   EXPECT_EQ(watch.Await(), std::nullopt);
+  EXPECT_FALSE(watch.StopIsWanted());
   // While whoever waits for watch is busy with something that hangs.
   const auto before = std::chrono::steady_clock::now();
   kill(getpid(), SIGTERM);
@@ -29,6 +30,7 @@ TEST_F(SignalWatchTest, AStopCountsFromWhenItWasAskedFor) {
   ASSERT_TRUE(asked);
   EXPECT_LT(*asked - before, 250ms);
   EXPECT_EQ(watch.Await(), asked) << "it stays";
+  EXPECT_TRUE(watch.StopIsWanted());
 }
 
 TEST_F(SignalWatchTest, WhatHangsIsEnded) {

@@ -165,6 +165,7 @@ Result<void> World::Start(std::vector<config::Endpoint> endpoints) {
   loop_ = std::make_unique<runtime::Loop>("broker");
   BrokerDeps deps{*store_, *loop_, lanes_, log_, *metrics_, clock_};
   deps.sweep_interval = sweep_interval;
+  deps.connections = connections;
   deps.make_sink = [this](const config::Endpoint& entry) -> Result<std::unique_ptr<sinks::Sink>> {
     if (entry.url == "bad") return Error(Errc::kInvalid, "bad url");
     if (entry.url == "disk") disk.wait();

@@ -86,6 +86,7 @@ class World {
   ShiftedClock& clock() { return clock_; }
   config::EventsConfig events;                    // of the files that follow
   std::chrono::milliseconds sweep_interval{500};  // of the brokers that follow
+  int connections = 1'000'000;                    // likewise
   std::string details, tag, digest;               // of the events that follow
   std::shared_future<void> disk;                  // answers for the files of an endpoint with the url "disk"
   store::Store& store() { return *store_; }

@@ -26,9 +26,13 @@ class FeederTest : public ShellTest {
     entry.ignore.actions = {"pull"};
     Open(entry, std::move(cursor), std::move(parked), capacity);
     On([&] {
-      feeder_ = std::make_unique<Feeder>(around_, entry_, *core_, TasksOf([this] { Pump(); }), oldest);
+      feeder_ = std::make_unique<Feeder>(around_, entry_, *core_, TasksOf([this] { Ended(); }), oldest);
       core_->Counted(0, ring_.head(), Now());
     });
+  }
+  void Ended() {
+    ++ended_;
+    if (reads_on_) Pump();
   }
   void Pump() {
     bool more = true;
@@ -69,6 +73,8 @@ class FeederTest : public ShellTest {
   std::vector<store::Seq> seen_;
   std::size_t most_bytes_ = 0;
   bool held_ = false;
+  bool reads_on_ = true;  // when a task of its own has ended
+  int ended_ = 0;
 };
 
 class LaggingFeederTest : public FeederTest {
@@ -184,6 +190,7 @@ TEST_F(FeederTest, ALaneThatCannotBeReadIsReadAgainAfterAWhile) {
 TEST_F(FeederTest, LooksForTheOldestEventWhereTheEndpointDoesNotReadOn) {
   world_.Append("repo", 3, store::Action::kPull);
   world_.Append("repo", 3);
+  reads_on_ = false;
   Begin();
   On([this] {
     core_->Recounted(3, 6, Now());
@@ -193,6 +200,7 @@ TEST_F(FeederTest, LooksForTheOldestEventWhereTheEndpointDoesNotReadOn) {
   EXPECT_EQ(Oldest(), std::nullopt);
   On([this] { feeder_->Tick(true); });
   EXPECT_TRUE(world_.Eventually([this] { return Oldest() == RecordedAt(4); }));
+  EXPECT_EQ(On([this] { return ended_; }), 1) << "who waits until it is quiet looks again";
   On([this] { feeder_->Reloaded(); });
   EXPECT_EQ(Oldest(), std::nullopt);
 }

@@ -35,6 +35,21 @@ TEST_F(ProgressTest, BeginsWhereTheCursorStands) {
   EXPECT_FALSE(progress_.at_head());
 }
 
+TEST_F(ProgressTest, WhatIsSettledStaysPendingUntilThatIsStored) {
+  progress_.Counted(2, 20);
+  const SlotId first = Scan(12), second = Scan(13);
+  progress_.Settle(12, kBytes, first);
+  EXPECT_EQ(progress_.pending(), 4);
+  EXPECT_EQ(progress_.pending_on_disk(), 5);
+  store::Settlement settlement;
+  progress_.Store(settlement, 12);
+  progress_.Settle(13, kBytes, second);
+  EXPECT_EQ(progress_.pending_on_disk(), 5);
+  progress_.Flushed();
+  EXPECT_EQ(progress_.pending(), 3);
+  EXPECT_EQ(progress_.pending_on_disk(), 4);
+}
+
 // An endpoint that begins far back delivers before the log is counted, and a stop may come then.
 TEST_F(ProgressTest, GoesOnCountingWhereItEndedThoughTheCursorIsFurther) {
   store::Cursor cursor = At(300, 0, 300);

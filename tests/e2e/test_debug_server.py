@@ -12,6 +12,7 @@ from pathlib import Path
 from harness import need, wait
 from harness.http_client import status_of
 from harness.images import image
+from harness.ports import free_port
 from harness.receiver import Receiver, always
 from harness.registry_client import expect
 from harness.server import PATIENCE, Server, endpoint
@@ -137,6 +138,18 @@ def test_metrics(serve: Serve) -> None:
             assert [(labels["endpoint"], value) for labels, value in server.series(name)] == [("main", 0.0)], name
         types = dict(re.findall(r"^# TYPE (\S+) (\S+)$", server.metrics(), re.MULTILINE))
         assert types["portcall_store_queue_depth"] == "gauge" and types["portcall_store_commits_total"] == "counter"
+
+
+def test_pages_show_what_is_pending_when_they_are_asked_for(serve: Serve) -> None:
+    server = serve([endpoint("main", f"http://127.0.0.1:{free_port()}/")])
+    client = server.client()
+    for pushed in range(1, 21):
+        expect(client.push_blob("acme/app", b"%d" % pushed), 201)
+        if pushed % 2:
+            assert server.pending("main") == pushed
+        else:
+            (shown,) = server.debug("/debug/vars").json()["registry"]["notifications"]["endpoints"]
+            assert shown["Metrics"]["Pending"] == pushed
 
 
 def test_promtool_likes_the_metrics(serve: Serve) -> None:

@@ -162,6 +162,15 @@ def check_partitions(broker: Broker, topic: str, records: list[Record]) -> None:
     assert not wrong
 
 
+@pytest.mark.parametrize("told", [{}, {"t": {"0": {"offset": 3}}}, {"t": {"0": {"offset": 3}, "1": {"offset": -1}}},
+                                  {"t": {"0": {"offset": 3}, "1": {"error": "Broker: Leader not available"}}}])
+def test_a_topic_whose_ends_are_not_known_is_not_empty(told: dict[str, Any]) -> None:
+    """Else a test that counts records would be content before any is there."""
+    with pytest.raises(kafka.UnknownEnd):
+        kafka.ends_of(told, "t", [0, 1])
+    assert kafka.ends_of({"t": {"0": {"offset": 3}, "1": {"offset": 0}}}, "t", [0, 1]) == [3, 0]
+
+
 def test_topic_and_key_follow_their_templates(serve: Serve, broker: Broker, topic: str) -> None:
     broker.create(f"{topic}.push", f"{topic}.delete")
     templates = {"key": "{{repository}}:{{tag}}", "only": {"actions": ["push", "delete"]}}

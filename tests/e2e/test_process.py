@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import concurrent.futures
 import os
 import re
 import shutil
 import signal
+import socket
 import subprocess
 import time
 from pathlib import Path
 
 import pytest
 
-from harness import wait
-from harness.server import PORTCALL, Server
+from harness import images, wait
+from harness.registry_client import expect
+from harness.server import PORTCALL, Server, endpoint
 from harness.volumes import HungVolume
 
 only_root = pytest.mark.skipif(os.geteuid() != 0, reason="only root may become another user")
@@ -37,6 +40,30 @@ def limited(server: Server, tasks: int) -> subprocess.Popen[bytes]:
     return server.process
 
 
+def test_deliveries_leave_file_descriptors_for_pushes_and_pulls(tmp_path: Path) -> None:
+    """Ten endpoints that may make 64 attempts each, for a receiver that never answers."""
+    few = tmp_path / "few"
+    few.write_text(f'#!/bin/sh\nulimit -n 256\nexec "{Server(tmp_path / "any").program}" "$@"\n')
+    few.chmod(0o755)
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as receiver:
+        url = f"http://127.0.0.1:{receiver.getsockname()[1]}/"
+        endpoints = [endpoint(f"hook{number}", url, concurrency=64, timeout="60s") for number in range(10)]
+        with Server(tmp_path / "server", endpoints, {"http": {"draintimeout": "1s"}}, program=few) as server:
+            def go(number: int) -> None:
+                client = server.client()
+                one = images.image(number, layers=1)
+                for repository in range(8):
+                    client.push_image(f"team{number}/app{repository}", "v1", one)
+                    expect(client.get_manifest(f"team{number}/app{repository}", "v1"), 200)
+
+            with concurrent.futures.ThreadPoolExecutor(16) as clients:
+                for done in [clients.submit(go, number) for number in range(16)]:
+                    done.result()
+            under_way = [server.metric("portcall_notifications_in_flight", endpoint=one["name"]) for one in endpoints]
+            assert min(under_way) >= 1 and sum(under_way) <= 64, under_way
+            assert "Too many open files" not in server.log()
+
+
 MANY = """
 import threading
 for _ in range(200):
@@ -54,6 +81,32 @@ def test_a_command_that_takes_no_signals_dies_of_them(tmp_path: Path) -> None:
         time.sleep(0.2)  # whenever it comes, it must do
         process.send_signal(signal.SIGTERM)
         assert process.wait(20) == -signal.SIGTERM
+
+
+def test_a_stop_in_the_first_moments_of_a_start_ends_it(tmp_path: Path) -> None:
+    """Whatever there is of the process by then, and whichever of its threads the signal comes to."""
+    server = Server(tmp_path / "server")
+    ends = set()
+    for number in range(200):
+        process = server.spawn()
+        time.sleep(number % 50 / 1000)  # any moment must do
+        ends.add(server.stop(seconds=20))
+        assert process.returncode in (0, -signal.SIGTERM), f"after {number % 50} ms: {server.log()[-2000:]}"
+    assert 0 in ends
+
+
+def test_no_thread_takes_a_signal_but_the_one_that_waits_for_it(tmp_path: Path) -> None:
+    with Server(tmp_path / "server") as server:
+        assert server.process
+        threads = Path(f"/proc/{server.process.pid}/task")
+        wanted = sum(1 << (number - 1) for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP))
+        open_to = []
+        for thread in threads.iterdir():
+            blocked = re.search(r"^SigBlk:\s+(\w+)$", (thread / "status").read_text(), re.MULTILINE)
+            assert blocked
+            if int(blocked[1], 16) & wanted != wanted:
+                open_to.append((thread / "comm").read_text().strip())
+        assert len(open_to) <= 1, open_to  # while it waits
 
 
 @only_root

@@ -18,7 +18,7 @@ import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness import wait
 from harness.ports import free_port
@@ -84,6 +84,10 @@ log4j.appender.out=org.apache.log4j.ConsoleAppender
 log4j.appender.out.layout=org.apache.log4j.PatternLayout
 log4j.appender.out.layout.ConversionPattern=%d %p %m (%c)%n
 """
+
+
+class UnknownEnd(AssertionError):
+    """Kafka does not tell where a partition ends: a moment after a restart, or at all."""
 
 
 class Unavailable(Exception):
@@ -304,9 +308,15 @@ class Broker:
              "--property", "parse.key=true", "--property", "key.separator=\t", stdin=lines)
 
     def count(self, topic: str) -> int:
-        """Records, by the ends of the partitions."""
-        ends = json.loads(self._kcat("-Q", "-J", *(word for p in range(PARTITIONS) for word in ("-t", f"{topic}:{p}:-1"))))
-        return sum(end["offset"] for end in ends[topic].values() if isinstance(end, dict))
+        """Records, by the ends of the partitions; all of which must be known."""
+        numbers = self.partitions(topic)
+        asked = json.loads(self._kcat("-Q", "-J", *(word for p in numbers for word in ("-t", f"{topic}:{p}:-1"))))
+        return sum(ends_of(asked, topic, numbers))
+
+    def partitions(self, topic: str) -> list[int]:
+        entries = [entry for entry in json.loads(self._kcat("-L", "-J"))["topics"] if entry["topic"] == topic]
+        assert len(entries) == 1 and entries[0]["partitions"], f"{topic} is not there: {entries}"
+        return [part["partition"] for part in entries[0]["partitions"]]
 
     def records(self, topic: str, most: int = 0) -> list[Record]:
         """The topic's, each partition's in its order; all of them, or no more than `most`."""
@@ -324,7 +334,10 @@ class Broker:
         # kcat may take a partition for read to its end before it has fetched from it; the broker knows where that is.
         def complete() -> bool:
             found[:] = read()
-            return len(found) >= self.count(topic)
+            try:
+                return len(found) >= self.count(topic)
+            except UnknownEnd:
+                return False
 
         wait.until(complete, f"{topic} is read to its end", PATIENCE, pause=0.1)
         return found
@@ -336,6 +349,19 @@ class Broker:
             return found if len({one.id for one in found}) >= count else []
 
         return wait.until(enough, f"{count} events in {topic}", seconds, pause=0.2) if count else self.records(topic)
+
+
+def ends_of(asked: dict[str, Any], topic: str, partitions: list[int]) -> list[int]:
+    """The ends that kcat's query tells. One that it does not tell is no end: the topic is not empty for that."""
+    told = asked.get(topic, {})
+    ends = []
+    for part in partitions:
+        end = told.get(str(part))
+        offset = end.get("offset") if isinstance(end, dict) else None
+        if not isinstance(offset, int) or offset < 0:
+            raise UnknownEnd(f"the end of {topic}, partition {part}, is not known: {asked}")
+        ends.append(offset)
+    return ends
 
 
 def _record(line: dict[str, object]) -> Record:

@@ -206,7 +206,7 @@ class Server:
         return found
 
     def wait_metric(self, value: float, name: str, seconds: float = 20.0, **labels: str) -> None:
-        """Gauges of the log are as of the last flush, some 50 ms ago."""
+        """Gauges are fresh: they hold what was recorded before, and what was delivered until it is stored as settled."""
         wait.until(lambda: self.metric(name, **labels) == value, f"{name}{labels} = {value}", seconds)
 
     def pending(self, name: str) -> float:

@@ -23,7 +23,8 @@ ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
     "store": (("sqlite/", "blobs/fs/"), ("blobs/",), ("*",)),
     "sinks": (("kinds",), ("audit/sink/", "ci/", "kafka/"), ("http/", "ci/presets/"), ("audit/log/",), ("formats/",), ("*",)),
     "registry": (("registry",), ("http/",), ("catalog/", "request/"), ("recording/",), ("model/",), ("*",)),
-    "broker": (("broker",), ("control", "sweeper"), ("retention", "endpoint/"), ("tail/",), ("status", "read_clock"), ("core/",)),
+    "broker": (("broker",), ("control", "sweeper", "figures", "loop_calls", "share_out"),
+               ("retention", "endpoint/"), ("tail/",), ("status", "read_clock"), ("core/",)),
     "app": (("main",), ("commands/",), ("server/",), ("debug/",), ("exit_code",)),
 }
 
