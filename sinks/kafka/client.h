@@ -7,6 +7,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "runtime/files.h"
@@ -51,7 +52,8 @@ class KafkaClient {
   KafkaClient& operator=(const KafkaClient&) = delete;
 
   int wakeup_fd() const { return wakeup_fd_.get(); }
-  // Copies the message. Returns an error code for OutcomeOf, or 0: the message will be reported with `opaque`.
+  // Copies the message, but not its `body`, which must stay until the message is freed: with what Serve() calls spent,
+  // else with the client (Keep). Returns an error code for OutcomeOf, or 0: it will be reported with `opaque`.
   int Produce(const KafkaMessage& message, void* opaque);
   KafkaFatal fatal() const;       // what has ended it
   static bool IsFull(int error);  // Produce's error says that its queue has no room now
@@ -59,6 +61,7 @@ class KafkaClient {
   // takes the reported messages, which are costly to free: clear it on any thread, but before the client goes.
   using Spent = std::vector<std::shared_ptr<void>>;
   bool Serve(KafkaListener& listener, Spent& spent);
+  void Keep(std::shared_ptr<const void> body) { kept_.push_back(std::move(body)); }
   void Purge();    // all messages under way are reported now, as failed
   void Silence();  // the descriptor wakes no more
 
@@ -77,6 +80,7 @@ class KafkaClient {
 
   const runtime::Fd wakeup_fd_;
   const std::unique_ptr<KafkaLookups> lookups_;
+  std::vector<std::shared_ptr<const void>> kept_;
   rd_kafka_s* handle_;
   rd_kafka_queue_s* queue_;
   const std::vector<std::string> names_;

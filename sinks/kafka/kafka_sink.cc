@@ -33,6 +33,7 @@ class KafkaSink final : public Sink {
         hidden_(std::move(hidden)),
         around_(std::move(around)),
         messages_(std::move(messages)),
+        shape_(messages_.shape()),
         producer_(std::move(producer)),
         parts_("topic", 2 * endpoint.max_backoff + endpoint.timeout + kTopicsKept) {}
 
@@ -65,6 +66,7 @@ class KafkaSink final : public Sink {
     KafkaFlight flight;
     flight.lane = LaneOf(event);
     flight.message = messages_.Of(event);
+    Share(batch.events.front(), flight.message);
     const KafkaReport report = co_await producer_->Send(flight);
     Outcome outcome = Judge(report, flight.topic);
     outcome.partition = report.partition;
@@ -104,6 +106,14 @@ class KafkaSink final : public Sink {
     }
   }
 
+  // A large value is there once, however many endpoints send it.
+  void Share(const store::EventPtr& event, KafkaMessage& message) const {
+    if (store::BytesOf(*event) < SharedBodies::kLarge) return;
+    std::string made = std::move(message.value);
+    message.value.clear();
+    message.body = around_.bodies->Of(event, shape_, [&made] { return Encoded{std::move(made), {}}; });
+  }
+
   // Where events go to one topic, its failure is that of the endpoint.
   Outcome Judge(const KafkaReport& report, std::size_t topic) {
     const std::string& name = messages_.topics()[topic];
@@ -127,6 +137,7 @@ class KafkaSink final : public Sink {
   const std::vector<std::string> hidden_;
   const Surroundings around_;
   const KafkaMessages messages_;
+  const std::string shape_;
   const std::unique_ptr<KafkaProducer> producer_;
   std::unique_ptr<KafkaTopicWatch> watch_;
   FailingParts parts_;

@@ -55,7 +55,7 @@ bool Selected(const config::Endpoint& endpoint, Action action, Kind kind) {
 std::span<const std::string_view> KafkaFormatNames() { return kFormatNames; }
 
 std::size_t KafkaMessage::bytes() const {
-  std::size_t total = key.size() + value.size();
+  std::size_t total = key.size() + payload().size();
   for (const auto& [name, text] : headers) total += name.size() + text.size();
   return total;
 }
@@ -152,6 +152,10 @@ KafkaMessage KafkaMessages::Of(const store::Event& event) const {
   }
   headers.emplace_back("seq", std::to_string(event.seq));
   return message;
+}
+
+std::string KafkaMessages::shape() const {
+  return std::string("kafka ").append(kFormatNames[static_cast<std::size_t>(format_)]).append(" ").append(source_);
 }
 
 KafkaMessage KafkaMessages::DeadLetterOf(const store::Event& event, std::string_view error,

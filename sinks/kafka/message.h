@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -12,6 +13,7 @@
 #include "runtime/result.h"
 #include "sinks/formats/template.h"
 #include "sinks/kafka/kafka_config.h"
+#include "sinks/shared_bodies.h"
 #include "store/event.h"
 
 namespace portcall::sinks {
@@ -21,7 +23,9 @@ struct KafkaMessage {
   std::size_t topic = 0;  // place in KafkaMessages::topics()
   std::string key;        // empty: no key
   std::string value;
+  std::shared_ptr<const Encoded> body = nullptr;  // in place of `value`: one that others send too
   std::vector<std::pair<std::string, std::string>> headers;
+  const std::string& payload() const { return body ? body->body : value; }
   std::size_t bytes() const;  // what it takes on the wire at least
 };
 
@@ -34,6 +38,8 @@ class KafkaMessages {
   static Result<KafkaMessages> Make(const config::Endpoint& endpoint);
 
   KafkaMessage Of(const store::Event& event) const;
+  // What the value depends on beside the event.
+  std::string shape() const;
   // The same record for the dead-letter topic, with what went wrong in headers; a negative partition is not known.
   KafkaMessage DeadLetterOf(const store::Event& event, std::string_view error, std::int32_t partition) const;
 

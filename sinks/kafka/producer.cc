@@ -100,7 +100,9 @@ bool KafkaProducer::HandOver(KafkaFlight& flight) {
   if (!Renew()) return false;
   const int error = client_->Produce(flight.message, &flight);
   if (error == RD_KAFKA_RESP_ERR_NO_ERROR) {
-    flight.message = {};
+    KafkaMessage left;
+    left.body = std::move(flight.message.body);
+    flight.message = std::move(left);
     flight.ride = topic.limit.Began(flight.bytes);
     in_flight_.push_back(flight);
     return true;
@@ -180,6 +182,7 @@ void KafkaProducer::Forbid(Topic& topic) const {
 void KafkaProducer::OnReport(void* opaque, KafkaReport report) {
   KafkaFlight& flight = *static_cast<KafkaFlight*>(opaque);
   flight.unlink();
+  if (flight.message.body) bodies_.push_back(std::move(flight.message.body));
   Topic& topic = topics_[flight.topic];
   if (report.error == RD_KAFKA_RESP_ERR_NO_ERROR && report.stored == Stored::kYes) {
     Relax();
@@ -240,8 +243,10 @@ void KafkaProducer::OnLog(int level, std::string_view facility, std::string_view
 }
 
 std::string KafkaProducer::trouble() const {
-  if (in_flight_.empty() && waiting_.empty()) return {};
+  const bool none_under_way = in_flight_.empty() && waiting_.empty();
+  if (none_under_way && !renewal_.Doubted(Now())) return {};
   if (!trouble_.empty()) return Shown(trouble_);
+  if (none_under_way) return {};
   const KafkaFlight& oldest = in_flight_.empty() ? waiting_.front() : in_flight_.front();
   if (Now() - oldest.since < options_.patience) return {};
   return "the brokers take messages, but do not confirm them: are enough replicas in sync?";

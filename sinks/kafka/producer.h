@@ -28,7 +28,7 @@ struct KafkaLane {
 
 // A message on its way, in the coroutine that waits for its report.
 struct KafkaFlight : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
-  KafkaMessage message;  // emptied once librdkafka holds its copy
+  KafkaMessage message;  // emptied, but for its body, once librdkafka holds it
   KafkaLane lane;
   std::size_t topic = 0;
   std::size_t bytes = 0;
@@ -143,6 +143,7 @@ class KafkaProducer final : private KafkaListener {
   std::string condemned_;               // why this client is given up; empty: it is not
   bool condemned_for_another_ = false;  // one of its messages was refused, which is no fault of the others
 
+  std::vector<std::shared_ptr<const Encoded>> bodies_;  // of messages that were just reported
   int freeing_ = 0;  // batches of reported messages that still take room in librdkafka's queue
   int trouble_code_ = 0;
   std::string trouble_;

@@ -1,6 +1,7 @@
 #include <librdkafka/rdkafka.h>
 
 #include <boost/asio/post.hpp>
+#include <utility>
 
 #include "sinks/kafka/producer.h"
 
@@ -39,11 +40,11 @@ Result<void> KafkaProducer::Attach() {
 }
 
 void KafkaProducer::Start() {
-  if (client_ == nullptr) return;  // the first message makes one
-  if (const auto attached = Attach(); !attached) renewal_.Failed(Now());
+  if (client_ != nullptr && !Attach()) renewal_.Failed(Now());
+  Renew();
 }
 
-// Sees to it that there is a client. False: there can be none yet, and what waits is looked at again when there can.
+// Sees to it that there is a client. False: there can be none yet; it is tried again when there can.
 bool KafkaProducer::Renew() {
   if (client_ != nullptr) return true;
   const runtime::SteadyTime now = Now();
@@ -87,9 +88,10 @@ void KafkaProducer::Serve() {
 // Frees on a lane, because freeing costs as much as sending. Only afterwards has librdkafka's queue room again.
 void KafkaProducer::Free(std::shared_ptr<KafkaClient> client, KafkaClient::Spent spent) {
   ++freeing_;
-  threads_.freeing->Post([client = std::move(client), spent = std::move(spent), executor = executor_,
-                          weak = std::weak_ptr(anchor_)]() mutable {
+  threads_.freeing->Post([client = std::move(client), spent = std::move(spent), bodies = std::exchange(bodies_, {}),
+                          executor = executor_, weak = std::weak_ptr(anchor_)]() mutable {
     spent.clear();
+    bodies.clear();  // not before the messages
     asio::post(executor, [weak = std::move(weak)] {
       const Anchor alive = weak.lock();
       if (!alive) return;
@@ -114,7 +116,11 @@ void KafkaProducer::ComeBackIn(runtime::SteadyTime::duration wait) {
   timer_.async_wait([weak = std::weak_ptr(anchor_), generation = generation_](error_code ec) {
     const Anchor alive = weak.lock();
     if (ec || !alive || (*alive)->generation_ != generation) return;
-    if (!(*alive)->condemned_.empty()) (*alive)->Retire();
+    if ((*alive)->condemned_.empty()) {
+      (*alive)->Renew();
+    } else {
+      (*alive)->Retire();
+    }
     (*alive)->SendWaiting();
   });
 }
@@ -129,7 +135,7 @@ void KafkaProducer::Retire() {
     End(flight, FailedWith(reason, Stored::kPossibly, condemned_for_another_));
   }
   for (Topic& topic : topics_) topic.limit.Shrink(Now());
-  if (Now() >= renewal_.at()) Renew();
+  Renew();
 }
 
 // The client ends on a lane: its destructor waits for librdkafka's threads. It is purged at once, because the lane
@@ -137,6 +143,9 @@ void KafkaProducer::Retire() {
 void KafkaProducer::Dismiss() {
   if (client_ == nullptr) return;
   ++generation_;
+  for (KafkaFlight& flight : in_flight_) {
+    if (flight.message.body) client_->Keep(std::move(flight.message.body));
+  }
   client_->Purge();
   client_->Silence();
   if (wakeup_) wakeup_->release();  // the client closes its descriptor

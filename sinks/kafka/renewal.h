@@ -18,6 +18,8 @@ class KafkaRenewal {
   explicit KafkaRenewal(Pauses pauses) : pauses_(pauses) {}
 
   runtime::SteadyTime at() const { return at_; }
+  // The last one has failed so, and the next has had no time to do so.
+  bool Doubted(runtime::SteadyTime now) const;
   void Stored();  // the brokers stored something
   void Failed(runtime::SteadyTime now);
 

@@ -286,12 +286,10 @@ class Broker:
         self._acl("--remove", topics, operation, "--force")
 
     def forbid_producers(self) -> None:
-        """Idempotent ones of USER, and that he writes to any topic, which would admit them too; until allow_producers()."""
+        """Idempotent ones of USER, until allow_producers(); he may write to topics, but no rule says so, which would admit them."""
         self._acl_of("--add", ["--cluster"], "IdempotentWrite")
-        self.forbid("*")
 
     def allow_producers(self) -> None:
-        self.allow("*")
         self._acl_of("--remove", ["--cluster"], "IdempotentWrite", "--force")
 
     def _acl(self, change: str, topics: tuple[str, ...], operation: str, *more: str) -> None:

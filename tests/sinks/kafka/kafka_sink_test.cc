@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "sinks/formats/docker.h"
+#include "sinks/kafka/message.h"
 #include "tests/sinks/kafka/kafka_sink_world.h"
 
 namespace portcall::sinks {
@@ -104,6 +105,38 @@ TEST_F(KafkaSinkTest, WaitsForBrokersAndSaysSo) {
   for (auto& outcome : sent) EXPECT_THAT(LoopRunner::Await(std::move(outcome)), Is(Verdict::kDelivered));
   EXPECT_THAT(Trouble(), IsEmpty());
   ExpectOrder(cluster_.Consume("events", 20), 20);
+}
+
+// From the moment it is made until librdkafka is done with it, whatever becomes of the producer.
+TEST_F(KafkaSinkTest, ALargeValueIsThereOnceForAllWhoSendIt) {
+  ASSERT_TRUE(Make());
+  auto event = std::make_shared<store::Event>(*EventOf(1));
+  event->actor = std::string(1'000'000, 'a');
+  const store::EventPtr large = event;
+  const std::string shape = KafkaMessages::Make(endpoint_)->shape();
+  const auto is_there = [&] {
+    return runner_.Call([&] {
+      bool made = false;
+      bodies_->Of(large, shape, [&] {
+        made = true;
+        return Encoded{};
+      });
+      return !made;
+    });
+  };
+  cluster_.Down();
+  auto sent = Start(large);
+  EXPECT_TRUE(is_there());
+  cluster_.Up();
+  EXPECT_THAT(LoopRunner::Await(std::move(sent)), Is(Verdict::kDelivered));
+  EXPECT_FALSE(Until(is_there, [](bool there) { return !there; }));
+  EXPECT_EQ(cluster_.Consume("events", 1).at(0).value, DockerEnvelopeV1({&large, 1}));
+  cluster_.Down();
+  sent = Start(large);
+  EXPECT_TRUE(is_there());
+  runner_.Call([&] { sink_->Interrupt(); });
+  EXPECT_THAT(LoopRunner::Await(std::move(sent)), Is(Verdict::kFailed));
+  EXPECT_FALSE(Until(is_there, [](bool there) { return !there; }));
 }
 
 TEST_F(KafkaSinkTest, AbortEndsWhatIsUnderWay) {

@@ -55,7 +55,9 @@ class KafkaSinkTest : public ::testing::Test {
   Result<void> Make() {
     endpoint_.settings = std::make_shared<KafkaConfig>(kafka_);
     return runner_.Call([&]() -> Result<void> {
-      auto made = MakeKafka(endpoint_, {runner_.executor(), resolver_, log_, lanes_});
+      auto made = MakeKafka(
+          endpoint_,
+          {.executor = runner_.executor(), .resolver = resolver_, .log = log_, .lanes = lanes_, .bodies = bodies_});
       if (!made) return Error(made.error());
       sink_ = std::move(*made);
       sink_->Open("");
@@ -113,6 +115,7 @@ class KafkaSinkTest : public ::testing::Test {
   runtime::Lanes lanes_;
   http::Resolver resolver_;
   runtime::Log log_;
+  const std::shared_ptr<SharedBodies> bodies_ = std::make_shared<SharedBodies>();
   std::unique_ptr<Sink> sink_;
 
  private:

@@ -159,11 +159,19 @@ TEST_F(KafkaProducerTest, WhatWaitsForAProducerSaysWhy) {
   cluster_.AnswerProducers(std::vector(2, RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED));
   Make({10s, 10s});
   ASSERT_TRUE(Until([&] { return producer_->client() == nullptr; }));
+  EXPECT_TRUE(Troubled("grant IdempotentWrite on the cluster")) << "before there is anything to send";
   auto waiting = runner_.Start(Send({"repo"}, 1));
   EXPECT_TRUE(Troubled("grant IdempotentWrite on the cluster"));
   EXPECT_EQ(waiting.wait_for(0s), std::future_status::timeout);
   runner_.Call([&] { producer_->Interrupt(); });
   EXPECT_EQ(OutcomeOf(LoopRunner::Await(std::move(waiting)), "events").verdict, Verdict::kFailed);
+}
+
+TEST_F(KafkaProducerTest, AnIdleProducerIsAdmittedAsSoonAsItMay) {
+  cluster_.AnswerProducers({RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED});
+  Make({50ms, 50ms});
+  const auto first = runner_.Call([&] { return producer_->client(); });
+  EXPECT_TRUE(Until([&] { return producer_->client() != nullptr && producer_->client() != first; }));
 }
 
 #if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)  // which need descriptors of their own
