@@ -30,17 +30,20 @@ Redactor::Redactor(const config::HeaderList& headers, const http::Url& url) {
   for (const auto& [name, value] : headers) {
     if (!IsSecretHeader(name)) continue;
     Add(value);
+    AddBase64(value);
     const auto space = value.find(' ');
     if (space == std::string::npos) continue;
     const std::string_view credentials = std::string_view(value).substr(space + 1);
     Add(credentials);
     if (std::string pair; http::EqualsIgnoreCase(value.substr(0, space), "Basic")) {
+      AddBase64(std::string(credentials));
       if (runtime::Base64Decode(credentials, pair)) AddPair(pair);
     }
   }
   if (!url.userinfo.empty()) {
     AddPair(url.userinfo);
     Add(BasicCredentials(url.userinfo));
+    AddBase64(BasicCredentials(url.userinfo));
   }
   AddPath(std::string_view(url.target).substr(0, url.target.find('?')));
   if (const auto question = url.target.find('?'); question != std::string::npos) {
@@ -59,7 +62,16 @@ Redactor::Redactor(const config::HeaderList& headers, const http::Url& url) {
 }
 
 void Redactor::Add(std::string_view secret) {
-  if (secret.size() >= kShortest) secrets_.emplace_back(secret);
+  if (secret.size() >= kShortest) secrets_.push_back(runtime::LowerCase(secret));
+}
+
+// Some leave out what fills the last place up, and in URLs two of its characters are others (RFC 4648 §5).
+void Redactor::AddBase64(std::string secret) {
+  secret.resize(secret.find_last_not_of('=') + 1);
+  Add(secret);
+  std::ranges::replace(secret, '+', '-');
+  std::ranges::replace(secret, '/', '_');
+  Add(secret);
 }
 
 void Redactor::AddPath(std::string_view path) {
@@ -83,15 +95,16 @@ void Redactor::AddPair(std::string_view pair) {
 std::string Redactor::Redact(std::string text, bool cut) const {
   std::vector<std::pair<std::size_t, std::size_t>> found;  // where secrets stand, from and to
   for (const DecodedText& reading : ReadingsOf(text, cut)) {
+    const std::string lower = runtime::LowerCase(reading.text);  // hex digits, hosts and words are echoed in any case
     for (const std::string& secret : secrets_) {
       const std::size_t size = secret.size();
-      for (auto at = reading.text.find(secret); at != std::string::npos; at = reading.text.find(secret, at + size)) {
+      for (auto at = lower.find(secret); at != std::string::npos; at = lower.find(secret, at + size)) {
         found.emplace_back(reading.begin[at], reading.end[at + size - 1]);
       }
       if (!cut) continue;
-      for (std::size_t n = std::min(size - 1, reading.text.size()); n >= kShortest; --n) {
-        if (!reading.text.ends_with(std::string_view(secret).substr(0, n))) continue;
-        found.emplace_back(reading.begin[reading.text.size() - n], text.size());
+      for (std::size_t n = std::min(size - 1, lower.size()); n >= kShortest; --n) {
+        if (!lower.ends_with(std::string_view(secret).substr(0, n))) continue;
+        found.emplace_back(reading.begin[lower.size() - n], text.size());
         break;
       }
     }

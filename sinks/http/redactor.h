@@ -15,7 +15,7 @@ class Redactor {
  public:
   // Secrets are the values of the configured headers whose names speak of credentials, the URL's user and password,
   // what no plain word is of its path, and the values in its query; each however URLs, forms, JSON and HTML may
-  // write it, wholly or partly escaped.
+  // write it, wholly or partly escaped, in upper and lower case.
   Redactor(const config::HeaderList& headers, const http::Url& url);
 
   // `cut`: the text was cut off at its end, where the beginning of a secret may stand.
@@ -23,9 +23,10 @@ class Redactor {
 
  private:
   void Add(std::string_view secret);
+  void AddBase64(std::string secret);
   void AddPair(std::string_view pair);
   void AddPath(std::string_view path);
-  std::vector<std::string> secrets_;
+  std::vector<std::string> secrets_;  // in lower case
 };
 
 // Whether a header of this name carries a credential; its value is shown nowhere.

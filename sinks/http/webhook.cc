@@ -153,7 +153,7 @@ Outcome Webhook::Judge(http::Incoming answer) const {
   outcome.error = outcome.status_text;
   if (answer.status >= 300 && answer.status < 400) outcome.error += redirects_.Explain(answer.location, redactor_);
   outcome.retry_after = ParseRetryAfter(answer.retry_after, runtime::SystemClock().Now());
-  const bool cut = answer.body.size() >= kKeepAnswer;
+  const bool cut = answer.cut || answer.body.size() >= kKeepAnswer;
   answer.body.resize(std::min(answer.body.size(), kKeepAnswer));
   outcome.answer = redactor_.Redact(std::move(answer.body), cut);
   return outcome;

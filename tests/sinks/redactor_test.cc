@@ -34,6 +34,21 @@ TEST(Redactor, TakesOutWhatBasicCredentialsHold) {
   EXPECT_EQ(redactor.Redact("user:passw0rd, passw0rd", false), "***, ***");
 }
 
+TEST(Redactor, TakesOutSecretsInAnotherCase) {
+  const Redactor redactor({{"x-TOKEN", "0123456789abcdef"}, {"AUTHORIZATION", "bearer S3cr3t/T0ken"}},
+                          UrlOf("http://h/"));
+  EXPECT_EQ(redactor.Redact("0123456789ABCDEF, s3cr3t/t0ken, S3CR3T%2ft0ken.", false), "***, ***, ***.");
+}
+
+TEST(Redactor, TakesOutBasicCredentialsHoweverTheyEnd) {
+  const Redactor ours({}, UrlOf("http://user:p%3E%3Fw0rd@h/"));
+  const Redactor theirs({{"Authorization", "Basic dXNlcjo+Pz4/Cg=="}}, UrlOf("http://h/"));
+  for (const char* echoed : {"dXNlcjo+Pz4/Cg==", "dXNlcjo+Pz4/Cg", "dXNlcjo-Pz4_Cg", "dXNlcjo%2BPz4%2FCg%3D%3D"}) {
+    EXPECT_EQ(theirs.Redact(echoed, false), "***") << echoed;
+  }
+  EXPECT_EQ(ours.Redact("dXNlcjpwPj93MHJk", false), "***");
+}
+
 TEST(Redactor, TakesOutSecretsThatAreWrittenOtherwise) {
   const Redactor redactor({{"X-Token", "a+b/c&d<e"}}, UrlOf("http://h/"));
   for (const char* echoed : {"a+b/c&d<e", "a%2Bb%2Fc%26d%3Ce", "a%2bb%2fc%26d%3ce", "a+b/c&amp;d&lt;e", "a+b\\/c&d<e",

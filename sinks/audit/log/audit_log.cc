@@ -8,17 +8,18 @@
 #include "runtime/failpoint.h"
 #include "runtime/time.h"
 #include "sinks/audit/log/folder_lock.h"
+#include "sinks/audit/log/plain_file.h"
 #include "sinks/audit/log/receipt.h"
 #include "sinks/audit/log/segments.h"
 #include "sinks/audit/log/trimming.h"
 
 namespace portcall::sinks::audit {
 
-AuditLog::AuditLog(LogOptions options, std::shared_ptr<const SigningKey> key, runtime::Log& log)
+AuditLog::AuditLog(LogOptions options, std::shared_ptr<const SigningKey> key, const HidingLog& log)
     : options_(std::move(options)), key_(std::move(key)), log_(log), checkpointed_at_(options_.clock->Ticks()) {}
 
 Result<std::unique_ptr<AuditLog>> AuditLog::Open(LogOptions options, std::shared_ptr<const SigningKey> key,
-                                                 runtime::Log& log) {
+                                                 const HidingLog& log) {
   if (auto made = runtime::MakeFolders(options.folder, 0750); !made) return made.error();
   Result<runtime::Fd> lock = LockFolder(options.folder);
   if (!lock) return lock.error();
@@ -64,16 +65,22 @@ Result<void> AuditLog::Begin(runtime::Fd lock) {
   // After the segment: where the key lies, a log was begun.
   const std::string verifier = key_->verifier().Text() + '\n';
   const std::filesystem::path beside = options_.folder / kPublicKey;
-  if (const Result<std::string> old = runtime::ReadWhole(beside); old && *old == verifier) return {};
+  if (const Result<std::string> old = ReadPlain(beside); old && *old == verifier) return {};
   return runtime::ReplaceFile(beside, verifier, 0644);
 }
 
 std::filesystem::path AuditLog::Path() const { return options_.folder / SegmentName(position_.segment); }
 
 Result<void> AuditLog::OpenSegment() {
-  Result<runtime::Fd> file = runtime::OpenFile(Path(), O_RDWR | O_CREAT, 0640);
+  Result<runtime::Fd> file = OpenPlain(Path(), O_RDWR | O_CREAT);
   if (!file) return file.error();
-  if (auto cut = Truncate(*file, position_.offset, Path()); !cut) return cut;
+  const Result<std::uint64_t> size = SizeOfFile(*file, Path());
+  if (!size) return size.error();
+  if (*size > 0) {
+    return Error(Errc::kInvalid, Path().string() +
+                                     " is there already, though no record has come to it: somebody put "
+                                     "it there");
+  }
   if (auto synced = runtime::SyncFolder(options_.folder); !synced) return synced;
   file_ = std::move(*file);
   return {};
@@ -82,7 +89,7 @@ Result<void> AuditLog::OpenSegment() {
 // After a failed write only what was on disk before it counts: cuts the rest, through a new descriptor, and compares
 // the last line that counts with the hash in memory.
 Result<void> AuditLog::Heal() {
-  Result<runtime::Fd> file = runtime::OpenFile(Path(), O_RDWR);
+  Result<runtime::Fd> file = OpenPlain(Path(), O_RDWR);
   if (!file) return file.error();
   const Result<std::uint64_t> size = SizeOfFile(*file, Path());
   if (!size) return size.error();
@@ -246,7 +253,7 @@ Result<void> AuditLog::MakeCheckpoint() {
 Result<void> AuditLog::OpenNotes() {
   const std::filesystem::path path = options_.folder / kCheckpoints;
   const int create = last_note_.empty() ? O_CREAT : 0;
-  Result<runtime::Fd> file = runtime::OpenFile(path, O_RDWR | create, 0640);
+  Result<runtime::Fd> file = OpenPlain(path, O_RDWR | create);
   if (!file) return file.error();
   std::string last(last_note_.size(), '\0');
   const Result<std::size_t> read = ReadAt(*file, last, checkpoints_bytes_ - last.size(), path);

@@ -10,13 +10,13 @@
 
 #include "runtime/clock.h"
 #include "runtime/files.h"
-#include "runtime/log.h"
 #include "runtime/result.h"
 #include "sinks/audit/log/note.h"
 #include "sinks/audit/log/position.h"
 #include "sinks/audit/log/recent_events.h"
 #include "sinks/audit/log/record.h"
 #include "sinks/audit/log/recovery.h"
+#include "sinks/hiding_log.h"
 #include "store/event.h"
 
 namespace portcall::sinks::audit {
@@ -41,7 +41,7 @@ class AuditLog {
   // everything where that is not known, and cuts what neither covers. kConflict: another process writes there;
   // kInvalid: the folder contradicts checkpoint or receipt (truncated, restored, changed, another key).
   static Result<std::unique_ptr<AuditLog>> Open(LogOptions options, std::shared_ptr<const SigningKey> key,
-                                                runtime::Log& log);
+                                                const HidingLog& log);
   ~AuditLog();  // appended records stay; for a clean end call End() first
 
   // On success all records are on disk, earlier ones too; after an error none of the new ones is. kInvalid, here and
@@ -64,7 +64,7 @@ class AuditLog {
   std::uint64_t segment() const { return position_.segment; }
 
  private:
-  AuditLog(LogOptions options, std::shared_ptr<const SigningKey> key, runtime::Log& log);
+  AuditLog(LogOptions options, std::shared_ptr<const SigningKey> key, const HidingLog& log);
   Result<void> Begin(runtime::Fd lock);
   Result<void> Heal();
   Result<void> Prepare();
@@ -84,7 +84,7 @@ class AuditLog {
 
   LogOptions options_;
   std::shared_ptr<const SigningKey> key_;
-  runtime::Log& log_;
+  const HidingLog log_;
   Hashing hashing_;
   runtime::Fd lock_;
   runtime::Fd file_, notes_file_;  // closed while their ends are not known

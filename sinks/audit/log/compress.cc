@@ -6,6 +6,7 @@
 #include <cerrno>
 
 #include "runtime/files.h"
+#include "sinks/audit/log/plain_file.h"
 #include "sinks/audit/log/segments.h"
 
 namespace portcall::sinks::audit {
@@ -67,7 +68,7 @@ Result<void> Compress(const Segment& segment) {
   const std::filesystem::path packed = segment.file.string() + ".gz";
   const std::filesystem::path fresh = packed.string() + ".tmp";
   ::unlink(fresh.c_str());
-  Result<runtime::Fd> from = runtime::OpenFile(segment.file, O_RDONLY);
+  Result<runtime::Fd> from = OpenPlain(segment.file, O_RDONLY);
   if (!from) return from.error();
   struct stat status{};
   if (::fstat(from->get(), &status) != 0) return runtime::FileError(errno, "looking at", segment.file);

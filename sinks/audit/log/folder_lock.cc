@@ -5,6 +5,8 @@
 
 #include <cerrno>
 
+#include "sinks/audit/log/plain_file.h"
+
 namespace portcall::sinks::audit {
 namespace {
 
@@ -14,7 +16,7 @@ constexpr const char* kLock = "lock";
 
 Result<runtime::Fd> LockFolder(const std::filesystem::path& folder) {
   const std::filesystem::path path = folder / kLock;
-  Result<runtime::Fd> file = runtime::OpenFile(path, O_RDWR | O_CREAT, 0640);
+  Result<runtime::Fd> file = OpenPlain(path, O_RDWR | O_CREAT);
   if (!file) return file;
   if (::flock(file->get(), LOCK_EX | LOCK_NB) == 0) return file;
   if (errno != EWOULDBLOCK) return runtime::FileError(errno, "locking", path);
@@ -26,7 +28,7 @@ bool HoldsLock(const runtime::Fd& lock, const std::filesystem::path& folder) {
 }
 
 bool IsLocked(const std::filesystem::path& folder) {
-  const Result<runtime::Fd> file = runtime::OpenFile(folder / kLock, O_RDONLY);
+  const Result<runtime::Fd> file = OpenPlain(folder / kLock, O_RDONLY);
   return file && ::flock(file->get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 

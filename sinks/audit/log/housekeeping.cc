@@ -10,6 +10,7 @@
 #include "runtime/time.h"
 #include "sinks/audit/log/note_reader.h"
 #include "sinks/audit/log/position.h"
+#include "sinks/audit/log/record.h"
 #include "sinks/audit/log/segments.h"
 #include "sinks/audit/log/trimming.h"
 
@@ -21,10 +22,19 @@ Result<void> Remove(const std::filesystem::path& file) {
   return {};
 }
 
+bool BeginsAsNamed(const Segment& segment) {
+  Result<LineReader> lines = LineReader::Open(segment);
+  std::string_view line;
+  if (!lines || lines->Next(line) != LineReader::Got::kLine) return false;
+  const std::optional<Link> link = LinkOf(line);
+  return link && link->n == segment.first;
+}
+
 // Removes closed segments, oldest first.
 class Retirement {
  public:
-  Retirement(const Housekeeping& task, const SigningKey& key, runtime::Log& log) : task_(task), key_(key), log_(log) {}
+  Retirement(const Housekeeping& task, const SigningKey& key, const HidingLog& log)
+      : task_(task), key_(key), log_(log) {}
 
   // When the last record of the oldest segment that stays was recorded; empty: no closed segment stays.
   Result<std::string> Run(const std::vector<Segment>& segments, std::uint64_t active) {
@@ -95,7 +105,7 @@ class Retirement {
 
   const Housekeeping& task_;
   const SigningKey& key_;
-  runtime::Log& log_;
+  const HidingLog& log_;
   Hashing hashing_;
   std::uint64_t compared_ = 0;  // checkpoints that stand before this place cover less than the segments to come
 };
@@ -106,7 +116,7 @@ bool Housekeeping::IsOld(std::string_view recorded) const {
   return keep.count() > 0 && recorded < runtime::Rfc3339Fixed((clock->Now() - keep).time_since_epoch().count());
 }
 
-std::string Tidy(const Housekeeping& task, std::uint64_t active, const SigningKey& key, runtime::Log& log) {
+std::string Tidy(const Housekeeping& task, std::uint64_t active, const SigningKey& key, const HidingLog& log) {
   std::string oldest;
   Result<std::vector<Segment>> segments = ListSegments(task.folder);
   if (segments && task.keep.count() > 0) {
@@ -128,6 +138,11 @@ std::string Tidy(const Housekeeping& task, std::uint64_t active, const SigningKe
   }
   for (const Segment& segment : *segments) {
     if (segment.first >= active || segment.compressed || !task.compress) continue;
+    if (!BeginsAsNamed(segment)) {
+      log.Error("audit log: a file has a segment's name and does not begin with its record; it is left alone",
+                {{"file", segment.file.string()}});
+      continue;
+    }
     if (auto packed = Compress(segment); !packed) {
       log.Warn("audit log: a segment is not compressed", {{"error", packed.error().detail}});
     }

@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "runtime/clock.h"
-#include "runtime/log.h"
 #include "sinks/audit/log/note.h"
+#include "sinks/hiding_log.h"
 
 namespace portcall::sinks::audit {
 
@@ -28,6 +28,6 @@ struct Housekeeping {
 // that retention destroys no evidence. The folder is locked by the caller's process.
 // Returns when the oldest closed segment's last record was recorded: the next removal is due once that is old. Empty:
 // there is none, or it may not be removed.
-std::string Tidy(const Housekeeping& task, std::uint64_t active, const SigningKey& key, runtime::Log& log);
+std::string Tidy(const Housekeeping& task, std::uint64_t active, const SigningKey& key, const HidingLog& log);
 
 }  // namespace portcall::sinks::audit

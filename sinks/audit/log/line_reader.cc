@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "runtime/files.h"
+#include "sinks/audit/log/plain_file.h"
 #include "sinks/audit/log/segments.h"
 
 namespace portcall::sinks::audit {
@@ -85,7 +86,7 @@ LineReader& LineReader::operator=(LineReader&&) noexcept = default;
 LineReader::~LineReader() = default;
 
 Result<LineReader> LineReader::Open(const Segment& segment, std::uint64_t offset) {
-  Result<runtime::Fd> file = runtime::OpenFile(segment.file, O_RDONLY);
+  Result<runtime::Fd> file = OpenPlain(segment.file, O_RDONLY);
   if (!file && file.error().code == Errc::kNotFound && !segment.compressed && offset == 0) {
     const Segment packed{segment.first, true, segment.file.string() + ".gz"};
     if (Result<LineReader> lines = Open(packed)) return lines;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "runtime/files.h"
+#include "sinks/audit/log/plain_file.h"
 #include "sinks/audit/log/segments.h"
 
 namespace portcall::sinks::audit {
@@ -85,7 +86,7 @@ Result<void> SaveState(const std::filesystem::path& folder, const Position& posi
 }
 
 std::optional<Position> LoadState(const std::filesystem::path& folder) {
-  const Result<std::string> text = runtime::ReadWhole(folder / kState);
+  const Result<std::string> text = ReadPlain(folder / kState);
   if (!text) return std::nullopt;
   const std::size_t at = text->rfind("\n" + std::string(kSum));
   if (at == std::string::npos) return std::nullopt;
@@ -103,7 +104,7 @@ Result<void> SaveRetained(const std::filesystem::path& folder, const Position& p
 
 Result<Position> LoadRetained(const std::filesystem::path& folder, const VerifierKey& key) {
   const std::filesystem::path file = folder / kRetained;
-  const Result<std::string> note = runtime::ReadWhole(file);
+  const Result<std::string> note = ReadPlain(file);
   if (!note) return note.error();
   const std::optional<std::string> text = key.Open(*note);
   if (!text || !text->starts_with(kRetainedHead)) {

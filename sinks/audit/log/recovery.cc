@@ -1,19 +1,24 @@
 #include "sinks/audit/log/recovery.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
+#include <cstdio>
 #include <vector>
 
 #include "runtime/files.h"
+#include "sinks/audit/log/plain_file.h"
 #include "sinks/audit/log/receipt.h"
 #include "sinks/audit/log/segments.h"
 
 namespace portcall::sinks::audit {
 namespace {
 
-constexpr std::uint64_t kNotesTail = 64 << 10;
+constexpr std::uint64_t kNotesTail = 64 << 10, kLongestNote = 4 << 10;
+constexpr std::uint64_t kTextKept = 16 << 20;  // of records that are kept aside
 constexpr std::uint64_t kLinesTail = 1 << 20;
 constexpr std::string_view kSignature = "\n\n\xE2\x80\x94 ";
 
@@ -37,7 +42,7 @@ struct LastNote {
 };
 
 Result<LastNote> FindLastNote(const std::filesystem::path& path) {
-  Result<runtime::Fd> file = runtime::OpenFile(path, O_RDONLY);
+  Result<runtime::Fd> file = OpenPlain(path, O_RDONLY);
   if (!file && file.error().code == Errc::kNotFound) return LastNote{};
   if (!file) return file.error();
   const Result<std::uint64_t> size = SizeOfFile(*file, path);
@@ -52,20 +57,29 @@ Result<LastNote> FindLastNote(const std::filesystem::path& path) {
     if (end != std::string::npos) return LastNote{text->substr(start, end + 1 - start), begin + end + 1};
     if (at == 0) break;
   }
-  return LastNote{};
+  if (*size <= kLongestNote) return LastNote{};  // the first, which was cut short
+  return Error(Errc::kInvalid, path.string() +
+                                   " does not end in a checkpoint: it was changed, and nothing is written "
+                                   "to it; see 'portcall audit verify'");
 }
 
 class Reader {
  public:
-  Reader(const std::filesystem::path& folder, const VerifierKey& key, runtime::Log& log)
+  Reader(const std::filesystem::path& folder, const VerifierKey& key, const HidingLog& log)
       : folder_(folder), key_(key), log_(log) {}
 
   Result<Recovered> Run(const std::string& receipt) {
     if (auto loaded = LoadCheckpoint(); !loaded) return loaded.error();
-    Result<std::vector<Segment>> segments = ListSegments(folder_);
+    std::vector<std::filesystem::path> strange;
+    Result<std::vector<Segment>> segments = ListSegments(folder_, &strange);
     if (!segments) return segments.error();
     segments_ = std::move(*segments);
+    for (const std::filesystem::path& one : strange) {
+      log_.Error("audit log: something lies there that is none of its files; it is left alone",
+                 {{"path", one.string()}, {"it is", WhyNotPlain(one)}});
+    }
     if (auto known = LoadReceipt(receipt); !known) return known.error();
+    if (receipt_) LeaveOutForeign();
     if (!segments_.empty() && segments_.back().first > checkpoint_.size) {
       return Damage("the audit log's checkpoint of the " + std::to_string(segments_.back().first) + " records before " +
                     segments_.back().file.string() + " is gone");
@@ -87,6 +101,15 @@ class Reader {
     start->offset = 0;
     std::erase_if(segments_, [&](const Segment& segment) { return segment.first < start->size(); });
     return From(*start);
+  }
+
+  // No file of this log begins beyond what its last checkpoint and the database know of.
+  void LeaveOutForeign() {
+    while (!segments_.empty() && segments_.back().first > proven()) {
+      log_.Error("audit log: a file has the name of records that were never written; it is left alone",
+                 {{"file", segments_.back().file.string()}, {"records", std::to_string(proven())}});
+      segments_.pop_back();
+    }
   }
 
   // The folder holds at most what a first start leaves behind when it is cut short.
@@ -188,6 +211,10 @@ class Reader {
 
   Result<void> Read(const Segment& segment, bool last) {
     const std::uint64_t from = segment.first == position_.segment ? position_.offset : 0;
+    if (from == 0 && segment.first < position_.size()) {
+      return Damage(segment.file.string() + " begins with record " + std::to_string(segment.first) +
+                    " by its name, which stands in the midst of another file: somebody put it there");
+    }
     if (from == 0 && segment.first != position_.size()) {
       return Damage("records " + std::to_string(position_.size()) + " to " + std::to_string(segment.first - 1) +
                     " are missing before " + segment.file.string());
@@ -221,33 +248,46 @@ class Reader {
   // signed as they stand, because anybody might have written them.
   bool IsComplete() const { return receipt_ && position_.size() == proven(); }
 
-  Result<void> KeepAside(const std::string& text) {
+  // Keeps the rest of a segment's file from the last good record on, which may be any length.
+  Result<void> KeepAside(const runtime::Fd& file, std::uint64_t size, const std::filesystem::path& path) {
     const std::string record = std::to_string(position_.size());
     const auto now = std::chrono::system_clock::now().time_since_epoch() / std::chrono::seconds(1);
     const std::string prefix = IsComplete() ? "unacknowledged-" : "damaged-";
     const std::string aside = (folder_ / (prefix + record + '-' + std::to_string(now))).string();
-    if (auto kept = runtime::ReplaceFile(aside, text, 0640); !kept) return kept;
-    if (IsComplete()) {
-      recovered_.aside = {aside, text};
-      log_.Warn("audit log: records that the database does not know of are kept aside, their events are written again",
-                {{"record", record}, {"file", aside}});
-    } else {
-      log_.Error("audit log: what follows its last good record is kept aside", {{"record", record}, {"file", aside}});
+    const std::string fresh = aside + ".tmp";
+    ::unlink(fresh.c_str());
+    Result<runtime::Fd> copy = OpenPlain(fresh, O_WRONLY | O_CREAT | O_EXCL);
+    if (!copy) return copy.error();
+    Result<void> kept = CopyRange(file, path, position_.offset, size, *copy, fresh, 0);
+    if (kept) kept = SyncData(*copy, fresh);
+    if (kept && ::rename(fresh.c_str(), aside.c_str()) != 0) kept = runtime::FileError(errno, "renaming", fresh);
+    if (!kept) {
+      ::unlink(fresh.c_str());
+      return kept;
     }
+    if (auto synced = runtime::SyncFolder(folder_); !synced) return synced;
+    if (!IsComplete()) {
+      log_.Error("audit log: what follows its last good record is kept aside", {{"record", record}, {"file", aside}});
+      return {};
+    }
+    log_.Warn("audit log: records that the database does not know of are kept aside, their events are written again",
+              {{"record", record}, {"file", aside}});
+    if (size - position_.offset > kTextKept) return {};  // no records of ours, then
+    Result<std::string> text = ReadRange(file, position_.offset, size, path);
+    if (!text) return text.error();
+    recovered_.aside = {aside, std::move(*text)};
     return {};
   }
 
   // Cuts what nothing vouches for: a write that a crash cut short, or whose acknowledgement it prevented. More than one
   // torn line is kept aside, because it might be something else.
   Result<void> CutTail(const Segment& segment, bool torn) {
-    Result<runtime::Fd> file = runtime::OpenFile(segment.file, O_RDWR);
+    Result<runtime::Fd> file = OpenPlain(segment.file, O_RDWR);
     if (!file) return file.error();
     const Result<std::uint64_t> size = SizeOfFile(*file, segment.file);
     if (!size) return size.error();
     if (!torn) {
-      const Result<std::string> rest = ReadRange(*file, position_.offset, *size, segment.file);
-      if (!rest) return rest.error();
-      if (auto kept = KeepAside(*rest); !kept) return kept;
+      if (auto kept = KeepAside(*file, *size, segment.file); !kept) return kept;
     }
     log_.Warn("audit log: cutting an unfinished write",
               {{"file", segment.file.string()}, {"bytes", std::to_string(*size - position_.offset)}});
@@ -285,7 +325,7 @@ class Reader {
 
   const std::filesystem::path& folder_;
   const VerifierKey& key_;
-  runtime::Log& log_;
+  const HidingLog& log_;
   Hashing hashing_;
   std::vector<Segment> segments_;
   Checkpoint checkpoint_;
@@ -298,7 +338,7 @@ class Reader {
 }  // namespace
 
 Result<Hash> HashOfLineBefore(const std::filesystem::path& path, std::uint64_t offset) {
-  Result<runtime::Fd> file = runtime::OpenFile(path, O_RDONLY);
+  Result<runtime::Fd> file = OpenPlain(path, O_RDONLY);
   if (!file) return file.error();
   const std::uint64_t begin = offset > kLinesTail ? offset - kLinesTail : 0;
   const Result<std::string> text = ReadRange(*file, begin, offset, path);
@@ -325,7 +365,7 @@ std::optional<std::string> FindOrigin(const std::filesystem::path& folder, const
 }
 
 Result<Recovered> Recover(const std::filesystem::path& folder, const VerifierKey& key, const std::string& receipt,
-                          runtime::Log& log) {
+                          const HidingLog& log) {
   return Reader(folder, key, log).Run(receipt);
 }
 

@@ -5,10 +5,10 @@
 #include <optional>
 #include <string>
 
-#include "runtime/log.h"
 #include "runtime/result.h"
 #include "sinks/audit/log/note.h"
 #include "sinks/audit/log/position.h"
+#include "sinks/hiding_log.h"
 
 namespace portcall::sinks::audit {
 
@@ -36,7 +36,7 @@ struct Recovered {
 // kInvalid: records or checkpoints that the last checkpoint or the receipt covers are missing or changed, or the two
 // bear another signature; nothing was changed then.
 Result<Recovered> Recover(const std::filesystem::path& folder, const VerifierKey& key, const std::string& receipt,
-                          runtime::Log& log);
+                          const HidingLog& log);
 
 // The origin that the folder's log began with, as its last checkpoint says, or the receipt where there is none yet.
 // Nothing: there is no log, or `key`, whatever its name, signed neither.

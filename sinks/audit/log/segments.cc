@@ -36,12 +36,21 @@ std::string SegmentName(std::uint64_t first) {
   return name;
 }
 
-Result<std::vector<Segment>> ListSegments(const std::filesystem::path& folder) {
+Result<std::vector<Segment>> ListSegments(const std::filesystem::path& folder,
+                                          std::vector<std::filesystem::path>* strange) {
   std::vector<Segment> segments;
   std::error_code error;
   std::filesystem::directory_iterator entries(folder, error);
   for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
-    if (std::optional<Segment> segment = SegmentOf(entries->path())) segments.push_back(std::move(*segment));
+    std::optional<Segment> segment = SegmentOf(entries->path());
+    if (!segment) continue;
+    std::error_code gone;  // it may have been compressed meanwhile
+    const auto type = entries->symlink_status(gone).type();
+    if (type == std::filesystem::file_type::regular || type == std::filesystem::file_type::not_found || gone) {
+      segments.push_back(std::move(*segment));
+    } else if (strange != nullptr) {
+      strange->push_back(entries->path());
+    }
   }
   if (error) {
     const bool missing = error == std::errc::no_such_file_or_directory;

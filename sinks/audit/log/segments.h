@@ -26,7 +26,9 @@ struct Segment {
 };
 std::string SegmentName(std::uint64_t first);  // audit-<twenty digits>.jsonl
 // In order. Where a segment lies there both compressed and not, what is not compressed counts: the work was cut short.
-Result<std::vector<Segment>> ListSegments(const std::filesystem::path& folder);
+// What has a segment's name and is no regular file is none: it goes to `strange`.
+Result<std::vector<Segment>> ListSegments(const std::filesystem::path& folder,
+                                          std::vector<std::filesystem::path>* strange = nullptr);
 
 // The lines of a segment, one after another.
 class LineReader {

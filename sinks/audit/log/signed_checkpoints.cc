@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "runtime/files.h"
+#include "sinks/audit/log/note_reader.h"
 #include "sinks/audit/log/segments.h"
 
 namespace portcall::sinks::audit {
@@ -24,10 +25,19 @@ bool IsForeign(std::string_view note, const VerifierKey& key, bool trusted) {
   return trusted || (claimed && claimed->origin != key.name());
 }
 
-// Takes all notes of `text` that `is_foreign` does not leave out; what is left at the end is returned.
+void Take(std::string_view note, std::uint64_t line, const std::shared_ptr<const std::string>& file,
+          const VerifierKey& key, VerifyReport& report, std::vector<SignedCheckpoint>& found) {
+  if (const auto checkpoint = Opened(note, key)) {
+    found.push_back({checkpoint->size, checkpoint->root, file, line, false});
+  } else {
+    report.Find({*file, line, std::nullopt, "this checkpoint was changed, or another key signed it"});
+  }
+}
+
+// Takes all notes of `text` that `is_foreign` does not leave out.
 template <class F>
-std::string_view TakeNotes(std::string_view text, const std::string& file, const VerifierKey& key, VerifyReport& report,
-                           std::vector<SignedCheckpoint>& found, F is_foreign) {
+void TakeNotes(std::string_view text, const std::string& file, const VerifierKey& key, VerifyReport& report,
+               std::vector<SignedCheckpoint>& found, F is_foreign) {
   const auto name = std::make_shared<const std::string>(file);
   std::size_t from = 0, counted = 0;
   std::uint64_t line = 1;
@@ -37,14 +47,8 @@ std::string_view TakeNotes(std::string_view text, const std::string& file, const
     counted = span->begin;
     const std::string_view note = text.substr(span->begin, span->end - span->begin);
     if (is_foreign(note)) continue;
-    const auto checkpoint = Opened(note, key);
-    if (!checkpoint) {
-      report.Find({file, line, std::nullopt, "this checkpoint was changed, or another key signed it"});
-      continue;
-    }
-    found.push_back({checkpoint->size, checkpoint->root, name, line, false});
+    Take(note, line, name, key, report, found);
   }
-  return text.substr(from);
 }
 
 void CollectTexts(const Json& json, std::string& notes) {
@@ -83,12 +87,22 @@ std::string NotesInJson(const std::string& text) {
 Result<std::vector<SignedCheckpoint>> LoadOwn(const std::filesystem::path& folder, const VerifierKey& key,
                                               VerifyReport& report) {
   const std::string file = (folder / kCheckpoints).string();
-  const Result<std::string> text = runtime::ReadWhole(file);
+  const auto name = std::make_shared<const std::string>(file);
   std::vector<SignedCheckpoint> found;
-  if (!text && text.error().code == Errc::kNotFound) return found;
-  if (!text) return text.error();
-  if (!TakeNotes(*text, file, key, report, found, [](std::string_view) { return false; }).empty())
-    report.notes.push_back(file + " ends in an unfinished checkpoint");
+  Result<NoteReader> notes = NoteReader::Open(file);
+  if (!notes && notes.error().code == Errc::kNotFound) return found;
+  if (!notes && notes.error().code == Errc::kInvalid) {
+    report.Find({file, 0, std::nullopt, notes.error().detail});
+    return found;
+  }
+  if (!notes) return notes.error();
+  while (true) {
+    const auto note = notes->Next();
+    if (!note) return note.error();
+    if (!*note) break;
+    Take((*note)->text, (*note)->line, name, key, report, found);
+  }
+  if (notes->left()) report.notes.push_back(file + " ends in an unfinished checkpoint");
   for (std::size_t i = 1; i < found.size(); ++i) {
     if (found[i].size >= found[i - 1].size) continue;
     report.Find({file, found[i].line, std::nullopt, "this checkpoint covers less than the one before"});

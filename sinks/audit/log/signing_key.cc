@@ -8,6 +8,7 @@
 
 #include "runtime/files.h"
 #include "sinks/audit/log/note.h"
+#include "sinks/audit/log/plain_file.h"
 
 namespace portcall::sinks::audit {
 namespace {
@@ -36,7 +37,8 @@ Result<std::string> Generate(const std::filesystem::path& file) {
 }  // namespace
 
 Result<SigningKey> SigningKey::Load(const std::filesystem::path& file, std::string name, bool make) {
-  Result<std::string> pem = runtime::ReadWhole(file);
+  // The operator's own file may be a link to a secret.
+  Result<std::string> pem = make ? ReadPlain(file) : runtime::ReadWhole(file);
   if (!pem && pem.error().code == Errc::kNotFound && make) pem = Generate(file);
   if (!pem) return Error(Errc::kInvalid, "the key of the audit log: " + pem.error().detail);
   const Bio bio(BIO_new_mem_buf(pem->data(), static_cast<int>(pem->size())));

@@ -1,9 +1,9 @@
 #include "sinks/audit/log/trimming.h"
 
 #include <fcntl.h>
+#include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <cstdio>
 #include <optional>
@@ -14,6 +14,7 @@
 #include "runtime/files.h"
 #include "sinks/audit/log/note.h"
 #include "sinks/audit/log/note_reader.h"
+#include "sinks/audit/log/plain_file.h"
 #include "sinks/audit/log/segments.h"
 
 namespace portcall::sinks::audit {
@@ -22,7 +23,6 @@ namespace {
 using std::filesystem::path;
 
 constexpr std::string_view kPrefix = "checkpoints.trimmed";
-constexpr std::size_t kPiece = 65'536;
 
 // A copy of the bytes `from` to `to` of the checkpoints.
 struct Copy {
@@ -51,21 +51,6 @@ std::optional<Copy> FindCopy(const path& folder) {
     if (std::sscanf(name.c_str(), "-%llu-%llu", &from, &to) == 2 && from < to) found = Copy{file, from, to};
   });
   return found;
-}
-
-Result<void> CopyBytes(const runtime::Fd& source, const path& source_path, std::uint64_t from, std::uint64_t to,
-                       const runtime::Fd& target, const path& target_path, std::uint64_t at) {
-  std::array<char, kPiece> piece;
-  while (from < to) {
-    const std::size_t wanted = std::min<std::uint64_t>(piece.size(), to - from);
-    const Result<std::size_t> got = runtime::ReadAt(source, std::span(piece).first(wanted), from, source_path);
-    if (!got) return got.error();
-    if (*got == 0) return Error(Errc::kUnavailable, source_path.string() + " became shorter while it was read");
-    if (auto put = runtime::WriteAt(target, {piece.data(), *got}, at, target_path); !put) return put;
-    from += *got;
-    at += *got;
-  }
-  return {};
 }
 
 // Whether both files hold the same there: the notes before are unlike those of any other place.
@@ -102,11 +87,12 @@ Result<void> PrepareTrimming(const path& folder, std::uint64_t records) {
   std::error_code ignored;
   ForEachCopy(folder, [&](const path& old) { std::filesystem::remove(old, ignored); });
   const path fresh = folder / (std::string(kPrefix) + ".tmp");
-  Result<runtime::Fd> file = runtime::OpenFile(source, O_RDONLY);
+  Result<runtime::Fd> file = OpenPlain(source, O_RDONLY);
   if (!file) return file.error();
-  Result<runtime::Fd> copy = runtime::OpenFile(fresh, O_WRONLY | O_CREAT | O_TRUNC, 0640);
+  ::unlink(fresh.c_str());  // of a run that was cut short
+  Result<runtime::Fd> copy = OpenPlain(fresh, O_WRONLY | O_CREAT | O_EXCL);
   if (!copy) return copy.error();
-  if (auto copied = CopyBytes(*file, source, *from, to, *copy, fresh, 0); !copied) return copied;
+  if (auto copied = CopyRange(*file, source, *from, to, *copy, fresh, 0); !copied) return copied;
   if (auto synced = runtime::SyncData(*copy, fresh); !synced) return synced;
   if (std::rename(fresh.c_str(), NameOf(folder, *from, to).c_str()) == 0) return {};
   return runtime::FileError(errno, "renaming", fresh);
@@ -116,9 +102,9 @@ Result<std::uint64_t> FinishTrimming(const path& folder, std::uint64_t size) {
   const std::optional<Copy> copy = FindCopy(folder);
   if (!copy) return std::uint64_t{0};
   const path source = folder / kCheckpoints;
-  const Result<runtime::Fd> notes = runtime::OpenFile(source, O_RDONLY);
+  const Result<runtime::Fd> notes = OpenPlain(source, O_RDONLY);
   if (!notes) return notes.error();
-  const Result<runtime::Fd> copied = runtime::OpenFile(copy->file, O_RDWR);
+  const Result<runtime::Fd> copied = OpenPlain(copy->file, O_RDWR);
   if (!copied) return copied.error().code == Errc::kNotFound ? Result<std::uint64_t>(0) : copied.error();
   const Result<std::uint64_t> length = runtime::SizeOfFile(*copied, copy->file);
   if (!length) return length.error();
@@ -133,7 +119,7 @@ Result<std::uint64_t> FinishTrimming(const path& folder, std::uint64_t size) {
     std::filesystem::remove(copy->file, ignored);
     return std::uint64_t{0};
   }
-  if (auto added = CopyBytes(*notes, source, copy->to, size, *copied, copy->file, *length); !added) {
+  if (auto added = CopyRange(*notes, source, copy->to, size, *copied, copy->file, *length); !added) {
     return added.error();
   }
   if (auto synced = runtime::SyncData(*copied, copy->file); !synced) return synced.error();

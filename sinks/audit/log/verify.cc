@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "runtime/files.h"
+#include "sinks/audit/log/plain_file.h"
 #include "sinks/audit/log/position.h"
 #include "sinks/audit/log/receipt.h"
 #include "sinks/audit/log/segments.h"
@@ -75,8 +76,9 @@ Result<VerifyReport> Verifier::Run() {
   report_.own_key = !options_.key;
   // In this order, because the log may grow meanwhile: how far it must go is read first, checkpoints after the list of
   // closed segments that they must cover, and records after the checkpoints that cover them.
-  if (const auto state = runtime::ReadWhole(options_.folder / kState); !state && !IsMissing(state.error())) {
-    return state.error();
+  if (const auto state = ReadPlain(options_.folder / kState); !state && !IsMissing(state.error())) {
+    if (state.error().code != Errc::kInvalid) return state.error();
+    Find({(options_.folder / kState).string(), 0, std::nullopt, state.error().detail});
   }
   state_ = LoadState(options_.folder);
   if (auto listed = ListEnds(); !listed) return listed.error();
@@ -164,9 +166,13 @@ Result<void> Verifier::FindStart() {
     report_.notes.push_back("records before " + std::to_string(next_) + " were removed by retention, which is signed");
   }
   report_.first = report_.end = last_good_ = next_;
-  Result<std::vector<Segment>> segments = ListSegments(options_.folder);
+  std::vector<std::filesystem::path> strange;
+  Result<std::vector<Segment>> segments = ListSegments(options_.folder, &strange);
   if (!segments) return segments.error();
   segments_ = std::move(*segments);
+  for (const std::filesystem::path& one : strange) {
+    Find({one.string(), 0, std::nullopt, "this is " + WhyNotPlain(one) + ", and no file of the log: put there"});
+  }
   // Segments that retention has given up but not yet deleted are no longer part of the log.
   std::erase_if(segments_, [&](const Segment& segment) { return segment.first < next_; });
   for (const Segment& segment : segments_) {
@@ -370,7 +376,11 @@ Result<VerifyReport> Verify(const VerifyOptions& options) {
                  options.folder.string() + (missing ? " is no folder" : ": " + error.message()));
   }
   if (options.key) return VerifyWith(options, *options.key);
-  const Result<VerifierKey> key = VerifierKey::FromFile(options.folder / kPublicKey);
+  const std::filesystem::path beside = options.folder / kPublicKey;
+  if (const std::string what = WhyNotPlain(beside); !what.empty()) {
+    return Error(Errc::kInvalid, beside.string() + " is " + what + ", and no key: name the verifier key with --key");
+  }
+  const Result<VerifierKey> key = VerifierKey::FromFile(beside);
   if (key) return VerifyWith(options, *key);
   if (!IsMissing(key.error()) && key.error().code != Errc::kInvalid) return key.error();
   return Error(Errc::kInvalid, key.error().detail + ": name the verifier key with --key");

@@ -70,6 +70,7 @@ Result<std::unique_ptr<Sink>> MakeAudit(const config::Endpoint& endpoint, const 
   options.tidy.compress = config.compress;
   options.tidy.keep = config.keep;
   options.endpoint = endpoint.name;
+  options.hidden = endpoint.hidden;
   options.timeout = endpoint.timeout;
   options.publish = config.publish;
   options.origin = config.origin;
@@ -81,7 +82,7 @@ Result<std::unique_ptr<Sink>> MakeAudit(const config::Endpoint& endpoint, const 
     const auto key = audit::SigningKey::Load(options.key_file, options.origin, /*make=*/false);
     if (!key) return Error(Errc::kInvalid, where + key.error().detail);
   }
-  auto lanes = audit::FolderLanes::Of(around.lanes, options.log.folder);
+  auto lanes = audit::FolderLanes::Of(around.lanes, options.log.folder, endpoint.hidden);
   if (!lanes) return Error(lanes.error().code, where + lanes.error().detail);
   return std::unique_ptr<Sink>(
       std::make_unique<AuditSink>(std::make_shared<audit::Writer>(std::move(options), std::move(*lanes), around)));

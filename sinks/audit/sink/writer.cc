@@ -4,7 +4,9 @@
 #include <thread>
 #include <utility>
 
+#include "config/hidden.h"
 #include "runtime/mutex.h"
+#include "sinks/audit/log/segments.h"
 
 namespace portcall::sinks::audit {
 namespace {
@@ -43,6 +45,18 @@ std::string LookOf(const std::filesystem::path& folder) {
   return look;
 }
 
+// Something in the folder was signed, or would have to be.
+bool HoldsLog(const std::filesystem::path& folder) {
+  const auto segments = ListSegments(folder);
+  const auto holds = [](const std::filesystem::path& file) {
+    std::error_code ignored;
+    const auto size = std::filesystem::file_size(file, ignored);
+    return !ignored && size > 0;
+  };
+  if (holds(folder / kCheckpoints) || holds(folder / kRetained)) return true;
+  return segments && std::ranges::any_of(*segments, [&](const Segment& one) { return holds(one.file); });
+}
+
 bool IsChanged(const Result<void>& result) {
   return !result && (result.error().code == Errc::kInvalid || result.error().code == Errc::kNotFound);
 }
@@ -72,8 +86,13 @@ class Writer::Load {
   std::vector<store::EventPtr> events_;
 };
 
-Result<FolderLanes> FolderLanes::Of(runtime::Lanes& lanes, const std::filesystem::path& folder) {
-  const std::string name = "audit log " + folder.string();
+Result<FolderLanes> FolderLanes::Of(runtime::Lanes& lanes, const std::filesystem::path& folder,
+                                    const std::vector<std::string>& hidden) {
+  std::string name = "audit log " + folder.string();
+  // Folders that look alike without it are told apart.
+  if (std::string shown = config::Hidden(name, hidden); shown != name) {
+    name = std::move(shown) + " #" + std::to_string(std::hash<std::string>()(folder.string()) % 10'000);
+  }
   auto writing = lanes.Of(name);
   if (!writing) return writing.error();
   auto tidying = lanes.Of(name + ", old segments");
@@ -84,7 +103,7 @@ Result<FolderLanes> FolderLanes::Of(runtime::Lanes& lanes, const std::filesystem
 Writer::Writer(WriterOptions options, FolderLanes lanes, const Surroundings& around)
     : options_(std::move(options)),
       executor_(around.executor),
-      logger_(around.log),
+      logger_(around.log, options_.hidden),
       lanes_(std::move(lanes)),
       publish_(around.publish),
       tick_(around.executor),
@@ -200,6 +219,13 @@ Result<void> Writer::OpenLog(bool wanted) {
 }
 
 Result<SigningKey> Writer::LoadKey() {
+  std::error_code ignored;
+  const bool there = std::filesystem::exists(std::filesystem::symlink_status(options_.key_file, ignored));
+  if (options_.make_key && !there && HoldsLog(options_.log.folder)) {
+    return Error(Errc::kInvalid, options_.key_file.string() +
+                                     " is gone, which signed the audit log: restore it, or move the folder aside, and "
+                                     "a new log begins");
+  }
   Result<SigningKey> key = SigningKey::Load(options_.key_file, options_.origin, options_.make_key);
   if (!key || !options_.keep_origin) return key;
   const auto begun_with = FindOrigin(options_.log.folder, key->verifier(), receipt_);
@@ -244,7 +270,7 @@ void Writer::Finish(Done done) {
     for (Waiting& waiting : writing_) waiting.resume(Delivered(done.receipt));
     writing_.clear();
   } else {
-    FailAll(done.written.error().detail);
+    FailAll(logger_.Hide(done.written.error().detail));
   }
   if (closed_) return End();
   if (!done.receipt_before.empty()) PublishBeginning(done.receipt_before);
@@ -255,7 +281,9 @@ void Writer::Finish(Done done) {
 
 // One line when something begins to go wrong, and one when that is over.
 void Writer::Tell(const Done& done) {
-  const std::string now = !done.written ? done.written.error().detail : !done.kept ? done.kept.error().detail : "";
+  const std::string now = logger_.Hide(!done.written ? done.written.error().detail
+                                       : !done.kept  ? done.kept.error().detail
+                                                     : "");
   if (now == trouble_) return;
   if (now.empty()) {
     logger_.Info("audit log: it is written again", {{"endpoint", options_.endpoint}});
@@ -283,7 +311,7 @@ void Writer::PublishBeginning(const std::string& receipt_before) {
   if (!publish_) return;
   publish_(store::SystemEvent(
       store::Action::kEndpoint,
-      "endpoint " + options_.endpoint + ": a new audit log begins in " + options_.log.folder.string() +
+      "endpoint " + options_.endpoint + ": a new audit log begins in " + logger_.Hide(options_.log.folder.string()) +
           "; of the one before it, what this checkpoint covers was acknowledged:\n\n" + receipt_before));
 }
 

@@ -12,6 +12,7 @@
 #include "runtime/timer.h"
 #include "sinks/audit/log/audit_log.h"
 #include "sinks/audit/log/housekeeping.h"
+#include "sinks/hiding_log.h"
 #include "sinks/kind.h"
 
 namespace portcall::sinks::audit {
@@ -24,6 +25,7 @@ struct WriterOptions {
   bool keep_origin = false;  // a log that began with another one goes on with that
   bool make_key = false;     // where there is none
   std::string endpoint;
+  std::vector<std::string> hidden;  // what references have brought: shown nowhere
   std::chrono::milliseconds timeout{10'000};
   bool publish = false;
 };
@@ -31,7 +33,9 @@ struct WriterOptions {
 // What has threads of its own for a folder, so that one that does not answer holds up nothing else, and writers of one
 // folder wait for each other's jobs.
 struct FolderLanes {
-  static Result<FolderLanes> Of(runtime::Lanes& lanes, const std::filesystem::path& folder);
+  // `hidden` is left out of the names that operators are shown.
+  static Result<FolderLanes> Of(runtime::Lanes& lanes, const std::filesystem::path& folder,
+                                const std::vector<std::string>& hidden = {});
   std::shared_ptr<runtime::Lane> writing, tidying;
 };
 
@@ -93,7 +97,7 @@ class Writer : public std::enable_shared_from_this<Writer> {
 
   WriterOptions options_;
   const Executor executor_;
-  runtime::Log& logger_;
+  const HidingLog logger_;
   const FolderLanes lanes_;
   const std::function<void(store::Event)> publish_;
   // Touched by the lane for writing alone.

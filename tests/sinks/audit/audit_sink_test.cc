@@ -5,13 +5,9 @@
 
 #include <csignal>
 
-#include "sinks/audit/log/folder_lock.h"
 #include "sinks/audit/log/receipt.h"
-#include "sinks/audit/sink/audit_config.h"
 #include "sinks/audit/sink/writer.h"
-#include "tests/sinks/audit/fixture.h"
-#include "tests/support/kinds.h"
-#include "tests/support/loop_runner.h"
+#include "tests/sinks/audit/audit_sink_stage.h"
 
 namespace portcall::sinks {
 namespace {
@@ -23,67 +19,6 @@ using audit::Range;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
-
-class AuditSinkTest : public AuditFolder {
- protected:
-  AuditSinkTest() {
-    config_.origin = "registry.example.com";
-    config_.directory = folder();
-    endpoint_.name = "audit";
-    endpoint_.source = "registry.example.com";
-  }
-  ~AuditSinkTest() override {
-    Close();
-    lanes_.Await(std::chrono::steady_clock::time_point::max());
-    runner_->Stop();
-  }
-  Result<void> Make() {
-    endpoint_.settings = std::make_shared<const AuditConfig>(config_);
-    return runner_->Call([&]() -> Result<void> {
-      auto made = MakeSink(endpoint_, {runner_->executor(), resolver_, log_, lanes_,
-                                       [this](store::Event event) { published_.push_back(std::move(event)); }});
-      if (!made) return Error(made.error());
-      sink_ = std::move(*made);
-      sink_->Open(receipt_);
-      return {};
-    });
-  }
-  void Close() {
-    runner_->Call([this] { sink_.reset(); });
-  }
-  static Task<Outcome> One(Sink& sink, store::EventPtr event) {
-    Batch batch;
-    batch.events.push_back(std::move(event));
-    co_return co_await sink.Deliver(std::move(batch));
-  }
-  Outcome Deliver(std::int64_t seq) { return runner_->Run(One(*sink_, MakeEvent(seq))); }
-  std::vector<std::future<Outcome>> DeliverAll(std::int64_t first, std::int64_t last) {
-    std::vector<std::future<Outcome>> futures;
-    for (std::int64_t seq = first; seq <= last; ++seq) futures.push_back(runner_->Start(One(*sink_, MakeEvent(seq))));
-    return futures;
-  }
-  static int Count(std::vector<std::future<Outcome>> futures, Verdict verdict) {
-    int count = 0;
-    for (auto& future : futures) count += portcall::testing::LoopRunner::Await(std::move(future)).verdict == verdict;
-    return count;
-  }
-  void WaitUntilClosed() {
-    for (int i = 0; i < 1000; ++i) {
-      if (!audit::IsLocked(folder())) return;
-      std::this_thread::sleep_for(5ms);
-    }
-    FAIL() << "the folder is still locked";
-  }
-
-  std::unique_ptr<portcall::testing::LoopRunner> runner_ = std::make_unique<portcall::testing::LoopRunner>();
-  runtime::Lanes lanes_;
-  http::Resolver resolver_;
-  AuditConfig config_;
-  std::string receipt_;
-  config::Endpoint endpoint_ = portcall::testing::EndpointOf("audit");
-  std::vector<store::Event> published_;
-  std::unique_ptr<Sink> sink_;
-};
 
 TEST_F(AuditSinkTest, AnEventIsDeliveredWhenItIsOnDisk) {
   ASSERT_TRUE(Make());
@@ -332,34 +267,6 @@ TEST_F(AuditSinkTest, ALogKeepsTheOriginThatItBeganWithUnlessTheFileNamesAnother
   EXPECT_THAT(Deliver(26).error, HasSubstr("another key or origin"));
 }
 
-TEST_F(AuditSinkTest, ALogWithoutCheckpointsKeepsTheOriginOfItsReceipt) {
-  receipt_ = Crash(1, 5);
-  config_.origin = "renamed.example.com";
-  config_.default_origin = true;
-  ASSERT_TRUE(Make());
-  const Outcome outcome = Deliver(6);
-  EXPECT_EQ(outcome.verdict, Verdict::kDelivered) << outcome.error;
-  EXPECT_TRUE(audit::Receipt::Open(outcome.receipt, key_->verifier()));
-}
-
-TEST_F(AuditSinkTest, ANewLogHasTheOriginOfTheFile) {
-  config_.origin = "renamed.example.com";
-  config_.default_origin = true;
-  ASSERT_TRUE(Make());
-  EXPECT_EQ(audit::Checkpoint::Parse(Deliver(1).receipt)->origin, "renamed.example.com");
-}
-
-TEST_F(AuditSinkTest, AnUnreadableKeyIsRefusedAtTheStart) {
-  config_.key = folder() / "nothing.pem";
-  const auto missing = Make();
-  ASSERT_FALSE(missing);
-  EXPECT_EQ(missing.error().code, Errc::kInvalid);
-  audit::WriteText(config_.key, "no key\n");
-  const auto wrong = Make();
-  ASSERT_FALSE(wrong);
-  EXPECT_THAT(wrong.error().detail, HasSubstr("Ed25519"));
-}
-
 TEST_F(AuditSinkTest, AFolderThatCannotBeMadeOrUsedIsWaitedFor) {
   const auto file = folder() / "file";
   audit::WriteText(file, "in the way\n");
@@ -373,19 +280,6 @@ TEST_F(AuditSinkTest, AFolderThatCannotBeMadeOrUsedIsWaitedFor) {
   std::filesystem::remove(file / "audit" / audit::kPrivateKey);
   EXPECT_EQ(Deliver(1).verdict, Verdict::kDelivered);
   EXPECT_THAT(runner_->Call([&] { return sink_->Trouble(); }), IsEmpty());
-}
-
-TEST_F(AuditSinkTest, MakesAKeyForTheOwnerAlone) {
-  std::filesystem::remove(folder() / audit::kPrivateKey);
-  ASSERT_TRUE(Make());
-  EXPECT_EQ(Deliver(1).verdict, Verdict::kDelivered);
-  EXPECT_EQ(std::filesystem::status(folder() / audit::kPrivateKey).permissions(), std::filesystem::perms(0600));
-  EXPECT_TRUE(audit::VerifierKey::FromFile(folder() / audit::kPublicKey));
-}
-
-TEST_F(AuditSinkTest, AnOriginThatNoKeyMayHaveIsRefused) {
-  config_.origin = "two words";
-  EXPECT_FALSE(Make());
 }
 
 }  // namespace

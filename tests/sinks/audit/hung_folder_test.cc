@@ -1,16 +1,15 @@
 // Folders on a volume that hangs: a call in one of them does not come back until the volume does.
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
-#include <sys/stat.h>
 
 #include <filesystem>
+#include <future>
+#include <stdexcept>
 
-#include "runtime/files.h"
 #include "sinks/audit/log/folder_lock.h"
-#include "sinks/audit/log/note.h"
 #include "sinks/audit/log/segments.h"
 #include "sinks/audit/sink/audit_config.h"
+#include "sinks/audit/sink/writer.h"
 #include "sinks/kind.h"
 #include "tests/sinks/audit/fixture.h"
 #include "tests/support/kinds.h"
@@ -25,29 +24,29 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::SizeIs;
 
-// A pipe in place of the key: who opens it waits for another side.
+// The thread that writes in the folder is in a call that does not come back.
 class HungFolder {
  public:
-  explicit HungFolder(std::filesystem::path path) : path_(std::move(path)) {
+  HungFolder(runtime::Lanes& lanes, std::filesystem::path path) : path_(std::move(path)) {
     std::filesystem::create_directories(path_);
-    EXPECT_EQ(::mkfifo(Pipe().c_str(), 0600), 0);
+    auto of_folder = audit::FolderLanes::Of(lanes, path_);
+    if (!of_folder) throw std::runtime_error(of_folder.error().detail);
+    of_folder_ = std::move(*of_folder);
+    of_folder_.writing->Post([back = back_.get_future().share()] { back.wait(); });
   }
   ~HungFolder() { Release(); }
   HungFolder(const HungFolder&) = delete;
   HungFolder& operator=(const HungFolder&) = delete;
 
   void Release() {
-    if (std::exchange(released_, true)) return;
-    const auto aside = path_ / "released";
-    std::filesystem::rename(Pipe(), aside);
-    const runtime::Fd other_side(::open(aside.c_str(), O_RDWR | O_NONBLOCK));
-    std::filesystem::remove(aside);
+    if (!std::exchange(released_, true)) back_.set_value();
   }
   const std::filesystem::path& path() const { return path_; }
 
  private:
-  std::filesystem::path Pipe() const { return path_ / audit::kPrivateKey; }
   const std::filesystem::path path_;
+  audit::FolderLanes of_folder_;
+  std::promise<void> back_;
   bool released_ = false;
 };
 
@@ -61,7 +60,7 @@ class HungFolderTest : public audit::AuditFolder {
   }
 
   HungFolder& Hang(const std::string& name) {
-    folders_.push_back(std::make_unique<HungFolder>(folder() / name));
+    folders_.push_back(std::make_unique<HungFolder>(lanes_, folder() / name));
     return *folders_.back();
   }
   // A sink of the folder; of an endpoint with that timeout.

@@ -231,35 +231,6 @@ TEST_F(VerifyTest, AFolderWithoutALogIsNotSound) {
   EXPECT_THAT(report.error().detail, HasSubstr("holds no audit log"));
 }
 
-// Paths that lead to themselves stand for all that cannot be read; root is refused nothing else.
-TEST_F(VerifyTest, WhatCannotBeReadIsNoDamage) {
-  VerifyOptions options;
-  options.folder = folder();
-  for (const auto& file : {File(), Notes(), folder() / kState, folder() / kPublicKey, folder() / kRetained}) {
-    const std::string before = std::filesystem::exists(file) ? ReadText(file) : "";
-    std::filesystem::remove(file);
-    std::filesystem::create_symlink(file.filename(), file);
-    const auto report = Verify(options);
-    ASSERT_FALSE(report) << file;
-    EXPECT_EQ(report.error().code, Errc::kUnavailable) << file;
-    EXPECT_THAT(report.error().detail, HasSubstr(file.string()));
-    std::filesystem::remove(file);
-    if (!before.empty()) WriteText(file, before);
-  }
-  EXPECT_EQ(First(Check()), "");
-}
-
-TEST_F(VerifyTest, ADiskThatFailsWhileItIsReadIsNoDamage) {
-  std::filesystem::remove(File());
-  std::filesystem::create_directory(File());  // opens, and cannot be read
-  VerifyOptions options;
-  options.folder = folder();
-  const auto report = Verify(options);
-  ASSERT_FALSE(report);
-  EXPECT_EQ(report.error().code, Errc::kUnavailable);
-  EXPECT_EQ(TryOpen().error().code, Errc::kUnavailable) << "the writer tries again";
-}
-
 // What retention does while the log is read.
 TEST_F(VerifyTest, ASegmentThatGoesMeanwhileIsNoDamage) {
   Fill(46, 17'000, 1'000);

@@ -1,0 +1,113 @@
+#include <gmock/gmock.h>
+#include <unistd.h>
+
+#include <cstdio>
+
+#include "sinks/audit/log/receipt.h"
+#include "tests/sinks/audit/audit_sink_stage.h"
+
+namespace portcall::sinks {
+namespace {
+
+using audit::Range;
+using ::testing::HasSubstr;
+
+// The key that signs, the name it signs for, and what is told of both.
+using AuditKeyTest = AuditSinkTest;
+
+TEST_F(AuditKeyTest, WhatReferencesBroughtIsShownNowhere) {
+  const auto file = folder() / "hunter2-file";
+  audit::WriteText(file, "in the way\n");
+  endpoint_.hidden = {"hunter2"};
+  config_.directory = file / "audit";
+  std::FILE* const lines = std::tmpfile();
+  const int standard = ::dup(STDERR_FILENO);
+  ::dup2(::fileno(lines), STDERR_FILENO);
+  runtime::Log log({runtime::Level::kInfo, "text", {}});
+  endpoint_.settings = std::make_shared<const AuditConfig>(config_);
+  runner_->Call([&] {
+    sink_ = *MakeSink(endpoint_, {runner_->executor(), resolver_, log, lanes_});
+    sink_->Open(receipt_);
+  });
+  const std::string error = Deliver(1).error;
+  const std::string trouble = runner_->Call([&] { return sink_->Trouble(); });
+  Close();
+  lanes_.Await(std::chrono::steady_clock::time_point::max());
+  log.Flush();
+  ::dup2(standard, STDERR_FILENO);
+  ::close(standard);
+  std::string said(4'096, '\0');
+  std::rewind(lines);
+  said.resize(std::fread(said.data(), 1, said.size(), lines));
+  std::fclose(lines);
+  EXPECT_THAT(said, HasSubstr("***-file/audit"));
+  for (const std::string& text : {error, trouble, said}) {
+    EXPECT_THAT(text, HasSubstr("Not a directory"));
+    EXPECT_THAT(text, ::testing::Not(HasSubstr("hunter2")));
+  }
+
+  config_.key = folder() / "hunter2.pem";
+  const auto refused = Make();
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(refused.error().detail, ::testing::Not(HasSubstr("hunter2")));
+}
+
+TEST_F(AuditKeyTest, AnUnreadableKeyIsRefusedAtTheStart) {
+  config_.key = folder() / "nothing.pem";
+  const auto missing = Make();
+  ASSERT_FALSE(missing);
+  EXPECT_EQ(missing.error().code, Errc::kInvalid);
+  audit::WriteText(config_.key, "no key\n");
+  const auto wrong = Make();
+  ASSERT_FALSE(wrong);
+  EXPECT_THAT(wrong.error().detail, HasSubstr("Ed25519"));
+}
+
+TEST_F(AuditKeyTest, MakesAKeyForTheOwnerAlone) {
+  std::filesystem::remove(folder() / audit::kPrivateKey);
+  ASSERT_TRUE(Make());
+  EXPECT_EQ(Deliver(1).verdict, Verdict::kDelivered);
+  EXPECT_EQ(std::filesystem::status(folder() / audit::kPrivateKey).permissions(), std::filesystem::perms(0600));
+  EXPECT_TRUE(audit::VerifierKey::FromFile(folder() / audit::kPublicKey));
+}
+
+TEST_F(AuditKeyTest, AKeyThatIsGoneOrAnotherIsNotReplacedWhereALogIs) {
+  Fill(1, 25);
+  const std::string key = audit::ReadText(folder() / audit::kPrivateKey);
+  std::filesystem::remove(folder() / audit::kPrivateKey);
+  ASSERT_TRUE(Make());
+  EXPECT_THAT(Deliver(26).error, HasSubstr("checkpoint.key is gone, which signed the audit log: restore it"));
+  EXPECT_FALSE(std::filesystem::exists(folder() / audit::kPrivateKey));
+  const portcall::testing::TempDir other;
+  MakeKey(other.path() / "old.key");
+  std::filesystem::copy(other.path() / "old.key", folder() / audit::kPrivateKey);
+  EXPECT_THAT(Deliver(26).error, HasSubstr("another key or origin signed it: restore the key"));
+  audit::WriteText(folder() / audit::kPrivateKey, key);
+  EXPECT_EQ(Deliver(26).verdict, Verdict::kDelivered);
+  EXPECT_EQ(Seqs(), Range(1, 26));
+}
+
+TEST_F(AuditKeyTest, AnOriginThatNoKeyMayHaveIsRefused) {
+  config_.origin = "two words";
+  EXPECT_FALSE(Make());
+}
+
+TEST_F(AuditKeyTest, ANewLogHasTheOriginOfTheFile) {
+  config_.origin = "renamed.example.com";
+  config_.default_origin = true;
+  ASSERT_TRUE(Make());
+  EXPECT_EQ(audit::Checkpoint::Parse(Deliver(1).receipt)->origin, "renamed.example.com");
+}
+
+TEST_F(AuditKeyTest, ALogWithoutCheckpointsKeepsTheOriginOfItsReceipt) {
+  receipt_ = Crash(1, 5);
+  config_.origin = "renamed.example.com";
+  config_.default_origin = true;
+  ASSERT_TRUE(Make());
+  const Outcome outcome = Deliver(6);
+  EXPECT_EQ(outcome.verdict, Verdict::kDelivered) << outcome.error;
+  EXPECT_TRUE(audit::Receipt::Open(outcome.receipt, key_->verifier()));
+}
+
+}  // namespace
+}  // namespace portcall::sinks
