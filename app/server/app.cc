@@ -353,6 +353,7 @@ void App::RecordReload(const std::string& what) {
 void App::Drain(runtime::SteadyTime asked) {
   log_.Info("stopping, draining connections for at most " + GoDuration(drain_timeout()));
   ready_ = false;
+  blobs_->Stop(asked + drain_timeout());  // first: connections wait for digests
   server_->Drain(LeftUntil(asked + drain_timeout()));
 }
 
@@ -366,7 +367,7 @@ std::vector<std::string> App::Stop(runtime::SteadyTime asked) {
 
 void App::Close(std::chrono::steady_clock::time_point until) {
   if (std::exchange(closed_, true)) return;
-  if (blobs_) blobs_->Stop();
+  if (blobs_) blobs_->Stop(until);
   debug_server_.reset();  // first, since it shows everything destroyed below
   if (data_watch_) data_watch_->RequestStop();
   server_.reset();

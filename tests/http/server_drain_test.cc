@@ -56,6 +56,18 @@ TEST(ServerDrain, EndsConnectionsAfterItsPatience) {
   EXPECT_TRUE(half.AtEnd());
 }
 
+TEST(ServerDrain, TellsAHandlerThatItsConnectionIsEnded) {
+  TestServer server;
+  RawClient client(server.port());
+  client.Send("GET /until-gone HTTP/1.1\r\nHost: x\r\n\r\n");
+  server.WaitForWaiting();
+  server.Release();
+  const Clock::time_point before = Clock::now();
+  server.server().Drain(std::chrono::milliseconds(100));
+  EXPECT_LT(Clock::now() - before, seconds(5));
+  EXPECT_TRUE(client.AtEnd());
+}
+
 TEST(ServerDrain, WaitsForAHandlerWhoseConnectionIsGone) {
   TestServer server;
   auto client = std::make_unique<RawClient>(server.port());
