@@ -137,7 +137,9 @@ void EndpointCore::Stop(bool stopped) {
 
 void EndpointCore::RenewAges(Moment now) {
   for (auto& [key, lane] : lines_.all()) {
-    if (lane.row.exists && RowOf(lane, now).age != lane.row.age) MarkDirty(lane, now);
+    if (!lane.row.exists) continue;
+    const store::ParkedLane row = RowOf(lane, now);
+    if (row.age != lane.row.age || row.refused != lane.row.refused) MarkDirty(lane, now);
   }
 }
 
@@ -150,6 +152,7 @@ void EndpointCore::WriteRows(store::Settlement& settlement, Moment now) {
     if (lane.behind.parked || ahead || lane.failing.begun() || AsksOutcome(policy_, lane)) {
       settlement.park.push_back(RowOf(lane, now));
       lane.row.age = settlement.park.back().age;
+      lane.row.refused = settlement.park.back().refused;
       lane.row.exists = true;
       if (ahead && !lane.behind.parked) later.push_back(id);
     } else {
@@ -171,6 +174,7 @@ store::ParkedLane EndpointCore::RowOf(const Lane& lane, Moment now) const {
     row.attempts = failing.attempts;
     row.probes = failing.probes;
     row.age = pace_.ActiveAt(now.ticks) - failing.first_attempt;
+    if (failing.refused_since) row.refused = pace_.AnsweringAt(now.ticks) - *failing.refused_since;
   }
   row.due = now.wall + std::max<Ticks>(0, lane.state() == LaneState::kWaiting ? lane.due - now.ticks : 0);
   row.recorded_at = lane.oldest_recorded();
