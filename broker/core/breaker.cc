@@ -11,6 +11,7 @@ void Breaker::Started(AttemptId attempt) {
 }
 
 Breaker::Change Breaker::Failed(AttemptId attempt, AttemptId next, Ticks now) {
+  failed_at_ = now;
   if (state_ == BreakerState::kHalfOpen && attempt == probe_) {
     ++failed_probes_;
     Rest(now);
@@ -30,9 +31,13 @@ Breaker::Change Breaker::Succeeded() {
   return Change::kClosed;
 }
 
-Breaker::Change Breaker::Answered(AttemptId attempt) {
+Breaker::Change Breaker::Answered(AttemptId attempt, Ticks now) {
   if (state_ != BreakerState::kHalfOpen || attempt != probe_) return Change::kNone;
-  return Succeeded();
+  if (now - failed_at_ >= 2 * options_.longest_backoff) return Succeeded();
+  ++turn_;
+  state_ = BreakerState::kOpen;
+  probe_at_ = now;
+  return Change::kNone;
 }
 
 void Breaker::Neutral(AttemptId attempt, Ticks now) {
@@ -44,7 +49,7 @@ Breaker::Change Breaker::Open(AttemptId attempt, Ticks now) {
   if (state_ == BreakerState::kHalfOpen && attempt != probe_) return Change::kNone;
   const bool opened = state_ == BreakerState::kClosed;
   if (opened) {
-    since_ = now;
+    since_ = failed_at_ = now;
     failed_probes_ = 0;
   }
   Rest(now);
@@ -57,11 +62,12 @@ void Breaker::Rest(Ticks now) {
   probe_at_ = now + ProbeDelay(failed_probes_, options_.backoff, options_.longest_backoff, chance_);
 }
 
-void Breaker::RestoreOpen(Ticks since, Ticks probe_at, int failed_probes) {
+void Breaker::RestoreOpen(Ticks since, Ticks probe_at, int failed_probes, Ticks now) {
   state_ = BreakerState::kOpen;
   since_ = since;
   probe_at_ = probe_at;
   failed_probes_ = failed_probes;
+  failed_at_ = now;
 }
 
 }  // namespace portcall::broker

@@ -36,16 +36,16 @@ class Breaker {
   // `next` is the id the next attempt will have: whatever started before it was in flight together with this one.
   Change Failed(AttemptId attempt, AttemptId next, Ticks now);
   Change Succeeded();
-  // The endpoint answers, though not with a success: that is enough for a probe. In any other state it counts neither
-  // for nor against it.
-  Change Answered(AttemptId attempt);
+  // A part of the endpoint answers, though not with a success. As a probe that tells nothing of the rest, so the next
+  // one goes at once. Only where nothing else has failed for as long as all that failed is tried again in, it closes.
+  Change Answered(AttemptId attempt, Ticks now);
   // The outcome says nothing about the endpoint: a probe ends without a verdict.
   void Neutral(AttemptId attempt, Ticks now);
   // By what `attempt` says of the endpoint. While a probe is under way, that decides.
   Change Open(AttemptId attempt, Ticks now);
   // As it was before a restart. A probe that was under way then is made again.
   void Restore(int failures) { failures_ = failures; }
-  void RestoreOpen(Ticks since, Ticks probe_at, int failed_probes);
+  void RestoreOpen(Ticks since, Ticks probe_at, int failed_probes, Ticks now);
 
  private:
   void Rest(Ticks now);  // until the next probe
@@ -56,7 +56,7 @@ class Breaker {
   int failures_ = 0, failed_probes_ = 0, turn_ = 0;
   AttemptId barrier_ = 0;  // failures of earlier attempts were counted already
   AttemptId probe_ = 0;
-  Ticks probe_at_ = 0, since_ = 0;
+  Ticks probe_at_ = 0, since_ = 0, failed_at_ = 0;
 };
 
 }  // namespace portcall::broker

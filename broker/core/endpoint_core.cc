@@ -54,7 +54,7 @@ void EndpointCore::Reload(const store::Cursor& cursor, std::vector<store::Parked
   lines_.Clear();
   unseen_.clear();
   strict_ = {};
-  chosen_ = false;
+  probes_.Begin();
   progress_.Load(cursor);
   LoadRows(std::move(parked), cursor.settled_through, now);
 }
@@ -68,19 +68,19 @@ void EndpointCore::LoadRows(std::vector<store::ParkedLane> rows, store::Seq sett
 void EndpointCore::LoadRow(store::ParkedLane row, store::Seq settled_through, Moment now) {
   Lane& lane = lines_.Named(row.lane);
   const bool strict = lane.kind == LaneKey::Kind::kStrict;
-  lane.row = {.exists = true, .dirty = lane.row.dirty, .age = row.age};
+  lane.row = {.exists = true, .dirty = lane.row.dirty, .age = row.age, .refused = row.refused};
   lane.behind = {.parked = lane.behind.parked,
                  .next_seq = row.next_seq,
                  .loaded_through = row.next_seq - 1,
                  .passed_through = settled_through,
                  .recorded_at = row.recorded_at};
-  lane.failing = {.seq = row.next_seq,
-                  .attempts = row.attempts,
-                  .rejections = 0,
-                  .probes = row.probes,
-                  .first_attempt = pace_.ActiveAt(now.ticks) - row.age,
-                  .reason = std::move(row.reason),
-                  .started = row.started};
+  lane.failing.Begin(row.next_seq);
+  lane.failing.attempts = row.attempts;
+  lane.failing.probes = row.probes;
+  lane.failing.first_attempt = pace_.ActiveAt(now.ticks) - row.age;
+  lane.failing.reason = std::move(row.reason);
+  lane.failing.started = row.started;
+  if (row.refused > 0) lane.failing.refused_since = pace_.AnsweringAt(now.ticks) - row.refused;
   lane.done_through = strict ? 0 : row.next_seq - 1;
   // A clock that jumped must not hold a lane for longer than its delay can be.
   const Ticks due = now.ticks + std::clamp<Ticks>(row.due - now.wall, 0, policy_.longest_wait());
@@ -137,6 +137,8 @@ void EndpointCore::Admit(const store::EventPtr& event, Moment now) {
   if (const Lane* strict = lines_.Find(strict_); strict != nullptr && strict->failing.seq == event->seq) {
     return TakeOver(lane, now);
   }
+  const bool may_pass = pace_.closed() && !policy_.collapses && lane.kind != LaneKey::Kind::kStrict;
+  if (may_pass && lane.state() == LaneState::kIdle && probes_.PassesOver()) return LetWait(lane, now);
   if (lane.state() == LaneState::kIdle || lane.in_flight()) Offer(lane, now);
   if (policy_.collapses && lane.queue.size() > kGathered) PassLane(lane, kReasonInFlight, now);
 }
@@ -213,14 +215,23 @@ void EndpointCore::LetWait(Lane& lane, Moment now) {
 }
 
 // The endpoint has just been closed, or its breaker opened. What was ready waits in line with what failed, or its
-// probes would take hours to find the one that the endpoint takes.
-void EndpointCore::LetReadyWait(Moment now) {
-  chosen_ = false;
-  for (const LaneId id : lines_.TakeAllReady()) {
+// probes would take hours to find the one that the endpoint takes. Nor does what was to be read go before that.
+void EndpointCore::BeginProbing(bool ready_wait, Moment now) {
+  probes_.Begin();
+  lines_.Hasten(now.ticks, flights_.next());
+  for (const LaneId id : ready_wait ? lines_.TakeAllReady() : std::vector<LaneId>()) {
     Lane& lane = lines_.At(id);
     const bool full = !policy_.collapses && held_by_parking();
     if (lane.was_started() || lane.kind == LaneKey::Kind::kStrict || full) {
       lines_.MakeReady(lane);
+    } else {
+      LetWait(lane, now);
+    }
+  }
+  for (const LaneId id : lines_.TakeAllToRead()) {
+    Lane& lane = lines_.At(id);
+    if (lane.queue.empty()) {
+      lines_.Wait(lane, now.ticks);
     } else {
       LetWait(lane, now);
     }
@@ -269,6 +280,9 @@ void EndpointCore::OnLane(const LaneRead& read, const store::Portion& page, Mome
     lane.behind.next_seq = lane.queue.front().event->seq;
     MarkDirty(lane, now);
   }
+  // It was read before the endpoint was closed: others may have their turn before it.
+  const bool late = pace_.closed() && !policy_.collapses && read.lane != probes_.promoted();
+  if (late && !lane.queue.empty() && !lane.was_started()) return LetWait(lane, now);
   Offer(lane, now);
 }
 
@@ -291,7 +305,7 @@ bool EndpointCore::Claim(Moment now, Attempt& attempt) {
   }
   while (MayBegin(now)) {
     Lane& lane = lines_.TakeReady();
-    chosen_ = false;
+    probes_.Taken();
     moved_ = true;
     if (!MayGo(lane, now)) continue;
     attempt = Begin(lane, now);
@@ -324,6 +338,9 @@ Attempt EndpointCore::Begin(Lane& lane, Moment now) {
   int number = 1;
   if (lane.flight.sent == 0) {
     BeginTrial(lane);
+    if (lane.failing.held != 0) lane.failing.tested = pace_.DeliveredSince(lane.failing.held);
+    const bool of_new = pace_.closed() && TurnOf(pace_.breaker()) == ProbeTurn::kNew;
+    if (of_new) probes_.SentOfNew(lane.id, /*untried=*/lane.failing.attempts == 0);
     number = lane.failing.attempts + 1;
   }
   entry.attempt = flights_.Begin(entry.bytes);

@@ -14,6 +14,7 @@
 #include "broker/core/lines.h"
 #include "broker/core/pace.h"
 #include "broker/core/policy.h"
+#include "broker/core/probes.h"
 #include "broker/core/progress.h"
 #include "broker/core/starts.h"
 #include "sinks/outcome.h"
@@ -37,20 +38,18 @@ class EndpointCore {
   bool WantsEvents() const;
   store::Seq scan() const { return progress_.scan(); }
   std::size_t Scan(std::span<const store::EventPtr> events, store::Seq through, Moment now);
-  void Grown(store::Seq head) { progress_.Grown(head); }  // how far there are events to scan
-  // `matched` counts wanted events up to `through`.
-  void Counted(std::int64_t matched, store::Seq through, Moment now);
+  void Grown(store::Seq head) { progress_.Grown(head); }               // how far there are events to scan
+  void Counted(std::int64_t matched, store::Seq through, Moment now);  // of wanted events up to `through`
   void Recounted(std::int64_t pending, store::Seq through, Moment now);
 
   // Parked lanes whose turn has come are read by index; answered by OnLane or OnLaneFailed.
   std::optional<LaneRead> NextLaneRead(Moment now);
   void OnLane(const LaneRead& read, const store::Portion& page, Moment now);
   void OnLaneFailed(const LaneRead& read);
-
   // Attempts of a lane start in the order in which they were claimed.
   bool Claim(Moment now, Attempt& attempt);
   void OnOutcome(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
-  // Since the last call an earlier step has got room: the log, lane reads and claims must be asked once more.
+  // Since the last call an earlier step has got room: log, lane reads and claims must be asked again.
   bool TakeMoved() { return std::exchange(moved_, false); }
   // For an attempt that we ended: it does not count, unless a repetition would do harm; then its outcome counts.
   void OnLetGo(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
@@ -62,6 +61,7 @@ class EndpointCore {
   // loses the time since the last failed attempt, so those events live longer by that much.
   void RenewAges(Moment now);
 
+  void Stall(bool stalled, Moment now) { pace_.Stall(stalled, now.ticks); }  // the sink waits for its destination
   void Stop(bool stopped);  // true: claims and reads nothing more; false: goes on
   // No attempt, read or settlement is under way.
   bool quiet() const { return in_flight() == 0 && lines_.being_read() == 0 && !ledger_.flushing(); }
@@ -118,7 +118,7 @@ class EndpointCore {
   void LetWait(Lane& lane, Moment now);
   void ForgetUnwanted(Lane& lane, Moment now);
   void LookAtUnseen(Moment now);
-  void LetReadyWait(Moment now);
+  void BeginProbing(bool ready_wait, Moment now);
   bool MayPromote(Moment now) const;
   void Promote(Moment now);
   void Offer(Lane& lane, Moment now);
@@ -133,15 +133,15 @@ class EndpointCore {
   void GiveBackStarts(Moment now);
 
   // How an attempt ended.
-  struct Flying {
-    Lane* lane = nullptr;
-    LaneQueue::Entry* entry = nullptr;
-  };
-  Flying FlyingOf(const Attempt& attempt) const;
+  std::pair<Lane*, LaneQueue::Entry*> FlyingOf(const Attempt& attempt) const;
   void JudgeSuccess(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
   void JudgeFailure(Lane& lane, const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
   void JudgeNothing(Lane& lane, const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
-  Pace::Judgement JudgeEndpoint(const Attempt& attempt, const sinks::Outcome& outcome, bool fault_of_event, Moment now);
+  Pace::Judgement JudgeEndpoint(const Attempt& attempt, const sinks::Outcome& outcome, Pace::Refusal refusal,
+                                Moment now);
+  bool HoldsUpOthers(const Lane& lane) const;
+  bool OthersCanTell() const;
+  bool HeldUpForTooLong(const Lane& lane, Moment now) const;
   void Remember(Lane& lane, LaneQueue::Entry& entry, const sinks::Outcome& outcome);
   void Advance(Lane& lane, Moment now);
   void Recall(Lane& lane);
@@ -173,7 +173,7 @@ class EndpointCore {
   LaneId strict_;  // the lane of a strict order, where the order is another now and its event was tried
   std::vector<Note> notes_;
   bool stopped_ = false, moved_ = false;
-  bool chosen_ = false;        // closed: the first lane of the ready line is the next probe's
+  Probes probes_;              // of no meaning while it is not closed
   std::size_t last_read_ = 0;  // bytes that the last page of a lane held
 };
 

@@ -25,6 +25,14 @@ store::AttemptRow FailureRow(const Attempt& attempt, const Outcome& outcome, con
   return row;
 }
 
+// Nobody waits for longer than this behind an event that an endpoint refuses, which answers all the time.
+constexpr Ticks kLongestRefusal = 3'600 * kSecond;
+constexpr int kProofs = 2;
+
+bool IsRefusal(const Outcome& outcome) {
+  return outcome.verdict == Verdict::kRejected || outcome.verdict == Verdict::kUndeliverable;
+}
+
 // Of an undeliverable event: the reason of its dead letter.
 std::string DeathOf(const std::string& error) {
   constexpr std::string_view kReason = "undeliverable";
@@ -47,10 +55,19 @@ bool MustNotRepeat(const Policy& policy, const Outcome& outcome) {
   return !policy.retry_on_timeout && outcome.maybe_received;
 }
 
+// What it means that the event was refused to its end.
+Pace::Refusal RefusalOf(Lane::Failing& failing, Pace& pace) {
+  if (failing.tested) {
+    ++failing.proofs;
+    pace.AlarmWas(/*right=*/false);
+  }
+  return {.ends = true, .counted = failing.held != 0 && !failing.tested, .proven = failing.proofs >= kProofs};
+}
+
 }  // namespace
 
 // The lane's entry of an attempt that is under way; {}: we have ended it, or its lane is gone.
-EndpointCore::Flying EndpointCore::FlyingOf(const Attempt& attempt) const {
+std::pair<Lane*, LaneQueue::Entry*> EndpointCore::FlyingOf(const Attempt& attempt) const {
   Lane* lane = lines_.Find(attempt.lane);
   LaneQueue::Entry* entry = lane == nullptr ? nullptr : lane->queue.Find(attempt.id, lane->flight.sent);
   if (entry == nullptr || entry->ended != LaneQueue::Ended::kNo) return {};
@@ -71,6 +88,7 @@ void EndpointCore::OnOutcome(const Attempt& attempt, const Outcome& outcome, Mom
   } else if (entry != &lane->queue.front()) {
     Remember(*lane, *entry, outcome);
   } else if (delivered) {
+    if (lane->failing.held != 0) pace_.AlarmWas(/*right=*/true);
     Settle(*lane, !policy_.retry_on_timeout, now);
   } else {
     JudgeFailure(*lane, attempt, outcome, now);
@@ -98,6 +116,7 @@ void EndpointCore::JudgeSuccess(const Attempt& attempt, const Outcome& outcome, 
   if (const auto recovery = pace_.Delivered(attempt.id, now.ticks)) {
     notes_.push_back({.kind = Note::Kind::kRecovered, .text = {}, .lasted = recovery->lasted});
   }
+  if (lines_.held() > 0) lines_.Hasten(now.ticks, attempt.id);
 }
 
 // The lane's front event has failed: it dies, or its lane waits for another attempt.
@@ -109,6 +128,7 @@ void EndpointCore::JudgeFailure(Lane& lane, const Attempt& attempt, const Outcom
   ++lane.failing.attempts;
   if (probe) ++lane.failing.probes;
   if (outcome.verdict == Verdict::kRejected) ++lane.failing.rejections;
+  if (IsRefusal(outcome) && !lane.failing.refused_since) lane.failing.refused_since = pace_.AnsweringAt(now.ticks);
   const int counted = lane.failing.attempts - lane.failing.probes;
   const Trial trial{outcome.verdict,
                     TellsOutcome(outcome),
@@ -117,12 +137,18 @@ void EndpointCore::JudgeFailure(Lane& lane, const Attempt& attempt, const Outcom
                     pace_.ActiveAt(now.ticks) - lane.failing.first_attempt,
                     outcome.maybe_received};
   auto reason = ReasonToDie(policy_, trial);
-  const bool refused = outcome.verdict == Verdict::kRejected || outcome.verdict == Verdict::kUndeliverable;
-  const bool fault_of_event = reason.has_value() && refused;
-  const Pace::Judgement said = JudgeEndpoint(attempt, outcome, fault_of_event, now);
-  // Whose repetitions are numbered ends by their number, also where the endpoint refuses one event after another: a
-  // lane has no other event to find out with whether it takes any.
-  if (said.endpoint_at_fault && !(policy_.max_retries && counted > *policy_.max_retries)) reason.reset();
+  const bool refused_to_end = reason.has_value() && IsRefusal(outcome);
+  Pace::Refusal refusal = refused_to_end ? RefusalOf(lane.failing, pace_) : Pace::Refusal{};
+  refusal.alone = refused_to_end && HoldsUpOthers(lane) && !OthersCanTell();
+  const Pace::Judgement said = JudgeEndpoint(attempt, outcome, refusal, now);
+  const bool probed = pace_.closed() ? !said.opened : refusal.counted && HoldsUpOthers(lane);
+  const bool numbered = policy_.max_retries && counted > *policy_.max_retries;
+  // Whose repetitions are numbered ends by their number, at the pace of probes: a lane has no other event to find out
+  // with whether the endpoint takes any.
+  if (said.endpoint_at_fault && !(numbered && probed) && (said.opened || !HeldUpForTooLong(lane, now))) {
+    reason.reset();
+    if (refused_to_end) lane.failing.Hold(flights_.next());
+  }
   if (reason) {
     const bool undeliverable = outcome.verdict == Verdict::kUndeliverable;
     if (undeliverable && policy_.sets_aside) return SetAside(flights_, lane, attempt.number, outcome);
@@ -130,15 +156,37 @@ void EndpointCore::JudgeFailure(Lane& lane, const Attempt& attempt, const Outcom
     return Die(lane, undeliverable ? DeathOf(error) : std::string(*reason), AnswerOf(outcome, error), now);
   }
   const bool gone = outcome.verdict == Verdict::kGone;
-  lane.due = now.ticks + (gone ? 0 : pace_.EventDelay(probe ? lane.failing.attempts : counted, BlamesPart(outcome)));
+  const bool held = lane.failing.held != 0 && !pace_.closed();
+  lane.due = now.ticks + (gone   ? 0
+                          : held ? pace_.HeldDelay(lines_.held())
+                                 : pace_.EventDelay(probe ? lane.failing.attempts : counted, BlamesPart(outcome)));
   lane.failing.reason = ErrorOf(outcome);
   lines_.Leave(lane, LaneState::kDraining);
+}
+
+bool EndpointCore::HoldsUpOthers(const Lane& lane) const {
+  if (lane.kind == LaneKey::Kind::kStrict && !progress_.at_head()) return true;
+  return lane.queue.size() > 1 || (lane.behind.parked && !lane.behind.complete());
+}
+
+// Whether others than what was refused to its end may go, now or soon.
+bool EndpointCore::OthersCanTell() const {
+  const std::size_t reads = lines_.to_read() + lines_.being_read();
+  return lines_.ready() > 0 || in_flight() > 0 || reads > 0 || lines_.waiting() > lines_.held();
+}
+
+// Whether later events have waited behind one that is refused for so long that it dies although the endpoint may be at
+// fault: no other lane is left to find that out with. Who refuses many is not waited for.
+bool EndpointCore::HeldUpForTooLong(const Lane& lane, Moment now) const {
+  if (!lane.failing.refused_since || !HoldsUpOthers(lane) || (pace_.closed() && !probes_.all_tried())) return false;
+  const Ticks longest = pace_.closed() && pace_.refuses_many() ? 0 : kLongestRefusal;
+  return pace_.AnsweringAt(now.ticks) - *lane.failing.refused_since >= longest;
 }
 
 // The lane's front event was no attempt, because another one's failure ended it or a limit keeps all out: it goes out
 // again as it was.
 void EndpointCore::JudgeNothing(Lane& lane, const Attempt& attempt, const Outcome& outcome, Moment now) {
-  pace_.Failed(attempt.id, outcome, /*fault_of_event=*/false, flights_.next(), now.ticks);  // it may set a floor
+  pace_.Failed(attempt.id, outcome, {}, flights_.next(), now.ticks);  // it may set a floor
   if (!pace_.Reachable(now.ticks)) starts_.Withdraw();
   lane.due = now.ticks + pace_.ShortDelay();
   lane.failing.reason = ErrorOf(outcome);
@@ -146,9 +194,9 @@ void EndpointCore::JudgeNothing(Lane& lane, const Attempt& attempt, const Outcom
 }
 
 // What the failure says of the endpoint.
-Pace::Judgement EndpointCore::JudgeEndpoint(const Attempt& attempt, const Outcome& outcome, bool fault_of_event,
+Pace::Judgement EndpointCore::JudgeEndpoint(const Attempt& attempt, const Outcome& outcome, Pace::Refusal refusal,
                                             Moment now) {
-  const Pace::Judgement said = pace_.Failed(attempt.id, outcome, fault_of_event, flights_.next(), now.ticks);
+  const Pace::Judgement said = pace_.Failed(attempt.id, outcome, refusal, flights_.next(), now.ticks);
   const std::string& error = ErrorOf(outcome);
   ledger_.Failed(FailureRow(attempt, outcome, error, now));
   ledger_.Touch(now.ticks);
@@ -157,8 +205,8 @@ Pace::Judgement EndpointCore::JudgeEndpoint(const Attempt& attempt, const Outcom
   if (said.began_failing) notes_.push_back({Note::Kind::kFailing, error});
   if (said.paused) notes_.push_back({Note::Kind::kPaused, pace_.pause()});
   if (said.opened) notes_.push_back({Note::Kind::kOpened, error});
-  const bool waits = policy_.collapses ? said.closed : said.opened && !policy_.pipelines;
-  if (waits) LetReadyWait(now);
+  const bool ready_wait = policy_.collapses ? said.closed : said.opened && !policy_.pipelines;
+  if (said.closed || said.opened) BeginProbing(ready_wait, now);
   return said;
 }
 

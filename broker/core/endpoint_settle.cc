@@ -22,6 +22,18 @@ bool TriesFirst(const Policy& policy, const Lane& lane) {
   return lane.failing.attempts > 0 && lane.failing.seq == FirstOf(policy, lane);
 }
 
+// What a row stores of the trial of its first event.
+struct Ages {
+  Ticks age = 0, refused = 0;
+};
+
+Ages AgesOf(const Policy& policy, const Lane& lane, const Pace& pace, Moment now) {
+  if (!TriesFirst(policy, lane)) return {};
+  const Lane::Failing& failing = lane.failing;
+  return {pace.ActiveAt(now.ticks) - failing.first_attempt,
+          failing.refused_since ? pace.AnsweringAt(now.ticks) - *failing.refused_since : 0};
+}
+
 }  // namespace
 
 void EndpointCore::Counted(std::int64_t matched, store::Seq through, Moment now) {
@@ -147,11 +159,10 @@ void EndpointCore::Stop(bool stopped) {
 }
 
 void EndpointCore::RenewAges(Moment now) {
-  const Ticks active = pace_.ActiveAt(now.ticks);
   for (auto& [key, lane] : lines_.all()) {
     if (!lane.row.exists) continue;
-    const Ticks age = TriesFirst(policy_, lane) ? active - lane.failing.first_attempt : 0;
-    if (age != lane.row.age) MarkDirty(lane, now);
+    const auto [age, refused] = AgesOf(policy_, lane, pace_, now);
+    if (age != lane.row.age || refused != lane.row.refused) MarkDirty(lane, now);
   }
 }
 
@@ -164,6 +175,7 @@ void EndpointCore::WriteRows(store::Settlement& settlement, Moment now) {
     if (lane.behind.parked || ahead || lane.failing.begun() || AsksOutcome(policy_, lane)) {
       settlement.park.push_back(RowOf(lane, now));
       lane.row.age = settlement.park.back().age;
+      lane.row.refused = settlement.park.back().refused;
       lane.row.exists = true;
       if (ahead && !lane.behind.parked) later.push_back(id);
     } else {
@@ -183,8 +195,10 @@ store::ParkedLane EndpointCore::RowOf(const Lane& lane, Moment now) const {
   if (TriesFirst(policy_, lane)) {
     row.attempts = failing.attempts;
     row.probes = failing.probes;
-    row.age = pace_.ActiveAt(now.ticks) - failing.first_attempt;
   }
+  const auto [age, refused] = AgesOf(policy_, lane, pace_, now);
+  row.age = age;
+  row.refused = refused;
   row.due = now.wall + std::max<Ticks>(0, lane.state() == LaneState::kWaiting ? lane.due - now.ticks : 0);
   row.recorded_at = lane.oldest_recorded();
   row.reason = kReasonInFlight;

@@ -11,11 +11,6 @@ namespace {
 // must not keep the rest from it.
 constexpr std::size_t kSharesInFlight = 4;
 
-// Whom a probe is given to goes round, so that each kind finds out whether the endpoint takes it: lanes that always
-// fail must not hold it shut for those that come, those that come not for those that wait.
-enum class ProbeTurn { kNew, kWaiting, kReady };
-ProbeTurn TurnOf(const Breaker& breaker) { return static_cast<ProbeTurn>(breaker.turn() % 3); }
-
 }  // namespace
 
 bool EndpointCore::HasRoom(std::size_t more) const {
@@ -41,7 +36,7 @@ bool EndpointCore::MayScan() const {
 // Until one lane is found that the log alone knew of.
 bool EndpointCore::MayScanForProbe() const {
   const Breaker& breaker = pace_.breaker();
-  if (pace_.paused() || breaker.state() != BreakerState::kOpen || chosen_) return false;
+  if (pace_.paused() || breaker.state() != BreakerState::kOpen || probes_.chosen()) return false;
   if (lines_.to_read() > 0 || lines_.being_read() > 0) return false;
   if (TurnOf(breaker) == ProbeTurn::kNew) return true;
   return lines_.ready() == 0 && lines_.next_due() > breaker.probe_at();
@@ -52,16 +47,18 @@ bool EndpointCore::MayPromote(Moment now) const {
   if (policy_.collapses && !caught_up()) return false;
   const std::size_t reads = lines_.to_read() + lines_.being_read();
   if (!pace_.closed()) return reads + (policy_.collapses ? lines_.ready() : 0) < pace_.window().ahead();
-  if (!pace_.MayStart(now.ticks) || reads > 0 || chosen_) return false;
+  if (!pace_.MayStart(now.ticks) || reads > 0 || probes_.chosen()) return false;
   return lines_.ready() == 0 || (!policy_.collapses && TurnOf(pace_.breaker()) == ProbeTurn::kWaiting);
 }
 
 void EndpointCore::Promote(Moment now) {
   while (lines_.next_due() <= now.ticks && MayPromote(now)) {
-    // Of a collapsing endpoint, all that is new waits beside what has failed, and would come behind all of that.
-    const bool new_first = pace_.closed() && policy_.collapses && TurnOf(pace_.breaker()) == ProbeTurn::kNew &&
-                           lines_.next_untried_due() <= now.ticks;
-    Lane& lane = lines_.TakeDue(/*untried=*/new_first);
+    // What is new waits beside what has failed, and would come behind all of that; of much that is new, the newest
+    // behind all that fails as well. Each other turn goes to what is due first.
+    const bool new_first = pace_.closed() && TurnOf(pace_.breaker()) == ProbeTurn::kNew;
+    Lane* const newest = new_first ? lines_.TakeNewestUntried(now.ticks) : nullptr;
+    Lane& lane = newest != nullptr ? *newest : lines_.TakeDue();
+    probes_.Promote(lane.id);
     moved_ = true;
     lane.turn = {.due_through = lane.behind.passed_through, .late_reads = 0};
     Offer(lane, now);
@@ -74,13 +71,13 @@ void EndpointCore::Offer(Lane& lane, Moment now) {
   Continue(lane, now);
   if (!pace_.closed() || policy_.collapses || lane.state() != LaneState::kReady || lane.flight.sent > 0) return;
   lines_.LastGoesFirst();
-  chosen_ = true;
+  probes_.Choose();
 }
 
 bool EndpointCore::RoomToRead() const {
   const std::size_t reads = lines_.being_read();
   // Of one probe, whoever fills the room; of the others that stand in line, none then.
-  if (pace_.closed() && !policy_.collapses && reads == 0 && !chosen_) return true;
+  if (pace_.closed() && !policy_.collapses && reads == 0 && !probes_.chosen()) return true;
   return held() + policy_.lane_page * (reads + 1) <= policy_.max_held && HasRoom(lines_.reserved());
 }
 

@@ -47,6 +47,7 @@ struct Lane {
     store::Seq loaded_through = 0;  // parked: everything up to here was in the queue
     store::Seq passed_through = 0;  // parked: the last event of this lane that the cursor passed
     std::size_t next_bytes = 0;     // of its first event, 0: not known
+    store::Seq untried = 0;         // while it waits and was never attempted: by what it stands among those
     std::size_t reserved = 0;       // while it is being read: the room that was set aside for it
     // While the queue is empty: the earliest that the first unsettled event can be, if it is known.
     std::optional<std::int64_t> recorded_at;
@@ -59,20 +60,28 @@ struct Lane {
     int probes = 0;  // of the attempts, those while the endpoint was known to be away: they tell nothing of the event
     Ticks first_attempt = 0;  // on the endpoint's active time; of no meaning while attempts is 0
     std::string reason;       // for operators alone
-    bool started = false;     // an attempt may have left before the last start of ours, and must not be repeated
+    // Refused to its end, but kept: the id that the next attempt had then. 0: not.
+    AttemptId held = 0;
+    bool tested = false;                 // its attempt began after a delivery that began after that
+    int proofs = 0;                      // how often it was refused nevertheless
+    std::optional<Ticks> refused_since;  // its first refusal, on the clock that runs while the endpoint answers
+    bool started = false;  // an attempt may have left before the last start of ours, and must not be repeated
     bool begun() const { return attempts > 0 || started; }
+    // It is kept until a delivery tells whether the endpoint takes events at all.
+    void Hold(AttemptId next) {
+      held = next;
+      tested = false;
+    }
     void Begin(store::Seq event) {
+      *this = {};
       seq = event;
-      attempts = rejections = probes = 0;
-      started = false;
-      reason.clear();
     }
   };
   // Its stored row, as of the last settlement.
   struct Row {
     bool exists = false;
     bool dirty = false;  // must be looked at by the next settlement
-    Ticks age = 0;
+    Ticks age = 0, refused = 0;
     std::optional<store::Seq> needs = {};  // parked: the first event that it needs of the log, as it is indexed
   };
   // Collapsing: its last turn.

@@ -29,15 +29,69 @@ void Lines::Clear() {
   to_read_.clear();
   waiting_.clear();
   untried_.clear();
+  held_.clear();
   dirty_.clear();
   needs_.clear();
   strict_waits_ = false;
 }
 
+// The only way of a lane from one line, or none, to another.
+void Lines::Move(Lane& lane, LaneState to) {
+  Part(lane);
+  lane.Become(to);
+  Join(lane);
+}
+
+void Lines::Part(Lane& lane) {
+  switch (lane.state()) {
+    case LaneState::kReady:
+      ready_.erase(std::ranges::find(ready_, lane.id));
+      return;
+    case LaneState::kWaiting:
+      waiting_.erase({lane.due, lane.id});
+      untried_.erase({lane.behind.untried, lane.id});
+      held_.erase(lane.id);
+      if (lane.kind == LaneKey::Kind::kStrict) strict_waits_ = false;
+      return;
+    case LaneState::kToBeRead:
+      to_read_.erase(std::ranges::find(to_read_, lane.id));
+      return;
+    case LaneState::kBeingRead:
+      assert(being_read_ > 0 && reserved_ >= lane.behind.reserved);
+      --being_read_;
+      reserved_ -= std::exchange(lane.behind.reserved, 0);
+      return;
+    default:  // stands in none
+      return;
+  }
+}
+
+void Lines::Join(Lane& lane) {
+  switch (lane.state()) {
+    case LaneState::kReady:
+      ready_.push_back(lane.id);
+      return;
+    case LaneState::kWaiting:
+      waiting_.emplace(lane.due, lane.id);
+      lane.behind.untried = lane.behind.next_seq;
+      if (lane.failing.attempts == 0) untried_.emplace(lane.behind.untried, lane.id);
+      if (lane.failing.held != 0) held_.insert(lane.id);
+      if (lane.kind == LaneKey::Kind::kStrict) strict_waits_ = true;
+      return;
+    case LaneState::kToBeRead:
+      to_read_.push_back(lane.id);
+      return;
+    case LaneState::kBeingRead:
+      ++being_read_;
+      reserved_ += lane.behind.reserved;
+      return;
+    default:
+      return;
+  }
+}
+
 void Lines::MakeReady(Lane& lane) {
-  if (lane.state() == LaneState::kReady) return;
-  lane.Become(LaneState::kReady);
-  ready_.push_back(lane.id);
+  if (lane.state() != LaneState::kReady) Move(lane, LaneState::kReady);
 }
 
 void Lines::LastGoesFirst() {
@@ -47,52 +101,54 @@ void Lines::LastGoesFirst() {
 
 Lane& Lines::TakeReady() {
   Lane& lane = At(ready_.front());
-  ready_.pop_front();
-  lane.Become(lane.flight.sent > 0 ? LaneState::kInFlight : LaneState::kIdle);
+  Move(lane, lane.flight.sent > 0 ? LaneState::kInFlight : LaneState::kIdle);
   return lane;
 }
 
-std::vector<LaneId> Lines::TakeAllReady() {
-  std::vector<LaneId> all(ready_.begin(), ready_.end());
-  ready_.clear();
-  for (const LaneId id : all) At(id).Become(LaneState::kIdle);
+std::vector<LaneId> Lines::TakeAll(const std::deque<LaneId>& line) {
+  std::vector<LaneId> all(line.begin(), line.end());
+  for (const LaneId id : all) Move(At(id), LaneState::kIdle);
   return all;
 }
 
-void Lines::Leave(Lane& lane, LaneState to) {
-  if (lane.state() == LaneState::kReady) ready_.erase(std::ranges::find(ready_, lane.id));
-  lane.Become(to);
-}
+void Lines::Leave(Lane& lane, LaneState to) { Move(lane, to); }
 
 void Lines::Wait(Lane& lane, Ticks due) {
+  assert(lane.state() != LaneState::kWaiting);
   lane.due = due;
-  lane.Become(LaneState::kWaiting);
-  waiting_.emplace(due, lane.id);
-  if (lane.failing.attempts == 0) untried_.emplace(due, lane.id);
-  if (lane.kind == LaneKey::Kind::kStrict) strict_waits_ = true;
+  Move(lane, LaneState::kWaiting);
 }
 
-Lane& Lines::TakeDue(bool untried) {
-  Lane& lane = At((untried ? untried_ : waiting_).begin()->second);
-  waiting_.erase({lane.due, lane.id});
-  untried_.erase({lane.due, lane.id});
-  if (lane.kind == LaneKey::Kind::kStrict) strict_waits_ = false;
-  lane.Become(LaneState::kIdle);
+Lane& Lines::TakeDue() {
+  Lane& lane = At(waiting_.begin()->second);
+  Move(lane, LaneState::kIdle);
   return lane;
 }
 
-void Lines::WantRead(Lane& lane) {
-  lane.Become(LaneState::kToBeRead);
-  to_read_.push_back(lane.id);
+Lane* Lines::TakeNewestUntried(Ticks now) {
+  const auto is_due = [&](const auto& one) { return At(one.second).due <= now; };
+  const auto newest = std::find_if(untried_.rbegin(), untried_.rend(), is_due);
+  if (newest == untried_.rend()) return nullptr;
+  Lane& lane = At(newest->second);
+  Move(lane, LaneState::kIdle);
+  return &lane;
 }
+
+void Lines::Hasten(Ticks due, AttemptId attempt) {
+  for (const LaneId id : std::vector<LaneId>(held_.begin(), held_.end())) {
+    Lane& lane = At(id);
+    if (lane.due <= due || lane.failing.held > attempt) continue;
+    Move(lane, LaneState::kIdle);
+    Wait(lane, due);
+  }
+}
+
+void Lines::WantRead(Lane& lane) { Move(lane, LaneState::kToBeRead); }
 
 Lane& Lines::TakeToRead(std::size_t reserved) {
   Lane& lane = At(to_read_.front());
-  to_read_.pop_front();
   lane.behind.reserved = reserved;
-  reserved_ += reserved;
-  lane.Become(LaneState::kBeingRead);
-  ++being_read_;
+  Move(lane, LaneState::kBeingRead);
   return lane;
 }
 
@@ -100,23 +156,18 @@ Lane* Lines::TakeLoadedToRead() {
   const auto loaded = std::ranges::find_if(to_read_, [this](LaneId id) { return !At(id).queue.empty(); });
   if (loaded == to_read_.end()) return nullptr;
   Lane& lane = At(*loaded);
-  to_read_.erase(loaded);
-  lane.Become(LaneState::kIdle);
+  Move(lane, LaneState::kIdle);
   return &lane;
 }
 
 void Lines::ReadEnded(Lane& lane) {
-  assert(being_read_ > 0 && reserved_ >= lane.behind.reserved);
-  --being_read_;
-  reserved_ -= std::exchange(lane.behind.reserved, 0);
-  lane.Become(LaneState::kIdle);
+  assert(lane.state() == LaneState::kBeingRead);
+  Move(lane, LaneState::kIdle);
 }
 
 void Lines::ReadFailed(Lane& lane) {
-  assert(being_read_ > 0 && reserved_ >= lane.behind.reserved);
-  --being_read_;
-  reserved_ -= std::exchange(lane.behind.reserved, 0);
-  WantRead(lane);
+  assert(lane.state() == LaneState::kBeingRead);
+  Move(lane, LaneState::kToBeRead);
 }
 
 void Lines::SetParked(Lane& lane, bool parked) {

@@ -40,16 +40,21 @@ class Lines {
   void MakeReady(Lane& lane);  // does nothing where it is so already
   void LastGoesFirst();
   Lane& TakeReady();
-  std::vector<LaneId> TakeAllReady();    // none of which has anything in flight
+  std::vector<LaneId> TakeAllReady() { return TakeAll(ready_); }  // none of which has anything in flight
   void Leave(Lane& lane, LaneState to);  // out of the ready line if it stands there, for a state of flight
 
   // Those that wait. The lane that is taken is idle.
   void Wait(Lane& lane, Ticks due);
-  bool any_waiting() const { return !waiting_.empty(); }
   Ticks next_due() const { return waiting_.empty() ? kNever : waiting_.begin()->first; }
-  // `untried`: the first of those whose event was never attempted.
-  Lane& TakeDue(bool untried = false);
-  Ticks next_untried_due() const { return untried_.empty() ? kNever : untried_.begin()->first; }
+  Lane& TakeDue();
+  std::size_t waiting() const { return waiting_.size(); }
+  // Of those that are due and whose event was never attempted the one whose event is the newest; nullptr: there is
+  // none.
+  Lane* TakeNewestUntried(Ticks now);
+  // Those of them whose event was refused to its end, but kept. Of these, whichever was so before `attempt` began waits
+  // no longer than until `due`.
+  std::size_t held() const { return held_.size(); }
+  void Hasten(Ticks due, AttemptId attempt);
   bool strict_waits() const { return strict_waits_; }  // the one lane of a strict order does
 
   // Those to be read. Each that is taken comes back by ReadEnded (idle then) or ReadFailed (in line again).
@@ -59,6 +64,7 @@ class Lines {
   void WantRead(Lane& lane);
   Lane& TakeToRead(std::size_t reserved);
   const Lane& first_to_read() const { return At(to_read_.front()); }
+  std::vector<LaneId> TakeAllToRead() { return TakeAll(to_read_); }
   Lane* TakeLoadedToRead();  // one that holds events already, idle then; nullptr: there is none
   void ReadEnded(Lane& lane);
   void ReadFailed(Lane& lane);
@@ -75,12 +81,18 @@ class Lines {
   static void Clean(Lane& lane) { lane.row.dirty = false; }
 
  private:
+  void Move(Lane& lane, LaneState to);
+  void Join(Lane& lane);
+  void Part(Lane& lane);
+  std::vector<LaneId> TakeAll(const std::deque<LaneId>& line);
   void Index(Lane& lane);
 
   LaneTable table_;
   std::deque<LaneId> ready_, to_read_;
   std::set<std::pair<store::Seq, LaneId>> needs_;  // of each parked lane its first event, as of when it was last looked
-  std::set<std::pair<Ticks, LaneId>> waiting_, untried_;  // the second holds a part of the first
+  std::set<std::pair<Ticks, LaneId>> waiting_;
+  std::set<std::pair<store::Seq, LaneId>> untried_;  // of these; by their first event
+  std::set<LaneId> held_;                            // of these as well
   std::vector<LaneId> dirty_;
   std::size_t being_read_ = 0, reserved_ = 0;
   bool strict_waits_ = false;

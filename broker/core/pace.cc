@@ -53,7 +53,7 @@ Pace::Pace(const Policy& policy, std::string paused, Chance& chance, Ticks now)
       window_(policy.window, policy.pipelines),
       rate_(policy.rate_limit),
       pause_(std::move(paused)) {
-  active_.Watch(closed(), now);
+  WatchClocks(now);
 }
 
 PaceRow Pace::Row(Moment now) const {
@@ -88,13 +88,25 @@ void Pace::Restore(const PaceRow& row, Moment now) {
     const Breaker::Options& options = policy_.breaker;
     const Ticks longest = Doubled(options.backoff, row.open->failed_probes, options.longest_backoff);
     breaker_.RestoreOpen(now.ticks - std::max<Ticks>(0, now.wall - row.open->since), until(row.open->probe_at, longest),
-                         row.open->failed_probes);
+                         row.open->failed_probes, now.ticks);
+    away_ = true;
     opened_by_rejections_ = row.opened_by_rejections;
     failing_ = true;
     last_error_ = row.error;
   }
-  active_.Watch(closed(), now.ticks);
+  WatchClocks(now.ticks);
   Check();
+}
+
+void Pace::Stall(bool stalled, Ticks now) {
+  stalled_ = stalled;
+  WatchClocks(now);
+  Check();
+}
+
+void Pace::WatchClocks(Ticks now) {
+  active_.Watch(closed() || stalled_, now);
+  answering_.Watch(paused() || away_ || stalled_, now);
 }
 
 Ticks Pace::Wake(Ticks now, bool ready) const {
@@ -115,7 +127,9 @@ void Pace::Started(AttemptId attempt) {
 
 std::optional<Pace::Recovery> Pace::Delivered(AttemptId attempt, Ticks now) {
   rejections_ = 0;
-  if (std::exchange(opened_by_rejections_, false)) false_alarms_ = std::min(false_alarms_ + 1, kMostFalseAlarms);
+  newest_success_ = std::max(newest_success_, attempt);
+  away_ = false;
+  if (std::exchange(opened_by_rejections_, false)) alarm_ = true;
   const Ticks opened = breaker_.since();
   const bool reopened = breaker_.Succeeded() == Breaker::Change::kClosed;
   if (!reopened) window_.Succeeded(attempt);
@@ -124,18 +138,19 @@ std::optional<Pace::Recovery> Pace::Delivered(AttemptId attempt, Ticks now) {
 
 // `opened`: when its breaker did, which has closed now if `reopened`.
 std::optional<Pace::Recovery> Pace::Recovered(Ticks opened, bool reopened, Ticks now) {
-  if (reopened) {
-    window_.Reopened();
-    active_.Watch(closed(), now);
-  }
+  if (reopened) window_.Reopened();
+  WatchClocks(now);
   Check();
   if (paused() || !std::exchange(failing_, false)) return std::nullopt;  // a pause is no recovery
   last_error_.clear();
   return Recovery{reopened ? std::optional(now - opened) : std::nullopt};
 }
 
-Pace::Judgement Pace::Failed(AttemptId attempt, const Outcome& outcome, bool fault_of_event, AttemptId next,
-                             Ticks now) {
+void Pace::AlarmWas(bool right) {
+  if (std::exchange(alarm_, false)) false_alarms_ = right ? 0 : std::min(false_alarms_ + 1, kMostFalseAlarms);
+}
+
+Pace::Judgement Pace::Failed(AttemptId attempt, const Outcome& outcome, Refusal refusal, AttemptId next, Ticks now) {
   Judgement judgement;
   if (outcome.retry_after) {
     const Ticks asked = std::clamp<Ticks>(TicksOf(*outcome.retry_after), 0, policy_.max_retry_after);
@@ -154,8 +169,10 @@ Pace::Judgement Pace::Failed(AttemptId attempt, const Outcome& outcome, bool fau
   }
   last_error_ = ErrorOf(outcome);
   judgement.began_failing = !std::exchange(failing_, true);
-  Blame(attempt, outcome, fault_of_event, next, now, judgement);
-  judgement.closed = active_.Watch(closed(), now);
+  const bool was_closed = closed();
+  Blame(attempt, outcome, refusal, next, now, judgement);
+  judgement.closed = closed() && !was_closed;
+  WatchClocks(now);
   Check();
   return judgement;
 }
@@ -171,15 +188,22 @@ Ticks Pace::EventDelay(int attempts, bool alone) const {
   return policy_.max_retries ? HalfToWhole(delay, chance_) : UpTo(delay, chance_);
 }
 
-// The endpoint answers, so a probe has found what it looked for. Where it refused one event after another it answered
-// all the time: only a success tells that this is over.
+// A few are asked for as often as a probe would be; many must not go round and round.
+Ticks Pace::HeldDelay(std::size_t held) const {
+  constexpr std::size_t kFew = 8;
+  const auto times = static_cast<Ticks>(1 + std::min<std::size_t>(held / kFew, 1'000));
+  return HalfToWhole(std::min(policy_.max_backoff, times * policy_.breaker.longest_backoff), chance_);
+}
+
+// Somebody answers, who may stand before a receiver that is away for all others. Where it refused one event after
+// another it answered all the time: only a success tells that this is over.
 void Pace::BlamePart(AttemptId attempt, Ticks now, Judgement& judgement) {
   if (opened_by_rejections_) {
     breaker_.Neutral(attempt, now);
     return;
   }
   const Ticks opened = breaker_.since();
-  const bool reopened = breaker_.Answered(attempt) == Breaker::Change::kClosed;
+  const bool reopened = breaker_.Answered(attempt, now) == Breaker::Change::kClosed;
   // After an outage, parts that fail must not hold the window at one attempt, behind which the others would wait.
   const bool grows = !reopened && breaker_.state() == BreakerState::kClosed && window_.starts_slowly();
   if (grows) window_.Succeeded(attempt);
@@ -187,7 +211,7 @@ void Pace::BlamePart(AttemptId attempt, Ticks now, Judgement& judgement) {
   assert(!judgement.opened && !judgement.paused && !judgement.endpoint_at_fault);
 }
 
-void Pace::Blame(AttemptId attempt, const Outcome& outcome, bool fault_of_event, AttemptId next, Ticks now,
+void Pace::Blame(AttemptId attempt, const Outcome& outcome, Refusal refusal, AttemptId next, Ticks now,
                  Judgement& judgement) {
   using Change = Breaker::Change;
   if (outcome.verdict == Verdict::kGone) {
@@ -198,26 +222,33 @@ void Pace::Blame(AttemptId attempt, const Outcome& outcome, bool fault_of_event,
     return;
   }
   const bool refused = outcome.verdict == Verdict::kRejected || outcome.verdict == Verdict::kUndeliverable;
-  if (refused && !opened_by_rejections_) {
-    opened_by_rejections_ = fault_of_event && ++rejections_ >= InARow(policy_.breaker.threshold, false_alarms_);
-    if (opened_by_rejections_) {
-      judgement.opened = breaker_.Open(attempt, now) == Change::kOpened;
-      judgement.endpoint_at_fault = true;
-    } else {
-      breaker_.Neutral(attempt, now);
-    }
-    return;
-  }
+  away_ = !refused;
+  if (refused && !opened_by_rejections_) return BlameRefusal(attempt, refusal, now, judgement);
   const Change change = breaker_.Failed(attempt, next, now);
   if (IsOverload(outcome)) window_.Overloaded(attempt, next);
   judgement.opened = change == Change::kOpened;
   judgement.endpoint_at_fault = refused;
 }
 
+// So many refused events in a row may be the endpoint's fault, so no more of them die until a delivery tells that it is
+// not, unless none can, and the endpoint is known to take others after more of them. Where they are more than it
+// refuses by chance, it is closed.
+void Pace::BlameRefusal(AttemptId attempt, Refusal refusal, Ticks now, Judgement& judgement) {
+  if (refusal.ends && !refusal.counted) ++rejections_;
+  const bool doubtful = refusal.ends && rejections_ >= InARow(policy_.breaker.threshold, 0);
+  opened_by_rejections_ = doubtful && rejections_ >= InARow(policy_.breaker.threshold, false_alarms_);
+  judgement.endpoint_at_fault = doubtful && (opened_by_rejections_ || !(refusal.proven || refusal.alone));
+  if (opened_by_rejections_) {
+    judgement.opened = breaker_.Open(attempt, now) == Breaker::Change::kOpened;
+  } else {
+    breaker_.Neutral(attempt, now);
+  }
+}
+
 void Pace::Check() const {
   assert(window_.size() >= 1);
   assert(!opened_by_rejections_ || breaker_.state() != BreakerState::kClosed);
-  assert(active_.stands() == closed());
+  assert(active_.stands() == (closed() || stalled_));
 }
 
 }  // namespace portcall::broker

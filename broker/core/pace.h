@@ -26,6 +26,7 @@ const std::string& ErrorOf(const sinks::Outcome& outcome);
 // that Retry-After sets, and its pause (docs/delivery.md §3–§4). One thread; `policy` and `chance` outlive it.
 //
 //   closed(): paused, or the breaker is not closed. Events do not age meanwhile, and at most one probe is under way.
+//   Nor do they while the sink itself says that it waits for its destination.
 class Pace {
  public:
   // `paused`: the reason, where the endpoint is paused.
@@ -45,6 +46,11 @@ class Pace {
   bool failing() const { return failing_; }  // since the last success
   const std::string& last_error() const { return last_error_; }
   Ticks ActiveAt(Ticks now) const { return active_.At(now); }  // on the clock that stands still while it is closed
+  // On the one that runs while the endpoint answers, be it with refusals alone.
+  Ticks AnsweringAt(Ticks now) const { return answering_.At(now); }
+  void Stall(bool stalled, Ticks now);  // the sink keeps what it was given until its destination is back
+  // Whether anything was delivered by an attempt that began no earlier than this one.
+  bool DeliveredSince(AttemptId attempt) const { return newest_success_ >= attempt; }
 
   // Whether anything may be sent, as far as pause and Retry-After are concerned; and whether the breaker lets it.
   bool Reachable(Ticks now) const { return !paused() && (!floor_ || now >= *floor_); }
@@ -64,25 +70,40 @@ class Pace {
   std::optional<Recovery> Delivered(AttemptId attempt, Ticks now);
 
   struct Judgement {
-    bool endpoint_at_fault = false;  // then the event stays pending, whatever was to become of it
+    bool endpoint_at_fault = false;  // or may be: then the event stays pending, whatever was to become of it
     bool began_failing = false, opened = false, paused = false;
     bool closed = false;  // for the first time since it was last delivered to
     // Its breaker has closed, although this was a failure: of a part. The rest is false then.
     std::optional<Recovery> recovered;
   };
-  // `fault_of_event`: by its answer the event would die. `next`: the id the next attempt will have.
-  Judgement Failed(AttemptId attempt, const sinks::Outcome& outcome, bool fault_of_event, AttemptId next, Ticks now);
+  // What a refusal means for its event.
+  struct Refusal {
+    bool ends = false;     // by its answer the event would die
+    bool counted = false;  // it was to die before, and nothing was delivered since
+    bool proven = false;   // it was refused again and again, with deliveries between
+    bool alone = false;    // it holds up others, and no other event can tell whether the endpoint takes any
+  };
+  // `next`: the id the next attempt will have.
+  Judgement Failed(AttemptId attempt, const sinks::Outcome& outcome, Refusal refusal, AttemptId next, Ticks now);
+  // It is known to refuse many in a row and yet to take others.
+  bool refuses_many() const { return false_alarms_ > 0; }
+  // What became, after a delivery, of an event that was kept from dying: whether its refusals had been the endpoint's.
+  void AlarmWas(bool right);
   // How long an event waits after its n-th attempt (from 1), which has just failed; `alone`: whatever becomes of
   // others.
   Ticks EventDelay(int attempts, bool alone) const;
+  // How long one of so many waits that were refused to their end, unless something is delivered before.
+  Ticks HeldDelay(std::size_t held) const;
   // How long one waits whose attempt does not count.
   Ticks ShortDelay() const { return UpTo(kFirstDelay, chance_); }
 
  private:
   std::optional<Recovery> Recovered(Ticks opened, bool reopened, Ticks now);
   void BlamePart(AttemptId attempt, Ticks now, Judgement& judgement);
-  void Blame(AttemptId attempt, const sinks::Outcome& outcome, bool fault_of_event, AttemptId next, Ticks now,
+  void Blame(AttemptId attempt, const sinks::Outcome& outcome, Refusal refusal, AttemptId next, Ticks now,
              Judgement& judgement);
+  void BlameRefusal(AttemptId attempt, Refusal refusal, Ticks now, Judgement& judgement);
+  void WatchClocks(Ticks now);
   void Check() const;
 
   const Policy& policy_;
@@ -90,15 +111,19 @@ class Pace {
   Breaker breaker_;
   Window window_;
   RateLimit rate_;
-  ActiveTime active_;
+  ActiveTime active_, answering_;
   std::optional<Ticks> floor_;  // until when Retry-After asks for patience
   Ticks asked_ = 0;             // how long that was; of no meaning without a floor
   std::string pause_, last_error_;
-  int rejections_ = 0;  // events in a row that died of their rejection, with no success between
-  // How often the breaker was opened by rejections and a success told that the receiver takes others: each time it
-  // takes more of them in a row.
+  AttemptId newest_success_ = 0;
+  int rejections_ = 0;  // events in a row that were refused to their end, with no success between
+  // How often the breaker was opened by rejections, and what was refused was refused again after a success: each time
+  // it takes more of them in a row.
   int false_alarms_ = 0;
   bool opened_by_rejections_ = false, failing_ = false;
+  bool alarm_ = false;  // it was opened so, a success has closed it, and it is not known yet whether it was right
+  bool away_ = false;   // the last thing heard of the endpoint as a whole was a failure
+  bool stalled_ = false;
 };
 
 }  // namespace portcall::broker

@@ -154,6 +154,7 @@ Task<> EndpointRunner::Stop(std::chrono::milliseconds grace) {
   co_await settler_.FlushEverything();
   if (settler_.lost()) Lose();
   Tell(Now());
+  reporter_.TellUntold();
   stage_ = Stage::kStopped;
 }
 
@@ -176,7 +177,10 @@ std::optional<std::chrono::nanoseconds> EndpointRunner::OldestPending() const {
 void EndpointRunner::Tick() {
   const bool works = !Stops(stage_) && stage_ != Stage::kLost;
   feeder_.Tick(works);
-  if (works) reporter_.Trouble(sink_->Trouble(), Now());
+  if (works) {
+    reporter_.Trouble(sink_->Trouble(), Now());
+    core_.Stall(sink_->Stalled(), Now());
+  }
   Show();
   reporter_.Summarize(OldestPending(), Now());
 }

@@ -53,7 +53,7 @@ void Reporter::Tell(const Note& note, Moment now) {
     case Note::Kind::kRecovered:
       return TellRecovered(note);
     case Note::Kind::kDead:
-      return TellDead(note);
+      return TellDead(note, now);
     case Note::Kind::kPaused:
       return TellPaused(note);
     case Note::Kind::kSuperseded:
@@ -79,9 +79,10 @@ void Reporter::TellRecovered(const Note& note) {
   if (trouble_.empty()) next_summary_.reset();
 }
 
-void Reporter::TellDead(const Note& note) {
+void Reporter::TellDead(const Note& note, Moment now) {
   ++dead_letters_;
   metrics_.Lost();
+  if (!next_deaths_) next_deaths_ = now.ticks + kSummaryInterval;
   if (++deaths_told_ > kDeathsTold) {
     ++deaths_untold_;
     return;
@@ -140,16 +141,30 @@ void Reporter::CursorLost() {
       {{"endpoint", endpoint_.name}});
 }
 
-void Reporter::Summarize(std::optional<std::chrono::nanoseconds> oldest, Moment now) {
-  if (!next_summary_ || now.ticks < *next_summary_) return;
-  next_summary_ = now.ticks + kSummaryInterval;
+std::int64_t Reporter::TakeUntold() {
+  next_deaths_.reset();
   deaths_told_ = 0;
+  return std::exchange(deaths_untold_, 0);
+}
+
+void Reporter::TellUntold() {
+  const std::int64_t untold = TakeUntold();
+  if (untold == 0) return;
+  log_.Warn("more events dead-lettered", {{"endpoint", endpoint_.name}, {"dead_untold", std::to_string(untold)}});
+}
+
+void Reporter::Summarize(std::optional<std::chrono::nanoseconds> oldest, Moment now) {
+  if (!next_summary_ || now.ticks < *next_summary_) {
+    if (next_deaths_ && now.ticks >= *next_deaths_) TellUntold();
+    return;
+  }
+  next_summary_ = now.ticks + kSummaryInterval;
   log_.Warn("endpoint keeps failing", {{"endpoint", endpoint_.name},
                                        {"error", core_.last_error().empty() ? trouble_ : core_.last_error()},
                                        {"pending", Pending()},
                                        {"oldest", oldest ? Seconds(oldest->count()) : "unknown"},
                                        {"waiting", std::to_string(core_.parked())},
-                                       {"dead_untold", std::to_string(std::exchange(deaths_untold_, 0))}});
+                                       {"dead_untold", std::to_string(TakeUntold())}});
 }
 
 void Reporter::Show(std::optional<std::chrono::nanoseconds> oldest) {

@@ -39,8 +39,10 @@ class Reporter {
   void DeadTrimmed(std::int64_t rows) { dead_letters_ -= rows; }
   void DeadLetters(std::int64_t stored) { dead_letters_ = stored; }
 
-  // Once a minute while the endpoint fails; other calls do nothing.
+  // Once a minute while the endpoint fails, and a minute after dead letters that were not named; other calls do
+  // nothing.
   void Summarize(std::optional<std::chrono::nanoseconds> oldest, Moment now);
+  void TellUntold();  // the number of dead letters that were not named, if there are any; also at the end
   void Show(std::optional<std::chrono::nanoseconds> oldest);  // the gauges as they are now
   EndpointStatus Status(std::optional<std::chrono::nanoseconds> oldest) const;
   bool failing() const { return was_failing_ || core_.failing() || !core_.paused().empty() || !trouble_.empty(); }
@@ -49,9 +51,10 @@ class Reporter {
   void TellFailing(const Note& note, Moment now);
   void TellOpened(const Note& note, Moment now);
   void TellRecovered(const Note& note);
-  void TellDead(const Note& note);
+  void TellDead(const Note& note, Moment now);
   void TellPaused(const Note& note);
   void TellSuperseded(const Note& note);
+  std::int64_t TakeUntold();
   std::string Pending() const { return std::to_string(core_.pending()); }
 
   runtime::Log& log_;
@@ -63,6 +66,7 @@ class Reporter {
   std::string trouble_;                // what the sink last told of its trouble
   std::optional<Ticks> next_summary_;  // while the endpoint fails
   bool cursor_lost_ = false;
+  std::optional<Ticks> next_deaths_;  // when more of them are named again
   std::int64_t deaths_told_ = 0, deaths_untold_ = 0;
 };
 

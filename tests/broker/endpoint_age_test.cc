@@ -153,6 +153,30 @@ TEST(EndpointAge, AnEventDoesNotInheritTheAgeOfOneThatIsWantedNoMore) {
   EXPECT_TRUE(world.dead.empty());
 }
 
+// Records wait in the producer while its brokers are away, and so do the lanes behind them.
+TEST(EndpointAge, WhatWaitsInASinkForItsDestinationDoesNotAge) {
+  Simulation world(Entry(1'000), 9, sinks::Capacity{.window = 2, .pipelines_lanes = true});
+  Ticks back = 0;
+  world.receiver = [&](const store::Event&, Moment now) { return Answer(now.ticks < back + kMinute ? 503 : 200); };
+  back = world.now().ticks;
+  for (int i = 0; i < 5; ++i) world.Append("r" + std::to_string(i));
+  world.RunFor(kSecond);
+  world.latency = 24 * kHour;
+  world.RunFor(kSecond);
+  ASSERT_EQ(world.core().in_flight(), 2);
+  world.core().Stall(true, world.now());
+  world.RunFor(10 * kHour);
+  world.core().RenewAges(world.now());
+  world.RunFor(kSecond);
+  for (const auto& [lane, row] : world.rows) EXPECT_LT(row.age, kMinute);
+  world.latency = kMillisecond;
+  world.RunFor(48 * kHour);
+  back = world.now().ticks;
+  world.core().Stall(false, world.now());
+  EXPECT_TRUE(world.RunUntilIdle(kHour));
+  EXPECT_TRUE(world.dead.empty()) << world.dead.size() << " died of " << world.dead.begin()->second.reason;
+}
+
 // One attempt takes longer than the breaker is open.
 TEST(EndpointAge, AnOpenBreakerDoesNotAgeWhatIsInFlight) {
   Moment now{kSecond, kSecond};

@@ -103,8 +103,8 @@ TEST(EndpointParts, ItsEventsGrowOldAndUseUpTheirRepetitions) {
   EXPECT_EQ(counts.dead.begin()->second.attempts, 4);
 }
 
-// What answers at all ends an outage, though it refuses what it was asked. A restart between changes nothing of it.
-TEST(EndpointParts, AnOutageIsOverWithTheFirstAnswer) {
+// Who answers for a part is no reason to wait for the next probe. A restart between changes nothing of it.
+TEST(EndpointParts, PartsThatFailDoNotProlongAnOutage) {
   for (const bool collapse : {false, true}) {
     for (const bool crash : {false, true}) {
       Simulation world(Of(collapse), 7);
@@ -126,6 +126,45 @@ TEST(EndpointParts, AnOutageIsOverWithTheFirstAnswer) {
       EXPECT_TRUE(world.violations.empty()) << world.violations.front();
     }
   }
+}
+
+// A proxy refuses one project by itself, and the system behind it is away: that stays an outage of all others.
+TEST(EndpointParts, APartThatAnswersDoesNotEndTheOutageOfOthers) {
+  for (const bool numbered : {false, true}) {
+    config::Endpoint endpoint = Hook();
+    endpoint.max_age = std::chrono::minutes(10);
+    if (numbered) endpoint.max_retries = 5;
+    Simulation world(endpoint, 5);
+    bool down = true;
+    world.receiver = [&down](const store::Event& event, Moment) {
+      return IsBad(event) ? OfPart() : Answer(down ? 503 : 200);
+    };
+    Append(world, "good", 20);
+    for (int i = 0; i < 240; ++i) {
+      world.Append("bad" + std::to_string(i % 40));
+      world.RunFor(60 * kSecond);
+    }
+    EXPECT_EQ(world.core().breaker().state(), BreakerState::kOpen);
+    down = false;
+    world.RunFor(90 * kSecond);
+    EXPECT_EQ(std::ranges::count_if(world.accepted, [](const auto& one) { return one.first <= 20; }), 20);
+    EXPECT_TRUE(world.violations.empty()) << world.violations.front();
+  }
+}
+
+// Nobody else has failed for long: what is left is the parts' own, and grows old.
+TEST(EndpointParts, WherePartsAloneFailAfterAnOutageTheirEventsGrowOld) {
+  config::Endpoint endpoint = Hook();
+  endpoint.max_age = std::chrono::hours(1);
+  Simulation world(endpoint, 5);
+  bool down = true;
+  world.receiver = [&down](const store::Event&, Moment) { return down ? Answer(503) : OfPart(); };
+  Append(world, "bad", 30);
+  world.RunFor(3'600 * kSecond);
+  down = false;
+  EXPECT_TRUE(world.RunUntilIdle(2 * 3'600 * kSecond));
+  EXPECT_EQ(world.dead.size(), 30u);
+  EXPECT_TRUE(world.violations.empty()) << world.violations.front();
 }
 
 // An attempt that ended for another one's sake is none: not of the event, nor of the endpoint.

@@ -98,7 +98,51 @@ TEST(EndpointProbe, NorDoWhatComesAndFailsKeepOutWhatWaits) {
   EXPECT_TRUE(world.violations.empty()) << world.violations.front();
 }
 
-TEST(EndpointProbe, TheLogIsReadForOneNewRepositoryAtATime) {
+// However many that fail lie before it.
+TEST(EndpointProbe, WhatComesLastIsSoonTried) {
+  for (const bool collapse : {false, true}) {
+    config::Endpoint endpoint = Hook();
+    endpoint.collapse = collapse;
+    Simulation world(endpoint, 5);
+    const bool down = false;
+    world.receiver = Answers(500, down);
+    for (int i = 0; i < 3'000; ++i) world.Append("bad" + std::to_string(i), store::Action::kPush, "v1");
+    world.Append("first", store::Action::kPush, "v1");
+    world.RunFor(900 * kSecond);
+    EXPECT_TRUE(world.accepted.contains(3'001)) << "collapse " << collapse;
+    world.RunFor(300 * kSecond);
+    ASSERT_EQ(world.core().breaker().state(), BreakerState::kOpen);
+    world.Append("second", store::Action::kPush, "v1");
+    world.RunFor(180 * kSecond);
+    EXPECT_TRUE(world.accepted.contains(3'002)) << "collapse " << collapse;
+    EXPECT_TRUE(world.violations.empty()) << world.violations.front();
+  }
+}
+
+// Dozens of lanes whose time has come are being read, or are to be, when the breaker opens.
+TEST(EndpointProbe, WhatWasToBeReadTakesItsTurn) {
+  Simulation world(Hook(), 5);
+  const bool down = false;
+  world.receiver = Answers(500, down);
+  world.read_latency = 3 * kSecond;
+  for (int i = 0; i < 400; ++i) {
+    if (i < 200) world.Append("bad" + std::to_string(i));
+    world.Append("ok" + std::to_string(i % 10));
+    world.RunFor(50 * kMillisecond);
+  }
+  for (int i = 0; i < 600 && world.core().breaker().state() == BreakerState::kClosed; ++i) {
+    world.RunFor(100 * kMillisecond);
+  }
+  ASSERT_NE(world.core().breaker().state(), BreakerState::kClosed);
+  world.read_latency = kMillisecond;
+  world.Append("new");
+  const store::Seq last = static_cast<store::Seq>(world.log.size());
+  world.RunFor(120 * kSecond);
+  EXPECT_TRUE(world.accepted.contains(last));
+  EXPECT_TRUE(world.violations.empty()) << world.violations.front();
+}
+
+TEST(EndpointProbe, TheLogIsReadForFewNewRepositoriesAtATimeAndUpToMaxParked) {
   Simulation world(Hook(), 5);
   const bool down = true;
   world.receiver = Answers(200, down);
@@ -106,8 +150,12 @@ TEST(EndpointProbe, TheLogIsReadForOneNewRepositoryAtATime) {
   world.RunFor(20 * kSecond);
   const store::Seq before = world.core().scan();
   EXPECT_LT(before, 4'000);
-  world.RunFor(600 * kSecond);
-  EXPECT_LT(world.core().scan(), before + 50);
+  for (int i = 0; i < 12; ++i) {
+    const std::size_t parked = world.core().parked();
+    world.RunFor(100 * kSecond);
+    EXPECT_LE(world.core().parked(), 6 * parked);
+  }
+  EXPECT_LE(world.core().parked(), 10'000u);
 }
 
 // However long it was away, and with how few repositories: each was a probe many times.

@@ -34,10 +34,16 @@ Ticks LongestDelay(const Pace& pace, int attempts, bool alone = false) {
 
 class PaceTest : public ::testing::Test {
  protected:
-  Pace::Judgement Fail(const Outcome& outcome = Failure(), bool fault_of_event = false) {
+  Pace::Judgement Fail(const Outcome& outcome = Failure(), Pace::Refusal refusal = {}) {
     const AttemptId id = next_++;
     pace_.Started(id);
-    return pace_.Failed(id, outcome, fault_of_event, next_, now_);
+    return pace_.Failed(id, outcome, refusal, next_, now_);
+  }
+  // An event is refused to its end.
+  Pace::Judgement Refuse(Pace::Refusal refusal = {.ends = true}) { return Fail(Failure(Verdict::kRejected), refusal); }
+  void Deliver() {
+    pace_.Started(next_++);
+    pace_.Delivered(next_ - 1, now_);
   }
   Chance chance_{1};
   const Policy policy_ = Limits();
@@ -72,7 +78,7 @@ TEST_F(PaceTest, OnlySignsOfOverloadShrinkTheWindow) {
     Pace pace(policy_, "", chance_, now_);
     outcome.status = status;
     pace.Started(1);
-    pace.Failed(1, outcome, false, 2, now_);
+    pace.Failed(1, outcome, {}, 2, now_);
     EXPECT_EQ(pace.window().size(), 4) << status;
   }
 }
@@ -126,14 +132,30 @@ TEST_F(PaceTest, WhatAPartHoldsWaitsByItsOwnFailuresWhateverElseFails) {
   }
 }
 
-TEST_F(PaceTest, AProbeThatAPartAnswersClosesTheBreaker) {
+// Who answers for a part may stand before a receiver that is away for all others.
+TEST_F(PaceTest, AProbeThatAPartAnswersIsFollowedByAnotherAtOnce) {
   for (int i = 0; i < 3; ++i) Fail();
-  EXPECT_FALSE(pace_.Failed(1, OfPart(), false, next_, now_).recovered) << "of an attempt that began before";
+  EXPECT_FALSE(pace_.Failed(1, OfPart(), {}, next_, now_).recovered) << "of an attempt that began before";
+  EXPECT_FALSE(pace_.MayStart(now_));
+  const Ticks aged = pace_.ActiveAt(now_);
+  for (int i = 0; i < 20; ++i) {
+    now_ += 8 * kSecond;
+    EXPECT_FALSE(Fail(OfPart()).recovered);
+    EXPECT_TRUE(pace_.MayStart(now_)) << "somebody else may find out";
+    Fail();
+    EXPECT_FALSE(pace_.MayStart(now_));
+  }
   EXPECT_TRUE(pace_.closed());
-  now_ += 5 * kSecond;
+  EXPECT_EQ(pace_.ActiveAt(now_), aged);
+}
+
+// All that has failed was tried again by then.
+TEST_F(PaceTest, WherePartsAloneFailForLongTheBreakerCloses) {
+  for (int i = 0; i < 3; ++i) Fail();
+  now_ += 16 * kSecond;
   const Pace::Judgement judgement = Fail(OfPart());
   ASSERT_TRUE(judgement.recovered);
-  EXPECT_EQ(judgement.recovered->lasted, 5 * kSecond);
+  EXPECT_EQ(judgement.recovered->lasted, 16 * kSecond);
   EXPECT_FALSE(pace_.closed() || pace_.failing());
   EXPECT_EQ(pace_.breaker().failures(), 0);
   EXPECT_EQ(pace_.window().size(), 1) << "as after any outage";
@@ -141,7 +163,7 @@ TEST_F(PaceTest, AProbeThatAPartAnswersClosesTheBreaker) {
 
 // It answered all the time: only a success tells that it takes events again.
 TEST_F(PaceTest, NotSoWhereRejectionsOpenedIt) {
-  for (int i = 0; i < 3; ++i) Fail(Failure(Verdict::kRejected), true);
+  for (int i = 0; i < 3; ++i) Refuse();
   ASSERT_TRUE(pace_.closed());
   now_ += kSecond;
   EXPECT_FALSE(Fail(OfPart()).recovered);
@@ -213,17 +235,74 @@ TEST_F(PaceTest, RetryAfterIsAFloorThatOnlyRises) {
 }
 
 TEST_F(PaceTest, EventsThatAreRejectedInARowAreTheEndpointsFault) {
-  EXPECT_FALSE(Fail(Failure(Verdict::kRejected), true).endpoint_at_fault);
-  EXPECT_FALSE(Fail(Failure(Verdict::kRejected), false).endpoint_at_fault);  // not its last attempt
-  EXPECT_FALSE(Fail(Failure(Verdict::kRejected), true).endpoint_at_fault);
+  EXPECT_FALSE(Refuse().endpoint_at_fault);
+  EXPECT_FALSE(Refuse({}).endpoint_at_fault);  // not its last attempt
+  EXPECT_FALSE(Refuse().endpoint_at_fault);
   EXPECT_FALSE(pace_.closed());
-  const Pace::Judgement third = Fail(Failure(Verdict::kRejected), true);
+  const Pace::Judgement third = Refuse();
   EXPECT_TRUE(third.endpoint_at_fault && third.opened);
   now_ += kSecond;
-  EXPECT_TRUE(Fail(Failure(Verdict::kRejected), true).endpoint_at_fault);  // until it has delivered
+  EXPECT_TRUE(Refuse().endpoint_at_fault);  // until it has delivered
   pace_.Started(next_++);
   pace_.Delivered(next_ - 1, now_);
-  EXPECT_FALSE(Fail(Failure(Verdict::kRejected), true).endpoint_at_fault);
+  EXPECT_FALSE(Refuse().endpoint_at_fault);
+}
+
+// What was refused is refused again after a delivery: the receiver means it, and takes more of them in a row. It costs
+// no more events before a delivery for that.
+TEST_F(PaceTest, AFalseAlarmMakesTheNextRowLongerAndNoDearer) {
+  for (int i = 0; i < 3; ++i) Refuse();
+  ASSERT_TRUE(pace_.closed());
+  Deliver();
+  pace_.AlarmWas(/*right=*/false);
+  int died = 0, row = 0;
+  for (; !pace_.closed(); ++row) died += Refuse().endpoint_at_fault ? 0 : 1;
+  EXPECT_EQ(row, 12);
+  EXPECT_EQ(died, 2);
+}
+
+TEST_F(PaceTest, NorDoesAnyWaitWhereNoOtherCanTell) {
+  for (int i = 0; i < 3; ++i) Refuse();
+  Deliver();
+  pace_.AlarmWas(/*right=*/false);
+  for (int i = 0; i < 11; ++i) EXPECT_FALSE(Refuse({.ends = true, .alone = true}).endpoint_at_fault) << i;
+  EXPECT_TRUE(Refuse({.ends = true, .alone = true}).opened);
+}
+
+TEST_F(PaceTest, AnAlarmThatWasRightDoesNot) {
+  for (int i = 0; i < 3; ++i) Refuse();
+  Deliver();
+  pace_.AlarmWas(/*right=*/true);
+  pace_.AlarmWas(/*right=*/false);
+  for (int i = 0; i < 3; ++i) Refuse();
+  EXPECT_TRUE(pace_.closed());
+}
+
+TEST_F(PaceTest, NothingAgesWhileTheSinkWaitsForItsDestination) {
+  const Ticks before = pace_.ActiveAt(now_);
+  pace_.Stall(true, now_);
+  now_ += 100 * kSecond;
+  Fail();
+  EXPECT_EQ(pace_.ActiveAt(now_), before);
+  pace_.Stall(false, now_);
+  EXPECT_EQ(pace_.ActiveAt(now_ + kSecond), before + kSecond);
+}
+
+// The time of refusals runs where the breaker is open as well, but neither while nothing answers nor while it is not
+// known whether anything does.
+TEST_F(PaceTest, TheTimeOfRefusalsIsThatInWhichTheEndpointAnswers) {
+  const Ticks before = pace_.AnsweringAt(now_);
+  for (int i = 0; i < 3; ++i) Refuse();
+  now_ += 10 * kSecond;
+  EXPECT_EQ(pace_.AnsweringAt(now_), before + 10 * kSecond);
+  Fail();
+  now_ += 100 * kSecond;
+  Refuse();
+  now_ += kSecond;
+  EXPECT_EQ(pace_.AnsweringAt(now_), before + 11 * kSecond);
+  Pace next(policy_, "", chance_, 5);
+  next.Restore(pace_.Row(Moment{now_, 0}), Moment{5, 0});
+  EXPECT_EQ(next.AnsweringAt(5 + 100 * kSecond), next.AnsweringAt(5));
 }
 
 TEST_F(PaceTest, WhatIsGoneIsPausedWithItsReason) {
@@ -270,12 +349,12 @@ TEST_F(PaceTest, GoesOnAfterARestartWhereItStood) {
 }
 
 TEST_F(PaceTest, AStreakOfRejectionsGoesOnAfterARestart) {
-  Fail(Failure(Verdict::kRejected), true);
-  Fail(Failure(Verdict::kRejected), true);
+  Refuse();
+  Refuse();
   Pace next(policy_, "", chance_, 5);
   next.Restore(*PaceRow::Parse(pace_.Row(At(now_, 0)).Write()), At(5, 0));
   EXPECT_FALSE(next.closed());
-  EXPECT_TRUE(next.Failed(1, Failure(Verdict::kRejected), true, 2, 5).opened);
+  EXPECT_TRUE(next.Failed(1, Failure(Verdict::kRejected), {.ends = true}, 2, 5).opened);
 }
 
 TEST_F(PaceTest, AClockThatJumpedHoldsNothingForLongerThanItsCauseAllows) {

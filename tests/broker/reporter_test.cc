@@ -81,6 +81,29 @@ TEST_F(ReporterTest, DeadLettersAreNamedUpToABoundAndAllAreCounted) {
   EXPECT_TRUE(Shows("registry_notifications_delivery_total{delivery_type=\"lost\",endpoint=\"hook\"} 31"));
 }
 
+// An endpoint that delivers all else has no summaries.
+TEST_F(ReporterTest, DeadLettersOfAnEndpointThatIsWellAreToldByTheirNumber) {
+  Begin();
+  for (int minute = 0; minute < 3; ++minute) {
+    for (int i = 0; i < 30; ++i) Tell(Note::Kind::kDead, minute * 60 + i % 5, "rejected");
+    Summarize(minute * 60 + 30);
+    Summarize(minute * 60 + 60);
+    Summarize(minute * 60 + 60);
+  }
+  for (int i = 0; i < 22; ++i) Tell(Note::Kind::kDead, 200, "rejected");
+  Tell(Note::Kind::kFailing, 201);
+  Tell(Note::Kind::kRecovered, 202);
+  Summarize(260);
+  for (int i = 0; i < 21; ++i) Tell(Note::Kind::kDead, 300, "rejected");
+  reporter_->TellUntold();
+  reporter_->TellUntold();
+  const std::string lines = Lines();
+  EXPECT_EQ(Count(lines, "event dead-lettered"), 5 * 20) << lines;
+  EXPECT_EQ(Count(lines, "more events dead-lettered\" dead_untold=10"), 3) << lines;
+  EXPECT_EQ(Count(lines, "more events dead-lettered\" dead_untold=2"), 1) << lines;
+  EXPECT_EQ(Count(lines, "more events dead-lettered\" dead_untold=1 "), 1) << lines;
+}
+
 TEST_F(ReporterTest, WhatExpiredCountsAsLost) {
   Begin();
   reporter_->Expired(4, 9, 5);
