@@ -171,12 +171,25 @@ void EndpointRunner::Tell(Moment now) {
 std::optional<std::chrono::nanoseconds> EndpointRunner::OldestPending() const {
   const auto recorded = feeder_.OldestRecorded();
   if (!recorded) return std::nullopt;
-  return AgeAt(Now().wall, *recorded);
+  const Moment now = Now();
+  const auto age = AgeAt(now.wall, *recorded);
+  if (!oldest_ || oldest_->after != core_.UnneededThrough()) return age;
+  return std::max(age, std::chrono::nanoseconds(now.ticks - oldest_->since));
+}
+
+void EndpointRunner::WatchOldest(Moment now) {
+  const store::Seq after = core_.UnneededThrough();
+  if (core_.pending() == 0) {
+    oldest_.reset();
+  } else if (!oldest_ || oldest_->after != after) {
+    oldest_ = {after, now.ticks};
+  }
 }
 
 void EndpointRunner::Tick() {
   const bool works = !Stops(stage_) && stage_ != Stage::kLost;
   feeder_.Tick(works);
+  WatchOldest(Now());
   if (works) {
     reporter_.Trouble(sink_->Trouble(), Now());
     core_.Stall(sink_->Stalled(), Now());

@@ -99,6 +99,7 @@ class EndpointRunner {
   void Arm(Moment now);
   void Tell(Moment now);
   std::optional<std::chrono::nanoseconds> OldestPending() const;
+  void WatchOldest(Moment now);
 
   void Ended(const Attempt& attempt, const sinks::Outcome& outcome);
   void LetGo(const Attempt& attempt, const sinks::Outcome& outcome);
@@ -119,6 +120,14 @@ class EndpointRunner {
   Feeder feeder_;
   Workers workers_;
   Expirer expirer_;
+
+  // How long the oldest pending event has been that, at least: its wall time may lie ahead of the clock's, which was
+  // set back since.
+  struct Oldest {
+    store::Seq after = 0;
+    Ticks since = 0;
+  };
+  std::optional<Oldest> oldest_;
 
   Timer timer_;
   Ticks armed_ = kNever;

@@ -13,7 +13,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kBytes = 4 << 20, kLeast = 256 << 10;
+constexpr std::uint64_t kBytes = 4 << 20, kLeast = 64 << 10;
 
 }  // namespace
 

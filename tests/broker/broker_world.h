@@ -52,12 +52,15 @@ class Receiver {
 // The system's clock, further ahead by what a test adds.
 class ShiftedClock final : public runtime::Clock {
  public:
-  runtime::WallTime Now() const override { return runtime::SystemClock().Now() + runtime::Nanos(shift_.load()); }
+  runtime::WallTime Now() const override {
+    return runtime::SystemClock().Now() + runtime::Nanos(shift_.load() + wall_.load());
+  }
   runtime::SteadyTime Ticks() const override { return runtime::SystemClock().Ticks() + runtime::Nanos(shift_.load()); }
   void Advance(runtime::Nanos by) { shift_ += by.count(); }
+  void SetWallAhead(runtime::Nanos by) { wall_ = by.count(); }  // no time passes
 
  private:
-  std::atomic<std::int64_t> shift_ = 0;
+  std::atomic<std::int64_t> shift_ = 0, wall_ = 0;
 };
 
 // A real store in a folder of its own, and a broker over it whose sinks are scripted.

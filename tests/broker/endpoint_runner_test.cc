@@ -108,6 +108,21 @@ class RunnerTest : public ShellTest {
   bool stopped_ = false;
 };
 
+// What is recorded never lies before what was recorded earlier, so it lies ahead for as long as the clock was.
+TEST_F(RunnerTest, WhatIsPendingIsLateThoughTheClockWasAheadWhenItCame) {
+  world_.clock().SetWallAhead(24h);
+  Begin();
+  world_.clock().SetWallAhead(0h);
+  On([this] { endpoint_->Tick(); });
+  world_.clock().Advance(2h);
+  On([this] { endpoint_->Tick(); });
+  EXPECT_GE(On([this] { return endpoint_->Status().oldest_pending; }), 2h);
+  Answer(1);
+  ASSERT_TRUE(Storing(1));
+  On([this] { endpoint_->Tick(); });
+  EXPECT_LT(On([this] { return endpoint_->Status().oldest_pending; }), 1h) << "another one is the oldest now";
+}
+
 class RunnerTableTest : public RunnerTest, public ::testing::WithParamInterface<Row> {};
 
 TEST_P(RunnerTableTest, AnExpiryIsMadeOrLeftToTheNextSweep) {

@@ -163,7 +163,7 @@ TEST(Notifications, ErrorsNameLineKeyAndWhatWasMeant) {
       {"tls: {ca: /no/such.pem}",
        "f.yml:8:17: error: notifications.endpoints[0].tls.ca: \"/no/such.pem\" does not exist"},
       {"tls: {ca: /tmp}", "f.yml:8:17: error: notifications.endpoints[0].tls.ca: \"/tmp\" is a folder, not a file"},
-      {"tls: {certificate: /dev/null}",
+      {"tls: {certificate: /bin/true}",
        "f.yml:8:26: error: notifications.endpoints[0].tls.certificate: certificate and key belong together: key is "
        "missing"},
       {"headers: [a]",

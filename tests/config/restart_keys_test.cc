@@ -67,8 +67,8 @@ TEST(Fingerprint, ChangesWithEveryKeyAndOnlyThen) {
                           "headers: {A: [b, c]}",
                           "from: earliest",
                           "was: old",
-                          "tls: {ca: /dev/null}",
-                          "tls: {certificate: /dev/null, key: /dev/zero}",
+                          "tls: {ca: /bin/true}",
+                          "tls: {certificate: /bin/true, key: /bin/echo}",
                           "tls: {insecureskipverify: true}",
                           "format: cloudevents",
                           "images: true",
@@ -169,7 +169,7 @@ TEST(Fingerprint, ChangesWithEveryKeyOfAType) {
           "token: b\nroutes: [{repositories: a}]", "token: b\nroutes: [{repositories: a, ref: b}]"});
   differ("type: audit\n", {"directory: /x", "directory: /y"});
   differ("type: audit\ndirectory: /x\n",
-         {"format: ecs", "key: /dev/null", "origin: o", "checkpoint: {records: 5}", "checkpoint: {interval: 5s}",
+         {"format: ecs", "key: /bin/true", "origin: o", "checkpoint: {records: 5}", "checkpoint: {interval: 5s}",
           "rotate: {size: 1M}", "rotate: {interval: 5s}", "compress: false", "keep: 5h"});
 }
 

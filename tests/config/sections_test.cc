@@ -153,7 +153,7 @@ TEST(Sections, WhatWouldOpenRedirectOrLoseStopsTheStart) {
       {"http", "http: {addr: ':1', net: unix}", "error: http.net: Unix sockets are not served yet"},
       {"http", "http: {addr: ':1', debug: {tls: {enabled: true}}}",
        "error: http.debug.tls.enabled: TLS for the debug server"},
-      {"http", "http: {addr: ':1', tls: {certificate: /dev/null, key: /dev/null, clientauth: request-client-cert}}",
+      {"http", "http: {addr: ':1', tls: {certificate: /bin/true, key: /bin/true, clientauth: request-client-cert}}",
        "error: http.tls.clientauth: only require-and-verify-client-cert works here yet"},
   };
   for (const Finding& finding : kFindings) {
@@ -183,7 +183,7 @@ TEST(Sections, WrongValuesAreErrors) {
        "error: http.debug.prometheus.path: is a path without query, fragment or blanks: write /metrics"},
       {"http", "http: {addr: ':1', tls: {certificate: /no/c.pem, key: /no/k.pem}}",
        "error: http.tls.certificate: \"/no/c.pem\" does not exist"},
-      {"http", "http: {addr: ':1', tls: {key: /dev/null}}",
+      {"http", "http: {addr: ':1', tls: {key: /bin/true}}",
        "error: http.tls.key: certificate and key belong together: certificate is missing"},
       {"http", "http: {addr: ':1', tls: {minimumtls: tls1.4}}",
        "error: http.tls.minimumtls: is \"tls1.4\"; it may be tls1.0, tls1.1, tls1.2, tls1.3"},

@@ -76,7 +76,7 @@ def test_a_file_of_an_endpoint_that_is_none(file: Path, tmp_path: Path, kind: st
     good = file.read_text()
     for key in ("ca", "certificate", "key"):
         file.write_text(good + f"      tls: {{{key}: {path}}}\n")
-        both_refuse(file, rf"tls\.{key}: \"{path}\" {what}")
+        both_refuse(file, rf"tls\.{key}: \".*\" {what}")
     file.write_text(good + f'      headers: {{Authorization: "${{file:{path}}}"}}\n')
     both_refuse(file, f'headers.Authorization: .*"{path}" .*{what}')
 
@@ -86,7 +86,7 @@ def test_a_file_of_the_server_that_is_none(file: Path, tmp_path: Path, kind: str
     path, what = odd(tmp_path, kind)
     tls = f"  tls: {{certificate: {path}, key: {path}, clientcas: [{path}]}}\nnotifications:"
     file.write_text(file.read_text().replace("notifications:", tls))
-    both_refuse(file, rf"tls\.certificate: \"{path}\" {what}", rf"tls\.key: \"{path}\" {what}", rf"clientcas.*\"{path}\" {what}")
+    both_refuse(file, *(rf"tls\.{key}: \".*\" {what}" for key in ("certificate", "key", "clientcas")))
 
 
 def test_a_good_file_passes(file: Path) -> None:

@@ -77,7 +77,7 @@ def test_a_start_on_a_full_disk(serve: Callable[..., Server], disk: Path) -> Non
         wait.until(spare.exists, "room for a start is kept")
         assert server.stop() == 0
         ballast = fill(disk, 0)
-        for number in (signal.SIGTERM, signal.SIGKILL, signal.SIGTERM):
+        for number in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
             server.start()
             assert expect(server.client().get_manifest("acme/app", "v1"), 200).body == one.manifest
             for data in one.blobs:

@@ -35,16 +35,6 @@ def tree_of(folder: Path) -> dict[str, str]:
             for p in sorted(folder.rglob("*"))}
 
 
-def hears_stops(pid: int) -> bool:
-    """A thread blocks the signal; of the one that waits for it the kernel shows that it does not."""
-    with contextlib.suppress(OSError):  # a thread has just ended
-        for status in Path(f"/proc/{pid}/task").glob("*/status"):
-            mask = re.search(r"^SigBlk:\s*(\w+)", status.read_text(), re.MULTILINE)
-            if mask and int(mask[1], 16) >> (signal.SIGTERM - 1) & 1:
-                return True
-    return False
-
-
 def refuses(server: Server, code: int, pattern: str, seconds: float = 20) -> None:
     process = server.spawn()
     assert process.wait(seconds) == code, server.log()[-2000:]
@@ -127,25 +117,6 @@ def test_a_stop_that_is_signalled_twice_at_once_still_drains(serve: Serve) -> No
         assert len(receiver.accepted()) == 1
 
 
-def test_sigterm_ends_a_start_that_hangs(tmp_path: Path) -> None:
-    """A file on a disk that does not answer: a pipe that nobody writes into."""
-    key = tmp_path / "key"
-    os.mkfifo(key)
-    audit = {"name": "audit", "type": "audit", "directory": str(tmp_path / "audit"), "key": str(key)}
-    server = Server(tmp_path / "server", [audit], {"http": {"draintimeout": "1s"}})
-    process = server.spawn()
-
-    try:
-        wait.until((server.root / "portcall.db").exists, "it has read its file and makes its endpoints")
-        begun = time.monotonic()
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 1
-        assert time.monotonic() - begun < 6
-        assert "the shutdown hangs, ending at once" in server.log()
-    finally:
-        server.kill()
-
-
 def test_a_reload_that_hangs_is_refused(serve: Serve, receiver: Receiver, tmp_path: Path) -> None:
     volume = HungVolume(tmp_path / "volume")
     server = serve([endpoint("main", receiver.url)], program=volume.wrap(PORTCALL))
@@ -160,20 +131,6 @@ def test_a_reload_that_hangs_is_refused(serve: Serve, receiver: Receiver, tmp_pa
     expect(server.client().push_blob("acme/app", b"data"), 201)
     server.wait_pending("main", 0)
     assert server.stop() == 0
-
-
-def test_a_start_that_hangs_can_be_stopped(tmp_path: Path) -> None:
-    volume = HungVolume(tmp_path / "volume")
-    server = Server(tmp_path / "server", program=volume.wrap(PORTCALL))
-    server.config_path = server.config_path.rename(volume.folder / "config.yml")
-    volume.hang()
-    process = server.spawn()
-    try:
-        wait.until(lambda: hears_stops(process.pid), "a stop is no sudden death any more")
-        process.send_signal(signal.SIGTERM)
-        assert process.wait(5) == 0
-    finally:
-        server.kill()
 
 
 def test_sigterm_waits_for_attempts_in_flight(serve: Serve) -> None:

@@ -50,7 +50,7 @@ TEST(AuditKind, Defaults) {
 TEST(AuditKind, EveryKeyArrives) {
   const Endpoint e = Good(Serve(WithType(kType, R"(directory: /var/x/../audit
 format: ecs
-key: /dev/null
+key: /bin/true
 origin: r.example/audit
 checkpoint: {records: 10, interval: 5s}
 rotate: {size: 64K, interval: 1h}
@@ -62,7 +62,7 @@ order: strict)")))
   EXPECT_EQ(own.directory, "/var/audit");
   EXPECT_EQ(own.format, "ecs");
   EXPECT_EQ(e.format, "ecs");
-  EXPECT_EQ(own.key, "/dev/null");
+  EXPECT_EQ(own.key, "/bin/true");
   EXPECT_TRUE(e.key.empty());
   EXPECT_EQ(own.origin, "r.example/audit");
   EXPECT_EQ(own.checkpoint_records, 10);
@@ -153,11 +153,11 @@ TEST(AuditKind, LogsOfOneRegistryHaveOriginsOfTheirOwn) {
 TEST(AuditKind, TwoLogsCannotSignAlike) {
   const auto text = [](const std::string& key) {
     return Entries(
-        "    - {name: a, type: audit, directory: /a, origin: o, key: /dev/null}\n"
+        "    - {name: a, type: audit, directory: /a, origin: o, key: /bin/true}\n"
         "    - {name: b, type: audit, directory: /b, origin: o" +
         key + "}\n");
   };
-  EXPECT_NE(Texts(Serve(text(", key: /dev/null"))).find("origin: \"o\" stands at two audit logs with one key"),
+  EXPECT_NE(Texts(Serve(text(", key: /bin/true"))).find("origin: \"o\" stands at two audit logs with one key"),
             std::string::npos);
   EXPECT_TRUE(Serve(text("")).config) << "their keys tell them apart";
 }

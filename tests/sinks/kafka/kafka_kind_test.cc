@@ -47,7 +47,7 @@ deadlettertopic: registry.dead
 compression: zstd
 format: docker-v1
 sasl: {mechanism: SCRAM-SHA-512, username: u, password: hunter2}
-tls: {ca: /dev/null, certificate: /dev/zero, key: /dev/full, insecureskipverify: true}
+tls: {ca: /bin/true, certificate: /bin/echo, key: /bin/date, insecureskipverify: true}
 properties: {linger.ms: 5, client.id: portcall, queue.buffering.max.messages: 5000}
 timeout: 5s
 maxage: 1h
@@ -65,7 +65,7 @@ ratelimit: 7)");
   EXPECT_EQ(own.username, "u");
   EXPECT_EQ(own.password, "hunter2");
   EXPECT_TRUE(own.tls && e.insecure_skip_verify);
-  EXPECT_EQ(e.ca + e.certificate + e.key, "/dev/null/dev/zero/dev/full");
+  EXPECT_EQ(e.ca + e.certificate + e.key, "/bin/true/bin/echo/bin/date");
   EXPECT_EQ(own.properties,
             (HeaderList{{"linger.ms", "5"}, {"client.id", "portcall"}, {"queue.buffering.max.messages", "5000"}}));
   EXPECT_EQ(e.timeout, Millis(5'000));
@@ -75,7 +75,7 @@ ratelimit: 7)");
 }
 
 TEST(KafkaKind, AnyTlsMapTurnsItOn) {
-  for (const char* lines : {"tls: {}", "tls: true", "tls: {enabled: true}", "tls: {ca: /dev/null}"}) {
+  for (const char* lines : {"tls: {}", "tls: true", "tls: {enabled: true}", "tls: {ca: /bin/true}"}) {
     EXPECT_TRUE(Read(kLeast + lines).As<KafkaConfig>()->tls) << lines;
   }
   for (const char* lines : {"tls:", "tls: false", "tls: {enabled: false}"}) {
@@ -137,7 +137,7 @@ TEST(KafkaKind, ErrorsSayWhatWasMeant) {
        "SCRAM-SHA-256?"},
       {kLeast + "sasl: {mechanism: PLAIN, password: [hunter2]}", ".sasl.username: is missing"},
       {kLeast + "sasl: {mechanism: PLAIN, user: u}", ".sasl.user: unknown key; did you mean username?"},
-      {kLeast + "tls: {certificate: /dev/null}",
+      {kLeast + "tls: {certificate: /bin/true}",
        ".tls.certificate: certificate and key belong together: key is missing"},
       {kLeast + "tls: {ca: /no/such}", ".tls.ca: \"/no/such\" does not exist"},
       {kLeast + "url: http://h/", ".url: means nothing for type: kafka: only HTTP requests go to a URL"},
