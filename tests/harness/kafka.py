@@ -286,18 +286,25 @@ class Broker:
         self._acl("--remove", topics, operation, "--force")
 
     def forbid_producers(self) -> None:
-        """Idempotent ones of USER, until allow_producers(); he may write to topics, but no rule says so, which would admit them."""
-        self._acl_of("--add", ["--cluster"], "IdempotentWrite")
+        """Idempotent ones of USER, and that he writes to any topic, which would admit them too; until allow_producers()."""
+        for rule in self._NO_PRODUCERS:
+            self._acl_of("--add", *rule)
 
     def allow_producers(self) -> None:
-        self._acl_of("--remove", ["--cluster"], "IdempotentWrite", "--force")
+        for rule in self._NO_PRODUCERS:
+            self._acl_of("--remove", "--force", *rule)
+
+    # As soon as there is a rule for topics, what no rule allows is forbidden.
+    _NO_PRODUCERS = (("--cluster", "--deny-principal", f"User:{USER}", "--operation", "IdempotentWrite"),
+                     ("--topic", "*", "--deny-principal", f"User:{USER}", "--operation", "Write"),
+                     ("--topic", "*", "--allow-principal", f"User:{USER}", "--operation", "Describe"))
 
     def _acl(self, change: str, topics: tuple[str, ...], operation: str, *more: str) -> None:
-        self._acl_of(change, [word for topic in topics for word in ("--topic", topic)], operation, *more)
+        named = [word for topic in topics for word in ("--topic", topic)]
+        self._acl_of(change, *more, *named, "--deny-principal", f"User:{USER}", "--operation", operation)
 
-    def _acl_of(self, change: str, what: list[str], operation: str, *more: str) -> None:
-        tool("kafka.admin.AclCommand", "--bootstrap-server", self.address, change, *more, *what,
-             "--deny-principal", f"User:{USER}", "--operation", operation)
+    def _acl_of(self, change: str, *rule: str) -> None:
+        tool("kafka.admin.AclCommand", "--bootstrap-server", self.address, change, *rule)
 
     def produce_by_java(self, topic: str, records: list[tuple[str, str]]) -> None:
         """Keys and values without tabs and line breaks, as Java's own producer partitions them."""
