@@ -13,12 +13,14 @@
 namespace portcall::registry {
 namespace {
 
-// Where a page begins: behind a row of the catalog, or behind so many entries of the tag that old clients keep.
+// Where a page begins: behind a row of the catalog, or behind an entry of the tag that old clients keep. They write its
+// index anew with each push, so that an entry is known by its digest, and by its number where it has gone.
 struct Place {
   std::int64_t row = 0;
   std::optional<std::size_t> entry;
+  std::string digest;
 };
-constexpr char kEntry = 't';  // begins the places in the tag
+constexpr char kEntry = 't', kDigest = '-';  // `t17-sha256:...`
 
 std::optional<Place> ReadPlace(std::string_view text) {
   Place place;
@@ -29,8 +31,19 @@ std::optional<Place> ReadPlace(std::string_view text) {
     place.row = *row;
     return place;
   }
-  place.entry = runtime::ParseNumber<std::size_t>(text.substr(1));
+  const std::size_t end = std::min(text.size(), text.find(kDigest));
+  place.entry = runtime::ParseNumber<std::size_t>(text.substr(1, end - 1));
+  if (end < text.size()) place.digest = text.substr(end + 1);
   return place.entry ? std::optional(place) : std::nullopt;
+}
+
+// The first entry of the next page.
+std::size_t Behind(const Place& place, const std::vector<TaggedReferrer>& tagged) {
+  const auto known = std::ranges::find(tagged, place.digest, &TaggedReferrer::digest);
+  if (!place.digest.empty() && known != tagged.end()) return static_cast<std::size_t>(known - tagged.begin()) + 1;
+  const auto next =
+      std::ranges::find_if(tagged, [&](const TaggedReferrer& one) { return one.at > place.entry.value_or(0); });
+  return static_cast<std::size_t>(next - tagged.begin());
 }
 
 // The annotations are pasted: they were read when the manifest was pushed, and a client decides how many there are.
@@ -127,12 +140,12 @@ Task<Result<std::string>> Listings::Referrers(const std::string& repository, con
   const Result<void> filled = from->entry ? Result<void>() : co_await Fill(list, piece);
   if (!filled) co_return filled.error();
   if (list.full()) co_return std::to_string(last);
-  co_return co_await AddTagged(repository, digest, query, from->entry.value_or(0), list);
+  co_return co_await AddTagged(repository, digest, query, [&](const Tagged& all) { return Behind(*from, all); }, list);
 }
 
 // A large index is read, and taken apart, when it is the list's turn and there is room.
 Task<Result<Listings::Tagged>> Listings::ReadTagged(const std::string& repository, const std::string& tag,
-                                                    const ReferrerQuery& query, std::size_t after, ListText& list) {
+                                                    const ReferrerQuery& query, ListText& list) {
   using Row = std::optional<store::ManifestRow>;
   std::size_t counted = ListText::kShort / kTaggedCost, needed = 0;
   auto find = [&](store::Snapshot& s) -> Result<Row> {
@@ -153,7 +166,7 @@ Task<Result<Listings::Tagged>> Listings::ReadTagged(const std::string& repositor
   }
   if (!index) co_return index.error();
   if (!*index) co_return Tagged();
-  auto read = [&] { return ReadFallbackIndex((*index)->bytes, query.artifact_type, after); };
+  auto read = [&] { return ReadFallbackIndex((*index)->bytes, query.artifact_type); };
   if ((*index)->bytes.size() < kLargeManifest) co_return read();
   co_return co_await runtime::RunOn(deps_.hashing, read);
 }
@@ -161,12 +174,12 @@ Task<Result<Listings::Tagged>> Listings::ReadTagged(const std::string& repositor
 // Where a registry has no referrers API, clients list referrers in a tag named after the digest: adds those that the
 // catalog does not know as such. Where the next page begins.
 Task<Result<std::string>> Listings::AddTagged(const std::string& repository, const Digest& digest,
-                                              const ReferrerQuery& query, std::size_t after, ListText& list) {
+                                              const ReferrerQuery& query, const First& first, ListText& list) {
   // distribution-spec, "Referrers Tag Schema": a long digest is cut, so that it fits into a tag.
   const std::string tag = std::string(digest.algorithm()) + "-" + std::string(digest.hex().substr(0, 64));
-  Result<Tagged> tagged = co_await ReadTagged(repository, tag, query, after, list);
+  Result<Tagged> tagged = co_await ReadTagged(repository, tag, query, list);
   if (!tagged) co_return tagged.error();
-  std::size_t next = 0;
+  std::size_t next = first(*tagged);
   const auto piece = [&](store::Snapshot& s) -> Result<bool> {
     const std::size_t end = std::min(tagged->size(), next + store::kRowsAtOnce);
     for (; next < end; ++next) {
@@ -179,7 +192,9 @@ Task<Result<std::string>> Listings::AddTagged(const std::string& repository, con
   const Result<void> filled = tagged->empty() ? Result<void>() : co_await Fill(list, piece);
   if (!filled) co_return filled.error();
   if (!list.full()) co_return std::string();
-  co_return kEntry + std::to_string((*tagged)[next].at - 1);
+  // The entries in between are in the catalog: they are passed over again.
+  const TaggedReferrer& last = (*tagged)[next == 0 ? 0 : next - 1];
+  co_return next == 0 ? std::string(1, kEntry) + "0" : kEntry + std::to_string(last.at) + kDigest + last.digest;
 }
 
 }  // namespace portcall::registry

@@ -50,10 +50,11 @@ class Listings {
   using Piece = std::function<Result<bool>(store::Snapshot&)>;
   Task<Result<void>> Fill(ListText& list, Piece piece);
   using Tagged = std::vector<TaggedReferrer>;
+  using First = std::function<std::size_t(const Tagged&)>;  // where among all of them the page begins
   Task<Result<Tagged>> ReadTagged(const std::string& repository, const std::string& tag, const ReferrerQuery& query,
-                                  std::size_t after, ListText& list);
+                                  ListText& list);
   Task<Result<std::string>> AddTagged(const std::string& repository, const Digest& digest, const ReferrerQuery& query,
-                                      std::size_t after, ListText& list);
+                                      const First& first, ListText& list);
 
   const RegistryDeps& deps_;
   LongLists long_lists_;

@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 
 #include <atomic>
-#include <memory>
 #include <thread>
 
 #include "tests/http/fixture.h"
@@ -45,19 +44,6 @@ TEST(Server, AnswersWithLengthAndDate) {
   EXPECT_THAT(response, Not(HasSubstr("Connection:")));
   EXPECT_THAT(response, EndsWith("GET /a?b=c"));
   ExpectUsable(client);
-}
-
-TEST(Server, AHandlerIsToldThatItsClientHasClosed) {
-  for (const char* more : {"", "GET /next HTTP/1.1\r\nHost: x\r\n\r\n"}) {
-    TestServer server;
-    auto client = std::make_unique<RawClient>(server.port());
-    client->Send(Get("/until-gone") + more);
-    server.WaitForWaiting();
-    server.Release();
-    client.reset();
-    server.WaitForExchanges(1);
-    EXPECT_THAT(server.exchanges().front(), StartsWith("GET /until-gone 200 ")) << "[" << more << "]";
-  }
 }
 
 TEST(Server, WhoComesBeforeItOpensIsAnsweredThen) {
