@@ -119,7 +119,7 @@ TEST(EndpointRefusal, AReceiverThatTakesOneEventOfManyGetsIt) {
 class RefusedFrontsTest : public ::testing::TestWithParam<config::Order> {
  protected:
   RefusedFrontsTest() : world_(Entry(), 3), receiver_(Attach(world_)) {
-    for (store::Seq seq = 1; seq <= 15; ++seq) receiver_->bad.insert(seq);
+    for (store::Seq seq = 1; seq <= 20; ++seq) receiver_->bad.insert(seq);
     for (int i = 0; i < 100; ++i) world_.Append("app" + std::to_string(i % 5));
   }
   static config::Endpoint Entry() {
@@ -136,10 +136,10 @@ TEST_P(RefusedFrontsTest, EndAfterAnHourOfRefusals) {
   world_.RunFor(50 * kMinute);
   EXPECT_LT(world_.dead.size(), 10u);
   EXPECT_EQ(world_.core().breaker().state(), BreakerState::kOpen);
-  world_.RunFor(6 / lanes() * kHour + 2 * kHour);
+  world_.RunFor((12 / lanes() + 2) * kHour);
   EXPECT_TRUE(world_.RunUntilIdle(kHour));
-  EXPECT_EQ(world_.dead.size(), 15u);
-  EXPECT_EQ(world_.accepted.size(), 85u);
+  EXPECT_EQ(world_.dead.size(), 20u);
+  EXPECT_EQ(world_.accepted.size(), 80u);
   EXPECT_TRUE(world_.violations.empty()) << world_.violations.front();
 }
 
