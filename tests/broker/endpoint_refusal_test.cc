@@ -171,22 +171,8 @@ TEST_P(RefusedFrontsTest, TheTimeOfAnOutageIsNoneOfRefusals) {
 INSTANTIATE_TEST_SUITE_P(Orders, RefusedFrontsTest,
                          ::testing::Values(config::Order::kRepository, config::Order::kStrict));
 
-// As long as a lane was never tried, it may tell.
-TEST(EndpointRefusal, NobodyDiesOfAnHourOfRefusalsWhileOthersAreUntried) {
-  Simulation world(Hook(), 3);
-  const auto receiver = Attach(world);
-  receiver->broken = true;
-  for (int i = 0; i < 4'000; ++i) world.Append("app" + std::to_string(i % 2'000));
-  world.RunFor(5 * kHour);
-  EXPECT_LT(world.dead.size(), 10u);
-  receiver->broken = false;
-  EXPECT_TRUE(world.RunUntilIdle(10 * kMinute));
-  EXPECT_LT(world.dead.size(), 10u);
-  EXPECT_TRUE(world.violations.empty()) << world.violations.front();
-}
-
 // What is refused and holds up nobody waits.
-TEST(EndpointRefusal, NorDoesWhatHoldsUpNobody) {
+TEST(EndpointRefusal, WhatHoldsUpNobodyWaits) {
   Simulation world(Hook(), 3);
   const auto receiver = Attach(world);
   receiver->broken = true;
