@@ -169,10 +169,11 @@ bool EndpointCore::HoldsUpOthers(const Lane& lane) const {
   return lane.queue.size() > 1 || (lane.behind.parked && !lane.behind.complete());
 }
 
-// Whether others than what was refused to its end may go, now or soon.
+// Whether others than what was refused to its end may go, now or soon: where few wait behind that, what comes will.
 bool EndpointCore::OthersCanTell() const {
-  const std::size_t reads = lines_.to_read() + lines_.being_read();
-  return lines_.ready() > 0 || in_flight() > 0 || reads > 0 || lines_.waiting() > lines_.held();
+  const std::size_t reads = lines_.to_read() + lines_.being_read(), refused = lines_.held() + 1;
+  const bool few = pending() < 2 * static_cast<std::int64_t>(refused);
+  return few || lines_.ready() > 0 || in_flight() > 0 || reads > 0 || lines_.waiting() > lines_.held();
 }
 
 // Whether later events have waited behind one that is refused for so long that it dies although the endpoint may be at

@@ -56,8 +56,10 @@ void EndpointCore::Promote(Moment now) {
     // What is new waits beside what has failed, and would come behind all of that; of much that is new, the newest
     // behind all that fails as well. Each other turn goes to what is due first.
     const bool new_first = pace_.closed() && TurnOf(pace_.breaker()) == ProbeTurn::kNew;
+    const bool tried_first = pace_.closed() && TurnOf(pace_.breaker()) == ProbeTurn::kWaiting;
     Lane* const newest = new_first ? lines_.TakeNewestUntried(now.ticks) : nullptr;
-    Lane& lane = newest != nullptr ? *newest : lines_.TakeDue();
+    Lane* const first = tried_first ? lines_.TakeTried(now.ticks) : newest;
+    Lane& lane = first != nullptr ? *first : lines_.TakeDue();
     probes_.Promote(lane.id);
     moved_ = true;
     lane.turn = {.due_through = lane.behind.passed_through, .late_reads = 0};

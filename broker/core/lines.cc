@@ -125,6 +125,17 @@ Lane& Lines::TakeDue() {
   return lane;
 }
 
+Lane* Lines::TakeTried(Ticks now) {
+  for (const auto& [due, id] : waiting_) {
+    Lane& lane = At(id);
+    if (due > now) break;
+    if (lane.failing.attempts == 0) continue;
+    Move(lane, LaneState::kIdle);
+    return &lane;
+  }
+  return nullptr;
+}
+
 Lane* Lines::TakeNewestUntried(Ticks now) {
   const auto is_due = [&](const auto& one) { return At(one.second).due <= now; };
   const auto newest = std::find_if(untried_.rbegin(), untried_.rend(), is_due);

@@ -47,6 +47,7 @@ class Lines {
   void Wait(Lane& lane, Ticks due);
   Ticks next_due() const { return waiting_.empty() ? kNever : waiting_.begin()->first; }
   Lane& TakeDue();
+  Lane* TakeTried(Ticks now);  // the first that is due of those whose event was attempted; nullptr: there is none
   std::size_t waiting() const { return waiting_.size(); }
   // Of those that are due and whose event was never attempted the one whose event is the newest; nullptr: there is
   // none.

@@ -61,7 +61,8 @@ std::optional<std::string_view> ReasonToDie(const Policy& policy, const Trial& t
   if (trial.verdict == sinks::Verdict::kDelivered || trial.verdict == sinks::Verdict::kGone) return std::nullopt;
   if (trial.verdict == sinks::Verdict::kUndeliverable) return "undeliverable";
   if (!policy.retry_on_timeout && !trial.answered && trial.maybe_received) return "outcome unknown";
-  if (trial.rejections >= kRejectionsUntilDead) return "rejected";
+  const bool rejected = trial.verdict == sinks::Verdict::kRejected;
+  if (rejected && trial.rejections >= kRejectionsUntilDead) return "rejected";
   if (policy.max_retries && trial.attempts > *policy.max_retries) return "maxretries";
   if (policy.max_age && trial.age > *policy.max_age) return "maxage";
   return std::nullopt;
