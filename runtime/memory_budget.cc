@@ -6,11 +6,14 @@
 #include <string>
 
 #include "runtime/cgroups.h"
+#include "runtime/timer.h"
 
 namespace portcall::runtime {
 namespace {
 
 namespace fs = std::filesystem;
+
+constexpr std::chrono::milliseconds kLook{50};  // between two looks for room
 
 std::uint64_t MachineMemory(const fs::path& root) {
   std::ifstream in(root / "proc/meminfo");
@@ -22,6 +25,8 @@ std::uint64_t MachineMemory(const fs::path& root) {
   }
   return 0;
 }
+
+std::uint64_t Counted(std::uint64_t bytes) { return bytes > MemoryBudget::kFree ? bytes - MemoryBudget::kFree : 0; }
 
 }  // namespace
 
@@ -40,7 +45,7 @@ bool MemoryBudget::BeginWait() {
 }
 
 bool MemoryShare::Grow(std::uint64_t bytes) {
-  const std::uint64_t counts = bytes > MemoryBudget::kFree ? bytes - MemoryBudget::kFree : 0;
+  const std::uint64_t counts = Counted(bytes);
   if (budget_ == nullptr || counts <= counted_) return true;
   if (!budget_->Take(counts - counted_)) return false;
   counted_ = counts;
@@ -52,8 +57,27 @@ bool MemoryShare::GrowIfAmple(std::uint64_t bytes) {
   return ample && Grow(bytes);
 }
 
-void MemoryShare::Release() {
-  if (counted_ > 0) budget_->GiveBack(std::exchange(counted_, 0));
+void MemoryShare::Shrink(std::uint64_t bytes) {
+  const std::uint64_t counts = Counted(bytes);
+  if (counts < counted_) budget_->GiveBack(std::exchange(counted_, counts) - counts);
+}
+
+Task<bool> GrowInTime(MemoryShare& share, std::uint64_t bytes, std::chrono::milliseconds patience,
+                      std::stop_token gone) {
+  if (share.Grow(bytes)) co_return true;
+  MemoryBudget& budget = *share.budget();
+  bool grown = false;
+  if (budget.BeginWait()) {
+    Timer pause(co_await asio::this_coro::executor);
+    for (auto waited = kLook; !grown && waited <= patience && !gone.stop_requested(); waited += kLook) {
+      pause.expires_after(kLook);
+      [[maybe_unused]] const auto [cancelled] = co_await pause.async_wait(nothrow);
+      grown = share.Grow(bytes);
+    }
+    budget.EndWait();
+  }
+  if (!grown && !gone.stop_requested()) budget.CountRefusal();
+  co_return grown;
 }
 
 std::uint64_t UsableMemory(const fs::path& root) {

@@ -1,9 +1,13 @@
 #pragma once
 
 #include <atomic>
+#include <chrono>
 #include <cstdint>
 #include <filesystem>
+#include <stop_token>
 #include <utility>
+
+#include "runtime/task.h"
 
 namespace portcall::runtime {
 
@@ -56,13 +60,20 @@ class MemoryShare {
   bool Grow(std::uint64_t bytes);
   // The same for who can do with less, and leaves half of the budget to those who cannot.
   bool GrowIfAmple(std::uint64_t bytes);
-  void Release();
+  // Makes it `bytes` in all, where it is more.
+  void Shrink(std::uint64_t bytes);
+  void Release() { Shrink(0); }
   MemoryBudget* budget() const { return budget_; }
 
  private:
   MemoryBudget* budget_ = nullptr;
   std::uint64_t counted_ = 0;  // without what is free
 };
+
+// Grows the share, and waits for room where there is none. False, and the refusal is counted: none came in time, or too
+// many wait already. False, too, once `gone` says that nobody wants it any more. On the caller's loop.
+Task<bool> GrowInTime(MemoryShare& share, std::uint64_t bytes, std::chrono::milliseconds patience,
+                      std::stop_token gone = {});
 
 // The memory that this process may use: the machine's, or less where a control group (version 1 or 2) sets a limit.
 // `root` is where /proc and /sys lie, for tests. 0: it cannot be told.

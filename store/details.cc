@@ -41,6 +41,7 @@ constexpr std::string_view kStatus = "status";
 constexpr std::string_view kCount = "count";
 constexpr std::string_view kActorVerified = "actor_verified";
 constexpr std::string_view kReferences = "references";
+constexpr std::string_view kReferenceCount = "reference_count";
 
 int StatusOf(std::int64_t number) { return std::in_range<int>(number) ? static_cast<int>(number) : 0; }
 
@@ -65,6 +66,7 @@ class Scanner {
       if (key == kReferences) return References(details.references);
       if (key == kStatus) return Status(details.status);
       if (key == kCount) return Number(details.count);
+      if (key == kReferenceCount) return Number(details.reference_count);
       if (key == kActorVerified) return Bool(details.actor_verified);
       std::string ignored;
       return Text(ignored);
@@ -219,6 +221,7 @@ Details DecodeAny(std::string_view text) {
   for (const Field& field : kFields) details.*field.member = TextAt(json, field.key);
   details.status = StatusOf(NumberAt(json, kStatus));
   details.count = NumberAt(json, kCount);
+  details.reference_count = NumberAt(json, kReferenceCount);
   const auto verified = json.find(kActorVerified);
   details.actor_verified = verified != json.end() && verified->is_boolean() && verified->get<bool>();
   const auto references = json.find(kReferences);
@@ -244,6 +247,7 @@ std::string EncodeDetails(const Details& details) {
   for (const Field& field : kFields) writer.OptionalText(field.key, details.*field.member);
   writer.OptionalNumber(kStatus, details.status);
   writer.OptionalNumber(kCount, details.count);
+  writer.OptionalNumber(kReferenceCount, details.reference_count);
   if (details.actor_verified) writer.Flag(kActorVerified, true);
   if (!details.references.empty()) {
     writer.BeginList(kReferences);

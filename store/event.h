@@ -32,6 +32,7 @@ struct Details {
   std::string from_repository;         // of a mount
   std::string previous_digest;         // what the tag named before this push, or empty
   std::vector<Descriptor> references;  // of a manifest, where events.includereferences is on
+  std::int64_t reference_count = 0;    // of all, where these are only the first of them; 0: they are all
   std::string request_id, request_addr, request_host, request_method, request_useragent;
   std::string source_addr, source_instance;
   std::string subject;        // digest that a pushed manifest refers to (a signature's image), or empty

@@ -379,8 +379,8 @@ void App::Close(std::chrono::steady_clock::time_point until) {
     return std::max(std::chrono::milliseconds(0), std::chrono::duration_cast<std::chrono::milliseconds>(rest));
   };
   ready_ = false;
+  if (blobs_) blobs_->Stop(until);
   if (server_) server_->Drain(left());
-  if (blobs_) blobs_->Stop();
   debug_server_.reset();  // first, since it shows everything destroyed below
   integrity_.request_stop();
   server_.reset();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <utility>
@@ -58,25 +59,32 @@ class BusyUploads {
     const bool allowed_;
   };
 
-  // Waits for a change that is under way.
-  Task<Hold> Take(std::string uuid);
+  // What has been done to an upload by those who hold it. Two that are equal: nothing has been done in between, but by
+  // those who have let go of it.
+  using Stamp = std::uint64_t;
+  Task<Stamp> Settled(std::string uuid);  // waits for a change that is under way
+  // Waits for a change that is under way. With a stamp: empty when something has been done since, and nobody has lost
+  // the upload.
+  Task<Hold> Take(std::string uuid, std::optional<Stamp> as_of = std::nullopt);
   // Empty when somebody has it.
   [[nodiscard]] Hold TryTake(const std::string& uuid);
 
  private:
   struct Entry {
     std::uint64_t turn = 0;
+    Stamp stamp = 0;
     bool changing = false;
     std::vector<Resume<bool>> waiting;  // for the end of the change
   };
   bool Begin(const Hold& hold);
   void End(const Hold& hold);
   void Release(const Hold& hold);
+  Task<> WaitFor(const std::string& uuid);  // the end of a change
   bool Wait(const std::string& uuid, Resume<bool>& resume);
 
   runtime::Mutex mutex_;
   std::unordered_map<std::string, Entry> busy_ GUARDED_BY(mutex_);
-  std::uint64_t turns_ GUARDED_BY(mutex_) = 0;
+  std::uint64_t turns_ GUARDED_BY(mutex_) = 0;  // of turns and stamps
 };
 
 }  // namespace portcall::registry

@@ -17,7 +17,7 @@ constexpr std::size_t kInDocument = 1, kInList = 2, kInDescriptor = 3;
 
 class FallbackReader : public nlohmann::json_sax<Json> {
  public:
-  FallbackReader(std::string_view artifact_type, std::size_t after) : artifact_type_(artifact_type), after_(after) {}
+  explicit FallbackReader(std::string_view artifact_type) : artifact_type_(artifact_type) {}
 
   std::vector<TaggedReferrer> Read(std::string_view bytes) {
     if (!Json::sax_parse(bytes, this)) found_.clear();
@@ -103,13 +103,12 @@ class FallbackReader : public nlohmann::json_sax<Json> {
   void Take() {
     copying_ = false;
     if (current_.digest.empty() || (!artifact_type_.empty() && type_ != artifact_type_)) return;
-    if (!seen_.insert(current_.digest).second || at_ <= after_) return;
+    if (!seen_.insert(current_.digest).second) return;
     current_.at = at_;
     found_.push_back(std::move(current_));
   }
 
   const std::string_view artifact_type_;
-  const std::size_t after_;
   std::vector<TaggedReferrer> found_;
   std::unordered_set<std::string> seen_;
   std::size_t depth_ = 0;  // objects and lists that are open
@@ -121,9 +120,8 @@ class FallbackReader : public nlohmann::json_sax<Json> {
 
 }  // namespace
 
-std::vector<TaggedReferrer> ReadFallbackIndex(std::string_view bytes, std::string_view artifact_type,
-                                              std::size_t after) {
-  return FallbackReader(artifact_type, after).Read(bytes);
+std::vector<TaggedReferrer> ReadFallbackIndex(std::string_view bytes, std::string_view artifact_type) {
+  return FallbackReader(artifact_type).Read(bytes);
 }
 
 }  // namespace portcall::registry

@@ -1,11 +1,10 @@
 #include "registry/catalog/listings.h"
 
 #include <algorithm>
-#include <iterator>
+#include <optional>
 #include <string_view>
 #include <utility>
 
-#include "registry/catalog/fallback_index.h"
 #include "registry/catalog/manifest.h"
 #include "runtime/json.h"
 #include "runtime/loops.h"
@@ -14,12 +13,14 @@
 namespace portcall::registry {
 namespace {
 
-// Where a page begins: behind a row of the catalog, or behind so many entries of the tag that old clients keep.
+// Where a page begins: behind a row of the catalog, or behind an entry of the tag that old clients keep. They write its
+// index anew with each push, so that an entry is known by its digest, and by its number where it has gone.
 struct Place {
   std::int64_t row = 0;
   std::optional<std::size_t> entry;
+  std::string digest;
 };
-constexpr char kEntry = 't';  // begins the places in the tag
+constexpr char kEntry = 't', kDigest = '-';  // `t17-sha256:...`
 
 std::optional<Place> ReadPlace(std::string_view text) {
   Place place;
@@ -30,31 +31,20 @@ std::optional<Place> ReadPlace(std::string_view text) {
     place.row = *row;
     return place;
   }
-  place.entry = runtime::ParseNumber<std::size_t>(text.substr(1));
+  const std::size_t end = std::min(text.size(), text.find(kDigest));
+  place.entry = runtime::ParseNumber<std::size_t>(text.substr(1, end - 1));
+  if (end < text.size()) place.digest = text.substr(end + 1);
   return place.entry ? std::optional(place) : std::nullopt;
 }
 
-// A page that is being filled.
-class Filling {
- public:
-  Filling(ReferrerPage& page, std::size_t limit) : page_(page), limit_(limit) {
-    for (const std::string& descriptor : page.descriptors) bytes_ += descriptor.size() + 1;
-  }
-  // False: the page is full, and this descriptor is for the next.
-  bool Add(std::string descriptor) {
-    const std::size_t more = descriptor.size() + 1;  // and a comma
-    const bool first = page_.descriptors.empty();
-    if (!first && (page_.descriptors.size() >= limit_ || bytes_ + more > kMaxReferrerBytes)) return false;
-    bytes_ += more;
-    page_.descriptors.push_back(std::move(descriptor));
-    return true;
-  }
-
- private:
-  ReferrerPage& page_;
-  const std::size_t limit_;
-  std::size_t bytes_ = 0;
-};
+// The first entry of the next page.
+std::size_t Behind(const Place& place, const std::vector<TaggedReferrer>& tagged) {
+  const auto known = std::ranges::find(tagged, place.digest, &TaggedReferrer::digest);
+  if (!place.digest.empty() && known != tagged.end()) return static_cast<std::size_t>(known - tagged.begin()) + 1;
+  const auto next =
+      std::ranges::find_if(tagged, [&](const TaggedReferrer& one) { return one.at > place.entry.value_or(0); });
+  return static_cast<std::size_t>(next - tagged.begin());
+}
 
 // The annotations are pasted: they were read when the manifest was pushed, and a client decides how many there are.
 std::string DescriptorOf(const store::ReferrerRow& row) {
@@ -70,112 +60,141 @@ std::string DescriptorOf(const store::ReferrerRow& row) {
   return descriptor;
 }
 
-// Adds to `names` what is found behind them, and makes `rest` the page of what is still wanted.
-void Extend(Names& names, Names found, PageOf& rest) {
-  rest.limit -= found.names.size();
-  names.more = found.more;
-  std::ranges::move(found.names, std::back_inserter(names.names));
-}
+// What the entries of a tag's index take while they are looked through, for each byte of it.
+constexpr std::size_t kTaggedCost = 6;
 
 }  // namespace
 
-Task<Result<Names>> Listings::Repositories(const PageOf& page) {
-  Names names;
-  PageOf rest = page;
-  auto list = [&](store::Snapshot& s) -> Result<Names> { return store::ListRepositories(s, rest); };
-  while (page.limit != 0) {
-    Result<Names> found = co_await deps_.store.Read(list);
-    if (!found) co_return found.error();
-    rest.last = std::move(found->unseen);
-    Extend(names, *std::move(found), rest);
-    if (rest.last.empty()) break;
-  }
-  co_return names;
-}
-
-Task<Result<std::optional<Names>>> Listings::Tags(const std::string& repository, const PageOf& page) {
-  Names names;
-  PageOf rest = page;
-  auto list = [&](store::Snapshot& s) -> Result<std::optional<Names>> {
-    return store::ListTags(s, repository, {std::min(rest.limit, store::kRowsAtOnce), rest.last});
+// The last piece gives back what the list did not need, where copying it delays no loop.
+Task<Result<void>> Listings::Fill(ListText& list, Piece piece) {
+  auto read = [&](store::Snapshot& s) -> Result<bool> {
+    Result<bool> more = piece(s);
+    if (more && !list.cramped() && (!*more || list.full())) list.Trim();
+    return more;
   };
   while (true) {
-    Result<std::optional<Names>> found = co_await deps_.store.Read(list);
-    if (!found) co_return found.error();
-    if (!*found) co_return std::optional<Names>();
-    Extend(names, **std::move(found), rest);
-    if (!names.more || rest.limit == 0) co_return names;
-    rest.last = names.names.back();
+    const Result<bool> more = co_await deps_.store.Read(read);
+    if (!more) co_return more.error();
+    if (list.cramped()) {
+      const Result<void> widened = co_await list.Widen(long_lists_);
+      if (!widened) co_return widened.error();
+      continue;
+    }
+    if (!*more || list.full()) co_return Result<void>();
+    if (list.gone()) co_return Error(Errc::kUnavailable, "the client has gone");
   }
 }
 
-Task<Result<ReferrerPage>> Listings::Referrers(const std::string& repository, const Digest& digest,
-                                               const ReferrerQuery& query) {
+Task<Result<bool>> Listings::Repositories(const std::string& last, ListText& list) {
+  std::string behind = last;
+  bool more = false;
+  const auto piece = [&](store::Snapshot& s) -> Result<bool> {
+    const store::Names found = store::ListRepositories(s, {list.left(), behind});
+    for (const std::string& name : found.names) {
+      if (!list.AddName(name)) return more = true;
+      behind = name;
+    }
+    more = found.more;
+    if (more || found.unseen.empty()) return false;
+    behind = found.unseen;
+    return true;
+  };
+  const Result<void> filled = list.left() == 0 ? Result<void>() : co_await Fill(list, piece);
+  if (!filled) co_return filled.error();
+  co_return more;
+}
+
+Task<Result<bool>> Listings::Tags(const std::string& repository, const std::string& last, ListText& list) {
+  std::string behind = last;
+  bool more = false;
+  const auto piece = [&](store::Snapshot& s) -> Result<bool> {
+    const auto found = store::ListTags(s, repository, {std::min(list.left(), store::kRowsAtOnce), behind});
+    if (!found) return Error(Errc::kNotFound, "no such repository");
+    for (const std::string& name : found->names) {
+      if (!list.AddName(name)) return more = true;
+      behind = name;
+    }
+    more = found->more;
+    return more && list.left() > 0;
+  };
+  const Result<void> filled = co_await Fill(list, piece);
+  if (!filled) co_return filled.error();
+  co_return more;
+}
+
+Task<Result<std::string>> Listings::Referrers(const std::string& repository, const Digest& digest,
+                                              const ReferrerQuery& query, ListText& list) {
   const std::optional<Place> from = ReadPlace(query.from);
   if (!from) co_return Error(Errc::kInvalid, "no page of referrers begins there");
-  ReferrerPage page;
-  Filling filling(page, query.limit);
   std::int64_t last = from->row;
-  bool full = false, more = !from->entry;
   const auto take = [&](const store::ReferrerRow& row) {
-    full = !filling.Add(DescriptorOf(row));
-    if (!full) last = row.place;
-    return !full;
+    if (!list.AddJson(DescriptorOf(row))) return false;
+    last = row.place;
+    return true;
   };
-  auto list = [&](store::Snapshot& s) -> Result<bool> {
+  const auto piece = [&](store::Snapshot& s) -> Result<bool> {
     const auto unseen = store::ListReferrers(s, repository, digest.text(), query.artifact_type, last, take);
     if (unseen) last = *unseen;
     return unseen.has_value();
   };
-  while (more) {
-    const Result<bool> listed = co_await deps_.store.Read(list);
-    if (!listed) co_return listed.error();
-    more = *listed;
+  const Result<void> filled = from->entry ? Result<void>() : co_await Fill(list, piece);
+  if (!filled) co_return filled.error();
+  if (list.full()) co_return std::to_string(last);
+  co_return co_await AddTagged(repository, digest, query, [&](const Tagged& all) { return Behind(*from, all); }, list);
+}
+
+// A large index is read, and taken apart, when it is the list's turn and there is room.
+Task<Result<Listings::Tagged>> Listings::ReadTagged(const std::string& repository, const std::string& tag,
+                                                    const ReferrerQuery& query, ListText& list) {
+  using Row = std::optional<store::ManifestRow>;
+  std::size_t counted = ListText::kShort / kTaggedCost, needed = 0;
+  auto find = [&](store::Snapshot& s) -> Result<Row> {
+    const auto tagged = store::FindTag(s, repository, tag);
+    Row row = tagged ? store::FindManifest(s, repository, *tagged) : std::nullopt;
+    needed = row ? row->bytes.size() : 0;
+    if (needed > counted) row.reset();
+    return row;
+  };
+  Result<Row> index = co_await deps_.store.Read(find);
+  while (index && needed > counted) {
+    counted = needed;
+    const std::size_t bytes = kTaggedCost * counted;
+    const Result<void> room =
+        counted < kLargeManifest ? co_await list.Count(bytes) : co_await list.Widen(long_lists_, bytes);
+    if (!room) co_return room.error();
+    index = co_await deps_.store.Read(find);
   }
-  if (full) page.next = std::to_string(last);
-  const auto added =
-      full ? Result<void>() : co_await AddTagged(repository, digest, query, from->entry.value_or(0), page);
-  if (!added) co_return added.error();
-  co_return page;
+  if (!index) co_return index.error();
+  if (!*index) co_return Tagged();
+  auto read = [&] { return ReadFallbackIndex((*index)->bytes, query.artifact_type); };
+  if ((*index)->bytes.size() < kLargeManifest) co_return read();
+  co_return co_await runtime::RunOn(deps_.hashing, read);
 }
 
 // Where a registry has no referrers API, clients list referrers in a tag named after the digest: adds those that the
-// catalog does not know as such.
-Task<Result<void>> Listings::AddTagged(const std::string& repository, const Digest& digest, const ReferrerQuery& query,
-                                       std::size_t after, ReferrerPage& page) {
+// catalog does not know as such. Where the next page begins.
+Task<Result<std::string>> Listings::AddTagged(const std::string& repository, const Digest& digest,
+                                              const ReferrerQuery& query, const First& first, ListText& list) {
   // distribution-spec, "Referrers Tag Schema": a long digest is cut, so that it fits into a tag.
   const std::string tag = std::string(digest.algorithm()) + "-" + std::string(digest.hex().substr(0, 64));
-  using Row = std::optional<store::ManifestRow>;
-  auto find = [&](store::Snapshot& s) -> Result<Row> {
-    const auto tagged = store::FindTag(s, repository, tag);
-    return tagged ? store::FindManifest(s, repository, *tagged) : std::nullopt;
-  };
-  const Result<Row> index = co_await deps_.store.Read(find);
-  if (!index) co_return index.error();
-  if (!*index) co_return Result<void>();
-  auto read = [&] { return ReadFallbackIndex((*index)->bytes, query.artifact_type, after); };
-  const bool large = (*index)->bytes.size() >= kLargeManifest;
-  std::vector<TaggedReferrer> tagged = large ? co_await runtime::RunOn(deps_.hashing, read) : read();
-  Filling filling(page, query.limit);
-  std::size_t next = 0;
-  auto add = [&](store::Snapshot& s) -> Result<bool> {
-    const std::size_t end = std::min(tagged.size(), next + store::kRowsAtOnce);
+  Result<Tagged> tagged = co_await ReadTagged(repository, tag, query, list);
+  if (!tagged) co_return tagged.error();
+  std::size_t next = first(*tagged);
+  const auto piece = [&](store::Snapshot& s) -> Result<bool> {
+    const std::size_t end = std::min(tagged->size(), next + store::kRowsAtOnce);
     for (; next < end; ++next) {
-      TaggedReferrer& one = tagged[next];
+      const TaggedReferrer& one = (*tagged)[next];
       if (store::IsReferrer(s, repository, one.digest, digest.text())) continue;
-      if (filling.Add(std::move(one.descriptor))) continue;
-      page.next = kEntry + std::to_string(one.at - 1);
-      return false;
+      if (!list.AddJson(one.descriptor)) return true;
     }
-    return next < tagged.size();
+    return next < tagged->size();
   };
-  bool more = !tagged.empty();
-  while (more) {
-    const Result<bool> added = co_await deps_.store.Read(add);
-    if (!added) co_return added.error();
-    more = *added;
-  }
-  co_return Result<void>();
+  const Result<void> filled = tagged->empty() ? Result<void>() : co_await Fill(list, piece);
+  if (!filled) co_return filled.error();
+  if (!list.full()) co_return std::string();
+  // The entries in between are in the catalog: they are passed over again.
+  const TaggedReferrer& last = (*tagged)[next == 0 ? 0 : next - 1];
+  co_return next == 0 ? std::string(1, kEntry) + "0" : kEntry + std::to_string(last.at) + kDigest + last.digest;
 }
 
 }  // namespace portcall::registry

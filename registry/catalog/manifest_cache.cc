@@ -8,8 +8,7 @@ namespace portcall::registry {
 std::size_t ManifestCache::Entry::cost() const {
   // A manifest known by tag and by digest counts twice: the bound is an upper one.
   std::size_t bytes = sizeof(Entry) + 256 + repository.size() + reference.size() + manifest->bytes.size();
-  const std::size_t references = manifest->references ? manifest->references->size() : 0;
-  return bytes + references * (sizeof(store::Descriptor) + 160);
+  return bytes + (manifest->references ? 2 * manifest->references->bytes : 0);
 }
 
 std::size_t ManifestCache::Hash::operator()(const KeyView& key) const {

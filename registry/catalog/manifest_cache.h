@@ -5,24 +5,23 @@
 #include <cstdint>
 #include <list>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "registry/recording/events.h"
 #include "runtime/memory_budget.h"
 #include "runtime/mutex.h"
-#include "store/event.h"
 
 namespace portcall::registry {
 
 // A manifest as it is served; immutable and shared by every response that sends it.
 struct StoredManifest {
   std::string digest, media_type, bytes;
-  // What it refers to, for events that say so; none where nobody asked for them when it was loaded.
-  std::optional<std::vector<store::Descriptor>> references;
+  // What it refers to, for events that say so; null where nobody asked for them when it was loaded.
+  ReferencesPtr references;
   runtime::MemoryShare memory = {};  // of its bytes, counted once for all that hold it
 };
 using StoredManifestPtr = std::shared_ptr<const StoredManifest>;

@@ -1,6 +1,7 @@
 #include "registry/catalog/manifests.h"
 
 #include <algorithm>
+#include <chrono>
 #include <string_view>
 #include <utility>
 
@@ -14,15 +15,14 @@ namespace portcall::registry {
 namespace {
 
 constexpr std::size_t kCacheBytes = 64 << 20;
+constexpr std::chrono::seconds kRoomPatience{2};
 
 using Loading = std::shared_ptr<StoredManifest>;
 
 void AddReferences(StoredManifest& manifest) {
-  manifest.references.emplace();
   // Without rules: they were applied when the manifest was pushed.
-  if (auto parsed = ParseManifest(manifest.media_type, manifest.bytes, ManifestRules())) {
-    manifest.references = std::move(parsed->references);
-  }
+  auto parsed = ParseManifest(manifest.media_type, manifest.bytes, ManifestRules());
+  manifest.references = References::First(parsed ? std::move(parsed->references) : std::vector<store::Descriptor>());
 }
 
 Loading FromRow(store::ManifestRow row) {
@@ -36,6 +36,15 @@ Loading FromRow(store::ManifestRow row) {
 // What is cached counts, and must leave most of the budget to what is pushed and sent.
 std::size_t CacheBytes(const runtime::MemoryBudget* budget) {
   return budget == nullptr ? kCacheBytes : std::min<std::size_t>(kCacheBytes, budget->most() / 4);
+}
+
+// What a push takes with its bytes and all that is made of them, about: an entry of each object that can be a
+// descriptor, its event, and the event's text. What is larger than half of the budget would never find room in it.
+std::uint64_t CostOf(std::string_view bytes, const runtime::MemoryBudget* budget) {
+  constexpr std::size_t kEntry = 700, kShortest = 90;
+  const auto objects = static_cast<std::size_t>(std::ranges::count(bytes, '{'));
+  const std::uint64_t cost = bytes.size() + kEntry * std::min(objects, bytes.size() / kShortest);
+  return budget == nullptr ? cost : std::max<std::uint64_t>(bytes.size(), std::min(cost, budget->most() / 2));
 }
 
 Task<Result<Manifest>> Parse(asio::thread_pool& lane, const ManifestPush& push) {
@@ -61,6 +70,12 @@ Task<Result<StoredManifestPtr>> Manifests::Find(const EventRules& rules, const s
     auto row = store::FindManifest(snapshot, repository, *digest);
     if (!row) return Loading();
     Loading found = FromRow(std::move(*row));
+    // Here, where few are at a time: what the loops have not come to yet would be counted by nobody.
+    found->memory = runtime::MemoryShare(deps_.memory);
+    if (!found->memory.Grow(found->bytes.size())) {
+      deps_.memory->CountRefusal();
+      return Error(Errc::kUnavailable, "requests and answers hold as much memory as they may (http.memory)");
+    }
     if (rules.references && found->bytes.size() < kLargeManifest) AddReferences(*found);
     return found;
   };
@@ -68,11 +83,6 @@ Task<Result<StoredManifestPtr>> Manifests::Find(const EventRules& rules, const s
   if (!loaded) co_return loaded.error();
   StoredManifest* found = loaded->get();
   if (found == nullptr) co_return StoredManifestPtr();
-  found->memory = runtime::MemoryShare(deps_.memory);
-  if (!found->memory.Grow(found->bytes.size())) {
-    deps_.memory->CountRefusal();
-    co_return Error(Errc::kUnavailable, "requests and answers hold as much memory as they may (http.memory)");
-  }
   if (rules.references && !found->references) {
     auto parse = [found] { AddReferences(*found); };
     co_await runtime::RunOn(deps_.hashing, parse);
@@ -83,9 +93,7 @@ Task<Result<StoredManifestPtr>> Manifests::Find(const EventRules& rules, const s
 
 Task<Result<void>> Manifests::Pulled(const OriginPtr& origin, const EventRules& rules, const std::string& repository,
                                      const Reference& reference, const StoredManifest& manifest) {
-  static const std::vector<store::Descriptor> kNone;
-  const ManifestFacts facts{manifest.digest, manifest.media_type, manifest.bytes.size(),
-                            manifest.references ? *manifest.references : kNone};
+  const ManifestFacts facts{manifest.digest, manifest.media_type, manifest.bytes.size(), manifest.references};
   return recorder_.RecordPull(ManifestEvent(origin, rules, repository, store::Action::kPull, facts, reference.tag()),
                               rules.pulls);
 }
@@ -99,6 +107,12 @@ Task<std::string> Manifests::DigestOf(std::string_view algorithm, const std::str
 Task<Result<PushedManifest>> Manifests::Push(const OriginPtr& origin, const EventRules& rules, ManifestPush asked) {
   using State = PushedManifest::State;
   if (asked.bytes.size() > kMaxManifestBytes) co_return Error(Errc::kTooLarge, "the manifest is too large");
+  if (asked.memory != nullptr) {
+    const std::uint64_t cost = CostOf(asked.bytes, asked.memory->budget());
+    if (!co_await runtime::GrowInTime(*asked.memory, cost, kRoomPatience)) {
+      co_return Error(Errc::kUnavailable, "requests and answers hold as much memory as they may (http.memory)");
+    }
+  }
   Result<Manifest> manifest = co_await Parse(deps_.hashing, asked);
   if (!manifest) co_return PushedManifest{State::kMalformed, manifest.error().detail, {}, {}, {}};
   PreparedPush push;
@@ -119,11 +133,15 @@ Task<Result<PushedManifest>> Manifests::Push(const OriginPtr& origin, const Even
   co_return PushedManifest{State::kStored, {}, std::move(push.digest), std::move(push.manifest.subject), {}};
 }
 
-Task<Result<std::vector<std::string>>> Manifests::Store(const OriginPtr& origin, const EventRules& rules,
-                                                        const std::string& repository, PreparedPush& push) {
-  const ManifestFacts facts{push.digest,           push.media_type,
-                            push.bytes.size(),     push.manifest.references,
-                            push.manifest.subject, ArtifactTypeForEvents(push.manifest)};
+// Takes what is large of `push`.
+store::ManifestPush Manifests::RequestOf(const OriginPtr& origin, const EventRules& rules,
+                                         const std::string& repository, PreparedPush& push) {
+  Manifest& manifest = push.manifest;
+  const std::string artifact_type(ArtifactTypeForEvents(manifest));
+  const ManifestFacts facts{
+      push.digest,       push.media_type,
+      push.bytes.size(), rules.references ? References::All(std::move(manifest.references)) : nullptr,
+      manifest.subject,  artifact_type};
   Draft draft =
       ManifestEvent(origin, rules, repository, store::Action::kPush, facts, push.tags.empty() ? "" : push.tags.front());
   store::ManifestPush request;
@@ -131,15 +149,27 @@ Task<Result<std::vector<std::string>>> Manifests::Store(const OriginPtr& origin,
   request.manifest = {push.digest,
                       push.media_type,
                       std::move(push.bytes),
-                      push.manifest.subject,
-                      push.manifest.artifact_type,
-                      push.manifest.annotations};
-  request.blobs = push.manifest.blobs;
-  request.manifests = push.manifest.children;
+                      manifest.subject,
+                      std::move(manifest.artifact_type),
+                      std::move(manifest.annotations)};
+  request.blobs = std::move(manifest.blobs);
+  request.manifests = std::move(manifest.children);
   request.tags = push.tags;
   request.details = DetailsOf(draft.event, std::move(draft.details), *draft.origin);
   request.event = std::move(draft.event);
   request.event.details = store::EncodeDetails(request.details);
+  return request;
+}
+
+Task<Result<std::vector<std::string>>> Manifests::Store(const OriginPtr& origin, const EventRules& rules,
+                                                        const std::string& repository, PreparedPush& push) {
+  store::ManifestPush request;
+  const auto prepare = [&] { request = RequestOf(origin, rules, repository, push); };
+  if (push.bytes.size() < kLargeManifest) {
+    prepare();
+  } else {
+    co_await runtime::RunOn(deps_.hashing, prepare);
+  }
 
   ManifestCache::Change change(cache_);
   change.Covers(repository, push.digest);

@@ -11,8 +11,10 @@
 #include "registry/model/origin.h"
 #include "registry/model/reference.h"
 #include "registry/recording/events.h"
+#include "runtime/memory_budget.h"
 #include "runtime/result.h"
 #include "runtime/task.h"
+#include "store/catalog_changes.h"
 
 namespace portcall::registry {
 
@@ -24,6 +26,7 @@ struct ManifestPush {
   std::vector<std::string> more_tags = {};  // to point at it, too
   std::string media_type, bytes;
   ManifestRules rules = {};
+  runtime::MemoryShare* memory = nullptr;  // counts what is made of the bytes, too; null: nobody counts
 };
 
 struct PushedManifest {
@@ -51,7 +54,8 @@ class Manifests {
   // Records that the manifest is given out. Fails for durable events only, and then it must not be.
   Task<Result<void>> Pulled(const OriginPtr& origin, const EventRules& rules, const std::string& repository,
                             const Reference& reference, const StoredManifest& manifest);
-  // kTooLarge: beyond kMaxManifestBytes. `reference` of the push is not malformed.
+  // kTooLarge: beyond kMaxManifestBytes. kUnavailable, too: there is no room for what is made of it. `reference` of the
+  // push is not malformed.
   Task<Result<PushedManifest>> Push(const OriginPtr& origin, const EventRules& rules, ManifestPush push);
   // Whether there was one. A manifest's tags go with it. `reference` is not malformed.
   Task<Result<bool>> Delete(const OriginPtr& origin, const std::string& repository, const Reference& reference);
@@ -63,6 +67,8 @@ class Manifests {
     Manifest manifest;
     std::vector<std::string> tags;
   };
+  static store::ManifestPush RequestOf(const OriginPtr& origin, const EventRules& rules, const std::string& repository,
+                                       PreparedPush& push);
   // The digests that the manifest names and the repository lacks. If there are any, nothing was changed. Takes the
   // bytes of `push`.
   Task<Result<std::vector<std::string>>> Store(const OriginPtr& origin, const EventRules& rules,

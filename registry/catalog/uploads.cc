@@ -108,9 +108,13 @@ Task<Result<std::int64_t>> Uploads::StartedAt(const std::string& repository, con
   co_return (*row)->started_at;
 }
 
-Task<Result<OpenUpload>> Uploads::Open(const std::string& repository, const std::string& uuid, Access access) {
+Task<Result<OpenUpload>> Uploads::Open(const std::string& repository, const std::string& uuid, Access access,
+                                       std::optional<BusyUploads::Stamp> as_of) {
   OpenUpload upload;
-  if (access == Access::kWrite) upload.hold = co_await busy_.Take(uuid);
+  if (access == Access::kWrite) {
+    upload.hold = co_await busy_.Take(uuid, as_of);
+    if (!upload.hold) co_return TakenOver();
+  }
   const Result<std::uint64_t> size = co_await deps_.blobs.UploadSize(repository, uuid);
   if (!size) co_return size.error();
   upload.size = *size;
@@ -163,11 +167,11 @@ Task<Result<void>> Uploads::Truncate(const BusyUploads::Hold& hold, const std::s
 
 Task<Result<std::uint64_t>> Uploads::Finish(const BusyUploads::Hold& hold, const OriginPtr& origin,
                                             const std::string& repository, const std::string& uuid,
-                                            const Digest& digest) {
+                                            const Digest& digest, std::stop_token gone) {
   const BusyUploads::Change change(hold);
   if (!change) co_return TakenOver();
   auto commit = [&](std::uint64_t size) { return CommitBlob(origin, repository, uuid, digest, size); };
-  const Result<std::uint64_t> size = co_await deps_.blobs.Commit(repository, uuid, digest, commit);
+  const Result<std::uint64_t> size = co_await deps_.blobs.Commit(repository, uuid, digest, commit, std::move(gone));
   if (!size && size.error().code == Errc::kInvalid) {
     const Result<void> forgotten = co_await Forget(uuid);
     // Only logged: the client must hear of its wrong digest, and purging deletes the row later.
@@ -192,7 +196,7 @@ Task<Result<Received>> Uploads::Push(const OriginPtr& origin, const std::string&
   const BusyUploads::Hold mine;
   Result<Received> received = co_await Receive(mine, repository, upload->uuid, 0, source, false);
   if (received && !received->source) {
-    const Result<std::uint64_t> size = co_await Finish(mine, origin, repository, upload->uuid, digest);
+    const Result<std::uint64_t> size = co_await Finish(mine, origin, repository, upload->uuid, digest, {});
     if (!size) co_return size.error();
     co_return received;
   }

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -60,8 +61,12 @@ class Uploads {
   // When an upload of this repository was started; kNotFound when there is none.
   Task<Result<std::int64_t>> StartedAt(const std::string& repository, const std::string& uuid);
   enum class Access { kRead, kWrite };
-  // kNotFound. For writing it is taken from whoever has it, once its change that is under way has ended.
-  Task<Result<OpenUpload>> Open(const std::string& repository, const std::string& uuid, Access access);
+  // kNotFound. For writing it is taken from whoever has it, once its change that is under way has ended; with a stamp
+  // only if nothing has been done to it since, else kConflict. Whoever may be refused asks for the stamp first, then
+  // looks, so that who is refused takes nothing from anybody.
+  Task<Result<OpenUpload>> Open(const std::string& repository, const std::string& uuid, Access access,
+                                std::optional<BusyUploads::Stamp> as_of = std::nullopt);
+  Task<BusyUploads::Stamp> Settled(const std::string& uuid) { return busy_.Settled(uuid); }
   // Appends the source's bytes to an upload of `offset` bytes. Unless `keep_part`, a source that breaks off leaves
   // nothing behind. Fails when the blob store does, and leaves nothing behind either.
   Task<Result<Received>> Receive(const BusyUploads::Hold& hold, const std::string& repository, const std::string& uuid,
@@ -70,9 +75,11 @@ class Uploads {
   Task<Result<void>> Truncate(const BusyUploads::Hold& hold, const std::string& repository, const std::string& uuid,
                               std::uint64_t size);
   // Verifies the digest, makes the upload a blob of the repository, with its event, and returns the blob's size.
-  // kInvalid: the content has another digest, and the upload is gone.
+  // kInvalid: the content has another digest, and the upload is gone. kUnavailable, and the upload stays: `gone` said
+  // that nobody waits for it any more, before the digest was known.
   Task<Result<std::uint64_t>> Finish(const BusyUploads::Hold& hold, const OriginPtr& origin,
-                                     const std::string& repository, const std::string& uuid, const Digest& digest);
+                                     const std::string& repository, const std::string& uuid, const Digest& digest,
+                                     std::stop_token gone);
   Task<Result<void>> Drop(const BusyUploads::Hold& hold, const std::string& repository, const std::string& uuid);
 
   // All of it at once: a blob from its bytes. `source` of the result says that they broke off; nothing is left then.

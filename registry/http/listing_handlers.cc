@@ -4,12 +4,10 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "registry/http/handlers.h"
 #include "registry/http/replies.h"
 #include "runtime/http/url.h"
-#include "runtime/json.h"
 
 namespace portcall::registry {
 namespace {
@@ -18,18 +16,11 @@ constexpr std::size_t kDefaultCatalog = 100;
 // Clients older than paging expect all tags of a request without `n`; this bounds what that may cost.
 constexpr std::size_t kAllTags = 100'000;
 
-// A JSON object with a list; a list may be long, so that no tree is built of it. `name`: the list's owner, if it has
-// one.
-std::string Listed(std::string_view name, std::string_view key, const std::vector<std::string>& names) {
-  std::string body;
-  runtime::JsonWriter writer(body, runtime::JsonSpelling::kPlain);
-  writer.Begin();
-  writer.OptionalText("name", name);
-  writer.BeginList(key);
-  for (const std::string& one : names) writer.Item(one);
-  writer.EndList();
-  writer.End();
-  return body + "\n";
+constexpr std::size_t kQuoted = 3;  // what a list adds to a name
+
+// The answer to this request: a JSON object with a list, of which this is what stands before its entries.
+ListText NewList(const Call& call, std::string before, const ListBounds& bounds) {
+  return {std::move(before), bounds, {call.request.memory, call.request.Gone()}};
 }
 
 // `n`; what is no number counts as absent, as with Distribution.
@@ -42,11 +33,10 @@ std::optional<std::size_t> AskedCount(std::string_view query) {
   return ec == std::errc::result_out_of_range ? std::numeric_limits<std::size_t>::max() : n;
 }
 
-PageOf PageFor(std::string_view query, std::size_t limit) {
-  PageOf page;
-  page.limit = limit;
-  http::QueryValue(query, "last", page.last);
-  return page;
+std::string AskedLast(std::string_view query) {
+  std::string last;
+  http::QueryValue(query, "last", last);
+  return last;
 }
 
 // The address of the next page is this request's, as the client knows it, with another query.
@@ -56,9 +46,9 @@ void AddLink(const Call& call, std::string_view query, Reply& response) {
   response.fields.Add("Link", std::move(link));
 }
 
-void AddNext(const Call& call, const Names& names, std::size_t n, Reply& response) {
-  if (!names.more || names.names.empty()) return;
-  AddLink(call, "last=" + http::PercentEncode(names.names.back()) + "&n=" + std::to_string(n), response);
+void AddNext(const Call& call, const ListText& list, std::size_t n, Reply& response) {
+  if (list.entries() == 0) return;
+  AddLink(call, "last=" + http::PercentEncode(list.last()) + "&n=" + std::to_string(n), response);
 }
 
 }  // namespace
@@ -70,11 +60,13 @@ Task<Reply> HandleCatalog(Call& call) {
   if (asked && *asked > most) {
     co_return Fail(Code::kPaginationNumberInvalid, "{\"n\":" + std::to_string(*asked) + "}");
   }
-  const PageOf page = PageFor(query, asked.value_or(std::min(kDefaultCatalog, most)));
-  const Result<Names> names = co_await call.catalog.listings().Repositories(page);
-  if (!names) co_return FailWith(names.error());
-  Reply response = Json(200, Listed("", "repositories", names->names));
-  AddNext(call, *names, page.limit, response);
+  const std::size_t limit = asked.value_or(std::min(kDefaultCatalog, most));
+  ListText list = NewList(call, R"({"repositories":[)", {limit, kMaxNameBytes, kMaxNameLength + kQuoted});
+  const Result<bool> more = co_await call.catalog.listings().Repositories(AskedLast(query), list);
+  if (!more) co_return FailWith(more.error());
+  Reply response = Json(200, {});
+  if (*more) AddNext(call, list, limit, response);
+  response.body = std::move(list).End("]}\n");
   co_return response;
 }
 
@@ -83,14 +75,14 @@ Task<Reply> HandleTags(Call& call) {
   const std::string_view query = call.request.query();
   const auto asked = AskedCount(query);
   const std::size_t limit = asked ? std::min(*asked, call.config().tags_max) : kAllTags;
-  const PageOf page = PageFor(query, std::max<std::size_t>(limit, 1));
-  Result<std::optional<Names>> tags = co_await call.catalog.listings().Tags(name, page);
-  if (!tags) co_return FailWith(tags.error());
-  if (!*tags) co_return Fail(Code::kNameUnknown, QuoteObject({{"name", name}}));
-  Names& names = **tags;
-  if (limit == 0) names = Names();
-  Reply response = Json(200, Listed(name, "tags", names.names));
-  AddNext(call, names, limit, response);
+  ListText list =
+      NewList(call, "{\"name\":" + Quote(name) + ",\"tags\":[", {limit, kMaxNameBytes, kMaxTagLength + kQuoted});
+  const Result<bool> more = co_await call.catalog.listings().Tags(name, AskedLast(query), list);
+  if (!more && more.error().code == Errc::kNotFound) co_return Fail(Code::kNameUnknown, QuoteObject({{"name", name}}));
+  if (!more) co_return FailWith(more.error());
+  Reply response = Json(200, {});
+  if (*more) AddNext(call, list, limit, response);
+  response.body = std::move(list).End("]}\n");
   co_return response;
 }
 
@@ -102,29 +94,26 @@ Task<Reply> HandleReferrers(Call& call) {
   http::QueryValue(asked, "artifactType", query.artifact_type);
   http::QueryValue(asked, "last", query.from);
   const std::optional<std::size_t> n = AskedCount(asked);
-  if (n && *n > 0) query.limit = *n;
-  const Result<ReferrerPage> page = co_await call.catalog.listings().Referrers(call.route.name, *digest, query);
-  if (!page && page.error().code == Errc::kInvalid) {
+  constexpr std::string_view kIndex = "application/vnd.oci.image.index.v1+json";
+  ListBounds bounds{SIZE_MAX, kMaxReferrerBytes};
+  if (n && *n > 0) bounds.entries = *n;
+  ListText list = NewList(
+      call, std::string(R"({"schemaVersion":2,"mediaType":")").append(kIndex).append(R"(","manifests":[)"), bounds);
+  const Result<std::string> next = co_await call.catalog.listings().Referrers(call.route.name, *digest, query, list);
+  if (!next && next.error().code == Errc::kInvalid) {
     co_return Fail(Code::kPaginationNumberInvalid, QuoteObject({{"last", query.from}}));
   }
-  if (!page) co_return FailWith(page.error());
-  constexpr std::string_view kIndex = "application/vnd.oci.image.index.v1+json";
+  if (!next) co_return FailWith(next.error());
   Reply response = Empty(200);
   response.fields.Add("Content-Type", std::string(kIndex));
   if (!query.artifact_type.empty()) response.fields.Add("OCI-Filters-Applied", "artifactType");
-  if (!page->next.empty()) {
-    std::string more = "last=" + page->next;
+  if (!next->empty()) {
+    std::string more = "last=" + *next;
     if (n && *n > 0) more += "&n=" + std::to_string(*n);
     if (!query.artifact_type.empty()) more += "&artifactType=" + http::PercentEncode(query.artifact_type);
     AddLink(call, more, response);
   }
-  std::string body = R"({"schemaVersion":2,"mediaType":")";
-  body.append(kIndex).append(R"(","manifests":[)");
-  for (const std::string& descriptor : page->descriptors) {
-    if (&descriptor != &page->descriptors.front()) body += ',';
-    body += descriptor;
-  }
-  response.body = body + "]}\n";
+  response.body = std::move(list).End("]}\n");
   co_return response;
 }
 

@@ -92,9 +92,10 @@ Task<Reply> Put(Call& call, const Reference& reference) {
   Result<std::string> bytes = co_await http::ReadAll(*call.request.body, kMaxManifestBytes, call.request.memory);
   if (!bytes) co_return bytes.error().code == Errc::kTooLarge ? TooLarge() : FailBody(bytes.error());
 
-  ManifestPush push{call.route.name,   reference,
-                    *more_tags,        MediaTypeOf(call.request.fields.Get("Content-Type")),
-                    std::move(*bytes), call.config().validation};
+  ManifestPush push{call.route.name,    reference,
+                    *more_tags,         MediaTypeOf(call.request.fields.Get("Content-Type")),
+                    std::move(*bytes),  call.config().validation,
+                    call.request.memory};
   const Result<PushedManifest> pushed =
       co_await call.catalog.manifests().Push(call.origin(), call.settings.events, std::move(push));
   if (!pushed) co_return FailWith(pushed.error());

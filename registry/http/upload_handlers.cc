@@ -17,7 +17,7 @@ namespace {
 struct Held {
   OpenUpload open;
   std::string uuid, started_at;
-  bool stale = false;  // the client's state names another offset
+  std::optional<std::uint64_t> claimed = {};  // the offset that the client's state names
 };
 
 // Adds what the client needs to go on: Location, Range and id.
@@ -77,8 +77,8 @@ Reply NotFinished(const Error& error, const Digest& digest) {
 }
 
 Task<Reply> Finish(Call& call, Held& upload, const Digest& digest) {
-  const Result<std::uint64_t> size =
-      co_await call.catalog.uploads().Finish(upload.open.hold, call.origin(), call.route.name, upload.uuid, digest);
+  const Result<std::uint64_t> size = co_await call.catalog.uploads().Finish(
+      upload.open.hold, call.origin(), call.route.name, upload.uuid, digest, call.request.Gone());
   co_return size ? Created(call, digest) : NotFinished(size.error(), digest);
 }
 
@@ -99,31 +99,33 @@ Task<std::optional<Reply>> FindStart(Call& call, Held& upload) {
   co_return std::nullopt;
 }
 
-// Finds the upload that the path names, and holds it if the request writes; a refusal otherwise. A client may leave the
-// state out and goes on at the file's end; a state that it does send must be sealed by us.
+Task<std::optional<Reply>> Open(Call& call, Held& upload, Uploads::Access access,
+                                std::optional<BusyUploads::Stamp> as_of) {
+  Result<OpenUpload> open = co_await call.catalog.uploads().Open(call.route.name, upload.uuid, access, as_of);
+  if (!open && open.error().code == Errc::kNotFound) co_return Fail(Code::kBlobUploadUnknown);
+  if (!open) co_return FailWith(open.error());
+  upload.open = std::move(*open);
+  co_return std::nullopt;
+}
+
+// Finds the upload that the path names, and holds it if the request deletes it; a refusal otherwise. A client may leave
+// the state out and goes on at the file's end; a state that it does send must be sealed by us.
 Task<std::optional<Reply>> Find(Call& call, Held& upload) {
   upload.uuid = call.route.reference;
   if (!runtime::IsUuid(upload.uuid)) co_return Fail(Code::kBlobUploadInvalid);
-  std::optional<std::uint64_t> claimed;
   std::string token;
   if (http::QueryValue(call.request.query(), "_state", token)) {
     auto state = OpenUploadState(call.settings.secret, token);
     if (!state || state->uuid != upload.uuid || state->name != call.route.name) {
       co_return Fail(Code::kBlobUploadInvalid);
     }
-    claimed = state->offset;
+    upload.claimed = state->offset;
     upload.started_at = std::move(state->started_at);
   } else if (auto refusal = co_await FindStart(call, upload)) {
     co_return std::move(refusal);
   }
-  const bool writes = call.request.method != "GET" && !call.head();
-  Result<OpenUpload> open = co_await call.catalog.uploads().Open(
-      call.route.name, upload.uuid, writes ? Uploads::Access::kWrite : Uploads::Access::kRead);
-  if (!open && open.error().code == Errc::kNotFound) co_return Fail(Code::kBlobUploadUnknown);
-  if (!open) co_return FailWith(open.error());
-  upload.open = std::move(*open);
-  upload.stale = claimed && *claimed != upload.open.size;
-  co_return std::nullopt;
+  const bool takes = call.request.method == "DELETE";
+  co_return co_await Open(call, upload, takes ? Uploads::Access::kWrite : Uploads::Access::kRead, std::nullopt);
 }
 
 // A refusal when the client would write at the wrong place. `range` is set to what its Content-Range says.
@@ -137,18 +139,44 @@ std::optional<Reply> CheckPlace(const Call& call, const Held& upload, std::optio
     const auto length = call.request.body->length();
     if (length && *length != range->length()) return Fail(Code::kSizeInvalid);
   }
-  if (upload.stale) return OutOfRange(call, upload, "the upload has moved on since this Location was given");
+  if (upload.claimed && *upload.claimed != upload.open.size)
+    return OutOfRange(call, upload, "the upload has moved on since this Location was given");
   return std::nullopt;
 }
 
-// Appends the body; a refusal otherwise. A chunk with a Content-Range is kept whole or not at all.
-Task<std::optional<Reply>> TakeChunk(Call& call, Held& upload, bool keep_part) {
+// Takes the upload over to write at its end; a refusal when the client would write elsewhere. Who is refused, such as a
+// second sender of the same chunk, leaves the upload to whoever writes to it.
+Task<std::optional<Reply>> TakeOver(Call& call, Held& upload, std::optional<ChunkRange>& range) {
+  Uploads& uploads = call.catalog.uploads();
+  const bool anywhere = !upload.claimed && !call.request.fields.Has("Content-Range");
+  while (true) {
+    std::optional<BusyUploads::Stamp> as_of;
+    if (!anywhere) {
+      as_of = co_await uploads.Settled(upload.uuid);
+      if (auto refusal = co_await Open(call, upload, Uploads::Access::kRead, std::nullopt)) co_return refusal;
+      if (auto refusal = CheckPlace(call, upload, range)) co_return refusal;
+    }
+    const std::uint64_t looked_at = upload.open.size;
+    Result<OpenUpload> taken = co_await uploads.Open(call.route.name, upload.uuid, Uploads::Access::kWrite, as_of);
+    if (!taken && taken.error().code == Errc::kConflict) continue;
+    if (!taken)
+      co_return taken.error().code == Errc::kNotFound ? Fail(Code::kBlobUploadUnknown) : FailWith(taken.error());
+    upload.open = *std::move(taken);
+    if (anywhere || upload.open.size == looked_at) co_return std::nullopt;
+  }
+}
+
+// Appends the body; a refusal otherwise. A chunk with a Content-Range is kept whole or not at all, and so is the last
+// one, which `digest` comes with.
+Task<std::optional<Reply>> TakeChunk(Call& call, Held& upload, const Digest* digest = nullptr) {
   std::optional<ChunkRange> range;
-  if (auto refusal = CheckPlace(call, upload, range)) co_return refusal;
+  if (auto refusal = co_await TakeOver(call, upload, range)) co_return refusal;
   const std::uint64_t before = upload.open.size;
   Uploads& uploads = call.catalog.uploads();
-  const Result<Received> received = co_await uploads.Receive(upload.open.hold, call.route.name, upload.uuid, before,
-                                                             *call.request.body, keep_part && !range);
+  const bool keep_part = digest == nullptr && !range;
+  if (digest != nullptr && before == 0) uploads.Expect(call.route.name, upload.uuid, digest->algorithm());
+  const Result<Received> received =
+      co_await uploads.Receive(upload.open.hold, call.route.name, upload.uuid, before, *call.request.body, keep_part);
   if (!received) co_return FailWith(received.error());
   upload.open.size = received->size;
   if (received->source) co_return FailBody(*received->source);
@@ -163,8 +191,7 @@ Task<Reply> Put(Call& call, Held& upload) {
   Reply refusal;
   const auto digest = QueryDigest(call.request.query(), "digest", refusal);
   if (!digest) co_return refusal;
-  if (upload.open.size == 0) call.catalog.uploads().Expect(call.route.name, upload.uuid, digest->algorithm());
-  if (auto refused = co_await TakeChunk(call, upload, false)) co_return std::move(*refused);
+  if (auto refused = co_await TakeChunk(call, upload, &*digest)) co_return std::move(*refused);
   co_return co_await Finish(call, upload, *digest);
 }
 
@@ -212,7 +239,7 @@ Task<Reply> HandleUpload(Call& call) {
   if (method == "PUT") co_return co_await Put(call, upload);
   if (method == "DELETE") co_return co_await Delete(call, upload);
   if (method != "PATCH") co_return Progress(call, upload, 204);
-  if (auto refusal = co_await TakeChunk(call, upload, true)) co_return std::move(*refusal);
+  if (auto refusal = co_await TakeChunk(call, upload)) co_return std::move(*refusal);
   co_return Progress(call, upload, 202);
 }
 

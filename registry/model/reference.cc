@@ -8,8 +8,6 @@
 namespace portcall::registry {
 namespace {
 
-constexpr std::size_t kMaxTagLength = 128;
-
 bool IsLowerOrDigit(char c) { return runtime::IsLowerLetter(c) || runtime::IsDigit(c); }
 bool IsWord(char c) { return runtime::IsAlphanumeric(c) || c == '_'; }
 

@@ -11,6 +11,7 @@ namespace portcall::registry {
 using store::Digest;
 
 inline constexpr std::size_t kMaxNameLength = 255;
+inline constexpr std::size_t kMaxTagLength = 128;
 
 // The grammar of repository names (distribution-spec, "Pulling manifests") without the bound on the length: path
 // components of lower-case letters and digits, joined inside by one period, one or two underscores, or dashes.

@@ -51,6 +51,34 @@ EventRules EventRulesOf(const config::Config& config) {
   return {config.audit.strict ? config::PullEvents::kDurable : config.events.pull, config.events.include_references};
 }
 
+ReferencesPtr References::All(std::vector<store::Descriptor> references) {
+  const std::size_t count = references.size();
+  return std::make_shared<References>(std::move(references), count, 0);
+}
+
+ReferencesPtr References::First(std::vector<store::Descriptor> references) {
+  const std::size_t count = references.size();
+  std::vector<store::Descriptor> first;
+  store::Details one;
+  std::size_t encoded = 0;
+  for (store::Descriptor& reference : references) {
+    one.references.assign(1, std::move(reference));
+    const std::size_t more = store::EncodeDetails(one).size();
+    if (encoded + more > kMaxPulled) break;
+    encoded += more;
+    first.push_back(std::move(one.references.front()));
+  }
+  first.shrink_to_fit();
+  return std::make_shared<References>(std::move(first), count, encoded);
+}
+
+References::References(std::vector<store::Descriptor> l, std::size_t c, std::size_t encoded)
+    : listed(std::move(l)), count(c), bytes(encoded) {
+  for (const store::Descriptor& one : listed) {
+    bytes += sizeof one + one.media_type.size() + one.digest.size() + one.platform.size();
+  }
+}
+
 std::size_t BytesOf(const Draft& draft) {
   constexpr std::size_t kAllocations = 256;
   std::size_t bytes = store::BytesOf(draft.event) + sizeof(Draft) + kAllocations;
@@ -65,10 +93,7 @@ std::size_t BytesOf(const Draft& draft) {
         &own.artifact_type, &own.note}) {
     bytes += text->size();
   }
-  for (const store::Descriptor& reference : own.references) {
-    bytes += sizeof reference + reference.media_type.size() + reference.digest.size() + reference.platform.size();
-  }
-  return bytes;
+  return bytes + (own.references ? own.references->bytes : 0);
 }
 
 store::Details DetailsOf(const store::Event& event, Draft::Own own, const Origin& origin) {
@@ -76,7 +101,11 @@ store::Details DetailsOf(const store::Event& event, Draft::Own own, const Origin
   details.url = UrlOf(event, origin.base_url);
   details.from_repository = std::move(own.from_repository);
   details.previous_digest = std::move(own.previous_digest);
-  details.references = std::move(own.references);
+  if (own.references) {
+    details.references = own.references->listed;
+    const bool cut = own.references->count > details.references.size();
+    details.reference_count = cut ? static_cast<std::int64_t>(own.references->count) : 0;
+  }
   details.subject = std::move(own.subject);
   details.artifact_type = std::move(own.artifact_type);
   details.request_id = origin.request_id;

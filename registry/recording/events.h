@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -20,21 +21,37 @@ struct EventRules {
 };
 EventRules EventRulesOf(const config::Config& config);
 
+// What a manifest refers to, as events list it. Immutable, and shared by all of them: clients decide how many there
+// are, and how often they ask.
+struct References {
+  // All, as the event of a push lists them; or the first of them that take kMaxPulled bytes in an event.
+  static std::shared_ptr<const References> All(std::vector<store::Descriptor> references);
+  static std::shared_ptr<const References> First(std::vector<store::Descriptor> references);
+  static constexpr std::size_t kMaxPulled = 64 << 10;
+  References(std::vector<store::Descriptor> l, std::size_t c, std::size_t encoded);
+
+  std::vector<store::Descriptor> listed;
+  std::size_t count;  // with those that are not listed
+  std::size_t bytes;  // of memory, about, with what is encoded of them
+};
+using ReferencesPtr = std::shared_ptr<const References>;
+
 // An event before it is put into the log: what the writer alone can know is still missing, and what the origin says is
 // only referred to.
 struct Draft {
   // What is this event's own of store::Details.
   struct Own {
     std::string from_repository, previous_digest, subject, artifact_type;
-    std::vector<store::Descriptor> references;
-    int status = 0;    // of a refused request
-    std::string note;  // why there was no request to answer
+    ReferencesPtr references;  // null: none
+    int status = 0;            // of a refused request
+    std::string note;          // why there was no request to answer
   };
   store::Event event;
   Own details;
   OriginPtr origin;  // null: the event is complete
 };
-// An upper bound, about, of the memory that a draft takes; an origin shared by several drafts counts with each.
+// An upper bound, about, of the memory that a draft takes and its event will; what several drafts share counts with
+// each.
 std::size_t BytesOf(const Draft& draft);
 
 store::Details DetailsOf(const store::Event& event, Draft::Own own, const Origin& origin);
@@ -50,7 +67,7 @@ Draft BlobEvent(const OriginPtr& origin, std::string_view repository, store::Act
 struct ManifestFacts {
   std::string_view digest, media_type;
   std::size_t size = 0;
-  const std::vector<store::Descriptor>& references;
+  ReferencesPtr references = {};                      // null: none
   std::string_view subject = {}, artifact_type = {};  // of a push
 };
 // Push or pull. `tag` is empty when the manifest was named by digest.

@@ -47,7 +47,9 @@ Connection::Connection(const ServerOptions& options, TcpSocket socket, const asi
     : options_(options),
       all_(all),
       open_(open),
+      context_(socket.get_executor().context()),
       stream_(tls ? TlsServerStream(std::move(socket), tls) : PlainStream(std::move(socket))),
+      watch_(context_, *stream_),
       parser_(options.limits.head_bytes, options.limits.head_fields),
       body_(*stream_, input_, parser_, options.limits),
       files_(options.files),
@@ -58,6 +60,7 @@ Connection::Connection(const ServerOptions& options, TcpSocket socket, const asi
   request_.tls = tls != nullptr;
   request_.body = &body_;
   request_.memory = &memory_;
+  request_.asker = &watch_;
 }
 
 Connection::~Connection() { open_.fetch_sub(1, std::memory_order_relaxed); }
@@ -76,6 +79,11 @@ Task<> Connection::Run(std::unique_ptr<Connection> self) {
 void Connection::Drain() {
   draining_ = true;
   if (idle_) stream_->Close();
+}
+
+void Connection::Close() {
+  watch_.Tell();
+  stream_->Close();
 }
 
 void Connection::MakeRoom(std::string_view why) {
@@ -181,8 +189,10 @@ Task<bool> Connection::Exchange() {
   request_.received = runtime::SystemClock().Now();
   request_.id = runtime::UuidV4();
   body_.Start();
+  watch_.Start();
 
   Response response = co_await Handle();
+  watch_.End();
   if (!body_.done() || body_.fault_status() != 0) co_await SettleBody(response);
   const HeadStyle style{.to_head = request_.method == "HEAD",
                         .http10 = parser_.http10(),

@@ -9,6 +9,7 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/http/peer_watch.h"
 #include "runtime/http/request_body.h"
 #include "runtime/http/response_head.h"
 #include "runtime/http/sockets.h"
@@ -41,8 +42,8 @@ class Connection : public Connections::Hook {
 
   // Ends now when no request is under way, otherwise after the response.
   void Drain();
-  // Ends now; a handler that runs still ends by itself.
-  void Close() { stream_->Close(); }
+  // Ends now; a handler that runs ends by itself, and is told that nobody waits for it.
+  void Close();
   // The same, because a new connection needs its place.
   void MakeRoom(std::string_view why);
 
@@ -74,7 +75,9 @@ class Connection : public Connections::Hook {
   const ServerOptions& options_;
   Connections& all_;
   std::atomic<std::uint32_t>& open_;
+  asio::io_context& context_;
   std::unique_ptr<ByteStream> stream_;
+  PeerWatch watch_;
   InputBuffer input_;
   RequestParser parser_;
   RequestBody body_;

@@ -5,8 +5,6 @@
 #include <chrono>
 #include <limits>
 
-#include "runtime/timer.h"
-
 namespace portcall::http {
 namespace {
 
@@ -96,30 +94,8 @@ std::vector<std::string_view> Fields::All(std::string_view name) const {
   return values;
 }
 
-namespace {
-
-constexpr std::chrono::milliseconds kRoomPatience{2'000}, kRoomLook{50};
-
-Task<bool> GrowInTime(runtime::MemoryShare& share, std::size_t bytes) {
-  if (share.Grow(bytes)) co_return true;
-  runtime::MemoryBudget& budget = *share.budget();
-  bool grown = false;
-  if (budget.BeginWait()) {
-    Timer pause(co_await asio::this_coro::executor);
-    for (auto waited = kRoomLook; !grown && waited <= kRoomPatience; waited += kRoomLook) {
-      pause.expires_after(kRoomLook);
-      [[maybe_unused]] const auto [cancelled] = co_await pause.async_wait(nothrow);
-      grown = share.Grow(bytes);
-    }
-    budget.EndWait();
-  }
-  if (!grown) budget.CountRefusal();
-  co_return grown;
-}
-
-}  // namespace
-
 Task<Result<std::string>> ReadAll(Body& body, std::size_t limit, runtime::MemoryShare* share) {
+  constexpr std::chrono::seconds kRoomPatience{2};
   constexpr std::size_t kStep = 64UL * 1024;  // at first, whatever is announced; doubled as bytes come
   const std::optional<std::uint64_t> length = body.length();
   if (length && *length > limit) co_return Error(Errc::kTooLarge, "the body is larger than " + std::to_string(limit));
@@ -130,7 +106,7 @@ Task<Result<std::string>> ReadAll(Body& body, std::size_t limit, runtime::Memory
     const std::size_t most = length ? *length + 1 : std::numeric_limits<std::size_t>::max();
     if (filled == whole.size()) {
       const std::size_t next = std::min(most, std::max(kStep, 2 * filled));
-      if (share != nullptr && next > kStep + 1 && !co_await GrowInTime(*share, next)) {
+      if (share != nullptr && next > kStep + 1 && !co_await runtime::GrowInTime(*share, next, kRoomPatience)) {
         co_return Error(Errc::kUnavailable, "requests and answers hold as much memory as they may (http.memory)");
       }
       whole.resize(next);

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -58,6 +59,15 @@ using Body = runtime::ByteSource;
 // has no room, it waits for some for two seconds, and is then kUnavailable. On the body's loop.
 Task<Result<std::string>> ReadAll(Body& body, std::size_t limit, runtime::MemoryShare* share = nullptr);
 
+// Who waits for an answer. On the request's loop.
+class Asker {
+ public:
+  virtual ~Asker() = default;
+  // Is asked to stop, on that loop, once nobody waits any more: the client has closed its side, which is looked at
+  // several times a second from now on, or the server ends the connection.
+  virtual std::stop_token Gone() = 0;
+};
+
 struct Request {
   std::string method;  // as sent; methods are case-sensitive
   std::string target;  // origin form: path, then ?query
@@ -71,6 +81,8 @@ struct Request {
   Body* body = nullptr;  // lives as long as the request; never null in a handler
   // What this exchange holds of ServerOptions::memory, until its answer is sent; null: nobody counts.
   runtime::MemoryShare* memory = nullptr;
+  Asker* asker = nullptr;  // lives as long as the request; null: it cannot be told
+  std::stop_token Gone() const { return asker == nullptr ? std::stop_token() : asker->Gone(); }
   std::any context;  // whatever a handler leaves for on_exchange; empty before, and the server never looks
 
   std::string_view path() const;

@@ -20,6 +20,7 @@ class SocketStream : public ByteStream, protected Deadline {
   void ExpiresNever() override { Clear(); }
   bool expired() const override { return expired_; }
   std::int64_t Progress() const override;
+  bool PeerClosed() const override;
   void Close() override;
 
   Task<IoResult> Connect(asio::ip::tcp::endpoint to);

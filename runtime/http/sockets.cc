@@ -1,6 +1,7 @@
 #include "runtime/http/sockets.h"
 
 #include <linux/sockios.h>
+#include <poll.h>
 #include <sys/ioctl.h>
 #include <sys/sendfile.h>
 #include <sys/socket.h>
@@ -177,6 +178,12 @@ void SocketStream::OnDeadline() {
   } else {
     socket_.close(ignored);
   }
+}
+
+bool SocketStream::PeerClosed() const {
+  if (!socket_.is_open()) return true;
+  pollfd look{const_cast<TcpSocket&>(socket_).native_handle(), POLLRDHUP, 0};
+  return ::poll(&look, 1, 0) > 0;  // errors, too
 }
 
 Task<> SocketStream::Linger() {

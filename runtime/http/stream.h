@@ -46,6 +46,8 @@ class ByteStream {
   virtual bool expired() const = 0;  // the deadline passed
   // Bytes that have come from the peer or arrived there, about: what it grows by tells how fast the peer is.
   virtual std::int64_t Progress() const { return 0; }
+  // The peer has ended its side, or is gone altogether; what it sent before may still be unread.
+  virtual bool PeerClosed() const { return false; }
   virtual void Close() = 0;
 };
 

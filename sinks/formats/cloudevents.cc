@@ -140,6 +140,7 @@ void WriteData(Writer& w, const store::Event& event) {
   w.OptionalText("subject", details.subject);
   w.OptionalText("artifactType", details.artifact_type);
   WriteReferences(w, details.references);
+  w.OptionalNumber("referenceCount", details.reference_count);
   WriteActor(w, event, details);
   WriteRequest(w, details);
   WriteSource(w, details);

@@ -1,10 +1,12 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <span>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -83,14 +85,17 @@ class BlobStore {
   // Verifies the digest (kInvalid when it does not match: the upload is gone), syncs file and folder and moves it to
   // its place over what lies there; then, still under the digest's lock, awaits `commit(size)`, which writes the rows.
   // The upload is gone afterwards, also when `commit` failed: the blob's file stays, and the next push adopts it.
+  // kUnavailable, and the upload stays: `gone` asked to stop before the digest was known, or Stop() did.
   virtual Task<Result<std::uint64_t>> Commit(std::string repository, std::string uuid, Digest digest,
-                                             std::function<Task<Result<void>>(std::uint64_t size)> commit) = 0;
+                                             std::function<Task<Result<void>>(std::uint64_t size)> commit,
+                                             std::stop_token gone) = 0;
   // Bytes that are at hand, as a blob file (manifest mirrors).
   virtual Task<Result<void>> Put(Digest digest, std::string bytes) = 0;
   virtual Task<Result<void>> Remove(Digest digest) = 0;
 
-  // Ends what may take long: a commit that reads its upload again gets kUnavailable, and the upload stays. Any thread.
-  virtual void Stop() = 0;
+  // Ends what may take long: a commit that would read its upload again gets kUnavailable from now on, one that has
+  // begun to read it gets that from `until` on, and the upload stays. Any thread.
+  virtual void Stop(std::chrono::steady_clock::time_point until) = 0;
 };
 
 }  // namespace portcall::store

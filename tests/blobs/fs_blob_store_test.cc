@@ -67,9 +67,10 @@ class BlobsTest : public BlobsFixture {
   void LetHash() {
     if (!std::exchange(released_, true)) until_.set_value();
   }
-  std::future<Result<std::uint64_t>> StartCommit(const std::string& uuid, const Digest& digest) {
-    return runner_.Start(blobs_->Commit("acme/app", uuid, digest,
-                                        [](std::uint64_t) -> Task<Result<void>> { co_return Result<void>(); }));
+  std::future<Result<std::uint64_t>> StartCommit(const std::string& uuid, const Digest& digest,
+                                                 std::stop_token gone = {}) {
+    auto commit = [](std::uint64_t) -> Task<Result<void>> { co_return Result<void>(); };
+    return runner_.Start(blobs_->Commit("acme/app", uuid, digest, commit, std::move(gone)));
   }
   fs::path BlobPath(const Digest& d) const {
     return dir_.path() / "docker/registry/v2/blobs" / d.algorithm() / d.hex().substr(0, 2) / d.hex() / "data";
@@ -178,13 +179,38 @@ TEST_F(BlobsTest, AStopEndsHashingAgainAndTheUploadStays) {
   ASSERT_TRUE(Append("again", large));
   HoldHashing();
   auto again = StartCommit("again", DigestOf(large, "sha512"));
-  blobs_->Stop();
+  blobs_->Stop(std::chrono::steady_clock::now());
   LetHash();
   const auto ended = testing::LoopRunner::Await(std::move(again));
   ASSERT_FALSE(ended);
   EXPECT_EQ(ended.error().code, Errc::kUnavailable);
   Reopen();
   EXPECT_EQ(*Commit("again", DigestOf(large, "sha512")), large.size());
+}
+
+// A stop may have patience with what has begun; what has not would only be cut later.
+TEST_F(BlobsTest, AStopCallsOffWhatWaitsToBeHashedAgain) {
+  ASSERT_TRUE(Start("again"));
+  ASSERT_TRUE(Append("again", "abc"));
+  HoldHashing();
+  auto again = StartCommit("again", DigestOf("abc", "sha512"));
+  blobs_->Stop(std::chrono::steady_clock::now() + std::chrono::hours(1));
+  LetHash();
+  EXPECT_EQ(testing::LoopRunner::Await(std::move(again)).error().code, Errc::kUnavailable);
+  EXPECT_EQ(*Size("again"), 3u);
+}
+
+TEST_F(BlobsTest, WhoHasGoneIsNotHashedForAndTheUploadStays) {
+  const std::string large(3 << 20, 'x');
+  ASSERT_TRUE(Start("again"));
+  ASSERT_TRUE(Append("again", large));
+  HoldHashing();
+  std::stop_source client;
+  auto again = StartCommit("again", DigestOf(large, "sha512"), client.get_token());
+  client.request_stop();
+  LetHash();
+  EXPECT_EQ(testing::LoopRunner::Await(std::move(again)).error().code, Errc::kUnavailable);
+  EXPECT_EQ(*Commit("again", DigestOf(large, "sha512")), large.size()) << "who comes again is served";
 }
 
 TEST_F(BlobsTest, AnUploadInPiecesBecomesABlobInDistributionsLayout) {

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import socket
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -94,3 +95,34 @@ def test_answers_that_nobody_reads(server: Server, clients: list[socket.socket])
         client.close()
     wait.until(lambda: held(server) <= LIMIT / 4, "only what is cached stays")
     expect(server.client().get_manifest("acme/app", "large11"), 200)
+
+
+def test_long_lists_that_many_ask_for(server: Server, clients: list[socket.socket]) -> None:
+    one = server.client()
+    expect(one.push_blob("acme/app", b"{}"), 201)
+    config = descriptor(OCI_CONFIG, b"{}")
+    manifest = json.dumps({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": []}).encode()
+    tags = [f"{number:06}-" + "t" * 120 for number in range(12_800)]
+    for first in range(0, len(tags), 32):
+        query = "&".join(f"tag={tag}" for tag in tags[first + 1 : first + 32])
+        expect(one.put_manifest("acme/app", f"{tags[first]}?{query}", manifest), 201)
+    whole = one.tags("acme/app")["tags"]
+    assert whole == tags
+    before = server.memory()
+    for _ in range(200):
+        client = socket.socket()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(("127.0.0.1", server.port))
+        client.sendall(b"GET /v2/acme/app/tags/list HTTP/1.1\r\nHost: x\r\n\r\n")
+        clients.append(client)
+    most = before
+    for _ in range(30):
+        expect(one.get_manifest("acme/app", tags[0]), 200)  # whoever asks for little is served
+        most = max(most, server.memory())
+        assert held(server) <= LIMIT
+        time.sleep(0.1)
+    assert most - before < 64 + 200 * 0.2, "what they take together is bounded, whoever reads"
+    for client in clients:
+        client.close()
+    wait.until(lambda: held(server) < LARGEST, "it is given back")
+    assert one.tags("acme/app")["tags"] == tags

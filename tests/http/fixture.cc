@@ -10,6 +10,8 @@
 #include <condition_variable>
 #include <cstdio>
 #include <cstdlib>
+#include <functional>
+#include <optional>
 #include <stdexcept>
 #include <thread>
 
@@ -126,12 +128,23 @@ Task<> TestServer::State::Wait() {
   });
 }
 
+// Until nobody waits for the answer.
+Task<> UntilGone(std::stop_token gone) {
+  std::optional<std::stop_callback<std::function<void()>>> on_gone;
+  std::optional<Resume<bool>> held;
+  co_await Suspend<bool>([&](Resume<bool> resume) {
+    held = std::move(resume);
+    on_gone.emplace(gone, [&held] { (*held)(true); });
+  });
+}
+
 Task<Response> TestServer::State::Handle(Request& request) {
   Response response;
   const std::string_view path = request.path();
   if (path == "/throw") throw std::runtime_error("a bug on purpose");
   BOOST_ASSERT(path != "/assert");
-  if (path == "/wait") co_await Wait();
+  if (path == "/wait" || path == "/until-gone") co_await Wait();
+  if (path == "/until-gone") co_await UntilGone(request.Gone());
   if (path == "/echo" || path == "/wait") {
     Result<std::string> body = co_await ReadAll(*request.body, 64 << 20, request.memory);
     if (body) {

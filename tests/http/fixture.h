@@ -43,7 +43,8 @@ int StatusOf(const std::string& response);
 // A server on two loops with a handler of a few paths:
 //   /echo the body; /ignore answers without reading; /throw; /assert, and /assert-later behind the
 //   head; /file a file of `file_size` bytes; /big a megabyte;
-//   /leave?x leaves x in the request's context; everything else: method, path and id.
+//   /until-gone, once released, answers when nobody waits for it; /leave?x leaves x in the request's context;
+//   everything else: method, path and id.
 class TestServer {
  public:
   explicit TestServer(ServerLimits limits = {}, TlsContext tls = nullptr, std::string addr = "127.0.0.1:0",
@@ -60,7 +61,7 @@ class TestServer {
   const std::string& file() const { return file_; }
 
   void Occupy(std::chrono::milliseconds duration);  // the loops do nothing else meanwhile
-  // Requests for /wait rest until Release, which may be called once, after WaitForWaiting.
+  // Requests for /wait and /until-gone rest until Release, which may be called once, after WaitForWaiting.
   void WaitForWaiting();
   void Release();
   // Until so many have been told of, at most ten seconds.

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include <future>
+#include <memory>
 
 #include "runtime/http/server.h"
 #include "tests/http/fixture.h"
@@ -54,6 +55,31 @@ TEST(ServerDrain, EndsConnectionsAfterItsPatience) {
   EXPECT_GE(Clock::now() - before, std::chrono::milliseconds(100));
   EXPECT_LT(Clock::now() - before, seconds(5));
   EXPECT_TRUE(half.AtEnd());
+}
+
+TEST(ServerDrain, TellsAHandlerThatItsConnectionIsEnded) {
+  TestServer server;
+  RawClient client(server.port());
+  client.Send("GET /until-gone HTTP/1.1\r\nHost: x\r\n\r\n");
+  server.WaitForWaiting();
+  server.Release();
+  const Clock::time_point before = Clock::now();
+  server.server().Drain(std::chrono::milliseconds(100));
+  EXPECT_LT(Clock::now() - before, seconds(5));
+  EXPECT_TRUE(client.AtEnd());
+}
+
+TEST(ServerDrain, AHandlerIsToldThatItsClientHasClosed) {
+  for (const char* more : {"", "GET /next HTTP/1.1\r\nHost: x\r\n\r\n"}) {
+    TestServer server;
+    auto client = std::make_unique<RawClient>(server.port());
+    client->Send(std::string("GET /until-gone HTTP/1.1\r\nHost: x\r\n\r\n") + more);
+    server.WaitForWaiting();
+    server.Release();
+    client.reset();
+    server.WaitForExchanges(1);
+    EXPECT_THAT(server.exchanges().front(), ::testing::StartsWith("GET /until-gone 200 ")) << "[" << more << "]";
+  }
 }
 
 TEST(ServerDrain, WaitsForAHandlerWhoseConnectionIsGone) {

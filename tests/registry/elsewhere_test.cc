@@ -35,12 +35,13 @@ class RemoteBlobs final : public store::BlobStore {
     return inner_->Truncate(r, u, size);
   }
   Task<Result<std::uint64_t>> Commit(std::string r, std::string u, store::Digest digest,
-                                     std::function<Task<Result<void>>(std::uint64_t size)> commit) override {
-    return inner_->Commit(r, u, digest, commit);
+                                     std::function<Task<Result<void>>(std::uint64_t size)> commit,
+                                     std::stop_token gone) override {
+    return inner_->Commit(r, u, digest, commit, gone);
   }
   Task<Result<void>> Put(store::Digest digest, std::string bytes) override { return inner_->Put(digest, bytes); }
   Task<Result<void>> Remove(store::Digest digest) override { return inner_->Remove(digest); }
-  void Stop() override { inner_->Stop(); }
+  void Stop(std::chrono::steady_clock::time_point until) override { inner_->Stop(until); }
 
  private:
   static Task<Result<std::size_t>> Piece(store::BlobFile file, std::uint64_t offset, std::span<char> into) {

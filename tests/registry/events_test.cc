@@ -239,6 +239,37 @@ TEST_F(EventsTest, ReferencesOnlyWhereTheyAreWanted) {
   }
 }
 
+// Who pushes decides how much a manifest refers to, and whoever reads how often that is told.
+TEST_F(EventsTest, APullListsTheFirstReferencesAndCountsAll) {
+  config_.events.include_references = true;
+  config_.events.pull = config::PullEvents::kRelaxed;
+  Reconfigure();
+  PushBlob("a", "{}");
+  PushBlob("a", "layer");
+  const std::vector<std::string> layers(2'000, "layer");
+  ASSERT_EQ(PutManifest("a", "v1", ImageOf("{}", layers)).status, 201);
+  const store::Details pushed = store::DecodeDetails(Last()->details);
+  EXPECT_EQ(pushed.references.size(), 2'001u);
+  EXPECT_EQ(pushed.reference_count, 0);
+  for (const char* method : {"HEAD", "GET"}) {
+    Send(method, "/v2/a/manifests/v1");
+    Restart();  // what is queued is written
+    const store::EventPtr pull = Last();
+    ASSERT_EQ(pull->action, store::Action::kPull);
+    EXPECT_LE(pull->details.size(), 66'000u);
+    const store::Details details = store::DecodeDetails(pull->details);
+    EXPECT_GT(details.references.size(), 300u);
+    EXPECT_EQ(details.references.front().digest, Sha256("{}"));
+    EXPECT_EQ(details.reference_count, 2'001);
+  }
+}
+
+TEST_F(EventsTest, OneReferenceThatIsTooLargeIsOnlyCounted) {
+  const ReferencesPtr first = References::First({{std::string(100'000, 'x'), "sha256:1", 1, ""}});
+  EXPECT_TRUE(first->listed.empty());
+  EXPECT_EQ(first->count, 1u);
+}
+
 TEST_F(EventsTest, DeletingAManifestTellsOfEachTag) {
   const std::string image = PushImage("a", "v2");
   PutManifest("a", "v1", image);

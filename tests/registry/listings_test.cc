@@ -207,6 +207,35 @@ TEST_F(ReferrersTest, WhatOnlyATagListsComesBehindTheOthersOnce) {
   EXPECT_EQ(Pages("?n=1"), (Lists{List{expected[0]}, List{expected[1]}, List{expected[2]}}));
 }
 
+// Old clients write the whole index anew with each push.
+TEST_F(ReferrersTest, APageOfWhatATagListsBeginsBehindTheSameEntryWhateverIsPushed) {
+  config_.validation.children = config::ValidationConfig::Children::kNone;
+  Reconfigure();
+  const auto list = [&](const List& contents) {
+    std::string children;
+    for (const std::string& content : contents) {
+      children += std::string(children.empty() ? "" : ",") + R"({"size":1,"digest":")" + Sha256(content) + "\"}";
+    }
+    const std::string index = R"({"schemaVersion":2,"manifests":[)" + children + "]}";
+    ASSERT_EQ(PutManifest("a", "sha256-" + std::string(64, '5'), index, kOciIndex).status, 201);
+  };
+  const auto rest = [&](const std::string& link) {
+    const auto answer = Send("GET", link.substr(1, link.find('>') - 1));
+    List digests;
+    const auto index = nlohmann::json::parse(BodyOf(answer));
+    for (const auto& one : index["manifests"]) digests.push_back(one["digest"]);
+    return digests;
+  };
+  list({"1", "2", "3", "4"});
+  const std::string next = Field(Send("GET", "/v2/a/referrers/" + subject_ + "?n=2"), "Link");
+  list({"0", "1", "2", "3", "4"});
+  EXPECT_EQ(rest(next), (List{Sha256("3"), Sha256("4")}));
+  list({"2", "3", "4"});
+  EXPECT_EQ(rest(next), (List{Sha256("3"), Sha256("4")}));
+  list({"1", "3", "4"});
+  EXPECT_EQ(rest(next), (List{Sha256("4")})) << "by its number, where the last one has gone";
+}
+
 // Each of them can be stored by anyone, and each is read by whoever asks.
 TEST_F(ReferrersTest, AManifestWithMostAnnotationsIsListed) {
   PushBlob("a", "{}");

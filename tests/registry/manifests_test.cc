@@ -1,3 +1,5 @@
+#include <thread>
+
 #include "tests/registry/service_fixture.h"
 
 namespace portcall::registry {
@@ -205,6 +207,20 @@ TEST_F(ManifestsTest, LargeOnesAreTakenApartBesideEverythingElse) {
   EXPECT_EQ(waiting.wait_for(std::chrono::milliseconds(0)), std::future_status::timeout);
   LetHash();
   EXPECT_EQ(portcall::testing::LoopRunner::Await(std::move(waiting)).status, 200);
+}
+
+TEST_F(ManifestsTest, APushCountsWithAllThatIsMadeOfIt) {
+  PushBlob("a", "{}");
+  PushBlob("a", "layer");
+  const std::string large = ImageOf("{}", std::vector<std::string>(10'000, "layer"));
+  HoldHashing();
+  auto pushed = std::async(std::launch::async, [&] { return PutManifest("a", "large", large).status; });
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (budget_.held() < 10'000 * 700 && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+  EXPECT_GE(budget_.held(), 10'000u * 700);
+  LetHash();
+  EXPECT_EQ(pushed.get(), 201);
+  EXPECT_EQ(budget_.held(), 0u);
 }
 
 TEST_F(ManifestsTest, Sha512Digests) {

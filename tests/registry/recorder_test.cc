@@ -5,6 +5,7 @@
 #include <sys/resource.h>
 
 #include <csignal>
+#include <functional>
 #include <future>
 #include <thread>
 
@@ -33,6 +34,14 @@ class RecorderTest : public ServiceTest {
     origin->forwarded = std::string(size, 'x');
     return BlobEvent(origin, name, store::Action::kPull, "sha256:1", 7);
   }
+  // Whose event lists as much as may be.
+  static Draft PullOf(const ReferencesPtr& references) {
+    Draft draft = Pull("a");
+    draft.details.references = references;
+    return draft;
+  }
+  // Records so many while the store does nothing; how many have been queued by then. All are recorded afterwards.
+  std::size_t QueuedOf(std::size_t number, const std::function<Draft()>& make);
 
   std::unique_ptr<Recorder> recorder_;
 };
@@ -110,7 +119,7 @@ TEST_F(RecorderTest, NotesAreBoundedInBytesAndWrittenManyToATransaction) {
   EXPECT_LE(store_->stats().commits - before, noted / 256 + 1);
 }
 
-TEST_F(RecorderTest, AFullQueueHoldsPullsBackAndDropsNone) {
+std::size_t RecorderTest::QueuedOf(std::size_t number, const std::function<Draft()>& make) {
   std::promise<void> closed, opened;
   std::thread blocker([this, &closed, gate = opened.get_future().share()] {
     bool told = false;
@@ -122,23 +131,34 @@ TEST_F(RecorderTest, AFullQueueHoldsPullsBackAndDropsNone) {
     EXPECT_TRUE(done);
   });
   closed.get_future().wait();
-  constexpr std::size_t kSize = 64 << 10, kDrafts = 3 * Recorder::kQueueBytes / kSize;
   std::vector<std::future<Result<void>>> recorded;
-  for (std::size_t i = 0; i < kDrafts; ++i) {
-    recorded.push_back(runner_->Start(recorder_->RecordPull(Pull("a", kSize), config::PullEvents::kRelaxed)));
+  for (std::size_t i = 0; i < number; ++i) {
+    recorded.push_back(runner_->Start(recorder_->RecordPull(make(), config::PullEvents::kRelaxed)));
   }
   runner_->Call([] {});  // each has been queued by now, or waits
-  const auto ready = [&] {
-    return static_cast<std::size_t>(
-        std::ranges::count_if(recorded, [](const auto& f) { return f.wait_for(0s) == std::future_status::ready; }));
-  };
-  // The queue once over, and once more what the writer may have taken before it was held up.
-  EXPECT_GE(ready(), Recorder::kQueueBytes / kSize * 9 / 10);
-  EXPECT_LE(ready(), 2 * Recorder::kQueueBytes / kSize);
+  const auto queued =
+      std::ranges::count_if(recorded, [](const auto& f) { return f.wait_for(0s) == std::future_status::ready; });
   opened.set_value();
   blocker.join();
   for (auto& one : recorded) EXPECT_TRUE(runner_->Await(std::move(one)));
   End();
+  return static_cast<std::size_t>(queued);
+}
+
+TEST_F(RecorderTest, AFullQueueHoldsPullsBackAndDropsNone) {
+  constexpr std::size_t kSize = 64 << 10, kDrafts = 3 * Recorder::kQueueBytes / kSize;
+  const std::size_t queued = QueuedOf(kDrafts, [] { return Pull("a", kSize); });
+  // The queue once over, and once more what the writer may have taken before it was held up.
+  EXPECT_GE(queued, Recorder::kQueueBytes / kSize * 9 / 10);
+  EXPECT_LE(queued, 2 * Recorder::kQueueBytes / kSize);
+  EXPECT_EQ(Events().size(), kDrafts);
+}
+
+TEST_F(RecorderTest, WhatAManifestRefersToCountsInTheQueue) {
+  const store::Descriptor layer{"application/vnd.oci.image.layer.v1.tar", Sha256("layer"), 5, ""};
+  const ReferencesPtr references = References::First(std::vector<store::Descriptor>(2'000, layer));
+  constexpr std::size_t kSize = References::kMaxPulled, kDrafts = 3 * Recorder::kQueueBytes / kSize;
+  EXPECT_LE(QueuedOf(kDrafts, [&] { return PullOf(references); }), 2 * Recorder::kQueueBytes / kSize);
   EXPECT_EQ(Events().size(), kDrafts);
 }
 

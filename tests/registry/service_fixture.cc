@@ -58,8 +58,16 @@ void ServiceTest::LetHash() {
 
 void ServiceTest::Restart() {
   registry_.reset();
-  registry_ = std::make_unique<Registry>(RegistryDeps{*store_, *blobs_, hashing_, log_, metrics_, clock_, "vm:5600",
-                                                      "720941f0-542c-466c-9908-d779422bdd87"},
+  registry_ = std::make_unique<Registry>(RegistryDeps{*store_,
+                                                      *blobs_,
+                                                      hashing_,
+                                                      log_,
+                                                      metrics_,
+                                                      clock_,
+                                                      "vm:5600",
+                                                      "720941f0-542c-466c-9908-d779422bdd87",
+                                                      {},
+                                                      &budget_},
                                          std::make_shared<config::Config>(config_));
 }
 
@@ -76,6 +84,10 @@ Sent ServiceTest::Send(Ask ask) {
   request.peer_ip = std::move(ask.peer_ip);
   request.id = runtime::UuidV4();
   request.body = &body;
+  FakeAsker asker(std::move(ask.gone));
+  request.asker = &asker;
+  runtime::MemoryShare share(&budget_);
+  request.memory = &share;
   for (auto& [name, value] : ask.fields) request.fields.Add(name, value);
   if (!request.fields.Has("Host")) request.fields.Add("Host", "127.0.0.1:5600");
   RoutedRequest routed = registry_->Read(request);

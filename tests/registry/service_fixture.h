@@ -11,6 +11,7 @@
 #include <optional>
 #include <span>
 #include <stdexcept>
+#include <stop_token>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -60,11 +61,21 @@ struct Ask {
   std::string method, target, body;
   Fields fields;
   bool chunked = false, cut = false;
+  std::stop_token gone = {};
   std::string peer_ip = "127.0.0.1", port = "4711";
 };
 
 inline std::string Sha256(std::string_view bytes) { return "sha256:" + runtime::HashHex("sha256", bytes); }
 inline std::string Sha512(std::string_view bytes) { return "sha512:" + runtime::HashHex("sha512", bytes); }
+
+class FakeAsker final : public http::Asker {
+ public:
+  explicit FakeAsker(std::stop_token gone) : gone_(std::move(gone)) {}
+  std::stop_token Gone() override { return gone_; }
+
+ private:
+  const std::stop_token gone_;
+};
 
 // An answer with what logs and metrics say of it.
 struct Sent : http::Response {
@@ -117,6 +128,7 @@ class ServiceTest : public ::testing::Test {
   void HoldHashing();
   void LetHash();
 
+  runtime::MemoryBudget budget_{64 << 20};
   asio::thread_pool pool_{2}, hashing_{1};
   std::optional<std::promise<void>> hold_;
   std::unique_ptr<store::Store> store_;

@@ -9,7 +9,6 @@ namespace portcall::registry {
 namespace {
 
 using ::testing::ElementsAre;
-using ::testing::IsEmpty;
 
 // The use cases as an importer calls them: no request anywhere.
 class UseCasesTest : public ServiceTest {
@@ -48,7 +47,11 @@ class UseCasesTest : public ServiceTest {
   bool Delete(const std::string& reference) {
     return *Run(catalog_.manifests().Delete(origin_, "a/b", Reference::Parse(reference)));
   }
-  std::vector<std::string> Tags() { return Run(catalog_.listings().Tags("a/b", PageOf()))->value_or(Names()).names; }
+  std::string Tags() {
+    ListText list("", {10, 1'000, 10}, {});
+    EXPECT_TRUE(Run(catalog_.listings().Tags("a/b", "", list)));
+    return std::move(list).End("");
+  }
 
   const RegistryDeps deps_{*store_, *blobs_, pool_, log_, metrics_, clock_, "vm:0", "instance"};
   Recorder recorder_{*store_, log_, metrics_, clock_};
@@ -78,14 +81,16 @@ TEST_F(UseCasesTest, AnImageIsPushedPulledListedAndDeleted) {
   EXPECT_TRUE(Run(catalog_.blobs().Pulled(origin_, rules_, "a/b", layer, 5)));
   EXPECT_TRUE(*Run(catalog_.blobs().Mount(origin_, "c", layer, "a/b")));
 
-  EXPECT_THAT(Tags(), ElementsAre("v1", "v2"));
-  EXPECT_THAT(Run(catalog_.listings().Repositories(PageOf()))->names, ElementsAre("a/b", "c"));
+  EXPECT_EQ(Tags(), R"("v1","v2")");
+  ListText repositories("", {10, 1'000, 10}, {});
+  EXPECT_FALSE(*Run(catalog_.listings().Repositories("", repositories)));
+  EXPECT_EQ(std::move(repositories).End(""), R"("a/b","c")");
   EXPECT_TRUE(Delete("v1"));
   EXPECT_FALSE(Delete("v1"));
   EXPECT_TRUE(Delete(Sha256(image)));
   EXPECT_TRUE(*Run(catalog_.blobs().Delete(origin_, "a/b", layer)));
   EXPECT_FALSE(*Run(catalog_.blobs().Delete(origin_, "a/b", layer)));
-  EXPECT_THAT(Tags(), IsEmpty());
+  EXPECT_EQ(Tags(), "");
   EXPECT_THAT(SaidAfter(0),
               ElementsAre("push blob", "push blob", "push tag v1", "push tag v2", "pull tag v2", "pull blob",
                           "mount blob", "delete tag v1", "delete manifest", "delete tag v2", "delete blob"));
@@ -118,7 +123,7 @@ TEST_F(UseCasesTest, AManifestIsTakenApartOnlyForEventsThatSayWhatItRefersTo) {
   rules_.references = true;
   const StoredManifestPtr whole = Find("v1");
   ASSERT_TRUE(whole->references);
-  EXPECT_EQ(whole->references->size(), 1u);
+  EXPECT_EQ(whole->references->count, 1u);
   rules_.references = false;
   EXPECT_EQ(Find("v1"), whole);
 }
@@ -168,8 +173,8 @@ TEST_F(UseCasesTest, AnUploadIsContinuedByOneAtATime) {
   EXPECT_EQ(Run(uploads.Truncate(first->hold, "a", upload.uuid, 0)).error().code, Errc::kConflict);
   EXPECT_EQ(Run(uploads.Drop(first->hold, "a", upload.uuid)).error().code, Errc::kConflict);
   const Digest digest = *Digest::Parse(Sha256("hello"));
-  EXPECT_EQ(Run(uploads.Finish(first->hold, origin_, "a", upload.uuid, digest)).error().code, Errc::kConflict);
-  EXPECT_EQ(*Run(uploads.Finish(second->hold, origin_, "a", upload.uuid, digest)), 5u);
+  EXPECT_EQ(Run(uploads.Finish(first->hold, origin_, "a", upload.uuid, digest, {})).error().code, Errc::kConflict);
+  EXPECT_EQ(*Run(uploads.Finish(second->hold, origin_, "a", upload.uuid, digest, {})), 5u);
   EXPECT_EQ(Run(uploads.Open("a", upload.uuid, Uploads::Access::kRead)).error().code, Errc::kNotFound);
 }
 
@@ -184,6 +189,22 @@ TEST_F(UseCasesTest, AnUploadIsTakenOverBetweenChanges) {
   const BusyUploads::Hold second = portcall::testing::LoopRunner::Await(std::move(taking));
   EXPECT_FALSE(BusyUploads::Change(first));
   EXPECT_TRUE(BusyUploads::Change(second));
+}
+
+TEST_F(UseCasesTest, WhoseLookIsOldTakesNothingFromAnybody) {
+  Uploads& uploads = catalog_.uploads();
+  const std::string uuid = Run(uploads.Start("a", "sha256"))->uuid;
+  const auto live = Run(uploads.Open("a", uuid, Uploads::Access::kWrite));
+  const BusyUploads::Stamp looked = Run(uploads.Settled(uuid));
+  FakeBody part("hello"), more(" blob");
+  EXPECT_EQ(Run(uploads.Receive(live->hold, "a", uuid, 0, part, true))->size, 5u);
+  EXPECT_EQ(Run(uploads.Open("a", uuid, Uploads::Access::kWrite, looked)).error().code, Errc::kConflict);
+  EXPECT_EQ(Run(uploads.Receive(live->hold, "a", uuid, 5, more, true))->size, 10u) << "the live one goes on";
+  const BusyUploads::Stamp now = Run(uploads.Settled(uuid));
+  const auto taken = Run(uploads.Open("a", uuid, Uploads::Access::kWrite, now));
+  ASSERT_TRUE(taken);
+  EXPECT_EQ(taken->size, 10u);
+  EXPECT_FALSE(BusyUploads::Change(live->hold));
 }
 
 TEST_F(UseCasesTest, PurgingLeavesWhatSomebodyWritesTo) {
@@ -218,11 +239,14 @@ TEST_F(UseCasesTest, ReferrersAreDescriptors) {
   const std::string sbom = ImageOf("{}", {}, subject);
   PushManifest(Sha256(sbom), sbom);
   const Digest digest = *Digest::Parse(Sha256(image));
-  EXPECT_THAT(Run(catalog_.listings().Referrers("a/b", digest, {}))->descriptors,
-              ElementsAre(R"({"mediaType":")" + std::string(kOciManifest) + R"(","digest":")" + Sha256(sbom) +
-                          R"(","size":)" + std::to_string(sbom.size()) + R"(,"artifactType":"application/sbom"})"));
-  const ReferrerQuery other{"application/other", {}, 10};
-  EXPECT_THAT(Run(catalog_.listings().Referrers("a/b", digest, other))->descriptors, IsEmpty());
+  const auto listed = [&](const ReferrerQuery& query) {
+    ListText list("", {10, 1'000, 10}, {});
+    EXPECT_EQ(*Run(catalog_.listings().Referrers("a/b", digest, query, list)), "");
+    return std::move(list).End("");
+  };
+  EXPECT_EQ(listed({}), R"({"mediaType":")" + std::string(kOciManifest) + R"(","digest":")" + Sha256(sbom) +
+                            R"(","size":)" + std::to_string(sbom.size()) + R"(,"artifactType":"application/sbom"})");
+  EXPECT_EQ(listed({"application/other", {}}), "");
 }
 
 }  // namespace

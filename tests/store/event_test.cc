@@ -15,6 +15,7 @@ Details Full() {
   d.url = "https://r.example.com/v2/a/manifests/sha256:1";
   d.from_repository = "library/base";
   d.previous_digest = "sha256:0";
+  d.reference_count = 7;
   d.references = {{"application/json", "sha256:2", 12, R"({"os":"linux","architecture":"amd64"})"},
                   {"", "sha256:3", 0, ""}};
   d.request_id = "r1";
@@ -62,6 +63,7 @@ void ExpectSame(const Details& a, const Details& b) {
   EXPECT_EQ(a.status, b.status);
   EXPECT_EQ(a.count, b.count);
   EXPECT_EQ(a.actor_verified, b.actor_verified);
+  EXPECT_EQ(a.reference_count, b.reference_count);
   ASSERT_EQ(a.references.size(), b.references.size());
   for (std::size_t i = 0; i < a.references.size(); ++i) {
     EXPECT_EQ(a.references[i].media_type, b.references[i].media_type);

@@ -6,8 +6,8 @@
 
 #include <cerrno>
 #include <chrono>
+#include <memory>
 #include <system_error>
-#include <vector>
 
 #include "runtime/failpoint.h"
 #include "runtime/loops.h"
@@ -228,7 +228,18 @@ Task<Result<void>> FsBlobStore::Truncate(std::string repository, std::string uui
   co_return co_await runtime::RunOn(lanes_.files, truncate);
 }
 
-Task<Result<std::string>> FsBlobStore::HashOf(Uploads::Turn& turn, const fs::path& path, std::string_view algorithm) {
+Result<void> FsBlobStore::MayHash(bool begun, const std::stop_token& gone) const {
+  if (gone.stop_requested())
+    return Error(Errc::kCancelled, "the client has gone; the upload was not hashed to its end");
+  const auto stops_at = stops_at_.load();
+  const bool stopping = stops_at != std::chrono::steady_clock::time_point::max();
+  if (!stopping || (begun && std::chrono::steady_clock::now() < stops_at)) return {};
+  return Error(Errc::kCancelled, "stopping; the upload was not hashed to its end");
+}
+
+// What waits for a thread is asked there whether it is still wanted, so that who has gone costs the others nothing.
+Task<Result<std::string>> FsBlobStore::HashOf(Uploads::Turn& turn, const fs::path& path, std::string_view algorithm,
+                                              const std::stop_token& gone) {
   Upload& upload = *turn.state;
   if (upload.hash && upload.algorithm == algorithm) {
     std::string hex = upload.hash->HexDigest();
@@ -236,15 +247,16 @@ Task<Result<std::string>> FsBlobStore::HashOf(Uploads::Turn& turn, const fs::pat
     co_return hex;
   }
   runtime::Hasher hasher(algorithm);
-  std::vector<char> buffer(kHashedAtOnce);
   std::uint64_t offset = 0;
   auto piece = [&]() -> Result<std::size_t> {
-    Result<std::size_t> n = runtime::ReadAt(upload.file, buffer, offset, path);
-    if (n) hasher.Update({buffer.data(), *n});
+    if (Result<void> may = MayHash(offset > 0, gone); !may) return may.error();
+    // Only who has a thread has a buffer.
+    const auto buffer = std::make_unique_for_overwrite<char[]>(kHashedAtOnce);
+    Result<std::size_t> n = runtime::ReadAt(upload.file, std::span(buffer.get(), kHashedAtOnce), offset, path);
+    if (n) hasher.Update({buffer.get(), *n});
     return n;
   };
   while (true) {
-    if (stopped_) co_return Error(Errc::kCancelled, "stopping; the upload was not hashed to its end");
     const Result<std::size_t> n = co_await runtime::RunOn(lanes_.hashing, piece);
     if (!n) co_return n.error();
     if (*n == 0) co_return hasher.HexDigest();
@@ -262,7 +274,8 @@ Result<void> FsBlobStore::MoveInto(const fs::path& from, const Digest& digest) {
 }
 
 Task<Result<std::uint64_t>> FsBlobStore::Commit(std::string repository, std::string uuid, Digest digest,
-                                                std::function<Task<Result<void>>(std::uint64_t size)> commit) {
+                                                std::function<Task<Result<void>>(std::uint64_t size)> commit,
+                                                std::stop_token gone) {
   std::optional<Uploads::Turn> turn = uploads_.Take(KeyOf(repository, uuid));
   if (!turn) co_return Busy();
   const DigestLocks::Held held = co_await locks_.Acquire(digest.text());
@@ -273,7 +286,7 @@ Task<Result<std::uint64_t>> FsBlobStore::Commit(std::string repository, std::str
     return Know(*turn, data);
   };
   if (Result<void> known = co_await runtime::RunOn(lanes_.files, know); !known) co_return known.error();  // for a retry
-  const Result<std::string> hex = co_await HashOf(*turn, data, digest.algorithm());
+  const Result<std::string> hex = co_await HashOf(*turn, data, digest.algorithm(), gone);
   if (!hex && hex.error().code == Errc::kCancelled) co_return Error(Errc::kUnavailable, hex.error().detail);
   auto settle = [&]() -> Result<std::uint64_t> {
     Result<std::uint64_t> size = turn->state->size;

@@ -29,10 +29,11 @@ class FsBlobStore final : public BlobStore {
   void Expect(const std::string& repository, const std::string& uuid, std::string_view algorithm) override;
   Task<Result<void>> Truncate(std::string repository, std::string uuid, std::uint64_t size) override;
   Task<Result<std::uint64_t>> Commit(std::string repository, std::string uuid, Digest digest,
-                                     std::function<Task<Result<void>>(std::uint64_t size)> commit) override;
+                                     std::function<Task<Result<void>>(std::uint64_t size)> commit,
+                                     std::stop_token gone) override;
   Task<Result<void>> Put(Digest digest, std::string bytes) override;
   Task<Result<void>> Remove(Digest digest) override;
-  void Stop() override { stopped_ = true; }
+  void Stop(std::chrono::steady_clock::time_point until) override { stops_at_ = until; }
 
  private:
   Result<void> CheckRoom();
@@ -40,8 +41,11 @@ class FsBlobStore final : public BlobStore {
   Result<runtime::Fd> Open(const std::filesystem::path& path, int flags);
   // Opens the upload's file where it is not open; `turn` has the complete state afterwards.
   Result<void> Know(Uploads::Turn& turn, const std::filesystem::path& path);
-  // Of all bytes of an upload that `turn` has the complete state of; kCancelled after Stop().
-  Task<Result<std::string>> HashOf(Uploads::Turn& turn, const std::filesystem::path& path, std::string_view algorithm);
+  // Of all bytes of an upload that `turn` has the complete state of; kCancelled: see MayHash().
+  Task<Result<std::string>> HashOf(Uploads::Turn& turn, const std::filesystem::path& path, std::string_view algorithm,
+                                   const std::stop_token& gone);
+  // Whether it is still wanted, else kCancelled; `begun`: some of the upload has been read.
+  Result<void> MayHash(bool begun, const std::stop_token& gone) const;
   Result<void> MoveInto(const std::filesystem::path& from, const Digest& digest);
 
   const Layout layout_;
@@ -50,7 +54,7 @@ class FsBlobStore final : public BlobStore {
   const std::uint64_t reserve_bytes_;
   std::atomic<std::int64_t> next_room_check_{INT64_MIN};  // steady ms; the first look is made at once
   std::atomic<bool> room_{true};
-  std::atomic<bool> stopped_{false};
+  std::atomic<std::chrono::steady_clock::time_point> stops_at_{std::chrono::steady_clock::time_point::max()};
   Uploads uploads_;
 };
 

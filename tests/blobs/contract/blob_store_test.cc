@@ -39,7 +39,7 @@ TEST_P(DriverTest, ACommitHoldsTheDigestUntilItsRowsAreWritten) {
     removal = runner_.Start(blobs_->Remove(digest));
     co_return Result<void>(Error(Errc::kUnavailable, "no"));
   };
-  EXPECT_FALSE(Run(blobs_->Commit("acme/app", "u1", digest, commit)));
+  EXPECT_FALSE(Run(blobs_->Commit("acme/app", "u1", digest, commit, {})));
   EXPECT_TRUE(testing::LoopRunner::Await(std::move(removal)));
   EXPECT_EQ(ContentOf(digest), "none") << "the removal came after the commit";
 }
@@ -154,7 +154,7 @@ TEST_P(DriverTest, WhoAsksForTheSizeIsInNobodysWay) {
   };
   std::string all;
   for (int i = 0; i < 100; ++i) all += piece;
-  ASSERT_TRUE(Run(blobs_->Commit("acme/app", "u1", DigestOf(all + "y"), commit)));
+  ASSERT_TRUE(Run(blobs_->Commit("acme/app", "u1", DigestOf(all + "y"), commit, {})));
   ASSERT_TRUE(inner);
   EXPECT_TRUE(*inner || inner->error().code == Errc::kNotFound);
   EXPECT_EQ(Size("u1").error().code, Errc::kNotFound);
@@ -168,7 +168,7 @@ TEST_P(DriverTest, OneRequestAtATimeMayWriteToAnUpload) {
     inner = co_await blobs_->Append("acme/app", "u1", std::span<const char>("d", 1));
     co_return Result<void>();
   };
-  ASSERT_TRUE(Run(blobs_->Commit("acme/app", "u1", DigestOf("abc"), commit)));
+  ASSERT_TRUE(Run(blobs_->Commit("acme/app", "u1", DigestOf("abc"), commit, {})));
   EXPECT_EQ(inner.error().code, Errc::kConflict);
 }
 

@@ -61,7 +61,7 @@ class BlobsFixture : public ::testing::Test {
       committed_size_ = size;
       co_return rows;
     };
-    return Run(blobs_->Commit("acme/app", uuid, digest, commit));
+    return Run(blobs_->Commit("acme/app", uuid, digest, commit, {}));
   }
   // All of it, read as the registry would; of what the client fetches itself, "elsewhere".
   std::string BytesOf(const BlobContent& content) {
