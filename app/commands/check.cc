@@ -3,11 +3,13 @@
 #include <filesystem>
 #include <memory>
 #include <ostream>
+#include <utility>
 
 #include "app/commands/command.h"
 #include "app/server/options.h"
 #include "config/differences.h"
 #include "config/load.h"
+#include "runtime/http/listener.h"
 #include "sinks/kinds.h"
 #include "store/database_file.h"
 
@@ -25,10 +27,22 @@ void CheckDatabase(config::Loaded& loaded, const std::string& path) {
   loaded.problems.push_back({config::Severity::kError, path, 0, 0, key, fit.error().detail});
 }
 
+// What a start would find wrong with the hosts that it listens on; their ports may be taken by a server that runs.
+void CheckAddresses(config::Loaded& loaded, const std::string& path) {
+  const config::HttpConfig& http = loaded.config->http;
+  for (const auto& [key, addr] : {std::pair("http.addr", http.addr), std::pair("http.debug.addr", http.debug.addr)}) {
+    const auto can = addr.empty() ? Result<void>() : http::CanBind(addr);
+    if (!can) loaded.problems.push_back({config::Severity::kError, path, 0, 0, key, can.error().detail});
+  }
+}
+
 // Prints one line for each finding of the file; 2 when one of them is an error, else 0 after "PATH: ok".
 int Check(const std::string& path, const std::map<std::string, std::string>& environment, std::ostream& out) {
   config::Loaded loaded = config::Load(path, environment, config::Strictness::kCheck, sinks::Kinds());
-  if (loaded.config) CheckDatabase(loaded, path);
+  if (loaded.config) {
+    CheckDatabase(loaded, path);
+    CheckAddresses(loaded, path);
+  }
   for (const config::Problem& problem : loaded.problems) out << problem.Text() << '\n';
   const bool wrong = !loaded.config || std::ranges::any_of(loaded.problems, [](const config::Problem& problem) {
     return problem.severity == config::Severity::kError;

@@ -34,7 +34,46 @@ bool IsPort(std::string_view text, int least) {
   return number && *number >= least;
 }
 
+// The addresses that a host to listen at means, as the kernel sees them: families 4 and 6, and within them one or all.
+struct ListenHost {
+  bool v4 = false, v6 = false, all = false;
+  std::string address;  // where not all: as text in its shortest form, or a name
+};
+
+std::string Shortest(int family, const std::string& host) {
+  std::array<unsigned char, 16> bytes{};
+  std::array<char, INET6_ADDRSTRLEN> text{};
+  if (inet_pton(family, host.c_str(), bytes.data()) != 1) return host;
+  return inet_ntop(family, bytes.data(), text.data(), text.size()) == nullptr ? host : text.data();
+}
+
+ListenHost ReadListenHost(std::string_view host) {
+  if (host.empty()) return {true, true, true, {}};
+  if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
+  const std::string name = runtime::LowerCase(host);
+  if (IsIp(AF_INET, name)) return {true, false, name == "0.0.0.0", Shortest(AF_INET, name)};
+  const bool local = name == "localhost";  // of another name nobody knows before it is looked up
+  if (!IsIp(AF_INET6, name)) return {local, local, false, name};
+  const std::string address = Shortest(AF_INET6, name);
+  return {false, true, address == "::", address};
+}
+
+bool IsLoopback(const ListenHost& host) { return host.address == "127.0.0.1" || host.address == "::1"; }
+
 }  // namespace
+
+bool Collide(std::string_view listen, std::string_view other) {
+  const std::size_t colon = listen.rfind(':'), other_colon = other.rfind(':');
+  if (colon == std::string_view::npos || other_colon == std::string_view::npos) return false;
+  const auto port = runtime::ParseNumber<std::uint16_t>(listen.substr(colon + 1));
+  if (!port || *port == 0 || port != runtime::ParseNumber<std::uint16_t>(other.substr(other_colon + 1))) return false;
+  const ListenHost a = ReadListenHost(listen.substr(0, colon)), b = ReadListenHost(other.substr(0, other_colon));
+  const auto whole = [](const ListenHost& host) { return host.all && host.v4 && host.v6; };
+  if (whole(a) || whole(b)) return true;
+  if (a.all || b.all) return (a.v4 && b.v4) || (a.v6 && b.v6);
+  const bool localhost = (a.address == "localhost" && IsLoopback(b)) || (b.address == "localhost" && IsLoopback(a));
+  return localhost || a.address == b.address;
+}
 
 std::string WhyBadAddress(std::string_view address, AddressFor use) {
   constexpr std::string_view kExample = "write host:port, like 127.0.0.1:5000 or :5000";

@@ -100,13 +100,16 @@ void ReadTls(MapReader& http, TlsConfig& tls) {
   section.Finish();
 }
 
+// What the debug server has under names of its own.
+constexpr std::array<std::string_view, 6> kDebugPages{
+    "/debug/health", "/debug/health/down", "/debug/health/up", "/debug/vars", "/livez", "/readyz"};
+
 void ReadDebug(MapReader& http, const std::string& main_addr, DebugConfig& debug) {
   MapReader section = http.Sub("debug");
   section.Read("addr", debug.addr);
   if (!debug.addr.empty()) {
     std::string why = WhyBadAddress(debug.addr, AddressFor::kListen);
-    if (why.empty() && debug.addr == main_addr && !debug.addr.ends_with(":0"))
-      why = "is the address of the registry itself";
+    if (why.empty() && Collide(debug.addr, main_addr)) why = "is the address of the registry itself, " + main_addr;
     if (!why.empty()) section.Error("addr", why);
   }
   MapReader prometheus = section.Sub("prometheus");
@@ -114,6 +117,10 @@ void ReadDebug(MapReader& http, const std::string& main_addr, DebugConfig& debug
   prometheus.Read("path", debug.prometheus_path);
   if (!debug.prometheus_path.starts_with('/')) {
     prometheus.Error("path", "begins with a slash: write /" + debug.prometheus_path.substr(0, 60));
+  } else if (std::ranges::find(kDebugPages, debug.prometheus_path) != kDebugPages.end()) {
+    prometheus.Error("path", debug.prometheus_path + " is another page of the debug server: write /metrics");
+  } else if (debug.prometheus_path.find_first_of("?# ") != std::string::npos) {
+    prometheus.Error("path", "is a path without query, fragment or blanks: write /metrics");
   }
   if (debug.prometheus && debug.addr.empty()) {
     prometheus.Warn("enabled", "metrics are served by the debug server, and http.debug.addr is missing");

@@ -82,22 +82,38 @@ Result<std::vector<Acceptor>> BindLoopbacks(const Executor& executor, const std:
   }
 }
 
-}  // namespace
+Error Malformed(const std::string& addr) {
+  return {Errc::kInvalid, "cannot listen on \"" + addr + "\": write host:port, :port or [v6]:port"};
+}
 
-Result<std::vector<Acceptor>> Bind(const Executor& executor, const std::string& addr) {
-  const std::optional<HostPort> parts = Split(addr);
-  if (!parts) return Error(Errc::kInvalid, "cannot listen on \"" + addr + "\": write host:port, :port or [v6]:port");
-  if (parts->host.empty()) return BindAll(executor, addr, parts->port);
-  if (parts->host == "localhost") return BindLoopbacks(executor, addr, parts->port);
+Result<std::vector<Acceptor>> BindTo(const Executor& executor, const std::string& addr, const HostPort& parts) {
+  if (parts.host.empty()) return BindAll(executor, addr, parts.port);
+  if (parts.host == "localhost") return BindLoopbacks(executor, addr, parts.port);
   error_code ec;
-  asio::ip::address address = asio::ip::make_address(parts->host, ec);
+  asio::ip::address address = asio::ip::make_address(parts.host, ec);
   if (ec) {
     tcp::resolver resolver(executor.context());
-    const auto found = resolver.resolve(parts->host, "", ec);
+    const auto found = resolver.resolve(parts.host, "", ec);
     if (ec || found.empty()) return Error(Errc::kInvalid, "cannot listen on " + addr + ": no such host");
     address = found.begin()->endpoint().address();
   }
-  return BindOne(executor, addr, {address, parts->port});
+  return BindOne(executor, addr, {address, parts.port});
+}
+
+}  // namespace
+
+Result<void> CanBind(const std::string& addr) {
+  std::optional<HostPort> parts = Split(addr);
+  if (!parts) return Malformed(addr);
+  parts->port = 0;
+  asio::io_context context;
+  const Result<std::vector<Acceptor>> bound = BindTo(context.get_executor(), addr, *parts);
+  return bound ? Result<void>() : bound.error();
+}
+
+Result<std::vector<Acceptor>> Bind(const Executor& executor, const std::string& addr) {
+  const std::optional<HostPort> parts = Split(addr);
+  return parts ? BindTo(executor, addr, *parts) : Malformed(addr);
 }
 
 }  // namespace portcall::http

@@ -13,5 +13,7 @@ using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, Executor>;
 // both loopbacks, on one port. kInvalid names the address, what is wrong and what to do. Blocks when it looks up a
 // name.
 Result<std::vector<Acceptor>> Bind(const Executor& executor, const std::string& addr);
+// Whether its host is known and this machine's: fails as Bind does, but for the port, which may be taken.
+Result<void> CanBind(const std::string& addr);
 
 }  // namespace portcall::http

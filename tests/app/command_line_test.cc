@@ -85,6 +85,17 @@ TEST(CommandLine, CheckSaysOkForAFileThatIs) {
   EXPECT_THAT(ran.out, ::testing::EndsWith(path + ": ok\n"));
 }
 
+// What a start would end with, a check says before.
+TEST(CommandLine, CheckSaysThatAHostToListenOnIsUnknown) {
+  const portcall::testing::TempDir folder;
+  const std::string path = folder.File("config.yml");
+  std::ofstream(path) << "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: " << folder.path().string()
+                      << "\nhttp:\n  addr: no-such-host.invalid:5000\n";
+  const Ran ran = RunWith({"check", path.c_str()});
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.out, HasSubstr("http.addr: cannot listen on no-such-host.invalid:5000: no such host"));
+}
+
 TEST(CommandLine, CheckNamesEveryErrorByLine) {
   const portcall::testing::TempDir folder;
   const std::string path = folder.File("config.yml");

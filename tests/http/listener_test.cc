@@ -48,6 +48,12 @@ TEST(Listener, SaysWhatIsWrong) {
   ASSERT_TRUE(taken);
   const std::string addr = Shown(taken->front().local_endpoint());
   EXPECT_THAT(error(addr), AllOf(HasSubstr(addr), HasSubstr("stop the process that has it")));
+  EXPECT_TRUE(CanBind(addr)) << "the one that has it may be the server itself";
+  for (const char* bad : {"5000", "192.0.2.1:5000", "no-such-host.invalid:5000"}) {
+    const Result<void> can = CanBind(bad);
+    ASSERT_FALSE(can) << bad;
+    EXPECT_EQ(can.error().detail, error(bad));
+  }
 }
 
 }  // namespace
