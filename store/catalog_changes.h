@@ -33,7 +33,7 @@ struct ManifestDeletion {
   std::string repository, digest;
   std::vector<std::string> tags;  // that name it, as far as the caller knows
   Event event;
-  std::vector<Event> tag_events;  // one for each of `tags`
+  Event tag_event;  // of each tag that goes, which the store fills in
 };
 enum class Deleted : std::uint8_t {
   kYes,

@@ -1,6 +1,5 @@
 #include "registry/catalog/manifest_cache.h"
 
-#include <algorithm>
 #include <functional>
 
 namespace portcall::registry {
@@ -60,9 +59,7 @@ void ManifestCache::Put(std::string_view repository, std::string_view reference,
   {
     Shard& shard = shards_[place];
     const runtime::MutexLock lock(shard.mutex);
-    const bool changing = std::ranges::any_of(
-        shard.changing, [&](const auto& other) { return KeyView{other.first, other.second} == key; });
-    if (changing || ticket != shard.generation) return;
+    if (ticket != shard.generation || shard.changing.contains({entry.repository, entry.reference})) return;
     bytes_ -= shard.Erase(key);
     shard.entries.push_front(std::move(entry));
     const Entry& front = shard.entries.front();
@@ -77,7 +74,7 @@ void ManifestCache::Change::Covers(std::string_view repository, std::string_view
   covered_.emplace_back(repository, reference);
   Shard& shard = cache_.shards_[cache_.ShardOf(key)];
   const runtime::MutexLock lock(shard.mutex);
-  shard.changing.push_back(covered_.back());
+  shard.changing.insert(covered_.back());
   ++shard.generation;
   cache_.bytes_ -= shard.Erase(key);
 }
@@ -86,8 +83,8 @@ ManifestCache::Change::~Change() {
   for (const auto& covered : covered_) {
     Shard& shard = cache_.shards_[cache_.ShardOf(KeyView{covered.first, covered.second})];
     const runtime::MutexLock lock(shard.mutex);
-    // Erases one entry only: another change of the same reference may be under way and has an equal entry.
-    shard.changing.erase(std::ranges::find(shard.changing, covered));
+    // One entry only: another change of the same reference may be under way and has an equal entry.
+    shard.changing.erase(shard.changing.find(covered));
     ++shard.generation;
   }
 }

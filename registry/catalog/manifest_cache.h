@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
 #include <unordered_map>
@@ -72,7 +73,8 @@ class ManifestCache {
     runtime::Mutex mutex;
     std::list<Entry> entries GUARDED_BY(mutex);  // most recently used first
     std::unordered_map<KeyView, std::list<Entry>::iterator, Hash> index GUARDED_BY(mutex);
-    std::vector<std::pair<std::string, std::string>> changing GUARDED_BY(mutex);
+    // Once for each change that is under way.
+    std::multiset<std::pair<std::string, std::string>> changing GUARDED_BY(mutex);
     Ticket generation GUARDED_BY(mutex) = 0;
     std::size_t Erase(const KeyView& key) REQUIRES(mutex);  // what that gave back
   };

@@ -201,10 +201,8 @@ Task<Result<bool>> Manifests::DeleteManifest(const OriginPtr& origin, const std:
     deletion.event = Seal(DeletedEvent(origin, repository, store::Kind::kManifest, digest));
     ManifestCache::Change change(cache_);
     change.Covers(repository, digest);
-    for (const std::string& tag : *tags) {
-      change.Covers(repository, tag);
-      deletion.tag_events.push_back(Seal(DeletedEvent(origin, repository, store::Kind::kTag, tag)));
-    }
+    deletion.tag_event = Seal(DeletedEvent(origin, repository, store::Kind::kTag, {}));
+    for (const std::string& tag : *tags) change.Covers(repository, tag);
     deletion.tags = std::move(*tags);
     auto job = [&deletion](store::Tx& tx) -> Result<store::Deleted> { return store::DeleteManifest(tx, deletion); };
     const Result<store::Deleted> done = co_await deps_.store.Write(job);

@@ -147,16 +147,16 @@ Deleted DeleteManifest(Tx& tx, const ManifestDeletion& deletion) {
     Query query(connection, kTagsOf, *id, deletion.digest);
     tags = AllTexts(query);
   }
-  std::vector<const Event*> events;
-  for (const std::string& tag : tags) {
-    const auto named = std::ranges::find(deletion.tags, tag);
-    if (named == deletion.tags.end()) return Deleted::kOtherTags;
-    events.push_back(&deletion.tag_events.at(static_cast<std::size_t>(named - deletion.tags.begin())));
-  }
+  const std::unordered_set<std::string_view> known(deletion.tags.begin(), deletion.tags.end());
+  if (!std::ranges::all_of(tags, [&](std::string_view tag) { return known.contains(tag); })) return Deleted::kOtherTags;
   if (!tags.empty()) Query(connection, kDeleteTagsOf, *id, deletion.digest).Run();
   Query(connection, kDeleteManifest, *id, deletion.digest).Run();
   Append(tx, deletion.event);
-  for (const Event* event : events) Append(tx, *event);
+  for (const std::string& tag : tags) {
+    Event event = deletion.tag_event;
+    event.tag = tag;
+    Append(tx, std::move(event));
+  }
   return Deleted::kYes;
 }
 

@@ -108,15 +108,16 @@ TEST_P(CatalogChangesTest, APushByDigestHasOneEventEachTime) {
 TEST_P(CatalogChangesTest, AManifestGoesWithTheTagsThatTheCallerKnows) {
   EXPECT_THAT(Push(PushOf("sha256:1", {"v1", "v2"})), IsEmpty());
   const Seq before = LastSeq();
-  const auto tag_gone = [](const std::string& tag) { return Saying(Action::kDelete, Kind::kTag, tag); };
-  ManifestDeletion deletion{
-      "r", "sha256:1", {"v1"}, Saying(Action::kDelete, Kind::kManifest, "sha256:1"), {tag_gone("v1")}};
+  ManifestDeletion deletion{"r",
+                            "sha256:1",
+                            {"v1"},
+                            Saying(Action::kDelete, Kind::kManifest, "sha256:1"),
+                            Saying(Action::kDelete, Kind::kTag, "")};
   const auto remove = [&] { return Write([&](Tx& tx) { return DeleteManifest(tx, deletion); }); };
   EXPECT_EQ(remove(), Deleted::kOtherTags);
   EXPECT_EQ(LastSeq(), before);
   EXPECT_EQ(Tag("v1"), "sha256:1");
   deletion.tags = {"v3", "v2", "v1"};  // one was moved meanwhile
-  deletion.tag_events = {tag_gone("v3"), tag_gone("v2"), tag_gone("v1")};
   EXPECT_EQ(remove(), Deleted::kYes);
   EXPECT_EQ(Tag("v1"), std::nullopt);
   EXPECT_FALSE(Read([](Snapshot& s) { return FindManifest(s, "r", "sha256:1"); }));
