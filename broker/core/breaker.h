@@ -29,6 +29,7 @@ class Breaker {
   bool MayStart(Ticks now) const {
     return state_ == BreakerState::kClosed || (state_ == BreakerState::kOpen && now >= probe_at_);
   }
+  bool IsProbe(AttemptId attempt) const { return state_ == BreakerState::kHalfOpen && probe_ == attempt; }
   // When MayStart may change by itself.
   Ticks wake() const { return state_ == BreakerState::kOpen ? probe_at_ : kNever; }
 

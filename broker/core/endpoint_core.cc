@@ -80,7 +80,11 @@ void EndpointCore::LoadRow(store::ParkedLane row, store::Seq settled_through, Mo
   lane.failing.first_attempt = pace_.ActiveAt(now.ticks) - row.age;
   lane.failing.reason = std::move(row.reason);
   lane.failing.started = row.started;
-  if (row.refused > 0) lane.failing.refused_since = pace_.AnsweringAt(now.ticks) - row.refused;
+  if (row.refused > 0) {
+    lane.failing.refused_since = pace_.AnsweringAt(now.ticks) - row.refused;
+    // It was refused to its end before, and is counted.
+    if (row.attempts - row.probes >= kRejectionsUntilDead) lane.failing.Hold(flights_.next());
+  }
   lane.done_through = strict ? 0 : row.next_seq - 1;
   // A clock that jumped must not hold a lane for longer than its delay can be.
   const Ticks due = now.ticks + std::clamp<Ticks>(row.due - now.wall, 0, policy_.longest_wait());

@@ -140,8 +140,9 @@ void EndpointCore::JudgeFailure(Lane& lane, const Attempt& attempt, const Outcom
   const bool refused_to_end = reason.has_value() && IsRefusal(outcome);
   Pace::Refusal refusal = refused_to_end ? RefusalOf(lane.failing, pace_) : Pace::Refusal{};
   refusal.alone = refused_to_end && HoldsUpOthers(lane) && !OthersCanTell();
+  const bool asked = pace_.closed() ? pace_.breaker().IsProbe(attempt.id) : refusal.counted;
   const Pace::Judgement said = JudgeEndpoint(attempt, outcome, refusal, now);
-  const bool probed = pace_.closed() ? !said.opened : refusal.counted && HoldsUpOthers(lane);
+  const bool probed = asked && HoldsUpOthers(lane);
   const bool numbered = policy_.max_retries && counted > *policy_.max_retries;
   // Whose repetitions are numbered ends by their number, at the pace of probes: a lane has no other event to find out
   // with whether the endpoint takes any.
@@ -164,7 +165,9 @@ void EndpointCore::JudgeFailure(Lane& lane, const Attempt& attempt, const Outcom
   lines_.Leave(lane, LaneState::kDraining);
 }
 
+// Where the cursor stands for what is parked, all of that holds up whatever comes.
 bool EndpointCore::HoldsUpOthers(const Lane& lane) const {
+  if (held_by_parking() || held_by_change()) return true;
   if (lane.kind == LaneKey::Kind::kStrict && !progress_.at_head()) return true;
   return lane.queue.size() > 1 || (lane.behind.parked && !lane.behind.complete());
 }

@@ -181,5 +181,50 @@ TEST(EndpointRefusal, WhatHoldsUpNobodyWaits) {
   EXPECT_LT(world.dead.size(), 10u);
 }
 
+// Where the cursor stands for what is parked, nothing behind it could ever tell that the endpoint takes others.
+TEST(EndpointRefusal, WhatStandsAtTheBoundOfParkedLanesKeepsNobodyOutForGood) {
+  config::Endpoint endpoint = Hook();
+  endpoint.order = config::Order::kNone;
+  endpoint.max_parked = 20;
+  Simulation world(endpoint, 3);
+  const auto receiver = Attach(world);
+  for (store::Seq seq = 1; seq <= 60; ++seq) receiver->bad.insert(seq);
+  for (int i = 0; i < 65; ++i) world.Append("app" + std::to_string(i));
+  EXPECT_TRUE(world.RunUntilIdle(8 * kHour)) << world.core().pending() << " are pending";
+  EXPECT_EQ(world.accepted.size(), 5u);
+  EXPECT_TRUE(world.violations.empty()) << world.violations.front();
+}
+
+TEST(EndpointRefusal, NorDoesWhatAChangedOrderWaitsFor) {
+  config::Endpoint endpoint = Hook();
+  endpoint.order = config::Order::kNone;
+  Simulation world(endpoint, 3);
+  const auto receiver = Attach(world);
+  for (store::Seq seq = 1; seq <= 60; ++seq) receiver->bad.insert(seq);
+  for (int i = 0; i < 60; ++i) world.Append("app" + std::to_string(i));
+  world.RunFor(kMinute);
+  endpoint.order = config::Order::kRepository;
+  world.Reload(endpoint);
+  for (int i = 0; i < 5; ++i) world.Append("well" + std::to_string(i));
+  EXPECT_TRUE(world.RunUntilIdle(8 * kHour)) << world.core().pending() << " are pending";
+  EXPECT_EQ(world.accepted.size(), 5u);
+}
+
+// What was in flight when the endpoint was closed, and probes that hold up nobody, wait as all others do.
+TEST(EndpointRefusal, MaxRetriesMakeARepairedIncidentNoDearer) {
+  for (const int retries : {2, 3}) {
+    config::Endpoint endpoint = Hook();
+    endpoint.max_retries = retries;
+    Simulation world(endpoint, 3);
+    const auto receiver = Attach(world);
+    receiver->broken = true;
+    for (int i = 0; i < 60; ++i) world.Append("app" + std::to_string(i));
+    world.RunFor(kHour / 2);
+    receiver->broken = false;
+    EXPECT_TRUE(world.RunUntilIdle(kHour));
+    EXPECT_LT(world.dead.size(), 10u) << "maxretries " << retries;
+  }
+}
+
 }  // namespace
 }  // namespace portcall::broker
