@@ -48,6 +48,8 @@ bool EndpointCore::MayPromote(Moment now) const {
   const std::size_t reads = lines_.to_read() + lines_.being_read();
   if (!pace_.closed()) return reads + (policy_.collapses ? lines_.ready() : 0) < pace_.window().ahead();
   if (!pace_.MayStart(now.ticks) || reads > 0 || probes_.chosen()) return false;
+  // The log is read on first: what is newest may lie in what was not read.
+  if (TurnOf(pace_.breaker()) == ProbeTurn::kNew && !progress_.at_head() && WantsEvents()) return false;
   return lines_.ready() == 0 || (!policy_.collapses && TurnOf(pace_.breaker()) == ProbeTurn::kWaiting);
 }
 

@@ -169,7 +169,7 @@ TEST_F(KafkaProducerTest, WhatWaitsForAProducerSaysWhy) {
 
 TEST_F(KafkaProducerTest, AnIdleProducerIsAdmittedAsSoonAsItMay) {
   cluster_.AnswerProducers({RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED});
-  Make({50ms, 50ms});
+  Make({1s, 1s});
   const auto first = runner_.Call([&] { return producer_->client(); });
   EXPECT_TRUE(Until([&] { return producer_->client() != nullptr && producer_->client() != first; }));
 }
