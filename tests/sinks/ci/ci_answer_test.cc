@@ -70,7 +70,13 @@ TEST(CiAnswerTest, WhatTimeOrAnOperatorHealsIsNotTheEventsFault) {
           "contact your administrator for assistance.",
           "Identity verification is required in order to run CI jobs",
           "Credit card required to be on file in order to run CI jobs",
-          "Remote file `https://ci.example/x.yml` could not be fetched because of a timeout error!"}) {
+          "Remote file `https://ci.example/x.yml` could not be fetched because of a timeout error!",
+          "Remote file `https://ci.example/x.yml` could not be fetched because of HTTP code `503` error!",
+          "Remote file `https://ci.example/x.yml` could not be fetched because of HTTP error!",
+          "Remote file could not be fetched because Connection refused - connect(2) for 10.0.0.7:443!",
+          "Request timed out when fetching configuration files.",
+          "Project `team/ci` not found or access denied! Make sure any includes in the pipeline configuration are "
+          "correctly defined."}) {
       EXPECT_EQ(refused(why).verdict, Verdict::kFailed) << name << ": " << why;
     }
     EXPECT_EQ(refused("Reference not found").verdict, Verdict::kRejected) << name;
