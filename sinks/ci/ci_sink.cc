@@ -75,6 +75,7 @@ class CiSink final : public Sink {
   void Limit(std::chrono::milliseconds wait, Outcome& outcome);
   void Blame(const store::Event& event, Outcome& outcome);
   void BlameLimit(Outcome& outcome) const;
+  void Warn(const std::vector<std::string>& not_started, const store::Event& event) const;
   bool IsOfPart(const Outcome& outcome) const;
 
   const std::shared_ptr<const CiPreset> preset_;
@@ -147,12 +148,23 @@ Task<Outcome> CiSink::Start(store::EventPtr event) {
   }
   // maybe_received is true again
   const bool cut = answer->cut || answer->body.size() >= kReadAnswer;
-  outcome = JudgeCi(*preset_, {answer->status, answer->body, answer->location, cut});
+  const CiReply reply{answer->status, answer->body, answer->location, cut};
+  outcome = JudgeCi(*preset_, reply);
+  Warn(NotStarted(*preset_, reply), *event);
   if (outcome.verdict != Verdict::kDelivered) {
     Keep(*answer, outcome);
     looked_up_.erase(key);  // what was looked up may have been deleted and made anew
   }
   co_return outcome;
+}
+
+void CiSink::Warn(const std::vector<std::string>& not_started, const store::Event& event) const {
+  if (not_started.empty()) return;
+  std::string names;
+  for (const std::string& name : not_started) names += (names.empty() ? "" : ", ") + name;
+  names = config::Hidden(redactor_.Redact(names.substr(0, kKeepAnswer), names.size() > kKeepAnswer), hidden_);
+  log_.Warn("some builds were not started; the others were, so the push is not sent again",
+            {{"endpoint", name_}, {"event", event.id}, {"not started", names}});
 }
 
 // No such project any more, none that these credentials may see or use, or other credentials than the rest has.
