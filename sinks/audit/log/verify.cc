@@ -229,6 +229,9 @@ Result<void> Verifier::ReadSegment(const Segment& segment, bool last) {
     FindHere(next_, Range(next_, segment.first) + " missing before this segment: deleted");
     intact_ = prev_known_ = false;
     next_ = segment.first;
+  } else if (segment.first < next_) {
+    FindHere(segment.first, "by its name this file begins with record " + std::to_string(segment.first) +
+                                ", which stands in the midst of another: put there");
   }
   std::string_view line;
   LineReader::Got got;

@@ -8,6 +8,7 @@
 #include "sinks/audit/log/trimming.h"
 #include "sinks/audit/log/verify.h"
 #include "tests/sinks/audit/fixture.h"
+#include "tests/sinks/audit/said.h"
 
 namespace portcall::sinks::audit {
 namespace {
@@ -109,6 +110,9 @@ TEST_F(PlantedTest, AFileInTheMidstOfAnotherIsNamedAndStays) {
   const auto opened = TryOpen();
   ASSERT_FALSE(opened);
   EXPECT_THAT(opened.error().detail, HasSubstr(Name(5).string() + " begins with record 5 by its name"));
+  const std::string said = Said([&](runtime::Log& log) { Tidy(KeepFrom(25), 25, *key_, log); });
+  EXPECT_THAT(said, HasSubstr(Name(5).string() + " begins by its name with a record that stands in the midst of " +
+                              Name(0).string() + ": somebody put it there"));
   Tidy(KeepFrom(0), 25, *key_, log_);
   EXPECT_EQ(ReadText(Name(5)), kPrecious);
   EXPECT_FALSE(fs::exists(Name(5).string() + ".gz"));
