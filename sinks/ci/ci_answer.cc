@@ -23,6 +23,29 @@ void Collect(const Json& json, std::span<const std::string> place, std::vector<s
   }
 }
 
+// The members, where the place has its first `*`, of which `equals` stands nowhere at the rest of the place.
+void CollectOthers(const Json& json, std::span<const std::string> place, const std::string& equals,
+                   std::vector<std::string>& names) {
+  if (place.empty() || !json.is_object()) return;
+  if (place.front() != "*") {
+    if (const auto at = json.find(place.front()); at != json.end()) {
+      CollectOthers(*at, place.subspan(1), equals, names);
+    }
+    return;
+  }
+  for (const auto& [name, member] : json.items()) {
+    std::vector<std::string> values;
+    Collect(member, place.subspan(1), values);
+    if (std::ranges::find(values, equals) == values.end()) names.push_back(name);
+  }
+}
+
+bool IsPartly(const CiPreset& preset, const CiReply& reply) {
+  if (preset.partly.status == 0 || reply.status != preset.partly.status) return false;
+  const auto values = ValuesAt(reply.body, preset.partly.at);
+  return std::ranges::find(values, preset.partly.equals) != values.end();
+}
+
 bool Holds(std::string_view text, std::string_view part) { return text.find(part) != std::string_view::npos; }
 
 // What a success says of itself; makes a delivery something else where the preset wants more. Of one that was cut only
@@ -53,6 +76,13 @@ std::vector<std::string> ValuesAt(std::string_view json, const std::vector<std::
   return found;
 }
 
+std::vector<std::string> NotStarted(const CiPreset& preset, const CiReply& reply) {
+  std::vector<std::string> names;
+  if (!IsPartly(preset, reply)) return names;
+  CollectOthers(Json::parse(reply.body, nullptr, false), preset.partly.at, preset.partly.equals, names);
+  return names;
+}
+
 Outcome JudgeCi(const CiPreset& preset, const CiReply& reply) {
   Outcome outcome;
   outcome.status = reply.status;
@@ -61,6 +91,10 @@ Outcome JudgeCi(const CiPreset& preset, const CiReply& reply) {
   if (redirected || std::ranges::find(preset.success, reply.status) != preset.success.end()) {
     outcome.verdict = Verdict::kDelivered;
     if (!redirected && preset.answer.any()) JudgeAnswer(preset, reply, outcome);
+    return outcome;
+  }
+  if (IsPartly(preset, reply)) {
+    outcome.verdict = Verdict::kDelivered;
     return outcome;
   }
   outcome.verdict = VerdictOf(reply.status);

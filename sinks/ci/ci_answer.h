@@ -21,6 +21,10 @@ struct CiReply {
 // wait to the caller. Pure.
 Outcome JudgeCi(const CiPreset& preset, const CiReply& reply);
 
+// Of a delivery of which the answer says that it is a part of one (CiPartly): the names of what was not started. Empty:
+// all was, or it is no such answer.
+std::vector<std::string> NotStarted(const CiPreset& preset, const CiReply& reply);
+
 // The texts that stand at a place in a JSON text, where `*` leads to every member or item; numbers and flags as JSON
 // writes them. Empty for what is not JSON.
 std::vector<std::string> ValuesAt(std::string_view json, const std::vector<std::string>& place);

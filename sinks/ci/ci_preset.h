@@ -90,6 +90,13 @@ struct CiAnswer {
   bool any() const { return json || !at.empty(); }
 };
 
+// A refusal that says in JSON that some builds were started: settled, because a repetition would start those again.
+struct CiPartly {
+  int status = 0;               // 0: there is none
+  std::vector<std::string> at;  // `equals` stands there for what was started; `*`, for any member, is among it
+  std::string equals;
+};
+
 // A redirect that means success: one to what was queued before, for example.
 struct CiRedirect {
   int status = 0;  // 0: there is none
@@ -114,6 +121,7 @@ struct CiPreset {
   std::optional<CiVariables> inputs;  // where they go instead when the user writes `inputs`; none: not there
   std::vector<int> success;           // statuses that mean that the build was accepted
   CiRedirect redirect;
+  CiPartly partly;
   CiAnswer answer;
   // Where another 2xx says, in JSON, why the system starts nothing on purpose: settled, too. Empty: nowhere.
   std::vector<std::string> filtered;
@@ -124,7 +132,7 @@ struct CiPreset {
 
   config::Millis timeout{30'000};  // of an endpoint that names none
 
-  bool reads_answer() const { return answer.any() || !filtered.empty(); }
+  bool reads_answer() const { return answer.any() || !filtered.empty() || partly.status != 0; }
   const CiWord* FindWord(std::string_view word) const;
 };
 

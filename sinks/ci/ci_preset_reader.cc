@@ -64,6 +64,7 @@ class Reader {
     if (root_.Has("inputs")) preset_.inputs = ReadVariables("inputs");
     ReadSuccess();
     ReadRedirect();
+    ReadPartly();
     ReadAnswer();
     std::string filtered;
     root_.Read("filtered", filtered);
@@ -320,6 +321,19 @@ class Reader {
     section.Read("status", 300, 399, preset_.redirect.status);
     section.Read("to", preset_.redirect.to);
     if (preset_.redirect.status == 0 || preset_.redirect.to.empty()) section.Error("", "wants status and to");
+    section.Finish();
+  }
+
+  void ReadPartly() {
+    if (!root_.Has("partly")) return;
+    MapReader section = root_.Sub("partly");
+    std::string at;
+    section.Read("status", 300, 599, preset_.partly.status);
+    section.Read("at", at);
+    section.Read("equals", preset_.partly.equals);
+    preset_.partly.at = SplitPath(at);
+    const bool any = std::ranges::find(preset_.partly.at, "*") != preset_.partly.at.end();
+    if (preset_.partly.status == 0 || !any) section.Error("", "wants status, at with a *, and equals");
     section.Finish();
   }
 

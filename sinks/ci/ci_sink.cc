@@ -11,6 +11,7 @@
 #include "runtime/http/client.h"
 #include "sinks/ci/ci_answer.h"
 #include "sinks/ci/ci_request.h"
+#include "sinks/ci/limit_spell.h"
 #include "sinks/failing_parts.h"
 #include "sinks/http/answer.h"
 #include "sinks/http/client_options.h"
@@ -73,6 +74,8 @@ class CiSink final : public Sink {
   void Keep(const http::Incoming& answer, Outcome& outcome);
   void Limit(std::chrono::milliseconds wait, Outcome& outcome);
   void Blame(const store::Event& event, Outcome& outcome);
+  void BlameLimit(Outcome& outcome) const;
+  void Warn(const std::vector<std::string>& not_started, const store::Event& event) const;
   bool IsOfPart(const Outcome& outcome) const;
 
   const std::shared_ptr<const CiPreset> preset_;
@@ -90,7 +93,7 @@ class CiSink final : public Sink {
   std::map<Key, std::string> looked_up_;
   FailingParts parts_;
   std::string limit_;  // what the system last said of a limit
-  runtime::SteadyTime limited_until_{};
+  LimitSpell limits_;
 };
 
 Outcome Undeliverable(std::string why) {
@@ -145,12 +148,23 @@ Task<Outcome> CiSink::Start(store::EventPtr event) {
   }
   // maybe_received is true again
   const bool cut = answer->cut || answer->body.size() >= kReadAnswer;
-  outcome = JudgeCi(*preset_, {answer->status, answer->body, answer->location, cut});
+  const CiReply reply{answer->status, answer->body, answer->location, cut};
+  outcome = JudgeCi(*preset_, reply);
+  Warn(NotStarted(*preset_, reply), *event);
   if (outcome.verdict != Verdict::kDelivered) {
     Keep(*answer, outcome);
     looked_up_.erase(key);  // what was looked up may have been deleted and made anew
   }
   co_return outcome;
+}
+
+void CiSink::Warn(const std::vector<std::string>& not_started, const store::Event& event) const {
+  if (not_started.empty()) return;
+  std::string names;
+  for (const std::string& name : not_started) names += (names.empty() ? "" : ", ") + name;
+  names = config::Hidden(redactor_.Redact(names.substr(0, kKeepAnswer), names.size() > kKeepAnswer), hidden_);
+  log_.Warn("some builds were not started; the others were, so the push is not sent again",
+            {{"endpoint", name_}, {"event", event.id}, {"not started", names}});
 }
 
 // No such project any more, none that these credentials may see or use, or other credentials than the rest has.
@@ -163,7 +177,8 @@ bool CiSink::IsOfPart(const Outcome& outcome) const {
 }
 
 void CiSink::Blame(const store::Event& event, Outcome& outcome) {
-  if (outcome.verdict == Verdict::kDelivered) limited_until_ = {};
+  if (outcome.verdict == Verdict::kDelivered) limits_.Over();
+  if (outcome.blames == Blames::kNobody) return BlameLimit(outcome);
   const auto route = requests_.RouteOf(event.repository);
   if (!route || requests_.part_noun().empty()) {
     if (outcome.blames == Blames::kPart) outcome.blames = Blames::kEndpoint;
@@ -214,33 +229,47 @@ void CiSink::Keep(const http::Incoming& answer, Outcome& outcome) {
   if (answer.status / 100 == 3) outcome.error += redirects_.Explain(answer.location, redactor_);
   const runtime::WallTime now = runtime::SystemClock().Now();
   outcome.retry_after = ParseRetryAfter(answer.retry_after, now);
-  if (const auto wait = RateLimitOf(answer, now)) Limit(*wait, outcome);
+  if (const auto wait = RateLimitOf(answer, now)) {
+    Limit(*wait, outcome);
+  } else {
+    limits_.Over();
+  }
   outcome.answer =
       redactor_.Redact(answer.body.substr(0, kKeepAnswer), answer.cut || answer.body.size() >= kKeepAnswer);
 }
 
 // The system takes no request now, whatever it is for: neither event nor project is to blame, and the endpoint waits.
 void CiSink::Limit(std::chrono::milliseconds wait, Outcome& outcome) {
+  // An operator who wants no such waits: then it is a failure as any.
+  if (std::min(wait, longest_limit_) < kShortestLimit) return;
   const runtime::SteadyTime now = runtime::SystemClock().Ticks();
-  wait = std::min(wait, longest_limit_);
-  if (wait < kShortestLimit) return;  // an operator who wants no such waits; then it is a failure as any
+  const bool known = limits_.waits(now);
+  wait = limits_.Met(wait, longest_limit_, now);
   outcome.blames = Blames::kNobody;
   outcome.retry_after = wait;
   outcome.maybe_received = false;  // nothing was started
-  const bool known = now < limited_until_;
-  limited_until_ = std::max(limited_until_, now + wait);
   if (known) return;
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
   limit_ =
       "a rate limit was reached (" + outcome.status_text + "): nothing is sent for " + std::to_string(seconds) + " s";
+  if (!limits_.begins()) return;
   log_.Warn("a rate limit was reached",
             {{"endpoint", name_}, {"answer", outcome.status_text}, {"seconds", std::to_string(seconds)}});
+}
+
+// One that does not end is the endpoint's failure, with all that follows from one.
+void CiSink::BlameLimit(Outcome& outcome) const {
+  const runtime::SteadyTime now = runtime::SystemClock().Ticks();
+  if (!limits_.endless(now)) return;
+  outcome.blames = Blames::kEndpoint;
+  outcome.error +=
+      "; it has answered with nothing but rate limits for " + std::to_string(limits_.lasted(now).count()) + " minutes";
 }
 
 std::string CiSink::Trouble() const {
   const runtime::SteadyTime now = runtime::SystemClock().Ticks();
   std::string text = config::Hidden(parts_.Text(now), hidden_);
-  if (now < limited_until_) text = limit_ + (text.empty() ? "" : "; " + text);
+  if (limits_.waits(now)) text = limit_ + (text.empty() ? "" : "; " + text);
   return text;
 }
 

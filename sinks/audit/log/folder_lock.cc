@@ -29,7 +29,8 @@ bool HoldsLock(const runtime::Fd& lock, const std::filesystem::path& folder) {
 
 bool IsLocked(const std::filesystem::path& folder) {
   const Result<runtime::Fd> file = OpenPlain(folder / kLock, O_RDONLY);
-  return file && ::flock(file->get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+  if (!file) return file.error().code == Errc::kUnavailable;  // it cannot be told
+  return ::flock(file->get(), LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
 }  // namespace portcall::sinks::audit

@@ -42,8 +42,9 @@ class Retirement {
     if (!start && start.error().code == Errc::kNotFound) start = Position();
     if (!start) return start.error();
     for (std::size_t i = 0; i < segments.size() && segments[i].first < active; ++i) {
-      const std::uint64_t next = i + 1 < segments.size() ? segments[i + 1].first : active;
-      if (start->size() < next) {
+      const bool more = i + 1 < segments.size();
+      const Segment next = more ? segments[i + 1] : Segment{active, false, task_.folder / SegmentName(active)};
+      if (start->size() < next.first) {
         Result<Position> end = EndOf(segments[i], next, *start);
         if (!end) return end.error();
         if (!task_.IsOld(end->recorded)) return end->recorded;
@@ -60,7 +61,7 @@ class Retirement {
 
  private:
   // The chain's position after the segment.
-  Result<Position> EndOf(const Segment& segment, std::uint64_t next, const Position& start) {
+  Result<Position> EndOf(const Segment& segment, const Segment& next, const Position& start) {
     if (start.size() != segment.first) {
       return Error(Errc::kInvalid, "records before " + segment.file.string() + " are missing");
     }
@@ -73,7 +74,12 @@ class Retirement {
       if (!end.Follow(hashing_, line)) break;
     }
     if (got == LineReader::Got::kFailed) return Error(Errc::kUnavailable, lines->trouble());
-    if (got != LineReader::Got::kEnd || end.size() != next) {
+    if (got == LineReader::Got::kEnd && end.size() > next.first) {
+      return Error(Errc::kInvalid, next.file.string() +
+                                       " begins by its name with a record that stands in the midst of " +
+                                       segment.file.string() + ": somebody put it there; move it away");
+    }
+    if (got != LineReader::Got::kEnd || end.size() != next.first) {
       return Error(Errc::kInvalid, segment.file.string() + " is damaged at record " + std::to_string(end.size()));
     }
     end.segment = end.size();

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/files.h"
+#include "sinks/audit/log/file_range.h"
 #include "sinks/audit/log/plain_file.h"
 #include "sinks/audit/log/receipt.h"
 #include "sinks/audit/log/segments.h"
@@ -21,20 +22,6 @@ constexpr std::uint64_t kNotesTail = 64 << 10, kLongestNote = 4 << 10;
 constexpr std::uint64_t kTextKept = 16 << 20;  // of records that are kept aside
 constexpr std::uint64_t kLinesTail = 1 << 20;
 constexpr std::string_view kSignature = "\n\n\xE2\x80\x94 ";
-
-Result<std::string> ReadRange(const runtime::Fd& file, std::uint64_t begin, std::uint64_t end,
-                              const std::filesystem::path& path) {
-  std::string text(end - begin, '\0');
-  std::size_t filled = 0;
-  while (filled < text.size()) {
-    Result<std::size_t> n = ReadAt(file, {text.data() + filled, text.size() - filled}, begin + filled, path);
-    if (!n) return n.error();
-    if (*n == 0) break;
-    filled += *n;
-  }
-  text.resize(filled);
-  return text;
-}
 
 struct LastNote {
   std::string note;         // empty: there is none
@@ -80,10 +67,20 @@ class Reader {
     }
     if (auto known = LoadReceipt(receipt); !known) return known.error();
     if (receipt_) LeaveOutForeign();
+    LeaveOutJunk();
     if (!segments_.empty() && segments_.back().first > checkpoint_.size) {
       return Damage("the audit log's checkpoint of the " + std::to_string(segments_.back().first) + " records before " +
                     segments_.back().file.string() + " is gone");
     }
+    Result<Recovered> recovered = Resume();
+    if (recovered && !junk_.empty()) {
+      if (auto kept = KeepJunkAside(); !kept) return kept.error();
+    }
+    return recovered;
+  }
+
+ private:
+  Result<Recovered> Resume() {
     const std::optional<Position> state = LoadState(folder_);
     if (state && state->size() > checkpoint_.size && Fits(*state)) {
       return Damage("the audit log's checkpoints of " + std::to_string(state->size()) + " records are gone");
@@ -110,6 +107,38 @@ class Reader {
                  {{"file", segments_.back().file.string()}, {"records", std::to_string(proven())}});
       segments_.pop_back();
     }
+  }
+
+  // No compressed segment begins where nothing vouches for a record: only what is closed is compressed, and a
+  // checkpoint covers that. Without the database's word one that begins as such a segment does may be one, though.
+  void LeaveOutJunk() {
+    if (segments_.empty() || !segments_.back().compressed || segments_.back().first == 0) return;
+    if (segments_.back().first != proven() || (!receipt_ && MayBeSegment(segments_.back()))) return;
+    junk_ = segments_.back().file;
+    segments_.pop_back();
+  }
+
+  static bool MayBeSegment(const Segment& segment) {
+    Result<LineReader> lines = LineReader::Open(segment);
+    std::string_view line;
+    const auto got = lines ? lines->Next(line) : LineReader::Got::kFailed;
+    if (got != LineReader::Got::kLine) return got == LineReader::Got::kFailed;
+    const std::optional<Link> link = LinkOf(line);
+    return link && link->n == segment.first;
+  }
+
+  // Its name is that of the segment to come.
+  Result<void> KeepJunkAside() {
+    const std::filesystem::path aside = AsideName("damaged-").concat(".gz");
+    if (::rename(junk_.c_str(), aside.c_str()) != 0) return runtime::FileError(errno, "renaming", junk_);
+    log_.Error("audit log: a file has the name of the next segment and is none; it is kept aside",
+               {{"file", junk_.string()}, {"aside", aside.string()}});
+    return runtime::SyncFolder(folder_);
+  }
+
+  std::filesystem::path AsideName(std::string_view prefix) const {
+    const auto now = std::chrono::system_clock::now().time_since_epoch() / std::chrono::seconds(1);
+    return folder_ / (std::string(prefix) + std::to_string(position_.size()) + '-' + std::to_string(now));
   }
 
   // The folder holds at most what a first start leaves behind when it is cut short.
@@ -147,7 +176,6 @@ class Reader {
   // How many records the last checkpoint or the receipt vouches for.
   std::uint64_t proven() const { return std::max(checkpoint_.size, receipt_ ? receipt_->checkpoint.size : 0); }
 
- private:
   Result<void> LoadCheckpoint() {
     Result<LastNote> last = FindLastNote(folder_ / kCheckpoints);
     if (!last) return last.error();
@@ -251,9 +279,7 @@ class Reader {
   // Keeps the rest of a segment's file from the last good record on, which may be any length.
   Result<void> KeepAside(const runtime::Fd& file, std::uint64_t size, const std::filesystem::path& path) {
     const std::string record = std::to_string(position_.size());
-    const auto now = std::chrono::system_clock::now().time_since_epoch() / std::chrono::seconds(1);
-    const std::string prefix = IsComplete() ? "unacknowledged-" : "damaged-";
-    const std::string aside = (folder_ / (prefix + record + '-' + std::to_string(now))).string();
+    const std::string aside = AsideName(IsComplete() ? "unacknowledged-" : "damaged-").string();
     const std::string fresh = aside + ".tmp";
     ::unlink(fresh.c_str());
     Result<runtime::Fd> copy = OpenPlain(fresh, O_WRONLY | O_CREAT | O_EXCL);
@@ -328,6 +354,7 @@ class Reader {
   const HidingLog& log_;
   Hashing hashing_;
   std::vector<Segment> segments_;
+  std::filesystem::path junk_;  // empty: there is none
   Checkpoint checkpoint_;
   std::optional<Receipt> receipt_;
   Position position_;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "runtime/files.h"
+#include "sinks/audit/log/folder_lock.h"
 #include "sinks/audit/log/plain_file.h"
 #include "sinks/audit/log/position.h"
 #include "sinks/audit/log/receipt.h"
@@ -15,7 +16,6 @@
 namespace portcall::sinks::audit {
 namespace {
 
-constexpr std::size_t kMostFindings = 50;
 constexpr std::uint64_t kProgressEvery = 1 << 14;  // records
 constexpr int kTries = 3;
 
@@ -45,6 +45,7 @@ class Verifier {
   void Diagnose(const std::optional<Link>& link, bool linked);
   void CompareRoots();
   void CheckEnd();
+  void CheckVouched();
   void CheckState();
   void Find(Finding finding) { report_.Find(std::move(finding)); }
   void FindHere(std::optional<std::uint64_t> record, std::string what) {
@@ -65,6 +66,7 @@ class Verifier {
   std::uint64_t next_ = 0;          // n of the record that must come
   std::optional<Position> state_;   // of the writer, as it was at first
   bool prev_known_ = true;          // false behind a gap
+  bool written_ = false;            // by somebody, when this began
   bool intact_ = true;              // no damage yet, so that roots can be compared
   std::string file_, before_file_;  // of this line and of the one before
   std::uint64_t line_ = 0, before_line_ = 0;
@@ -74,6 +76,7 @@ class Verifier {
 Result<VerifyReport> Verifier::Run() {
   report_.key = key_.Text();
   report_.own_key = !options_.key;
+  written_ = IsLocked(options_.folder);
   // In this order, because the log may grow meanwhile: how far it must go is read first, checkpoints after the list of
   // closed segments that they must cover, and records after the checkpoints that cover them.
   if (const auto state = ReadPlain(options_.folder / kState); !state && !IsMissing(state.error())) {
@@ -88,6 +91,7 @@ Result<VerifyReport> Verifier::Run() {
   CheckEnds();
   if (auto read = ReadAll(); !read) return read.error();
   CheckEnd();
+  CheckVouched();
   CheckState();
   return std::move(report_);
 }
@@ -225,6 +229,9 @@ Result<void> Verifier::ReadSegment(const Segment& segment, bool last) {
     FindHere(next_, Range(next_, segment.first) + " missing before this segment: deleted");
     intact_ = prev_known_ = false;
     next_ = segment.first;
+  } else if (segment.first < next_) {
+    FindHere(segment.first, "by its name this file begins with record " + std::to_string(segment.first) +
+                                ", which stands in the midst of another: put there");
   }
   std::string_view line;
   LineReader::Got got;
@@ -335,6 +342,22 @@ void Verifier::CheckEnd() {
   }
 }
 
+// Whoever goes on with the chain behind all that is signed leaves no contradiction. A log that nobody writes ends in a
+// checkpoint, unless it was cut short.
+void Verifier::CheckVouched() {
+  const bool rooted = options_.database && !options_.database->receipt.empty();
+  if (!intact_ || next_ <= report_.covered || (report_.checkpoints == 0 && !rooted)) return;
+  const std::string what = Range(report_.covered, next_) + " vouched for by nothing";
+  if (rooted && !written_ && !IsLocked(options_.folder)) {
+    Find({file_, 0, report_.covered,
+          what +
+              ": neither a checkpoint nor the database's root covers what was added behind them, by somebody or just "
+              "before a crash"});
+  } else {
+    report_.notes.push_back(what + ": no checkpoint covers them yet");
+  }
+}
+
 // The state is unsigned and only helps the writer to start, but it shows how far the log had come.
 void Verifier::CheckState() {
   if (!state_ || state_->size() <= next_) return;
@@ -352,21 +375,6 @@ Result<VerifyReport> VerifyWith(const VerifyOptions& options, const VerifierKey&
 }
 
 }  // namespace
-
-std::string Finding::Text() const {
-  std::string text = file;
-  if (line > 0) text += ':' + std::to_string(line);
-  if (record) text += " (record " + std::to_string(*record) + ')';
-  return text + ": " + what;
-}
-
-void VerifyReport::Find(Finding finding) {
-  if (findings.size() < kMostFindings) {
-    findings.push_back(std::move(finding));
-  } else {
-    ++more;
-  }
-}
 
 Result<VerifyReport> Verify(const VerifyOptions& options) {
   std::error_code error;

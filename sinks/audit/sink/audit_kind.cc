@@ -13,6 +13,8 @@
 #include "config/reader/disk_places.h"
 #include "config/reader/scalars.h"
 #include "config/sections/endpoint.h"
+#include "runtime/bytes.h"
+#include "runtime/named_file.h"
 #include "sinks/audit/log/note.h"
 #include "sinks/audit/log/record.h"
 #include "sinks/audit/sink/audit_config.h"
@@ -125,6 +127,13 @@ void RefuseEqualOrigins(MapReader& notifications, const std::vector<Endpoint>& a
   }
 }
 
+// Another key under the old name is another endpoint's: a reload has to make its sink anew.
+void DependOnKey(Endpoint& endpoint, const std::string& file) {
+  if (file.empty()) return;
+  const auto key = runtime::ReadNamed(file, runtime::kMostPemBytes);
+  endpoint.DependOn(key ? "key " + runtime::HashHex("sha256", *key) : "no key");
+}
+
 class AuditLogs final : public Kind {
  public:
   AuditLogs() : Kind({.name = "audit", .keys = {kKeys}, .refused = kRefused, .one_line = true, .audits = true}) {}
@@ -167,6 +176,7 @@ class AuditLogs final : public Kind {
     for (Endpoint& endpoint : all) {
       const auto audit = endpoint.As<AuditConfig>();
       if (audit == nullptr) continue;
+      DependOnKey(endpoint, audit->key);
       if (anchored) {
         Change(endpoint, [](AuditConfig& changed) { changed.publish = true; });
         endpoint.DependOn("checkpoints are published");

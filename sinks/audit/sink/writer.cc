@@ -7,6 +7,7 @@
 #include "config/hidden.h"
 #include "runtime/mutex.h"
 #include "sinks/audit/log/segments.h"
+#include "sinks/audit/sink/look.h"
 
 namespace portcall::sinks::audit {
 namespace {
@@ -29,20 +30,6 @@ Outcome Failed(const std::string& why) {
   Outcome outcome;
   outcome.error = why;
   return outcome;
-}
-
-// Changes when something in the folder does.
-std::string LookOf(const std::filesystem::path& folder) {
-  std::string look;
-  std::error_code error;
-  std::filesystem::directory_iterator entries(folder, error);
-  for (; !error && entries != std::filesystem::directory_iterator(); entries.increment(error)) {
-    std::error_code ignored;
-    const auto changed = entries->last_write_time(ignored).time_since_epoch().count();
-    look += entries->path().filename().string() + ' ' + std::to_string(entries->file_size(ignored)) + ' ' +
-            std::to_string(changed) + '\n';
-  }
-  return look;
 }
 
 // Something in the folder was signed, or would have to be.
@@ -235,10 +222,11 @@ Result<SigningKey> Writer::LoadKey() {
   return SigningKey::Load(options_.key_file, *begun_with, false);
 }
 
-// A refused folder that has not changed is not read again: the result would be the same, and reading may take long.
+// A refused folder that has not changed is not read again: the result would be the same, and reading may take long. A
+// key that lies elsewhere is part of what was refused.
 Result<void> Writer::TryOpen() {
-  std::string look = LookOf(options_.log.folder);
-  if (refused_ && look == refused_folder_) return *refused_;
+  const std::string key_look = options_.make_key ? "" : LookOfFile(options_.key_file);
+  if (refused_ && key_look + LookOfFolder(options_.log.folder) == refused_look_) return *refused_;
   refused_.reset();
   if (auto made = runtime::MakeFolders(options_.log.folder, 0750); !made) return made;
   // The folder may be another one than at the last try, with a key of its own.
@@ -254,7 +242,7 @@ Result<void> Writer::TryOpen() {
   }
   if (opened.error().code == Errc::kInvalid) {
     refused_ = opened.error();
-    refused_folder_ = LookOf(options_.log.folder);
+    refused_look_ = key_look + LookOfFolder(options_.log.folder);
   }
   return opened.error();
 }

@@ -104,8 +104,8 @@ class Writer : public std::enable_shared_from_this<Writer> {
   std::unique_ptr<AuditLog> log_;
   std::shared_ptr<const SigningKey> key_;
   std::string receipt_;           // the newest that was given
-  std::optional<Error> refused_;  // why the folder was refused, as it looked then
-  std::string refused_folder_;
+  std::optional<Error> refused_;  // why the folder was refused with that key, as both looked then
+  std::string refused_look_;
 
   std::deque<Waiting> queue_;
   std::vector<Waiting> writing_;

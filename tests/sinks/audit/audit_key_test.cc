@@ -1,10 +1,8 @@
 #include <gmock/gmock.h>
-#include <unistd.h>
-
-#include <cstdio>
 
 #include "sinks/audit/log/receipt.h"
 #include "tests/sinks/audit/audit_sink_stage.h"
+#include "tests/sinks/audit/said.h"
 
 namespace portcall::sinks {
 namespace {
@@ -20,26 +18,18 @@ TEST_F(AuditKeyTest, WhatReferencesBroughtIsShownNowhere) {
   audit::WriteText(file, "in the way\n");
   endpoint_.hidden = {"hunter2"};
   config_.directory = file / "audit";
-  std::FILE* const lines = std::tmpfile();
-  const int standard = ::dup(STDERR_FILENO);
-  ::dup2(::fileno(lines), STDERR_FILENO);
-  runtime::Log log({runtime::Level::kInfo, "text", {}});
+  std::string error, trouble;
   endpoint_.settings = std::make_shared<const AuditConfig>(config_);
-  runner_->Call([&] {
-    sink_ = *MakeSink(endpoint_, {runner_->executor(), resolver_, log, lanes_});
-    sink_->Open(receipt_);
+  const std::string said = audit::Said([&](runtime::Log& log) {
+    runner_->Call([&] {
+      sink_ = *MakeSink(endpoint_, {runner_->executor(), resolver_, log, lanes_});
+      sink_->Open(receipt_);
+    });
+    error = Deliver(1).error;
+    trouble = runner_->Call([&] { return sink_->Trouble(); });
+    Close();
+    lanes_.Await(std::chrono::steady_clock::time_point::max());
   });
-  const std::string error = Deliver(1).error;
-  const std::string trouble = runner_->Call([&] { return sink_->Trouble(); });
-  Close();
-  lanes_.Await(std::chrono::steady_clock::time_point::max());
-  log.Flush();
-  ::dup2(standard, STDERR_FILENO);
-  ::close(standard);
-  std::string said(4'096, '\0');
-  std::rewind(lines);
-  said.resize(std::fread(said.data(), 1, said.size(), lines));
-  std::fclose(lines);
   EXPECT_THAT(said, HasSubstr("***-file/audit"));
   for (const std::string& text : {error, trouble, said}) {
     EXPECT_THAT(text, HasSubstr("Not a directory"));
@@ -83,6 +73,24 @@ TEST_F(AuditKeyTest, AKeyThatIsGoneOrAnotherIsNotReplacedWhereALogIs) {
   std::filesystem::copy(other.path() / "old.key", folder() / audit::kPrivateKey);
   EXPECT_THAT(Deliver(26).error, HasSubstr("another key or origin signed it: restore the key"));
   audit::WriteText(folder() / audit::kPrivateKey, key);
+  EXPECT_EQ(Deliver(26).verdict, Verdict::kDelivered);
+  EXPECT_EQ(Seqs(), Range(1, 26));
+}
+
+TEST_F(AuditKeyTest, ALogGoesOnWhenTheRightKeyIsBackInItsPlaceElsewhere) {
+  Fill(1, 25);
+  const std::string right = audit::ReadText(folder() / audit::kPrivateKey);
+  std::filesystem::remove(folder() / audit::kPrivateKey);
+  const portcall::testing::TempDir elsewhere;
+  config_.key = elsewhere.path() / "audit.pem";
+  MakeKey(config_.key);
+  ASSERT_TRUE(Make());
+  for (int i = 0; i < 2; ++i) {
+    EXPECT_THAT(Deliver(26).error, HasSubstr("another key or origin signed it: restore the key"));
+  }
+  std::filesystem::remove(config_.key);
+  EXPECT_THAT(Deliver(26).error, HasSubstr("audit.pem"));
+  audit::WriteText(config_.key, right);
   EXPECT_EQ(Deliver(26).verdict, Verdict::kDelivered);
   EXPECT_EQ(Seqs(), Range(1, 26));
 }

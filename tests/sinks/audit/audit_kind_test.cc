@@ -121,6 +121,17 @@ TEST(AuditKind, CheckReadsTheKey) {
   EXPECT_NE(Texts(loaded).find("holds no Ed25519 private key"), std::string::npos);
 }
 
+TEST(AuditKind, AReloadKnowsAnotherKeyUnderTheOldName) {
+  const portcall::testing::TempDir dir;
+  const auto with = [&](const std::string& content) {
+    std::ofstream(dir.File("key.pem")) << content;
+    return Good(Serve(WithType(kType, "directory: /x\nkey: " + dir.File("key.pem")))).endpoints.at(0).fingerprint;
+  };
+  const std::string first = with("one key\n");
+  EXPECT_EQ(with("one key\n"), first);
+  EXPECT_NE(with("another\n"), first);
+}
+
 TEST(AuditKind, ANameThatIsNoOriginAsksForOne) {
   const std::string text = Entries("    - {name: my audit, type: audit, directory: /x}\n");
   EXPECT_NE(Texts(Serve(text)).find("endpoints[0].origin: \"my audit\" cannot name a checkpoint"), std::string::npos);

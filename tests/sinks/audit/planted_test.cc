@@ -8,6 +8,7 @@
 #include "sinks/audit/log/trimming.h"
 #include "sinks/audit/log/verify.h"
 #include "tests/sinks/audit/fixture.h"
+#include "tests/sinks/audit/said.h"
 
 namespace portcall::sinks::audit {
 namespace {
@@ -104,11 +105,40 @@ TEST_F(PlantedTest, AFileUnderTheNameOfTheNextSegmentIsKeptAside) {
   EXPECT_EQ(Seqs(), Range(1, 26));
 }
 
+TEST_F(PlantedTest, JunkUnderTheCompressedNameOfTheNextSegmentIsKeptAside) {
+  const std::string receipt = options_.receipt;
+  std::int64_t next = 26;
+  for (const std::string& known : {receipt, std::string()}) {
+    const fs::path junk = Name(static_cast<std::uint64_t>(next - 1)).concat(".gz");
+    WriteText(junk, kPrecious);
+    options_.receipt = known;
+    auto log = TryOpen();
+    ASSERT_TRUE(log) << log.error().detail;
+    EXPECT_FALSE(fs::exists(junk));
+    EXPECT_EQ(ReadText(Aside("damaged-")), kPrecious);
+    fs::remove(Aside("damaged-"));
+    ASSERT_TRUE((*log)->Append(MakeEvents(next, next)) && (*log)->End());
+    EXPECT_EQ(Seqs(), Range(1, next++));
+  }
+}
+
+// The other way round: what is refused is left as it is.
+TEST_F(PlantedTest, JunkStaysWhereItIsInALogThatIsRefused) {
+  const fs::path junk = Name(25).concat(".gz");
+  WriteText(junk, kPrecious);
+  fs::remove(Name(0));
+  EXPECT_FALSE(TryOpen());
+  EXPECT_EQ(ReadText(junk), kPrecious);
+}
+
 TEST_F(PlantedTest, AFileInTheMidstOfAnotherIsNamedAndStays) {
   WriteText(Name(5), kPrecious);
   const auto opened = TryOpen();
   ASSERT_FALSE(opened);
   EXPECT_THAT(opened.error().detail, HasSubstr(Name(5).string() + " begins with record 5 by its name"));
+  const std::string said = Said([&](runtime::Log& log) { Tidy(KeepFrom(25), 25, *key_, log); });
+  EXPECT_THAT(said, HasSubstr(Name(5).string() + " begins by its name with a record that stands in the midst of " +
+                              Name(0).string() + ": somebody put it there"));
   Tidy(KeepFrom(0), 25, *key_, log_);
   EXPECT_EQ(ReadText(Name(5)), kPrecious);
   EXPECT_FALSE(fs::exists(Name(5).string() + ".gz"));

@@ -53,6 +53,21 @@ TEST_F(VerifySegmentsTest, FindsTheOldestSegmentDeleted) {
   EXPECT_THAT(First(Check()), HasSubstr("records 0 to"));
 }
 
+// Empty, it has no line that could be wrong.
+TEST_F(VerifySegmentsTest, FindsAnEmptyFileInTheMidstOfASegment) {
+  for (const std::uint64_t first : {6U, 10U}) {  // the latter has a checkpoint before it
+    const std::filesystem::path stranger = folder() / SegmentName(first);
+    WriteText(stranger, "");
+    const VerifyReport report = Check();
+    ASSERT_FALSE(report.sound());
+    EXPECT_THAT(report.findings.back().Text(),
+                HasSubstr(stranger.string() + " (record " + std::to_string(first) + ")"));
+    EXPECT_EQ(report.end, 120U) << "the rest is read";
+    std::filesystem::remove(stranger);
+  }
+  EXPECT_EQ(First(Check()), "");
+}
+
 TEST_F(VerifySegmentsTest, FindsTheNewestSegmentDeleted) {
   std::filesystem::remove(segments_.back().file);
   EXPECT_THAT(First(Check()), HasSubstr("truncated"));

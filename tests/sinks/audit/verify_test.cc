@@ -5,6 +5,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "sinks/audit/log/folder_lock.h"
 #include "sinks/audit/log/housekeeping.h"
 #include "sinks/audit/log/position.h"
 #include "tests/sinks/audit/verify_fixture.h"
@@ -178,6 +179,22 @@ TEST_F(VerifyTest, TheDatabaseConvictsAForgeryThatLeftNoCheckpoints) {
   EXPECT_THAT(First(report), HasSubstr("checkpoints are missing"));
   ASSERT_THAT(report.findings, SizeIs(2));
   EXPECT_THAT(report.findings[1].Text(), HasSubstr("portcall.db (record 0): this checkpoint covers other records"));
+}
+
+TEST_F(VerifyTest, TheDatabaseTellsWhatWasAddedBehindTheLastCheckpoint) {
+  VerifyOptions options;
+  options.database = DatabaseFacts{45, Open()->MakeReceipt(), "portcall.db"};
+  auto lines = Lines(File());
+  lines.push_back(lines.back());
+  Rechain(lines, 45);
+  Save(lines);
+  const char* what = "record 45 is vouched for by nothing";
+  EXPECT_THAT(First(Check(options)), HasSubstr(std::string("jsonl (record 45): ") + what));
+  EXPECT_TRUE(Check().sound()) << "the folder alone cannot know";
+  EXPECT_THAT(Check().notes, Contains(HasSubstr(what)));
+  const auto lock = LockFolder(folder());
+  EXPECT_EQ(First(Check(options)), "") << "it is being written";
+  EXPECT_THAT(Check(options).notes, Contains(HasSubstr(what)));
 }
 
 TEST_F(VerifyTest, TheDatabaseTellsShortenedCheckpoints) {

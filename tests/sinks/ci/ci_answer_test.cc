@@ -18,7 +18,7 @@ TEST(CiAnswerTest, OnlyThePresetsOwnStatusesAreSuccesses) {
   for (const std::string_view name : CiPresetNames()) {
     const auto preset = *LoadCiPreset(name);
     for (int status = 200; status < 600; ++status) {
-      const Outcome outcome = JudgeCi(*preset, {status, R"({"jobs": {"a": {"triggered": true}}})"});
+      const Outcome outcome = JudgeCi(*preset, {status, R"({"jobs": {"a": {"triggered": false}}})"});
       const bool success = std::ranges::find(preset->success, status) != preset->success.end();
       EXPECT_EQ(outcome.verdict == Verdict::kDelivered, success) << name << " " << status;
       EXPECT_EQ(outcome.error.empty(), success) << name << " " << status;
@@ -70,7 +70,13 @@ TEST(CiAnswerTest, WhatTimeOrAnOperatorHealsIsNotTheEventsFault) {
           "contact your administrator for assistance.",
           "Identity verification is required in order to run CI jobs",
           "Credit card required to be on file in order to run CI jobs",
-          "Remote file `https://ci.example/x.yml` could not be fetched because of a timeout error!"}) {
+          "Remote file `https://ci.example/x.yml` could not be fetched because of a timeout error!",
+          "Remote file `https://ci.example/x.yml` could not be fetched because of HTTP code `503` error!",
+          "Remote file `https://ci.example/x.yml` could not be fetched because of HTTP error!",
+          "Remote file could not be fetched because Connection refused - connect(2) for 10.0.0.7:443!",
+          "Request timed out when fetching configuration files.",
+          "Project `team/ci` not found or access denied! Make sure any includes in the pipeline configuration are "
+          "correctly defined."}) {
       EXPECT_EQ(refused(why).verdict, Verdict::kFailed) << name << ": " << why;
     }
     EXPECT_EQ(refused("Reference not found").verdict, Verdict::kRejected) << name;
@@ -87,6 +93,22 @@ TEST(CiAnswerTest, GenericWebhookTriggerMayBeSilentAndMayFilter) {
     EXPECT_EQ(judged(body).verdict, Verdict::kFailed) << body;
     EXPECT_THAT(judged(body).error, HasSubstr("the answer is no JSON"));
   }
+}
+
+TEST(CiAnswerTest, WhatStartedSomeJobsIsNotSentAgain) {
+  const auto gwt = *LoadCiPreset("jenkins-gwt");
+  const CiReply some{
+      500, R"({"jobs":{"a":{"triggered":true},"b":{"triggered":false},"c":"java.lang.IllegalStateException"},)"
+           R"("message":"There were errors when triggering jobs."})"};
+  EXPECT_EQ(JudgeCi(*gwt, some).verdict, Verdict::kDelivered);
+  EXPECT_THAT(NotStarted(*gwt, some), ElementsAre("b", "c"));
+  for (const CiReply& none :
+       {CiReply{500, R"({"jobs":{"b":{"triggered":false},"c":"x"}})"}, CiReply{500, "<html>true</html>"},
+        CiReply{503, some.body}, CiReply{500, R"({"jobs":{"a":{"triggered":true}})"}}) {
+    EXPECT_EQ(JudgeCi(*gwt, none).verdict, Verdict::kFailed) << none.body;
+    EXPECT_THAT(NotStarted(*gwt, none), IsEmpty());
+  }
+  EXPECT_THAT(NotStarted(*gwt, {200, some.body}), IsEmpty()) << "filters may drop a push";
 }
 
 TEST(CiAnswerTest, AWebPageIsNoBuild) {

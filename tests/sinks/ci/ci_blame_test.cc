@@ -3,6 +3,7 @@
 #include <chrono>
 #include <optional>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -121,7 +122,7 @@ TEST_F(CiBlameTest, WhatIsWrongWithTheRequestIsThePushsFault) {
   EXPECT_EQ(Answered(Reply(400, R"({"message":{"base":["Reference not found"]}})")).verdict, Verdict::kRejected);
 }
 
-// As gitlabhq 18's lib/gitlab/ci/pipeline/chain says it, and GitHub's REST API of 2022-11-28.
+// As GitLab's lib/gitlab/ci/pipeline/chain says it, and GitHub's REST API.
 TEST_F(CiBlameTest, WhatPassesOrIsAnOperatorsToMendIsThatOfTheProject) {
   const Reply disabled(400, R"({"message":{"base":["Pipelines are disabled!"]}})");
   Make(Endpoint("gitlab", {{"project", "{{repository}}"}, {"token", "t"}}));
@@ -153,6 +154,22 @@ TEST_F(CiBlameTest, ALookupThatIsRefusedIsThatOfItsProject) {
   Make(Endpoint("woodpecker", {{"project", "{{repository}}"}, {"token", "t"}}));
   EXPECT_EQ(Answered(Reply(404)).blames, Blames::kPart);
   EXPECT_THAT(Trouble(), StartsWith("1 project fails: team/app (looking up project: answered 404"));
+}
+
+TEST_F(CiBlameTest, ALimitThatComesAgainIsWaitedForLonger) {
+  MakeGitea();
+  const auto limited = [this] {
+    const auto deadline = std::chrono::steady_clock::now() + 30s;
+    while (!Trouble().empty() && std::chrono::steady_clock::now() < deadline) std::this_thread::sleep_for(10ms);
+    return Answered(Reply(429, "", {{"Retry-After", "0"}}));
+  };
+  EXPECT_EQ(limited().retry_after, 1s);
+  const Outcome again = limited();
+  EXPECT_EQ(again.retry_after, 2s);
+  EXPECT_EQ(again.blames, Blames::kNobody);
+  EXPECT_THAT(Trouble(), ::testing::EndsWith("nothing is sent for 2 s"));
+  EXPECT_EQ(Answered(Reply(204)).verdict, Verdict::kDelivered);
+  EXPECT_EQ(limited().retry_after, 1s);
 }
 
 TEST_F(CiBlameTest, WaitsAsLongAsItIsTold) {

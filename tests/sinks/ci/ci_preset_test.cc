@@ -115,6 +115,8 @@ TEST(CiPresetTest, RefusesWhatCouldNotWork) {
   EXPECT_THAT(Faults(With(kWhole, "secret: true", "with: nobody")), HasSubstr("with: \"nobody\" is not among"));
   EXPECT_THAT(Faults(With(kWhole, "path: /build", "method: GET\n  path: /build")), HasSubstr("GET has no body"));
   EXPECT_THAT(Faults(With(kWhole, "hints:", "redirect: {status: 303}\nhints:")), HasSubstr("wants status and to"));
+  EXPECT_THAT(Faults(With(kWhole, "hints:", "partly: {status: 500, at: x, equals: y}\nhints:")),
+              HasSubstr("wants status, at with a *"));
   EXPECT_THAT(Faults(With(kWhole, "hints:", "answer: {at: x, equals: y}\nhints:")), HasSubstr("wants json: true, or"));
   EXPECT_THAT(Faults("[1, 2]"), HasSubstr("mine.yml:1:1"));
   EXPECT_THAT(Faults("a: {"), HasSubstr("mine.yml:"));
