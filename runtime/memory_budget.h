@@ -27,6 +27,7 @@ class MemoryBudget {
   std::uint64_t most() const { return most_; }
   std::uint64_t held() const { return held_.load(std::memory_order_relaxed); }
   std::uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
+  std::uint32_t waiters() const { return waiters_.load(std::memory_order_relaxed); }  // for room
   void CountRefusal() { refused_.fetch_add(1, std::memory_order_relaxed); }
 
   bool BeginWait();  // false: too many wait
@@ -64,6 +65,7 @@ class MemoryShare {
   void Shrink(std::uint64_t bytes);
   void Release() { Shrink(0); }
   MemoryBudget* budget() const { return budget_; }
+  std::uint64_t counted() const { return counted_; }  // without what is free
 
  private:
   MemoryBudget* budget_ = nullptr;

@@ -20,8 +20,8 @@ struct ManifestPush {
   std::vector<std::string> blobs;      // must be linked in the repository
   std::vector<std::string> manifests;  // must be there as manifests or as linked blobs: build caches do that
   std::vector<std::string> tags;       // to point at it
-  // Of the push, with the first of the tags. A tag that moves gets one of its own, made from `details` with the digest
-  // that it named before.
+  // The push's event, with the first of the tags, and the details of the events of the other tags. Neither names a
+  // previous digest: that is put into the event of each tag that named one.
   Event event;
   Details details;
 };

@@ -39,11 +39,15 @@ std::size_t CacheBytes(const runtime::MemoryBudget* budget) {
 }
 
 // What a push takes with its bytes and all that is made of them, about: an entry of each object that can be a
-// descriptor, its event, and the event's text. What is larger than half of the budget would never find room in it.
-std::uint64_t CostOf(std::string_view bytes, const runtime::MemoryBudget* budget) {
-  constexpr std::size_t kEntry = 700, kShortest = 90;
+// descriptor, its event, and the event's text; then the events of further tags. What is larger than half of the budget
+// would never find room in it.
+std::uint64_t CostOf(const ManifestPush& push, const EventRules& rules, const runtime::MemoryBudget* budget) {
+  constexpr std::size_t kEntry = 700, kShortest = 90, kEvent = 1024;
+  const std::string& bytes = push.bytes;
   const auto objects = static_cast<std::size_t>(std::ranges::count(bytes, '{'));
-  const std::uint64_t cost = bytes.size() + kEntry * std::min(objects, bytes.size() / kShortest);
+  const std::size_t entries = kEntry * std::min(objects, bytes.size() / kShortest);
+  const std::size_t listed = rules.references ? std::min(entries, References::kMaxPulled) : 0;
+  const std::uint64_t cost = bytes.size() + entries + push.more_tags.size() * (kEvent + listed);
   return budget == nullptr ? cost : std::max<std::uint64_t>(bytes.size(), std::min(cost, budget->most() / 2));
 }
 
@@ -108,7 +112,7 @@ Task<Result<PushedManifest>> Manifests::Push(const OriginPtr& origin, const Even
   using State = PushedManifest::State;
   if (asked.bytes.size() > kMaxManifestBytes) co_return Error(Errc::kTooLarge, "the manifest is too large");
   if (asked.memory != nullptr) {
-    const std::uint64_t cost = CostOf(asked.bytes, asked.memory->budget());
+    const std::uint64_t cost = CostOf(asked, rules, asked.memory->budget());
     if (!co_await runtime::GrowInTime(*asked.memory, cost, kRoomPatience)) {
       co_return Error(Errc::kUnavailable, "requests and answers hold as much memory as they may (http.memory)");
     }
@@ -138,13 +142,18 @@ store::ManifestPush Manifests::RequestOf(const OriginPtr& origin, const EventRul
                                          const std::string& repository, PreparedPush& push) {
   Manifest& manifest = push.manifest;
   const std::string artifact_type(ArtifactTypeForEvents(manifest));
-  const ManifestFacts facts{
-      push.digest,       push.media_type,
-      push.bytes.size(), rules.references ? References::All(std::move(manifest.references)) : nullptr,
-      manifest.subject,  artifact_type};
-  Draft draft =
-      ManifestEvent(origin, rules, repository, store::Action::kPush, facts, push.tags.empty() ? "" : push.tags.front());
+  const auto draft = [&](ReferencesPtr references) {
+    const ManifestFacts facts{push.digest,           push.media_type,  push.bytes.size(),
+                              std::move(references), manifest.subject, artifact_type};
+    const std::string_view tag = push.tags.empty() ? std::string_view() : push.tags.front();
+    return ManifestEvent(origin, rules, repository, store::Action::kPush, facts, tag);
+  };
   store::ManifestPush request;
+  if (push.tags.size() > 1) {
+    Draft other = draft(rules.references ? References::First(manifest.references) : nullptr);
+    request.details = DetailsOf(other.event, std::move(other.details), *other.origin);
+  }
+  request.event = Seal(draft(rules.references ? References::All(std::move(manifest.references)) : nullptr));
   request.repository = repository;
   request.manifest = {push.digest,
                       push.media_type,
@@ -155,9 +164,6 @@ store::ManifestPush Manifests::RequestOf(const OriginPtr& origin, const EventRul
   request.blobs = std::move(manifest.blobs);
   request.manifests = std::move(manifest.children);
   request.tags = push.tags;
-  request.details = DetailsOf(draft.event, std::move(draft.details), *draft.origin);
-  request.event = std::move(draft.event);
-  request.event.details = store::EncodeDetails(request.details);
   return request;
 }
 

@@ -91,6 +91,12 @@ void Connection::MakeRoom(std::string_view why) {
   Close();
 }
 
+void Connection::GiveMemory() {
+  if (body_.receiving()) return body_.Interrupt();
+  gave_memory_ = true;
+  MakeRoom("ended to make room for others in http.memory: it takes its answer too slowly");
+}
+
 void Connection::Look(Clock::time_point now) {
   const bool waits = sending_ || body_.receiving();
   const bool open = waits && window_;
@@ -186,6 +192,8 @@ Task<bool> Connection::Exchange() {
   idle_ = false;
   written_ = 0;
   end_ = {};
+  window_.reset();
+  rate_.reset();
   request_.received = runtime::SystemClock().Now();
   request_.id = runtime::UuidV4();
   body_.Start();
@@ -193,6 +201,8 @@ Task<bool> Connection::Exchange() {
 
   Response response = co_await Handle();
   watch_.End();
+  // What the handler had is gone; what it made may wait long for its reader.
+  memory_.Shrink(Bytes(response).size());
   if (!body_.done() || body_.fault_status() != 0) co_await SettleBody(response);
   const HeadStyle style{.to_head = request_.method == "HEAD",
                         .http10 = parser_.http10(),
@@ -245,6 +255,7 @@ Task<bool> Connection::Send(const Response& response, const HeadStyle& style) {
   const auto* file = std::get_if<FileRange>(&response.body);
   const auto* stream = std::get_if<StreamRange>(&response.body);
   std::string_view rest;
+  sends_counted_ = options_.memory != nullptr && Bytes(response).size() > runtime::MemoryBudget::kFree;
   if (stream) {
     // Its head goes first, because nobody knows when its first piece is there.
   } else if (size <= kCopied) {
@@ -350,7 +361,7 @@ Task<bool> Connection::Write(std::span<const asio::const_buffer> buffers) {
 }
 
 http::Exchange::End Connection::WhyUnsent() const {
-  return stream_->expired() ? http::Exchange::End::kStalled : http::Exchange::End::kPeerGone;
+  return stream_->expired() || gave_memory_ ? http::Exchange::End::kStalled : http::Exchange::End::kPeerGone;
 }
 
 // Answers a head that is no valid request. Always false: the connection ends after it.

@@ -51,6 +51,10 @@ class Connection : public Connections::Hook {
   void Look(Clock::time_point now);
   // Bytes a second over a whole window, in which it waited for its peer at each look; none: it has not come to that.
   std::optional<double> rate() const { return rate_; }
+  // It counts in ServerOptions::memory, or sends what does.
+  bool HoldsMemory() const { return memory_.counted() > 0 || (sending_ && sends_counted_); }
+  // Ends the exchange, because others need what it holds: a body that is awaited with 408, an answer at once.
+  void GiveMemory();
   const std::string& address() const { return request_.peer_ip; }
 
  private:
@@ -88,7 +92,9 @@ class Connection : public Connections::Hook {
   std::uint64_t written_ = 0;  // bytes of the current response's body
   http::Exchange::End end_{};  // of the current response
   bool sending_ = false;       // waits for the peer to take more
-  bool idle_ = true;           // no byte of the next request has come
+  bool sends_counted_ = false;
+  bool gave_memory_ = false;
+  bool idle_ = true;  // no byte of the next request has come
   bool draining_ = false;
   std::optional<Clock::time_point> window_;  // when it began
   std::int64_t window_progress_ = 0;

@@ -34,4 +34,12 @@ std::size_t EndSlow(Connections& connections, std::string_view address, double m
   return slow.size();
 }
 
+void LookAtHolders(Connections& connections, Connection::Clock::time_point now, double min_rate, bool end) {
+  for (Connection& connection : connections.busy) {
+    if (!connection.HoldsMemory()) continue;
+    connection.Look(now);
+    if (end && connection.rate().value_or(min_rate) < min_rate) connection.GiveMemory();
+  }
+}
+
 }  // namespace portcall::http

@@ -26,7 +26,7 @@ void RequestBody::Start() {
   done_ = !chunked_ && length_ == 0;
   awaits_continue_ = !done_ && parser_.expects_continue();
   fault_status_ = 0;
-  stall_ = limits_.body_stall;
+  drained_by_.reset();
   window_waited_ = {};
   window_bytes_ = 0;
 }
@@ -100,7 +100,10 @@ Task<Result<std::size_t>> RequestBody::Receive(asio::mutable_buffer into) {
     if (sent.ec) co_return Fail(400, Errc::kInvalid, "the client went away before its body");
   }
   const Clock::time_point before = Clock::now();
-  stream_.InterruptAfter(stall_);
+  Clock::duration patience = limits_.body_stall;
+  if (drained_by_) patience = std::min(patience, *drained_by_ - before);
+  if (patience.count() <= 0) co_return Fail(408, Errc::kTimeout, "the client sends its body too slowly");
+  stream_.InterruptAfter(patience);
   receiving_ = true;
   const IoResult got = co_await stream_.Read(into);
   receiving_ = false;
@@ -124,7 +127,7 @@ bool RequestBody::TooSlow(Clock::duration waited, std::size_t n) {
 }
 
 Task<bool> RequestBody::Drain(std::uint64_t limit, std::chrono::milliseconds patience) {
-  stall_ = std::min(stall_, patience);
+  drained_by_ = Clock::now() + patience;
   std::array<char, 16UL * 1024> discarded;
   std::uint64_t drained = 0;
   while (!done_) {
@@ -134,6 +137,10 @@ Task<bool> RequestBody::Drain(std::uint64_t limit, std::chrono::milliseconds pat
     if (drained > limit) co_return done_;
   }
   co_return true;
+}
+
+void RequestBody::Interrupt() {
+  if (receiving_) stream_.InterruptAfter(Clock::duration::zero());
 }
 
 Error RequestBody::Fail(int status, Errc code, std::string detail) {

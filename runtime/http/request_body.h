@@ -25,8 +25,11 @@ class RequestBody final : public Body {
   Task<Result<std::size_t>> Read(std::span<char> into) override;
   std::optional<std::uint64_t> length() const override;
 
-  // Reads and forgets at most `limit` bytes; false when the body went on, or failed.
+  // Reads and forgets at most `limit` bytes, for at most `patience` in all; false when the body went on, or failed.
   Task<bool> Drain(std::uint64_t limit, std::chrono::milliseconds patience);
+
+  // What waits for the peer fails, as after a stall.
+  void Interrupt();
 
   bool done() const { return done_; }
   std::uint64_t received() const { return received_; }
@@ -51,7 +54,7 @@ class RequestBody final : public Body {
   std::uint64_t length_ = 0, left_ = 0, received_ = 0;
   bool chunked_ = false, done_ = true, awaits_continue_ = false, receiving_ = false;
   int fault_status_ = 0;
-  std::chrono::milliseconds stall_{};
+  std::optional<std::chrono::steady_clock::time_point> drained_by_;  // while it is drained
   std::chrono::steady_clock::duration window_waited_{};
   std::uint64_t window_bytes_ = 0;
 };

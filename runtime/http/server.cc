@@ -4,6 +4,7 @@
 #include <atomic>
 #include <boost/asio/use_future.hpp>
 #include <future>
+#include <optional>
 #include <utility>
 
 #include "runtime/http/connection.h"
@@ -19,6 +20,7 @@ namespace {
 constexpr std::chrono::milliseconds kNoDescriptors{100};
 // How often an accept loop at its limit looks whether a connection has ended, while somebody waits outside.
 constexpr std::chrono::milliseconds kFullHouse{5};
+constexpr int kLooks = 10;  // at who is slow, in a window
 
 // The connections of one loop; touched on that loop only.
 struct Worker {
@@ -69,6 +71,8 @@ class Server::Impl {
   Task<std::chrono::milliseconds> AcceptOne(Door& door);
   Task<> MakeRoom();
   Task<> EndSlow();
+  Task<> WatchMemory();
+  Task<> LookAtMemory();
   void Hand(TcpSocket socket, Worker& worker);
   TlsContext Tls();
   Executor front() { return workers_.front()->loop.executor(); }
@@ -85,6 +89,9 @@ class Server::Impl {
   std::size_t next_ = 0;                       // worker that gets the next connection
   std::size_t room_ = 0;                       // worker that is asked next to close one
   Connection::Clock::time_point next_look_{};  // at who is slow, while all are busy
+  std::optional<Timer> memory_pause_;
+  std::uint64_t refused_ = 0;                         // by options_.memory, at the last look
+  Connection::Clock::time_point memory_short_until_;  // it was short at a look a window ago or later
   bool drained_ = false;
 };
 
@@ -106,6 +113,10 @@ void Server::Impl::Open() {
         d->acceptor.close(ignored);
         d->pause.cancel();
       });
+    }
+    if (options_.memory != nullptr) {
+      memory_pause_.emplace(front());
+      runtime::Spawn(front(), accepting_, WatchMemory(), [this] { memory_pause_->cancel(); });
     }
   });
 }
@@ -158,7 +169,6 @@ Task<> Server::Impl::MakeRoom() {
 }
 
 Task<> Server::Impl::EndSlow() {
-  constexpr int kLooks = 10;  // in a window
   const Connection::Clock::time_point now = Connection::Clock::now();
   if (now < next_look_) co_return;
   const ServerLimits& limits = options_.limits;
@@ -173,6 +183,31 @@ Task<> Server::Impl::EndSlow() {
   for (std::size_t i = 0; i < workers_.size() && most > 0; ++i) {
     co_await On(*workers_[room_++ % workers_.size()], [&](Connections& all) {
       most -= http::EndSlow(all, address, static_cast<double>(limits.crowd_min_rate), most);
+    });
+  }
+}
+
+Task<> Server::Impl::WatchMemory() {
+  while (!accepting_.closed()) {
+    memory_pause_->expires_after(options_.limits.crowd_window / kLooks);
+    [[maybe_unused]] const auto [cancelled] = co_await memory_pause_->async_wait(nothrow);
+    if (!accepting_.closed()) co_await LookAtMemory();
+  }
+}
+
+// From half of the budget on there are looks, so that it is known who is slow when somebody waits.
+Task<> Server::Impl::LookAtMemory() {
+  const runtime::MemoryBudget& memory = *options_.memory;
+  const ServerLimits& limits = options_.limits;
+  const Connection::Clock::time_point now = Connection::Clock::now();
+  const bool refuses = memory.refused() != refused_;
+  refused_ = memory.refused();
+  if (refuses || memory.waiters() > 0) memory_short_until_ = now + limits.crowd_window;
+  const bool is_short = now < memory_short_until_;
+  if (!is_short && memory.held() < memory.most() / 2) co_return;
+  for (const std::unique_ptr<Worker>& worker : workers_) {
+    co_await On(*worker, [&](Connections& all) {
+      LookAtHolders(all, now, static_cast<double>(limits.crowd_min_rate), is_short);
     });
   }
 }

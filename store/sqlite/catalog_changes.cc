@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <string_view>
 #include <unordered_set>
+#include <utility>
 
 #include "store/event_log.h"
 #include "store/sqlite/statement.h"
@@ -101,6 +102,19 @@ std::vector<Moved> TagsBefore(Connection& connection, std::optional<std::int64_t
   return before;
 }
 
+// `encoded`, which names no previous digest, with this one; empty: none. Not encoded anew: its list of references may
+// be long.
+std::string WithPrevious(const std::string& encoded, std::string digest) {
+  if (digest.empty()) return encoded;
+  Details own;
+  own.previous_digest = std::move(digest);
+  std::string details = EncodeDetails(own);
+  if (encoded.size() <= std::string_view("{}").size()) return details;
+  details.back() = ',';
+  details.append(encoded, 1);
+  return details;
+}
+
 }  // namespace
 
 std::vector<std::string> PushManifest(Tx& tx, const ManifestPush& push) {
@@ -117,16 +131,14 @@ std::vector<std::string> PushManifest(Tx& tx, const ManifestPush& push) {
         Blob{row.bytes})
       .Run();
   if (tags.empty()) Append(tx, push.event);
+  const std::string others = tags.size() > 1 ? EncodeDetails(push.details) : std::string();
+  Event event = push.event;
   for (const Moved& tag : tags) {
     if (tag.before != row.digest) Query(connection, kPutTag, id, tag.tag, row.digest).Run();
-    Event event = push.event;
-    if (tag.before || tag.tag != event.tag) {
-      Details details = push.details;
-      details.previous_digest = tag.before.value_or("");
-      event.tag = tag.tag;
-      event.details = EncodeDetails(details);
-    }
-    Append(tx, std::move(event));
+    const bool first = &tag == &tags.front();
+    event.tag = tag.tag;
+    event.details = WithPrevious(first ? push.event.details : others, tag.before.value_or(""));
+    Append(tx, event);
   }
   return {};
 }

@@ -15,6 +15,7 @@
 #include <iterator>
 #include <map>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -211,6 +212,22 @@ TEST_F(BlobsTest, WhoHasGoneIsNotHashedForAndTheUploadStays) {
   LetHash();
   EXPECT_EQ(testing::LoopRunner::Await(std::move(again)).error().code, Errc::kUnavailable);
   EXPECT_EQ(*Commit("again", DigestOf(large, "sha512")), large.size()) << "who comes again is served";
+}
+
+TEST_F(BlobsTest, WhatIsReadAgainHoldsUpNobodyWhoBringsTheSame) {
+  const Digest digest = DigestOf("same", "sha512");
+  for (const char* uuid : {"again", "hashed"}) {
+    ASSERT_TRUE(Start(uuid));
+    if (uuid == std::string_view("hashed")) blobs_->Expect("acme/app", uuid, "sha512");
+    ASSERT_TRUE(Append(uuid, "same"));
+  }
+  HoldHashing();
+  auto again = StartCommit("again", digest);
+  auto hashed = StartCommit("hashed", digest);
+  EXPECT_EQ(hashed.wait_for(std::chrono::seconds(20)), std::future_status::ready);
+  LetHash();
+  EXPECT_EQ(*testing::LoopRunner::Await(std::move(hashed)), 4u);
+  EXPECT_EQ(*testing::LoopRunner::Await(std::move(again)), 4u);
 }
 
 TEST_F(BlobsTest, AnUploadInPiecesBecomesABlobInDistributionsLayout) {

@@ -144,6 +144,10 @@ Task<Response> TestServer::State::Handle(Request& request) {
   if (path == "/throw") throw std::runtime_error("a bug on purpose");
   BOOST_ASSERT(path != "/assert");
   if (path == "/wait" || path == "/until-gone") co_await Wait();
+  if (path == "/hold") {
+    EXPECT_TRUE(request.memory->Grow(1 << 19));
+    co_await Wait();
+  }
   if (path == "/until-gone") co_await UntilGone(request.Gone());
   if (path == "/echo" || path == "/wait") {
     Result<std::string> body = co_await ReadAll(*request.body, 64 << 20, request.memory);

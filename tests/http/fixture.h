@@ -44,6 +44,7 @@ int StatusOf(const std::string& response);
 //   /echo the body; /ignore answers without reading; /throw; /assert, and /assert-later behind the
 //   head; /file a file of `file_size` bytes; /big a megabyte;
 //   /until-gone, once released, answers when nobody waits for it; /leave?x leaves x in the request's context;
+//   /hold holds half a MiB that counts until it is released;
 //   everything else: method, path and id.
 class TestServer {
  public:
@@ -61,7 +62,7 @@ class TestServer {
   const std::string& file() const { return file_; }
 
   void Occupy(std::chrono::milliseconds duration);  // the loops do nothing else meanwhile
-  // Requests for /wait and /until-gone rest until Release, which may be called once, after WaitForWaiting.
+  // Requests for /wait, /hold and /until-gone rest until Release, which may be called once, after WaitForWaiting.
   void WaitForWaiting();
   void Release();
   // Until so many have been told of, at most ten seconds.

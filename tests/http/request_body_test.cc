@@ -4,9 +4,13 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <cstdio>
 
 #include "tests/http/fixture.h"
+#include "tests/support/loop_runner.h"
 
 namespace portcall::http {
 namespace {
@@ -168,6 +172,45 @@ TEST(RequestBody, AnUnreadBodyIsDrainedUpToABound) {
   const std::string response = endless.ReadToEnd();
   EXPECT_EQ(StatusOf(response), 200);
   EXPECT_THAT(response, HasSubstr("\r\nConnection: close\r\n"));
+}
+
+// A peer that always has another byte.
+class Dripping final : public ByteStream {
+ public:
+  Task<IoResult> Read(asio::mutable_buffer into) override {
+    *static_cast<char*>(into.data()) = 'x';
+    co_return IoResult{{}, 1};
+  }
+  Task<IoResult> Write(std::span<const asio::const_buffer> /*buffers*/) override { co_return IoResult{}; }
+  Task<> Shutdown() override { co_return; }
+  void ExpiresAfter(std::chrono::steady_clock::duration d) override { longest_ = std::max(longest_, d); }
+  void ExpiresNever() override {}
+  bool expired() const override { return false; }
+  void Close() override {}
+  std::chrono::steady_clock::duration longest() const { return longest_; }
+
+ private:
+  std::chrono::steady_clock::duration longest_{};
+};
+
+TEST(RequestBody, AnUnreadBodyIsDrainedForOneTimeInAllHoweverItComes) {
+  constexpr std::chrono::milliseconds kPatience(50);
+  constexpr std::uint64_t kEndless = std::uint64_t{1} << 40;
+  const std::string head = kIgnore + "Content-Length: " + std::to_string(kEndless) + "\r\n\r\n";
+  const ServerLimits limits;
+  Dripping stream;
+  InputBuffer input;
+  RequestParser parser(limits.head_bytes, limits.head_fields);
+  RequestBody body(stream, input, parser, limits);
+  Request request;
+  std::size_t used = 0;
+  parser.Start(request);
+  ASSERT_EQ(parser.ParseHead(head, used), RequestParser::Step::kDone);
+  body.Start();
+  portcall::testing::LoopRunner runner;
+  EXPECT_FALSE(runner.Run(body.Drain(kEndless, kPatience)));
+  EXPECT_EQ(body.fault_status(), 408);
+  EXPECT_LE(stream.longest(), kPatience);
 }
 
 TEST(RequestBody, ACountedBodyOverTheLimitIs413WithoutTheHandler) {

@@ -214,6 +214,75 @@ TEST(Limits, BodiesThatDoNotEndKeepOutLargeOnesAlone) {
   EXPECT_EQ(budget.held(), 0u);
 }
 
+// Holds what counts, and sends no more of it.
+std::unique_ptr<RawClient> Holder(std::uint16_t port, runtime::MemoryBudget& budget, std::size_t bytes) {
+  const std::uint64_t before = budget.held();
+  auto client = std::make_unique<RawClient>(port);
+  client->Send(Put(2 * bytes, std::string(bytes, 'h')));
+  while (budget.held() < before + bytes - runtime::MemoryBudget::kFree) std::this_thread::yield();
+  return client;
+}
+
+TEST(Limits, WhoSendsTooSlowlyGivesItsMemoryToWhoWaitsForIt) {
+  constexpr std::size_t kLarge = 600'000;
+  runtime::MemoryBudget budget(1 << 20);
+  TestServer server({.crowd_window = milliseconds(300)}, nullptr, "127.0.0.1:0", {}, &budget);
+  const auto slow = Holder(server.port(), budget, kLarge);
+  RawClient other(server.port());
+  other.Send(Put(kLarge, std::string(kLarge, 'o')));
+  EXPECT_EQ(StatusOf(slow->ReadResponse()), 408);
+  EXPECT_EQ(StatusOf(other.ReadResponse()), 200);
+  EXPECT_EQ(budget.refused(), 0u);
+}
+
+TEST(Limits, WhoMovesKeepsItsMemoryWhileOthersWait) {
+  constexpr std::size_t kBytes = 300'000, kPiece = 100;
+  runtime::MemoryBudget budget(1 << 20);
+  TestServer server({.crowd_min_rate = 1, .crowd_window = milliseconds(1'000)}, nullptr, "127.0.0.1:0", {}, &budget);
+  const auto moves = Holder(server.port(), budget, kBytes), slow = Holder(server.port(), budget, kBytes);
+  std::size_t left = kBytes;
+  while (server.exchanges().empty() && left > kPiece) {
+    budget.CountRefusal();
+    moves->Send(std::string(kPiece, 'h'));
+    left -= kPiece;
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  EXPECT_EQ(StatusOf(slow->ReadResponse()), 408);
+  moves->Send(std::string(left, 'h'));
+  EXPECT_EQ(StatusOf(moves->ReadResponse()), 200);
+}
+
+TEST(Limits, WhoTakesAnAnswerTooSlowlyGivesItsMemoryToWhoWaitsForIt) {
+  runtime::MemoryBudget budget(1 << 20);
+  TestServer server({.crowd_window = milliseconds(300)}, nullptr, "127.0.0.1:0", {}, &budget);
+  const auto slow = SlowReader(server.port(), 2);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (server.exchanges().empty() && std::chrono::steady_clock::now() < until) {
+    budget.CountRefusal();
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  server.WaitForExchanges(1);
+  ASSERT_EQ(server.exchanges().size(), 1u);
+  EXPECT_THAT(server.exchanges()[0], EndsWith(" cut 499"));
+  EXPECT_THAT(server.incidents(), ElementsAre(HasSubstr("http.memory")));
+}
+
+TEST(Limits, WhatAHandlerHeldIsGivenBackBeforeTheRestOfABodyIsAwaited) {
+  runtime::MemoryBudget budget(1 << 20);
+  TestServer server({}, nullptr, "127.0.0.1:0", {}, &budget);
+  RawClient client(server.port());
+  client.Send("PUT /hold HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\n\r\n");
+  server.WaitForWaiting();
+  EXPECT_GT(budget.held(), 0u);
+  server.Release();
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(3);
+  while (budget.held() > 0 && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+  EXPECT_EQ(budget.held(), 0u);
+  EXPECT_TRUE(server.exchanges().empty()) << "its body is still awaited";
+  client.Send("x");
+  EXPECT_EQ(StatusOf(client.ReadResponse()), 200);
+}
+
 TEST(Limits, AHalfSentHeadMakesRoomForANewConnection) {
   TestServer server({.connections = 3});
   std::vector<std::unique_ptr<RawClient>> slow;

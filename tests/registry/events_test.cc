@@ -264,6 +264,48 @@ TEST_F(EventsTest, APullListsTheFirstReferencesAndCountsAll) {
   }
 }
 
+// Who pushes decides as well how many tags there are, and each has its event.
+TEST_F(EventsTest, APushListsAllReferencesOnceHoweverManyTagsItHas) {
+  config_.events.include_references = true;
+  Reconfigure();
+  PushBlob("a", "{}");
+  PushBlob("a", "layer");
+  const std::string old = PushImage("a", "v0");
+  PutManifest("a", "v1", old);
+  const store::Seq head = Head();
+  const std::string large = ImageOf("{}", std::vector<std::string>(2'000, "layer"));
+  ASSERT_EQ(PutManifest("a", Sha256(large) + "?tag=v0&tag=v1&tag=v2", large).status, 201);
+  const auto events = EventsAfter(head);
+  ASSERT_EQ(events.size(), 3u);
+  for (std::size_t i = 0; i < events.size(); ++i) {
+    EXPECT_EQ(events[i]->tag, "v" + std::to_string(i));
+    const store::Details details = store::DecodeDetails(events[i]->details);
+    EXPECT_EQ(details.previous_digest, i < 2 ? Sha256(old) : "");
+    EXPECT_FALSE(details.request_id.empty());
+    EXPECT_EQ(details.references.front().digest, Sha256("{}"));
+    EXPECT_EQ(details.reference_count, i == 0 ? 0 : 2'001);
+    if (i == 0) {
+      EXPECT_EQ(details.references.size(), 2'001u);
+    } else {
+      EXPECT_LE(events[i]->details.size(), 66'000u);
+      EXPECT_GT(details.references.size(), 300u);
+    }
+  }
+}
+
+TEST_F(EventsTest, AShortListStandsInTheEventOfEachTag) {
+  config_.events.include_references = true;
+  Reconfigure();
+  const std::string image = PushImage("a", "v1");
+  const store::Seq head = Head();
+  ASSERT_EQ(PutManifest("a", "v2?tag=v3", image).status, 201);
+  for (const auto& event : EventsAfter(head)) {
+    const store::Details details = store::DecodeDetails(event->details);
+    EXPECT_EQ(details.references.size(), 2u);
+    EXPECT_EQ(details.reference_count, 0);
+  }
+}
+
 TEST_F(EventsTest, OneReferenceThatIsTooLargeIsOnlyCounted) {
   const ReferencesPtr first = References::First({{std::string(100'000, 'x'), "sha256:1", 1, ""}});
   EXPECT_TRUE(first->listed.empty());

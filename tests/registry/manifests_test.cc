@@ -223,6 +223,25 @@ TEST_F(ManifestsTest, APushCountsWithAllThatIsMadeOfIt) {
   EXPECT_EQ(budget_.held(), 0u);
 }
 
+TEST_F(ManifestsTest, APushCountsTheEventOfEachTag) {
+  constexpr std::size_t kTags = 20, kEntries = 2'000;
+  config_.events.include_references = true;
+  Reconfigure();
+  PushBlob("a", "{}");
+  PushBlob("a", "layer");
+  const std::string large = ImageOf("{}", std::vector<std::string>(kEntries, "layer"));
+  std::string place = Sha256(large) + "?tag=v0";
+  for (std::size_t i = 1; i < kTags; ++i) place += "&tag=v" + std::to_string(i);
+  HoldHashing();
+  auto pushed = std::async(std::launch::async, [&] { return PutManifest("a", place, large).status; });
+  const std::size_t least = kEntries * 700 + kTags * References::kMaxPulled;
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  while (budget_.held() < least && std::chrono::steady_clock::now() < until) std::this_thread::yield();
+  EXPECT_GE(budget_.held(), least);
+  LetHash();
+  EXPECT_EQ(pushed.get(), 201);
+}
+
 TEST_F(ManifestsTest, Sha512Digests) {
   PushBlob("a", "{}");
   const std::string image = ImageOf("{}", {});

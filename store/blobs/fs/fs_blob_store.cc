@@ -278,7 +278,6 @@ Task<Result<std::uint64_t>> FsBlobStore::Commit(std::string repository, std::str
                                                 std::stop_token gone) {
   std::optional<Uploads::Turn> turn = uploads_.Take(KeyOf(repository, uuid));
   if (!turn) co_return Busy();
-  const DigestLocks::Held held = co_await locks_.Acquire(digest.text());
   const fs::path folder = layout_.Upload(repository, uuid);
   const fs::path data = folder / "data";
   auto know = [&]() -> Result<void> {
@@ -288,6 +287,8 @@ Task<Result<std::uint64_t>> FsBlobStore::Commit(std::string repository, std::str
   if (Result<void> known = co_await runtime::RunOn(lanes_.files, know); !known) co_return known.error();  // for a retry
   const Result<std::string> hex = co_await HashOf(*turn, data, digest.algorithm(), gone);
   if (!hex && hex.error().code == Errc::kCancelled) co_return Error(Errc::kUnavailable, hex.error().detail);
+  // Only now: what is hashed for minutes must not hold up who brings the same content hashed.
+  const DigestLocks::Held held = co_await locks_.Acquire(digest.text());
   auto settle = [&]() -> Result<std::uint64_t> {
     Result<std::uint64_t> size = turn->state->size;
     if (!hex) size = hex.error();
