@@ -15,12 +15,12 @@ import signal
 import subprocess
 import sys
 import tempfile
-from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from harness import wait
+from harness.kafka_records import Record, UnknownEnd, ends_of, record_of
 from harness.ports import free_port
 
 if TYPE_CHECKING:  # the examples run without it
@@ -86,10 +86,6 @@ log4j.appender.out.layout.ConversionPattern=%d %p %m (%c)%n
 """
 
 
-class UnknownEnd(AssertionError):
-    """Kafka does not tell where a partition ends: a moment after a restart, or at all."""
-
-
 class Unavailable(Exception):
     """This machine lacks a part of the broker; which one and why."""
 
@@ -136,26 +132,6 @@ def tool(main: str, *arguments: str | Path, stdin: str = "", seconds: float = 60
     done = subprocess.run(command, input=stdin, capture_output=True, text=True, timeout=seconds)
     assert done.returncode == 0, f"{main}: exit {done.returncode}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
     return done.stdout
-
-
-@dataclass(frozen=True)
-class Record:
-    topic: str
-    partition: int
-    offset: int
-    key: str | None
-    value: str
-    headers: tuple[tuple[str, str], ...]
-
-    def header(self, name: str) -> str:
-        """The only value of this name."""
-        values = [value for key, value in self.headers if key == name]
-        assert len(values) == 1, f"{name}: {values} in {self.headers}"
-        return values[0]
-
-    @property
-    def id(self) -> str:
-        return self.header("ce_id")
 
 
 class Broker:
@@ -329,7 +305,7 @@ class Broker:
 
         def read() -> list[Record]:
             lines = self._kcat("-C", "-t", topic, "-o", "beginning", "-e", "-q", "-J", "-X", "fetch.wait.max.ms=20", *limit)
-            found = [_record(json.loads(line)) for line in lines.splitlines()]
+            found = [record_of(json.loads(line)) for line in lines.splitlines()]
             return sorted(found, key=lambda one: (one.partition, one.offset))
 
         if most:
@@ -354,27 +330,6 @@ class Broker:
             return found if len({one.id for one in found}) >= count else []
 
         return wait.until(enough, f"{count} events in {topic}", seconds, pause=0.2) if count else self.records(topic)
-
-
-def ends_of(asked: dict[str, Any], topic: str, partitions: list[int]) -> list[int]:
-    """The ends that kcat's query tells. One that it does not tell is no end: the topic is not empty for that."""
-    told = asked.get(topic, {})
-    ends = []
-    for part in partitions:
-        end = told.get(str(part))
-        offset = end.get("offset") if isinstance(end, dict) else None
-        if not isinstance(offset, int) or offset < 0:
-            raise UnknownEnd(f"the end of {topic}, partition {part}, is not known: {asked}")
-        ends.append(offset)
-    return ends
-
-
-def _record(line: dict[str, object]) -> Record:
-    flat = line.get("headers", [])
-    assert isinstance(flat, list)
-    headers = tuple(zip(flat[::2], flat[1::2]))
-    return Record(str(line["topic"]), int(str(line["partition"])), int(str(line["offset"])), line["key"],  # type: ignore[arg-type]
-                  str(line["payload"]), headers)
 
 
 @functools.cache

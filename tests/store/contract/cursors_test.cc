@@ -386,18 +386,6 @@ TEST_P(CursorsTest, AnExpiredRangeGrowsWhereItGoesOn) {
   EXPECT_EQ(dead[3].through, 40);
 }
 
-TEST_P(CursorsTest, RemembersAnEndpoint) {
-  EXPECT_FALSE(Read([](Snapshot& s) { return FindEndpoint(s, "ci"); }));
-  Write([](Tx& tx) { PutEndpoint(tx, {"ci", true, "410 Gone", "f1"}); });
-  auto state = Read([](Snapshot& s) { return FindEndpoint(s, "ci"); });
-  ASSERT_TRUE(state);
-  EXPECT_TRUE(state->paused);
-  EXPECT_EQ(state->reason, "410 Gone");
-  EXPECT_EQ(state->fingerprint, "f1");
-  Write([](Tx& tx) { PutEndpoint(tx, {"ci", false, "", ""}); });
-  EXPECT_FALSE(Read([](Snapshot& s) { return FindEndpoint(s, "ci"); })->paused);
-}
-
 FOR_EVERY_ENGINE(CursorsTest);
 
 }  // namespace
