@@ -149,8 +149,6 @@ void EndpointCore::JudgeFailure(Lane& lane, const Attempt& attempt, const Outcom
   if (said.endpoint_at_fault && !(numbered && probed) && (said.opened || !HeldUpForTooLong(lane, now))) {
     reason.reset();
     if (refused_to_end) lane.failing.Hold(flights_.next());
-  } else if (said.endpoint_at_fault && !numbered) {
-    pace_.GaveUp();
   }
   if (reason) {
     const bool undeliverable = outcome.verdict == Verdict::kUndeliverable;

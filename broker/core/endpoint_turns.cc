@@ -50,7 +50,7 @@ bool EndpointCore::MayPromote(Moment now) const {
   if (!pace_.MayStart(now.ticks) || reads > 0 || probes_.chosen()) return false;
   // The log is read on first: what is newest may lie in what was not read.
   if (TurnOf(pace_.breaker()) == ProbeTurn::kNew && !progress_.at_head() && WantsEvents()) return false;
-  return lines_.ready() == 0 || (!policy_.collapses && TurnOf(pace_.breaker()) == ProbeTurn::kWaiting);
+  return lines_.ready() == 0 || (!policy_.collapses && TurnOf(pace_.breaker()) != ProbeTurn::kReady);
 }
 
 void EndpointCore::Promote(Moment now) {

@@ -129,10 +129,7 @@ std::optional<Pace::Recovery> Pace::Delivered(AttemptId attempt, Ticks now) {
   rejections_ = 0;
   newest_success_ = std::max(newest_success_, attempt);
   away_ = false;
-  if (std::exchange(opened_by_rejections_, false)) {
-    alarm_ = true;
-    if (std::exchange(gave_up_, false)) AlarmWas(/*right=*/false);
-  }
+  if (std::exchange(opened_by_rejections_, false)) alarm_ = true;
   const Ticks opened = breaker_.since();
   const bool reopened = breaker_.Succeeded() == Breaker::Change::kClosed;
   if (!reopened) window_.Succeeded(attempt);

@@ -89,8 +89,6 @@ class Pace {
   bool refuses_many() const { return false_alarms_ > 0; }
   // What became, after a delivery, of an event that was kept from dying: whether its refusals had been the endpoint's.
   void AlarmWas(bool right);
-  // An event has died although the endpoint may be at fault. If something is delivered then, it was not.
-  void GaveUp() { gave_up_ = opened_by_rejections_; }
   // How long an event waits after its n-th attempt (from 1), which has just failed; `alone`: whatever becomes of
   // others.
   Ticks EventDelay(int attempts, bool alone) const;
@@ -123,7 +121,6 @@ class Pace {
   // it takes more of them in a row.
   int false_alarms_ = 0;
   bool opened_by_rejections_ = false, failing_ = false;
-  bool gave_up_ = false;
   bool alarm_ = false;  // it was opened so, a success has closed it, and it is not known yet whether it was right
   bool away_ = false;   // the last thing heard of the endpoint as a whole was a failure
   bool stalled_ = false;
