@@ -2,6 +2,8 @@
 
 #include <gmock/gmock.h>
 
+#include <thread>
+
 #include "registry/catalog/catalog.h"
 #include "registry/recording/recorder.h"
 #include "store/catalog_changes.h"
@@ -63,6 +65,9 @@ TEST_F(LongListsTest, OneIsMadeAtATimeAndTheNextWhenItsTurnComes) {
   TagMany();
   Fill();
   auto first = runner_->Start(Tags("many", {&share_, {}, 20s}));  // has its turn, and no room
+  const auto limit = std::chrono::steady_clock::now() + 20s;
+  while (budget_.waiters() == 0 && std::chrono::steady_clock::now() < limit) std::this_thread::yield();
+  ASSERT_GT(budget_.waiters(), 0u);
   EXPECT_THAT(runner_->Run(Tags("many", {&other_, {}, 100ms})), ::testing::HasSubstr("one at a time"));
   auto third = runner_->Start(Tags("many", {&other_, {}, 20s}));
   EXPECT_EQ(first.wait_for(100ms), std::future_status::timeout);
