@@ -63,7 +63,8 @@ struct Settlement {
 };
 // Once, however often it is asked for under the same number: whoever cannot know whether it was made asks again.
 // kConflict: the cursor is gone, has other settlements, or another process has opened the database, which takes all
-// cursors. Nothing was changed, and asking again will not help: whoever asked knows the cursor no more, and must load it anew before it goes on.
+// cursors. Nothing was changed, and asking again will not help: whoever asked knows the cursor no more, and must load
+// it anew before it goes on.
 Result<void> Settle(Tx& tx, const Settlement& settlement);
 
 std::vector<Cursor> LoadCursors(Snapshot& s);

@@ -62,7 +62,8 @@ ReferencesPtr References::First(std::vector<store::Descriptor> references) {
   store::Details one;
   std::size_t encoded = 0;
   for (store::Descriptor& reference : references) {
-    one.references.assign(1, std::move(reference));
+    one.references.clear();
+    one.references.push_back(std::move(reference));
     const std::size_t more = store::EncodeDetails(one).size();
     if (encoded + more > kMaxPulled) break;
     encoded += more;

@@ -36,8 +36,7 @@ TEST_F(LoadFile, SaysWhyItCannot) {
   EXPECT_EQ(Texts(Load(folder_, {}, Strictness::kServe, sinks::Kinds())),
             folder_ + ": error: is a folder, not a file\n");
   std::string large = Write(std::string((4u << 20) + 1, '#'));
-  EXPECT_EQ(Texts(Load(large, {}, Strictness::kServe, sinks::Kinds())),
-            large + ": error: is larger than 4 MiB\n");
+  EXPECT_EQ(Texts(Load(large, {}, Strictness::kServe, sinks::Kinds())), large + ": error: is larger than 4 MiB\n");
 }
 
 TEST_F(LoadFile, AnUnreadableFileIsNamed) {
