@@ -29,10 +29,6 @@ store::AttemptRow FailureRow(const Attempt& attempt, const Outcome& outcome, con
 constexpr Ticks kLongestRefusal = 3'600 * kSecond;
 constexpr int kProofs = 2;
 
-bool IsRefusal(const Outcome& outcome) {
-  return outcome.verdict == Verdict::kRejected || outcome.verdict == Verdict::kUndeliverable;
-}
-
 // Of an undeliverable event: the reason of its dead letter.
 std::string DeathOf(const std::string& error) {
   constexpr std::string_view kReason = "undeliverable";

@@ -34,6 +34,10 @@ bool IsOverload(const Outcome& outcome) {
   return failed && std::ranges::find(kSigns, outcome.status) != kSigns.end();
 }
 
+bool IsRefusal(const Outcome& outcome) {
+  return outcome.verdict == Verdict::kRejected || outcome.verdict == Verdict::kUndeliverable;
+}
+
 bool BlamesPart(const Outcome& outcome) {
   return outcome.verdict == Verdict::kFailed && outcome.blames == Blames::kPart;
 }
@@ -221,7 +225,7 @@ void Pace::Blame(AttemptId attempt, const Outcome& outcome, Refusal refusal, Att
     judgement.endpoint_at_fault = true;
     return;
   }
-  const bool refused = outcome.verdict == Verdict::kRejected || outcome.verdict == Verdict::kUndeliverable;
+  const bool refused = IsRefusal(outcome);
   away_ = !refused;
   if (refused && !opened_by_rejections_) return BlameRefusal(attempt, refusal, now, judgement);
   const Change change = breaker_.Failed(attempt, next, now);

@@ -16,6 +16,7 @@ namespace portcall::broker {
 
 // No answer, or one by which a receiver or what stands before it says that it is away or asks for less.
 bool IsOverload(const sinks::Outcome& outcome);
+bool IsRefusal(const sinks::Outcome& outcome);  // of the event itself, by an endpoint that answers
 // A failure that says something of one part of the endpoint alone, or of nothing.
 bool BlamesPart(const sinks::Outcome& outcome);
 bool BlamesNobody(const sinks::Outcome& outcome);
