@@ -52,12 +52,14 @@ bool MustNotRepeat(const Policy& policy, const Outcome& outcome) {
 }
 
 // What it means that the event was refused to its end.
-Pace::Refusal RefusalOf(Lane::Failing& failing, Pace& pace) {
+Pace::Refusal RefusalOf(Lane::Failing& failing, Pace& pace, AttemptId next) {
   if (failing.tested) {
     ++failing.proofs;
     pace.AlarmWas(/*right=*/false);
   }
-  return {.ends = true, .counted = failing.held != 0 && !failing.tested, .proven = failing.proofs >= kProofs};
+  const AttemptId before = std::exchange(failing.refused, next);
+  const bool counted = before != 0 && !pace.DeliveredSince(before);
+  return {.ends = true, .counted = counted, .proven = failing.proofs >= kProofs};
 }
 
 }  // namespace
@@ -134,7 +136,7 @@ void EndpointCore::JudgeFailure(Lane& lane, const Attempt& attempt, const Outcom
                     outcome.maybe_received};
   auto reason = ReasonToDie(policy_, trial);
   const bool refused_to_end = reason.has_value() && IsRefusal(outcome);
-  Pace::Refusal refusal = refused_to_end ? RefusalOf(lane.failing, pace_) : Pace::Refusal{};
+  Pace::Refusal refusal = refused_to_end ? RefusalOf(lane.failing, pace_, flights_.next()) : Pace::Refusal{};
   refusal.alone = refused_to_end && HoldsUpOthers(lane) && !OthersCanTell();
   const bool asked = pace_.closed() ? pace_.breaker().IsProbe(attempt.id) : refusal.counted;
   const Pace::Judgement said = JudgeEndpoint(attempt, outcome, refusal, now);

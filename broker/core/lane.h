@@ -60,16 +60,16 @@ struct Lane {
     int probes = 0;  // of the attempts, those while the endpoint was known to be away: they tell nothing of the event
     Ticks first_attempt = 0;  // on the endpoint's active time; of no meaning while attempts is 0
     std::string reason;       // for operators alone
-    // Refused to its end, but kept: the id that the next attempt had then. 0: not.
-    AttemptId held = 0;
-    bool tested = false;                 // its attempt began after a delivery that began after that
+    // The id that the next attempt had when it was last refused to its end, and when it was kept nevertheless. 0: never.
+    AttemptId refused = 0, held = 0;
+    bool tested = false;                 // its attempt began after a delivery that began after it was held
     int proofs = 0;                      // how often it was refused nevertheless
     std::optional<Ticks> refused_since;  // its first refusal, on the clock that runs while the endpoint answers
     bool started = false;  // an attempt may have left before the last start of ours, and must not be repeated
     bool begun() const { return attempts > 0 || started; }
     // It is kept until a delivery tells whether the endpoint takes events at all.
     void Hold(AttemptId next) {
-      held = next;
+      refused = held = next;
       tested = false;
     }
     void Begin(store::Seq event) {

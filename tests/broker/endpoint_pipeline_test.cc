@@ -45,7 +45,8 @@ class Pipe {
       event->seq = ++head_;
       event->id = "id-" + std::to_string(head_);
       event->repository = repository;
-      events.push_back(std::move(event));
+      events.push_back(event);
+      log_.push_back(std::move(event));
     }
     core_.Counted(count, head_, Now());
     core_.Grown(head_);
@@ -53,6 +54,7 @@ class Pipe {
     Claim();
   }
   void Claim() {
+    while (const auto read = core_.NextLaneRead(Now())) core_.OnLane(*read, PageOf(*read), Now());
     Attempt attempt;
     while (core_.Claim(Now(), attempt)) flying_[attempt.event->seq] = attempt;
   }
@@ -83,8 +85,18 @@ class Pipe {
   EndpointCore& core() { return core_; }
 
  private:
+  store::Portion PageOf(const LaneRead& read) const {
+    store::Portion page;
+    for (const store::EventPtr& event : log_) {
+      if (event->seq > read.after && event->seq <= read.through) page.events.push_back(event);
+    }
+    page.through = read.through;
+    return page;
+  }
+
   Ticks now_ = kSecond;
   store::Seq head_ = 0;
+  std::vector<store::EventPtr> log_;  // of one lane, where lanes are read
   EndpointCore core_;
   std::map<store::Seq, Attempt> flying_;
 };
@@ -280,6 +292,27 @@ TEST(EndpointPipeline, WhatAnEndpointRefusesThatIsToBlameItselfIsNotSetAside) {
   pipe.End(2);
   EXPECT_EQ(pipe.Flush().dead.size(), 2u);
   EXPECT_EQ(pipe.core().settled(), 2);
+}
+
+TEST(EndpointPipeline, WhatIsRefusedAgainBecauseItCouldNotBeSetAsideIsOneOfThoseInARow) {
+  auto endpoint = Entry();
+  endpoint.threshold = 3;
+  Pipe pipe(endpoint, WithPlaceForTheDead());
+  pipe.Append("app", 1);
+  for (int times = 0; times < 4; ++times) {
+    pipe.End(1, Answer(Verdict::kUndeliverable, "message too large"));
+    ASSERT_EQ(pipe.asides(), Seqs{1});
+    Outcome interrupted = Answer(Verdict::kFailed, "another was refused");
+    interrupted.blames = sinks::Blames::kNobody;
+    pipe.End(1, interrupted);
+    pipe.Flush();
+    pipe.Claim();
+  }
+  EXPECT_EQ(pipe.core().breaker().state(), BreakerState::kClosed) << "it is one event";
+  pipe.End(1, Answer(Verdict::kUndeliverable, "message too large"));
+  ASSERT_EQ(pipe.asides(), Seqs{1});
+  pipe.End(1);
+  EXPECT_EQ(pipe.Flush().dead.size(), 1u);
 }
 
 TEST(EndpointPipeline, AnEndpointThatTakesNothingIsToBlameItself) {
