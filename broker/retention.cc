@@ -16,8 +16,8 @@
 namespace portcall::broker {
 namespace {
 
-constexpr std::size_t kChunk = 500;            // events or dead letters: a few milliseconds of the writer
-constexpr std::size_t kAttemptsChunk = 1'000;  // they are smaller
+constexpr store::Limit kChunk{500, 8UL << 20};  // events or dead letters: a few milliseconds of the writer
+constexpr std::size_t kAttemptsChunk = 1'000;   // they are smaller
 // Of deleting, between two looks at the size.
 constexpr std::size_t kRounds = 64;
 constexpr std::chrono::seconds kUnseen(1);
@@ -29,11 +29,6 @@ constexpr std::int64_t kLeastDeadBytes = 4ll << 10;
 constexpr std::int64_t kDeadBytes = 1ll << 30, kDeadPercent = 20, kAttemptsPercent = 10;
 // What expires at a time is read first, and the endpoint stands still meanwhile.
 constexpr std::int64_t kExpiredAtOnce = 128ll << 20;  // bytes
-
-struct Trimmed {
-  std::map<std::string, std::size_t> dead;  // rows of each endpoint
-  bool more = false;
-};
 
 }  // namespace
 
@@ -89,32 +84,31 @@ Task<bool> Retention::DeleteAged(std::int64_t now, const bool& stopping) {
 
 // True: there may be more.
 Task<bool> Retention::DeleteChunk(store::Retain retain, store::Priority priority) {
-  auto job = [retain](store::Tx& tx) -> Result<std::size_t> { return store::DeleteUnneeded(tx, retain, kChunk); };
-  const Result<std::size_t> deleted = co_await store_.Write(job, priority);
-  co_return deleted && *deleted == kChunk;
+  auto job = [retain](store::Tx& tx) -> Result<bool> { return store::DeleteUnneeded(tx, retain, kChunk).more; };
+  const Result<bool> more = co_await store_.Write(job, priority);
+  co_return more && *more;
 }
 
 // True: there may be more.
 Task<bool> Retention::TrimChunk(std::int64_t now, store::Priority priority) {
   auto job = [now, audited = audited_, most_attempts = most_attempts_,
-              most_dead = std::max(most_dead_, kLeastDeadBytes)](store::Tx& tx) -> Result<Trimmed> {
-    Trimmed trimmed;
+              most_dead = std::max(most_dead_, kLeastDeadBytes)](store::Tx& tx) -> Result<store::TrimmedDead> {
     const std::size_t attempts = store::TrimAttempts(tx, now - 7 * kDay, kAttemptRows, most_attempts, kAttemptsChunk);
-    trimmed.dead = store::TrimDead(tx, now - 30 * kDay, most_dead, kChunk);
+    store::TrimmedDead trimmed = store::TrimDead(tx, now - 30 * kDay, most_dead, kChunk);
     std::size_t dead = 0;
-    for (const auto& [endpoint, rows] : trimmed.dead) dead += rows;
+    for (const auto& [endpoint, rows] : trimmed.rows) dead += rows;
     if (audited && dead > 0) {
       const std::string note = std::to_string(dead) +
                                " dead letters dropped: older than 30 days, or the oldest beyond " +
                                std::to_string(most_dead) + " bytes";
       store::Append(tx, store::SystemEvent(store::Action::kDrop, note));
     }
-    trimmed.more = attempts == kAttemptsChunk || dead == kChunk;
+    trimmed.more = trimmed.more || attempts == kAttemptsChunk;
     return trimmed;
   };
-  const Result<Trimmed> trimmed = co_await store_.Write(job, priority);
+  const Result<store::TrimmedDead> trimmed = co_await store_.Write(job, priority);
   if (!trimmed) co_return false;
-  for (const auto& [endpoint, rows] : trimmed->dead) calls_.dead_trimmed(endpoint, rows);
+  for (const auto& [endpoint, rows] : trimmed->rows) calls_.dead_trimmed(endpoint, rows);
   co_return trimmed->more;
 }
 
@@ -145,8 +139,10 @@ Task<std::optional<Retention::Used>> Retention::Measure() {
 // How many chunks have to go until the log is no longer high, about.
 std::size_t Retention::ChunksBeyond(const Used& used) const {
   const std::int64_t row = used.log.bytes / std::max<std::int64_t>(used.log.events, 1);
-  const auto rows = static_cast<std::size_t>((used.total() - high()) / std::max<std::int64_t>(row, 1));
-  return std::clamp<std::size_t>(rows / kChunk, 1, kRounds);
+  const auto beyond = static_cast<std::size_t>(used.total() - high());
+  const std::size_t chunk =
+      std::min(kChunk.events * static_cast<std::size_t>(std::max<std::int64_t>(row, 1)), kChunk.bytes);
+  return std::clamp<std::size_t>(beyond / chunk, 1, kRounds);
 }
 
 // Deletes what nobody needs, whatever its age, until all fits or what is left of the log is needed. Not behind other

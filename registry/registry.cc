@@ -199,10 +199,11 @@ class Registry::Impl {
     recorder_.RecordRefusalIfRoom(RefusedPeerEvent(origin, why));
   }
 
-  Task<Result<Purged>> PurgeUploads() {
+  Task<Result<Purged>> PurgeUploads(std::stop_token stopping) {
     const SettingsPtr settings = CurrentSettings();
     const config::StorageConfig& storage = settings->config->storage;
-    co_return co_await catalog_.uploads().Purge(storage.upload_age, storage.upload_purging_dry_run);
+    co_return co_await catalog_.uploads().Purge(storage.upload_age, storage.upload_purging_dry_run,
+                                                std::move(stopping));
   }
 
  private:
@@ -293,6 +294,8 @@ void Registry::RefusedCertificate(std::string_view peer, std::string_view peer_i
 }
 void Registry::SetUnhealthy(bool unhealthy) { impl_->SetUnhealthy(unhealthy); }
 
-Task<Result<Purged>> Registry::PurgeUploads() { return impl_->PurgeUploads(); }
+Task<Result<Purged>> Registry::PurgeUploads(std::stop_token stopping) {
+  return impl_->PurgeUploads(std::move(stopping));
+}
 
 }  // namespace portcall::registry

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <memory>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -32,7 +33,7 @@ class Registry {
   // A failing health check: every path answers 503 until it is over. Any thread.
   void SetUnhealthy(bool unhealthy);
   // Deletes uploads older than storage.maintenance.uploadpurging.age; a dry run deletes none. On any loop.
-  Task<Result<Purged>> PurgeUploads();
+  Task<Result<Purged>> PurgeUploads(std::stop_token stopping);
 
  private:
   class Impl;

@@ -28,7 +28,7 @@ void Periodic::Every(std::chrono::milliseconds first, std::chrono::milliseconds 
 }
 
 void Periodic::Stop() {
-  if (std::exchange(stopped_, true)) return;
+  if (!stopping_.request_stop()) return;
   asio::co_spawn(loop_.executor(), CloseAndDrain(), asio::use_future).get();
 }
 

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <functional>
+#include <stop_token>
 
 #include "runtime/gate.h"
 #include "runtime/loops.h"
@@ -20,12 +21,14 @@ class Periodic {
   void Every(std::chrono::milliseconds first, std::chrono::milliseconds interval, Work work);
   // Lets work under way end and starts none. Blocks; not on the loop.
   void Stop();
+  // Says that Stop was called: for work that takes long.
+  std::stop_token stopping() const { return stopping_.get_token(); }
 
  private:
   Task<> CloseAndDrain();
   Loop& loop_;
   Gate gate_;  // used on the loop only
-  bool stopped_ = false;
+  std::stop_source stopping_;
 };
 
 }  // namespace portcall::runtime

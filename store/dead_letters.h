@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "store/capability.h"
-#include "store/event.h"
+#include "store/event_log.h"
 
 namespace portcall::store {
 
@@ -30,8 +30,12 @@ std::int64_t CountDead(Snapshot& s, std::string_view endpoint);
 std::vector<DeadLetter> ListDead(Snapshot& s, std::string_view endpoint, std::int64_t after_id, std::size_t limit);
 std::int64_t BytesOfDead(Snapshot& s);   // all of them, a sum kept with each change
 bool DropDead(Tx& tx, std::int64_t id);  // one dead letter; false: there is none
-// Keeps those that died after `before` and of these at most `bytes`, the newest; deletes at most `limit` rows and
-// returns how many of each endpoint.
-std::map<std::string, std::size_t> TrimDead(Tx& tx, std::int64_t before, std::int64_t bytes, std::size_t limit);
+struct TrimmedDead {
+  std::map<std::string, std::size_t> rows;  // of each endpoint
+  bool more = false;                        // the limit was reached: there may be more
+};
+// Keeps those that died after `before` and of these at most `bytes`, the newest; deletes as many others as the limit
+// lets.
+TrimmedDead TrimDead(Tx& tx, std::int64_t before, std::int64_t bytes, Limit limit);
 
 }  // namespace portcall::store

@@ -4,7 +4,7 @@
 #include <cstdint>
 
 #include "store/capability.h"
-#include "store/event.h"
+#include "store/event_log.h"
 
 namespace portcall::store {
 
@@ -16,10 +16,14 @@ struct Retain {
   std::int64_t now = 0;   // wall clock, ns
   std::int64_t keep = 0;  // ns for which an event stays after the last live cursor passed it; 0: it goes at once
 };
-// Deletes at most `limit` events that nobody needs, the oldest first, and returns how many. Where `keep` is not 0, also
-// remembers what has been passed by now, at most once in the lesser of a minute and a tenth of `keep`: events stay
-// longer by that much. The cost does not depend on how long the log is.
-std::size_t DeleteUnneeded(Tx& tx, const Retain& retain, std::size_t limit);
+struct Forgotten {
+  std::size_t events = 0;
+  bool more = false;  // the limit was reached: there may be more
+};
+// Deletes events that nobody needs, the oldest first, as many as the limit lets. Where `keep` is not 0, also remembers
+// what has been passed by now, at most once in the lesser of a minute and a tenth of `keep`: events stay longer by that
+// much. The cost does not depend on how long the log is.
+Forgotten DeleteUnneeded(Tx& tx, const Retain& retain, Limit limit);
 
 struct LogSize {
   std::int64_t events = 0;

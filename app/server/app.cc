@@ -268,10 +268,12 @@ void App::Finished(const http::Exchange& exchange) {
 
 Task<> App::PurgeUploads() {
   log_.Info("PurgeUploads starting");
-  const auto purged = co_await registry_->PurgeUploads();
+  const auto purged = co_await registry_->PurgeUploads(periodic_.stopping());
   if (purged) {
     const std::size_t kept = purged->found - purged->deleted - purged->failed;
-    std::string said = "Purge uploads finished.  Num deleted=" + std::to_string(purged->deleted) +
+    const bool ended = periodic_.stopping().stop_requested();
+    std::string said = std::string("Purge uploads ") + (ended ? "called off" : "finished") +
+                       ".  Num deleted=" + std::to_string(purged->deleted) +
                        ", num errors=" + std::to_string(purged->failed);
     if (kept > 0) said += ", num kept=" + std::to_string(kept);
     log_.Info(said);

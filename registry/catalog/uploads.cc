@@ -218,7 +218,8 @@ Task<> Uploads::PurgeOne(const std::string& repository, const std::string& uuid,
   }
 }
 
-Task<Result<void>> Uploads::PurgeRows(std::int64_t before, bool dry_run, Purged& purged) {
+Task<Result<void>> Uploads::PurgeRows(std::int64_t before, bool dry_run, const std::stop_token& stopping,
+                                      Purged& purged) {
   std::optional<store::UploadRow> last;
   auto list = [&](store::Snapshot& s) -> Result<std::vector<store::UploadRow>> {
     return store::UploadsStartedBefore(s, before, kPurgeSlice, last);
@@ -228,6 +229,7 @@ Task<Result<void>> Uploads::PurgeRows(std::int64_t before, bool dry_run, Purged&
     if (!rows) co_return rows.error();
     purged.found += rows->size();
     for (const store::UploadRow& row : *rows) {
+      if (stopping.stop_requested()) co_return Result<void>();
       if (!dry_run) co_await PurgeOne(row.repository, row.uuid, purged);
     }
     if (rows->size() < kPurgeSlice) co_return Result<void>();
@@ -235,9 +237,10 @@ Task<Result<void>> Uploads::PurgeRows(std::int64_t before, bool dry_run, Purged&
   }
 }
 
-Task<Result<void>> Uploads::PurgeRowless(std::int64_t before, bool dry_run, Purged& purged) {
+Task<Result<void>> Uploads::PurgeRowless(std::int64_t before, bool dry_run, const std::stop_token& stopping,
+                                         Purged& purged) {
   const std::unique_ptr<store::UploadWalk> walk = deps_.blobs.WalkUploads();
-  while (true) {
+  while (!stopping.stop_requested()) {
     const auto found = co_await walk->Next();
     if (!found) co_return found.error();
     if (!*found) co_return Result<void>();
@@ -254,17 +257,19 @@ Task<Result<void>> Uploads::PurgeRowless(std::int64_t before, bool dry_run, Purg
     if (!old) co_return old.error();
     purged.found += old->size();
     for (const store::FoundUpload& upload : *old) {
+      if (stopping.stop_requested()) co_return Result<void>();
       if (!dry_run) co_await PurgeOne(upload.repository, upload.uuid, purged);
     }
   }
+  co_return Result<void>();
 }
 
-Task<Result<Purged>> Uploads::Purge(std::chrono::nanoseconds age, bool dry_run) {
+Task<Result<Purged>> Uploads::Purge(std::chrono::nanoseconds age, bool dry_run, std::stop_token stopping) {
   const std::int64_t before = UnixNanos(deps_.clock.Now() - age);
   Purged purged;
-  const Result<void> rows = co_await PurgeRows(before, dry_run, purged);
+  const Result<void> rows = co_await PurgeRows(before, dry_run, stopping, purged);
   if (!rows) co_return rows.error();
-  const Result<void> rowless = co_await PurgeRowless(before, dry_run, purged);
+  const Result<void> rowless = co_await PurgeRowless(before, dry_run, stopping, purged);
   if (!rowless) co_return rowless.error();
   co_return purged;
 }

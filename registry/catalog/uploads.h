@@ -88,15 +88,15 @@ class Uploads {
                               runtime::ByteSource& source);
 
   // Deletes uploads that were started more than `age` ago: those with a row, then those that lie in the blob store
-  // without one, because of a crash or of another registry. A dry run only counts them.
-  Task<Result<Purged>> Purge(std::chrono::nanoseconds age, bool dry_run);
+  // without one, because of a crash or of another registry. A dry run only counts them. `stopping` ends it early.
+  Task<Result<Purged>> Purge(std::chrono::nanoseconds age, bool dry_run, std::stop_token stopping);
 
  private:
   Task<Result<void>> CommitBlob(const OriginPtr& origin, const std::string& repository, const std::string& uuid,
                                 const Digest& digest, std::uint64_t size);
   Task<Result<void>> Note(const store::UploadRow& row);
-  Task<Result<void>> PurgeRows(std::int64_t before, bool dry_run, Purged& purged);
-  Task<Result<void>> PurgeRowless(std::int64_t before, bool dry_run, Purged& purged);
+  Task<Result<void>> PurgeRows(std::int64_t before, bool dry_run, const std::stop_token& stopping, Purged& purged);
+  Task<Result<void>> PurgeRowless(std::int64_t before, bool dry_run, const std::stop_token& stopping, Purged& purged);
   Task<> PurgeOne(const std::string& repository, const std::string& uuid, Purged& purged);
   Task<Result<void>> Forget(const std::string& uuid);
 

@@ -99,21 +99,25 @@ std::int64_t BytesOfDead(Snapshot& s) { return SizeOfDead(s.connection()); }
 
 bool DropDead(Tx& tx, std::int64_t id) { return DropOneDead(tx.connection(), id).has_value(); }
 
-std::map<std::string, std::size_t> TrimDead(Tx& tx, std::int64_t before, std::int64_t bytes, std::size_t limit) {
+TrimmedDead TrimDead(Tx& tx, std::int64_t before, std::int64_t bytes, Limit limit) {
   Connection& connection = tx.connection();
   std::int64_t total = SizeOfDead(connection);
-  std::map<std::string, std::size_t> gone;
-  for (std::size_t i = 0; i < limit; ++i) {
+  TrimmedDead trimmed;
+  while (true) {
     std::int64_t id = 0;
     {
       Query oldest(connection, kOldestDead);
-      if (!oldest.Step() || (oldest.Int(1) >= before && total <= bytes)) break;
+      if (!oldest.Step() || (oldest.Int(1) >= before && total <= bytes)) return trimmed;
+      trimmed.more = limit.events == 0 || limit.bytes == 0;
+      if (trimmed.more) return trimmed;
       id = oldest.Int(0);
-      ++gone[std::string(oldest.Text(2))];
+      ++trimmed.rows[std::string(oldest.Text(2))];
     }
-    total -= DropOneDead(connection, id).value_or(0);
+    const std::int64_t dropped = DropOneDead(connection, id).value_or(0);
+    total -= dropped;
+    --limit.events;
+    limit.bytes -= std::min(limit.bytes, static_cast<std::size_t>(dropped));
   }
-  return gone;
 }
 
 }  // namespace portcall::store

@@ -104,6 +104,14 @@ std::optional<Seq> FirstFrom(Connection& connection, Seq seq) {
   return first.Step() ? std::optional(first.Int(0)) : std::nullopt;
 }
 
+// The last of as many events as the limit lets, of a range that begins with one.
+Seq LastWithin(Connection& connection, SeqRange range, Limit limit) {
+  const Seq last = NthAfter(connection, range.after, range.through, limit.events);
+  const auto bytes = static_cast<std::int64_t>(std::min<std::size_t>(limit.bytes, INT64_MAX));
+  const bool fit = BytesBetween(connection, range.after, last) <= bytes;
+  return fit ? last : ReachBytes(connection, range.after, last, bytes);
+}
+
 // The ranges of seq in which no event is missing.
 std::vector<SeqRange> RunsOf(Connection& connection, Seq head, const std::vector<SeqRange>& kept) {
   std::vector<SeqRange> runs;
@@ -123,18 +131,24 @@ std::vector<SeqRange> RunsOf(Connection& connection, Seq head, const std::vector
 
 }  // namespace
 
-std::size_t DeleteUnneeded(Tx& tx, const Retain& retain, std::size_t limit) {
+Forgotten DeleteUnneeded(Tx& tx, const Retain& retain, Limit limit) {
   Connection& connection = tx.connection();
   const Needs needs = NeedsOf(connection, Head(ReadIn(tx)));
   const Seq through = retain.keep <= 0 ? needs.passed : PassedLongAgo(connection, retain, needs.passed);
-  std::size_t gone = 0;
+  Forgotten gone;
   Seq after = 0;
   const auto remove = [&](Seq up_to) {
-    if (up_to <= after || gone == limit) return;
-    Query(connection, kDelete, after, NthAfter(connection, after, up_to, limit - gone)).Run();
+    const std::optional<Seq> first = gone.more ? std::nullopt : FirstFrom(connection, after + 1);
+    if (!first || *first > up_to) return;
+    const Seq last = LastWithin(connection, {*first - 1, up_to}, limit);
+    gone.more = last < up_to;
+    limit.bytes -= std::min(limit.bytes, static_cast<std::size_t>(BytesBetween(connection, *first - 1, last)));
+    Query(connection, kDelete, after, last).Run();
     const auto removed = static_cast<std::size_t>(connection.changes());
-    gone += removed;
-    if (removed > 0) ForgetSums(connection, after, FirstFrom(connection, after + 1).value_or(up_to + 1) - 1);
+    gone.events += removed;
+    limit.events -= std::min(limit.events, removed);
+    gone.more = gone.more || limit.events == 0 || limit.bytes == 0;
+    ForgetSums(connection, after, FirstFrom(connection, after + 1).value_or(up_to + 1) - 1);
   };
   for (const SeqRange& range : needs.kept) {
     remove(std::min(range.after, through));

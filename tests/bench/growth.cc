@@ -97,8 +97,8 @@ class Log {
   // One look at the log that finds a batch to delete.
   void Sweep() {
     Need(store_->ReadNow([](Snapshot& s) -> Result<Seq> { return SizeOf(s).passed + ReachOldest(s, 1 << 20); }));
-    const auto deleted =
-        Need(store_->WriteNow([](Tx& tx) -> Result<std::size_t> { return DeleteUnneeded(tx, Retain{}, kBatch); }));
+    const auto deleted = Need(
+        store_->WriteNow([](Tx& tx) -> Result<std::size_t> { return DeleteUnneeded(tx, Retain{}, {kBatch}).events; }));
     if (deleted != kBatch) throw std::runtime_error("deleted " + std::to_string(deleted));
   }
   void Count() {

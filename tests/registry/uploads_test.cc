@@ -157,7 +157,7 @@ TEST_F(UploadsTest, AWrongDigestEndsTheUpload) {
   EXPECT_EQ(Send("GET", "/v2/a/tags/list").status, 404) << "no repository came of it";
   Restart();
   clock_.Advance(std::chrono::hours(1'000));
-  EXPECT_EQ(runner_->Run(registry_->PurgeUploads())->found, 0u) << "nothing of it is left to be purged";
+  EXPECT_EQ(runner_->Run(registry_->PurgeUploads({}))->found, 0u) << "nothing of it is left to be purged";
 }
 
 TEST_F(UploadsTest, AMissingOrMalformedDigestLeavesTheUpload) {
@@ -226,18 +226,31 @@ TEST_F(UploadsTest, OldUploadsArePurged) {
   clock_.Advance(std::chrono::hours(100));
   config_.storage.upload_purging_dry_run = true;
   Reconfigure();
-  Result<Purged> purged = runner_->Run(registry_->PurgeUploads());
+  Result<Purged> purged = runner_->Run(registry_->PurgeUploads({}));
   EXPECT_EQ(purged->found, 1u);
   EXPECT_EQ(purged->deleted, 0u);
   EXPECT_EQ(Send("GET", old).status, 204) << "a dry run removes nothing";
   config_.storage.upload_purging_dry_run = false;
   Reconfigure();
-  purged = runner_->Run(registry_->PurgeUploads());
+  purged = runner_->Run(registry_->PurgeUploads({}));
   EXPECT_EQ(purged->found, 1u);
   EXPECT_EQ(purged->deleted, 1u);
   EXPECT_EQ(Send("GET", old).status, 404);
   EXPECT_EQ(Send("GET", young).status, 204);
-  EXPECT_EQ(runner_->Run(registry_->PurgeUploads())->found, 0u);
+  EXPECT_EQ(runner_->Run(registry_->PurgeUploads({}))->found, 0u);
+}
+
+TEST_F(UploadsTest, APurgeEndsWhenItIsAskedTo) {
+  StartUpload("a");
+  Restart();  // it has a row then
+  const std::string lone = (dir_.path() / "docker/registry/v2/repositories/b/_uploads/").string() + runtime::UuidV4();
+  std::filesystem::create_directories(lone);
+  std::ofstream(lone + "/startedat") << "2000-01-01T00:00:00Z";
+  clock_.Advance(std::chrono::hours(1'000));
+  std::stop_source stopping;
+  stopping.request_stop();
+  EXPECT_EQ(runner_->Run(registry_->PurgeUploads(stopping.get_token()))->deleted, 0u);
+  EXPECT_EQ(runner_->Run(registry_->PurgeUploads({}))->deleted, 2u);
 }
 
 // As a kill -9 in an upload's first second leaves them, and docker-registry.
@@ -253,10 +266,10 @@ TEST_F(UploadsTest, OldUploadsWithoutARowArePurgedToo) {
   leave(young, runtime::Rfc3339Nano(clock_.Now().time_since_epoch().count()));
   config_.storage.upload_purging_dry_run = true;
   Reconfigure();
-  EXPECT_EQ(runner_->Run(registry_->PurgeUploads())->found, 600u);
+  EXPECT_EQ(runner_->Run(registry_->PurgeUploads({}))->found, 600u);
   config_.storage.upload_purging_dry_run = false;
   Reconfigure();
-  const Result<Purged> purged = runner_->Run(registry_->PurgeUploads());
+  const Result<Purged> purged = runner_->Run(registry_->PurgeUploads({}));
   EXPECT_EQ(purged->found, 600u);
   EXPECT_EQ(purged->deleted, 600u);
   std::vector<std::string> left;
@@ -275,7 +288,7 @@ TEST_F(UploadsTest, WhatCannotBePurgedIsInNobodysWay) {
     return {};
   });
   ASSERT_TRUE(put);
-  const Result<Purged> purged = runner_->Run(registry_->PurgeUploads());
+  const Result<Purged> purged = runner_->Run(registry_->PurgeUploads({}));
   ASSERT_TRUE(purged);
   EXPECT_EQ(purged->found, kStuck + 1);
   EXPECT_EQ(purged->failed, kStuck);

@@ -148,7 +148,7 @@ TEST_F(UseCasesTest, ABlobThatBreaksOffOrIsAnotherLeavesNothing) {
   EXPECT_EQ(Run(catalog_.uploads().Push(origin_, "a", *Digest::Parse(Sha256("hello")), other)).error().code,
             Errc::kInvalid);
   clock_.Advance(std::chrono::hours(1));
-  EXPECT_EQ(Run(catalog_.uploads().Purge(std::chrono::minutes(1), true))->found, 0u);
+  EXPECT_EQ(Run(catalog_.uploads().Purge(std::chrono::minutes(1), true, {}))->found, 0u);
   EXPECT_TRUE(std::filesystem::is_empty(dir_.path() / "docker/registry/v2/repositories/a/_uploads"));
   EXPECT_EQ(Head(), 0);
 }
@@ -220,10 +220,10 @@ TEST_F(UseCasesTest, PurgingLeavesWhatSomebodyWritesTo) {
   row(busy);
   row(idle);
   const auto held = Run(uploads.Open("a", busy, Uploads::Access::kWrite));
-  const Purged dry = *Run(uploads.Purge(std::chrono::hours(1), true));
+  const Purged dry = *Run(uploads.Purge(std::chrono::hours(1), true, {}));
   EXPECT_EQ(dry.found, 2u);
   EXPECT_EQ(dry.deleted, 0u);
-  const Purged purged = *Run(uploads.Purge(std::chrono::hours(1), false));
+  const Purged purged = *Run(uploads.Purge(std::chrono::hours(1), false, {}));
   EXPECT_EQ(purged.found, 2u);
   EXPECT_EQ(purged.deleted, 1u);
   EXPECT_EQ(Run(uploads.Open("a", idle, Uploads::Access::kRead)).error().code, Errc::kNotFound);

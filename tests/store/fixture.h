@@ -86,7 +86,7 @@ class StoreTest : public ::testing::Test {
     forgetting_.endpoint = "forgetting";
     forgetting_.settled_through = through;
     forgetting_.id = Write([&](Tx& tx) { return PutCursor(tx, forgetting_); });
-    return Write([&](Tx& tx) { return DeleteUnneeded(tx, {}, limit); });
+    return Write([&](Tx& tx) { return DeleteUnneeded(tx, {}, {limit}).events; });
   }
   static Event EventOf(const std::string& repository) {
     Event event;

@@ -227,7 +227,8 @@ TEST_P(KeptDatabaseTest, KeepsWhatItHolds) {
   settlement.settled_through = 10;
   settlement.through = 12;
   EXPECT_TRUE(store_->WriteNow([&](Tx& tx) { return Settle(tx, settlement); }));
-  EXPECT_EQ(Write([](Tx& tx) { return DeleteUnneeded(tx, {}, 100); }), 3u);  // 3 to 5: 6 to 8 are the removed one's
+  EXPECT_EQ(Write([](Tx& tx) { return DeleteUnneeded(tx, {}, {100}).events; }),
+            3u);  // 3 to 5: 6 to 8 are the removed one's
 }
 
 TEST_P(KeptDatabaseTest, HasTheSchemaOfANewOneAfterwards) {

@@ -311,7 +311,7 @@ TEST_P(CursorsTest, TrimsHistoryByAgeAndSize) {
                         std::size_t limit) {
     return Write([&](Tx& tx) {
       const std::size_t attempts = TrimAttempts(tx, before, rows, all, limit);
-      return attempts + TrimDead(tx, dead_before, bytes, limit - attempts)["ci"];
+      return attempts + TrimDead(tx, dead_before, bytes, {limit - attempts}).rows["ci"];
     });
   };
   EXPECT_EQ(trim(0, 100, 0, all, 100), 0u);
@@ -350,10 +350,26 @@ TEST_P(CursorsTest, AttemptsAndDeadLettersKeepWithinTheirBytes) {
   }
   EXPECT_EQ(gone, 60u);
   EXPECT_LE(sizes().first, 60'000);
-  EXPECT_EQ(Write([&](Tx& tx) { return TrimDead(tx, 0, 60'000, 100)["ci"]; }), 60u);
+  EXPECT_EQ(Write([&](Tx& tx) { return TrimDead(tx, 0, 60'000, {100}).rows["ci"]; }), 60u);
   EXPECT_LE(sizes().second, 60'000);
-  EXPECT_EQ(Write([&](Tx& tx) { return TrimAttempts(tx, all, 0, 0, 100) + TrimDead(tx, all, 0, 100)["ci"]; }), 80u);
+  EXPECT_EQ(Write([&](Tx& tx) { return TrimAttempts(tx, all, 0, 0, 100) + TrimDead(tx, all, 0, {100}).rows["ci"]; }),
+            80u);
   EXPECT_EQ(sizes(), std::pair(std::int64_t{0}, std::int64_t{0}));
+}
+
+TEST_P(CursorsTest, SoManyBytesOfDeadLettersGoAtATime) {
+  Settlement s = Of(id_);
+  for (int i = 1; i <= 6; ++i) s.dead.push_back(Letter(i, 100'000));
+  Settle(s);
+  const auto trim = [this] {
+    return Write([](Tx& tx) { return TrimDead(tx, 5, std::int64_t{1} << 40, {100, 150'000}); });
+  };
+  TrimmedDead trimmed = trim();
+  EXPECT_EQ(trimmed.rows["ci"], 2u);
+  EXPECT_TRUE(trimmed.more);
+  trimmed = trim();
+  EXPECT_EQ(trimmed.rows["ci"], 2u);
+  EXPECT_FALSE(trimmed.more) << "the others are not old enough";
 }
 
 TEST_P(CursorsTest, AnExpiredRangeGrowsWhereItGoesOn) {

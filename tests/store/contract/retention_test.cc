@@ -42,7 +42,7 @@ class RetentionTest : public EngineTest {
     EXPECT_TRUE(Write([&](Tx& tx) { return static_cast<bool>(Settle(tx, settlement)); }));
   }
   std::size_t Delete(Retain retain = {}, std::size_t limit = 1'000) {
-    return Write([&](Tx& tx) { return DeleteUnneeded(tx, retain, limit); });
+    return Write([&](Tx& tx) { return DeleteUnneeded(tx, retain, {limit}).events; });
   }
   std::vector<Seq> Left() {
     std::vector<Seq> seqs;
@@ -63,6 +63,25 @@ TEST_P(RetentionTest, NobodyNeedsAnything) {
   EXPECT_EQ(Delete(), 6u);
   EXPECT_EQ(Delete(), 0u);
   EXPECT_EQ(Size().events, 0);
+}
+
+TEST_P(RetentionTest, SoManyBytesGoAtATime) {
+  Event large = EventOf("library/app");
+  large.details = std::string(1 << 20, 'x');
+  AppendMany(3);
+  Write([&](Tx& tx) {
+    for (int i = 0; i < 5; ++i) Append(tx, large);
+  });
+  AppendMany(3);
+  const auto remove = [this] { return Write([](Tx& tx) { return DeleteUnneeded(tx, {}, {1'000, 2UL << 20}); }); };
+  std::vector<std::size_t> events;
+  for (bool more = true; more;) {
+    const Forgotten deleted = remove();
+    events.push_back(deleted.events);
+    more = deleted.more;
+  }
+  EXPECT_THAT(events, ElementsAre(5, 2, 4)) << "three small ones and two large; two large; the rest";
+  EXPECT_TRUE(Left().empty());
 }
 
 TEST_P(RetentionTest, TheSlowestLiveCursorDecidesWhoeverRunsIt) {
