@@ -45,6 +45,7 @@ struct ParkedLane {
   int probes = 0;            // of the attempts, those that were made while the endpoint was known to be away
   bool started = false;      // an attempt that must not be repeated may have left
   std::int64_t refused = 0;  // ns since its first refusal, without the time that the endpoint was away
+  std::int64_t streak = 0;   // of refusals, that it was counted in; 0: it was not. Only the broker knows them
 };
 
 // What one flush changes. A range of `dead` that begins where the cursor's last expired range ends is added to that

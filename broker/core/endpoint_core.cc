@@ -43,7 +43,9 @@ EndpointCore::EndpointCore(const config::Endpoint& endpoint, const sinks::Capaci
       pace_(policy_, std::move(paused), chance_, now.ticks),
       progress_(cursor),
       lines_(policy_.laning) {
-  if (const auto row = PaceRow::Parse(cursor.pace); row && row->entry == entry_) {
+  if (const auto row = PaceRow::Parse(cursor.pace); row && row->entry != entry_) {
+    pace_.GoOn(*row);
+  } else if (row) {
     pace_.Restore(*row, now);
     if (row->open) notes_.push_back({Note::Kind::kOpened, row->error});
   }
@@ -80,11 +82,9 @@ void EndpointCore::LoadRow(store::ParkedLane row, store::Seq settled_through, Mo
   lane.failing.first_attempt = pace_.ActiveAt(now.ticks) - row.age;
   lane.failing.reason = std::move(row.reason);
   lane.failing.started = row.started;
-  if (row.refused > 0) {
-    lane.failing.refused_since = pace_.AnsweringAt(now.ticks) - row.refused;
-    // It was refused to its end before, and is counted.
-    if (row.attempts - row.probes >= kRejectionsUntilDead) lane.failing.Hold(flights_.next());
-  }
+  if (row.refused > 0) lane.failing.refused.since = pace_.AnsweringAt(now.ticks) - row.refused;
+  lane.failing.refused.streak = static_cast<std::uint64_t>(row.streak);
+  if (row.streak != 0) lane.failing.refused.Keep(flights_.next());
   lane.done_through = strict ? 0 : row.next_seq - 1;
   // A clock that jumped must not hold a lane for longer than its delay can be.
   const Ticks due = now.ticks + std::clamp<Ticks>(row.due - now.wall, 0, policy_.longest_wait());
@@ -141,7 +141,7 @@ void EndpointCore::Admit(const store::EventPtr& event, Moment now) {
   if (const Lane* strict = lines_.Find(strict_); strict != nullptr && strict->failing.seq == event->seq) {
     return TakeOver(lane, now);
   }
-  const bool may_pass = pace_.closed() && !policy_.collapses && lane.kind != LaneKey::Kind::kStrict;
+  const bool may_pass = pace_.shut() && !policy_.collapses && lane.kind != LaneKey::Kind::kStrict;
   if (may_pass && lane.state() == LaneState::kIdle && probes_.PassesOver()) return LetWait(lane, now);
   if (lane.state() == LaneState::kIdle || lane.in_flight()) Offer(lane, now);
   if (policy_.collapses && lane.queue.size() > kGathered) PassLane(lane, kReasonInFlight, now);
@@ -208,7 +208,7 @@ void EndpointCore::LookAtUnseen(Moment now) {
 bool EndpointCore::MustWait(const Lane& lane, Moment now) const {
   if (!policy_.collapses || lane.was_started()) return false;
   if (Debounces(policy_, lane)) return true;
-  if (!pace_.closed()) return lines_.ready() >= pace_.window().ahead();
+  if (!pace_.shut()) return lines_.ready() >= pace_.window().ahead();
   return pace_.paused() || !pace_.breaker().MayStart(now.ticks) || lines_.ready() > 0;
 }
 
@@ -285,7 +285,7 @@ void EndpointCore::OnLane(const LaneRead& read, const store::Portion& page, Mome
     MarkDirty(lane, now);
   }
   // It was read before the endpoint was closed: others may have their turn before it.
-  const bool late = pace_.closed() && !policy_.collapses && read.lane != probes_.promoted();
+  const bool late = pace_.shut() && !policy_.collapses && read.lane != probes_.promoted();
   if (late && !lane.queue.empty() && !lane.was_started()) return LetWait(lane, now);
   Offer(lane, now);
 }
@@ -327,7 +327,7 @@ bool EndpointCore::Claim(Moment now, Attempt& attempt) {
 
 // Whether the lane whose turn it is sends an event now. If not, it stands where it belongs.
 bool EndpointCore::MayGo(Lane& lane, Moment now) {
-  if (lane.flight.sent > 0 && pace_.closed()) return false;  // a probe is never sent behind another attempt
+  if (lane.flight.sent > 0 && pace_.shut()) return false;  // a probe is never sent behind another attempt
   if (lane.was_started()) {
     Die(lane, "outcome unknown", {}, now);
     Continue(lane, now);
@@ -342,9 +342,10 @@ Attempt EndpointCore::Begin(Lane& lane, Moment now) {
   int number = 1;
   if (lane.flight.sent == 0) {
     BeginTrial(lane);
-    if (lane.failing.held != 0) lane.failing.tested = pace_.DeliveredSince(lane.failing.held);
-    const bool of_new = pace_.closed() && TurnOf(pace_.breaker()) == ProbeTurn::kNew;
-    if (of_new) probes_.SentOfNew(lane.id, /*untried=*/lane.failing.attempts == 0);
+    RefusedEvent& refused = lane.failing.refused;
+    if (refused.kept != 0) refused.tested = pace_.DeliveredSince(refused.kept);
+    const bool of_new = pace_.shut() && TurnOf(pace_.breaker()) == ProbeTurn::kNew;
+    if (of_new) probes_.SentOfNew(lane.id, /*untried=*/lane.failing.attempts == 0, lines_.AnyReadyUntried());
     number = lane.failing.attempts + 1;
   }
   entry.attempt = flights_.Begin(entry.bytes);

@@ -137,8 +137,7 @@ class EndpointCore {
   void JudgeSuccess(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
   void JudgeFailure(Lane& lane, const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
   void JudgeNothing(Lane& lane, const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
-  Pace::Judgement JudgeEndpoint(const Attempt& attempt, const sinks::Outcome& outcome, Pace::Refusal refusal,
-                                Moment now);
+  Pace::Judgement JudgeEndpoint(const Attempt& attempt, const sinks::Outcome& outcome, Refusal refusal, Moment now);
   bool HoldsUpOthers(const Lane& lane) const;
   bool OthersCanTell() const;
   bool HeldUpForTooLong(const Lane& lane, Moment now) const;

@@ -27,7 +27,6 @@ store::AttemptRow FailureRow(const Attempt& attempt, const Outcome& outcome, con
 
 // Nobody waits for longer than this behind an event that an endpoint refuses, which answers all the time.
 constexpr Ticks kLongestRefusal = 3'600 * kSecond;
-constexpr int kProofs = 2;
 
 // Of an undeliverable event: the reason of its dead letter.
 std::string DeathOf(const std::string& error) {
@@ -49,17 +48,6 @@ void SetAside(Flights& flights, Lane& lane, int number, const Outcome& refusal) 
 
 bool MustNotRepeat(const Policy& policy, const Outcome& outcome) {
   return !policy.retry_on_timeout && outcome.maybe_received;
-}
-
-// What it means that the event was refused to its end.
-Pace::Refusal RefusalOf(Lane::Failing& failing, Pace& pace, AttemptId next) {
-  if (failing.tested) {
-    ++failing.proofs;
-    pace.AlarmWas(/*right=*/false);
-  }
-  const AttemptId before = std::exchange(failing.refused, next);
-  const bool counted = before != 0 && !pace.DeliveredSince(before);
-  return {.ends = true, .counted = counted, .proven = failing.proofs >= kProofs};
 }
 
 }  // namespace
@@ -86,7 +74,7 @@ void EndpointCore::OnOutcome(const Attempt& attempt, const Outcome& outcome, Mom
   } else if (entry != &lane->queue.front()) {
     Remember(*lane, *entry, outcome);
   } else if (delivered) {
-    if (lane->failing.held != 0) pace_.AlarmWas(/*right=*/true);
+    if (lane->failing.refused.kept != 0) pace_.AlarmWas(/*right=*/true);
     Settle(*lane, !policy_.retry_on_timeout, now);
   } else {
     JudgeFailure(*lane, attempt, outcome, now);
@@ -114,7 +102,7 @@ void EndpointCore::JudgeSuccess(const Attempt& attempt, const Outcome& outcome, 
   if (const auto recovery = pace_.Delivered(attempt.id, now.ticks)) {
     notes_.push_back({.kind = Note::Kind::kRecovered, .text = {}, .lasted = recovery->lasted});
   }
-  if (lines_.held() > 0) lines_.Hasten(now.ticks, attempt.id);
+  if (lines_.kept() > 0) lines_.Hasten(now.ticks, attempt.id);
 }
 
 // The lane's front event has failed: it dies, or its lane waits for another attempt.
@@ -126,7 +114,7 @@ void EndpointCore::JudgeFailure(Lane& lane, const Attempt& attempt, const Outcom
   ++lane.failing.attempts;
   if (probe) ++lane.failing.probes;
   if (outcome.verdict == Verdict::kRejected) ++lane.failing.rejections;
-  if (IsRefusal(outcome) && !lane.failing.refused_since) lane.failing.refused_since = pace_.AnsweringAt(now.ticks);
+  if (IsRefusal(outcome) && !lane.failing.refused.since) lane.failing.refused.since = pace_.AnsweringAt(now.ticks);
   const int counted = lane.failing.attempts - lane.failing.probes;
   const Trial trial{outcome.verdict,
                     TellsOutcome(outcome),
@@ -136,9 +124,9 @@ void EndpointCore::JudgeFailure(Lane& lane, const Attempt& attempt, const Outcom
                     outcome.maybe_received};
   auto reason = ReasonToDie(policy_, trial);
   const bool refused_to_end = reason.has_value() && IsRefusal(outcome);
-  Pace::Refusal refusal = refused_to_end ? RefusalOf(lane.failing, pace_, flights_.next()) : Pace::Refusal{};
+  Refusal refusal = refused_to_end ? pace_.Count(lane.failing.refused) : Refusal{};
   refusal.alone = refused_to_end && HoldsUpOthers(lane) && !OthersCanTell();
-  const bool asked = pace_.closed() ? pace_.breaker().IsProbe(attempt.id) : refusal.counted;
+  const bool asked = pace_.shut() ? pace_.breaker().IsProbe(attempt.id) : refusal.counted;
   const Pace::Judgement said = JudgeEndpoint(attempt, outcome, refusal, now);
   const bool probed = asked && HoldsUpOthers(lane);
   const bool numbered = policy_.max_retries && counted > *policy_.max_retries;
@@ -146,7 +134,7 @@ void EndpointCore::JudgeFailure(Lane& lane, const Attempt& attempt, const Outcom
   // with whether the endpoint takes any.
   if (said.endpoint_at_fault && !(numbered && probed) && (said.opened || !HeldUpForTooLong(lane, now))) {
     reason.reset();
-    if (refused_to_end) lane.failing.Hold(flights_.next());
+    if (refused_to_end) lane.failing.refused.Keep(flights_.next());
   }
   if (reason) {
     const bool undeliverable = outcome.verdict == Verdict::kUndeliverable;
@@ -155,9 +143,9 @@ void EndpointCore::JudgeFailure(Lane& lane, const Attempt& attempt, const Outcom
     return Die(lane, undeliverable ? DeathOf(error) : std::string(*reason), AnswerOf(outcome, error), now);
   }
   const bool gone = outcome.verdict == Verdict::kGone;
-  const bool held = lane.failing.held != 0 && !pace_.closed();
+  const bool kept = lane.failing.refused.kept != 0 && !pace_.shut();
   lane.due = now.ticks + (gone   ? 0
-                          : held ? pace_.HeldDelay(lines_.held())
+                          : kept ? pace_.KeptDelay(lines_.kept())
                                  : pace_.EventDelay(probe ? lane.failing.attempts : counted, BlamesPart(outcome)));
   lane.failing.reason = ErrorOf(outcome);
   lines_.Leave(lane, LaneState::kDraining);
@@ -172,17 +160,17 @@ bool EndpointCore::HoldsUpOthers(const Lane& lane) const {
 
 // Whether others than what was refused to its end may go, now or soon: where few wait behind that, what comes will.
 bool EndpointCore::OthersCanTell() const {
-  const std::size_t reads = lines_.to_read() + lines_.being_read(), refused = lines_.held() + 1;
+  const std::size_t reads = lines_.to_read() + lines_.being_read(), refused = lines_.kept() + 1;
   const bool few = pending() < 2 * static_cast<std::int64_t>(refused);
-  return few || lines_.ready() > 0 || in_flight() > 0 || reads > 0 || lines_.waiting() > lines_.held();
+  return few || lines_.ready() > 0 || in_flight() > 0 || reads > 0 || lines_.waiting() > lines_.kept();
 }
 
 // Whether later events have waited behind one that is refused for so long that it dies although the endpoint may be at
 // fault: no other lane is left to find that out with. Who refuses many is not waited for.
 bool EndpointCore::HeldUpForTooLong(const Lane& lane, Moment now) const {
-  if (!lane.failing.refused_since || !HoldsUpOthers(lane) || (pace_.closed() && !probes_.all_tried())) return false;
-  const Ticks longest = pace_.closed() && pace_.refuses_many() ? 0 : kLongestRefusal;
-  return pace_.AnsweringAt(now.ticks) - *lane.failing.refused_since >= longest;
+  if (!lane.failing.refused.since || !HoldsUpOthers(lane) || (pace_.shut() && !probes_.all_tried())) return false;
+  const Ticks longest = pace_.shut() && pace_.refusals().many() ? 0 : kLongestRefusal;
+  return pace_.AnsweringAt(now.ticks) - *lane.failing.refused.since >= longest;
 }
 
 // The lane's front event was no attempt, because another one's failure ended it or a limit keeps all out: it goes out
@@ -196,7 +184,7 @@ void EndpointCore::JudgeNothing(Lane& lane, const Attempt& attempt, const Outcom
 }
 
 // What the failure says of the endpoint.
-Pace::Judgement EndpointCore::JudgeEndpoint(const Attempt& attempt, const Outcome& outcome, Pace::Refusal refusal,
+Pace::Judgement EndpointCore::JudgeEndpoint(const Attempt& attempt, const Outcome& outcome, Refusal refusal,
                                             Moment now) {
   const Pace::Judgement said = pace_.Failed(attempt.id, outcome, refusal, flights_.next(), now.ticks);
   const std::string& error = ErrorOf(outcome);
@@ -207,8 +195,8 @@ Pace::Judgement EndpointCore::JudgeEndpoint(const Attempt& attempt, const Outcom
   if (said.began_failing) notes_.push_back({Note::Kind::kFailing, error});
   if (said.paused) notes_.push_back({Note::Kind::kPaused, pace_.pause()});
   if (said.opened) notes_.push_back({Note::Kind::kOpened, error});
-  const bool ready_wait = policy_.collapses ? said.closed : said.opened && !policy_.pipelines;
-  if (said.closed || said.opened) BeginProbing(ready_wait, now);
+  const bool ready_wait = policy_.collapses ? said.shut : said.opened && !policy_.pipelines;
+  if (said.shut || said.opened) BeginProbing(ready_wait, now);
   return said;
 }
 

@@ -31,7 +31,7 @@ Ages AgesOf(const Policy& policy, const Lane& lane, const Pace& pace, Moment now
   if (!TriesFirst(policy, lane)) return {};
   const Lane::Failing& failing = lane.failing;
   return {pace.ActiveAt(now.ticks) - failing.first_attempt,
-          failing.refused_since ? pace.AnsweringAt(now.ticks) - *failing.refused_since : 0};
+          failing.refused.since ? pace.AnsweringAt(now.ticks) - *failing.refused.since : 0};
 }
 
 }  // namespace
@@ -87,7 +87,7 @@ void EndpointCore::PassLane(Lane& lane, std::string_view reason, Moment now) {
 // what is read on finds what it takes. Where lanes are not pipelined, many of them
 // share the room.
 bool EndpointCore::MayStayLoaded(std::size_t events, std::size_t bytes) const {
-  if (policy_.collapses || pace_.closed() || events > policy_.lane_page || held() >= policy_.max_held) return false;
+  if (policy_.collapses || pace_.shut() || events > policy_.lane_page || held() >= policy_.max_held) return false;
   return policy_.pipelines || bytes <= policy_.max_bytes / (2 * static_cast<std::size_t>(policy_.window));
 }
 
@@ -96,11 +96,11 @@ bool EndpointCore::MayStayLoaded(std::size_t events, std::size_t bytes) const {
 void EndpointCore::MakeRoom(Moment now) {
   const bool full = slots() + policy_.refill > policy_.look_ahead || !HasRoom(0);
   if (!full || progress_.at_head() || !MayScan() || in_flight() >= window()) return;
-  if (lines_.ready() > 0 && !pace_.closed()) return;
+  if (lines_.ready() > 0 && !pace_.shut()) return;
   const auto waiting = [this] { return bytes() - flights_.bytes(); };
   while (slots() > policy_.look_ahead / 2 || (slots() > 0 && waiting() >= policy_.max_bytes / 4)) {
     Lane& lane = lines_.At(progress_.first().lane);
-    if (lane.kind == LaneKey::Kind::kStrict) return;
+    if (lane.kind == LaneKey::Kind::kStrict || held_by_parking()) return;
     PassLane(lane, kReasonInFlight, now);
   }
 }
@@ -195,6 +195,7 @@ store::ParkedLane EndpointCore::RowOf(const Lane& lane, Moment now) const {
   if (TriesFirst(policy_, lane)) {
     row.attempts = failing.attempts;
     row.probes = failing.probes;
+    row.streak = static_cast<std::int64_t>(failing.refused.streak);
   }
   const auto [age, refused] = AgesOf(policy_, lane, pace_, now);
   row.age = age;

@@ -30,7 +30,7 @@ bool EndpointCore::WantsEvents() const {
 bool EndpointCore::MayScan() const {
   if (stopped_ || lines_.strict_waits() || held_by_parking() || held_by_change()) return false;
   // A collapsing endpoint always reads on, since later events may supersede those that wait.
-  return !pace_.closed() || policy_.collapses || MayScanForProbe();
+  return !pace_.shut() || policy_.collapses || MayScanForProbe();
 }
 
 // Until one lane is found that the log alone knew of.
@@ -46,7 +46,7 @@ bool EndpointCore::MayPromote(Moment now) const {
   if (stopped_ || !pace_.Reachable(now.ticks)) return false;
   if (policy_.collapses && !caught_up()) return false;
   const std::size_t reads = lines_.to_read() + lines_.being_read();
-  if (!pace_.closed()) return reads + (policy_.collapses ? lines_.ready() : 0) < pace_.window().ahead();
+  if (!pace_.shut()) return reads + (policy_.collapses ? lines_.ready() : 0) < pace_.window().ahead();
   if (!pace_.MayStart(now.ticks) || reads > 0 || probes_.chosen()) return false;
   // The log is read on first: what is newest may lie in what was not read.
   if (TurnOf(pace_.breaker()) == ProbeTurn::kNew && !progress_.at_head() && WantsEvents()) return false;
@@ -57,8 +57,8 @@ void EndpointCore::Promote(Moment now) {
   while (lines_.next_due() <= now.ticks && MayPromote(now)) {
     // What is new waits beside what has failed, and would come behind all of that; of much that is new, the newest
     // behind all that fails as well. Each other turn goes to what is due first.
-    const bool new_first = pace_.closed() && TurnOf(pace_.breaker()) == ProbeTurn::kNew;
-    const bool tried_first = pace_.closed() && TurnOf(pace_.breaker()) == ProbeTurn::kWaiting;
+    const bool new_first = pace_.shut() && TurnOf(pace_.breaker()) == ProbeTurn::kNew;
+    const bool tried_first = pace_.shut() && TurnOf(pace_.breaker()) == ProbeTurn::kWaiting;
     Lane* const newest = new_first ? lines_.TakeNewestUntried(now.ticks) : nullptr;
     Lane* const first = tried_first ? lines_.TakeTried(now.ticks) : newest;
     Lane& lane = first != nullptr ? *first : lines_.TakeDue();
@@ -73,7 +73,7 @@ void EndpointCore::Promote(Moment now) {
 // the next probe, so it goes before those that are ready.
 void EndpointCore::Offer(Lane& lane, Moment now) {
   Continue(lane, now);
-  if (!pace_.closed() || policy_.collapses || lane.state() != LaneState::kReady || lane.flight.sent > 0) return;
+  if (!pace_.shut() || policy_.collapses || lane.state() != LaneState::kReady || lane.flight.sent > 0) return;
   lines_.LastGoesFirst();
   probes_.Choose();
 }
@@ -81,14 +81,14 @@ void EndpointCore::Offer(Lane& lane, Moment now) {
 bool EndpointCore::RoomToRead() const {
   const std::size_t reads = lines_.being_read();
   // Of one probe, whoever fills the room; of the others that stand in line, none then.
-  if (pace_.closed() && !policy_.collapses && reads == 0 && !probes_.chosen()) return true;
+  if (pace_.shut() && !policy_.collapses && reads == 0 && !probes_.chosen()) return true;
   return held() + policy_.lane_page * (reads + 1) <= policy_.max_held && HasRoom(lines_.reserved());
 }
 
 // Lane reads that are under way together may bring more than their room: a page is one event at least, whatever its
 // size. What others have to go before is read again behind them.
 bool EndpointCore::MustReadAgain(std::size_t bytes) const {
-  return bytes > policy_.lane_bytes() && !HasRoom(0) && !pace_.closed() && lines_.ready() + flights_.under_way() > 0;
+  return bytes > policy_.lane_bytes() && !HasRoom(0) && !pace_.shut() && lines_.ready() + flights_.under_way() > 0;
 }
 
 // Lanes that look for later pushes must not wait for room that they alone take: one goes with what it has seen.

@@ -41,7 +41,7 @@ void Lane::Become(LaneState state) {
 }
 
 bool Lane::Fits() const {
-  if (flight.flying > flight.sent || flight.sent > queue.size()) return false;
+  if (flight.flying > flight.sent || flight.sent > queue.size() || !failing.refused.Fits()) return false;
   switch (state_) {
     case kIdle:
       return flight.sent == 0;

@@ -9,6 +9,7 @@
 #include "broker/core/lane_key.h"
 #include "broker/core/lane_queue.h"
 #include "broker/core/moment.h"
+#include "broker/core/refusals.h"
 
 namespace portcall::broker {
 
@@ -60,18 +61,9 @@ struct Lane {
     int probes = 0;  // of the attempts, those while the endpoint was known to be away: they tell nothing of the event
     Ticks first_attempt = 0;  // on the endpoint's active time; of no meaning while attempts is 0
     std::string reason;       // for operators alone
-    // The id that the next attempt had when it was last refused to its end, and when it was kept nevertheless. 0: never.
-    AttemptId refused = 0, held = 0;
-    bool tested = false;                 // its attempt began after a delivery that began after it was held
-    int proofs = 0;                      // how often it was refused nevertheless
-    std::optional<Ticks> refused_since;  // its first refusal, on the clock that runs while the endpoint answers
+    RefusedEvent refused;
     bool started = false;  // an attempt may have left before the last start of ours, and must not be repeated
     bool begun() const { return attempts > 0 || started; }
-    // It is kept until a delivery tells whether the endpoint takes events at all.
-    void Hold(AttemptId next) {
-      refused = held = next;
-      tested = false;
-    }
     void Begin(store::Seq event) {
       *this = {};
       seq = event;

@@ -29,7 +29,7 @@ void Lines::Clear() {
   to_read_.clear();
   waiting_.clear();
   untried_.clear();
-  held_.clear();
+  kept_.clear();
   dirty_.clear();
   needs_.clear();
   strict_waits_ = false;
@@ -50,7 +50,7 @@ void Lines::Part(Lane& lane) {
     case LaneState::kWaiting:
       waiting_.erase({lane.due, lane.id});
       untried_.erase({lane.behind.untried, lane.id});
-      held_.erase(lane.id);
+      kept_.erase(lane.id);
       if (lane.kind == LaneKey::Kind::kStrict) strict_waits_ = false;
       return;
     case LaneState::kToBeRead:
@@ -75,7 +75,7 @@ void Lines::Join(Lane& lane) {
       waiting_.emplace(lane.due, lane.id);
       lane.behind.untried = lane.behind.next_seq;
       if (lane.failing.attempts == 0) untried_.emplace(lane.behind.untried, lane.id);
-      if (lane.failing.held != 0) held_.insert(lane.id);
+      if (lane.failing.refused.kept != 0) kept_.insert(lane.id);
       if (lane.kind == LaneKey::Kind::kStrict) strict_waits_ = true;
       return;
     case LaneState::kToBeRead:
@@ -109,6 +109,10 @@ std::vector<LaneId> Lines::TakeAll(const std::deque<LaneId>& line) {
   std::vector<LaneId> all(line.begin(), line.end());
   for (const LaneId id : all) Move(At(id), LaneState::kIdle);
   return all;
+}
+
+bool Lines::AnyReadyUntried() const {
+  return std::ranges::any_of(ready_, [this](LaneId id) { return At(id).failing.attempts == 0; });
 }
 
 void Lines::Leave(Lane& lane, LaneState to) { Move(lane, to); }
@@ -146,9 +150,9 @@ Lane* Lines::TakeNewestUntried(Ticks now) {
 }
 
 void Lines::Hasten(Ticks due, AttemptId attempt) {
-  for (const LaneId id : std::vector<LaneId>(held_.begin(), held_.end())) {
+  for (const LaneId id : std::vector<LaneId>(kept_.begin(), kept_.end())) {
     Lane& lane = At(id);
-    if (lane.due <= due || lane.failing.held > attempt) continue;
+    if (lane.due <= due || lane.failing.refused.kept > attempt) continue;
     Move(lane, LaneState::kIdle);
     Wait(lane, due);
   }

@@ -40,6 +40,7 @@ class Lines {
   void MakeReady(Lane& lane);  // does nothing where it is so already
   void LastGoesFirst();
   Lane& TakeReady();
+  bool AnyReadyUntried() const;                                   // its event was never attempted; O(ready)
   std::vector<LaneId> TakeAllReady() { return TakeAll(ready_); }  // none of which has anything in flight
   void Leave(Lane& lane, LaneState to);  // out of the ready line if it stands there, for a state of flight
 
@@ -54,7 +55,7 @@ class Lines {
   Lane* TakeNewestUntried(Ticks now);
   // Those of them whose event was refused to its end, but kept. Of these, whichever was so before `attempt` began waits
   // no longer than until `due`.
-  std::size_t held() const { return held_.size(); }
+  std::size_t kept() const { return kept_.size(); }
   void Hasten(Ticks due, AttemptId attempt);
   bool strict_waits() const { return strict_waits_; }  // the one lane of a strict order does
 
@@ -93,7 +94,7 @@ class Lines {
   std::set<std::pair<store::Seq, LaneId>> needs_;  // of each parked lane its first event, as of when it was last looked
   std::set<std::pair<Ticks, LaneId>> waiting_;
   std::set<std::pair<store::Seq, LaneId>> untried_;  // of these; by their first event
-  std::set<LaneId> held_;                            // of these as well
+  std::set<LaneId> kept_;                            // of these as well
   std::vector<LaneId> dirty_;
   std::size_t being_read_ = 0, reserved_ = 0;
   bool strict_waits_ = false;

@@ -15,16 +15,8 @@ using sinks::Verdict;
 
 namespace {
 
-// One event that is rejected says nothing of the endpoint.
-constexpr int kFewestInARow = 2;
-// A receiver that refuses many of its events for good has rows of rejections by chance, and none so long.
-constexpr int kMostFalseAlarms = 3, kDoublings = 2;
-
-int InARow(int threshold, int false_alarms) {
-  constexpr int kLongest = 1'000'000;
-  const int row = std::max(kFewestInARow, threshold);
-  return static_cast<int>(Doubled(row, kDoublings * false_alarms, std::max(row, kLongest)));
-}
+// Of those in stored rows; 0 is none of them.
+std::uint64_t NewStreak(Chance& chance) { return (chance.Next() >> 2) | 1; }
 
 }  // namespace
 
@@ -56,7 +48,8 @@ Pace::Pace(const Policy& policy, std::string paused, Chance& chance, Ticks now)
       breaker_(policy.breaker, chance),
       window_(policy.window, policy.pipelines),
       rate_(policy.rate_limit),
-      pause_(std::move(paused)) {
+      pause_(std::move(paused)),
+      refusals_(NewStreak(chance)) {
   WatchClocks(now);
 }
 
@@ -64,9 +57,7 @@ PaceRow Pace::Row(Moment now) const {
   const auto wall = [now](Ticks at) { return now.wall + (at - now.ticks); };
   PaceRow row;
   row.failures = breaker_.failures();
-  row.rejections = rejections_;
-  row.false_alarms = false_alarms_;
-  row.opened_by_rejections = opened_by_rejections_;
+  row.refusals = refusals_.row();
   if (floor_ && *floor_ > now.ticks) {
     row.floor = wall(*floor_);
     row.asked = asked_;
@@ -82,8 +73,7 @@ void Pace::Restore(const PaceRow& row, Moment now) {
     return now.ticks + std::clamp<Ticks>(at - now.wall, 0, longest);
   };
   breaker_.Restore(row.failures);
-  rejections_ = row.rejections;
-  false_alarms_ = std::min(row.false_alarms, kMostFalseAlarms);
+  refusals_.Restore(row.refusals);
   if (row.floor) {
     asked_ = std::clamp<Ticks>(row.asked.value_or(policy_.max_retry_after), 0, policy_.max_retry_after);
     floor_ = until(*row.floor, asked_);
@@ -94,7 +84,6 @@ void Pace::Restore(const PaceRow& row, Moment now) {
     breaker_.RestoreOpen(now.ticks - std::max<Ticks>(0, now.wall - row.open->since), until(row.open->probe_at, longest),
                          row.open->failed_probes, now.ticks);
     away_ = true;
-    opened_by_rejections_ = row.opened_by_rejections;
     failing_ = true;
     last_error_ = row.error;
   }
@@ -109,7 +98,7 @@ void Pace::Stall(bool stalled, Ticks now) {
 }
 
 void Pace::WatchClocks(Ticks now) {
-  active_.Watch(closed() || stalled_, now);
+  active_.Watch(shut() || stalled_, now);
   answering_.Watch(paused() || away_ || stalled_, now);
 }
 
@@ -130,10 +119,9 @@ void Pace::Started(AttemptId attempt) {
 }
 
 std::optional<Pace::Recovery> Pace::Delivered(AttemptId attempt, Ticks now) {
-  rejections_ = 0;
+  refusals_.Delivered(NewStreak(chance_));
   newest_success_ = std::max(newest_success_, attempt);
   away_ = false;
-  if (std::exchange(opened_by_rejections_, false)) alarm_ = true;
   const Ticks opened = breaker_.since();
   const bool reopened = breaker_.Succeeded() == Breaker::Change::kClosed;
   if (!reopened) window_.Succeeded(attempt);
@@ -148,10 +136,6 @@ std::optional<Pace::Recovery> Pace::Recovered(Ticks opened, bool reopened, Ticks
   if (paused() || !std::exchange(failing_, false)) return std::nullopt;  // a pause is no recovery
   last_error_.clear();
   return Recovery{reopened ? std::optional(now - opened) : std::nullopt};
-}
-
-void Pace::AlarmWas(bool right) {
-  if (std::exchange(alarm_, false)) false_alarms_ = right ? 0 : std::min(false_alarms_ + 1, kMostFalseAlarms);
 }
 
 Pace::Judgement Pace::Failed(AttemptId attempt, const Outcome& outcome, Refusal refusal, AttemptId next, Ticks now) {
@@ -173,9 +157,9 @@ Pace::Judgement Pace::Failed(AttemptId attempt, const Outcome& outcome, Refusal 
   }
   last_error_ = ErrorOf(outcome);
   judgement.began_failing = !std::exchange(failing_, true);
-  const bool was_closed = closed();
+  const bool was_shut = shut();
   Blame(attempt, outcome, refusal, next, now, judgement);
-  judgement.closed = closed() && !was_closed;
+  judgement.shut = shut() && !was_shut;
   WatchClocks(now);
   Check();
   return judgement;
@@ -193,16 +177,16 @@ Ticks Pace::EventDelay(int attempts, bool alone) const {
 }
 
 // A few are asked for as often as a probe would be; many must not go round and round.
-Ticks Pace::HeldDelay(std::size_t held) const {
+Ticks Pace::KeptDelay(std::size_t kept) const {
   constexpr std::size_t kFew = 8;
-  const auto times = static_cast<Ticks>(1 + std::min<std::size_t>(held / kFew, 1'000));
+  const auto times = static_cast<Ticks>(1 + std::min<std::size_t>(kept / kFew, 1'000));
   return HalfToWhole(std::min(policy_.max_backoff, times * policy_.breaker.longest_backoff), chance_);
 }
 
 // Somebody answers, who may stand before a receiver that is away for all others. Where it refused one event after
 // another it answered all the time: only a success tells that this is over.
 void Pace::BlamePart(AttemptId attempt, Ticks now, Judgement& judgement) {
-  if (opened_by_rejections_) {
+  if (refusals_.opened()) {
     breaker_.Neutral(attempt, now);
     return;
   }
@@ -227,22 +211,17 @@ void Pace::Blame(AttemptId attempt, const Outcome& outcome, Refusal refusal, Att
   }
   const bool refused = IsRefusal(outcome);
   away_ = !refused;
-  if (refused && !opened_by_rejections_) return BlameRefusal(attempt, refusal, now, judgement);
+  if (refused && !refusals_.opened()) return BlameRefusal(attempt, refusal, now, judgement);
   const Change change = breaker_.Failed(attempt, next, now);
   if (IsOverload(outcome)) window_.Overloaded(attempt, next);
   judgement.opened = change == Change::kOpened;
   judgement.endpoint_at_fault = refused;
 }
 
-// So many refused events in a row may be the endpoint's fault, so no more of them die until a delivery tells that it is
-// not, unless none can, and the endpoint is known to take others after more of them. Where they are more than it
-// refuses by chance, it is closed.
-void Pace::BlameRefusal(AttemptId attempt, Refusal refusal, Ticks now, Judgement& judgement) {
-  if (refusal.ends && !refusal.counted) ++rejections_;
-  const bool doubtful = refusal.ends && rejections_ >= InARow(policy_.breaker.threshold, 0);
-  opened_by_rejections_ = doubtful && rejections_ >= InARow(policy_.breaker.threshold, false_alarms_);
-  judgement.endpoint_at_fault = doubtful && (opened_by_rejections_ || !(refusal.proven || refusal.alone));
-  if (opened_by_rejections_) {
+void Pace::BlameRefusal(AttemptId attempt, const Refusal& refusal, Ticks now, Judgement& judgement) {
+  const Refusals::Doubt doubt = refusals_.Judge(refusal, policy_.breaker.threshold);
+  judgement.endpoint_at_fault = doubt.endpoint;
+  if (doubt.opens) {
     judgement.opened = breaker_.Open(attempt, now) == Breaker::Change::kOpened;
   } else {
     breaker_.Neutral(attempt, now);
@@ -251,8 +230,8 @@ void Pace::BlameRefusal(AttemptId attempt, Refusal refusal, Ticks now, Judgement
 
 void Pace::Check() const {
   assert(window_.size() >= 1);
-  assert(!opened_by_rejections_ || breaker_.state() != BreakerState::kClosed);
-  assert(active_.stands() == (closed() || stalled_));
+  assert(!refusals_.opened() || breaker_.state() != BreakerState::kClosed);
+  assert(active_.stands() == (shut() || stalled_));
 }
 
 }  // namespace portcall::broker

@@ -9,6 +9,7 @@
 #include "broker/core/pace_row.h"
 #include "broker/core/policy.h"
 #include "broker/core/rate_limit.h"
+#include "broker/core/refusals.h"
 #include "broker/core/window.h"
 #include "sinks/outcome.h"
 
@@ -26,7 +27,7 @@ const std::string& ErrorOf(const sinks::Outcome& outcome);
 // How fast an endpoint may be sent to, by what its answers say of it as a whole: its window, breaker, rate, the floor
 // that Retry-After sets, and its pause (docs/delivery.md §3–§4). One thread; `policy` and `chance` outlive it.
 //
-//   closed(): paused, or the breaker is not closed. Events do not age meanwhile, and at most one probe is under way.
+//   shut(): paused, or the breaker is not closed. Events do not age meanwhile, and at most one probe is under way.
 //   Nor do they while the sink itself says that it waits for its destination.
 class Pace {
  public:
@@ -38,8 +39,10 @@ class Pace {
   // its cause allows. The row's entry is the caller's.
   PaceRow Row(Moment now) const;
   void Restore(const PaceRow& row, Moment now);
+  // The same of what another entry's pace says of this one.
+  void GoOn(const PaceRow& row) { refusals_.GoOn(row.refusals); }
 
-  bool closed() const { return paused() || breaker_.state() != BreakerState::kClosed; }
+  bool shut() const { return paused() || breaker_.state() != BreakerState::kClosed; }
   bool paused() const { return !pause_.empty(); }
   const std::string& pause() const { return pause_; }
   const Breaker& breaker() const { return breaker_; }
@@ -73,28 +76,20 @@ class Pace {
   struct Judgement {
     bool endpoint_at_fault = false;  // or may be: then the event stays pending, whatever was to become of it
     bool began_failing = false, opened = false, paused = false;
-    bool closed = false;  // for the first time since it was last delivered to
+    bool shut = false;  // for the first time since it was last delivered to
     // Its breaker has closed, although this was a failure: of a part. The rest is false then.
     std::optional<Recovery> recovered;
   };
-  // What a refusal means for its event.
-  struct Refusal {
-    bool ends = false;     // by its answer the event would die
-    bool counted = false;  // it was to die before, and nothing was delivered since
-    bool proven = false;   // it was refused again and again, with deliveries between
-    bool alone = false;    // it holds up others, and no other event can tell whether the endpoint takes any
-  };
   // `next`: the id the next attempt will have.
   Judgement Failed(AttemptId attempt, const sinks::Outcome& outcome, Refusal refusal, AttemptId next, Ticks now);
-  // It is known to refuse many in a row and yet to take others.
-  bool refuses_many() const { return false_alarms_ > 0; }
-  // What became, after a delivery, of an event that was kept from dying: whether its refusals had been the endpoint's.
-  void AlarmWas(bool right);
+  const Refusals& refusals() const { return refusals_; }
+  Refusal Count(RefusedEvent& event) { return refusals_.Count(event); }  // it was refused to its end
+  void AlarmWas(bool right) { refusals_.AlarmWas(right); }
   // How long an event waits after its n-th attempt (from 1), which has just failed; `alone`: whatever becomes of
   // others.
   Ticks EventDelay(int attempts, bool alone) const;
-  // How long one of so many waits that were refused to their end, unless something is delivered before.
-  Ticks HeldDelay(std::size_t held) const;
+  // How long one of so many waits that were refused to their end and kept, unless something is delivered before.
+  Ticks KeptDelay(std::size_t kept) const;
   // How long one waits whose attempt does not count.
   Ticks ShortDelay() const { return UpTo(kFirstDelay, chance_); }
 
@@ -103,7 +98,7 @@ class Pace {
   void BlamePart(AttemptId attempt, Ticks now, Judgement& judgement);
   void Blame(AttemptId attempt, const sinks::Outcome& outcome, Refusal refusal, AttemptId next, Ticks now,
              Judgement& judgement);
-  void BlameRefusal(AttemptId attempt, Refusal refusal, Ticks now, Judgement& judgement);
+  void BlameRefusal(AttemptId attempt, const Refusal& refusal, Ticks now, Judgement& judgement);
   void WatchClocks(Ticks now);
   void Check() const;
 
@@ -117,13 +112,9 @@ class Pace {
   Ticks asked_ = 0;             // how long that was; of no meaning without a floor
   std::string pause_, last_error_;
   AttemptId newest_success_ = 0;
-  int rejections_ = 0;  // events in a row that were refused to their end, with no success between
-  // How often the breaker was opened by rejections, and what was refused was refused again after a success: each time
-  // it takes more of them in a row.
-  int false_alarms_ = 0;
-  bool opened_by_rejections_ = false, failing_ = false;
-  bool alarm_ = false;  // it was opened so, a success has closed it, and it is not known yet whether it was right
-  bool away_ = false;   // the last thing heard of the endpoint as a whole was a failure
+  Refusals refusals_;
+  bool failing_ = false;
+  bool away_ = false;  // the last thing heard of the endpoint as a whole was a failure
   bool stalled_ = false;
 };
 

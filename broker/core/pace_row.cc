@@ -28,8 +28,10 @@ std::string_view TakeLine(std::string_view& text) {
 std::string PaceRow::Write() const {
   if (plain()) return {};
   std::string text = "entry " + entry + "\nfailures " + std::to_string(failures) + "\nrejections " +
-                     std::to_string(rejections) + ' ' + (opened_by_rejections ? '1' : '0') + '\n';
-  if (false_alarms > 0) text += "alarms " + std::to_string(false_alarms) + '\n';
+                     std::to_string(refusals.in_a_row) + ' ' + (refusals.opened ? '1' : '0') + '\n';
+  if (refusals.in_a_row > 0) text += "streak " + std::to_string(refusals.streak) + '\n';
+  if (refusals.false_alarms > 0) text += "alarms " + std::to_string(refusals.false_alarms) + '\n';
+  if (refusals.alarm) text += "alarm 1\n";
   if (open) {
     text += "open " + std::to_string(open->since) + ' ' + std::to_string(open->probe_at) + ' ' +
             std::to_string(open->failed_probes) + '\n';
@@ -59,9 +61,11 @@ std::optional<PaceRow> PaceRow::Parse(std::string_view text) {
     if (name == "entry") row.entry = line;
     if (name == "failures") row.failures = static_cast<int>(number(line));
     if (name == "rejections") {
-      row.rejections = static_cast<int>(number(line));
-      row.opened_by_rejections = number(line) != 0;
+      row.refusals.in_a_row = static_cast<int>(number(line));
+      row.refusals.opened = number(line) != 0;
     }
+    if (name == "streak") row.refusals.streak = static_cast<std::uint64_t>(number(line));
+    if (name == "alarm") row.refusals.alarm = number(line) != 0;
     if (name == "open") {
       row.open = Open{};
       Open& open = *row.open;
@@ -69,12 +73,12 @@ std::optional<PaceRow> PaceRow::Parse(std::string_view text) {
       open.probe_at = number(line);
       open.failed_probes = static_cast<int>(number(line));
     }
-    if (name == "alarms") row.false_alarms = static_cast<int>(number(line));
+    if (name == "alarms") row.refusals.false_alarms = static_cast<int>(number(line));
     if (name == "floor") row.floor = number(line);
     if (name == "asked") row.asked = number(line);
   }
-  good = good && row.failures >= 0 && row.rejections >= 0 && row.false_alarms >= 0 &&
-         (!row.opened_by_rejections || row.open) && (!row.open || row.open->failed_probes >= 0);
+  good = good && row.failures >= 0 && row.refusals.in_a_row >= 0 && row.refusals.false_alarms >= 0 &&
+         (!row.refusals.opened || row.open) && (!row.open || row.open->failed_probes >= 0);
   if (!good || row.plain()) return std::nullopt;
   return row;
 }

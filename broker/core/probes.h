@@ -34,9 +34,9 @@ class Probes {
     --to_pass_;
     return true;
   }
-  // A probe goes out whose turn was that of new lanes.
-  void SentOfNew(LaneId lane, bool untried) {
-    all_tried_ = !untried;
+  // A probe goes out whose turn was that of new lanes; `others`: such are ready to be sent besides.
+  void SentOfNew(LaneId lane, bool untried, bool others) {
+    all_tried_ = !untried && !others;
     const bool of_log = untried && lane != promoted_;
     passed_ = of_log ? std::min(4 * passed_ + 1, kMostPassed) : 0;
     to_pass_ = passed_;

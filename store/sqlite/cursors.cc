@@ -17,14 +17,14 @@ const Sql kMove(
     " WHERE id=? AND holder=? AND settlements=?");
 const Sql kMadeAlready("SELECT 1 FROM cursors WHERE id=? AND holder=? AND settlements=?");
 const Sql kPark(
-    "INSERT OR REPLACE INTO parked (cursor,lane,next_seq,attempts,probes,due,age,reason,recorded_at,started,refused)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?)");
+    "INSERT OR REPLACE INTO parked (cursor,lane,next_seq,attempts,probes,due,age,reason,recorded_at,started,refused,"
+    "streak) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)");
 const Sql kUnpark("DELETE FROM parked WHERE cursor=? AND lane=?");
 const Sql kCursors(
     "SELECT id,endpoint,kind,from_seq,through,settled_through,matched,settled,selection,fingerprint,receipt,"
     "settlements,pace FROM cursors ORDER BY id");
 const Sql kParked(
-    "SELECT lane,next_seq,attempts,probes,due,age,reason,recorded_at,started,refused FROM parked WHERE cursor=?"
+    "SELECT lane,next_seq,attempts,probes,due,age,reason,recorded_at,started,refused,streak FROM parked WHERE cursor=?"
     " ORDER BY next_seq,lane");
 const Sql kAddCursor(
     "INSERT INTO cursors (endpoint,kind,from_seq,through,settled_through,matched,settled,selection,fingerprint,receipt,"
@@ -55,7 +55,7 @@ Result<void> Settle(Tx& tx, const Settlement& s) {
   }
   for (const ParkedLane& lane : s.park) {
     Query(connection, kPark, s.cursor, lane.lane, lane.next_seq, lane.attempts, lane.probes, lane.due, lane.age,
-          lane.reason, lane.recorded_at.value_or(kUnknown), lane.started ? 1 : 0, lane.refused)
+          lane.reason, lane.recorded_at.value_or(kUnknown), lane.started ? 1 : 0, lane.refused, lane.streak)
         .Run();
   }
   for (const std::string& lane : s.unpark) Query(connection, kUnpark, s.cursor, lane).Run();
@@ -101,6 +101,7 @@ std::vector<ParkedLane> LoadParked(Snapshot& s, std::int64_t cursor) {
     if (const std::int64_t at = query.Int(7); at != kUnknown) lane.recorded_at = at;
     lane.started = query.Int(8) != 0;
     lane.refused = query.Int(9);
+    lane.streak = query.Int(10);
   }
   return lanes;
 }

@@ -125,6 +125,7 @@ CREATE INDEX events_tag ON events (block, source, repository, tag) WHERE tag <> 
 constexpr const char* kTrials = R"sql(
 ALTER TABLE parked ADD COLUMN started INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE parked ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE parked ADD COLUMN streak INTEGER NOT NULL DEFAULT 0;
 UPDATE parked SET started=1 WHERE reason='started';
 )sql";
 

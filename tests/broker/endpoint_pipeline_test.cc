@@ -54,7 +54,7 @@ class Pipe {
     Claim();
   }
   void Claim() {
-    while (const auto read = core_.NextLaneRead(Now())) core_.OnLane(*read, PageOf(*read), Now());
+    while (const auto read = core_.NextLaneRead(Now())) core_.OnLane(*read, {log_, read->through}, Now());
     Attempt attempt;
     while (core_.Claim(Now(), attempt)) flying_[attempt.event->seq] = attempt;
   }
@@ -85,15 +85,6 @@ class Pipe {
   EndpointCore& core() { return core_; }
 
  private:
-  store::Portion PageOf(const LaneRead& read) const {
-    store::Portion page;
-    for (const store::EventPtr& event : log_) {
-      if (event->seq > read.after && event->seq <= read.through) page.events.push_back(event);
-    }
-    page.through = read.through;
-    return page;
-  }
-
   Ticks now_ = kSecond;
   store::Seq head_ = 0;
   std::vector<store::EventPtr> log_;  // of one lane, where lanes are read

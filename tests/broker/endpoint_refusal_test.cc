@@ -94,6 +94,70 @@ TEST(EndpointRefusal, NorDoesItWhereMostEventsWereRefusedBefore) {
   EXPECT_TRUE(world.violations.empty()) << world.violations.front();
 }
 
+// One that is asked often.
+config::Endpoint Impatient() {
+  config::Endpoint endpoint = Hook();
+  endpoint.max_backoff = std::chrono::seconds(2);
+  return endpoint;
+}
+
+// What an old process of the receiver takes late ends nothing: the new one refuses all.
+TEST(EndpointRefusal, NorWhereADeliveryThatBeganBeforeItEndsInTheMidstOfIt) {
+  Simulation world(Impatient(), 3);
+  const auto receiver = Attach(world);
+  receiver->broken = true;
+  world.slow[1] = 20 * kMinute;
+  const auto refuses = world.receiver;
+  world.receiver = [refuses](const store::Event& event, Moment at) {
+    return event.seq == 1 ? Answer(200) : refuses(event, at);
+  };
+  for (int i = 0; i < 40; ++i) world.Append("r" + std::to_string(i));
+  world.RunFor(10 * kMinute);
+  ASSERT_EQ(world.accepted.size(), 0u);
+  ASSERT_EQ(world.dead.size(), 9u);
+  world.RunFor(50 * kMinute);
+  ASSERT_EQ(world.accepted.size(), 1u);
+  EXPECT_LE(world.dead.size(), 18u) << "nine in each row";
+  receiver->broken = false;
+  EXPECT_TRUE(world.RunUntilIdle(10 * kMinute));
+  EXPECT_EQ(world.accepted.size() + world.dead.size(), 40u);
+}
+
+// Nor do the repairs that did not help: each is another entry.
+TEST(EndpointRefusal, AChangedEntryDoesNotBeginTheRowAnew) {
+  Simulation world(Hook(), 3);
+  const auto receiver = Attach(world);
+  receiver->broken = true;
+  for (int i = 0; i < 40; ++i) world.Append("r" + std::to_string(i));
+  for (int repair = 0; repair < 4; ++repair) {
+    world.RunFor(5 * kMinute);
+    EXPECT_EQ(world.dead.size(), 9u) << repair;
+    world.Reload(Hook());
+    EXPECT_EQ(world.core().breaker().state(), BreakerState::kClosed) << "what is new is tried at once";
+  }
+  receiver->broken = false;
+  EXPECT_TRUE(world.RunUntilIdle(10 * kMinute));
+  EXPECT_EQ(world.dead.size(), 9u);
+}
+
+// Three failures of an event are not three refusals of it.
+TEST(EndpointRefusal, NorDoARestartAndFailuresOfAnotherKindMakeItDearer) {
+  Simulation world(Impatient(), 3);
+  const auto receiver = Attach(world);
+  receiver->broken = true;
+  receiver->status = 500;
+  for (int i = 0; i < 40; ++i) world.Append("r" + std::to_string(i));
+  world.RunFor(10 * kMinute);
+  receiver->status = 400;
+  world.RunFor(kMinute);
+  world.Restart();
+  world.RunFor(10 * kMinute);
+  EXPECT_LT(world.dead.size(), 10u);
+  receiver->broken = false;
+  EXPECT_TRUE(world.RunUntilIdle(10 * kMinute));
+  EXPECT_LT(world.dead.size(), 10u);
+}
+
 TEST(EndpointRefusal, AReceiverThatTakesOneEventOfManyGetsIt) {
   for (const auto& [picky, repositories] : {std::pair(0.8, 50), {0.95, 50}, {0.97, 300}, {0.9, 5}}) {
     Simulation world(Hook(), 1);

@@ -34,13 +34,13 @@ Ticks LongestDelay(const Pace& pace, int attempts, bool alone = false) {
 
 class PaceTest : public ::testing::Test {
  protected:
-  Pace::Judgement Fail(const Outcome& outcome = Failure(), Pace::Refusal refusal = {}) {
+  Pace::Judgement Fail(const Outcome& outcome = Failure(), Refusal refusal = {}) {
     const AttemptId id = next_++;
     pace_.Started(id);
     return pace_.Failed(id, outcome, refusal, next_, now_);
   }
   // An event is refused to its end.
-  Pace::Judgement Refuse(Pace::Refusal refusal = {.ends = true}) { return Fail(Failure(Verdict::kRejected), refusal); }
+  Pace::Judgement Refuse(Refusal refusal = {.ends = true}) { return Fail(Failure(Verdict::kRejected), refusal); }
   void Deliver() {
     pace_.Started(next_++);
     pace_.Delivered(next_ - 1, now_);
@@ -56,10 +56,10 @@ TEST_F(PaceTest, FailuresShrinkTheWindowAndOpenTheBreaker) {
   EXPECT_TRUE(Fail().began_failing);
   EXPECT_EQ(pace_.window().size(), 4);
   EXPECT_FALSE(Fail().began_failing);
-  EXPECT_FALSE(pace_.closed());
+  EXPECT_FALSE(pace_.shut());
   const Pace::Judgement third = Fail();
-  EXPECT_TRUE(third.opened && third.closed);
-  EXPECT_TRUE(pace_.closed());
+  EXPECT_TRUE(third.opened && third.shut);
+  EXPECT_TRUE(pace_.shut());
   EXPECT_EQ(pace_.last_error(), "answered 503");
   EXPECT_FALSE(pace_.MayStart(now_));
   EXPECT_EQ(pace_.Wake(now_, false), now_ + kSecond);
@@ -99,7 +99,7 @@ TEST_F(PaceTest, WhatFailsWhileNothingIsDeliveredWaitsAtOnceForLongerAndNotBeyon
     EXPECT_GT(LongestDelay(pace_, 2), 100 * kMillisecond) << failures;
     EXPECT_LE(LongestDelay(pace_, 100), policy_.breaker.longest_backoff) << failures;
   }
-  EXPECT_TRUE(pace_.closed());
+  EXPECT_TRUE(pace_.shut());
 }
 
 Outcome OfPart() {
@@ -112,7 +112,7 @@ Outcome OfPart() {
 TEST_F(PaceTest, APartThatFailsIsNeitherASuccessNorAFailureOfTheEndpoint) {
   for (int i = 0; i < 20; ++i) {
     const Pace::Judgement judgement = Fail(OfPart());
-    EXPECT_FALSE(judgement.began_failing || judgement.opened || judgement.closed || judgement.recovered);
+    EXPECT_FALSE(judgement.began_failing || judgement.opened || judgement.shut || judgement.recovered);
   }
   EXPECT_EQ(pace_.breaker().failures(), 0);
   EXPECT_EQ(pace_.window().size(), 8);
@@ -145,7 +145,7 @@ TEST_F(PaceTest, AProbeThatAPartAnswersIsFollowedByAnotherAtOnce) {
     Fail();
     EXPECT_FALSE(pace_.MayStart(now_));
   }
-  EXPECT_TRUE(pace_.closed());
+  EXPECT_TRUE(pace_.shut());
   EXPECT_EQ(pace_.ActiveAt(now_), aged);
 }
 
@@ -156,7 +156,7 @@ TEST_F(PaceTest, WherePartsAloneFailForLongTheBreakerCloses) {
   const Pace::Judgement judgement = Fail(OfPart());
   ASSERT_TRUE(judgement.recovered);
   EXPECT_EQ(judgement.recovered->lasted, 16 * kSecond);
-  EXPECT_FALSE(pace_.closed() || pace_.failing());
+  EXPECT_FALSE(pace_.shut() || pace_.failing());
   EXPECT_EQ(pace_.breaker().failures(), 0);
   EXPECT_EQ(pace_.window().size(), 1) << "as after any outage";
 }
@@ -164,10 +164,10 @@ TEST_F(PaceTest, WherePartsAloneFailForLongTheBreakerCloses) {
 // It answered all the time: only a success tells that it takes events again.
 TEST_F(PaceTest, NotSoWhereRejectionsOpenedIt) {
   for (int i = 0; i < 3; ++i) Refuse();
-  ASSERT_TRUE(pace_.closed());
+  ASSERT_TRUE(pace_.shut());
   now_ += kSecond;
   EXPECT_FALSE(Fail(OfPart()).recovered);
-  EXPECT_TRUE(pace_.closed());
+  EXPECT_TRUE(pace_.shut());
   EXPECT_TRUE(pace_.MayStart(now_ + 8 * kSecond)) << "and it is probed on";
 }
 
@@ -198,7 +198,7 @@ TEST_F(PaceTest, ASuccessTellsHowLongItWasDown) {
   ASSERT_TRUE(recovery);
   ASSERT_TRUE(recovery->lasted);
   EXPECT_EQ(*recovery->lasted, 5 * kSecond);
-  EXPECT_FALSE(pace_.closed());
+  EXPECT_FALSE(pace_.shut());
   EXPECT_EQ(pace_.window().size(), 1);
   EXPECT_FALSE(pace_.Delivered(next_ - 1, now_));
 }
@@ -238,7 +238,7 @@ TEST_F(PaceTest, EventsThatAreRejectedInARowAreTheEndpointsFault) {
   EXPECT_FALSE(Refuse().endpoint_at_fault);
   EXPECT_FALSE(Refuse({}).endpoint_at_fault);  // not its last attempt
   EXPECT_FALSE(Refuse().endpoint_at_fault);
-  EXPECT_FALSE(pace_.closed());
+  EXPECT_FALSE(pace_.shut());
   const Pace::Judgement third = Refuse();
   EXPECT_TRUE(third.endpoint_at_fault && third.opened);
   now_ += kSecond;
@@ -252,11 +252,11 @@ TEST_F(PaceTest, EventsThatAreRejectedInARowAreTheEndpointsFault) {
 // no more events before a delivery for that.
 TEST_F(PaceTest, AFalseAlarmMakesTheNextRowLongerAndNoDearer) {
   for (int i = 0; i < 3; ++i) Refuse();
-  ASSERT_TRUE(pace_.closed());
+  ASSERT_TRUE(pace_.shut());
   Deliver();
   pace_.AlarmWas(/*right=*/false);
   int died = 0, row = 0;
-  for (; !pace_.closed(); ++row) died += Refuse().endpoint_at_fault ? 0 : 1;
+  for (; !pace_.shut(); ++row) died += Refuse().endpoint_at_fault ? 0 : 1;
   EXPECT_EQ(row, 12);
   EXPECT_EQ(died, 2);
 }
@@ -275,7 +275,7 @@ TEST_F(PaceTest, AnAlarmThatWasRightDoesNot) {
   pace_.AlarmWas(/*right=*/true);
   pace_.AlarmWas(/*right=*/false);
   for (int i = 0; i < 3; ++i) Refuse();
-  EXPECT_TRUE(pace_.closed());
+  EXPECT_TRUE(pace_.shut());
 }
 
 TEST_F(PaceTest, NothingAgesWhileTheSinkWaitsForItsDestination) {
@@ -307,7 +307,7 @@ TEST_F(PaceTest, TheTimeOfRefusalsIsThatInWhichTheEndpointAnswers) {
 
 TEST_F(PaceTest, WhatIsGoneIsPausedWithItsReason) {
   const Pace::Judgement gone = Fail(Failure(Verdict::kGone, ""));
-  EXPECT_TRUE(gone.paused && gone.endpoint_at_fault && gone.closed);
+  EXPECT_TRUE(gone.paused && gone.endpoint_at_fault && gone.shut);
   EXPECT_EQ(pace_.pause(), "the endpoint answered 410 Gone");
   EXPECT_FALSE(pace_.MayStart(kNever - 1));
   EXPECT_FALSE(Fail(Failure(Verdict::kGone, "again")).paused);
@@ -337,7 +337,7 @@ TEST_F(PaceTest, GoesOnAfterARestartWhereItStood) {
 
   Pace next(policy_, "", chance_, 5);
   next.Restore(row, At(5, 1'010 * kSecond));  // ten seconds later, on another steady clock
-  EXPECT_TRUE(next.closed() && next.failing());
+  EXPECT_TRUE(next.shut() && next.failing());
   EXPECT_EQ(next.last_error(), "answered 503");
   EXPECT_EQ(next.breaker().failed_probes(), pace_.breaker().failed_probes());
   EXPECT_FALSE(next.MayStart(5 + 20 * kSecond - 1));
@@ -353,7 +353,7 @@ TEST_F(PaceTest, AStreakOfRejectionsGoesOnAfterARestart) {
   Refuse();
   Pace next(policy_, "", chance_, 5);
   next.Restore(*PaceRow::Parse(pace_.Row(At(now_, 0)).Write()), At(5, 0));
-  EXPECT_FALSE(next.closed());
+  EXPECT_FALSE(next.shut());
   EXPECT_TRUE(next.Failed(1, Failure(Verdict::kRejected), {.ends = true}, 2, 5).opened);
 }
 
@@ -380,8 +380,7 @@ TEST(PaceRow, IsReadAsItWasWritten) {
   PaceRow row;
   row.entry = "abc";
   row.failures = 4;
-  row.rejections = 2;
-  row.opened_by_rejections = true;
+  row.refusals = {.in_a_row = 2, .streak = 77, .opened = true, .alarm = true, .false_alarms = 3};
   row.open = {-5, 1'700'000'000'000'000'000, 3};
   row.floor = 17;
   row.error = "answered 503\nfloor 99";

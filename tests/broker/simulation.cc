@@ -144,7 +144,9 @@ void Simulation::Send(Attempt attempt) {
     Violate("not idempotent, yet sent again: " + std::to_string(event.seq));
   }
   in_flight_[attempt.id] = attempt;
-  auto delay = static_cast<Ticks>((0.5 + chance_.Unit()) * static_cast<double>(latency));
+  const auto own = slow.find(attempt.event->seq);
+  const Ticks usual = own == slow.end() ? latency : own->second;
+  auto delay = static_cast<Ticks>((0.5 + chance_.Unit()) * static_cast<double>(usual));
   if (hangs_from && event.details.size() >= *hangs_from) delay = TicksOf(endpoint_.timeout);
   if (!capacity_ && silent_attempts > 0 && chance_.Unit() < silent_attempts) {
     At(TicksOf(endpoint_.timeout), [this, attempt = std::move(attempt), times = let_go_] {

@@ -45,6 +45,7 @@ class Simulation {
   std::string details;               // of events that follow
   Receiver receiver;                 // how an attempt ends
   Ticks latency = 2 * kMillisecond;  // of an attempt, before jitter
+  std::map<store::Seq, Ticks> slow;  // events and the latency of their attempts
   Ticks flush_latency = 3 * kMillisecond, read_latency = kMillisecond;
   double failing_flushes = 0;             // the share of flushes that fail; each is tried again
   double silent_attempts = 0;             // the share of attempts that never get an answer

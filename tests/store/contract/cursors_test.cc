@@ -3,59 +3,10 @@
 #include <gmock/gmock.h>
 
 #include "store/endpoints.h"
-#include "tests/store/contract/engine.h"
+#include "tests/store/contract/cursors_fixture.h"
 
 namespace portcall::store {
 namespace {
-
-class CursorsTest : public EngineTest {
- protected:
-  void SetUp() override {
-    Open();
-    for (int i = 0; i < 10; ++i) AppendOne();
-    Cursor cursor;
-    cursor.endpoint = "ci";
-    cursor.kind = CursorKind::kReplay;
-    cursor.from = 2;
-    cursor.through = 9;
-    cursor.selection = "all";
-    cursor.fingerprint = "f";
-    id_ = Write([&](Tx& tx) { return PutCursor(tx, cursor); });
-  }
-  static DeadLetter Letter(std::int64_t died_at, std::size_t answer = 10) {
-    DeadLetter dead;
-    dead.endpoint = "ci";
-    dead.event = EventOf("library/app");
-    dead.event.seq = 4;
-    dead.event.id = "id-4";
-    dead.event.recorded_at = 77;
-    dead.attempts = 3;
-    dead.died_at = died_at;
-    dead.reason = "rejected";
-    dead.answer = std::string(answer, '4');
-    return dead;
-  }
-  // As the next settlement of its cursor.
-  void Settle(Settlement& s) {
-    s.number = Settlements() + 1;
-    EXPECT_TRUE(Ask(s));
-  }
-  Result<void> Ask(const Settlement& s) {
-    return store_->WriteNow([&](Tx& tx) { return store::Settle(tx, s); });
-  }
-  std::int64_t Settlements() {
-    return Read([](Snapshot& s) { return LoadCursors(s); }).at(0).settlements;
-  }
-  Settlement Of(std::int64_t cursor) {
-    Settlement s;
-    s.cursor = cursor;
-    return s;
-  }
-  std::vector<DeadLetter> Dead() {
-    return Read([](Snapshot& s) { return ListDead(s, "ci", 0, 100); });
-  }
-  std::int64_t id_ = 0;
-};
 
 TEST_P(CursorsTest, ASettlementSurvivesARestart) {
   Settlement s = Of(id_);
@@ -67,6 +18,7 @@ TEST_P(CursorsTest, ASettlementSurvivesARestart) {
   s.park.front().probes = 1;
   s.park.front().started = true;
   s.park.front().refused = 80;
+  s.park.front().streak = 81;
   s.dead = {Letter(50)};
   s.receipt = "17 records";
   s.pace = "slowly";
@@ -110,6 +62,7 @@ TEST_P(CursorsTest, ASettlementSurvivesARestart) {
   EXPECT_EQ(lanes[1].probes, 1);
   EXPECT_TRUE(lanes[1].started && !lanes[0].started);
   EXPECT_EQ(lanes[1].refused, 80);
+  EXPECT_EQ(lanes[1].streak, 81);
 
   const auto dead = Dead();
   ASSERT_EQ(dead.size(), 1u);
@@ -279,127 +232,6 @@ TEST_P(CursorsTest, ChangesACursor) {
   cursor.kind = CursorKind::kRemoved;
   EXPECT_EQ(Write([&](Tx& tx) { return PutCursor(tx, cursor); }), id_);
   EXPECT_EQ(Read([](Snapshot& s) { return LoadCursors(s); }).at(0).kind, CursorKind::kRemoved);
-}
-
-TEST_P(CursorsTest, PagesThroughDeadLettersAndDropsThem) {
-  Settlement s = Of(id_);
-  for (int i = 0; i < 5; ++i) s.dead.push_back(Letter(i));
-  Settle(s);
-  EXPECT_EQ(Read([](Snapshot& snap) { return CountDead(snap, "ci"); }), 5);
-  EXPECT_EQ(Read([](Snapshot& snap) { return CountDead(snap, "other"); }), 0);
-  const auto first = Read([](Snapshot& snap) { return ListDead(snap, "ci", 0, 2); });
-  ASSERT_EQ(first.size(), 2u);
-  const auto rest = Read([&](Snapshot& snap) { return ListDead(snap, "ci", first[1].id, 10); });
-  EXPECT_EQ(rest.size(), 3u);
-  EXPECT_TRUE(Write([&](Tx& tx) { return DropDead(tx, rest[0].id); }));
-  EXPECT_FALSE(Write([&](Tx& tx) { return DropDead(tx, rest[0].id); }));
-  EXPECT_EQ(Dead().size(), 4u);
-}
-
-TEST_P(CursorsTest, TrimsHistoryByAgeAndSize) {
-  Settlement s = Of(id_);
-  for (int i = 1; i <= 10; ++i) {
-    s.dead.push_back(Letter(i * 100, 10'000));
-    AttemptRow attempt;
-    attempt.seq = i;
-    attempt.at = i * 100;
-    s.attempts.push_back(attempt);
-  }
-  Settle(s);
-  const std::int64_t all = std::int64_t{1} << 40;
-  const auto trim = [&](std::int64_t before, std::int64_t rows, std::int64_t dead_before, std::int64_t bytes,
-                        std::size_t limit) {
-    return Write([&](Tx& tx) {
-      const std::size_t attempts = TrimAttempts(tx, before, rows, all, limit);
-      return attempts + TrimDead(tx, dead_before, bytes, {limit - attempts}).rows["ci"];
-    });
-  };
-  EXPECT_EQ(trim(0, 100, 0, all, 100), 0u);
-  EXPECT_EQ(trim(300, 100, 0, all, 100), 2u);  // attempts by age
-  EXPECT_EQ(trim(0, 5, 0, all, 100), 3u);      // attempts by count
-  EXPECT_EQ(trim(0, 100, 300, all, 100), 2u);  // dead letters by age
-  EXPECT_EQ(Dead().front().died_at, 300);
-  EXPECT_EQ(trim(0, 100, 0, 45'000, 100), 4u);  // dead letters by size: four of eight fit
-  EXPECT_EQ(Dead().size(), 4u);
-  EXPECT_EQ(trim(all, 0, all, 0, 3), 3u);  // no more than asked
-  EXPECT_EQ(trim(all, 0, all, 0, 100), 6u);
-  EXPECT_TRUE(Dead().empty());
-}
-
-TEST_P(CursorsTest, AttemptsAndDeadLettersKeepWithinTheirBytes) {
-  Settlement s = Of(id_);
-  for (int i = 1; i <= 100; ++i) {
-    AttemptRow attempt;
-    attempt.seq = i;
-    attempt.error = std::string(i == 60 ? 100'000 : 900, 'x');
-    s.attempts.push_back(attempt);
-    s.dead.push_back(Letter(i, i == 60 ? 100'000 : 900));
-  }
-  Settle(s);
-  const auto sizes = [this] {
-    return Read([](Snapshot& snap) { return std::pair(BytesOfAttempts(snap), BytesOfDead(snap)); });
-  };
-  EXPECT_GT(sizes().first, 189'000);
-  EXPECT_LT(sizes().first, 230'000);
-  EXPECT_GT(sizes().second, 189'000);
-  const std::int64_t all = std::int64_t{1} << 40;
-  std::size_t gone = 0;
-  // The newest forty fit, the large one before them does not.
-  for (std::size_t more = 7; more == 7; gone += more) {
-    more = Write([&](Tx& tx) { return TrimAttempts(tx, 0, all, 60'000, 7); });
-  }
-  EXPECT_EQ(gone, 60u);
-  EXPECT_LE(sizes().first, 60'000);
-  EXPECT_EQ(Write([&](Tx& tx) { return TrimDead(tx, 0, 60'000, {100}).rows["ci"]; }), 60u);
-  EXPECT_LE(sizes().second, 60'000);
-  EXPECT_EQ(Write([&](Tx& tx) { return TrimAttempts(tx, all, 0, 0, 100) + TrimDead(tx, all, 0, {100}).rows["ci"]; }),
-            80u);
-  EXPECT_EQ(sizes(), std::pair(std::int64_t{0}, std::int64_t{0}));
-}
-
-TEST_P(CursorsTest, SoManyBytesOfDeadLettersGoAtATime) {
-  Settlement s = Of(id_);
-  for (int i = 1; i <= 6; ++i) s.dead.push_back(Letter(i, 100'000));
-  Settle(s);
-  const auto trim = [this] {
-    return Write([](Tx& tx) { return TrimDead(tx, 5, std::int64_t{1} << 40, {100, 150'000}); });
-  };
-  TrimmedDead trimmed = trim();
-  EXPECT_EQ(trimmed.rows["ci"], 2u);
-  EXPECT_TRUE(trimmed.more);
-  trimmed = trim();
-  EXPECT_EQ(trimmed.rows["ci"], 2u);
-  EXPECT_FALSE(trimmed.more) << "the others are not old enough";
-}
-
-TEST_P(CursorsTest, AnExpiredRangeGrowsWhereItGoesOn) {
-  const auto expire = [this](Seq from, Seq through, std::int64_t events) {
-    DeadLetter range;
-    range.endpoint = "ci";
-    range.event.seq = from;
-    range.through = through;
-    range.events = events;
-    range.reason = "expired";
-    Settlement s = Of(id_);
-    s.dead = {range};
-    Settle(s);
-  };
-  Settlement other = Of(id_);
-  other.dead = {Letter(10)};
-  Settle(other);
-  expire(5, 10, 3);
-  Settle(other);
-  expire(11, 20, 7);
-  expire(30, 40, 1);  // what lies between was delivered
-  const auto dead = Dead();
-  ASSERT_EQ(dead.size(), 4u);
-  EXPECT_EQ(dead[0].through, 0);
-  EXPECT_EQ(dead[0].events, 1);
-  EXPECT_EQ(dead[1].event.seq, 5);
-  EXPECT_EQ(dead[1].through, 20);
-  EXPECT_EQ(dead[1].events, 10);
-  EXPECT_EQ(dead[3].event.seq, 30);
-  EXPECT_EQ(dead[3].through, 40);
 }
 
 FOR_EVERY_ENGINE(CursorsTest);
