@@ -27,7 +27,7 @@ constexpr auto kRefusalOfOneTopic = 30s;  // of several: the others pay for each
 class KafkaSink final : public Sink {
  public:
   KafkaSink(const config::Endpoint& endpoint, std::vector<std::string> hidden, KafkaMessages messages,
-            std::unique_ptr<KafkaProducer> producer, Surroundings around)
+            std::unique_ptr<KafkaProducer> producer, std::unique_ptr<KafkaProducer> letters, Surroundings around)
       : name_(endpoint.name),
         order_(endpoint.order),
         hidden_(std::move(hidden)),
@@ -35,10 +35,12 @@ class KafkaSink final : public Sink {
         messages_(std::move(messages)),
         shape_(messages_.shape()),
         producer_(std::move(producer)),
+        letters_(std::move(letters)),
         parts_("topic", 2 * endpoint.max_backoff + endpoint.timeout + kTopicsKept) {}
 
   void Open(const std::string& /*receipt*/) override {
     producer_->Start();
+    if (letters_) letters_->Start();
     auto current = [this] { return producer_->client(); };
     watch_ = std::make_unique<KafkaTopicWatch>(name_, messages_, current, hidden_, around_);
   }
@@ -47,16 +49,20 @@ class KafkaSink final : public Sink {
     return {kKafkaWindow, kKafkaWindowBytes, 1, true, messages_.has_dead_letter_topic()};
   }
   std::string Trouble() const override {
-    std::string trouble = producer_->trouble();
+    std::string trouble = ProducersTrouble();
     const std::string topics = config::Hidden(parts_.Text(runtime::SystemClock().Ticks()), hidden_);
     if (!trouble.empty() && !topics.empty()) trouble += "; ";
     return trouble + topics;
   }
-  bool Stalled() const override { return !producer_->trouble().empty(); }
-  void Interrupt() override { producer_->Interrupt(); }
+  bool Stalled() const override { return !ProducersTrouble().empty(); }
+  void Interrupt() override {
+    producer_->Interrupt();
+    if (letters_) letters_->Interrupt();
+  }
   void Abort() override {
     watch_.reset();
     producer_->Abort();
+    if (letters_) letters_->Abort();
   }
 
   Task<Outcome> Deliver(Batch batch) override {
@@ -74,16 +80,18 @@ class KafkaSink final : public Sink {
     co_return outcome;
   }
 
-  // The event is given up even where the dead-letter topic refuses it; only a failed producer leads to another attempt.
+  // The event is given up even where the dead-letter topic refuses it; only a failed producer leads to another attempt
+  // of it, which the topic refuses again.
   Task<Outcome> SetAside(store::EventPtr event, std::shared_ptr<const Outcome> refusal) override {
     KafkaReport report;
-    for (const bool whole : {true, false}) {
+    for (bool whole = true, again = true; again;) {
       KafkaFlight flight;
       flight.lane = {{}, event->id};
       flight.message = messages_.DeadLetterOf(*event, refusal->error, refusal->partition);
       if (!whole) flight.message.value.clear();
-      report = co_await producer_->Send(flight);
-      if (!IsTooLarge(report.error)) break;
+      report = co_await letters_->Send(flight);
+      again = report.for_another || (whole && IsTooLarge(report.error));
+      if (!report.for_another) whole = false;
     }
     Outcome outcome = Judge(report, messages_.dead_letters());
     const bool closed = IsUnknownTopic(report.error) || IsTopicForbidden(report.error);
@@ -95,6 +103,11 @@ class KafkaSink final : public Sink {
   }
 
  private:
+  std::string ProducersTrouble() const {
+    std::string trouble = producer_->trouble();
+    return trouble.empty() && letters_ ? letters_->trouble() : trouble;
+  }
+
   KafkaLane LaneOf(const store::Event& event) const {
     switch (order_) {
       case config::Order::kStrict:
@@ -139,6 +152,8 @@ class KafkaSink final : public Sink {
   const KafkaMessages messages_;
   const std::string shape_;
   const std::unique_ptr<KafkaProducer> producer_;
+  // Of the dead-letter topic: each record that is refused costs the other one its client, and all that is under way.
+  const std::unique_ptr<KafkaProducer> letters_;
   std::unique_ptr<KafkaTopicWatch> watch_;
   FailingParts parts_;
 };
@@ -184,10 +199,18 @@ Result<std::unique_ptr<Sink>> MakeKafka(const config::Endpoint& endpoint, const 
   KafkaProducer::Options options{endpoint.name,      kafka->sasl_mechanism, std::move(*settings),
                                  messages->topics(), endpoint.timeout,      hidden};
   if (messages->several_topics()) options.longest_refusal = kRefusalOfOneTopic;
+  std::unique_ptr<KafkaProducer> letters;
+  if (messages->has_dead_letter_topic()) {
+    KafkaProducer::Options on_demand = options;
+    on_demand.on_demand = true;
+    auto made = KafkaProducer::Make(std::move(on_demand), around);
+    if (!made) return refuse(made.error());
+    letters = std::move(*made);
+  }
   auto producer = KafkaProducer::Make(std::move(options), around);
   if (!producer) return refuse(producer.error());
-  return std::unique_ptr<Sink>(
-      std::make_unique<KafkaSink>(endpoint, std::move(hidden), std::move(*messages), std::move(*producer), around));
+  return std::unique_ptr<Sink>(std::make_unique<KafkaSink>(endpoint, std::move(hidden), std::move(*messages),
+                                                           std::move(*producer), std::move(letters), around));
 }
 
 }  // namespace portcall::sinks

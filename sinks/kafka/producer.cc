@@ -46,7 +46,7 @@ Result<std::unique_ptr<KafkaProducer>> KafkaProducer::Make(Options options, cons
   if (!freeing) return Error(freeing.error());
   Threads threads{std::move(*freeing), std::move(*ending)};
   std::unique_ptr<KafkaProducer> made(new KafkaProducer(std::move(options), std::move(threads), around));
-  auto built = made->MakeClient();
+  const Result<void> built = made->options_.on_demand ? Result<void>() : made->MakeClient();
   if (!built && built.error().code != Errc::kUnavailable) return Error(built.error());
   return made;
 }

@@ -61,6 +61,7 @@ class KafkaProducer final : private KafkaListener {
     // How long the brokers are not asked again whether a topic may be written to, at most: each refusal costs a client.
     std::chrono::seconds longest_refusal{5};
     KafkaRenewal::Pauses pauses = {};
+    bool on_demand = false;  // no client before the first message
   };
   // kInvalid as KafkaClient::Make says it, kUnavailable: no thread of its own. On any thread; reports nothing before
   // Start().

@@ -40,6 +40,7 @@ Result<void> KafkaProducer::Attach() {
 }
 
 void KafkaProducer::Start() {
+  if (options_.on_demand) return;
   if (client_ != nullptr && !Attach()) renewal_.Failed(Now());
   Renew();
 }

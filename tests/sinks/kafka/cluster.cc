@@ -64,6 +64,19 @@ void MockCluster::AnswerProduce(const std::vector<rd_kafka_resp_err_t>& errors) 
   rd_kafka_mock_push_request_errors_array(cluster_, kProduce, errors.size(), errors.data());
 }
 
+void MockCluster::AnswerProduceAt(int broker, rd_kafka_resp_err_t error) {
+  constexpr std::int16_t kProduce = 0;
+  rd_kafka_mock_broker_push_request_error_rtts(cluster_, broker, kProduce, 1, error, 0);
+}
+
+void MockCluster::Lead(const std::string& topic, int broker) {
+  rd_kafka_mock_partition_set_leader(cluster_, topic.c_str(), 0, broker);
+}
+
+void MockCluster::Slow(int broker, std::chrono::milliseconds round_trip) {
+  rd_kafka_mock_broker_set_rtt(cluster_, broker, static_cast<int>(round_trip.count()));
+}
+
 void MockCluster::AnswerProducers(const std::vector<rd_kafka_resp_err_t>& errors) {
   constexpr std::int16_t kInitProducerId = 22;
   rd_kafka_mock_push_request_errors_array(cluster_, kInitProducerId, errors.size(), errors.data());

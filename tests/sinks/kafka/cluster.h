@@ -33,6 +33,10 @@ class MockCluster {
   void FailTopic(const std::string& topic, rd_kafka_resp_err_t error);
   // The next answers to requests to write; RD_KAFKA_RESP_ERR_NO_ERROR lets one through.
   void AnswerProduce(const std::vector<rd_kafka_resp_err_t>& errors);
+  // The same of one broker, from 1 on.
+  void AnswerProduceAt(int broker, rd_kafka_resp_err_t error);
+  void Lead(const std::string& topic, int broker);  // its partition 0
+  void Slow(int broker, std::chrono::milliseconds round_trip);
   // The next answers to producers that ask to be admitted (InitProducerId).
   void AnswerProducers(const std::vector<rd_kafka_resp_err_t>& errors);
   void Down();

@@ -170,6 +170,31 @@ TEST_F(KafkaSinkTest, WhatIsGivenUpGoesToTheDeadLetterTopicWithTheReason) {
   EXPECT_THAT(dead[0].headers.at("portcall-error"), HasSubstr("events"));
 }
 
+// Each that is refused costs the producer, and all that is under way with it.
+TEST_F(KafkaSinkTest, WhatIsGivenUpGoesToItsTopicWhateverElseIsRefusedMeanwhile) {
+  portcall::testing::MockCluster two(2);
+  for (const auto& [topic, broker] : {std::pair("events", 1), {"dead", 2}}) {
+    two.MakeTopic(topic, 1);
+    two.Lead(topic, broker);
+  }
+  two.Slow(2, 100ms);
+  kafka_.brokers = {two.bootstrap()};
+  kafka_.dead_letter_topic = "dead";
+  ASSERT_TRUE(Make());
+  const auto refused = [&](store::Seq seq) {
+    two.AnswerProduceAt(1, RD_KAFKA_RESP_ERR_INVALID_RECORD);
+    return Deliver(EventOf(seq, "team/" + std::to_string(seq)));
+  };
+  const Outcome refusal = refused(1);
+  ASSERT_THAT(refusal, Is(Verdict::kUndeliverable));
+  auto aside = StartSetAside(EventOf(1), refusal);
+  for (store::Seq seq = 2; seq < 12; ++seq) EXPECT_THAT(refused(seq), Is(Verdict::kUndeliverable));
+  EXPECT_THAT(LoopRunner::Await(std::move(aside)), Is(Verdict::kDelivered));
+  two.Slow(2, 0ms);
+  EXPECT_THAT(two.Consume("dead", 2, 2s), SizeIs(1));
+  Stop();
+}
+
 TEST_F(KafkaSinkTest, ATooLargeDeadLetterGoesWithoutItsBody) {
   cluster_.MakeTopic("dead", 1);
   kafka_.dead_letter_topic = "dead";

@@ -84,8 +84,11 @@ class KafkaSinkTest : public ::testing::Test {
   }
   Outcome Deliver(store::EventPtr event) { return portcall::testing::LoopRunner::Await(Start(std::move(event))); }
   // As the broker does it once an event is to be given up.
+  std::future<Outcome> StartSetAside(const store::EventPtr& event, const Outcome& refusal) {
+    return runner_.Start(sink_->SetAside(event, std::make_shared<const Outcome>(refusal)));
+  }
   Outcome SetAside(const store::EventPtr& event, const Outcome& refusal) {
-    return runner_.Run(sink_->SetAside(event, std::make_shared<const Outcome>(refusal)));
+    return portcall::testing::LoopRunner::Await(StartSetAside(event, refusal));
   }
   std::string Trouble() {
     return runner_.Call([&] { return sink_->Trouble(); });
