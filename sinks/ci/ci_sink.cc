@@ -177,7 +177,7 @@ bool CiSink::IsOfPart(const Outcome& outcome) const {
 }
 
 void CiSink::Blame(const store::Event& event, Outcome& outcome) {
-  if (outcome.verdict == Verdict::kDelivered) limits_.Over();
+  if (outcome.verdict == Verdict::kDelivered) limits_.Over(runtime::SystemClock().Ticks());
   if (outcome.blames == Blames::kNobody) return BlameLimit(outcome);
   const auto route = requests_.RouteOf(event.repository);
   if (!route || requests_.part_noun().empty()) {
@@ -232,7 +232,7 @@ void CiSink::Keep(const http::Incoming& answer, Outcome& outcome) {
   if (const auto wait = RateLimitOf(answer, now)) {
     Limit(*wait, outcome);
   } else {
-    limits_.Over();
+    limits_.Over(runtime::SystemClock().Ticks());
   }
   outcome.answer =
       redactor_.Redact(answer.body.substr(0, kKeepAnswer), answer.cut || answer.body.size() >= kKeepAnswer);

@@ -29,7 +29,9 @@ class LimitSpell {
     until_ = std::max(until_, now + asked);
     return std::chrono::ceil<Millis>(until_ - now);
   }
-  void Over() { *this = {}; }
+  void Over(Time now) {  // something else was answered
+    if (!waits(now)) *this = {};
+  }
 
   bool waits(Time now) const { return now < until_; }
   bool begins() const { return limits_ == 1; }

@@ -225,8 +225,12 @@ Result<SigningKey> Writer::LoadKey() {
 // A refused folder that has not changed is not read again: the result would be the same, and reading may take long. A
 // key that lies elsewhere is part of what was refused.
 Result<void> Writer::TryOpen() {
-  const std::string key_look = options_.make_key ? "" : LookOfFile(options_.key_file);
-  if (refused_ && key_look + LookOfFolder(options_.log.folder) == refused_look_) return *refused_;
+  const auto look = [this] {
+    const std::string key = options_.make_key ? "" : LookOfFile(options_.key_file);
+    return key + LookOfFolder(options_.log.folder);
+  };
+  const std::string before = look();
+  if (refused_ && before == refused_look_) return *refused_;
   refused_.reset();
   if (auto made = runtime::MakeFolders(options_.log.folder, 0750); !made) return made;
   // The folder may be another one than at the last try, with a key of its own.
@@ -240,9 +244,9 @@ Result<void> Writer::TryOpen() {
     log_ = std::move(*opened);
     return {};
   }
-  if (opened.error().code == Errc::kInvalid) {
+  if (opened.error().code == Errc::kInvalid && look() == before) {  // else it may be another one already
     refused_ = opened.error();
-    refused_look_ = key_look + LookOfFolder(options_.log.folder);
+    refused_look_ = before;
   }
   return opened.error();
 }

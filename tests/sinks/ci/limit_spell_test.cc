@@ -23,8 +23,18 @@ class LimitSpellTest : public ::testing::Test {
 
 TEST_F(LimitSpellTest, WaitsGrowToMinutesUntilSomethingElseIsAnswered) {
   for (const auto wait : {1s, 2s, 4s, 8s, 16s, 32s, 64s, 128s, 256s, 300s, 300s}) EXPECT_EQ(Met(1s), wait);
-  spell_.Over();
+  spell_.Over(now_);
   EXPECT_EQ(Met(1s), 1s);
+}
+
+TEST_F(LimitSpellTest, WhatHadLeftBeforeAWaitDoesNotEndIt) {
+  Met(1s);
+  const auto wait = spell_.Met(50min, 1h, now_);
+  spell_.Over(now_ + 2s);
+  EXPECT_TRUE(spell_.waits(now_ + 2s));
+  now_ += wait;
+  EXPECT_FALSE(spell_.waits(now_));
+  EXPECT_EQ(Met(1s), 4s) << "nothing else was answered";
 }
 
 TEST_F(LimitSpellTest, WhatIsAskedForIsWaitedAtLeast) {
@@ -54,7 +64,7 @@ TEST_F(LimitSpellTest, OnesThatGoOnForMinutesAreEndless) {
   Met(1s);
   EXPECT_TRUE(was_endless_);
   EXPECT_EQ(spell_.lasted(now_ - 300s), 8min);
-  spell_.Over();
+  spell_.Over(now_);
   Met(1s);
   EXPECT_FALSE(was_endless_);
 }
