@@ -99,15 +99,7 @@ void Connection::GiveMemory() {
 
 void Connection::Look(Clock::time_point now) {
   const bool waits = sending_ || body_.receiving();
-  const bool open = waits && window_;
-  const std::chrono::duration<double> passed = open ? now - *window_ : Clock::duration();
-  const bool whole = open && passed >= options_.limits.crowd_window;
-  if (open && !whole) return;
-  const std::int64_t progress = stream_->Progress();
-  rate_.reset();
-  if (whole) rate_ = static_cast<double>(progress - window_progress_) / passed.count();
-  window_ = now;
-  window_progress_ = progress;
+  rate_.Look(now, waits, options_.limits.crowd_window, [this] { return stream_->Progress(); });
 }
 
 void Connection::MoveTo(Connections::List& list) {
@@ -192,8 +184,7 @@ Task<bool> Connection::Exchange() {
   idle_ = false;
   written_ = 0;
   end_ = {};
-  window_.reset();
-  rate_.reset();
+  rate_.Reset();
   request_.received = runtime::SystemClock().Now();
   request_.id = runtime::UuidV4();
   body_.Start();
@@ -255,7 +246,8 @@ Task<bool> Connection::Send(const Response& response, const HeadStyle& style) {
   const auto* file = std::get_if<FileRange>(&response.body);
   const auto* stream = std::get_if<StreamRange>(&response.body);
   std::string_view rest;
-  sends_counted_ = options_.memory != nullptr && Bytes(response).size() > runtime::MemoryBudget::kFree;
+  const std::size_t in_memory = Bytes(response).size();
+  sends_counted_ = options_.memory != nullptr && in_memory > runtime::MemoryBudget::kFree ? in_memory : 0;
   if (stream) {
     // Its head goes first, because nobody knows when its first piece is there.
   } else if (size <= kCopied) {

@@ -267,6 +267,24 @@ TEST(Limits, WhoTakesAnAnswerTooSlowlyGivesItsMemoryToWhoWaitsForIt) {
   EXPECT_THAT(server.incidents(), ElementsAre(HasSubstr("http.memory")));
 }
 
+// Faster than the least rate that all must have, and yet it would hold 8 MiB for minutes.
+TEST(Limits, WhoHoldsMuchMustBeFasterWhileOthersWait) {
+  runtime::MemoryBudget budget(1 << 20);
+  const ServerLimits limits{
+      .crowd_min_rate = 1, .crowd_window = milliseconds(300), .memory_hold = std::chrono::seconds(1)};
+  TestServer server(limits, nullptr, "127.0.0.1:0", {}, &budget);
+  const auto reads = SlowReader(server.port(), 2);
+  const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (server.exchanges().empty() && std::chrono::steady_clock::now() < until) {
+    budget.CountRefusal();
+    reads->ReadBytes(1'000);
+    std::this_thread::sleep_for(milliseconds(5));
+  }
+  server.WaitForExchanges(1);
+  ASSERT_EQ(server.exchanges().size(), 1u);
+  EXPECT_THAT(server.exchanges()[0], EndsWith(" cut 499"));
+}
+
 TEST(Limits, WhatAHandlerHeldIsGivenBackBeforeTheRestOfABodyIsAwaited) {
   runtime::MemoryBudget budget(1 << 20);
   TestServer server({}, nullptr, "127.0.0.1:0", {}, &budget);
