@@ -230,10 +230,11 @@ Task<Response> Connection::Handle() {
 
 // The handler has left some of the body, or the body has failed: decides whether the connection can go on.
 Task<> Connection::SettleBody(Response& response) {
-  const bool worth_reading = !body_.awaits_continue() && body_.left() <= kDrained;
-  if (body_.fault_status() == 0 && worth_reading && co_await body_.Drain(kDrained, kDrainPatience)) co_return;
-  // The client sent the bad body, so an answer that does not say so, such as a 500, is replaced.
+  // The client sent the bad body, so an answer that does not say so, such as a 500, is replaced; but not one that was
+  // made without the rest of the body, however that ends.
   const int fault = body_.fault_status();
+  const bool worth_reading = !body_.awaits_continue() && body_.left() <= kDrained;
+  if (fault == 0 && worth_reading && co_await body_.Drain(kDrained, kDrainPatience)) co_return;
   if (fault != 0 && (response.status < 400 || response.status >= 500)) response = PlainText(fault, ReasonOf(fault));
   response.close = true;
 }

@@ -177,6 +177,20 @@ TEST(RequestBody, AnUnreadBodyIsDrainedUpToABound) {
   EXPECT_THAT(response, HasSubstr("\r\nConnection: close\r\n"));
 }
 
+// The handler had done its work without the body: what comes of it afterwards ends the connection alone.
+TEST(RequestBody, AnAnswerStandsWhateverBecomesOfABodyThatNobodyRead) {
+  TestServer server({.body_stall = std::chrono::milliseconds(100)});
+  for (const std::string& sent : {kIgnore + "Content-Length: 10\r\n\r\nhello", Chunked(kIgnore, Chunk("hello")),
+                                  Chunked(kIgnore, "zz\r\nhello\r\n0\r\n\r\n" + kAfter)}) {
+    RawClient client(server.port());
+    client.Send(sent);
+    const std::string response = client.ReadToEnd();
+    EXPECT_EQ(StatusOf(response), 200) << sent;
+    EXPECT_THAT(response, HasSubstr("\r\nConnection: close\r\n"));
+    EXPECT_THAT(response, EndsWith("ignored"));
+  }
+}
+
 // A peer that sends `first`, and then always has as much as is asked for, or a byte.
 class EndlessStream final : public ByteStream {
  public:
