@@ -31,19 +31,11 @@ std::vector<std::string> PushManifest(Tx& tx, const ManifestPush& push);
 
 struct ManifestDeletion {
   std::string repository, digest;
-  std::vector<std::string> tags;  // that name it, as far as the caller knows
   Event event;
   Event tag_event;  // of each tag that goes, which the store fills in
 };
-enum class Deleted : std::uint8_t {
-  kYes,
-  kNotThere,
-  kOtherTags,  // another tag names it as well: nothing was changed; ask again with all of them
-};
-// With its tags.
-Deleted DeleteManifest(Tx& tx, const ManifestDeletion& deletion);
-// The tags that name a manifest, bytewise.
-std::vector<std::string> TagsOf(Snapshot& s, std::string_view repository, std::string_view digest);
+// With all tags that name it, however many. False: it is not there.
+bool DeleteManifest(Tx& tx, const ManifestDeletion& deletion);
 
 struct TagDeletion {
   std::string repository, tag;

@@ -42,9 +42,14 @@ StoredManifestPtr ManifestCache::Find(std::string_view repository, std::string_v
   const KeyView key{repository, reference};
   Shard& shard = shards_[ShardOf(key)];
   const runtime::MutexLock lock(shard.mutex);
-  ticket = shard.generation;
+  ticket = {shard.changes, all_deletions_};
   const auto found = shard.index.find(key);
   if (found == shard.index.end()) return nullptr;
+  const Entry& entry = *found->second;
+  if (entry.deletions != DeletionsOf(repository, entry.manifest->digest).begun_or_ended) {
+    bytes_ -= shard.Erase(key);
+    return nullptr;
+  }
   shard.entries.splice(shard.entries.begin(), shard.entries, found->second);
   return found->second->manifest;
 }
@@ -52,14 +57,17 @@ StoredManifestPtr ManifestCache::Find(std::string_view repository, std::string_v
 void ManifestCache::Put(std::string_view repository, std::string_view reference, StoredManifestPtr manifest,
                         Ticket ticket) {
   const KeyView key{repository, reference};
-  Entry entry{std::string(repository), std::string(reference), std::move(manifest)};
+  const Deletions& deletions = DeletionsOf(repository, manifest->digest);
+  Entry entry{std::string(repository), std::string(reference), std::move(manifest), deletions.begun_or_ended};
   const std::size_t cost = entry.cost();
   if (cost > max_bytes_ / 2) return;  // it would drive out too many others
   const std::size_t place = ShardOf(key);
   {
     Shard& shard = shards_[place];
     const runtime::MutexLock lock(shard.mutex);
-    if (ticket != shard.generation || shard.changing.contains({entry.repository, entry.reference})) return;
+    if (ticket.changes != shard.changes || shard.changing.contains({entry.repository, entry.reference})) return;
+    // A deletion that begins behind this one counts beyond what the entry has.
+    if (ticket.deletions != all_deletions_ || deletions.under_way > 0) return;
     bytes_ -= shard.Erase(key);
     shard.entries.push_front(std::move(entry));
     const Entry& front = shard.entries.front();
@@ -75,17 +83,30 @@ void ManifestCache::Change::Covers(std::string_view repository, std::string_view
   Shard& shard = cache_.shards_[cache_.ShardOf(key)];
   const runtime::MutexLock lock(shard.mutex);
   shard.changing.insert(covered_.back());
-  ++shard.generation;
+  ++shard.changes;
   cache_.bytes_ -= shard.Erase(key);
 }
 
+void ManifestCache::Change::CoversManifest(std::string_view repository, std::string_view digest) {
+  deletions_ = &cache_.DeletionsOf(repository, digest);
+  ++deletions_->under_way;
+  ++deletions_->begun_or_ended;
+  ++cache_.all_deletions_;
+  Covers(repository, digest);
+}
+
 ManifestCache::Change::~Change() {
+  if (deletions_ != nullptr) {
+    ++deletions_->begun_or_ended;
+    ++cache_.all_deletions_;
+    --deletions_->under_way;
+  }
   for (const auto& covered : covered_) {
     Shard& shard = cache_.shards_[cache_.ShardOf(KeyView{covered.first, covered.second})];
     const runtime::MutexLock lock(shard.mutex);
     // One entry only: another change of the same reference may be under way and has an equal entry.
     shard.changing.erase(shard.changing.find(covered));
-    ++shard.generation;
+    ++shard.changes;
   }
 }
 

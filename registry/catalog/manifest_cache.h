@@ -36,9 +36,18 @@ class ManifestCache {
   explicit ManifestCache(std::size_t max_bytes);
 
   // Find gives a ticket for Put, which drops the value if anything was changed since that Find.
-  using Ticket = std::uint64_t;
+  struct Ticket {
+    std::uint64_t changes = 0, deletions = 0;
+  };
   StoredManifestPtr Find(std::string_view repository, std::string_view reference, Ticket& ticket);
   void Put(std::string_view repository, std::string_view reference, StoredManifestPtr manifest, Ticket ticket);
+
+  // Of those manifests whose hashes share a place. Whoever deletes one does not know its tags: what was put in before,
+  // under whichever name, is not found after it.
+  struct Deletions {
+    std::atomic<std::uint64_t> begun_or_ended = 0;
+    std::atomic<std::uint32_t> under_way = 0;
+  };
 
   // A change of references under way: from before its transaction ends until after its commit is known.
   class Change {
@@ -49,10 +58,13 @@ class ManifestCache {
     ~Change();
     // Any thread, one call at a time.
     void Covers(std::string_view repository, std::string_view reference);
+    // The manifest, and all tags that name it, whichever they are.
+    void CoversManifest(std::string_view repository, std::string_view digest);
 
    private:
     ManifestCache& cache_;
     std::vector<std::pair<std::string, std::string>> covered_;
+    Deletions* deletions_ = nullptr;
   };
 
  private:
@@ -63,6 +75,7 @@ class ManifestCache {
   struct Entry {
     std::string repository, reference;
     StoredManifestPtr manifest;
+    std::uint64_t deletions = 0;  // of manifests that share its place with this one, when it was put in
     std::size_t cost() const;
   };
   struct Hash {
@@ -75,14 +88,20 @@ class ManifestCache {
     std::unordered_map<KeyView, std::list<Entry>::iterator, Hash> index GUARDED_BY(mutex);
     // Once for each change that is under way.
     std::multiset<std::pair<std::string, std::string>> changing GUARDED_BY(mutex);
-    Ticket generation GUARDED_BY(mutex) = 0;
+    std::uint64_t changes GUARDED_BY(mutex) = 0;
     std::size_t Erase(const KeyView& key) REQUIRES(mutex);  // what that gave back
   };
   static constexpr std::size_t kShards = 16;
+  static constexpr std::size_t kDeletions = 1024;
   std::size_t ShardOf(const KeyView& key) const { return Hash()(key) % kShards; }
+  Deletions& DeletionsOf(std::string_view repository, std::string_view digest) {
+    return deletions_[Hash()({repository, digest}) / kShards % kDeletions];
+  }
   void Shrink(std::size_t shard);  // beginning with this one
 
   std::array<Shard, kShards> shards_;
+  std::array<Deletions, kDeletions> deletions_;
+  std::atomic<std::uint64_t> all_deletions_ = 0;
   const std::size_t max_bytes_;
   std::atomic<std::size_t> bytes_ = 0;  // of all shards
 };

@@ -64,7 +64,7 @@ Manifests::Manifests(const RegistryDeps& deps, Recorder& recorder)
 
 Task<Result<StoredManifestPtr>> Manifests::Find(const EventRules& rules, const std::string& repository,
                                                 const Reference& reference) {
-  ManifestCache::Ticket ticket = 0;
+  ManifestCache::Ticket ticket;
   StoredManifestPtr hit = cache_.Find(repository, reference.text(), ticket);
   if (hit && (hit->references || !rules.references)) co_return hit;
   auto query = [&](store::Snapshot& snapshot) -> Result<Loading> {
@@ -190,32 +190,16 @@ Task<Result<bool>> Manifests::Delete(const OriginPtr& origin, const std::string&
                             : DeleteManifest(origin, repository, reference.text());
 }
 
-// The tags are read first, because the cache must know of them before they are gone; the store refuses when there are
-// others by then.
+// The writer looks for the tags: there may be more than anybody wants to hold, or than a loop can go through.
 Task<Result<bool>> Manifests::DeleteManifest(const OriginPtr& origin, const std::string& repository,
                                              const std::string& digest) {
-  constexpr int kTries = 8;
-  auto tags_of = [&](store::Snapshot& snapshot) -> Result<std::vector<std::string>> {
-    return store::TagsOf(snapshot, repository, digest);
-  };
-  for (int i = 0; i < kTries; ++i) {
-    Result<std::vector<std::string>> tags = co_await deps_.store.Read(tags_of);
-    if (!tags) co_return tags.error();
-    store::ManifestDeletion deletion;
-    deletion.repository = repository;
-    deletion.digest = digest;
-    deletion.event = Seal(DeletedEvent(origin, repository, store::Kind::kManifest, digest));
-    ManifestCache::Change change(cache_);
-    change.Covers(repository, digest);
-    deletion.tag_event = Seal(DeletedEvent(origin, repository, store::Kind::kTag, {}));
-    for (const std::string& tag : *tags) change.Covers(repository, tag);
-    deletion.tags = std::move(*tags);
-    auto job = [&deletion](store::Tx& tx) -> Result<store::Deleted> { return store::DeleteManifest(tx, deletion); };
-    const Result<store::Deleted> done = co_await deps_.store.Write(job);
-    if (!done) co_return done.error();
-    if (*done != store::Deleted::kOtherTags) co_return *done == store::Deleted::kYes;
-  }
-  co_return Error(Errc::kUnavailable, "the manifest is being tagged all the time");
+  const store::ManifestDeletion deletion{repository, digest,
+                                         Seal(DeletedEvent(origin, repository, store::Kind::kManifest, digest)),
+                                         Seal(DeletedEvent(origin, repository, store::Kind::kTag, {}))};
+  ManifestCache::Change change(cache_);
+  change.CoversManifest(repository, digest);
+  auto job = [&deletion](store::Tx& tx) -> Result<bool> { return store::DeleteManifest(tx, deletion); };
+  co_return co_await deps_.store.Write(job);
 }
 
 Task<Result<bool>> Manifests::DeleteTag(const OriginPtr& origin, const std::string& repository,

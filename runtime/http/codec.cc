@@ -56,6 +56,7 @@ class Parser final : public beast::basic_parser<true> {
   bool expects_continue() const { return expects_continue_; }
   bool http10() const { return http10_; }
   bool in_chunks() const { return in_chunks_; }
+  std::uint64_t chunk_left() const { return chunk_left_; }
   int fault_status() const { return fault_status_; }
   std::string_view fault() const { return fault_; }
   void Fail(error_code& ec);
@@ -94,6 +95,7 @@ class Parser final : public beast::basic_parser<true> {
   bool expects_continue_ = false;
   bool in_head_ = true;
   bool in_chunks_ = false;  // the first chunk's size line has been parsed
+  std::uint64_t chunk_left_ = 0;
 };
 
 void Parser::on_field_impl(beast::field field, beast_view name, beast_view value, error_code& ec) {
@@ -123,8 +125,9 @@ void Parser::on_header_impl(error_code& ec) {
 
 // Where a proxy takes a line feed inside a quoted extension for the end of the line, it sees other chunks than we do,
 // and another request behind them.
-void Parser::on_chunk_header_impl(std::uint64_t, beast_view extensions, error_code& ec) {
+void Parser::on_chunk_header_impl(std::uint64_t size, beast_view extensions, error_code& ec) {
   in_chunks_ = true;
+  chunk_left_ = size;
   const auto breaks = [](char c) { return runtime::IsControl(c) && c != '\t'; };
   if (std::ranges::any_of(View(extensions), breaks)) Refuse(400, "malformed chunk extension", ec);
 }
@@ -146,11 +149,12 @@ bool Parser::MakeOriginForm() {
   return true;
 }
 
-std::size_t Parser::on_chunk_body_impl(std::uint64_t, beast_view body, error_code&) {
+std::size_t Parser::on_chunk_body_impl(std::uint64_t left, beast_view body, error_code&) {
   const std::size_t n = std::min(body.size(), into_.size() - written_);
   char* const to = into_.data() + written_;
   if (n > 0 && to != body.data()) std::memmove(to, body.data(), n);
   written_ += n;
+  chunk_left_ = left - n;
   return n;
 }
 
@@ -206,6 +210,7 @@ bool RequestParser::http10() const { return impl_->parser->http10(); }
 bool RequestParser::expects_continue() const { return impl_->parser->expects_continue(); }
 bool RequestParser::chunked() const { return impl_->parser->chunked(); }
 
+std::uint64_t RequestParser::chunk_left() const { return impl_->parser->chunk_left(); }
 std::uint64_t RequestParser::content_length() const { return impl_->parser->content_length().value_or(0); }
 
 RequestParser::Step RequestParser::ParseChunks(std::string_view bytes, std::span<char> into, std::size_t& used,

@@ -34,6 +34,9 @@ class RequestParser {
   bool chunked() const;
   std::uint64_t content_length() const;  // 0 when chunked or without a body
 
+  // Bytes of the current chunk that have not been unpacked; 0 between two.
+  std::uint64_t chunk_left() const;
+
   // Unpacks chunks into `into`, which may begin where `bytes` begins; stops when `into` is full.
   Step ParseChunks(std::string_view bytes, std::span<char> into, std::size_t& used, std::size_t& written);
 

@@ -99,15 +99,7 @@ void Connection::GiveMemory() {
 
 void Connection::Look(Clock::time_point now) {
   const bool waits = sending_ || body_.receiving();
-  const bool open = waits && window_;
-  const std::chrono::duration<double> passed = open ? now - *window_ : Clock::duration();
-  const bool whole = open && passed >= options_.limits.crowd_window;
-  if (open && !whole) return;
-  const std::int64_t progress = stream_->Progress();
-  rate_.reset();
-  if (whole) rate_ = static_cast<double>(progress - window_progress_) / passed.count();
-  window_ = now;
-  window_progress_ = progress;
+  rate_.Look(now, waits, options_.limits.crowd_window, [this] { return stream_->Progress(); });
 }
 
 void Connection::MoveTo(Connections::List& list) {
@@ -192,8 +184,7 @@ Task<bool> Connection::Exchange() {
   idle_ = false;
   written_ = 0;
   end_ = {};
-  window_.reset();
-  rate_.reset();
+  rate_.Reset();
   request_.received = runtime::SystemClock().Now();
   request_.id = runtime::UuidV4();
   body_.Start();
@@ -239,10 +230,11 @@ Task<Response> Connection::Handle() {
 
 // The handler has left some of the body, or the body has failed: decides whether the connection can go on.
 Task<> Connection::SettleBody(Response& response) {
-  const bool worth_reading = !body_.awaits_continue() && body_.left() <= kDrained;
-  if (body_.fault_status() == 0 && worth_reading && co_await body_.Drain(kDrained, kDrainPatience)) co_return;
-  // The client sent the bad body, so an answer that does not say so, such as a 500, is replaced.
+  // The client sent the bad body, so an answer that does not say so, such as a 500, is replaced; but not one that was
+  // made without the rest of the body, however that ends.
   const int fault = body_.fault_status();
+  const bool worth_reading = !body_.awaits_continue() && body_.left() <= kDrained;
+  if (fault == 0 && worth_reading && co_await body_.Drain(kDrained, kDrainPatience)) co_return;
   if (fault != 0 && (response.status < 400 || response.status >= 500)) response = PlainText(fault, ReasonOf(fault));
   response.close = true;
 }
@@ -255,7 +247,8 @@ Task<bool> Connection::Send(const Response& response, const HeadStyle& style) {
   const auto* file = std::get_if<FileRange>(&response.body);
   const auto* stream = std::get_if<StreamRange>(&response.body);
   std::string_view rest;
-  sends_counted_ = options_.memory != nullptr && Bytes(response).size() > runtime::MemoryBudget::kFree;
+  const std::size_t in_memory = Bytes(response).size();
+  sends_counted_ = options_.memory != nullptr && in_memory > runtime::MemoryBudget::kFree ? in_memory : 0;
   if (stream) {
     // Its head goes first, because nobody knows when its first piece is there.
   } else if (size <= kCopied) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <boost/intrusive/list.hpp>
 #include <chrono>
@@ -9,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "runtime/http/peer_rate.h"
 #include "runtime/http/peer_watch.h"
 #include "runtime/http/request_body.h"
 #include "runtime/http/response_head.h"
@@ -47,12 +49,11 @@ class Connection : public Connections::Hook {
   // The same, because a new connection needs its place.
   void MakeRoom(std::string_view why);
 
-  // While all places are taken, at every look: how much has moved since the look that began this window.
+  // While all places are taken, or memory is short: at how fast its peer is.
   void Look(Clock::time_point now);
-  // Bytes a second over a whole window, in which it waited for its peer at each look; none: it has not come to that.
-  std::optional<double> rate() const { return rate_; }
-  // It counts in ServerOptions::memory, or sends what does.
-  bool HoldsMemory() const { return memory_.counted() > 0 || (sending_ && sends_counted_); }
+  std::optional<double> rate() const { return rate_.rate(); }
+  // Bytes that count in ServerOptions::memory, also those that others send, too.
+  std::uint64_t holds() const { return std::max(memory_.counted(), sending_ ? sends_counted_ : 0); }
   // Ends the exchange, because others need what it holds: a body that is awaited with 408, an answer at once.
   void GiveMemory();
   const std::string& address() const { return request_.peer_ip; }
@@ -88,17 +89,15 @@ class Connection : public Connections::Hook {
   FileReader files_;
   runtime::MemoryShare memory_;  // of the current exchange
   Request request_;
-  std::string out_;            // the head being sent, with a small body behind it
-  std::uint64_t written_ = 0;  // bytes of the current response's body
-  http::Exchange::End end_{};  // of the current response
-  bool sending_ = false;       // waits for the peer to take more
-  bool sends_counted_ = false;
+  std::string out_;                  // the head being sent, with a small body behind it
+  std::uint64_t written_ = 0;        // bytes of the current response's body
+  http::Exchange::End end_{};        // of the current response
+  bool sending_ = false;             // waits for the peer to take more
+  std::uint64_t sends_counted_ = 0;  // bytes of the answer that count
   bool gave_memory_ = false;
   bool idle_ = true;  // no byte of the next request has come
   bool draining_ = false;
-  std::optional<Clock::time_point> window_;  // when it began
-  std::int64_t window_progress_ = 0;
-  std::optional<double> rate_;
+  PeerRate rate_;
 };
 
 }  // namespace portcall::http

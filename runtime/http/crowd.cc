@@ -34,11 +34,14 @@ std::size_t EndSlow(Connections& connections, std::string_view address, double m
   return slow.size();
 }
 
-void LookAtHolders(Connections& connections, Connection::Clock::time_point now, double min_rate, bool end) {
+void LookAtHolders(Connections& connections, Connection::Clock::time_point now, const ServerLimits& limits, bool end) {
+  const double seconds = std::chrono::duration<double>(limits.memory_hold).count();
   for (Connection& connection : connections.busy) {
-    if (!connection.HoldsMemory()) continue;
+    const std::uint64_t holds = connection.holds();
+    if (holds == 0) continue;
     connection.Look(now);
-    if (end && connection.rate().value_or(min_rate) < min_rate) connection.GiveMemory();
+    const double least = std::max(static_cast<double>(limits.crowd_min_rate), static_cast<double>(holds) / seconds);
+    if (end && connection.rate().value_or(least) < least) connection.GiveMemory();
   }
 }
 

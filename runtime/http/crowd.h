@@ -24,8 +24,8 @@ class Crowd {
 // Ends at most `most` busy connections of that address that are slower than `min_rate`, slowest first; how many.
 std::size_t EndSlow(Connections& connections, std::string_view address, double min_rate, std::size_t most);
 
-// Looks at those busy connections that hold memory which counts; with `end`, ends all of them that are slower than
-// `min_rate`.
-void LookAtHolders(Connections& connections, Connection::Clock::time_point now, double min_rate, bool end);
+// Looks at those busy connections that hold memory which counts; with `end`, ends all of them that are too slow for
+// what they hold, by ServerLimits::memory_hold and crowd_min_rate.
+void LookAtHolders(Connections& connections, Connection::Clock::time_point now, const ServerLimits& limits, bool end);
 
 }  // namespace portcall::http

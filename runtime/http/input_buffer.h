@@ -9,8 +9,8 @@
 
 namespace portcall::http {
 
-// Bytes received and not yet parsed. Grows by doubling; its user bounds the size. Once empty it frees what it had grown
-// by, so that an idle connection stays small.
+// Bytes received and not yet parsed. Grows by doubling up to what it keeps, and beyond only as far as it must: its user
+// bounds the size. Once empty it frees what it had grown by, so that an idle connection stays small.
 class InputBuffer {
  public:
   std::string_view data() const { return {bytes_.get() + begin_, end_ - begin_}; }
@@ -48,7 +48,7 @@ class InputBuffer {
     if (capacity_ >= kept + least) {
       std::memmove(bytes_.get(), bytes_.get() + begin_, kept);
     } else {
-      capacity_ = std::max({kInitial, 2 * capacity_, kept + least});
+      capacity_ = std::max({kInitial, std::min(2 * capacity_, kKept), kept + least});
       auto larger = std::make_unique_for_overwrite<char[]>(capacity_);
       if (kept > 0) std::memcpy(larger.get(), bytes_.get() + begin_, kept);
       bytes_ = std::move(larger);

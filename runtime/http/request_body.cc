@@ -14,6 +14,8 @@ constexpr std::string_view kContinue = "HTTP/1.1 100 Continue\r\n\r\n";
 constexpr std::size_t kChunkLine = 16UL * 1024;
 // The handler's buffer must be this large for chunks, with their framing, to be read straight into it.
 constexpr std::size_t kDirectRead = 4096;
+// At most this much is read beyond a chunk. What does not belong to the body waits behind it, counted by nobody.
+constexpr std::size_t kReadBeyond = 32UL * 1024;
 
 std::string_view View(std::span<const char> bytes) { return {bytes.data(), bytes.size()}; }
 
@@ -69,7 +71,9 @@ Task<Result<std::size_t>> RequestBody::ReadChunks(std::span<char> into) {
     const bool direct = input_.empty() && into.size() >= kDirectRead;
     std::string_view bytes = input_.data();
     if (direct) {
-      const Result<std::size_t> n = co_await Receive(asio::buffer(into.data(), into.size()));
+      const std::uint64_t most = std::min<std::uint64_t>(parser_.chunk_left(), into.size()) + kReadBeyond;
+      const Result<std::size_t> n =
+          co_await Receive(asio::buffer(into.data(), std::min<std::uint64_t>(into.size(), most)));
       if (!n) co_return n;
       bytes = View(into.first(*n));
     }

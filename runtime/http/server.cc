@@ -206,9 +206,7 @@ Task<> Server::Impl::LookAtMemory() {
   const bool is_short = now < memory_short_until_;
   if (!is_short && memory.held() < memory.most() / 2) co_return;
   for (const std::unique_ptr<Worker>& worker : workers_) {
-    co_await On(*worker, [&](Connections& all) {
-      LookAtHolders(all, now, static_cast<double>(limits.crowd_min_rate), is_short);
-    });
+    co_await On(*worker, [&](Connections& all) { LookAtHolders(all, now, limits, is_short); });
   }
 }
 

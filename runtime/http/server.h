@@ -30,9 +30,11 @@ struct ServerLimits {
   // waits, unless one address has more than a quarter of all: then those of that address end, slowest first, that have
   // moved fewer than `crowd_min_rate` bytes a second over `crowd_window`, in which they waited for the peer alone.
   std::uint32_t connections = 10'000;
-  // While `ServerOptions::memory` is short, that ends whoever holds some of it, too: a body that is awaited with 408.
   std::uint64_t crowd_min_rate = 4096;
   std::chrono::milliseconds crowd_window{std::chrono::seconds(10)};
+  // While `ServerOptions::memory` is short, who holds some of it must move at that rate as well, and so fast that as
+  // much as it holds would take no longer than this: else its body ends with 408, and its answer is cut.
+  std::chrono::milliseconds memory_hold{std::chrono::seconds(60)};
 };
 
 // What a finished exchange looked like, for access logs and metrics. Called on the connection's loop.

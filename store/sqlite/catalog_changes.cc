@@ -60,12 +60,6 @@ std::int64_t MakeRepository(Connection& connection, std::string_view name) {
   return connection.last_insert_id();
 }
 
-std::vector<std::string> AllTexts(Query& query) {
-  std::vector<std::string> texts;
-  while (query.Step()) texts.push_back(query.String(0));
-  return texts;
-}
-
 // The digests that the repository lacks. Each is looked up once: a manifest may repeat one tens of thousands of times.
 std::vector<std::string> MissingOf(Connection& connection, std::int64_t repository, const ManifestPush& push) {
   std::unordered_set<std::string_view> seen;
@@ -143,33 +137,23 @@ std::vector<std::string> PushManifest(Tx& tx, const ManifestPush& push) {
   return {};
 }
 
-std::vector<std::string> TagsOf(Snapshot& s, std::string_view repository, std::string_view digest) {
-  const auto id = RepositoryId(s.connection(), repository);
-  if (!id) return {};
-  Query query(s.connection(), kTagsOf, *id, digest);
-  return AllTexts(query);
-}
-
-Deleted DeleteManifest(Tx& tx, const ManifestDeletion& deletion) {
+bool DeleteManifest(Tx& tx, const ManifestDeletion& deletion) {
   Connection& connection = tx.connection();
   const auto id = RepositoryId(connection, deletion.repository);
-  if (!id || !Query(connection, kManifestExists, *id, deletion.digest).Step()) return Deleted::kNotThere;
-  std::vector<std::string> tags;
-  {
-    Query query(connection, kTagsOf, *id, deletion.digest);
-    tags = AllTexts(query);
-  }
-  const std::unordered_set<std::string_view> known(deletion.tags.begin(), deletion.tags.end());
-  if (!std::ranges::all_of(tags, [&](std::string_view tag) { return known.contains(tag); })) return Deleted::kOtherTags;
-  if (!tags.empty()) Query(connection, kDeleteTagsOf, *id, deletion.digest).Run();
+  if (!id) return false;
   Query(connection, kDeleteManifest, *id, deletion.digest).Run();
+  if (connection.changes() == 0) return false;
   Append(tx, deletion.event);
-  for (const std::string& tag : tags) {
-    Event event = deletion.tag_event;
-    event.tag = tag;
-    Append(tx, std::move(event));
+  {
+    Query tags(connection, kTagsOf, *id, deletion.digest);
+    while (tags.Step()) {
+      Event event = deletion.tag_event;
+      event.tag = tags.String(0);
+      Append(tx, std::move(event));
+    }
   }
-  return Deleted::kYes;
+  Query(connection, kDeleteTagsOf, *id, deletion.digest).Run();
+  return true;
 }
 
 bool DeleteTag(Tx& tx, const TagDeletion& deletion) {

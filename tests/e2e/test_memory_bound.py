@@ -7,13 +7,14 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from harness import wait
-from harness.images import OCI_CONFIG, OCI_MANIFEST, descriptor, image
+from harness.images import OCI_CONFIG, OCI_MANIFEST, descriptor, digest_of, image
 from harness.receiver import Receiver
-from harness.registry_client import expect
+from harness.registry_client import RegistryClient, expect
 from harness.server import Server, endpoint
 
 LIMIT = 32 << 20
@@ -97,8 +98,8 @@ def test_answers_that_nobody_reads(server: Server, clients: list[socket.socket])
     expect(server.client().get_manifest("acme/app", "large11"), 200)
 
 
-def test_long_lists_that_many_ask_for(server: Server, clients: list[socket.socket]) -> None:
-    one = server.client()
+def tag_many(one: RegistryClient) -> tuple[list[str], bytes]:
+    """Twelve thousand tags of one manifest in acme/app, and its bytes."""
     expect(one.push_blob("acme/app", b"{}"), 201)
     config = descriptor(OCI_CONFIG, b"{}")
     manifest = json.dumps({"schemaVersion": 2, "mediaType": OCI_MANIFEST, "config": config, "layers": []}).encode()
@@ -106,6 +107,27 @@ def test_long_lists_that_many_ask_for(server: Server, clients: list[socket.socke
     for first in range(0, len(tags), 32):
         query = "&".join(f"tag={tag}" for tag in tags[first + 1 : first + 32])
         expect(one.put_manifest("acme/app", f"{tags[first]}?{query}", manifest), 201)
+    return tags, manifest
+
+
+def test_deletions_of_many_tags(server: Server) -> None:
+    one = server.client()
+    _, manifest = tag_many(one)
+    most = before = server.memory()
+    with ThreadPoolExecutor(40) as pool:
+        digest = digest_of(manifest)
+        deletions = [pool.submit(lambda: server.client().delete_manifest("acme/app", digest).status) for _ in range(40)]
+        while not all(deletion.done() for deletion in deletions):
+            most = max(most, server.memory())
+            time.sleep(0.02)
+    assert sorted(deletion.result() for deletion in deletions) == [202] + [404] * 39
+    assert most - before < 100, "the tags are held once, whoever deletes them"
+    assert one.tags("acme/app")["tags"] == []
+
+
+def test_long_lists_that_many_ask_for(server: Server, clients: list[socket.socket]) -> None:
+    one = server.client()
+    tags, _ = tag_many(one)
     whole = one.tags("acme/app")["tags"]
     assert whole == tags
     before = server.memory()

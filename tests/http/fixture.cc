@@ -87,6 +87,13 @@ std::string RawClient::ReadResponse() {
 
 bool RawClient::AtEnd() { return received_.empty() && !Fill(); }
 
+std::unique_ptr<RawClient> SlowReader(std::uint16_t port, std::uint8_t host) {
+  auto client = std::make_unique<RawClient>(port, host, /*small_buffer=*/true);
+  client->Send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
+  EXPECT_EQ(StatusOf(client->ReadUntil("\r\n\r\n")), 200);
+  return client;
+}
+
 std::string BodyOf(const std::string& response) {
   const std::size_t end = response.find("\r\n\r\n");
   return end == std::string::npos ? "" : response.substr(end + 4);

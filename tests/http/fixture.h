@@ -37,6 +37,9 @@ class RawClient {
   std::string received_;
 };
 
+// A client whose connection is busy: its answer of 8 MiB has begun, and it reads on no more.
+std::unique_ptr<RawClient> SlowReader(std::uint16_t port, std::uint8_t host);
+
 std::string BodyOf(const std::string& response);
 int StatusOf(const std::string& response);
 

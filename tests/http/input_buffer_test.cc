@@ -33,5 +33,15 @@ TEST(InputBufferTest, GivesBackWhatItGrewByOnceItIsEmpty) {
   EXPECT_EQ(buffer.data(), "again");
 }
 
+TEST(InputBufferTest, GrowsBeyondWhatItKeepsOnlyForWhatDoesNotFit) {
+  InputBuffer buffer;
+  buffer.Append(std::string(40'000, 'x'));
+  buffer.Append(std::string(20'000, 'y'));
+  EXPECT_LE(buffer.size() + buffer.Prepare(1).size(), 64U * 1024);
+  EXPECT_EQ(buffer.data(), std::string(40'000, 'x') + std::string(20'000, 'y'));
+  buffer.Append(std::string(10'000, 'z'));
+  EXPECT_TRUE(buffer.data().ends_with("yz" + std::string(9'999, 'z')));
+}
+
 }  // namespace
 }  // namespace portcall::http

@@ -8,6 +8,9 @@
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
+#include <cstring>
+#include <string>
+#include <utility>
 
 #include "tests/http/fixture.h"
 #include "tests/support/loop_runner.h"
@@ -174,12 +177,31 @@ TEST(RequestBody, AnUnreadBodyIsDrainedUpToABound) {
   EXPECT_THAT(response, HasSubstr("\r\nConnection: close\r\n"));
 }
 
-// A peer that always has another byte.
-class Dripping final : public ByteStream {
+// The handler had done its work without the body: what comes of it afterwards ends the connection alone.
+TEST(RequestBody, AnAnswerStandsWhateverBecomesOfABodyThatNobodyRead) {
+  TestServer server({.body_stall = std::chrono::milliseconds(100)});
+  for (const std::string& sent : {kIgnore + "Content-Length: 10\r\n\r\nhello", Chunked(kIgnore, Chunk("hello")),
+                                  Chunked(kIgnore, "zz\r\nhello\r\n0\r\n\r\n" + kAfter)}) {
+    RawClient client(server.port());
+    client.Send(sent);
+    const std::string response = client.ReadToEnd();
+    EXPECT_EQ(StatusOf(response), 200) << sent;
+    EXPECT_THAT(response, HasSubstr("\r\nConnection: close\r\n"));
+    EXPECT_THAT(response, EndsWith("ignored"));
+  }
+}
+
+// A peer that sends `first`, and then always has as much as is asked for, or a byte.
+class EndlessStream final : public ByteStream {
  public:
+  enum class Pace : std::uint8_t { kDripping, kFlooding };
+  explicit EndlessStream(Pace pace, std::string first = {}) : pace_(pace), first_(std::move(first)) {}
+
   Task<IoResult> Read(asio::mutable_buffer into) override {
-    *static_cast<char*>(into.data()) = 'x';
-    co_return IoResult{{}, 1};
+    const std::size_t n = pace_ == Pace::kDripping ? 1 : into.size();
+    std::memset(into.data(), 'x', n);
+    first_.erase(0, first_.copy(static_cast<char*>(into.data()), n));
+    co_return IoResult{{}, n};
   }
   Task<IoResult> Write(std::span<const asio::const_buffer> /*buffers*/) override { co_return IoResult{}; }
   Task<> Shutdown() override { co_return; }
@@ -190,27 +212,52 @@ class Dripping final : public ByteStream {
   std::chrono::steady_clock::duration longest() const { return longest_; }
 
  private:
+  const Pace pace_;
+  std::string first_;
   std::chrono::steady_clock::duration longest_{};
+};
+
+// A body whose head is there already.
+struct StartedBody {
+  explicit StartedBody(const std::string& head, EndlessStream& stream) : body(stream, input, parser, limits) {
+    std::size_t used = 0;
+    parser.Start(request);
+    EXPECT_EQ(parser.ParseHead(head, used), RequestParser::Step::kDone);
+    body.Start();
+  }
+  const ServerLimits limits;
+  InputBuffer input;
+  RequestParser parser{limits.head_bytes, limits.head_fields};
+  Request request;
+  RequestBody body;
+  portcall::testing::LoopRunner runner;
 };
 
 TEST(RequestBody, AnUnreadBodyIsDrainedForOneTimeInAllHoweverItComes) {
   constexpr std::chrono::milliseconds kPatience(50);
   constexpr std::uint64_t kEndless = std::uint64_t{1} << 40;
-  const std::string head = kIgnore + "Content-Length: " + std::to_string(kEndless) + "\r\n\r\n";
-  const ServerLimits limits;
-  Dripping stream;
-  InputBuffer input;
-  RequestParser parser(limits.head_bytes, limits.head_fields);
-  RequestBody body(stream, input, parser, limits);
-  Request request;
-  std::size_t used = 0;
-  parser.Start(request);
-  ASSERT_EQ(parser.ParseHead(head, used), RequestParser::Step::kDone);
-  body.Start();
-  portcall::testing::LoopRunner runner;
-  EXPECT_FALSE(runner.Run(body.Drain(kEndless, kPatience)));
-  EXPECT_EQ(body.fault_status(), 408);
+  EndlessStream stream(EndlessStream::Pace::kDripping);
+  StartedBody started(kIgnore + "Content-Length: " + std::to_string(kEndless) + "\r\n\r\n", stream);
+  EXPECT_FALSE(started.runner.Run(started.body.Drain(kEndless, kPatience)));
+  EXPECT_EQ(started.body.fault_status(), 408);
   EXPECT_LE(stream.longest(), kPatience);
+}
+
+// What comes behind a body waits where nobody counts it, for as long as the next answer takes.
+TEST(RequestBody, KeepsLittleOfWhatIsSentBehindChunks) {
+  constexpr std::size_t kFree = 64UL * 1024;
+  for (const std::size_t size : {1UL, 5'000UL, 256UL * 1024, (256UL * 1024) + 17, 4UL << 20}) {
+    EndlessStream stream(EndlessStream::Pace::kFlooding, Chunk(Pattern(size)) + "0\r\n\r\n");
+    StartedBody started(Chunked(kEcho, {}), stream);
+    std::string handlers(4UL << 20, ' '), got;
+    while (!started.body.done()) {
+      const Result<std::size_t> n = started.runner.Run(started.body.Read(handlers));
+      ASSERT_TRUE(n) << size;
+      got.append(handlers, 0, *n);
+    }
+    EXPECT_EQ(got, Pattern(size));
+    EXPECT_LE(started.input.size() + started.input.Prepare(1).size(), kFree) << size;
+  }
 }
 
 TEST(RequestBody, ACountedBodyOverTheLimitIs413WithoutTheHandler) {

@@ -18,7 +18,7 @@ StoredManifestPtr Stored(std::string digest, std::size_t size = 10) {
 class ManifestCacheTest : public ::testing::Test {
  protected:
   ManifestCache cache_{16 << 20};
-  ManifestCache::Ticket ticket_ = 0;
+  ManifestCache::Ticket ticket_;
 };
 
 TEST_F(ManifestCacheTest, FindsWhatWasPut) {
@@ -45,7 +45,7 @@ TEST_F(ManifestCacheTest, WhatWasReadBeforeAChangeDoesNotGoInAfterIt) {
     change.Covers("a", "v1");
   }
   cache_.Put("a", "v1", Stored("old"), ticket_);
-  ManifestCache::Ticket fresh = 0;
+  ManifestCache::Ticket fresh;
   EXPECT_FALSE(cache_.Find("a", "v1", fresh));
   cache_.Put("a", "v1", Stored("new"), fresh);
   EXPECT_EQ(cache_.Find("a", "v1", ticket_)->digest, "new");
@@ -63,6 +63,32 @@ TEST_F(ManifestCacheTest, NothingGoesInWhileTwoChangesOverlap) {
   cache_.Find("a", "v1", ticket_);
   cache_.Put("a", "v1", Stored("after"), ticket_);
   EXPECT_TRUE(cache_.Find("a", "v1", ticket_));
+}
+
+TEST_F(ManifestCacheTest, ADeletedManifestIsNotFoundUnderAnyTag) {
+  for (const char* name : {"v1", "v2", "d1", "other"}) {
+    cache_.Find("a", name, ticket_);
+    cache_.Put("a", name, Stored(name == std::string("other") ? "d2" : "d1"), ticket_);
+  }
+  cache_.Find("b", "v1", ticket_);
+  cache_.Put("b", "v1", Stored("d1"), ticket_);
+  {
+    ManifestCache::Change change(cache_);
+    change.CoversManifest("a", "d1");
+    for (const char* name : {"v1", "v2", "d1"}) EXPECT_FALSE(cache_.Find("a", name, ticket_)) << name;
+    cache_.Put("a", "v1", Stored("d1"), ticket_);
+    EXPECT_FALSE(cache_.Find("a", "v1", ticket_)) << "it may be gone already";
+    cache_.Find("a", "v2", ticket_);
+  }
+  cache_.Put("a", "v2", Stored("d1"), ticket_);  // as it was read before the deletion was known
+  EXPECT_FALSE(cache_.Find("a", "v2", ticket_));
+  EXPECT_FALSE(cache_.Find("a", "v1", ticket_));
+  EXPECT_TRUE(cache_.Find("a", "other", ticket_));
+  EXPECT_TRUE(cache_.Find("b", "v1", ticket_));
+  cache_.Find("a", "v2", ticket_);
+  cache_.Put("a", "v2", Stored("d1"), ticket_);  // pushed again
+  EXPECT_TRUE(cache_.Find("a", "v2", ticket_));
+  EXPECT_FALSE(cache_.Find("a", "v1", ticket_));
 }
 
 TEST_F(ManifestCacheTest, TheOldestGoWhenItIsFull) {
