@@ -67,6 +67,8 @@ struct Settlement {
 // cursors. Nothing was changed, and asking again will not help: whoever asked knows the cursor no more, and must load
 // it anew before it goes on.
 Result<void> Settle(Tx& tx, const Settlement& settlement);
+// What that made of its cursor.
+void Apply(const Settlement& settlement, Cursor& cursor);
 
 std::vector<Cursor> LoadCursors(Snapshot& s);
 std::vector<ParkedLane> LoadParked(Snapshot& s, std::int64_t cursor);

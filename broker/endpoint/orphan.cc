@@ -21,13 +21,8 @@ Orphan LoadOrphan(store::Snapshot& snapshot, store::Cursor cursor) {
 
 // What is to be stored is what the orphan is from now on.
 void Follow(Orphan& orphan, store::Settlement& settlement) {
-  store::Cursor& cursor = orphan.cursor;
-  settlement.number = cursor.settlements + 1;
-  cursor.settled_through = settlement.settled_through;
-  cursor.through = settlement.through;
-  cursor.matched = settlement.matched;
-  cursor.settled = settlement.settled;
-  cursor.settlements = settlement.number;
+  settlement.number = orphan.cursor.settlements + 1;
+  store::Apply(settlement, orphan.cursor);
 }
 
 }  // namespace

@@ -30,22 +30,15 @@ Task<Result<void>> Settler::WriteOnce(const store::Settlement& settlement) {
   Result<void> written = co_await around_.store.Write(job, store::Priority::kSettlement);
   lost_ = lost_ || (!written && written.error().code == Errc::kConflict);
   if (!written) {
-    if (lost_) co_return written;
-    around_.log.Error("deliveries could not be settled",
-                      {{"endpoint", endpoint_.name}, {"error", written.error().detail}});
+    const std::string& error = written.error().detail;
+    if (!lost_ && std::exchange(said_, error) != error) {
+      around_.log.Error("deliveries could not be settled", {{"endpoint", endpoint_.name}, {"error", error}});
+    }
     co_return written;
   }
-  cursor_.settled_through = settlement.settled_through;
-  cursor_.through = settlement.through;
-  cursor_.matched = settlement.matched;
-  cursor_.settled = settlement.settled;
-  cursor_.settlements = settlement.number;
-  cursor_.pace = settlement.pace;
-  if (!settlement.receipt.empty()) cursor_.receipt = settlement.receipt;
-  if (!settlement.fingerprint.empty()) {
-    cursor_.fingerprint = settlement.fingerprint;
-    fingerprint_due_ = false;
-  }
+  said_.clear();
+  store::Apply(settlement, cursor_);
+  if (!settlement.fingerprint.empty()) fingerprint_due_ = false;
   co_return written;
 }
 

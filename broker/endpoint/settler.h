@@ -57,6 +57,7 @@ class Settler {
   store::Cursor cursor_;
   const Stage& stage_;
   bool fingerprint_due_ = false, expiring_ = false, lost_ = false;
+  std::string said_;  // the last failure that the log has of this spell
 };
 
 }  // namespace portcall::broker

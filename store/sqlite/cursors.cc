@@ -64,6 +64,17 @@ Result<void> Settle(Tx& tx, const Settlement& s) {
   return {};
 }
 
+void Apply(const Settlement& s, Cursor& cursor) {
+  cursor.settled_through = s.settled_through;
+  cursor.through = s.through;
+  cursor.matched = s.matched;
+  cursor.settled = s.settled;
+  cursor.settlements = s.number;
+  cursor.pace = s.pace;
+  if (!s.receipt.empty()) cursor.receipt = s.receipt;
+  if (!s.fingerprint.empty()) cursor.fingerprint = s.fingerprint;
+}
+
 std::vector<Cursor> LoadCursors(Snapshot& s) {
   std::vector<Cursor> cursors;
   Query query(s.connection(), kCursors);

@@ -8,6 +8,7 @@
 #include <string>
 
 #include "runtime/bytes.h"
+#include "runtime/files.h"
 
 namespace portcall::store {
 
@@ -195,10 +196,24 @@ std::string BackupOf(const std::filesystem::path& file, std::int64_t version) {
   return file.string() + ".backup-v" + std::to_string(version);
 }
 
+// Whether the copy that lies there is of what the database holds, as an upgrade that was interrupted leaves it. Who
+// went back to the older program has a copy of then, which is written anew. Each change of the catalog is an event.
+bool IsBackedUp(Connection& connection, const std::string& backup) {
+  if (!std::filesystem::exists(backup)) return false;
+  constexpr const char* kEvents = "SELECT seq FROM sqlite_sequence WHERE name='events'";
+  constexpr const char* kVersion = "PRAGMA user_version";
+  try {
+    Connection copy(backup, Connection::Mode::kReader);
+    return copy.Number(kVersion) == connection.Number(kVersion) && copy.Number(kEvents) == connection.Number(kEvents);
+  } catch (const DatabaseError&) {
+    return false;
+  }
+}
+
 // Complete under its name or not there: what an interrupted copy left behind is written anew.
 void BackUp(Connection& connection, const std::filesystem::path& file, std::int64_t version) {
   const std::string backup = BackupOf(file, version);
-  if (std::filesystem::exists(backup)) return;
+  if (IsBackedUp(connection, backup)) return;
   const std::string part = backup + ".part";
   std::filesystem::remove(part);
   try {
@@ -209,6 +224,9 @@ void BackUp(Connection& connection, const std::filesystem::path& file, std::int6
     throw;
   }
   std::filesystem::rename(part, backup);
+  if (auto synced = runtime::SyncFolder(std::filesystem::absolute(file).parent_path()); !synced) {
+    throw DatabaseError(SQLITE_IOERR, 0, synced.error().detail);
+  }
 }
 
 // What an upgrade may take beside the database: the copy; then, of each index that it makes, the sorted entries, at
@@ -216,7 +234,7 @@ void BackUp(Connection& connection, const std::filesystem::path& file, std::int6
 std::uint64_t RoomFor(Connection& connection, const std::filesystem::path& file, std::int64_t version) {
   const auto size =
       static_cast<std::uint64_t>(connection.Number("PRAGMA page_count") * connection.Number("PRAGMA page_size"));
-  return std::filesystem::exists(BackupOf(file, version)) ? size : 2 * size;
+  return IsBackedUp(connection, BackupOf(file, version)) ? size : 2 * size;
 }
 
 std::string MiB(std::uint64_t bytes) { return std::to_string(bytes >> 20) + " MiB"; }

@@ -148,10 +148,25 @@ TEST_F(MigrationTest, WithoutRoomForAnUpgradeNothingIsTouched) {
 TEST_F(MigrationTest, WithABackupAnUpgradeTakesLess) {
   Restore(8);
   Connection connection(File(), Connection::Mode::kWriter);
-  std::ofstream(File() + ".backup-v8") << "of an upgrade that was interrupted";
+  connection.Exec(("VACUUM INTO '" + File() + ".backup-v8'").c_str());
   const std::uint64_t size = fs::file_size(File());
   EXPECT_FALSE(Migrate(connection, File(), Migrations(), size - 1));
   EXPECT_TRUE(Migrate(connection, File(), Migrations(), size));
+}
+
+// Who went back to the older program by it, and upgrades again, would go back to then.
+TEST_F(MigrationTest, ABackupOfAnEarlierUpgradeIsWrittenAnew) {
+  Restore(8);
+  const std::string backup = File() + ".backup-v8";
+  Connection connection(File(), Connection::Mode::kWriter);
+  connection.Exec(("VACUUM INTO '" + backup + "'").c_str());
+  connection.Exec(
+      "INSERT INTO events (recorded_at,action,kind,size,source,repository,tag,id,digest,media_type,actor,details)"
+      " VALUES (7,0,1,0,'','library/later','v1','0193f0a0-0000-7000-8000-000000000003','','','','')");
+  ASSERT_TRUE(Migrate(connection, File(), Migrations()));
+  Connection copy(backup, Connection::Mode::kReader);
+  EXPECT_EQ(copy.Number("SELECT count(*) FROM events WHERE repository='library/later'"), 1);
+  EXPECT_EQ(copy.Number("PRAGMA user_version"), 8);
 }
 
 // The rows that an older program left have no sums.
