@@ -54,7 +54,7 @@ void FinishUpload(Tx& tx, const UploadFinish& finish);
 
 struct BlobMount {
   std::string repository, digest;
-  std::string from;  // the repository that must link it; empty: any of them, but one must
+  std::string from;  // the repository that must link it
   Event event;       // gets the blob's size
 };
 bool MountBlob(Tx& tx, const BlobMount& mount);  // false: there is none to mount

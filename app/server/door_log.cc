@@ -14,11 +14,12 @@ struct Told {
   std::string_view reason, message;
 };
 // By http::Incident::Kind.
-constexpr std::array<Told, 6> kTold{{{"malformed", "a request was refused"},
+constexpr std::array<Told, 7> kTold{{{"malformed", "a request was refused"},
                                      {"slow", "a request was refused"},
                                      {"tls", "a TLS handshake failed"},
                                      {"certificate", "a client certificate was refused"},
                                      {"crowded", "connections are at their limit"},
+                                     {"memory", "a connection gave up its memory"},
                                      {"descriptors", "a connection was not accepted"}}};
 constexpr std::chrono::minutes kWindow{1};
 

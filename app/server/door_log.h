@@ -22,7 +22,7 @@ class DoorLog {
   void Tell(const http::Incident& incident);
 
  private:
-  static constexpr std::size_t kKinds = 6;
+  static constexpr std::size_t kKinds = 7;
   struct Kind {
     prometheus::Counter* counter = nullptr;
     runtime::SteadyTime since{};  // when the first line of this minute was written

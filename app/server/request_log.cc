@@ -13,7 +13,9 @@ std::string_view WhyCut(http::Exchange::End end) {
     case http::Exchange::End::kPeerGone:
       return "the client closed the connection before it had everything";
     case http::Exchange::End::kStalled:
-      return "the client took nothing for http.timeouts.stall";
+      return "the client took nothing, or too little, for http.timeouts.stall";
+    case http::Exchange::End::kGaveRoom:
+      return "the client took too little, while others waited for its place or its memory";
     case http::Exchange::End::kSourceFailed:
       return "the content could not be read to its end";
     default:

@@ -37,7 +37,7 @@ Task<Result<bool>> Blobs::HasFile(const Digest& digest) {
 
 Task<Result<bool>> Blobs::Mount(const OriginPtr& origin, const std::string& repository, const Digest& digest,
                                 const std::string& from) {
-  if (!from.empty() && (!IsRepositoryName(from) || from.size() > kMaxNameLength)) co_return false;
+  if (!IsRepositoryName(from) || from.size() > kMaxNameLength) co_return false;
   const Result<bool> there = co_await HasFile(digest);
   if (!there || !*there) co_return there;
   const store::BlobMount mount{repository, digest.text(), from,

@@ -32,8 +32,8 @@ class Blobs {
   // Records that the blob, or a part of it, is given out. Fails for durable events only, and then it must not be.
   Task<Result<void>> Pulled(const OriginPtr& origin, const EventRules& rules, const std::string& repository,
                             const Digest& digest, std::uint64_t size);
-  // Links a blob of `from` (empty: of any repository) into the repository; false when none links it. What was deleted
-  // from its last repository cannot be mounted, though its file may still be there.
+  // Links a blob of the repository `from` into the repository; false when that does not link it, as where nobody is
+  // named: who may push here need not be allowed to read what lies elsewhere.
   Task<Result<bool>> Mount(const OriginPtr& origin, const std::string& repository, const Digest& digest,
                            const std::string& from);
   // Takes the blob out of this repository; other repositories, and the file, keep it. False when it was not there.

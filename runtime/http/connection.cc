@@ -88,13 +88,18 @@ void Connection::Close() {
 
 void Connection::MakeRoom(std::string_view why) {
   Tell(Incident::Kind::kCrowded, 0, why);
+  gave_room_ = true;
   Close();
 }
 
 void Connection::GiveMemory() {
-  if (body_.receiving()) return body_.Interrupt();
-  gave_memory_ = true;
-  MakeRoom("ended to make room for others in http.memory: it takes its answer too slowly");
+  const bool sends_body = body_.receiving();
+  Tell(Incident::Kind::kMemory, sends_body ? 408 : 0,
+       sends_body ? "it sends its body too slowly, while others wait for what it holds of http.memory"
+                  : "it takes its answer too slowly, while others wait for what it holds of http.memory");
+  if (sends_body) return body_.Interrupt();
+  gave_room_ = true;
+  Close();
 }
 
 void Connection::Look(Clock::time_point now) {
@@ -354,7 +359,8 @@ Task<bool> Connection::Write(std::span<const asio::const_buffer> buffers) {
 }
 
 http::Exchange::End Connection::WhyUnsent() const {
-  return stream_->expired() || gave_memory_ ? http::Exchange::End::kStalled : http::Exchange::End::kPeerGone;
+  if (gave_room_) return http::Exchange::End::kGaveRoom;
+  return stream_->expired() ? http::Exchange::End::kStalled : http::Exchange::End::kPeerGone;
 }
 
 // Answers a head that is no valid request. Always false: the connection ends after it.

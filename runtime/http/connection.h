@@ -94,7 +94,7 @@ class Connection : public Connections::Hook {
   http::Exchange::End end_{};        // of the current response
   bool sending_ = false;             // waits for the peer to take more
   std::uint64_t sends_counted_ = 0;  // bytes of the answer that count
-  bool gave_memory_ = false;
+  bool gave_room_ = false;
   bool idle_ = true;  // no byte of the next request has come
   bool draining_ = false;
   PeerRate rate_;

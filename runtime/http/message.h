@@ -51,8 +51,8 @@ bool IsFraming(std::string_view name);  // of a field that each request and answ
 // A request's body. What a handler leaves unread is drained (up to a bound) or the connection is closed after the
 // response. Read sends `100 Continue` first where the client waits for it, and fails with kInvalid (malformed or cut
 // short), kTimeout (the peer stalled) or kTooLarge (beyond the server's limit). After a failure the connection ends,
-// and the answer of a handler that met it, unless it is a 4xx, is replaced by the server's own 400, 408 or 413. length() is Content-Length where the
-// client named one (0 when there is no body), and none for chunked.
+// and the answer of a handler that met it, unless it is a 4xx, is replaced by the server's own 400, 408 or 413.
+// length() is Content-Length where the client named one (0 when there is no body), and none for chunked.
 using Body = runtime::ByteSource;
 
 // The whole body, or kTooLarge as soon as it is known to pass `limit` bytes. `share` grows with it; where the budget

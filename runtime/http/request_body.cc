@@ -28,6 +28,7 @@ void RequestBody::Start() {
   done_ = !chunked_ && length_ == 0;
   awaits_continue_ = !done_ && parser_.expects_continue();
   fault_status_ = 0;
+  interrupted_ = false;
   drained_by_.reset();
   window_waited_ = {};
   window_bytes_ = 0;
@@ -111,7 +112,11 @@ Task<Result<std::size_t>> RequestBody::Receive(asio::mutable_buffer into) {
   receiving_ = true;
   const IoResult got = co_await stream_.Read(into);
   receiving_ = false;
-  if (got.ec && stream_.expired()) co_return Fail(408, Errc::kTimeout, "the client stopped sending its body");
+  if (got.ec && stream_.expired()) {
+    co_return Fail(408, Errc::kTimeout,
+                   interrupted_ ? "the client sends its body too slowly, while others wait for memory (http.memory)"
+                                : "the client stopped sending its body");
+  }
   if (got.ec) co_return Fail(400, Errc::kInvalid, "the body ended early: " + got.ec.message());
   if (TooSlow(Clock::now() - before, got.n)) {
     co_return Fail(408, Errc::kTimeout, "the client sends its body too slowly");
@@ -144,7 +149,9 @@ Task<bool> RequestBody::Drain(std::uint64_t limit, std::chrono::milliseconds pat
 }
 
 void RequestBody::Interrupt() {
-  if (receiving_) stream_.InterruptAfter(Clock::duration::zero());
+  if (!receiving_) return;
+  interrupted_ = true;
+  stream_.InterruptAfter(Clock::duration::zero());
 }
 
 Error RequestBody::Fail(int status, Errc code, std::string detail) {

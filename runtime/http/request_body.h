@@ -52,7 +52,7 @@ class RequestBody final : public Body {
   const ServerLimits& limits_;
 
   std::uint64_t length_ = 0, left_ = 0, received_ = 0;
-  bool chunked_ = false, done_ = true, awaits_continue_ = false, receiving_ = false;
+  bool chunked_ = false, done_ = true, awaits_continue_ = false, receiving_ = false, interrupted_ = false;
   int fault_status_ = 0;
   std::optional<std::chrono::steady_clock::time_point> drained_by_;  // while it is drained
   std::chrono::steady_clock::duration window_waited_{};

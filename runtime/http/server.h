@@ -43,6 +43,7 @@ struct Exchange {
     kSent,          // the whole response
     kPeerGone,      // the client closed the connection before
     kStalled,       // the client took nothing, or too little, for ServerLimits::body_stall
+    kGaveRoom,      // the client was slow, and others needed its place, or the memory that its answer took
     kSourceFailed,  // the content of the body could not be read
   };
   const Request& request;
@@ -66,6 +67,7 @@ struct Incident {
     kHandshake,      // of TLS, failed
     kCertificate,    // the client's was refused, or it showed none
     kCrowded,        // at the limit: this one made room for a new one
+    kMemory,         // ServerOptions::memory is short: this one gave up what it held; 408: it was sending its body
     kNoDescriptors,  // accepting failed; there is no peer
   };
   Kind kind;

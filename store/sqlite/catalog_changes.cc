@@ -34,9 +34,6 @@ const Sql kPutTag(
 const Sql kDeleteTag("DELETE FROM tags WHERE repository=? AND name=?");
 const Sql kDeleteTagsOf("DELETE FROM tags WHERE repository=? AND digest=?");
 
-// Whichever repository links it. The row of a blob outlives its last link.
-const Sql kBlobLinkedAnywhere(
-    "SELECT size FROM blobs WHERE digest=?1 AND EXISTS (SELECT 1 FROM blob_links WHERE digest=?1)");
 const Sql kLinkedBlob(
     "SELECT size FROM blobs WHERE digest=(SELECT digest FROM blob_links WHERE"
     " repository=(SELECT id FROM repositories WHERE name=?) AND digest=?)");
@@ -178,8 +175,7 @@ bool MountBlob(Tx& tx, const BlobMount& mount) {
   Connection& connection = tx.connection();
   Event event = mount.event;
   {
-    Query size = mount.from.empty() ? Query(connection, kBlobLinkedAnywhere, mount.digest)
-                                    : Query(connection, kLinkedBlob, mount.from, mount.digest);
+    Query size(connection, kLinkedBlob, mount.from, mount.digest);
     if (!size.Step()) return false;
     event.size = size.Int(0);
   }

@@ -40,6 +40,9 @@ TEST_F(DoorLogTest, SaysWhoWasRefusedAndWhy) {
                         "http.request.remoteaddr=\"192.0.2.1:7\" http.response.status=400"));
   EXPECT_THAT(Told({{Kind::kCertificate, "192.0.2.1:7", "192.0.2.1", 0, "it has expired"}}),
               HasSubstr("msg=\"a client certificate was refused\" error=\"it has expired\""));
+  EXPECT_THAT(Told({{Kind::kMemory, "192.0.2.1:7", "192.0.2.1", 0, "it is slow"}}),
+              HasSubstr("msg=\"a connection gave up its memory\" error=\"it is slow\""));
+  EXPECT_THAT(metrics_.Text(), HasSubstr("portcall_http_refused_total{reason=\"memory\"} 1"));
   EXPECT_THAT(metrics_.Text(), HasSubstr("portcall_http_refused_total{reason=\"malformed\"} 1"));
   EXPECT_THAT(metrics_.Text(), HasSubstr("portcall_http_refused_total{reason=\"certificate\"} 1"));
   EXPECT_THAT(metrics_.Text(), HasSubstr("portcall_http_refused_total{reason=\"tls\"} 0"));

@@ -46,8 +46,11 @@ TEST(RequestLog, AnAnswerThatWasCutIsAFailure) {
   exchange.end = http::Exchange::End::kStalled;
   const std::string line = Logged(exchange);
   EXPECT_THAT(line, HasSubstr("level=error msg=\"response completed with error\" "
-                              "err.detail=\"the client took nothing for http.timeouts.stall\""));
+                              "err.detail=\"the client took nothing, or too little, for http.timeouts.stall\""));
   EXPECT_THAT(line, HasSubstr("http.response.status=499 http.response.written=502"));
+  exchange.end = http::Exchange::End::kGaveRoom;
+  EXPECT_THAT(Logged(exchange), HasSubstr("while others waited for its place or its memory"));
+  EXPECT_THAT(Logged(exchange), HasSubstr("http.response.status=499"));
   exchange.end = http::Exchange::End::kSourceFailed;
   EXPECT_THAT(Logged(exchange), HasSubstr("http.response.status=500"));
 }

@@ -220,7 +220,9 @@ TestServer::TestServer(ServerLimits limits, TlsContext tls, std::string addr, Fi
     state->exchanges.push_back(e.request.method + " " + std::string(e.request.path()) + " " +
                                std::to_string(e.response.status) + " " + std::to_string(e.read) + " " +
                                std::to_string(e.written));
-    if (e.end != Exchange::End::kSent) state->exchanges.back() += " cut " + std::to_string(e.status());
+    const bool gave_room = e.end == Exchange::End::kGaveRoom;
+    if (gave_room) state->exchanges.back() += " gave room " + std::to_string(e.status());
+    if (e.end != Exchange::End::kSent && !gave_room) state->exchanges.back() += " cut " + std::to_string(e.status());
     const auto* left = std::any_cast<std::string>(&e.request.context);
     if (left != nullptr) state->exchanges.back() += " left " + *left;
     state->changed.notify_all();

@@ -60,7 +60,8 @@ class TestServer {
   Server& server() { return *server_; }
   std::uint16_t port() const { return server_->port(); }
   std::vector<std::string> bugs();
-  std::vector<std::string> exchanges();  // "METHOD path status read written", "cut 499", and what was left
+  std::vector<std::string>
+  exchanges();  // "METHOD path status read written", "cut 499", "gave room 499", and what was left
   std::vector<std::string> incidents();  // "kind peer_ip status what", kinds by their numbers
   const std::string& file() const { return file_; }
 

@@ -17,6 +17,7 @@ namespace portcall::http {
 namespace {
 
 using std::chrono::milliseconds;
+using ::testing::Contains;
 using ::testing::ElementsAre;
 using ::testing::EndsWith;
 using ::testing::HasSubstr;
@@ -129,6 +130,7 @@ TEST(Limits, AnAddressWithMostPlacesGivesUpItsSlowOnes) {
   EXPECT_THAT(other.ReadResponse(), EndsWith("GET /new"));
   server.WaitForExchanges(2);
   EXPECT_THAT(server.incidents(), ElementsAre(StartsWith("4 127.0.0.2 0 ended to make room")));
+  EXPECT_THAT(server.exchanges(), Contains(EndsWith(" gave room 499")));
 }
 
 TEST(Limits, WhoHasAQuarterOfThePlacesKeepsThemHoweverSlow) {

@@ -131,21 +131,32 @@ TEST_F(BlobsTest, MountsComeFromWhereTheBlobIsLinked) {
   EXPECT_EQ(Field(mounted, "Docker-Content-Digest"), digest_);
   EXPECT_EQ(Field(mounted, "Location"), "http://127.0.0.1:5600/v2/c/d/blobs/" + digest_);
   EXPECT_EQ(BodyOf(Send("GET", "/v2/c/d/blobs/" + digest_)), "hello blob");
-  EXPECT_EQ(Send("POST", "/v2/e/blobs/uploads/?mount=" + digest_).status, 201) << "from anywhere";
 }
 
-TEST_F(BlobsTest, WhatWasDeletedFromItsLastRepositoryIsNotMountedBack) {
+// A proxy that authorizes by repository sees no other repository in such a request.
+TEST_F(BlobsTest, NothingIsMountedFromARepositoryThatIsNotNamed) {
+  const store::Seq head = Head();
+  for (const std::string& from : {"", "&from="}) {
+    const auto response = Send("POST", "/v2/e/blobs/uploads/?mount=" + digest_ + from);
+    EXPECT_EQ(response.status, 202) << from;
+    EXPECT_FALSE(Field(response, "Location").empty());
+    EXPECT_EQ(Send("HEAD", "/v2/e/blobs/" + digest_).status, 404);
+  }
+  EXPECT_EQ(Head(), head);
+}
+
+TEST_F(BlobsTest, WhatWasDeletedIsNotMountedBack) {
   config_.storage.delete_enabled = true;
   Reconfigure();
   ASSERT_EQ(Send("DELETE", path_).status, 202);
   const store::Seq head = Head();
-  for (const std::string& from : {"", "&from=a/b", "&from=c"}) {
+  for (const std::string& from : {"&from=a/b", "&from=c"}) {
     EXPECT_EQ(Send("POST", "/v2/c/blobs/uploads/?mount=" + digest_ + from).status, 202) << from;
     EXPECT_EQ(Send("HEAD", "/v2/c/blobs/" + digest_).status, 404);
   }
   EXPECT_EQ(Head(), head);
   PushBlob("a/b", "hello blob");
-  EXPECT_EQ(Send("POST", "/v2/c/blobs/uploads/?mount=" + digest_).status, 201);
+  EXPECT_EQ(Send("POST", "/v2/c/blobs/uploads/?mount=" + digest_ + "&from=a/b").status, 201);
 }
 
 TEST_F(BlobsTest, ABlobWhoseFileIsLostIsPushedAgainInsteadOfMounted) {
@@ -161,9 +172,8 @@ TEST_F(BlobsTest, ABlobWhoseFileIsLostIsPushedAgainInsteadOfMounted) {
 TEST_F(BlobsTest, WhatCannotBeMountedBecomesAnUpload) {
   const std::string zeros = "sha256:" + std::string(64, '0');
   const store::Seq head = Head();
-  for (const std::string& query :
-       {"mount=" + digest_ + "&from=no/such", "mount=" + digest_ + "&from=UPPER", "mount=" + zeros + "&from=a/b",
-        "mount=" + zeros, std::string("mount=junk&from=a/b")}) {
+  for (const std::string& query : {"mount=" + digest_ + "&from=no/such", "mount=" + digest_ + "&from=UPPER",
+                                   "mount=" + zeros + "&from=a/b", std::string("mount=junk&from=a/b")}) {
     const auto response = Send("POST", "/v2/x/y/blobs/uploads/?" + query);
     EXPECT_EQ(response.status, 202) << query;
     EXPECT_FALSE(Field(response, "Location").empty());

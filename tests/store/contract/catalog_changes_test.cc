@@ -142,7 +142,8 @@ TEST_P(CatalogChangesTest, ABlobIsMountedFromWhereItIs) {
     return Write([&](Tx& tx) { return MountBlob(tx, asked); });
   };
   EXPECT_FALSE(mount("p"));
-  EXPECT_FALSE(mount("", "sha256:none"));
+  EXPECT_FALSE(mount(""));
+  EXPECT_FALSE(mount("q", "sha256:none"));
   EXPECT_EQ(Events().size(), 1u);
   EXPECT_FALSE(Read([](Snapshot& s) { return RepositoryExists(s, "r"); }));
   EXPECT_TRUE(mount("q"));
@@ -152,13 +153,8 @@ TEST_P(CatalogChangesTest, ABlobIsMountedFromWhereItIs) {
   const BlobDeletion gone{"q", "sha256:b", Saying(Action::kDelete, Kind::kBlob, "sha256:b")};
   EXPECT_TRUE(Write([&](Tx& tx) { return DeleteBlob(tx, gone); }));
   EXPECT_FALSE(mount("q"));
-  EXPECT_TRUE(mount("")) << "another repository links it";
-  const BlobDeletion last{"r", "sha256:b", Saying(Action::kDelete, Kind::kBlob, "sha256:b")};
-  EXPECT_TRUE(Write([&](Tx& tx) { return DeleteBlob(tx, last); }));
-  const std::size_t before = Events().size();
-  EXPECT_FALSE(mount("")) << "no repository links it any more";
-  EXPECT_FALSE(mount("r"));
-  EXPECT_EQ(Events().size(), before);
+  EXPECT_FALSE(mount("")) << "whoever links it";
+  EXPECT_EQ(Events().size(), 3u);
 }
 
 FOR_EVERY_ENGINE(CatalogChangesTest);
