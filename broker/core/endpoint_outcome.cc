@@ -125,6 +125,7 @@ void EndpointCore::JudgeFailure(Lane& lane, const Attempt& attempt, const Outcom
   auto reason = ReasonToDie(policy_, trial);
   const bool refused_to_end = reason.has_value() && IsRefusal(outcome);
   Refusal refusal = refused_to_end ? pace_.Count(lane.failing.refused) : Refusal{};
+  if (refused_to_end) MarkDirty(lane, now);
   refusal.alone = refused_to_end && HoldsUpOthers(lane) && !OthersCanTell();
   const bool asked = pace_.shut() ? pace_.breaker().IsProbe(attempt.id) : refusal.counted;
   const Pace::Judgement said = JudgeEndpoint(attempt, outcome, refusal, now);
@@ -132,7 +133,7 @@ void EndpointCore::JudgeFailure(Lane& lane, const Attempt& attempt, const Outcom
   const bool numbered = policy_.max_retries && counted > *policy_.max_retries;
   // Whose repetitions are numbered ends by their number, at the pace of probes: a lane has no other event to find out
   // with whether the endpoint takes any.
-  if (said.endpoint_at_fault && !(numbered && probed) && (said.opened || !HeldUpForTooLong(lane, now))) {
+  if (said.endpoint_at_fault && (said.opened || !((numbered && probed) || HeldUpForTooLong(lane, now)))) {
     reason.reset();
     if (refused_to_end) lane.failing.refused.Keep(flights_.next());
   }

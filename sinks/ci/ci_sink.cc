@@ -114,6 +114,7 @@ Task<Outcome> CiSink::Deliver(Batch batch) {
   const store::EventPtr event = batch.events.front();
   Outcome outcome = co_await Start(event);
   outcome.error = config::Hidden(std::move(outcome.error), hidden_);
+  if (outcome.status != 0 && outcome.blames != Blames::kNobody) limits_.Over(started);
   Blame(*event, outcome);
   outcome.latency = runtime::SystemClock().Ticks() - started;
   co_return outcome;
@@ -177,7 +178,6 @@ bool CiSink::IsOfPart(const Outcome& outcome) const {
 }
 
 void CiSink::Blame(const store::Event& event, Outcome& outcome) {
-  if (outcome.verdict == Verdict::kDelivered) limits_.Over(runtime::SystemClock().Ticks());
   if (outcome.blames == Blames::kNobody) return BlameLimit(outcome);
   const auto route = requests_.RouteOf(event.repository);
   if (!route || requests_.part_noun().empty()) {
@@ -229,11 +229,7 @@ void CiSink::Keep(const http::Incoming& answer, Outcome& outcome) {
   if (answer.status / 100 == 3) outcome.error += redirects_.Explain(answer.location, redactor_);
   const runtime::WallTime now = runtime::SystemClock().Now();
   outcome.retry_after = ParseRetryAfter(answer.retry_after, now);
-  if (const auto wait = RateLimitOf(answer, now)) {
-    Limit(*wait, outcome);
-  } else {
-    limits_.Over(runtime::SystemClock().Ticks());
-  }
+  if (const auto wait = RateLimitOf(answer, now)) Limit(*wait, outcome);
   outcome.answer =
       redactor_.Redact(answer.body.substr(0, kKeepAnswer), answer.cut || answer.body.size() >= kKeepAnswer);
 }

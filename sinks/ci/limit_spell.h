@@ -8,8 +8,9 @@
 namespace portcall::sinks {
 
 // The limits that a system answers one after another, with nothing else between. Where waiting as long as it asks does
-// not help, the waits grow; and what never ends is a failure after all. Answers that come while a wait lasts belong to
-// requests that had left before it, so they are one limit with it.
+// not help, the waits grow; and what never ends is a failure after all. Requests that left between two waits are one
+// round, in whatever order they are answered: its limits are one, and one other answer among them ends the spell,
+// though not the wait.
 class LimitSpell {
  public:
   using Millis = std::chrono::milliseconds;
@@ -21,6 +22,7 @@ class LimitSpell {
   // How long to wait: what is asked or, doubled with each limit, from a second to minutes; `most` at most.
   Millis Met(Millis asked, Millis most, Time now) {
     if (now >= until_) {
+      round_ = until_;
       if (limits_++ == 0) since_ = now;
       asked = std::max(asked, least_);
       least_ = std::min(2 * least_, kLongest);
@@ -29,8 +31,11 @@ class LimitSpell {
     until_ = std::max(until_, now + asked);
     return std::chrono::ceil<Millis>(until_ - now);
   }
-  void Over(Time now) {  // something else was answered
-    if (!waits(now)) *this = {};
+  // Something else was answered to a request that left then.
+  void Over(Time left) {
+    if (left < round_) return;
+    limits_ = 0;
+    least_ = kShortest;
   }
 
   bool waits(Time now) const { return now < until_; }
@@ -39,9 +44,10 @@ class LimitSpell {
   std::chrono::minutes lasted(Time now) const { return std::chrono::duration_cast<std::chrono::minutes>(now - since_); }
 
  private:
-  static constexpr Millis kLongest = std::chrono::minutes(5);
+  static constexpr Millis kShortest = std::chrono::seconds(1), kLongest = std::chrono::minutes(5);
   Time since_{}, until_{};
-  Millis least_ = std::chrono::seconds(1);  // of the next wait
+  Time round_{};              // when the one began whose limit is waited for: the wait before ended then
+  Millis least_ = kShortest;  // of the next wait
   int limits_ = 0;
 };
 

@@ -54,7 +54,7 @@ class KafkaSink final : public Sink {
     if (!trouble.empty() && !topics.empty()) trouble += "; ";
     return trouble + topics;
   }
-  bool Stalled() const override { return !ProducersTrouble().empty(); }
+  bool Stalled() const override { return !producer_->trouble().empty(); }
   void Interrupt() override {
     producer_->Interrupt();
     if (letters_) letters_->Interrupt();
@@ -86,7 +86,7 @@ class KafkaSink final : public Sink {
     KafkaReport report;
     for (bool whole = true, again = true; again;) {
       KafkaFlight flight;
-      flight.lane = {{}, event->id};
+      flight.alone = true;
       flight.message = messages_.DeadLetterOf(*event, refusal->error, refusal->partition);
       if (!whole) flight.message.value.clear();
       report = co_await letters_->Send(flight);
@@ -105,7 +105,10 @@ class KafkaSink final : public Sink {
  private:
   std::string ProducersTrouble() const {
     std::string trouble = producer_->trouble();
-    return trouble.empty() && letters_ ? letters_->trouble() : trouble;
+    if (!trouble.empty() || !letters_) return trouble;
+    const std::string of_letters = letters_->trouble();
+    return of_letters.empty() ? of_letters
+                              : "dead-letter topic " + messages_.topics()[messages_.dead_letters()] + ": " + of_letters;
   }
 
   KafkaLane LaneOf(const store::Event& event) const {

@@ -30,6 +30,7 @@ struct KafkaLane {
 struct KafkaFlight : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
   KafkaMessage message;  // emptied, but for its body, once librdkafka holds it
   KafkaLane lane;
+  bool alone = false;  // it has none: it need not be in order with any other, nor with what it is sent again for
   std::size_t topic = 0;
   std::size_t bytes = 0;
   KafkaBatchLimit::Ride ride;

@@ -3,6 +3,7 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <thread>
 #include <utility>
 
 #include "runtime/failpoint.h"
@@ -20,6 +21,7 @@ constexpr std::size_t kGroupBytes = 4 << 20;
 constexpr milliseconds kSlice(5);         // of background jobs in one transaction
 constexpr milliseconds kSlicePause(100);  // between slices while others keep the writer busy
 constexpr milliseconds kIdlePatience(1000);
+constexpr milliseconds kPlacePatience(3000);
 
 const Sql kBegin("BEGIN IMMEDIATE");
 const Sql kCommit("COMMIT");
@@ -69,12 +71,24 @@ void Writer::Close() {
   if (!thread_.joinable()) return;
   thread_.join();
   readers_.Close();
-  const bool in_place = !trust_.lost() && InPlace();
+  const bool in_place = !trust_.lost() && AwaitPlace();
   if (in_place) Checkpoint(&Checkpointer::Final);
   // Checked again, because the checkpoint above may have cost the trust in the database.
   if (trust_.lost() || !in_place) connection_->LeaveLog();
   connection_.reset();
   spare_.KeepAny();
+}
+
+// What lies in a file that was taken away would be lost with this process, so a little is waited for what keeps it from
+// being saved.
+bool Writer::AwaitPlace() {
+  bool in_place = InPlace();
+  for (const auto until = steady_clock::now() + kPlacePatience; unsaved_ && steady_clock::now() < until;) {
+    std::this_thread::sleep_for(milliseconds(50));
+    in_place = InPlace();
+  }
+  if (unsaved_ && !trust_.lost()) trust_.Lose(trouble_.Told().value_or("") + ". The database may be damaged now");
+  return in_place;
 }
 
 void Writer::AddTo(StoreStats& stats) {
@@ -109,23 +123,41 @@ void Writer::Checkpoint(void (Checkpointer::*how)()) {
 }
 
 // Where the file itself is gone, nothing more is written until it is back: whoever removed it can still save it from
-// here. What lies beside it can be made anew: what it holds is moved into the database, and the process starts again.
+// here. What lies beside it can be made anew once what it holds is moved into the database: the process starts again
+// then.
 bool Writer::InPlace() {
   const auto gone = files_.WhyDatabaseGone();
-  if (gone) {
-    trouble_.Set(*gone + ": nothing is written until it is back. While this process lives, its content is in /proc/" +
-                 std::to_string(getpid()) + "/fd");
-  } else if (displaced_) {
-    trouble_.Set("");
-  }
-  displaced_ = gone.has_value();
-  if (displaced_) return false;
-  if (const auto companion = files_.WhyCompanionGone()) {
-    Checkpoint(&Checkpointer::Final);
+  const auto companion = gone ? std::nullopt : files_.WhyCompanionGone();
+  const std::string here = "/proc/" + std::to_string(getpid()) + "/fd";
+  if (companion && MoveAll()) {
+    unsaved_ = false;
     trust_.Lose(*companion + "; start again: what had been written was moved into the database");
     return false;
   }
-  return true;
+  if (gone) {
+    trouble_.Set(*gone + ": nothing is written until it is back. While this process lives, its content is in " + here);
+  } else if (companion) {
+    trouble_.Set(
+        *companion +
+        ": nothing is written until what it holds is moved into the database. Make room on the volume, and end "
+        "what else reads the database. It would be lost with this process, which has it in " +
+        here);
+  } else if (displaced_) {
+    trouble_.Set("");
+  }
+  unsaved_ = companion.has_value();
+  displaced_ = gone || companion;
+  return !displaced_;
+}
+
+bool Writer::MoveAll() {
+  spare_.Release();
+  try {
+    return checkpointer_.MoveAll();
+  } catch (const DatabaseError& error) {
+    Note(error);
+    return false;
+  }
 }
 
 void Writer::RunGroup() {
@@ -136,7 +168,7 @@ void Writer::RunGroup() {
     if (trust_.lost()) {
       spoiled_ = Trust::Refusal();
     } else if (displaced_) {
-      spoiled_ = Error(Errc::kUnavailable, "the database's file was removed or replaced");
+      spoiled_ = Error(Errc::kUnavailable, "a file of the database was removed or replaced");
     } else {
       connection_->Run(kBegin);
     }
@@ -269,7 +301,7 @@ void Writer::Tell() {
   if (!tx_.appended().empty()) listeners_.Tell(tx_.appended());
   bool all_kept = !spoiled_;
   // What was committed just now is where nobody finds it, unless the file comes back.
-  if (all_kept && !InPlace()) spoiled_ = Error(Errc::kOutcomeUnknown, "the database's file was removed or replaced");
+  if (all_kept && !InPlace()) spoiled_ = Error(Errc::kOutcomeUnknown, "a file of the database was removed or replaced");
   if (all_kept && provocations_.hide_outcome && provocations_.hide_outcome()) {
     spoiled_ = Error(Errc::kOutcomeUnknown, "the database did not tell the outcome of a write");
   }

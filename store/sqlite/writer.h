@@ -56,7 +56,9 @@ class Writer {
   void Note(const DatabaseError& error);
   void Tell();
   void Checkpoint(void (Checkpointer::*how)());
-  bool InPlace();  // the database's files are where they were
+  bool InPlace();     // the database's files are where they were
+  bool AwaitPlace();  // before an end
+  bool MoveAll();     // what lies beside the database, into it
 
   std::unique_ptr<Connection> connection_;
   Readers& readers_;
@@ -69,7 +71,7 @@ class Writer {
   const OpenFiles files_;
   Spare spare_;
   Trouble trouble_;
-  bool displaced_ = false;  // as InPlace() found last
+  bool displaced_ = false, unsaved_ = false;  // as InPlace() found last
   JobQueue queue_;
   std::vector<Outcome> group_;
   std::optional<Error> spoiled_;  // why the whole group is undone, or may be

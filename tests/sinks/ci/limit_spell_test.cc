@@ -27,14 +27,24 @@ TEST_F(LimitSpellTest, WaitsGrowToMinutesUntilSomethingElseIsAnswered) {
   EXPECT_EQ(Met(1s), 1s);
 }
 
-TEST_F(LimitSpellTest, WhatHadLeftBeforeAWaitDoesNotEndIt) {
+TEST_F(LimitSpellTest, WhatIsTakenOfARoundEndsTheSpellAndNotTheWait) {
   Met(1s);
-  const auto wait = spell_.Met(50min, 1h, now_);
-  spell_.Over(now_ + 2s);
+  Met(1s);
+  const auto round = now_;
+  const auto wait = spell_.Met(50min, 1h, now_ + 1s);
+  spell_.Over(round);
   EXPECT_TRUE(spell_.waits(now_ + 2s));
-  now_ += wait;
+  now_ += 1s + wait;
   EXPECT_FALSE(spell_.waits(now_));
-  EXPECT_EQ(Met(1s), 4s) << "nothing else was answered";
+  EXPECT_EQ(Met(1s), 1s);
+}
+
+TEST_F(LimitSpellTest, WhatHadLeftBeforeTheLastWaitEndsNothing) {
+  const auto long_ago = now_;
+  Met(1s);
+  Met(1s);
+  spell_.Over(long_ago);
+  EXPECT_EQ(Met(1s), 4s);
 }
 
 TEST_F(LimitSpellTest, WhatIsAskedForIsWaitedAtLeast) {

@@ -195,6 +195,22 @@ TEST_F(KafkaSinkTest, WhatIsGivenUpGoesToItsTopicWhateverElseIsRefusedMeanwhile)
   Stop();
 }
 
+TEST_F(KafkaSinkTest, DeadLettersWhoseBatchIsRefusedAreSentAgain) {
+  cluster_.MakeTopic("dead", 1);
+  kafka_.dead_letter_topic = "dead";
+  ASSERT_TRUE(Make());
+  Outcome refusal;
+  refusal.verdict = Verdict::kUndeliverable;
+  refusal.error = "too large";
+  cluster_.AnswerProduce({RD_KAFKA_RESP_ERR_UNKNOWN});
+  std::vector<std::future<Outcome>> asides;
+  runner_.Call([&] {
+    for (store::Seq seq = 1; seq <= 4; ++seq) asides.push_back(StartSetAside(EventOf(seq), refusal));
+  });
+  for (auto& aside : asides) EXPECT_THAT(LoopRunner::Await(std::move(aside)), Is(Verdict::kDelivered));
+  EXPECT_THAT(cluster_.Consume("dead", 4), SizeIs(4));
+}
+
 TEST_F(KafkaSinkTest, ATooLargeDeadLetterGoesWithoutItsBody) {
   cluster_.MakeTopic("dead", 1);
   kafka_.dead_letter_topic = "dead";
