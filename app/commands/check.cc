@@ -27,12 +27,20 @@ void CheckDatabase(config::Loaded& loaded, const std::string& path) {
   loaded.problems.push_back({config::Severity::kError, path, 0, 0, key, fit.error().detail});
 }
 
-// What a start would find wrong with the hosts that it listens on; their ports may be taken by a server that runs.
+// What a start would find wrong with the hosts that it listens on, once they are looked up; their ports may be taken by
+// a server that runs.
 void CheckAddresses(config::Loaded& loaded, const std::string& path) {
   const config::HttpConfig& http = loaded.config->http;
-  for (const auto& [key, addr] : {std::pair("http.addr", http.addr), std::pair("http.debug.addr", http.debug.addr)}) {
-    const auto can = addr.empty() ? Result<void>() : http::CanBind(addr);
-    if (!can) loaded.problems.push_back({config::Severity::kError, path, 0, 0, key, can.error().detail});
+  const auto tell = [&](const char* key, std::string what) {
+    loaded.problems.push_back({config::Severity::kError, path, 0, 0, key, std::move(what)});
+  };
+  const auto main = http::EndpointsOf(http.addr);
+  if (!main) tell("http.addr", main.error().detail);
+  if (http.debug.addr.empty()) return;
+  const auto debug = http::EndpointsOf(http.debug.addr);
+  if (!debug) tell("http.debug.addr", debug.error().detail);
+  if (main && debug && http::Collide(*main, *debug)) {
+    tell("http.debug.addr", http.debug.addr + " is the address of the registry itself, " + http.addr);
   }
 }
 

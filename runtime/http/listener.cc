@@ -1,5 +1,6 @@
 #include "runtime/http/listener.h"
 
+#include <algorithm>
 #include <boost/asio/ip/v6_only.hpp>
 #include <optional>
 #include <string_view>
@@ -102,13 +103,31 @@ Result<std::vector<Acceptor>> BindTo(const Executor& executor, const std::string
 
 }  // namespace
 
-Result<void> CanBind(const std::string& addr) {
-  std::optional<HostPort> parts = Split(addr);
+Result<std::vector<tcp::endpoint>> EndpointsOf(const std::string& addr) {
+  const std::optional<HostPort> parts = Split(addr);
   if (!parts) return Malformed(addr);
-  parts->port = 0;
   asio::io_context context;
-  const Result<std::vector<Acceptor>> bound = BindTo(context.get_executor(), addr, *parts);
-  return bound ? Result<void>() : bound.error();
+  const Result<std::vector<Acceptor>> bound = BindTo(context.get_executor(), addr, {parts->host, 0});
+  if (!bound) return bound.error();
+  std::vector<tcp::endpoint> endpoints;
+  for (const Acceptor& acceptor : *bound) {
+    endpoints.emplace_back(acceptor.local_endpoint().address(), parts->port);
+    asio::ip::v6_only v6_only;
+    error_code not_v6;
+    acceptor.get_option(v6_only, not_v6);
+    if (!not_v6 && !v6_only.value()) endpoints.emplace_back(asio::ip::address_v4::any(), parts->port);
+  }
+  return endpoints;
+}
+
+bool Collide(const std::vector<tcp::endpoint>& some, const std::vector<tcp::endpoint>& others) {
+  const auto collide = [](const tcp::endpoint& a, const tcp::endpoint& b) {
+    if (a.port() == 0 || a.port() != b.port() || a.protocol() != b.protocol()) return false;
+    return a.address() == b.address() || a.address().is_unspecified() || b.address().is_unspecified();
+  };
+  return std::ranges::any_of(some, [&](const tcp::endpoint& one) {
+    return std::ranges::any_of(others, [&](const tcp::endpoint& other) { return collide(one, other); });
+  });
 }
 
 Result<std::vector<Acceptor>> Bind(const Executor& executor, const std::string& addr) {

@@ -13,7 +13,9 @@ using Acceptor = asio::basic_socket_acceptor<asio::ip::tcp, Executor>;
 // both loopbacks, on one port. kInvalid names the address, what is wrong and what to do. Blocks when it looks up a
 // name.
 Result<std::vector<Acceptor>> Bind(const Executor& executor, const std::string& addr);
-// Whether its host is known and this machine's: fails as Bind does, but for the port, which may be taken.
-Result<void> CanBind(const std::string& addr);
+// Where that would be, as the kernel sees it: fails as Bind does, but for the port, which may be taken.
+Result<std::vector<asio::ip::tcp::endpoint>> EndpointsOf(const std::string& addr);
+// Whether one process cannot listen at both.
+bool Collide(const std::vector<asio::ip::tcp::endpoint>& some, const std::vector<asio::ip::tcp::endpoint>& others);
 
 }  // namespace portcall::http

@@ -102,8 +102,9 @@ Task<Result<std::string>> ReadAll(Body& body, std::size_t limit, runtime::Memory
   std::string whole;
   std::size_t filled = 0;
   while (true) {
-    // One byte more than announced, so that the end is seen without another growth.
-    const std::size_t most = length ? *length + 1 : std::numeric_limits<std::size_t>::max();
+    // One byte more than announced, or than there may be, so that the end is seen without another growth.
+    const std::size_t most =
+        std::min<std::uint64_t>(length.value_or(limit), std::numeric_limits<std::size_t>::max() - 1) + 1;
     if (filled == whole.size()) {
       const std::size_t next = std::min(most, std::max(kStep, 2 * filled));
       if (share != nullptr && next > kStep + 1 && !co_await runtime::GrowInTime(*share, next, kRoomPatience)) {

@@ -3,6 +3,9 @@
 #include <sqlite3.h>
 #include <sys/stat.h>
 
+#include <cerrno>
+#include <system_error>
+
 namespace portcall::store {
 
 namespace {
@@ -18,21 +21,31 @@ OpenFiles::OpenFiles(Connection& connection)
 
 OpenFiles::Named OpenFiles::Look(const std::string& path) {
   struct stat status{};
-  if (::stat(path.c_str(), &status) != 0) return {path};
+  if (::stat(path.c_str(), &status) != 0) return {path, 0, 0, errno};
   return {path, status.st_dev, status.st_ino};
 }
 
-std::optional<std::string> OpenFiles::WhyGone(const Named& file) {
+// As where a volume fails for a while, or rights are changed.
+bool OpenFiles::CannotTell(const Named& now) { return now.error != 0 && now.error != ENOENT && now.error != ENOTDIR; }
+
+std::optional<std::string> OpenFiles::WhyGone(const Named& file, const Named& now) {
   if (file.inode == 0) return std::nullopt;  // it was not there
-  const Named now = Look(file.path);
-  if (now.inode == 0) return file.path + " was removed while it was in use";
+  if (now.error != 0) return file.path + " was removed while it was in use";
   if (now.inode != file.inode || now.device != file.device) return file.path + " was replaced while it was in use";
   return std::nullopt;
 }
 
+std::optional<std::string> OpenFiles::WhyDatabaseGone() const {
+  const Named now = Look(database_.path);
+  if (!CannotTell(now)) return WhyGone(database_, now);
+  return now.path + " cannot be looked at (" + std::generic_category().message(now.error) + ")";
+}
+
 std::optional<std::string> OpenFiles::WhyCompanionGone() const {
   for (const Named& file : companions_) {
-    if (auto why = WhyGone(file)) return why;
+    const Named now = Look(file.path);
+    if (CannotTell(now)) continue;
+    if (auto why = WhyGone(file, now)) return why;
   }
   return std::nullopt;
 }

@@ -16,8 +16,9 @@ class OpenFiles {
  public:
   explicit OpenFiles(Connection& connection);
 
-  // What became of the database's file, or of those beside it; nothing: all is as it was.
-  std::optional<std::string> WhyDatabaseGone() const { return WhyGone(database_); }
+  // What became of the database's file, also that it cannot be looked at now; nothing: all is as it was.
+  std::optional<std::string> WhyDatabaseGone() const;
+  // The same of those beside it, once it is certain: nobody gets them back.
   std::optional<std::string> WhyCompanionGone() const;
 
  private:
@@ -25,9 +26,11 @@ class OpenFiles {
     std::string path;
     dev_t device = 0;
     ino_t inode = 0;
+    int error = 0;  // why it could not be looked at
   };
   static Named Look(const std::string& path);
-  static std::optional<std::string> WhyGone(const Named& file);
+  static bool CannotTell(const Named& now);
+  static std::optional<std::string> WhyGone(const Named& file, const Named& now);
 
   const Named database_;
   const std::vector<Named> companions_;  // write-ahead log and its index

@@ -96,6 +96,16 @@ TEST(CommandLine, CheckSaysThatAHostToListenOnIsUnknown) {
   EXPECT_THAT(ran.out, HasSubstr("http.addr: cannot listen on no-such-host.invalid:5000: no such host"));
 }
 
+TEST(CommandLine, CheckSaysThatTwoAddressesAreOneOnceTheyAreLookedUp) {
+  const portcall::testing::TempDir folder;
+  const std::string path = folder.File("config.yml");
+  std::ofstream(path) << "version: 0.1\nstorage:\n  filesystem:\n    rootdirectory: " << folder.path().string()
+                      << "\nhttp:\n  addr: '[::1%lo]:5000'\n  debug: {addr: '[::1]:5000'}\n";
+  const Ran ran = RunWith({"check", path.c_str()});
+  EXPECT_EQ(ran.code, 2);
+  EXPECT_THAT(ran.out, HasSubstr("http.debug.addr: [::1]:5000 is the address of the registry itself, [::1%lo]:5000"));
+}
+
 TEST(CommandLine, CheckNamesEveryErrorByLine) {
   const portcall::testing::TempDir folder;
   const std::string path = folder.File("config.yml");

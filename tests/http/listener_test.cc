@@ -48,11 +48,26 @@ TEST(Listener, SaysWhatIsWrong) {
   ASSERT_TRUE(taken);
   const std::string addr = Shown(taken->front().local_endpoint());
   EXPECT_THAT(error(addr), AllOf(HasSubstr(addr), HasSubstr("stop the process that has it")));
-  EXPECT_TRUE(CanBind(addr)) << "the one that has it may be the server itself";
+  EXPECT_TRUE(EndpointsOf(addr)) << "the one that has it may be the server itself";
   for (const char* bad : {"5000", "192.0.2.1:5000", "no-such-host.invalid:5000"}) {
-    const Result<void> can = CanBind(bad);
-    ASSERT_FALSE(can) << bad;
-    EXPECT_EQ(can.error().detail, error(bad));
+    const auto endpoints = EndpointsOf(bad);
+    ASSERT_FALSE(endpoints) << bad;
+    EXPECT_EQ(endpoints.error().detail, error(bad));
+  }
+}
+
+TEST(Listener, KnowsWhichAddressesCollideOnceTheyAreLookedUp) {
+  using Pair = std::pair<const char*, const char*>;
+  const auto collide = [](const char* a, const char* b) { return Collide(*EndpointsOf(a), *EndpointsOf(b)); };
+  for (const auto& [a, b] :
+       {Pair{"[::1%lo]:5000", "[::1]:5000"}, Pair{"127.1:5000", "0.0.0.0:5000"}, Pair{"127.1:5000", "localhost:5000"},
+        Pair{"127.1:5000", ":5000"}, Pair{"[::]:5000", "[::1%lo]:5000"}, Pair{":5000", "[::1]:5000"}}) {
+    EXPECT_TRUE(collide(a, b)) << a << " " << b;
+    EXPECT_TRUE(collide(b, a)) << a << " " << b;
+  }
+  for (const auto& [a, b] : {Pair{"127.1:5000", "127.1:5001"}, Pair{"127.1:0", "127.1:0"},
+                             Pair{"127.1:5000", "127.0.0.2:5000"}, Pair{"0.0.0.0:5000", "[::]:5000"}}) {
+    EXPECT_FALSE(collide(a, b)) << a << " " << b;
   }
 }
 

@@ -39,7 +39,7 @@ TEST(Fields, SetReplacesAllOfAName) {
 // A client that only announces a body makes the server hold next to nothing.
 class AnnouncedBody final : public Body {
  public:
-  explicit AnnouncedBody(std::size_t length) : length_(length) {}
+  explicit AnnouncedBody(std::size_t length, bool announced = true) : length_(length), announced_(announced) {}
   Task<Result<std::size_t>> Read(std::span<char> into) override {
     spaces.push_back(into.size());
     const std::size_t n = std::min(into.size(), length_ - at_);
@@ -47,11 +47,14 @@ class AnnouncedBody final : public Body {
     at_ += n;
     co_return n;
   }
-  std::optional<std::uint64_t> length() const override { return length_; }
+  std::optional<std::uint64_t> length() const override {
+    return announced_ ? std::optional<std::uint64_t>(length_) : std::nullopt;
+  }
   std::vector<std::size_t> spaces;
 
  private:
   const std::size_t length_;
+  const bool announced_;
   std::size_t at_ = 0;
 };
 
@@ -79,6 +82,18 @@ TEST(ReadAll, CountsWhatItHoldsAndNotWhatIsAnnounced) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::kUnavailable);
   EXPECT_TRUE(runner.Run(ReadAll(small, 4 << 20, &other)));
+}
+
+TEST(ReadAll, HoldsNoMoreThanThereMayBeOfWhatIsNotAnnounced) {
+  constexpr std::size_t kLimit = 4 << 20;
+  testing::LoopRunner runner;
+  runtime::MemoryBudget budget(kLimit);
+  runtime::MemoryShare share(&budget);
+  AnnouncedBody fits(kLimit, false), over(kLimit + 1, false);
+  const Result<std::string> whole = runner.Run(ReadAll(fits, kLimit, &share));
+  ASSERT_TRUE(whole);
+  EXPECT_EQ(whole->size(), kLimit);
+  EXPECT_EQ(runner.Run(ReadAll(over, kLimit, &share)).error().code, Errc::kTooLarge);
 }
 
 TEST(Request, SplitsPathAndQuery) {
