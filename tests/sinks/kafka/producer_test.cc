@@ -42,8 +42,8 @@ class KafkaProducerTest : public ::testing::Test {
     kafka.properties = {
         {"reconnect.backoff.ms", "20"}, {"reconnect.backoff.max.ms", "50"}, {"queue.buffering.max.messages", "20"}};
     endpoint_.settings = std::make_shared<KafkaConfig>(std::move(kafka));
-    Make();
   }
+  void SetUp() override { Make(); }
   ~KafkaProducerTest() override {
     runner_.Call([&] { producer_.reset(); });
     lanes_.Await(std::chrono::steady_clock::time_point::max());
@@ -139,8 +139,13 @@ TEST_F(KafkaProducerTest, AFatalErrorFailsWhatIsUnderWayAndTheNextOneIsSentByANe
   EXPECT_EQ(runner_.Run(Send(lane, 2)).stored, KafkaReport::Stored::kYes);
 }
 
+// None asks to be admitted before the brokers are told what to answer.
+class KafkaAdmissionTest : public KafkaProducerTest {
+  void SetUp() override {}
+};
+
 // Each costs the brokers and this machine what a connection does.
-TEST_F(KafkaProducerTest, ProducersThatAreNotAdmittedAreMadeFurtherAndFurtherApart) {
+TEST_F(KafkaAdmissionTest, ProducersThatAreNotAdmittedAreMadeFurtherAndFurtherApart) {
   cluster_.AnswerProducers(std::vector(3, RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED));
   const auto began = std::chrono::steady_clock::now();
   Make({200ms, 500ms});
@@ -155,7 +160,7 @@ TEST_F(KafkaProducerTest, ProducersThatAreNotAdmittedAreMadeFurtherAndFurtherApa
   EXPECT_GE(std::chrono::steady_clock::now() - began, 1100ms);
 }
 
-TEST_F(KafkaProducerTest, WhatWaitsForAProducerSaysWhy) {
+TEST_F(KafkaAdmissionTest, WhatWaitsForAProducerSaysWhy) {
   cluster_.AnswerProducers(std::vector(2, RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED));
   Make({10s, 10s});
   ASSERT_TRUE(Until([&] { return producer_->client() == nullptr; }));
@@ -167,7 +172,7 @@ TEST_F(KafkaProducerTest, WhatWaitsForAProducerSaysWhy) {
   EXPECT_EQ(OutcomeOf(LoopRunner::Await(std::move(waiting)), "events").verdict, Verdict::kFailed);
 }
 
-TEST_F(KafkaProducerTest, AnIdleProducerIsAdmittedAsSoonAsItMay) {
+TEST_F(KafkaAdmissionTest, AnIdleProducerIsAdmittedAsSoonAsItMay) {
   cluster_.AnswerProducers({RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED});
   Make({1s, 1s});
   const auto first = runner_.Call([&] { return producer_->client(); });
