@@ -104,19 +104,69 @@ Result<std::string> ReadWhole(const std::filesystem::path& path) {
   }
 }
 
-Result<void> ReplaceFile(const std::filesystem::path& path, std::string_view text, mode_t mode) {
+namespace {
+
+Result<void> Rename(const std::filesystem::path& from, const std::filesystem::path& to) {
+  if (::rename(from.c_str(), to.c_str()) != 0) return FileError(errno, "renaming", from);
+  return {};
+}
+
+Result<void> RenameUnlessThere(const std::filesystem::path& from, const std::filesystem::path& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return {};
+  const bool unknown = errno == EINVAL || errno == ENOSYS;  // to the file system
+  if (unknown && ::link(from.c_str(), to.c_str()) == 0) {
+    ::unlink(from.c_str());
+    return {};
+  }
+  if (errno == EEXIST) return Error(Errc::kConflict, to.string() + " is there already");
+  return FileError(errno, "renaming", from);
+}
+
+auto Writing(std::string_view text) {
+  return [text](const Fd& file, const std::filesystem::path& fresh) { return WriteAt(file, text, 0, fresh); };
+}
+
+// `write` fills it, `publish` gives it its name.
+template <class W, class F>
+Result<void> WriteFile(const std::filesystem::path& path, mode_t mode, W write, F publish) {
   const std::filesystem::path fresh = path.string() + ".tmp";
   ::unlink(fresh.c_str());
   Result<Fd> file = OpenFile(fresh, O_WRONLY | O_CREAT | O_EXCL, mode);
   if (!file) return file.error();
-  Result<void> done = WriteAt(*file, text, 0, fresh);
+  Result<void> done = write(*file, fresh);
   if (done) done = SyncData(*file, fresh);
-  if (done && ::rename(fresh.c_str(), path.c_str()) != 0) done = FileError(errno, "renaming", fresh);
+  if (done) done = publish(fresh, path);
   if (!done) {
     ::unlink(fresh.c_str());
     return done;
   }
   return SyncFolder(path.has_parent_path() ? path.parent_path() : ".");
+}
+
+}  // namespace
+
+Result<void> ReplaceFile(const std::filesystem::path& path, std::string_view text, mode_t mode) {
+  return WriteFile(path, mode, Writing(text), &Rename);
+}
+
+Result<void> MakeFile(const std::filesystem::path& path, std::string_view text, mode_t mode) {
+  return WriteFile(path, mode, Writing(text), &RenameUnlessThere);
+}
+
+Result<void> CopyToNewFile(const Fd& from, const std::filesystem::path& path) {
+  struct stat status{};
+  if (::fstat(from.get(), &status) != 0) return FileError(errno, "reading", path);
+  const auto copy = [&from](const Fd& to, const std::filesystem::path& fresh) -> Result<void> {
+    std::array<char, 65536> buffer;
+    for (std::uint64_t at = 0;;) {
+      const Result<std::size_t> n = ReadAt(from, buffer, at, fresh);
+      if (!n) return n.error();
+      if (*n == 0) return {};
+      if (auto written = WriteAt(to, {buffer.data(), *n}, at, fresh); !written) return written;
+      at += *n;
+    }
+  };
+  return WriteFile(path, status.st_mode & 07777, copy, &RenameUnlessThere);
 }
 
 }  // namespace portcall::runtime

@@ -15,7 +15,7 @@ std::string_view WhyCut(http::Exchange::End end) {
     case http::Exchange::End::kStalled:
       return "the client took nothing, or too little, for http.timeouts.stall";
     case http::Exchange::End::kGaveRoom:
-      return "the client took too little, while others waited for its place or its memory";
+      return "the client was too slow, while others waited for its place or its memory";
     case http::Exchange::End::kSourceFailed:
       return "the content could not be read to its end";
     default:

@@ -36,7 +36,7 @@ EndpointRunner::EndpointRunner(const Surroundings& around, Opened opened, std::u
   if (!core_.paused().empty()) reporter_.StillPaused();
   const store::Cursor& cursor = settler_.cursor();
   if (cursor.fingerprint != core_.filter().fingerprint()) counter_.Recount(cursor.id);
-  if (!counter_.recounting()) stage_ = Stage::kRunning;
+  if (!counter_.recounting()) Become(stage_, Stage::kRunning);
 }
 
 EndpointRunner::~EndpointRunner() = default;
@@ -69,7 +69,7 @@ void EndpointRunner::Drive() {
 }
 
 void EndpointRunner::Counted() {
-  if (stage_ == Stage::kStarting && !counter_.recounting()) stage_ = Stage::kRunning;
+  if (stage_ == Stage::kStarting && !counter_.recounting()) Become(stage_, Stage::kRunning);
   Drive();
   Show();
 }
@@ -78,7 +78,7 @@ void EndpointRunner::Counted() {
 void EndpointRunner::Lose() {
   reporter_.CursorLost();
   if (Stops(stage_) || stage_ == Stage::kLost) return;
-  stage_ = Stage::kLost;
+  Become(stage_, Stage::kLost);
   core_.Stop(true);
   workers_.LetGoAfter(std::chrono::milliseconds(0));
   expirer_.CallOff();
@@ -142,7 +142,7 @@ void EndpointRunner::LetGo(const Attempt& attempt, const sinks::Outcome& outcome
 }
 
 Task<> EndpointRunner::Stop(std::chrono::milliseconds grace) {
-  stage_ = Stage::kDraining;
+  Become(stage_, Stage::kDraining);
   core_.Stop(true);
   reads_called_off_ = true;
   CallOff();
@@ -155,7 +155,7 @@ Task<> EndpointRunner::Stop(std::chrono::milliseconds grace) {
   if (settler_.lost()) Lose();
   Tell(Now());
   reporter_.TellUntold();
-  stage_ = Stage::kStopped;
+  Become(stage_, Stage::kStopped);
 }
 
 void EndpointRunner::Tell(Moment now) {

@@ -56,7 +56,7 @@ Task<> Expirer::Expire(store::Seq through) {
   const runtime::Gate::Pass pass = tasks_.Enter();
   if (!pass || stage_ != Stage::kRunning) co_return;
   assert(!waiting_);
-  stage_ = Stage::kEnding;
+  Become(stage_, Stage::kEnding);
   called_off_ = false;
   parts_.core.Stop(true);
   parts_.core.RenewAges(Read(around_.clock));
@@ -75,7 +75,7 @@ Task<> Expirer::Expire(store::Seq through) {
 
 Task<> Expirer::ChangeCursor(store::Seq through) {
   assert(stage_ == Stage::kEnding && Quiet());
-  stage_ = Stage::kQuiet;
+  Become(stage_, Stage::kQuiet);
   const auto expired = co_await parts_.settler.Expire(through, called_off_);
   if (!expired) co_return;
   parts_.feeder.Reloaded();
@@ -86,7 +86,7 @@ Task<> Expirer::ChangeCursor(store::Seq through) {
 
 void Expirer::GoOn() {
   const bool held = stage_ == Stage::kEnding || stage_ == Stage::kQuiet;
-  if (held) stage_ = Stage::kRunning;
+  if (held) Become(stage_, Stage::kRunning);
   parts_.core.Stop(!held);  // also what it has just loaded
   if (!held) return;
   parts_.workers.KeepOn();

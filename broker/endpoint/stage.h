@@ -1,5 +1,8 @@
 #pragma once
 
+#include <array>
+#include <cassert>
+#include <cstddef>
 #include <cstdint>
 
 namespace portcall::broker {
@@ -18,5 +21,26 @@ enum class Stage : std::uint8_t {
 
 constexpr bool Delivers(Stage stage) { return stage == Stage::kStarting || stage == Stage::kRunning; }
 constexpr bool Stops(Stage stage) { return stage == Stage::kDraining || stage == Stage::kStopped; }
+
+constexpr bool MayFollow(Stage from, Stage to) {
+  constexpr auto bits = [](auto... stages) { return ((1u << static_cast<unsigned>(stages)) | ... | 0u); };
+  using enum Stage;
+  constexpr std::array followers = {
+      bits(kRunning, kLost, kDraining),          // kStarting
+      bits(kEnding, kLost, kDraining),           // kRunning
+      bits(kQuiet, kRunning, kLost, kDraining),  // kEnding
+      bits(kRunning, kLost, kDraining),          // kQuiet
+      bits(kDraining),                           // kLost
+      bits(kStopped),                            // kDraining
+      bits(),                                    // kStopped
+  };
+  static_assert(followers.size() == static_cast<std::size_t>(kStopped) + 1);
+  return (followers[static_cast<std::size_t>(from)] & bits(to)) != 0;
+}
+// The only way from one stage to another.
+inline void Become(Stage& stage, Stage next) {
+  assert(MayFollow(stage, next));
+  stage = next;
+}
 
 }  // namespace portcall::broker

@@ -66,8 +66,8 @@ void ManifestCache::Put(std::string_view repository, std::string_view reference,
     Shard& shard = shards_[place];
     const runtime::MutexLock lock(shard.mutex);
     if (ticket.changes != shard.changes || shard.changing.contains({entry.repository, entry.reference})) return;
-    // A deletion that begins behind this one counts beyond what the entry has.
-    if (ticket.deletions != all_deletions_ || deletions.under_way > 0) return;
+    // In this order: a deletion counts before it ends. One that begins later counts beyond what the entry has.
+    if (deletions.under_way > 0 || ticket.deletions != all_deletions_) return;
     bytes_ -= shard.Erase(key);
     shard.entries.push_front(std::move(entry));
     const Entry& front = shard.entries.front();

@@ -29,6 +29,7 @@ constexpr std::size_t kReadAnswer = 1024 * 1024;  // where the answer itself is 
 constexpr std::size_t kKeepLookups = 1024;        // full: all are asked for again
 constexpr auto kPartsKept = 1min;                 // beyond what a lane can wait
 constexpr std::chrono::milliseconds kShortestLimit = 1s;
+constexpr auto kBetweenWarnings = 1min;
 
 class CiSink final : public Sink {
  public:
@@ -94,6 +95,7 @@ class CiSink final : public Sink {
   FailingParts parts_;
   std::string limit_;  // what the system last said of a limit
   LimitSpell limits_;
+  runtime::SteadyTime next_warning_{};  // of a limit
 };
 
 Outcome Undeliverable(std::string why) {
@@ -248,7 +250,8 @@ void CiSink::Limit(std::chrono::milliseconds wait, Outcome& outcome) {
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(wait).count();
   limit_ =
       "a rate limit was reached (" + outcome.status_text + "): nothing is sent for " + std::to_string(seconds) + " s";
-  if (!limits_.begins()) return;
+  if (!limits_.begins() || now < next_warning_) return;
+  next_warning_ = now + kBetweenWarnings;
   log_.Warn("a rate limit was reached",
             {{"endpoint", name_}, {"answer", outcome.status_text}, {"seconds", std::to_string(seconds)}});
 }

@@ -8,9 +8,9 @@
 namespace portcall::sinks {
 
 // The limits that a system answers one after another, with nothing else between. Where waiting as long as it asks does
-// not help, the waits grow; and what never ends is a failure after all. Requests that left between two waits are one
-// round, in whatever order they are answered: its limits are one, and one other answer among them ends the spell,
-// though not the wait.
+// not help, the waits grow; and what never ends is a failure after all. Answers that come while a wait lasts belong to
+// requests that had left before it, so they are one limit with it. Another answer ends the spell, though not the wait,
+// unless its request left before the last wait of before the spell was over.
 class LimitSpell {
  public:
   using Millis = std::chrono::milliseconds;
@@ -22,8 +22,10 @@ class LimitSpell {
   // How long to wait: what is asked or, doubled with each limit, from a second to minutes; `most` at most.
   Millis Met(Millis asked, Millis most, Time now) {
     if (now >= until_) {
-      round_ = until_;
-      if (limits_++ == 0) since_ = now;
+      if (limits_++ == 0) {
+        earliest_ = until_;
+        since_ = now;
+      }
       asked = std::max(asked, least_);
       least_ = std::min(2 * least_, kLongest);
     }
@@ -33,7 +35,7 @@ class LimitSpell {
   }
   // Something else was answered to a request that left then.
   void Over(Time left) {
-    if (left < round_) return;
+    if (left < earliest_) return;
     limits_ = 0;
     least_ = kShortest;
   }
@@ -46,7 +48,7 @@ class LimitSpell {
  private:
   static constexpr Millis kShortest = std::chrono::seconds(1), kLongest = std::chrono::minutes(5);
   Time since_{}, until_{};
-  Time round_{};              // when the one began whose limit is waited for: the wait before ended then
+  Time earliest_{};           // that a request left whose answer says something of this spell
   Millis least_ = kShortest;  // of the next wait
   int limits_ = 0;
 };

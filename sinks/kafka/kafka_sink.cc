@@ -22,6 +22,7 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kTopicsKept = 1min;        // beyond what a lane can wait
+constexpr int kTriesOfALetter = 3;        // that its topic refuses
 constexpr auto kRefusalOfOneTopic = 30s;  // of several: the others pay for each time it is asked for
 
 class KafkaSink final : public Sink {
@@ -54,7 +55,7 @@ class KafkaSink final : public Sink {
     if (!trouble.empty() && !topics.empty()) trouble += "; ";
     return trouble + topics;
   }
-  bool Stalled() const override { return !producer_->trouble().empty(); }
+  bool Stalled() const override { return !ProducersTrouble().empty(); }
   void Interrupt() override {
     producer_->Interrupt();
     if (letters_) letters_->Interrupt();
@@ -84,17 +85,19 @@ class KafkaSink final : public Sink {
   // of it, which the topic refuses again.
   Task<Outcome> SetAside(store::EventPtr event, std::shared_ptr<const Outcome> refusal) override {
     KafkaReport report;
+    int refusals = 0;
     for (bool whole = true, again = true; again;) {
       KafkaFlight flight;
       flight.alone = true;
       flight.message = messages_.DeadLetterOf(*event, refusal->error, refusal->partition);
       if (!whole) flight.message.value.clear();
       report = co_await letters_->Send(flight);
-      again = report.for_another || (whole && IsTooLarge(report.error));
-      if (!report.for_another) whole = false;
+      const bool refused = !report.for_another && IsBatchRefused(report.error);
+      again = report.for_another || (refused && (whole || !IsTooLarge(report.error)) && ++refusals < kTriesOfALetter);
+      if (refused && IsTooLarge(report.error)) whole = false;
     }
     Outcome outcome = Judge(report, messages_.dead_letters());
-    const bool closed = IsUnknownTopic(report.error) || IsTopicForbidden(report.error);
+    const bool closed = IsUnknownTopic(report.error) || IsTopicForbidden(report.error) || IsBatchRefused(report.error);
     if (closed) outcome.verdict = Verdict::kUndeliverable;
     if (outcome.verdict == Verdict::kUndeliverable) {
       outcome.error = refusal->error + "; and the dead-letter " + outcome.error;

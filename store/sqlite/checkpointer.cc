@@ -76,8 +76,6 @@ void Checkpointer::BeginAnew() {
 
 void Checkpointer::Final() { Checkpoint(SQLITE_CHECKPOINT_TRUNCATE); }
 
-bool Checkpointer::MoveAll() { return Checkpoint(SQLITE_CHECKPOINT_PASSIVE); }
-
 bool Checkpointer::Checkpoint(int mode) {
   int in_log = 0, moved = 0;
   errno = 0;

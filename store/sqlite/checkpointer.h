@@ -19,7 +19,6 @@ class Checkpointer {
   void AfterCommit();               // when enough has gathered
   void Idle();                      // all that can be moved without waiting for anybody
   void Final();                     // all of it; the readers are closed
-  bool MoveAll();                   // as much as readers let and the volume has room for; true: that was all
   std::uint64_t wal_bytes() const;  // any thread
 
  private:

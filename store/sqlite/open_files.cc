@@ -1,5 +1,6 @@
 #include "store/sqlite/open_files.h"
 
+#include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
 
@@ -17,7 +18,9 @@ std::string PathOf(Connection& connection) { return sqlite3_db_filename(connecti
 
 OpenFiles::OpenFiles(Connection& connection)
     : database_(Look(PathOf(connection))),
-      companions_{Look(PathOf(connection) + "-wal"), Look(PathOf(connection) + "-shm")} {}
+      log_(Look(PathOf(connection) + "-wal")),
+      index_(Look(PathOf(connection) + "-shm")),
+      open_log_(::open(log_.path.c_str(), O_RDONLY | O_CLOEXEC)) {}
 
 OpenFiles::Named OpenFiles::Look(const std::string& path) {
   struct stat status{};
@@ -41,13 +44,14 @@ std::optional<std::string> OpenFiles::WhyDatabaseGone() const {
   return now.path + " cannot be looked at (" + std::generic_category().message(now.error) + ")";
 }
 
-std::optional<std::string> OpenFiles::WhyCompanionGone() const {
-  for (const Named& file : companions_) {
-    const Named now = Look(file.path);
-    if (CannotTell(now)) continue;
-    if (auto why = WhyGone(file, now)) return why;
-  }
-  return std::nullopt;
+std::optional<std::string> OpenFiles::WhyCertainlyGone(const Named& file) {
+  const Named now = Look(file.path);
+  return CannotTell(now) ? std::nullopt : WhyGone(file, now);
+}
+
+Result<void> OpenFiles::PutLogBack() const {
+  if (!open_log_) return Error(Errc::kUnavailable, log_.path + " could not be opened beside the engine");
+  return runtime::CopyToNewFile(open_log_, log_.path);
 }
 
 }  // namespace portcall::store

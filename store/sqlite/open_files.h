@@ -4,8 +4,9 @@
 
 #include <optional>
 #include <string>
-#include <vector>
 
+#include "runtime/files.h"
+#include "runtime/result.h"
 #include "store/sqlite/connection.h"
 
 namespace portcall::store {
@@ -18,8 +19,12 @@ class OpenFiles {
 
   // What became of the database's file, also that it cannot be looked at now; nothing: all is as it was.
   std::optional<std::string> WhyDatabaseGone() const;
-  // The same of those beside it, once it is certain: nobody gets them back.
-  std::optional<std::string> WhyCompanionGone() const;
+  // The same of those beside it, once it is certain: nobody gets them back. Of these the index alone is made anew.
+  std::optional<std::string> WhyLogGone() const { return WhyCertainlyGone(log_); }
+  std::optional<std::string> WhyIndexGone() const { return WhyCertainlyGone(index_); }
+  // Writes what the write-ahead log holds, which has lost its name, under that name again. Durable on return.
+  // kConflict: another file has the name. While nobody writes to the log.
+  Result<void> PutLogBack() const;
 
  private:
   struct Named {
@@ -31,9 +36,10 @@ class OpenFiles {
   static Named Look(const std::string& path);
   static bool CannotTell(const Named& now);
   static std::optional<std::string> WhyGone(const Named& file, const Named& now);
+  static std::optional<std::string> WhyCertainlyGone(const Named& file);
 
-  const Named database_;
-  const std::vector<Named> companions_;  // write-ahead log and its index
+  const Named database_, log_, index_;
+  const runtime::Fd open_log_;  // for its content when it has no name
 };
 
 }  // namespace portcall::store

@@ -22,7 +22,7 @@ Spare::Spare(const fs::path& database, std::uint64_t reserve)
 
 void Spare::Release() {
   std::error_code missing;
-  if (volume_.Free().value_or(kBytes) < kBytes) fs::remove(file_, missing);
+  if (volume_.Free().value_or(kBytes) < kBytes) kept_ = !fs::remove(file_, missing) && kept_;
 }
 
 void Spare::Keep() {

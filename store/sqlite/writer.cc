@@ -79,15 +79,14 @@ void Writer::Close() {
   spare_.KeepAny();
 }
 
-// What lies in a file that was taken away would be lost with this process, so a little is waited for what keeps it from
-// being saved.
+// What a log without a name holds is lost with this process, so a little is waited for a place for it.
 bool Writer::AwaitPlace() {
   bool in_place = InPlace();
   for (const auto until = steady_clock::now() + kPlacePatience; unsaved_ && steady_clock::now() < until;) {
     std::this_thread::sleep_for(milliseconds(50));
     in_place = InPlace();
   }
-  if (unsaved_ && !trust_.lost()) trust_.Lose(trouble_.Told().value_or("") + ". The database may be damaged now");
+  if (unsaved_) trust_.Lose(trouble_.Told().value_or("") + ". This process ends now");
   return in_place;
 }
 
@@ -123,41 +122,32 @@ void Writer::Checkpoint(void (Checkpointer::*how)()) {
 }
 
 // Where the file itself is gone, nothing more is written until it is back: whoever removed it can still save it from
-// here. What lies beside it can be made anew once what it holds is moved into the database: the process starts again
-// then.
+// here. The write-ahead log gets its name back, and its index is made anew, by the process's next start. Nothing is
+// moved into the database meanwhile: half of that, without a log, would be damage.
 bool Writer::InPlace() {
   const auto gone = files_.WhyDatabaseGone();
-  const auto companion = gone ? std::nullopt : files_.WhyCompanionGone();
+  const auto log = gone ? std::nullopt : files_.WhyLogGone();
+  const auto index = gone || log ? std::nullopt : files_.WhyIndexGone();
   const std::string here = "/proc/" + std::to_string(getpid()) + "/fd";
-  if (companion && MoveAll()) {
-    unsaved_ = false;
-    trust_.Lose(*companion + "; start again: what had been written was moved into the database");
-    return false;
-  }
+  std::string why;
   if (gone) {
-    trouble_.Set(*gone + ": nothing is written until it is back. While this process lives, its content is in " + here);
-  } else if (companion) {
-    trouble_.Set(
-        *companion +
-        ": nothing is written until what it holds is moved into the database. Make room on the volume, and end "
-        "what else reads the database. It would be lost with this process, which has it in " +
-        here);
-  } else if (displaced_) {
-    trouble_.Set("");
+    why = *gone + ": nothing is written until it is back. While this process lives, its content is in " + here;
+  } else if (log) {
+    spare_.Release();
+    const Result<void> back = files_.PutLogBack();
+    if (back) {
+      trust_.Lose(*log + "; start again: what it held is there again");
+    } else {
+      why = *log + ", and what it holds finds no place (" + back.error().detail +
+            "): nothing is written until it does. It would be lost with this process, which has it in " + here;
+    }
+  } else if (index) {
+    trust_.Lose(*index + "; start again: it is made anew");
   }
-  unsaved_ = companion.has_value();
-  displaced_ = gone || companion;
-  return !displaced_;
-}
-
-bool Writer::MoveAll() {
-  spare_.Release();
-  try {
-    return checkpointer_.MoveAll();
-  } catch (const DatabaseError& error) {
-    Note(error);
-    return false;
-  }
+  if (!why.empty() || displaced_) trouble_.Set(why);
+  unsaved_ = log && !trust_.lost();
+  displaced_ = gone || unsaved_;
+  return !displaced_ && !trust_.lost();
 }
 
 void Writer::RunGroup() {

@@ -58,7 +58,6 @@ class Writer {
   void Checkpoint(void (Checkpointer::*how)());
   bool InPlace();     // the database's files are where they were
   bool AwaitPlace();  // before an end
-  bool MoveAll();     // what lies beside the database, into it
 
   std::unique_ptr<Connection> connection_;
   Readers& readers_;

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import os
 from collections.abc import Callable
 
@@ -26,10 +27,17 @@ def push(world: World) -> str:
 
 def pull(world: World) -> str:
     answer = world.ask(("pull", REPOSITORY, "pulled"), lambda client: client.get_manifest(REPOSITORY, "pulled"))
+    if answer is None:
+        return "exit 1"
     if answer.status != 200 or answer.body != IMAGE.manifest:
         raise Unexpected(f"the manifest: {answer.status} {answer.body[:200]!r}")
     for data in IMAGE.blobs:
-        answer = world.client().get_blob(REPOSITORY, digest_of(data))
+        try:
+            answer = world.client().get_blob(REPOSITORY, digest_of(data))
+        except (OSError, http.client.HTTPException):
+            if world.ended():
+                return "exit 1"
+            raise
         if answer.status != 200 or answer.body != data:
             raise Unexpected(f"a blob: {answer.status} {answer.body[:200]!r}")
     return "200"

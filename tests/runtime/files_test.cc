@@ -74,6 +74,16 @@ TEST_F(Files, AReplacedFileIsAnotherFileUnderTheSameName) {
   EXPECT_FALSE(fs::exists(path_.string() + ".tmp"));
 }
 
+TEST_F(Files, AFileThatIsMadeReplacesNone) {
+  ASSERT_TRUE(MakeFile(path_, "one", 0600));
+  const auto again = MakeFile(path_, "two", 0600);
+  ASSERT_FALSE(again);
+  EXPECT_EQ(again.error().code, Errc::kConflict);
+  EXPECT_EQ(*ReadWhole(path_), "one");
+  EXPECT_EQ(fs::status(path_).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+  EXPECT_FALSE(fs::exists(path_.string() + ".tmp"));
+}
+
 TEST_F(Files, MakesWhatIsMissingOfAFolder) {
   const fs::path deep = folder_.File("x") + "/y/z";
   ASSERT_TRUE(MakeFolders(deep, 0750));

@@ -43,12 +43,12 @@ TEST(WatchedFilesTest, WhatCannotBeLookedAtIsNotTakenForRemoved) {
   {
     const ClosedFolder closed(dir.path());
     EXPECT_EQ(files.WhyDatabaseGone(), file.string() + " cannot be looked at (Permission denied)");
-    EXPECT_EQ(files.WhyCompanionGone(), std::nullopt) << "what cannot be had back would end the process";
+    EXPECT_EQ(files.WhyLogGone(), std::nullopt) << "what cannot be had back would end the process";
   }
   EXPECT_EQ(files.WhyDatabaseGone(), std::nullopt);
-  EXPECT_EQ(files.WhyCompanionGone(), std::nullopt);
+  EXPECT_EQ(files.WhyLogGone(), std::nullopt);
   fs::remove(file.string() + "-wal");
-  EXPECT_THAT(files.WhyCompanionGone().value_or(""), HasSubstr("-wal was removed"));
+  EXPECT_THAT(files.WhyLogGone().value_or(""), HasSubstr("-wal was removed"));
   fs::remove(file);
   EXPECT_THAT(files.WhyDatabaseGone().value_or(""), HasSubstr("was removed"));
 }

@@ -30,7 +30,7 @@ Result<std::string> Generate(const std::filesystem::path& file) {
   char* data = nullptr;
   const auto size = BIO_get_mem_data(bio.get(), &data);
   std::string pem(data, static_cast<std::size_t>(size));
-  if (auto written = runtime::ReplaceFile(file, pem, 0600); !written) return written.error();
+  if (auto written = runtime::MakeFile(file, pem, 0600); !written) return written.error();
   return pem;
 }
 
@@ -39,7 +39,11 @@ Result<std::string> Generate(const std::filesystem::path& file) {
 Result<SigningKey> SigningKey::Load(const std::filesystem::path& file, std::string name, bool make) {
   // The operator's own file may be a link to a secret.
   Result<std::string> pem = make ? ReadPlain(file) : runtime::ReadWhole(file);
-  if (!pem && pem.error().code == Errc::kNotFound && make) pem = Generate(file);
+  if (!pem && pem.error().code == Errc::kNotFound && make) {
+    pem = Generate(file);
+    // Its folder was away until now, as a volume may be, with the key that signed what lies there.
+    if (!pem && pem.error().code == Errc::kConflict) pem = ReadPlain(file);
+  }
   if (!pem) return Error(Errc::kInvalid, "the key of the audit log: " + pem.error().detail);
   const Bio bio(BIO_new_mem_buf(pem->data(), static_cast<int>(pem->size())));
   KeyHandle key(bio ? PEM_read_bio_PrivateKey(bio.get(), nullptr, NoPassphrase, nullptr) : nullptr);

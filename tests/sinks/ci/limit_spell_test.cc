@@ -39,12 +39,22 @@ TEST_F(LimitSpellTest, WhatIsTakenOfARoundEndsTheSpellAndNotTheWait) {
   EXPECT_EQ(Met(1s), 1s);
 }
 
-TEST_F(LimitSpellTest, WhatHadLeftBeforeTheLastWaitEndsNothing) {
+TEST_F(LimitSpellTest, WhatHadLeftBeforeAnEarlierSpellWasOverEndsNothing) {
   const auto long_ago = now_;
   Met(1s);
-  Met(1s);
+  spell_.Over(now_);
+  EXPECT_EQ(Met(1s), 1s);
   spell_.Over(long_ago);
+  EXPECT_EQ(Met(1s), 2s);
+}
+
+TEST_F(LimitSpellTest, SlowAnswersOfTheRoundBeforeEndItAsWell) {
+  Met(1s);
+  const auto left = now_;
+  Met(1s);
   EXPECT_EQ(Met(1s), 4s);
+  spell_.Over(left);
+  EXPECT_EQ(Met(1s), 1s);
 }
 
 TEST_F(LimitSpellTest, WhatIsAskedForIsWaitedAtLeast) {

@@ -165,7 +165,8 @@ TEST_F(KafkaAdmissionTest, WhatWaitsForAProducerSaysWhy) {
   Make({10s, 10s});
   ASSERT_TRUE(Until([&] { return producer_->client() == nullptr; }));
   EXPECT_TRUE(Troubled("grant IdempotentWrite on the cluster")) << "before there is anything to send";
-  auto waiting = runner_.Start(Send({"repo"}, 1));
+  const Lane lane{"repo"};
+  auto waiting = runner_.Start(Send(lane, 1));
   EXPECT_TRUE(Troubled("grant IdempotentWrite on the cluster"));
   EXPECT_EQ(waiting.wait_for(0s), std::future_status::timeout);
   runner_.Call([&] { producer_->Interrupt(); });
