@@ -113,7 +113,7 @@ Result<void> Rename(const std::filesystem::path& from, const std::filesystem::pa
 
 Result<void> RenameUnlessThere(const std::filesystem::path& from, const std::filesystem::path& to) {
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return {};
-  const bool unknown = errno == EINVAL || errno == ENOSYS;  // to the file system
+  const bool unknown = errno == EINVAL || errno == ENOSYS || errno == EPERM;  // to the file system
   if (unknown && ::link(from.c_str(), to.c_str()) == 0) {
     ::unlink(from.c_str());
     return {};
@@ -167,6 +167,18 @@ Result<void> CopyToNewFile(const Fd& from, const std::filesystem::path& path) {
     }
   };
   return WriteFile(path, status.st_mode & 07777, copy, &RenameUnlessThere);
+}
+
+bool HoldsSame(const Fd& file, const std::filesystem::path& path) {
+  const Result<Fd> other = OpenFile(path, O_RDONLY);
+  if (!other) return false;
+  std::array<char, 65536> one, two;
+  for (std::uint64_t at = 0;;) {
+    const Result<std::size_t> n = ReadAt(file, one, at, path), m = ReadAt(*other, two, at, path);
+    if (!n || !m || *n != *m || !std::equal(one.data(), one.data() + *n, two.data())) return false;
+    if (*n == 0) return true;
+    at += *n;
+  }
 }
 
 }  // namespace portcall::runtime

@@ -57,5 +57,6 @@ Result<void> ReplaceFile(const std::filesystem::path& path, std::string_view tex
 Result<void> MakeFile(const std::filesystem::path& path, std::string_view text, mode_t mode = 0644);
 // The same with what an open file holds, and its mode.
 Result<void> CopyToNewFile(const Fd& from, const std::filesystem::path& path);
+bool HoldsSame(const Fd& file, const std::filesystem::path& path);  // byte by byte; false also where it cannot be read
 
 }  // namespace portcall::runtime

@@ -22,7 +22,6 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto kTopicsKept = 1min;        // beyond what a lane can wait
-constexpr int kTriesOfALetter = 3;        // that its topic refuses
 constexpr auto kRefusalOfOneTopic = 30s;  // of several: the others pay for each time it is asked for
 
 class KafkaSink final : public Sink {
@@ -81,23 +80,21 @@ class KafkaSink final : public Sink {
     co_return outcome;
   }
 
-  // The event is given up even where the dead-letter topic refuses it; only a failed producer leads to another attempt
-  // of it, which the topic refuses again.
+  // The event is given up even where the dead-letter topic refuses it for good. What may pass, as a broker's error, is
+  // waited for: another attempt of the event comes first then, which its topic refuses again.
   Task<Outcome> SetAside(store::EventPtr event, std::shared_ptr<const Outcome> refusal) override {
     KafkaReport report;
-    int refusals = 0;
     for (bool whole = true, again = true; again;) {
       KafkaFlight flight;
       flight.alone = true;
       flight.message = messages_.DeadLetterOf(*event, refusal->error, refusal->partition);
       if (!whole) flight.message.value.clear();
       report = co_await letters_->Send(flight);
-      const bool refused = !report.for_another && IsBatchRefused(report.error);
-      again = report.for_another || (refused && (whole || !IsTooLarge(report.error)) && ++refusals < kTriesOfALetter);
-      if (refused && IsTooLarge(report.error)) whole = false;
+      again = report.for_another || (whole && IsTooLarge(report.error));
+      if (IsTooLarge(report.error)) whole = false;
     }
     Outcome outcome = Judge(report, messages_.dead_letters());
-    const bool closed = IsUnknownTopic(report.error) || IsTopicForbidden(report.error) || IsBatchRefused(report.error);
+    const bool closed = IsUnknownTopic(report.error) || IsTopicForbidden(report.error);
     if (closed) outcome.verdict = Verdict::kUndeliverable;
     if (outcome.verdict == Verdict::kUndeliverable) {
       outcome.error = refusal->error + "; and the dead-letter " + outcome.error;
@@ -139,6 +136,7 @@ class KafkaSink final : public Sink {
     Outcome outcome = OutcomeOf(report, name);
     outcome.error = config::Hidden(std::move(outcome.error), hidden_);
     const bool missing = IsUnknownTopic(report.error);
+    const bool refuses = IsBatchRefused(report.error) && outcome.verdict == Verdict::kFailed;
     if (outcome.verdict == Verdict::kDelivered) {
       parts_.Succeeded(name);
     } else if (missing || IsTopicForbidden(report.error)) {
@@ -147,6 +145,9 @@ class KafkaSink final : public Sink {
       if (part || topic == messages_.dead_letters()) {
         parts_.Failed(name, missing ? "does not exist" : "no permission to write", runtime::SystemClock().Ticks());
       }
+    } else if (refuses && topic == messages_.dead_letters()) {
+      outcome.blames = Blames::kPart;
+      parts_.Failed(name, "refuses records", runtime::SystemClock().Ticks());
     }
     return outcome;
   }

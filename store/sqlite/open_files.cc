@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <system_error>
@@ -49,8 +50,22 @@ std::optional<std::string> OpenFiles::WhyCertainlyGone(const Named& file) {
   return CannotTell(now) ? std::nullopt : WhyGone(file, now);
 }
 
-Result<void> OpenFiles::PutLogBack() const {
+std::uint64_t OpenFiles::log_bytes() const {
+  struct stat status{};
+  return open_log_ && ::fstat(open_log_.get(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
+}
+
+Result<void> OpenFiles::PutLogBack(std::uint64_t room) const {
   if (!open_log_) return Error(Errc::kUnavailable, log_.path + " could not be opened beside the engine");
+  struct stat there{};
+  if (::stat(log_.path.c_str(), &there) == 0) {
+    if (there.st_size > 0 && runtime::HoldsSame(open_log_, log_.path)) return {};
+    if (there.st_size > 0) return Error(Errc::kConflict, "another file has its name: remove that one");
+    ::unlink(log_.path.c_str());  // as whoever opens the database leaves it there
+  }
+  if (room < log_bytes()) {
+    return Error(Errc::kNoSpace, "No space left for its " + std::to_string((log_bytes() >> 20) + 1) + " MiB");
+  }
   return runtime::CopyToNewFile(open_log_, log_.path);
 }
 

@@ -2,6 +2,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 
@@ -22,9 +23,11 @@ class OpenFiles {
   // The same of those beside it, once it is certain: nobody gets them back. Of these the index alone is made anew.
   std::optional<std::string> WhyLogGone() const { return WhyCertainlyGone(log_); }
   std::optional<std::string> WhyIndexGone() const { return WhyCertainlyGone(index_); }
-  // Writes what the write-ahead log holds, which has lost its name, under that name again. Durable on return.
-  // kConflict: another file has the name. While nobody writes to the log.
-  Result<void> PutLogBack() const;
+  // Writes what the write-ahead log holds, which has lost its name, under that name again; done where somebody else did
+  // so. Durable on return. kNoSpace where the volume has `room` and that is not enough, kConflict: another file has the
+  // name. While nobody writes to the log.
+  Result<void> PutLogBack(std::uint64_t room) const;
+  std::uint64_t log_bytes() const;
 
  private:
   struct Named {

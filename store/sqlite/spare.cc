@@ -13,16 +13,18 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::uint64_t kBytes = 4 << 20, kLeast = 64 << 10;
+constexpr std::uint64_t kLeast = 64 << 10;
 
 }  // namespace
 
 Spare::Spare(const fs::path& database, std::uint64_t reserve)
     : file_(database.string() + ".spare"), reserve_(reserve), volume_(database.parent_path(), reserve) {}
 
-void Spare::Release() {
-  std::error_code missing;
-  if (volume_.Free().value_or(kBytes) < kBytes) kept_ = !fs::remove(file_, missing) && kept_;
+void Spare::Release(std::uint64_t wanted) {
+  if (volume_.Free().value_or(wanted) >= wanted) return;
+  std::error_code failed;
+  fs::remove(file_, failed);
+  kept_ = kept_ && failed;
 }
 
 void Spare::Keep() {

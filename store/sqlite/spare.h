@@ -12,8 +12,11 @@ namespace portcall::store {
 // there is none. One thread.
 class Spare {
  public:
+  static constexpr std::uint64_t kBytes = 4 << 20;
+
   Spare(const std::filesystem::path& database, std::uint64_t reserve);
-  void Release();  // before the database is opened: where the volume is full, the room is given to it
+  // Before the database is opened, or where it is in need: gives it the room where the volume has less than that.
+  void Release(std::uint64_t wanted = kBytes);
   void Keep();     // makes it where it is missing and the volume has room beyond the reserve
   void KeepAny();  // after the database was closed: with what that has left, down to a part of it
 

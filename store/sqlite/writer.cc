@@ -21,7 +21,7 @@ constexpr std::size_t kGroupBytes = 4 << 20;
 constexpr milliseconds kSlice(5);         // of background jobs in one transaction
 constexpr milliseconds kSlicePause(100);  // between slices while others keep the writer busy
 constexpr milliseconds kIdlePatience(1000);
-constexpr milliseconds kPlacePatience(3000);
+constexpr milliseconds kPlacePatience(3000), kPutBackPause(1000);
 
 const Sql kBegin("BEGIN IMMEDIATE");
 const Sql kCommit("COMMIT");
@@ -133,8 +133,10 @@ bool Writer::InPlace() {
   if (gone) {
     why = *gone + ": nothing is written until it is back. While this process lives, its content is in " + here;
   } else if (log) {
-    spare_.Release();
-    const Result<void> back = files_.PutLogBack();
+    if (unsaved_ && steady_clock::now() < next_put_back_) return false;
+    next_put_back_ = steady_clock::now() + kPutBackPause;
+    spare_.Release(files_.log_bytes());
+    const Result<void> back = files_.PutLogBack(volume_.Free().value_or(SIZE_MAX));
     if (back) {
       trust_.Lose(*log + "; start again: what it held is there again");
     } else {

@@ -71,6 +71,7 @@ class Writer {
   Spare spare_;
   Trouble trouble_;
   bool displaced_ = false, unsaved_ = false;  // as InPlace() found last
+  std::chrono::steady_clock::time_point next_put_back_;
   JobQueue queue_;
   std::vector<Outcome> group_;
   std::optional<Error> spoiled_;  // why the whole group is undone, or may be
