@@ -98,8 +98,8 @@ Result<std::unique_ptr<Store>> Store::Open(StoreOptions options, asio::thread_po
     std::error_code none;
     const auto log = std::filesystem::file_size(WriteAheadLogOf(file), none);
     const bool clean = none || log == 0;
-    std::filesystem::remove(WriteAheadLogOf(file).string() + ".tmp",
-                            none);  // of a process that was ended while it copied
+    // Of a process that was ended while it put its log back.
+    std::filesystem::remove(WriteAheadLogOf(file).string() + ".tmp", none);
     Spare(file, options.reserve_bytes).Release();
     auto connection = std::make_unique<Connection>(file, Connection::Mode::kWriter);
     const std::uint64_t room = Volume(file.parent_path(), 0).Free().value_or(std::numeric_limits<std::uint64_t>::max());
