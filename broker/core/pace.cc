@@ -15,8 +15,8 @@ using sinks::Verdict;
 
 namespace {
 
-// Of those in stored rows; 0 is none of them.
-std::uint64_t NewStreak(Chance& chance) { return (chance.Next() >> 2) | 1; }
+// Far from those in stored rows, and not 0.
+std::uint64_t FirstStreak(Chance& chance) { return (chance.Next() >> 2) | 1; }
 
 }  // namespace
 
@@ -49,7 +49,7 @@ Pace::Pace(const Policy& policy, std::string paused, Chance& chance, Ticks now)
       window_(policy.window, policy.pipelines),
       rate_(policy.rate_limit),
       pause_(std::move(paused)),
-      refusals_(NewStreak(chance)) {
+      refusals_(FirstStreak(chance)) {
   WatchClocks(now);
 }
 
@@ -119,7 +119,7 @@ void Pace::Started(AttemptId attempt) {
 }
 
 std::optional<Pace::Recovery> Pace::Delivered(AttemptId attempt, Ticks now) {
-  refusals_.Delivered(NewStreak(chance_));
+  refusals_.Delivered();
   newest_success_ = std::max(newest_success_, attempt);
   away_ = false;
   const Ticks opened = breaker_.since();

@@ -52,8 +52,8 @@ Refusals::Doubt Refusals::Judge(const Refusal& refusal, int threshold) {
   return {.endpoint = doubtful && (opened_ || !(refusal.proven || refusal.alone)), .opens = opened_};
 }
 
-void Refusals::Delivered(std::uint64_t streak) {
-  if (std::exchange(in_a_row_, 0) > 0) streak_ = streak;
+void Refusals::Delivered() {
+  if (std::exchange(in_a_row_, 0) > 0) ++streak_;
   if (std::exchange(opened_, false)) alarm_ = true;
 }
 

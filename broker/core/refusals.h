@@ -55,7 +55,7 @@ class Refusals {
     bool opens = false;     // so many are none of chance: the breaker
   };
 
-  // `streak`: of no event that was counted before.
+  // `streak`: the first one's, of no event that was counted before.
   explicit Refusals(std::uint64_t streak) : streak_(streak) {}
   Row row() const { return {in_a_row_, in_a_row_ > 0 ? streak_ : 0, opened_, alarm_, false_alarms_}; }
   void Restore(const Row& row);
@@ -71,8 +71,7 @@ class Refusals {
   Refusal Count(RefusedEvent& event);
   // What that says of the endpoint while the breaker was not opened by a streak. `threshold`: of the breaker.
   Doubt Judge(const Refusal& refusal, int threshold);
-  // `streak`: of the next one.
-  void Delivered(std::uint64_t streak);
+  void Delivered();
   // What became, after a delivery, of an event that was kept: whether its refusals had been the endpoint's.
   void AlarmWas(bool right);
 
