@@ -1,38 +1,29 @@
 #include "broker/core/lane.h"
 
-#include <array>
 #include <cassert>
-#include <initializer_list>
+
+#include "broker/core/followers.h"
 
 namespace portcall::broker {
 namespace {
 
 using enum LaneState;
 
-constexpr unsigned Bit(LaneState state) { return 1u << static_cast<unsigned>(state); }
-constexpr unsigned Any(std::initializer_list<LaneState> states) {
-  unsigned bits = 0;
-  for (const LaneState state : states) bits |= Bit(state);
-  return bits;
-}
-
-// By the state before, in the enum's order.
-constexpr std::array kFollowers = {
-    Any({kReady, kStarting, kInFlight, kWaiting, kToBeRead, kIdle}),           // kIdle
-    Any({kIdle, kInFlight, kHalted, kDraining}),                               // kReady
-    Any({kInFlight, kReady}),                                                  // kStarting
-    Any({kInFlight, kIdle, kReady, kHalted, kDraining, kWaiting, kToBeRead}),  // kInFlight
-    Any({kHalted, kInFlight, kDraining, kIdle}),                               // kHalted
-    Any({kDraining, kWaiting}),                                                // kDraining
-    Any({kIdle}),                                                              // kWaiting
-    Any({kBeingRead, kIdle}),                                                  // kToBeRead
-    Any({kIdle, kToBeRead}),                                                   // kBeingRead
-};
-static_assert(kFollowers.size() == static_cast<std::size_t>(kBeingRead) + 1);
+constexpr Followers<kBeingRead> kFollowers({
+    {kReady, kStarting, kInFlight, kWaiting, kToBeRead, kIdle},           // kIdle
+    {kIdle, kInFlight, kHalted, kDraining},                               // kReady
+    {kInFlight, kReady},                                                  // kStarting
+    {kInFlight, kIdle, kReady, kHalted, kDraining, kWaiting, kToBeRead},  // kInFlight
+    {kHalted, kInFlight, kDraining, kIdle},                               // kHalted
+    {kDraining, kWaiting},                                                // kDraining
+    {kIdle},                                                              // kWaiting
+    {kBeingRead, kIdle},                                                  // kToBeRead
+    {kIdle, kToBeRead},                                                   // kBeingRead
+});
 
 }  // namespace
 
-bool MayFollow(LaneState from, LaneState to) { return (kFollowers[static_cast<std::size_t>(from)] & Bit(to)) != 0; }
+bool MayFollow(LaneState from, LaneState to) { return kFollowers.May(from, to); }
 
 void Lane::Become(LaneState state) {
   assert(MayFollow(state_, state));

@@ -1,9 +1,9 @@
 #pragma once
 
-#include <array>
 #include <cassert>
-#include <cstddef>
 #include <cstdint>
+
+#include "broker/core/followers.h"
 
 namespace portcall::broker {
 
@@ -23,19 +23,17 @@ constexpr bool Delivers(Stage stage) { return stage == Stage::kStarting || stage
 constexpr bool Stops(Stage stage) { return stage == Stage::kDraining || stage == Stage::kStopped; }
 
 constexpr bool MayFollow(Stage from, Stage to) {
-  constexpr auto bits = [](auto... stages) { return ((1u << static_cast<unsigned>(stages)) | ... | 0u); };
   using enum Stage;
-  constexpr std::array followers = {
-      bits(kRunning, kLost, kDraining),          // kStarting
-      bits(kEnding, kLost, kDraining),           // kRunning
-      bits(kQuiet, kRunning, kLost, kDraining),  // kEnding
-      bits(kRunning, kLost, kDraining),          // kQuiet
-      bits(kDraining),                           // kLost
-      bits(kStopped),                            // kDraining
-      bits(),                                    // kStopped
-  };
-  static_assert(followers.size() == static_cast<std::size_t>(kStopped) + 1);
-  return (followers[static_cast<std::size_t>(from)] & bits(to)) != 0;
+  constexpr Followers<kStopped> followers({
+      {kRunning, kLost, kDraining},          // kStarting
+      {kEnding, kLost, kDraining},           // kRunning
+      {kQuiet, kRunning, kLost, kDraining},  // kEnding
+      {kRunning, kLost, kDraining},          // kQuiet
+      {kDraining},                           // kLost
+      {kStopped},                            // kDraining
+      {},                                    // kStopped
+  });
+  return followers.May(from, to);
 }
 // The only way from one stage to another.
 inline void Become(Stage& stage, Stage next) {
