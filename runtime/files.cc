@@ -4,7 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <system_error>
@@ -91,20 +90,20 @@ Result<void> MakeFolders(const std::filesystem::path& folder, mode_t mode) {
   return SyncFolder(parent);
 }
 
-Result<std::string> ReadWhole(const std::filesystem::path& path) {
-  Result<Fd> file = OpenFile(path, O_RDONLY);
-  if (!file) return file.error();
-  std::string text;
+namespace {
+
+// Calls `take(piece, offset)` for all that the file holds, until one gives an error.
+template <class F>
+Result<void> ForEachPiece(const Fd& file, const std::filesystem::path& path, F take) {
   std::array<char, 65536> buffer;
-  for (;;) {
-    Result<std::size_t> n = ReadAt(*file, buffer, text.size(), path);
+  for (std::uint64_t at = 0;;) {
+    const Result<std::size_t> n = ReadAt(file, buffer, at, path);
     if (!n) return n.error();
-    if (*n == 0) return text;
-    text.append(buffer.data(), *n);
+    if (*n == 0) return {};
+    if (Result<void> taken = take(std::string_view(buffer.data(), *n), at); !taken) return taken;
+    at += *n;
   }
 }
-
-namespace {
 
 Result<void> Rename(const std::filesystem::path& from, const std::filesystem::path& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) return FileError(errno, "renaming", from);
@@ -145,6 +144,18 @@ Result<void> WriteFile(const std::filesystem::path& path, mode_t mode, W write, 
 
 }  // namespace
 
+Result<std::string> ReadWhole(const std::filesystem::path& path) {
+  const Result<Fd> file = OpenFile(path, O_RDONLY);
+  if (!file) return file.error();
+  std::string text;
+  const Result<void> read = ForEachPiece(*file, path, [&text](std::string_view piece, std::uint64_t) -> Result<void> {
+    text += piece;
+    return {};
+  });
+  if (!read) return read.error();
+  return text;
+}
+
 Result<void> ReplaceFile(const std::filesystem::path& path, std::string_view text, mode_t mode) {
   return WriteFile(path, mode, Writing(text), &Rename);
 }
@@ -156,15 +167,9 @@ Result<void> MakeFile(const std::filesystem::path& path, std::string_view text, 
 Result<void> CopyToNewFile(const Fd& from, const std::filesystem::path& path) {
   struct stat status{};
   if (::fstat(from.get(), &status) != 0) return FileError(errno, "reading", path);
-  const auto copy = [&from](const Fd& to, const std::filesystem::path& fresh) -> Result<void> {
-    std::array<char, 65536> buffer;
-    for (std::uint64_t at = 0;;) {
-      const Result<std::size_t> n = ReadAt(from, buffer, at, fresh);
-      if (!n) return n.error();
-      if (*n == 0) return {};
-      if (auto written = WriteAt(to, {buffer.data(), *n}, at, fresh); !written) return written;
-      at += *n;
-    }
+  const auto copy = [&from](const Fd& to, const std::filesystem::path& fresh) {
+    return ForEachPiece(from, fresh,
+                        [&](std::string_view piece, std::uint64_t at) { return WriteAt(to, piece, at, fresh); });
   };
   return WriteFile(path, status.st_mode & 07777, copy, &RenameUnlessThere);
 }
@@ -172,13 +177,15 @@ Result<void> CopyToNewFile(const Fd& from, const std::filesystem::path& path) {
 bool HoldsSame(const Fd& file, const std::filesystem::path& path) {
   const Result<Fd> other = OpenFile(path, O_RDONLY);
   if (!other) return false;
-  std::array<char, 65536> one, two;
-  for (std::uint64_t at = 0;;) {
-    const Result<std::size_t> n = ReadAt(file, one, at, path), m = ReadAt(*other, two, at, path);
-    if (!n || !m || *n != *m || !std::equal(one.data(), one.data() + *n, two.data())) return false;
-    if (*n == 0) return true;
-    at += *n;
-  }
+  const Result<std::uint64_t> size = SizeOfFile(file, path), there = SizeOfFile(*other, path);
+  if (!size || !there || *size != *there) return false;
+  std::array<char, 65536> same;
+  const Result<void> equal = ForEachPiece(file, path, [&](std::string_view piece, std::uint64_t at) -> Result<void> {
+    const Result<std::size_t> n = ReadAt(*other, std::span(same).first(piece.size()), at, path);
+    if (n && piece == std::string_view(same.data(), *n)) return {};
+    return Error(Errc::kConflict, path.string() + " holds something else");
+  });
+  return static_cast<bool>(equal);
 }
 
 }  // namespace portcall::runtime
