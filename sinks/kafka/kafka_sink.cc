@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -86,7 +87,6 @@ class KafkaSink final : public Sink {
     KafkaReport report;
     for (bool whole = true, again = true; again;) {
       KafkaFlight flight;
-      flight.alone = true;
       flight.message = messages_.DeadLetterOf(*event, refusal->error, refusal->partition);
       if (!whole) flight.message.value.clear();
       report = co_await letters_->Send(flight);
@@ -111,14 +111,14 @@ class KafkaSink final : public Sink {
                               : "dead-letter topic " + messages_.topics()[messages_.dead_letters()] + ": " + of_letters;
   }
 
-  KafkaLane LaneOf(const store::Event& event) const {
+  std::optional<KafkaLane> LaneOf(const store::Event& event) const {
     switch (order_) {
       case config::Order::kStrict:
-        return {};
+        return KafkaLane{};
       case config::Order::kNone:
-        return {{}, event.id};
+        return std::nullopt;
       default:
-        return {event.source, event.repository};
+        return KafkaLane{event.source, event.repository};
     }
   }
 

@@ -78,7 +78,7 @@ Task<KafkaReport> KafkaProducer::Send(KafkaFlight& flight) {
 
 void KafkaProducer::Take(KafkaFlight& flight) {
   if (aborted_) return End(flight, FailedWith("stopping"));
-  if (!flight.alone && !failed_lanes_.empty() && failed_lanes_.contains(flight.lane.text())) {
+  if (flight.lane && !failed_lanes_.empty() && failed_lanes_.contains(flight.lane->text())) {
     return End(flight, BehindAFailure());
   }
   if (!condemned_.empty() || !waiting_.empty() || !Produce(flight)) waiting_.push_back(flight);
@@ -140,11 +140,11 @@ void KafkaProducer::SendWaiting() {
 }
 
 void KafkaProducer::End(KafkaFlight& flight, KafkaReport report) {
-  const bool failed = !flight.alone && OutcomeOf(report, {}).verdict == Verdict::kFailed;
-  const KafkaLane lane = flight.lane;
+  const bool failed = OutcomeOf(report, {}).verdict == Verdict::kFailed;
+  const std::optional<KafkaLane> lane = flight.lane;
   if (std::exchange(flight.ride.number, 0) != 0) topics_[flight.topic].limit.Ended(flight.bytes);
   flight.resume(std::move(report));
-  if (failed) FailLane(lane);
+  if (failed && lane) FailLane(*lane);
 }
 
 // Refuses the lane's other messages until its sender has acted on the failure: they would overtake the failed one.
@@ -165,7 +165,7 @@ void KafkaProducer::FailLane(const KafkaLane& lane) {
 void KafkaProducer::FailLane(Flights& flights, const KafkaLane& lane) {
   for (auto at = flights.begin(); at != flights.end();) {
     KafkaFlight& flight = *at++;
-    if (flight.alone || !(flight.lane == lane)) continue;
+    if (flight.lane != lane) continue;
     flight.unlink();
     flight.resume(BehindAFailure());
   }

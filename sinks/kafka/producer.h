@@ -28,9 +28,8 @@ struct KafkaLane {
 
 // A message on its way, in the coroutine that waits for its report.
 struct KafkaFlight : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
-  KafkaMessage message;  // emptied, but for its body, once librdkafka holds it
-  KafkaLane lane;
-  bool alone = false;  // it has none: it need not be in order with any other, nor with what it is sent again for
+  KafkaMessage message;           // emptied, but for its body, once librdkafka holds it
+  std::optional<KafkaLane> lane;  // none: it need not be in order with any other, nor with what it is sent again for
   std::size_t topic = 0;
   std::size_t bytes = 0;
   KafkaBatchLimit::Ride ride;
