@@ -119,9 +119,10 @@ void Pace::Started(AttemptId attempt) {
 }
 
 std::optional<Pace::Recovery> Pace::Delivered(AttemptId attempt, Ticks now) {
-  refusals_.Delivered();
   newest_success_ = std::max(newest_success_, attempt);
   away_ = false;
+  // A receiver's old process may take what it was given while the new one refuses all.
+  if (!refusals_.Delivered(attempt) && refusals_.opened()) return std::nullopt;
   const Ticks opened = breaker_.since();
   const bool reopened = breaker_.Succeeded() == Breaker::Change::kClosed;
   if (!reopened) window_.Succeeded(attempt);
@@ -211,15 +212,15 @@ void Pace::Blame(AttemptId attempt, const Outcome& outcome, Refusal refusal, Att
   }
   const bool refused = IsRefusal(outcome);
   away_ = !refused;
-  if (refused && !refusals_.opened()) return BlameRefusal(attempt, refusal, now, judgement);
+  if (refused && !refusals_.opened()) return BlameRefusal(attempt, refusal, next, now, judgement);
   const Change change = breaker_.Failed(attempt, next, now);
   if (IsOverload(outcome)) window_.Overloaded(attempt, next);
   judgement.opened = change == Change::kOpened;
   judgement.endpoint_at_fault = refused;
 }
 
-void Pace::BlameRefusal(AttemptId attempt, const Refusal& refusal, Ticks now, Judgement& judgement) {
-  const Refusals::Doubt doubt = refusals_.Judge(refusal, policy_.breaker.threshold);
+void Pace::BlameRefusal(AttemptId attempt, const Refusal& refusal, AttemptId next, Ticks now, Judgement& judgement) {
+  const Refusals::Doubt doubt = refusals_.Judge(refusal, policy_.breaker.threshold, next);
   judgement.endpoint_at_fault = doubt.endpoint;
   if (doubt.opens) {
     judgement.opened = breaker_.Open(attempt, now) == Breaker::Change::kOpened;
