@@ -126,13 +126,27 @@ CREATE INDEX events_tag ON events (block, source, repository, tag) WHERE tag <> 
 constexpr const char* kTrials = R"sql(
 ALTER TABLE parked ADD COLUMN started INTEGER NOT NULL DEFAULT 0;
 ALTER TABLE parked ADD COLUMN refused INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE parked ADD COLUMN streak INTEGER NOT NULL DEFAULT 0;
 UPDATE parked SET started=1 WHERE reason='started';
 )sql";
 
-constexpr std::array kMigrations{Migration{kVersion1}, Migration{kReceipts}, Migration{kAges}, Migration{kFirstParked},
-                                 Migration{kHolders},  Migration{kPaces},    Migration{kSums}, Migration{kTagLanes},
-                                 Migration{kBlocks},   Migration{kTrials}};
+// Some databases of the version before have the column already, which no statement can ask for.
+constexpr const char* kStreaks = R"sql(
+ALTER TABLE parked RENAME TO parked_before;
+CREATE TABLE parked (
+  cursor INTEGER NOT NULL, lane TEXT NOT NULL, next_seq INTEGER NOT NULL, attempts INTEGER NOT NULL,
+  due INTEGER NOT NULL, recorded_at INTEGER NOT NULL, reason TEXT NOT NULL, age INTEGER NOT NULL,
+  probes INTEGER NOT NULL, started INTEGER NOT NULL, refused INTEGER NOT NULL, streak INTEGER NOT NULL,
+  PRIMARY KEY (cursor, lane)) STRICT, WITHOUT ROWID;
+INSERT INTO parked SELECT cursor,lane,next_seq,attempts,due,recorded_at,reason,age,probes,started,refused,0
+  FROM parked_before;
+DROP TABLE parked_before;
+CREATE INDEX parked_next ON parked (cursor, next_seq);
+)sql";
+
+constexpr std::array kMigrations{Migration{kVersion1},    Migration{kReceipts}, Migration{kAges},
+                                 Migration{kFirstParked}, Migration{kHolders},  Migration{kPaces},
+                                 Migration{kSums},        Migration{kTagLanes}, Migration{kBlocks},
+                                 Migration{kTrials},      Migration{kStreaks}};
 constexpr std::int64_t kRowsBeforeServing = 1'000;  // in a transaction
 
 constexpr std::array kTables{"meta",  "events",     "marks",    "repositories", "manifests",    "tags",

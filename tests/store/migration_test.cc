@@ -195,6 +195,16 @@ TEST_F(MigrationTest, TheSizeOfWhatAnOlderProgramAppendedIsEstimated) {
   EXPECT_EQ(bytes(), both - old);
 }
 
+TEST_F(MigrationTest, AColumnThatSomeHaveAlreadyIsNoTrouble) {
+  Restore(10);
+  Connection(File(), Connection::Mode::kWriter)
+      .Exec("ALTER TABLE parked ADD COLUMN streak INTEGER NOT NULL DEFAULT 0; UPDATE parked SET streak=7");
+  Open();
+  const auto parked = Read([](Snapshot& s) { return LoadParked(s, 1); });
+  ASSERT_EQ(parked.size(), 1u);
+  EXPECT_EQ(parked[0].next_seq, 7);
+}
+
 class KeptDatabaseTest : public MigrationTest, public ::testing::WithParamInterface<int> {};
 
 // What a database of an older version holds is there afterwards, and goes on from where it was.
