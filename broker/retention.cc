@@ -76,17 +76,16 @@ Task<bool> Retention::DeleteAged(std::int64_t now, const bool& stopping) {
   const auto until = clock_.Ticks() + kUnseen;
   bool more = true;
   for (std::size_t round = 0; more && !stopping && round < kRounds && clock_.Ticks() < until; ++round) {
-    const bool events = co_await DeleteChunk({now, keep_ns_}, priority);
-    more = co_await TrimChunk(now, priority) || events;
+    const store::Forgotten gone = co_await DeleteChunk({now, keep_ns_}, priority);
+    more = co_await TrimChunk(now, priority) || gone.more;
   }
   co_return more;
 }
 
-// True: there may be more.
-Task<bool> Retention::DeleteChunk(store::Retain retain, store::Priority priority) {
-  auto job = [retain](store::Tx& tx) -> Result<bool> { return store::DeleteUnneeded(tx, retain, kChunk).more; };
-  const Result<bool> more = co_await store_.Write(job, priority);
-  co_return more && *more;
+Task<store::Forgotten> Retention::DeleteChunk(store::Retain retain, store::Priority priority) {
+  auto job = [retain](store::Tx& tx) -> Result<store::Forgotten> { return store::DeleteUnneeded(tx, retain, kChunk); };
+  const Result<store::Forgotten> gone = co_await store_.Write(job, priority);
+  co_return gone ? *gone : store::Forgotten();
 }
 
 // True: there may be more.
@@ -136,22 +135,16 @@ Task<std::optional<Retention::Used>> Retention::Measure() {
   return Read(query);
 }
 
-// How many chunks have to go until the log is no longer high, about.
-std::size_t Retention::ChunksBeyond(const Used& used) const {
-  const std::int64_t row = used.log.bytes / std::max<std::int64_t>(used.log.events, 1);
-  const auto beyond = static_cast<std::size_t>(used.total() - high());
-  const std::size_t chunk =
-      std::min(kChunk.events * static_cast<std::size_t>(std::max<std::int64_t>(row, 1)), kChunk.bytes);
-  return std::clamp<std::size_t>(beyond / chunk, 1, kRounds);
-}
-
 // Deletes what nobody needs, whatever its age, until all fits or what is left of the log is needed. Not behind other
 // work: it keeps pace with what makes the log grow by a chunk in each commit.
 Task<std::optional<Retention::Used>> Retention::DeleteHistory(const bool& stopping) {
   std::optional<Used> used = co_await Measure();
   for (bool more = true; more && used && IsHigh(*used) && !stopping; used = co_await Measure()) {
-    for (std::size_t left = ChunksBeyond(*used); more && left > 0 && !stopping; --left) {
-      more = co_await DeleteChunk({}, store::Priority::kSettlement);
+    std::int64_t beyond = used->total() - high();
+    for (std::size_t round = 0; more && beyond > 0 && round < kRounds && !stopping; ++round) {
+      const store::Forgotten gone = co_await DeleteChunk({}, store::Priority::kSettlement);
+      beyond -= gone.bytes;
+      more = gone.more;
     }
   }
   co_return used;

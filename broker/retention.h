@@ -46,7 +46,7 @@ class Retention {
     std::int64_t total() const { return log.bytes + others; }
   };
   void MeasureVolume(const config::Config& config);
-  Task<bool> DeleteChunk(store::Retain retain, store::Priority priority);
+  Task<store::Forgotten> DeleteChunk(store::Retain retain, store::Priority priority);
   Task<bool> TrimChunk(std::int64_t now, store::Priority priority);
   Task<bool> DeleteAged(std::int64_t now, const bool& stopping);
   Task<> WatchSize(const bool& stopping);
@@ -57,7 +57,6 @@ class Retention {
   Task<std::optional<std::invoke_result_t<F, store::Snapshot&>>> Read(F query);  // nullopt: it failed, and was logged
   std::int64_t high() const { return max_bytes_ / 5 * 4; }
   bool IsHigh(const Used& used) const { return used.total() > high(); }
-  std::size_t ChunksBeyond(const Used& used) const;
 
   store::Store& store_;
   runtime::Log& log_;

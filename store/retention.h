@@ -18,6 +18,7 @@ struct Retain {
 };
 struct Forgotten {
   std::size_t events = 0;
+  std::int64_t bytes = 0;  // about
   bool more = false;  // the limit was reached: there may be more
 };
 // Deletes events that nobody needs, the oldest first, as many as the limit lets. Where `keep` is not 0, also remembers

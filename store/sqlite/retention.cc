@@ -142,7 +142,9 @@ Forgotten DeleteUnneeded(Tx& tx, const Retain& retain, Limit limit) {
     if (!first || *first > up_to) return;
     const Seq last = LastWithin(connection, {*first - 1, up_to}, limit);
     gone.more = last < up_to;
-    limit.bytes -= std::min(limit.bytes, static_cast<std::size_t>(BytesBetween(connection, *first - 1, last)));
+    const std::int64_t bytes = BytesBetween(connection, *first - 1, last);
+    gone.bytes += bytes;
+    limit.bytes -= std::min(limit.bytes, static_cast<std::size_t>(bytes));
     Query(connection, kDelete, after, last).Run();
     const auto removed = static_cast<std::size_t>(connection.changes());
     gone.events += removed;

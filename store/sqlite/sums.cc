@@ -1,5 +1,6 @@
 #include "store/sqlite/sums.h"
 
+#include <algorithm>
 #include <limits>
 #include <optional>
 
@@ -61,6 +62,30 @@ std::int64_t Stretch(Connection& connection, Seq after, Seq through) {
   return through - after <= kEvery ? RowsBetween(connection, after, through) : Estimated(connection, after, through);
 }
 
+// The event with which those of a stretch reach `bytes`; `through` if they do not.
+Seq ReachIn(Connection& connection, Seq after, Seq through, std::int64_t bytes) {
+  if (through - after <= kEvery) {
+    Event event;
+    Query rows(connection, kRows, after, through);
+    while (rows.Step()) {
+      ReadEvent(rows, 0, event);
+      bytes -= RowBytes(event);
+      if (bytes <= 0) return event.seq;
+    }
+    return through;
+  }
+  Seq low = after + 1, high = through;  // the answer lies between them
+  while (low < high) {
+    const Seq middle = low + (high - low) / 2;
+    if (Stretch(connection, after, middle) >= bytes) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return high;
+}
+
 }  // namespace
 
 std::int64_t RowBytes(const Event& e) {
@@ -98,17 +123,26 @@ std::int64_t BytesBetween(Connection& connection, Seq after, Seq through) {
          Stretch(connection, last.through, through);
 }
 
+// By the sums alone up to the last that does not reach it; then each row is read at most once.
 Seq ReachBytes(Connection& connection, Seq after, Seq through, std::int64_t bytes) {
-  Seq low = after + 1, high = through;  // the answer lies between them
-  while (low < high) {
+  const std::optional<Sum> first = ReadSum(connection, kFirstSum, after);
+  if (!first || first->through > through) return ReachIn(connection, after, through, bytes);
+  const std::int64_t before = Stretch(connection, after, first->through);
+  if (before >= bytes) return ReachIn(connection, after, first->through, bytes);
+  const std::int64_t wanted = first->bytes + bytes - before;  // of the sum
+  Sum last = *first;
+  Seq low = first->through, high = through + 1;
+  while (high - low > 1) {
     const Seq middle = low + (high - low) / 2;
-    if (BytesBetween(connection, after, middle) >= bytes) {
-      high = middle;
+    const Sum sum = ReadSum(connection, kLastSum, middle).value_or(last);
+    if (sum.bytes < wanted) {
+      last = sum;
+      low = middle;
     } else {
-      low = middle + 1;
+      high = sum.through;
     }
   }
-  return high;
+  return ReachIn(connection, last.through, std::min(high, through), wanted - last.bytes);
 }
 
 }  // namespace portcall::store
