@@ -92,6 +92,10 @@ Result<void> MakeFolders(const std::filesystem::path& folder, mode_t mode) {
 
 namespace {
 
+Result<void> SyncFolderOf(const std::filesystem::path& path) {
+  return SyncFolder(path.has_parent_path() ? path.parent_path() : ".");
+}
+
 // Calls `take(piece, offset)` for all that the file holds, until one gives an error.
 template <class F>
 Result<void> ForEachPiece(const Fd& file, const std::filesystem::path& path, F take) {
@@ -108,17 +112,6 @@ Result<void> ForEachPiece(const Fd& file, const std::filesystem::path& path, F t
 Result<void> Rename(const std::filesystem::path& from, const std::filesystem::path& to) {
   if (::rename(from.c_str(), to.c_str()) != 0) return FileError(errno, "renaming", from);
   return {};
-}
-
-Result<void> RenameUnlessThere(const std::filesystem::path& from, const std::filesystem::path& to) {
-  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return {};
-  const bool unknown = errno == EINVAL || errno == ENOSYS || errno == EPERM;  // to the file system
-  if (unknown && ::link(from.c_str(), to.c_str()) == 0) {
-    ::unlink(from.c_str());
-    return {};
-  }
-  if (errno == EEXIST) return Error(Errc::kConflict, to.string() + " is there already");
-  return FileError(errno, "renaming", from);
 }
 
 auto Writing(std::string_view text) {
@@ -139,7 +132,7 @@ Result<void> WriteFile(const std::filesystem::path& path, mode_t mode, W write, 
     ::unlink(fresh.c_str());
     return done;
   }
-  return SyncFolder(path.has_parent_path() ? path.parent_path() : ".");
+  return SyncFolderOf(path);
 }
 
 }  // namespace
@@ -154,6 +147,24 @@ Result<std::string> ReadWhole(const std::filesystem::path& path) {
   });
   if (!read) return read.error();
   return text;
+}
+
+Result<void> RenameUnlessThere(const std::filesystem::path& from, const std::filesystem::path& to) {
+  if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return {};
+  const bool unknown = errno == EINVAL || errno == ENOSYS || errno == EPERM;  // to the file system
+  if (unknown && ::link(from.c_str(), to.c_str()) == 0) {
+    ::unlink(from.c_str());
+    return {};
+  }
+  if (errno == EEXIST) return Error(Errc::kConflict, to.string() + " is there already");
+  return FileError(errno, "renaming", from);
+}
+
+Result<void> SyncNamed(const std::filesystem::path& path) {
+  const Result<Fd> file = OpenFile(path, O_RDONLY);
+  if (!file) return file.error();
+  if (Result<void> synced = SyncFile(*file, path); !synced) return synced;
+  return SyncFolderOf(path);
 }
 
 Result<void> ReplaceFile(const std::filesystem::path& path, std::string_view text, mode_t mode) {

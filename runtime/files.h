@@ -48,8 +48,12 @@ Result<void> Truncate(const Fd& file, std::uint64_t size, const std::filesystem:
 bool IsNamed(const Fd& file, const std::filesystem::path& path);  // the path leads to this very file
 // Makes the names in a folder durable.
 Result<void> SyncFolder(const std::filesystem::path& folder);
+// What a file holds, and its name.
+Result<void> SyncNamed(const std::filesystem::path& path);
 // Creates the missing folders of the path `folder` and makes their names durable.
 Result<void> MakeFolders(const std::filesystem::path& folder, mode_t mode = 0755);
+// kConflict: something has the new name.
+Result<void> RenameUnlessThere(const std::filesystem::path& from, const std::filesystem::path& to);
 Result<std::string> ReadWhole(const std::filesystem::path& path);
 // Atomic: even after a crash the file holds either `text` or its old content. Durable on return.
 Result<void> ReplaceFile(const std::filesystem::path& path, std::string_view text, mode_t mode = 0644);

@@ -55,13 +55,25 @@ std::uint64_t OpenFiles::log_bytes() const {
   return open_log_ && ::fstat(open_log_.get(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
 }
 
+// What else has the log's name, the next start would take for it: an old one that was copied back would undo what came
+// after it.
+Result<void> OpenFiles::MoveOtherAside() const {
+  const Result<void> moved = runtime::RenameUnlessThere(log_.path, log_.path + ".other");
+  if (moved) return {};
+  return Error(Errc::kConflict, "another file has its name: move that one away (" + moved.error().detail + ")");
+}
+
 Result<void> OpenFiles::PutLogBack(std::uint64_t room) const {
   if (!open_log_) return Error(Errc::kUnavailable, log_.path + " could not be opened beside the engine");
+  const runtime::MutexLock lock(putting_back_);
   struct stat there{};
   if (::stat(log_.path.c_str(), &there) == 0) {
-    if (there.st_size > 0 && runtime::HoldsSame(open_log_, log_.path)) return {};
-    if (there.st_size > 0) return Error(Errc::kConflict, "another file has its name: remove that one");
-    ::unlink(log_.path.c_str());  // as whoever opens the database leaves it there
+    if (there.st_size > 0 && runtime::HoldsSame(open_log_, log_.path)) return runtime::SyncNamed(log_.path);
+    if (there.st_size > 0) {
+      if (Result<void> aside = MoveOtherAside(); !aside) return aside;
+    } else {
+      ::unlink(log_.path.c_str());  // as whoever opens the database leaves it there
+    }
   }
   if (room < log_bytes()) {
     return Error(Errc::kNoSpace, "No space left for its " + std::to_string((log_bytes() >> 20) + 1) + " MiB");

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "runtime/files.h"
+#include "runtime/mutex.h"
 #include "runtime/result.h"
 #include "store/sqlite/connection.h"
 
@@ -24,8 +25,9 @@ class OpenFiles {
   std::optional<std::string> WhyLogGone() const { return WhyCertainlyGone(log_); }
   std::optional<std::string> WhyIndexGone() const { return WhyCertainlyGone(index_); }
   // Writes what the write-ahead log holds, which has lost its name, under that name again; done where somebody else did
-  // so. Durable on return. kNoSpace where the volume has `room` and that is not enough, kConflict: another file has the
-  // name. While nobody writes to the log.
+  // so. Durable on return. Another file that has the name becomes <name>.other, kConflict: it cannot. kNoSpace where
+  // the volume has `room` and that is not enough. What is written to the log meanwhile may be missing there; who wrote
+  // it finds kConflict then.
   Result<void> PutLogBack(std::uint64_t room) const;
   std::uint64_t log_bytes() const;
 
@@ -40,9 +42,11 @@ class OpenFiles {
   static bool CannotTell(const Named& now);
   static std::optional<std::string> WhyGone(const Named& file, const Named& now);
   static std::optional<std::string> WhyCertainlyGone(const Named& file);
+  Result<void> MoveOtherAside() const;
 
   const Named database_, log_, index_;
   const runtime::Fd open_log_;  // for its content when it has no name
+  mutable runtime::Mutex putting_back_;
 };
 
 }  // namespace portcall::store

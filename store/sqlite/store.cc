@@ -87,6 +87,17 @@ Result<void> Store::Impl::CheckIntegrity(const std::function<bool()>& stop) {
 Store::Store(std::unique_ptr<Impl> impl, asio::thread_pool& pool) : pool_(pool), impl_(std::move(impl)) {}
 Store::~Store() { Close(); }
 
+// Of a process that was ended while it put its log back: what is there are whole commits, up to where it came.
+static void TakeBackLog(const std::filesystem::path& log, bool missing) {
+  const std::filesystem::path fresh = log.string() + ".tmp";
+  std::error_code none;
+  if (missing && std::filesystem::exists(fresh, none)) {
+    std::filesystem::rename(fresh, log, none);
+  } else {
+    std::filesystem::remove(fresh, none);
+  }
+}
+
 Result<std::unique_ptr<Store>> Store::Open(StoreOptions options, asio::thread_pool& pool) {
   std::error_code unknown;
   const std::filesystem::path named = std::filesystem::absolute(options.database);
@@ -98,8 +109,7 @@ Result<std::unique_ptr<Store>> Store::Open(StoreOptions options, asio::thread_po
     std::error_code none;
     const auto log = std::filesystem::file_size(WriteAheadLogOf(file), none);
     const bool clean = none || log == 0;
-    // Of a process that was ended while it put its log back.
-    std::filesystem::remove(WriteAheadLogOf(file).string() + ".tmp", none);
+    TakeBackLog(WriteAheadLogOf(file), none || log == 0);
     Spare(file, options.reserve_bytes).Release();
     auto connection = std::make_unique<Connection>(file, Connection::Mode::kWriter);
     const std::uint64_t room = Volume(file.parent_path(), 0).Free().value_or(std::numeric_limits<std::uint64_t>::max());

@@ -21,7 +21,7 @@ constexpr std::size_t kGroupBytes = 4 << 20;
 constexpr milliseconds kSlice(5);         // of background jobs in one transaction
 constexpr milliseconds kSlicePause(100);  // between slices while others keep the writer busy
 constexpr milliseconds kIdlePatience(1000);
-constexpr milliseconds kPlacePatience(3000), kPutBackPause(1000);
+constexpr milliseconds kPlacePatience(3000), kPutBackPause(1000), kBothPause(100);
 
 const Sql kBegin("BEGIN IMMEDIATE");
 const Sql kCommit("COMMIT");
@@ -51,10 +51,16 @@ Writer::Writer(std::unique_ptr<Connection> connection, Readers& readers, Trust& 
       spare_(options.database, options.reserve_bytes),
       trouble_(options.patience) {
   group_.reserve(kGroupJobs);
+  trust_.SaveBefore([this] {
+    if (!files_.WhyDatabaseGone() && files_.WhyLogGone()) (void)PutLogBack();
+  });
   thread_ = std::jthread([this] { Loop(); });
 }
 
-Writer::~Writer() { Close(); }
+Writer::~Writer() {
+  Close();
+  trust_.SaveBefore(nullptr);
+}
 
 void Writer::Submit(WriteJob& job, Priority priority) {
   if (trust_.lost()) {
@@ -135,8 +141,7 @@ bool Writer::InPlace() {
   } else if (log) {
     if (unsaved_ && steady_clock::now() < next_put_back_) return false;
     next_put_back_ = steady_clock::now() + kPutBackPause;
-    spare_.Release(files_.log_bytes());
-    const Result<void> back = files_.PutLogBack(volume_.Free().value_or(SIZE_MAX));
+    const Result<void> back = PutLogBack();
     if (back) {
       trust_.Lose(*log + "; start again: what it held is there again");
     } else {
@@ -144,12 +149,19 @@ bool Writer::InPlace() {
             "): nothing is written until it does. It would be lost with this process, which has it in " + here;
     }
   } else if (index) {
+    std::this_thread::sleep_for(kBothPause);  // whoever removes them both has come to this one first
+    if (files_.WhyLogGone()) return InPlace();
     trust_.Lose(*index + "; start again: it is made anew");
   }
   if (!why.empty() || displaced_) trouble_.Set(why);
   unsaved_ = log && !trust_.lost();
   displaced_ = gone || unsaved_;
   return !displaced_ && !trust_.lost();
+}
+
+Result<void> Writer::PutLogBack() {
+  spare_.Release(files_.log_bytes());
+  return files_.PutLogBack(volume_.Free().value_or(SIZE_MAX));
 }
 
 void Writer::RunGroup() {

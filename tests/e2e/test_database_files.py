@@ -78,6 +78,37 @@ def test_a_write_ahead_log_that_is_taken_away_while_others_read(serve: Serve) ->
     assert server.client().tags("acme/app")["tags"] == ["v1", "v2"]
 
 
+def test_a_write_ahead_log_that_an_old_one_replaces(serve: Serve) -> None:
+    """As one that is copied back: the next start would undo by it what came after it."""
+    server = serve([])
+    client = server.client()
+    log = server.root / "portcall.db-wal"
+    client.push_image("acme/app", "v1", image(1))
+    old = log.read_bytes()
+    for number in range(2, 30):
+        client.push_image("acme/app", f"v{number}", image(number))
+    copy = server.root / "copy"
+    copy.write_bytes(old)
+    copy.rename(log)
+    assert server.process and server.process.wait(20) == 1
+    assert "portcall.db-wal was replaced while it was in use; start again: what it held is there again" in server.log()
+    assert (server.root / "portcall.db-wal.other").read_bytes() == old
+    server.start()
+    assert len(server.client().tags("acme/app")["tags"]) == 29
+
+
+def test_a_write_ahead_log_that_was_half_put_back(serve: Serve) -> None:
+    """Of a process that was killed meanwhile: no other file has it."""
+    server = serve([])
+    server.client().push_image("acme/app", "v1", image(1))
+    server.kill()
+    log = server.root / "portcall.db-wal"
+    log.rename(server.root / "portcall.db-wal.tmp")
+    server.start()
+    assert server.client().tags("acme/app")["tags"] == ["v1"]
+    assert not (server.root / "portcall.db-wal.tmp").exists()
+
+
 def test_a_write_ahead_log_that_is_taken_away_to_make_room(serve: Serve, tmp_path: Path) -> None:
     """What it holds finds no place on the full volume: it is kept until there is room, and nothing is acknowledged meanwhile."""
     with small_disk(tmp_path / "small", "40m") as volume:

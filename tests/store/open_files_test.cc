@@ -2,11 +2,17 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sqlite3.h>
 #include <sys/fsuid.h>
 
 #include <filesystem>
+#include <fstream>
+#include <future>
+#include <string>
+#include <thread>
 
-#include "tests/support/temp_dir.h"
+#include "store/sqlite/check.h"
+#include "tests/store/fixture.h"
 
 namespace portcall::store {
 namespace {
@@ -51,6 +57,103 @@ TEST(WatchedFilesTest, WhatCannotBeLookedAtIsNotTakenForRemoved) {
   EXPECT_THAT(files.WhyLogGone().value_or(""), HasSubstr("-wal was removed"));
   fs::remove(file);
   EXPECT_THAT(files.WhyDatabaseGone().value_or(""), HasSubstr("was removed"));
+}
+
+class OpenFilesTest : public StoreTest {
+ protected:
+  static constexpr auto kAppend = [](Tx& tx) -> Result<Seq> { return Append(tx, EventOf("library/app")); };
+  std::string AwaitTrouble() {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (!store_->trouble() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    return store_->trouble().value_or("none");
+  }
+};
+
+TEST_F(OpenFilesTest, WithoutItsFileNothingIsAcknowledgedUntilItIsBack) {
+  Open();
+  AppendOne();
+  fs::rename(File(), File() + ".away");
+  EXPECT_FALSE(store_->WriteNow(kAppend));
+  EXPECT_EQ(store_->WriteNow(kAppend).error().code, Errc::kUnavailable);
+  EXPECT_THAT(AwaitTrouble(), HasSubstr(File() + " was removed"));
+  EXPECT_EQ(Read([](Snapshot& s) { return Head(s); }) > 0, true) << "what is there can be read";
+  fs::rename(File() + ".away", File());
+  EXPECT_TRUE(store_->WriteNow(kAppend));
+  EXPECT_EQ(store_->trouble(), std::nullopt);
+  EXPECT_EQ(fatal_, 0);
+}
+
+TEST_F(OpenFilesTest, AFileThatIsReplacedIsLeftAlone) {
+  Open();
+  AppendOne();
+  fs::rename(File(), File() + ".away");
+  std::ofstream(File()) << "a backup";
+  EXPECT_THAT(AwaitTrouble(), HasSubstr(File() + " was replaced")) << "also while nothing is written";
+  EXPECT_FALSE(store_->WriteNow(kAppend));
+  store_.reset();
+  std::string text;
+  std::getline(std::ifstream(File()), text);
+  EXPECT_EQ(text, "a backup");
+  EXPECT_TRUE(fs::exists(WriteAheadLogOf(File()))) << "it may be what the other one needs";
+}
+
+TEST_F(OpenFilesTest, WhatLiesBesideItIsMovedIntoItBeforeTheEnd) {
+  for (const char* suffix : {"-wal", "-shm"}) {
+    Open();
+    const Seq last = AppendOne();
+    const int before = fatal_;
+    fs::remove(File() + suffix);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+    while (fatal_ == before && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    EXPECT_EQ(fatal_, before + 1) << suffix;
+    EXPECT_EQ(store_->WriteNow(kAppend).error().code, Errc::kUnavailable);
+    store_.reset();
+    Open();
+    EXPECT_EQ(Read([](Snapshot& s) { return Head(s); }), last) << suffix;
+    store_.reset();
+  }
+}
+
+// Of what ends the process, whoever finds it: the log has no name then, and what it holds would go as well.
+TEST_F(OpenFilesTest, WhateverEndsTheProcessALogWithoutANameIsPutBackFirst) {
+  StoreOptions options = Options();
+  options.on_fatal = [this](const std::string&) { fatal_ += fs::exists(WriteAheadLogOf(File())) ? 1 : 100; };
+  options.provocations.run_jobs_twice = false;
+  Open(options);
+  const Seq last = AppendOne();
+  auto held = store_->WriteNow([&](Tx&) -> Result<void> {
+    fs::remove(WriteAheadLogOf(File()));  // the writer is busy now, and has not seen that
+    auto read = store_->ReadNow([](Snapshot&) -> Result<bool> { throw DatabaseError(SQLITE_CORRUPT, 0, "damage"); });
+    EXPECT_FALSE(read);
+    EXPECT_EQ(fatal_, 1);
+    return {};
+  });
+  EXPECT_FALSE(held) << "what is written after the copy is not in it";
+  EXPECT_EQ(fatal_, 1);
+  store_.reset();
+  Open();
+  EXPECT_EQ(Read([](Snapshot& s) { return Head(s); }), last);
+}
+
+TEST_F(OpenFilesTest, AVolumeThatDoesNotAnswerIsTold) {
+  StoreOptions options = Options();
+  options.patience = std::chrono::milliseconds(30);
+  options.provocations.run_jobs_twice = false;
+  Open(options);
+  std::promise<void> answer;
+  std::jthread caller([&] {
+    EXPECT_TRUE(store_->WriteNow([&](Tx& tx) -> Result<Seq> {
+      answer.get_future().wait();
+      return Append(tx, EventOf("library/app"));
+    }));
+  });
+  EXPECT_THAT(AwaitTrouble(), HasSubstr("has not answered"));
+  answer.set_value();
+  caller.join();
+  AppendOne();
+  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
+  while (store_->trouble() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+  EXPECT_EQ(store_->trouble(), std::nullopt);
 }
 
 }  // namespace
