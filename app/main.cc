@@ -48,6 +48,8 @@ int main(int argc, char** argv) {
   StartAllocatorThreads();
   // sendfile and writes to a closed peer must fail, not kill.
   std::signal(SIGPIPE, SIG_IGN);
+  // A file beyond the process's limit is like a full disk.
+  std::signal(SIGXFSZ, SIG_IGN);
   OccupyStandardDescriptors();
   RaiseOpenFiles();
   try {

@@ -40,6 +40,15 @@ def limited(server: Server, tasks: int) -> subprocess.Popen[bytes]:
     return server.process
 
 
+def test_a_limit_of_file_sizes_is_a_full_disk(tmp_path: Path) -> None:
+    limited_files = tmp_path / "limited"
+    limited_files.write_text(f'#!/bin/sh\nulimit -f 20480\nexec "{Server(tmp_path / "any").program}" "$@"\n')  # 10 MiB
+    limited_files.chmod(0o755)
+    with Server(tmp_path / "server", program=limited_files) as server:
+        assert server.client().push_blob("acme/app", bytes(20 << 20)).status == 503
+        server.client().push_image("acme/app", "v1", images.image(1))
+
+
 def test_deliveries_leave_file_descriptors_for_pushes_and_pulls(tmp_path: Path) -> None:
     """Ten endpoints that may make 64 attempts each, for a receiver that never answers."""
     few = tmp_path / "few"
