@@ -71,11 +71,21 @@ Result<void> CheckDatabasePlace(const fs::path& file) {
   return {};
 }
 
+// The engine would take a log without its database for one of nobody, and begin anew.
+static Result<void> CheckNew(const fs::path& file) {
+  std::error_code none;
+  const auto logged = fs::file_size(WriteAheadLogOf(file), none);
+  if (none || logged == 0) return {};
+  return Error(Errc::kInvalid, file.string() + " is missing or empty, but " + WriteAheadLogOf(file).string() +
+                                   " holds what was written to it: put the database back beside it, or move that one"
+                                   " away as well to begin anew");
+}
+
 Result<void> CheckDatabaseFile(const fs::path& file) {
   if (auto fit = CheckDatabasePlace(file); !fit) return fit;
   std::error_code none;
   const auto size = fs::file_size(file, none);
-  if (none || size == 0) return {};  // new
+  if (none || size == 0) return CheckNew(file);
   std::ifstream in(file, std::ios::binary);
   char header[kHeaderSize] = {};
   if (!in) return Error(Errc::kUnavailable, file.string() + " cannot be read: check its owner and mode");

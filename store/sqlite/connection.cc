@@ -50,6 +50,7 @@ Connection::Connection(const std::filesystem::path& file, Mode mode) : statement
     if (rc != SQLITE_OK) Fail("open");
     Configure(mode);
   } catch (...) {
+    if (db_ != nullptr) LeaveLog();
     sqlite3_close_v2(db_);
     throw;
   }
@@ -127,7 +128,27 @@ sqlite3_stmt* Connection::Prepared(const Sql& sql) {
   return statement;
 }
 
-void Connection::LeaveLog() { sqlite3_db_config(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1, nullptr); }
+void Connection::LeaveLog(bool leave) {
+  sqlite3_db_config(db_, SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, leave ? 1 : 0, nullptr);
+}
+
+// By the format of the index, which is part of the file format (sqlite.org/walformat.html, 2.1): 16 bytes into its
+// first block stands how many frames are valid, each a page with a head of 24 bytes; the log's own has 32.
+std::uint64_t Connection::log_bytes() const {
+  constexpr int kBlock = 32'768, kPageSizeAt = 14, kFramesAt = 16;
+  constexpr std::uint64_t kHead = 32, kFrameHead = 24, kLargestPage = 65'536;
+  sqlite3_file* file = nullptr;
+  volatile void* block = nullptr;
+  if (sqlite3_file_control(db_, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || file->pMethods == nullptr ||
+      file->pMethods->iVersion < 2 || file->pMethods->xShmMap(file, 0, kBlock, 0, &block) != SQLITE_OK ||
+      block == nullptr) {
+    return 0;
+  }
+  const auto* index = static_cast<const volatile char*>(block);
+  const std::uint64_t page = *reinterpret_cast<const volatile std::uint16_t*>(index + kPageSizeAt);
+  const std::uint64_t frames = *reinterpret_cast<const volatile std::uint32_t*>(index + kFramesAt);
+  return frames == 0 ? 0 : kHead + frames * (kFrameHead + (page == 1 ? kLargestPage : page));
+}
 
 bool Connection::in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }
 std::int64_t Connection::last_insert_id() const { return sqlite3_last_insert_rowid(db_); }

@@ -59,11 +59,13 @@ class Connection {
 
   // Closing will not move the write-ahead log into the file, nor remove it: what the log holds stays evidence, and the
   // next start sees that this end was no clean one.
-  void LeaveLog();
+  void LeaveLog(bool leave = true);
 
   bool in_transaction() const;  // false also after the engine rolled back by itself
   std::int64_t last_insert_id() const;
   std::int64_t changes() const;
+  // Of the write-ahead log, as the engine's index of it says: so much must be in that file. 0: it is not known.
+  std::uint64_t log_bytes() const;
   sqlite3* handle() const { return db_; }
   // Throws why the last call failed. Whoever calls the engine by the handle clears errno before.
   [[noreturn]] void Fail(const char* doing) const;

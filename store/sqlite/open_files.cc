@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <limits>
 #include <system_error>
 
 namespace portcall::store {
@@ -15,18 +16,29 @@ namespace {
 // With links resolved, as the engine does it.
 std::string PathOf(Connection& connection) { return sqlite3_db_filename(connection.handle(), "main"); }
 
+// As it is when all of the log is in it.
+std::uint64_t DatabaseBytes(Connection& connection) {
+  try {
+    return static_cast<std::uint64_t>(connection.Number("PRAGMA page_count") * connection.Number("PRAGMA page_size"));
+  } catch (const DatabaseError&) {
+    return std::numeric_limits<std::uint64_t>::max();
+  }
+}
+
 }  // namespace
 
 OpenFiles::OpenFiles(Connection& connection)
-    : database_(Look(PathOf(connection))),
+    : connection_(connection),
+      database_(Look(PathOf(connection))),
       log_(Look(PathOf(connection) + "-wal")),
       index_(Look(PathOf(connection) + "-shm")),
+      database_bytes_(database_.bytes),
       open_log_(::open(log_.path.c_str(), O_RDONLY | O_CLOEXEC)) {}
 
 OpenFiles::Named OpenFiles::Look(const std::string& path) {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return {path, 0, 0, errno};
-  return {path, status.st_dev, status.st_ino};
+  return {path, status.st_dev, status.st_ino, 0, static_cast<std::uint64_t>(status.st_size)};
 }
 
 // As where a volume fails for a while, or rights are changed.
@@ -48,6 +60,22 @@ std::optional<std::string> OpenFiles::WhyDatabaseGone() const {
 std::optional<std::string> OpenFiles::WhyCertainlyGone(const Named& file) {
   const Named now = Look(file.path);
   return CannotTell(now) ? std::nullopt : WhyGone(file, now);
+}
+
+std::optional<std::string> OpenFiles::WhyCut() {
+  const auto told = [](const Named& file, std::uint64_t bytes) {
+    return file.path + " was cut to " + std::to_string(file.bytes) + " of " + std::to_string(bytes) +
+           " bytes while it was in use";
+  };
+  const std::uint64_t logged = connection_.log_bytes();
+  if (const Named log = Look(log_.path); log.error == 0 && log.bytes < logged) return told(log, logged);
+  const Named now = Look(database_.path);
+  if (now.error != 0) return std::nullopt;
+  // Whoever compacts it makes it smaller, too.
+  const bool cut = now.bytes < database_bytes_ && now.bytes < DatabaseBytes(connection_);
+  if (cut) return told(now, database_bytes_);
+  database_bytes_ = now.bytes;
+  return std::nullopt;
 }
 
 std::uint64_t OpenFiles::log_bytes() const {

@@ -17,13 +17,16 @@ namespace portcall::store {
 // removed or replaced: nobody finds there what it writes. Any thread; a few system calls that wait for no writing.
 class OpenFiles {
  public:
-  explicit OpenFiles(Connection& connection);
+  explicit OpenFiles(Connection& connection);  // which outlives all calls
 
   // What became of the database's file, also that it cannot be looked at now; nothing: all is as it was.
   std::optional<std::string> WhyDatabaseGone() const;
   // The same of those beside it, once it is certain: nobody gets them back. Of these the index alone is made anew.
   std::optional<std::string> WhyLogGone() const { return WhyCertainlyGone(log_); }
   std::optional<std::string> WhyIndexGone() const { return WhyCertainlyGone(index_); }
+  // Of the database or its log, that a part of what is in it is there no more. What is written beside that is lost with
+  // it at the next start. The writer's thread.
+  std::optional<std::string> WhyCut();
   // Writes what the write-ahead log holds, which has lost its name, under that name again; done where somebody else did
   // so. Durable on return. Another file that has the name becomes <name>.other, kConflict: it cannot. kNoSpace where
   // the volume has `room` and that is not enough. What is written to the log meanwhile may be missing there; who wrote
@@ -37,6 +40,7 @@ class OpenFiles {
     dev_t device = 0;
     ino_t inode = 0;
     int error = 0;  // why it could not be looked at
+    std::uint64_t bytes = 0;
   };
   static Named Look(const std::string& path);
   static bool CannotTell(const Named& now);
@@ -44,8 +48,10 @@ class OpenFiles {
   static std::optional<std::string> WhyCertainlyGone(const Named& file);
   Result<void> MoveOtherAside() const;
 
+  Connection& connection_;
   const Named database_, log_, index_;
-  const runtime::Fd open_log_;  // for its content when it has no name
+  std::uint64_t database_bytes_;  // as last seen
+  const runtime::Fd open_log_;    // for its content when it has no name
   mutable runtime::Mutex putting_back_;
 };
 

@@ -112,9 +112,11 @@ Result<std::unique_ptr<Store>> Store::Open(StoreOptions options, asio::thread_po
     TakeBackLog(WriteAheadLogOf(file), none || log == 0);
     Spare(file, options.reserve_bytes).Release();
     auto connection = std::make_unique<Connection>(file, Connection::Mode::kWriter);
+    connection->LeaveLog();  // of a database that is refused nothing is changed
     const std::uint64_t room = Volume(file.parent_path(), 0).Free().value_or(std::numeric_limits<std::uint64_t>::max());
     if (auto migrated = Migrate(*connection, file, Migrations(), room); !migrated) return migrated.error();
     if (auto sane = CheckContent(*connection, file); !sane) return sane.error();
+    connection->LeaveLog(false);
     auto impl = std::make_unique<Impl>(options, std::move(connection), clean);
     impl->Begin();
     return std::unique_ptr<Store>(new Store(std::move(impl), pool));

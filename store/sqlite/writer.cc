@@ -152,6 +152,8 @@ bool Writer::InPlace() {
     std::this_thread::sleep_for(kBothPause);  // whoever removes them both has come to this one first
     if (files_.WhyLogGone()) return InPlace();
     trust_.Lose(*index + "; start again: it is made anew");
+  } else if (const auto cut = files_.WhyCut()) {
+    trust_.Lose(*cut + "; start again, or restore a backup where that finds damage");
   }
   if (!why.empty() || displaced_) trouble_.Set(why);
   unsaved_ = log && !trust_.lost();

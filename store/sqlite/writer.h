@@ -68,7 +68,7 @@ class Writer {
   Volume volume_;
   Tx tx_;
   Checkpointer checkpointer_;
-  const OpenFiles files_;
+  OpenFiles files_;
   Spare spare_;
   Trouble trouble_;
   bool displaced_ = false, unsaved_ = false;  // as InPlace() found last

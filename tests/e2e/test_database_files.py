@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import os
+import re
 import sqlite3
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
 
 from harness import wait
 from harness.images import image
@@ -95,6 +99,41 @@ def test_a_write_ahead_log_that_an_old_one_replaces(serve: Serve) -> None:
     assert (server.root / "portcall.db-wal.other").read_bytes() == old
     server.start()
     assert len(server.client().tags("acme/app")["tags"]) == 29
+
+
+@pytest.mark.parametrize("name", ["portcall.db-wal", "portcall.db"])
+def test_a_file_that_is_cut(serve: Serve, name: str) -> None:
+    """What is written beside what is missing would be lost with it, so nothing more is acknowledged."""
+    server = serve([])
+    for number in range(20):
+        server.client().push_image("acme/app", f"v{number}", image(number))
+    os.truncate(server.root / name, 4096)
+    with contextlib.suppress(OSError):
+        assert server.client().put_manifest("acme/app", "late", image(1).manifest).status == 503
+    assert server.process and server.process.wait(20) == 1
+    assert re.search(f"{name} was cut to 4096 of \\d+ bytes while it was in use", server.log())
+
+
+def test_a_refused_start_changes_nothing(serve: Serve) -> None:
+    """Else the backup that is put back would be without what the write-ahead log held."""
+    server = serve([])
+    server.client().push_image("acme/app", "v1", image(1))
+    server.kill()
+    database, log = server.root / "portcall.db", server.root / "portcall.db-wal"
+    kept, logged = database.read_bytes(), log.read_bytes()
+    assert logged
+    os.truncate(database, 4096)
+    assert server.spawn().wait(20) == 2
+    assert "portcall.db is damaged" in server.log()
+    assert (database.stat().st_size, log.read_bytes()) == (4096, logged)
+    for lost in (lambda: os.truncate(database, 0), database.unlink):
+        lost()
+        assert server.spawn().wait(20) == 2
+        assert "portcall.db is missing or empty, but" in server.log().splitlines()[-1]
+        assert log.read_bytes() == logged
+    database.write_bytes(kept)
+    server.start()
+    assert server.client().tags("acme/app")["tags"] == ["v1"]
 
 
 def test_a_write_ahead_log_that_was_half_put_back(serve: Serve) -> None:
