@@ -82,7 +82,7 @@ class KafkaSink final : public Sink {
   }
 
   // The event is given up even where the dead-letter topic refuses it for good. What may pass, as a broker's error, is
-  // waited for: another attempt of the event comes first then, which its topic refuses again.
+  // waited for.
   Task<Outcome> SetAside(store::EventPtr event, std::shared_ptr<const Outcome> refusal) override {
     KafkaReport report;
     for (bool whole = true, again = true; again;) {
@@ -96,8 +96,10 @@ class KafkaSink final : public Sink {
     Outcome outcome = Judge(report, messages_.dead_letters());
     const bool closed = IsUnknownTopic(report.error) || IsTopicForbidden(report.error);
     if (closed) outcome.verdict = Verdict::kUndeliverable;
-    if (outcome.verdict == Verdict::kUndeliverable) {
-      outcome.error = refusal->error + "; and the dead-letter " + outcome.error;
+    if (outcome.verdict != Verdict::kDelivered) {
+      const bool named = outcome.error.starts_with("topic ");
+      const std::string topic = named ? "" : "topic " + messages_.dead_letter_topic() + ": ";
+      outcome.error = refusal->error + "; and the dead-letter " + topic + outcome.error;
     }
     co_return outcome;
   }
