@@ -262,7 +262,11 @@ Result<void> AuditLog::OpenNotes() {
     return Error(Errc::kInvalid, path.string() + " does not end as it was written: run 'portcall audit verify " +
                                      options_.folder.string() + '\'');
   }
-  if (auto cut = Truncate(*file, checkpoints_bytes_, path); !cut) return cut;
+  const Result<std::uint64_t> size = SizeOfFile(*file, path);
+  if (!size) return size.error();
+  if (*size > checkpoints_bytes_) {  // a cut to the size that it has would be a change
+    if (auto cut = Truncate(*file, checkpoints_bytes_, path); !cut) return cut;
+  }
   notes_file_ = std::move(*file);
   return {};
 }
