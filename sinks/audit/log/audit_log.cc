@@ -23,8 +23,13 @@ Result<std::unique_ptr<AuditLog>> AuditLog::Open(LogOptions options, std::shared
   if (auto made = runtime::MakeFolders(options.folder, 0750); !made) return made.error();
   Result<runtime::Fd> lock = LockFolder(options.folder);
   if (!lock) return lock.error();
+  return Open(std::move(options), std::move(key), log, std::move(*lock));
+}
+
+Result<std::unique_ptr<AuditLog>> AuditLog::Open(LogOptions options, std::shared_ptr<const SigningKey> key,
+                                                 const HidingLog& log, runtime::Fd lock) {
   std::unique_ptr<AuditLog> opened(new AuditLog(std::move(options), std::move(key), log));
-  if (auto begun = opened->Begin(std::move(*lock)); !begun) return begun.error();
+  if (auto begun = opened->Begin(std::move(lock)); !begun) return begun.error();
   return opened;
 }
 
