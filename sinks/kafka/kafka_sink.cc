@@ -55,7 +55,7 @@ class KafkaSink final : public Sink {
     if (!trouble.empty() && !topics.empty()) trouble += "; ";
     return trouble + topics;
   }
-  bool Stalled() const override { return !ProducersTrouble().empty(); }
+  bool Stalled() const override { return !producer_->trouble().empty(); }
   void Interrupt() override {
     producer_->Interrupt();
     if (letters_) letters_->Interrupt();
@@ -147,9 +147,9 @@ class KafkaSink final : public Sink {
       if (part || topic == messages_.dead_letters()) {
         parts_.Failed(name, missing ? "does not exist" : "no permission to write", runtime::SystemClock().Ticks());
       }
-    } else if (refuses && topic == messages_.dead_letters()) {
+    } else if (topic == messages_.dead_letters() && (refuses || IsTimedOut(report.error))) {
       outcome.blames = Blames::kPart;
-      parts_.Failed(name, "refuses records", runtime::SystemClock().Ticks());
+      parts_.Failed(name, refuses ? "refuses records" : "does not confirm records", runtime::SystemClock().Ticks());
     }
     return outcome;
   }
@@ -211,7 +211,7 @@ Result<std::unique_ptr<Sink>> MakeKafka(const config::Endpoint& endpoint, const 
   std::unique_ptr<KafkaProducer> letters;
   if (messages->has_dead_letter_topic()) {
     KafkaProducer::Options on_demand = options;
-    on_demand.on_demand = true;
+    on_demand.on_demand = on_demand.gives_up = true;
     auto made = KafkaProducer::Make(std::move(on_demand), around);
     if (!made) return refuse(made.error());
     letters = std::move(*made);
