@@ -28,8 +28,8 @@ class Sink {
   virtual void Open(const std::string& /*receipt*/) {}
   virtual Task<Outcome> Deliver(Batch batch) = 0;
   // For an event that is to be given up, since Deliver() called it undeliverable with `refusal`: keeps it where the
-  // destination has a place for such events. It is called again only where the event may not be there. kFailed: not
-  // now; kDelivered: it is there; kUndeliverable: it can never be, and `error` says why it was refused and why this.
+  // destination has a place for such events. It is called again only where the event may not be there. kDelivered: it
+  // is there; kFailed: not now; kUndeliverable: it can never be. Then `error` says why it was refused and why this.
   virtual Task<Outcome> SetAside(store::EventPtr /*event*/, std::shared_ptr<const Outcome> refusal) {
     co_return *refusal;
   }

@@ -313,7 +313,7 @@ bool EndpointCore::Claim(Moment now, Attempt& attempt) {
     moved_ = true;
     if (!MayGo(lane, now)) continue;
     attempt = Begin(lane, now);
-    if (policy_.retry_on_timeout) {
+    if (policy_.retry_on_timeout || attempt.refusal) {
       Continue(lane, now);
       return true;
     }
@@ -334,45 +334,6 @@ bool EndpointCore::MayGo(Lane& lane, Moment now) {
     return false;
   }
   return !policy_.collapses || Collapse(lane, now);
-}
-
-Attempt EndpointCore::Begin(Lane& lane, Moment now) {
-  LaneQueue::Entry& entry = lane.queue.at(lane.flight.sent);
-  Claimed(entry, now);
-  int number = 1;
-  if (lane.flight.sent == 0) {
-    BeginTrial(lane);
-    RefusedEvent& refused = lane.failing.refused;
-    if (refused.kept != 0) refused.tested = pace_.DeliveredSince(refused.kept);
-    const bool of_new = pace_.shut() && TurnOf(pace_.breaker()) == ProbeTurn::kNew;
-    if (of_new) probes_.SentOfNew(lane.id, /*untried=*/lane.failing.attempts == 0, lines_.AnyReadyUntried());
-    number = lane.failing.attempts + 1;
-  }
-  entry.attempt = flights_.Begin(entry.bytes);
-  ++lane.flight.sent;
-  ++lane.flight.flying;
-  pace_.Started(entry.attempt);
-  return {entry.attempt, lane.id, entry.event, number};
-}
-
-// Its row is on disk, so that it leaves now.
-void EndpointCore::ClaimStarted(const Attempt& attempt, Moment now) {
-  Lane& lane = lines_.At(attempt.lane);
-  lane.Become(LaneState::kInFlight);
-  Claimed(lane.queue.front(), now);
-  Continue(lane, now);
-}
-
-void EndpointCore::Claimed(LaneQueue::Entry& entry, Moment now) const {
-  entry.claimed_at = now.ticks;
-  entry.claimed_active = pace_.ActiveAt(now.ticks);
-}
-
-// The front event's attempts count from when it was claimed, unless they have begun before.
-void EndpointCore::BeginTrial(Lane& lane) {
-  const store::Seq seq = lane.queue.front().event->seq;
-  if (lane.failing.seq != seq) lane.failing.Begin(seq);
-  if (lane.failing.attempts == 0) lane.failing.first_attempt = lane.queue.front().claimed_active;
 }
 
 Ticks EndpointCore::Wake(Moment now) const {

@@ -136,6 +136,7 @@ class EndpointCore {
   std::pair<Lane*, LaneQueue::Entry*> FlyingOf(const Attempt& attempt) const;
   void JudgeSuccess(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
   void JudgeFailure(Lane& lane, const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
+  void JudgeAside(Lane& lane, const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
   void JudgeNothing(Lane& lane, const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
   Pace::Judgement JudgeEndpoint(const Attempt& attempt, const sinks::Outcome& outcome, Refusal refusal, Moment now);
   bool HoldsUpOthers(const Lane& lane) const;

@@ -41,9 +41,9 @@ const std::string& AnswerOf(const Outcome& refusal, const std::string& error) {
 // The lane's front event is to die. Only now, since whatever keeps an event pending must keep it out of there.
 void SetAside(Flights& flights, Lane& lane, int number, const Outcome& refusal) {
   const LaneQueue::Entry& front = lane.queue.front();
+  lane.failing.Sentence(refusal);
   ++lane.flight.flying;
-  flights.SetAside({front.attempt, lane.id, front.event, number, std::make_shared<const Outcome>(refusal)},
-                   front.bytes);
+  flights.SetAside({front.attempt, lane.id, front.event, number, lane.failing.sentence}, front.bytes);
 }
 
 bool MustNotRepeat(const Policy& policy, const Outcome& outcome) {
@@ -66,11 +66,9 @@ void EndpointCore::OnOutcome(const Attempt& attempt, const Outcome& outcome, Mom
   flights_.End(entry->bytes);
   --lane->flight.flying;
   const bool delivered = outcome.verdict == Verdict::kDelivered;
-  const bool aside = attempt.refusal && (delivered || outcome.verdict == Verdict::kUndeliverable);
-  if (delivered && !aside) JudgeSuccess(attempt, outcome, now);
-  if (aside) {
-    const std::string& error = delivered ? ErrorOf(*attempt.refusal) : ErrorOf(outcome);
-    Die(*lane, DeathOf(error), AnswerOf(*attempt.refusal, error), now);
+  if (delivered && !attempt.refusal) JudgeSuccess(attempt, outcome, now);
+  if (attempt.refusal) {
+    JudgeAside(*lane, attempt, outcome, now);
   } else if (entry != &lane->queue.front()) {
     Remember(*lane, *entry, outcome);
   } else if (delivered) {
@@ -159,11 +157,31 @@ bool EndpointCore::HoldsUpOthers(const Lane& lane) const {
   return lane.queue.size() > 1 || (lane.behind.parked && !lane.behind.complete());
 }
 
+// The place for what is given up has answered: the lane's front event is dead, or waits until that place takes it. It
+// is no attempt of the event's, and tells nothing of the endpoint.
+void EndpointCore::JudgeAside(Lane& lane, const Attempt& attempt, const Outcome& outcome, Moment now) {
+  const bool is_there = outcome.verdict == Verdict::kDelivered, nobodys = BlamesNobody(outcome);
+  const std::string& error = is_there ? ErrorOf(*attempt.refusal) : ErrorOf(outcome);
+  const Ticks age = pace_.ActiveAt(now.ticks) - lane.failing.first_attempt;
+  const bool too_old = !nobodys && policy_.max_age && age > *policy_.max_age;
+  if (is_there || outcome.verdict == Verdict::kUndeliverable || too_old) {
+    return Die(lane, DeathOf(error), AnswerOf(*attempt.refusal, error), now);
+  }
+  if (!nobodys) {
+    ++lane.failing.asides;
+    ledger_.Failed(FailureRow(attempt, outcome, error, now));
+    ledger_.Touch(now.ticks);
+  }
+  lane.due = now.ticks + (nobodys ? pace_.ShortDelay() : pace_.EventDelay(lane.failing.asides, /*alone=*/true));
+  lane.failing.reason = error;
+  lines_.Leave(lane, LaneState::kDraining);
+}
+
 // Whether others than what was refused to its end may go, now or soon: where few wait behind that, what comes will.
 bool EndpointCore::OthersCanTell() const {
-  const std::size_t reads = lines_.to_read() + lines_.being_read(), refused = lines_.kept() + 1;
-  const bool few = pending() < 2 * static_cast<std::int64_t>(refused);
-  return few || lines_.ready() > 0 || in_flight() > 0 || reads > 0 || lines_.waiting() > lines_.kept();
+  const std::size_t reads = lines_.to_read() + lines_.being_read(), silent = lines_.kept() + lines_.sentenced();
+  const bool few = pending() < 2 * static_cast<std::int64_t>(silent + 1);
+  return few || lines_.ready() > 0 || in_flight() > 0 || reads > 0 || lines_.waiting() > silent;
 }
 
 // Whether later events have waited behind one that is refused for so long that it dies although the endpoint may be at

@@ -8,7 +8,8 @@ namespace portcall::broker {
 namespace {
 
 bool AsksOutcome(const Policy& policy, const Lane& lane) {
-  return !policy.retry_on_timeout && (lane.state() == LaneState::kStarting || lane.state() == LaneState::kInFlight);
+  if (policy.retry_on_timeout || lane.failing.sentence) return false;
+  return lane.state() == LaneState::kStarting || lane.state() == LaneState::kInFlight;
 }
 
 // The event that the lane's row stands for.

@@ -1,4 +1,6 @@
 #include <algorithm>
+#include <memory>
+#include <utility>
 
 #include "broker/core/endpoint_core.h"
 
@@ -61,7 +63,7 @@ void EndpointCore::Promote(Moment now) {
     const bool tried_first = pace_.shut() && TurnOf(pace_.breaker()) == ProbeTurn::kWaiting;
     Lane* const newest = new_first ? lines_.TakeNewestUntried(now.ticks) : nullptr;
     Lane* const first = tried_first ? lines_.TakeTried(now.ticks) : newest;
-    Lane& lane = first != nullptr ? *first : lines_.TakeDue();
+    Lane& lane = first != nullptr ? *first : pace_.shut() ? lines_.TakeDueProbe(now.ticks) : lines_.TakeDue();
     probes_.Promote(lane.id);
     moved_ = true;
     lane.turn = {.due_through = lane.behind.passed_through, .late_reads = 0};
@@ -99,6 +101,49 @@ void EndpointCore::LetOneGo(Moment now) {
   moved_ = true;
   lane->turn.seen_enough = true;
   Continue(*lane, now);
+}
+
+Attempt EndpointCore::Begin(Lane& lane, Moment now) {
+  LaneQueue::Entry& entry = lane.queue.at(lane.flight.sent);
+  Claimed(entry, now);
+  int number = 1;
+  std::shared_ptr<const sinks::Outcome> sentence;
+  if (lane.flight.sent == 0) {
+    BeginTrial(lane);
+    // What is to die goes to its own place alone, but for a probe, which must tell of the destination.
+    if (pace_.shut()) lane.failing.sentence.reset();
+    sentence = lane.failing.sentence;
+    RefusedEvent& refused = lane.failing.refused;
+    if (refused.kept != 0) refused.tested = pace_.DeliveredSince(refused.kept);
+    const bool of_new = pace_.shut() && TurnOf(pace_.breaker()) == ProbeTurn::kNew;
+    if (of_new) probes_.SentOfNew(lane.id, /*untried=*/lane.failing.attempts == 0, lines_.AnyReadyUntried());
+    number = lane.failing.attempts + (sentence ? 0 : 1);
+  }
+  entry.attempt = flights_.Begin(entry.bytes);
+  ++lane.flight.sent;
+  ++lane.flight.flying;
+  if (!sentence) pace_.Started(entry.attempt);
+  return {entry.attempt, lane.id, entry.event, number, std::move(sentence)};
+}
+
+// Its row is on disk, so that it leaves now.
+void EndpointCore::ClaimStarted(const Attempt& attempt, Moment now) {
+  Lane& lane = lines_.At(attempt.lane);
+  lane.Become(LaneState::kInFlight);
+  Claimed(lane.queue.front(), now);
+  Continue(lane, now);
+}
+
+void EndpointCore::Claimed(LaneQueue::Entry& entry, Moment now) const {
+  entry.claimed_at = now.ticks;
+  entry.claimed_active = pace_.ActiveAt(now.ticks);
+}
+
+// The front event's attempts count from when it was claimed, unless they have begun before.
+void EndpointCore::BeginTrial(Lane& lane) {
+  const store::Seq seq = lane.queue.front().event->seq;
+  if (lane.failing.seq != seq) lane.failing.Begin(seq);
+  if (lane.failing.attempts == 0) lane.failing.first_attempt = lane.queue.front().claimed_active;
 }
 
 }  // namespace portcall::broker

@@ -32,7 +32,7 @@ void Lane::Become(LaneState state) {
 }
 
 bool Lane::Fits() const {
-  if (flight.flying > flight.sent || flight.sent > queue.size() || !failing.refused.Fits()) return false;
+  if (flight.flying > flight.sent || flight.sent > queue.size() || !failing.Fits()) return false;
   switch (state_) {
     case kIdle:
       return flight.sent == 0;

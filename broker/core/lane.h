@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -10,6 +11,7 @@
 #include "broker/core/lane_queue.h"
 #include "broker/core/moment.h"
 #include "broker/core/refusals.h"
+#include "sinks/outcome.h"
 
 namespace portcall::broker {
 
@@ -62,8 +64,19 @@ struct Lane {
     Ticks first_attempt = 0;  // on the endpoint's active time; of no meaning while attempts is 0
     std::string reason;       // for operators alone
     RefusedEvent refused;
+    // By what it dies once it is set aside; null: it is not to die. In memory alone: after a start it is refused anew.
+    std::shared_ptr<const sinks::Outcome> sentence;
+    int asides = 0;        // how often that place did not take it
     bool started = false;  // an attempt may have left before the last start of ours, and must not be repeated
     bool begun() const { return attempts > 0 || started; }
+    void Sentence(const sinks::Outcome& refusal) {
+      sentence = std::make_shared<const sinks::Outcome>(refusal);
+      refused.LetGo();
+    }
+    bool Fits() const {
+      const bool sentenced = attempts > 0 && refused.streak != 0 && refused.kept == 0;
+      return refused.Fits() && (!sentence || sentenced);
+    }
     void Begin(store::Seq event) {
       *this = {};
       seq = event;

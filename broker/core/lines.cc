@@ -30,6 +30,7 @@ void Lines::Clear() {
   waiting_.clear();
   untried_.clear();
   kept_.clear();
+  sentenced_.clear();
   dirty_.clear();
   needs_.clear();
   strict_waits_ = false;
@@ -51,6 +52,7 @@ void Lines::Part(Lane& lane) {
       waiting_.erase({lane.due, lane.id});
       untried_.erase({lane.behind.untried, lane.id});
       kept_.erase(lane.id);
+      sentenced_.erase(lane.id);
       if (lane.kind == LaneKey::Kind::kStrict) strict_waits_ = false;
       return;
     case LaneState::kToBeRead:
@@ -76,6 +78,7 @@ void Lines::Join(Lane& lane) {
       lane.behind.untried = lane.behind.next_seq;
       if (lane.failing.attempts == 0) untried_.emplace(lane.behind.untried, lane.id);
       if (lane.failing.refused.kept != 0) kept_.insert(lane.id);
+      if (lane.failing.sentence) sentenced_.insert(lane.id);
       if (lane.kind == LaneKey::Kind::kStrict) strict_waits_ = true;
       return;
     case LaneState::kToBeRead:
@@ -129,11 +132,20 @@ Lane& Lines::TakeDue() {
   return lane;
 }
 
+Lane& Lines::TakeDueProbe(Ticks now) {
+  const auto tells = [&](const auto& one) { return one.first > now || !sentenced_.contains(one.second); };
+  const auto first = std::ranges::find_if(waiting_, tells);
+  if (first == waiting_.end() || first->first > now) return TakeDue();
+  Lane& lane = At(first->second);
+  Move(lane, LaneState::kIdle);
+  return lane;
+}
+
 Lane* Lines::TakeTried(Ticks now) {
   for (const auto& [due, id] : waiting_) {
     Lane& lane = At(id);
     if (due > now) break;
-    if (lane.failing.attempts == 0) continue;
+    if (lane.failing.attempts == 0 || lane.failing.sentence) continue;
     Move(lane, LaneState::kIdle);
     return &lane;
   }

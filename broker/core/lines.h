@@ -47,8 +47,10 @@ class Lines {
   // Those that wait. The lane that is taken is idle.
   void Wait(Lane& lane, Ticks due);
   Ticks next_due() const { return waiting_.empty() ? kNever : waiting_.begin()->first; }
-  Lane& TakeDue();
-  Lane* TakeTried(Ticks now);  // the first that is due of those whose event was attempted; nullptr: there is none
+  Lane& TakeDue();                // the first
+  Lane& TakeDueProbe(Ticks now);  // the first that is due; of a sentenced event only where there is no other
+  // The first that is due of those whose event was attempted, and not sentenced; nullptr: there is none.
+  Lane* TakeTried(Ticks now);
   std::size_t waiting() const { return waiting_.size(); }
   // Of those that are due and whose event was never attempted the one whose event is the newest; nullptr: there is
   // none.
@@ -57,7 +59,8 @@ class Lines {
   // no longer than until `due`.
   std::size_t kept() const { return kept_.size(); }
   void Hasten(Ticks due, AttemptId attempt);
-  bool strict_waits() const { return strict_waits_; }  // the one lane of a strict order does
+  std::size_t sentenced() const { return sentenced_.size(); }  // those whose event is
+  bool strict_waits() const { return strict_waits_; }          // the one lane of a strict order does
 
   // Those to be read. Each that is taken comes back by ReadEnded (idle then) or ReadFailed (in line again).
   std::size_t to_read() const { return to_read_.size(); }
@@ -94,7 +97,7 @@ class Lines {
   std::set<std::pair<store::Seq, LaneId>> needs_;  // of each parked lane its first event, as of when it was last looked
   std::set<std::pair<Ticks, LaneId>> waiting_;
   std::set<std::pair<store::Seq, LaneId>> untried_;  // of these; by their first event
-  std::set<LaneId> kept_;                            // of these as well
+  std::set<LaneId> kept_, sentenced_;                // of these as well
   std::vector<LaneId> dirty_;
   std::size_t being_read_ = 0, reserved_ = 0;
   bool strict_waits_ = false;

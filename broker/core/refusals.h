@@ -21,6 +21,10 @@ struct RefusedEvent {
     kept = next;
     tested = false;
   }
+  void LetGo() {
+    kept = 0;
+    tested = false;
+  }
   bool Fits() const { return (streak != 0 || (kept == 0 && proofs == 0)) && (kept != 0 || !tested); }
 };
 

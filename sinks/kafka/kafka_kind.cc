@@ -215,6 +215,11 @@ class KafkaTopics final : public Kind {
     // Making the producer finds it too, at a start.
     const bool checking = section.report().strictness() == config::Strictness::kCheck;
     if (!fit || (checking && !CheckTlsFiles(section, endpoint, *kafka))) return;
+    if (const auto messages = KafkaMessages::Make(endpoint); !messages) {  // it begins with the key
+      const std::string& why = messages.error().detail;
+      const std::size_t colon = why.find(": ");
+      return section.Error(why.substr(0, colon), why.substr(colon + 2));
+    }
     auto settings = MakeKafkaSettings(endpoint);
     const auto checked = settings ? KafkaClient::Check(*settings) : Result<void>(settings.error());
     if (!checked) return section.Error("", checked.error().detail);

@@ -55,7 +55,7 @@ class KafkaSink final : public Sink {
     if (!trouble.empty() && !topics.empty()) trouble += "; ";
     return trouble + topics;
   }
-  bool Stalled() const override { return !ProducersTrouble().empty(); }
+  bool Stalled() const override { return !producer_->trouble().empty(); }
   void Interrupt() override {
     producer_->Interrupt();
     if (letters_) letters_->Interrupt();
@@ -82,7 +82,7 @@ class KafkaSink final : public Sink {
   }
 
   // The event is given up even where the dead-letter topic refuses it for good. What may pass, as a broker's error, is
-  // waited for: another attempt of the event comes first then, which its topic refuses again.
+  // waited for.
   Task<Outcome> SetAside(store::EventPtr event, std::shared_ptr<const Outcome> refusal) override {
     KafkaReport report;
     for (bool whole = true, again = true; again;) {
@@ -96,8 +96,10 @@ class KafkaSink final : public Sink {
     Outcome outcome = Judge(report, messages_.dead_letters());
     const bool closed = IsUnknownTopic(report.error) || IsTopicForbidden(report.error);
     if (closed) outcome.verdict = Verdict::kUndeliverable;
-    if (outcome.verdict == Verdict::kUndeliverable) {
-      outcome.error = refusal->error + "; and the dead-letter " + outcome.error;
+    if (outcome.verdict != Verdict::kDelivered) {
+      const bool named = outcome.error.starts_with("topic ");
+      const std::string topic = named ? "" : "topic " + messages_.dead_letter_topic() + ": ";
+      outcome.error = refusal->error + "; and the dead-letter " + topic + outcome.error;
     }
     co_return outcome;
   }
@@ -145,9 +147,9 @@ class KafkaSink final : public Sink {
       if (part || topic == messages_.dead_letters()) {
         parts_.Failed(name, missing ? "does not exist" : "no permission to write", runtime::SystemClock().Ticks());
       }
-    } else if (refuses && topic == messages_.dead_letters()) {
+    } else if (topic == messages_.dead_letters() && (refuses || IsTimedOut(report.error))) {
       outcome.blames = Blames::kPart;
-      parts_.Failed(name, "refuses records", runtime::SystemClock().Ticks());
+      parts_.Failed(name, refuses ? "refuses records" : "does not confirm records", runtime::SystemClock().Ticks());
     }
     return outcome;
   }
@@ -209,7 +211,7 @@ Result<std::unique_ptr<Sink>> MakeKafka(const config::Endpoint& endpoint, const 
   std::unique_ptr<KafkaProducer> letters;
   if (messages->has_dead_letter_topic()) {
     KafkaProducer::Options on_demand = options;
-    on_demand.on_demand = true;
+    on_demand.on_demand = on_demand.gives_up = true;
     auto made = KafkaProducer::Make(std::move(on_demand), around);
     if (!made) return refuse(made.error());
     letters = std::move(*made);

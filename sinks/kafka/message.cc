@@ -102,6 +102,9 @@ Result<void> KafkaMessages::MakeTopics(const config::Endpoint& endpoint, const K
       return Error(Errc::kInvalid, "deadlettertopic: '" + name + "' is not a name that Kafka takes");
     }
     dead_letters_ = AddTopic(name);
+    if (std::ranges::find(expected_, dead_letters_) != expected_.end()) {
+      return Error(Errc::kInvalid, "deadlettertopic: '" + name + "' is one of the topics that events go to");
+    }
     expect(dead_letters_);
   }
   return {};

@@ -59,7 +59,8 @@ KafkaProducer::KafkaProducer(Options options, Threads threads, const Surrounding
       lookup_threads_(around.resolver.threads()),
       anchor_(std::make_shared<KafkaProducer*>(this)),
       renewal_(options_.pauses),
-      timer_(around.executor) {
+      timer_(around.executor),
+      patience_(around.executor) {
   const std::size_t batch = BatchBytesOf(options_.settings);
   for (std::size_t i = 0; i < options_.topics.size(); ++i) topics_.emplace_back(batch);
 }
@@ -73,6 +74,7 @@ Task<KafkaReport> KafkaProducer::Send(KafkaFlight& flight) {
     flight.bytes = flight.message.bytes();
     flight.since = Now();
     Take(flight);
+    WatchPatience();
   });
 }
 

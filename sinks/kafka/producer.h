@@ -62,6 +62,7 @@ class KafkaProducer final : private KafkaListener {
     std::chrono::seconds longest_refusal{5};
     KafkaRenewal::Pauses pauses = {};
     bool on_demand = false;  // no client before the first message
+    bool gives_up = false;   // what has no report for longer than `patience` ends as failed
   };
   // kInvalid as KafkaClient::Make says it, kUnavailable: no thread of its own. On any thread; reports nothing before
   // Start().
@@ -117,6 +118,9 @@ class KafkaProducer final : private KafkaListener {
   void Forbid(Topic& topic) const;
   void Refused(KafkaFlight& flight, KafkaReport& report);
   void Condemn(std::string reason, bool for_another);
+  void WatchPatience();
+  std::optional<runtime::SteadyTime> Oldest() const;
+  void EndAll(const KafkaReport& report);
   void ComeBackIn(runtime::SteadyTime::duration wait);
   void Retire();
   void Dismiss();
@@ -134,7 +138,8 @@ class KafkaProducer final : private KafkaListener {
   std::shared_ptr<KafkaClient> client_;
   KafkaRenewal renewal_;
   std::optional<asio::posix::basic_stream_descriptor<Executor>> wakeup_;
-  Timer timer_;
+  Timer timer_, patience_;
+  bool watching_ = false;       // by patience_
   std::size_t generation_ = 0;  // of the client: what was started for an older one does nothing
 
   Flights in_flight_, waiting_;                        // each in the order in which they came

@@ -1,5 +1,6 @@
 #include <librdkafka/rdkafka.h>
 
+#include <algorithm>
 #include <boost/asio/post.hpp>
 #include <utility>
 
@@ -155,8 +156,40 @@ void KafkaProducer::Dismiss() {
   client_.reset();
 }
 
+std::optional<runtime::SteadyTime> KafkaProducer::Oldest() const {
+  std::optional<runtime::SteadyTime> oldest;
+  const auto look = [&oldest](const Flights& flights) {
+    if (!flights.empty()) oldest = std::min(oldest.value_or(flights.front().since), flights.front().since);
+  };
+  look(in_flight_);
+  look(waiting_);
+  for (const Topic& topic : topics_) look(topic.held);
+  return oldest;
+}
+
+// librdkafka lets no single message go, so all that are under way end with the one that is overdue.
+void KafkaProducer::WatchPatience() {
+  const std::optional<runtime::SteadyTime> oldest = Oldest();
+  if (!options_.gives_up || watching_ || !oldest) return;
+  watching_ = true;
+  patience_.expires_after(std::max(*oldest + options_.patience - Now(), runtime::SteadyTime::duration(1ms)));
+  patience_.async_wait([weak = std::weak_ptr(anchor_)](error_code ec) {
+    const Anchor alive = weak.lock();
+    if (ec || !alive) return;
+    KafkaProducer& self = **alive;
+    self.watching_ = false;
+    const std::optional<runtime::SteadyTime> since = self.Oldest();
+    if (since && Now() - *since >= self.options_.patience) {
+      self.EndAll({RD_KAFKA_RESP_ERR__MSG_TIMED_OUT, Stored::kPossibly, -1, "no confirmation in time"});
+    }
+    self.WatchPatience();
+  });
+}
+
+void KafkaProducer::Interrupt() { EndAll(FailedWith("stopping", Stored::kPossibly)); }
+
 // Leaves no client behind: the next message makes one.
-void KafkaProducer::Interrupt() {
+void KafkaProducer::EndAll(const KafkaReport& report) {
   condemned_.clear();
   timer_.cancel();
   Dismiss();
@@ -167,7 +200,9 @@ void KafkaProducer::Interrupt() {
     while (!flights->empty()) {
       KafkaFlight& flight = flights->front();
       flight.unlink();
-      End(flight, FailedWith("stopping", flights == &in_flight_ ? Stored::kPossibly : Stored::kNo));
+      KafkaReport of_this = report;
+      if (flights != &in_flight_) of_this.stored = Stored::kNo;
+      End(flight, std::move(of_this));
     }
   }
 }

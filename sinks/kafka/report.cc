@@ -99,6 +99,8 @@ bool IsBatchRefused(int error) {
 
 bool IsTopicForbidden(int error) { return error == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED; }
 
+bool IsTimedOut(int error) { return error == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT; }
+
 bool IsUnknownTopic(int error) {
   return error == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC || error == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
 }

@@ -40,6 +40,7 @@ Outcome OutcomeOf(const KafkaReport& report, std::string_view topic);
 bool IsTooLarge(int error);         // the broker refused a batch for its size
 bool IsBatchRefused(int error);     // that, or for one of its messages: the broker does not say for which
 bool IsTopicForbidden(int error);   // no authorization for the topic
+bool IsTimedOut(int error);         // no report in time
 bool IsUnknownTopic(int error);     // there is no such topic (yet)
 bool IsAllBrokersDown(int error);   // a summary, which other errors explain
 bool IsAuthentication(int error);   // credentials were refused

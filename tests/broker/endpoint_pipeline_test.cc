@@ -285,25 +285,23 @@ TEST(EndpointPipeline, WhatAnEndpointRefusesThatIsToBlameItselfIsNotSetAside) {
   EXPECT_EQ(pipe.core().settled(), 2);
 }
 
-TEST(EndpointPipeline, WhatIsRefusedAgainBecauseItCouldNotBeSetAsideIsOneOfThoseInARow) {
-  auto endpoint = Entry();
-  endpoint.threshold = 3;
-  Pipe pipe(endpoint, WithPlaceForTheDead());
+TEST(EndpointPipeline, WhatCouldNotBeSetAsideGoesThereAgainAndNowhereElse) {
+  Pipe pipe(Entry(), WithPlaceForTheDead());
   pipe.Append("app", 1);
+  pipe.End(1, Answer(Verdict::kUndeliverable, "message too large"));
   for (int times = 0; times < 4; ++times) {
-    pipe.End(1, Answer(Verdict::kUndeliverable, "message too large"));
     ASSERT_EQ(pipe.asides(), Seqs{1});
     Outcome interrupted = Answer(Verdict::kFailed, "another was refused");
     interrupted.blames = sinks::Blames::kNobody;
     pipe.End(1, interrupted);
     pipe.Flush();
-    pipe.Claim();
   }
-  EXPECT_EQ(pipe.core().breaker().state(), BreakerState::kClosed) << "it is one event";
-  pipe.End(1, Answer(Verdict::kUndeliverable, "message too large"));
   ASSERT_EQ(pipe.asides(), Seqs{1});
   pipe.End(1);
-  EXPECT_EQ(pipe.Flush().dead.size(), 1u);
+  const store::Settlement settlement = pipe.Flush();
+  ASSERT_EQ(settlement.dead.size(), 1u);
+  EXPECT_EQ(settlement.dead.front().reason, "undeliverable: message too large");
+  EXPECT_EQ(settlement.dead.front().attempts, 1);
 }
 
 TEST(EndpointPipeline, AnEndpointThatTakesNothingIsToBlameItself) {

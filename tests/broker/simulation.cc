@@ -135,6 +135,7 @@ void Simulation::Send(Attempt attempt) {
   TakeNotes();  // deaths that were decided in this turn count before what follows them
   if (sends[event.seq]++ == 0 && !capacity_) CheckOrder(event);
   if (endpoint_.collapse) CheckNewest(event);
+  CheckSentenced(event.seq);
   if (accepted.contains(event.seq)) {
     if (!behind_.contains(event.seq) && !repeatable_.contains(event.seq)) {
       Violate("sent again without a crash: " + std::to_string(event.seq));

@@ -44,6 +44,7 @@ class Simulation {
 
   std::string details;               // of events that follow
   Receiver receiver;                 // how an attempt ends
+  Receiver place;                    // how setting an event aside does; unset: mostly well
   Ticks latency = 2 * kMillisecond;  // of an attempt, before jitter
   std::map<store::Seq, Ticks> slow;  // events and the latency of their attempts
   Ticks flush_latency = 3 * kMillisecond, read_latency = kMillisecond;
@@ -52,7 +53,7 @@ class Simulation {
   std::optional<std::size_t> hangs_from;  // events with so large details are answered when the time is over
 
   std::vector<store::EventPtr> log;
-  std::map<store::Seq, int> sends, accepted;
+  std::map<store::Seq, int> sends, accepted, asides;
   std::set<store::Seq> unanswered;               // ended without an answer
   std::map<store::Seq, store::DeadLetter> dead;  // as stored
   store::Cursor cursor;                          // as stored
@@ -91,6 +92,8 @@ class Simulation {
   void Send(Attempt attempt);
   void Arrive(const Attempt& attempt);
   void SetAside(const Attempt& attempt);
+  sinks::Outcome AsideOutcome(const store::Event& event);
+  void CheckSentenced(store::Seq seq);
   void Answer(const Attempt& attempt, const sinks::Outcome& outcome);
   void CheckUnneeded();
   void TakeNotes();
@@ -127,6 +130,7 @@ class Simulation {
   std::unordered_map<std::uint64_t, Pipe> pipes_;          // by the number of the lane
   std::unordered_map<store::Seq, std::uint64_t> sent_in_;  // that number, this life
   std::set<store::Seq> died_;                              // as decided
+  std::set<store::Seq> sentenced_;                         // those that are set aside, of this life
   std::set<store::Seq> hopeless_;                          // as the sink said
   std::set<store::Seq> undecided_;                         // of them, those that have not died yet
   std::set<store::Seq> behind_;                            // accepted behind such a one: may be sent again

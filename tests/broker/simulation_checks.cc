@@ -54,18 +54,35 @@ void Simulation::Pass(Ticks until) {
 void Simulation::SetAside(const Attempt& attempt) {
   const store::Seq seq = attempt.event->seq;
   if (died_.contains(seq)) Violate("set aside again: " + attempt.event->id);
+  ++asides[seq];
+  sentenced_.insert(seq);
   in_flight_[attempt.id] = attempt;
   const auto delay = static_cast<Ticks>((0.5 + chance_.Unit()) * static_cast<double>(latency));
   At(delay, [this, attempt, times = let_go_] {
     if (times != let_go_) return;
-    sinks::Outcome outcome;
-    if (chance_.Unit() < 0.9) outcome.verdict = sinks::Verdict::kDelivered;
+    const sinks::Outcome outcome = AsideOutcome(*attempt.event);
     in_flight_.erase(attempt.id);
     core_->OnOutcome(attempt, outcome, now());
     TakeNotes();
     const bool is_there = outcome.verdict == sinks::Verdict::kDelivered;
     if (is_there && !died_.contains(attempt.event->seq)) Violate("set aside, but pending: " + attempt.event->id);
   });
+}
+
+sinks::Outcome Simulation::AsideOutcome(const store::Event& event) {
+  if (place) return place(event, now());
+  sinks::Outcome outcome;
+  if (chance_.Unit() < 0.9) outcome.verdict = sinks::Verdict::kDelivered;
+  outcome.blames = static_cast<sinks::Blames>(chance_.Next() % 3);
+  return outcome;
+}
+
+// What is to die goes to its place alone, but for probes: these tell of the endpoint.
+void Simulation::CheckSentenced(store::Seq seq) {
+  const bool sentenced = sentenced_.erase(seq) > 0;
+  if (sentenced && core_->breaker().state() == BreakerState::kClosed) {
+    Violate("sent again, but to die: " + std::to_string(seq));
+  }
 }
 
 void Simulation::CheckOrder(const store::Event& event) {
@@ -117,6 +134,7 @@ void Simulation::CheckExposed() {
 }
 
 void Simulation::ArrangeLanes(bool anew) {
+  sentenced_.clear();  // what was known of them is, too
   const Filter filter(endpoint_);
   anew = lanes_.Change(LaningOf(endpoint_), cursor.settled_through, StoredRows()) || anew;
   if (!anew) return;

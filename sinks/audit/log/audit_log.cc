@@ -23,8 +23,13 @@ Result<std::unique_ptr<AuditLog>> AuditLog::Open(LogOptions options, std::shared
   if (auto made = runtime::MakeFolders(options.folder, 0750); !made) return made.error();
   Result<runtime::Fd> lock = LockFolder(options.folder);
   if (!lock) return lock.error();
+  return Open(std::move(options), std::move(key), log, std::move(*lock));
+}
+
+Result<std::unique_ptr<AuditLog>> AuditLog::Open(LogOptions options, std::shared_ptr<const SigningKey> key,
+                                                 const HidingLog& log, runtime::Fd lock) {
   std::unique_ptr<AuditLog> opened(new AuditLog(std::move(options), std::move(key), log));
-  if (auto begun = opened->Begin(std::move(*lock)); !begun) return begun.error();
+  if (auto begun = opened->Begin(std::move(lock)); !begun) return begun.error();
   return opened;
 }
 
@@ -262,7 +267,11 @@ Result<void> AuditLog::OpenNotes() {
     return Error(Errc::kInvalid, path.string() + " does not end as it was written: run 'portcall audit verify " +
                                      options_.folder.string() + '\'');
   }
-  if (auto cut = Truncate(*file, checkpoints_bytes_, path); !cut) return cut;
+  const Result<std::uint64_t> size = SizeOfFile(*file, path);
+  if (!size) return size.error();
+  if (*size > checkpoints_bytes_) {  // a cut to the size that it has would be a change
+    if (auto cut = Truncate(*file, checkpoints_bytes_, path); !cut) return cut;
+  }
   notes_file_ = std::move(*file);
   return {};
 }

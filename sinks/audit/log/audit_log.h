@@ -42,6 +42,9 @@ class AuditLog {
   // kInvalid: the folder contradicts checkpoint or receipt (truncated, restored, changed, another key).
   static Result<std::unique_ptr<AuditLog>> Open(LogOptions options, std::shared_ptr<const SigningKey> key,
                                                 const HidingLog& log);
+  // The same of a folder that is there, and whose lock (LockFolder) is held already.
+  static Result<std::unique_ptr<AuditLog>> Open(LogOptions options, std::shared_ptr<const SigningKey> key,
+                                                const HidingLog& log, runtime::Fd lock);
   ~AuditLog();  // appended records stay; for a clean end call End() first
 
   // On success all records are on disk, earlier ones too; after an error none of the new ones is. kInvalid, here and

@@ -6,6 +6,7 @@
 
 #include "config/hidden.h"
 #include "runtime/mutex.h"
+#include "sinks/audit/log/folder_lock.h"
 #include "sinks/audit/log/segments.h"
 #include "sinks/audit/sink/look.h"
 
@@ -233,13 +234,16 @@ Result<void> Writer::TryOpen() {
   if (refused_ && before == refused_look_) return *refused_;
   refused_.reset();
   if (auto made = runtime::MakeFolders(options_.log.folder, 0750); !made) return made;
+  // Before a key is made: two that begin one empty folder at once would each make one.
+  Result<runtime::Fd> lock = LockFolder(options_.log.folder);
+  if (!lock) return lock.error();
   // The folder may be another one than at the last try, with a key of its own.
   Result<SigningKey> key = LoadKey();
   if (!key) return key.error();
   key_ = std::make_shared<const SigningKey>(std::move(*key));
   LogOptions log = options_.log;
   log.receipt = receipt_;
-  auto opened = AuditLog::Open(std::move(log), key_, logger_);
+  auto opened = AuditLog::Open(std::move(log), key_, logger_, std::move(*lock));
   if (opened) {
     log_ = std::move(*opened);
     return {};

@@ -61,6 +61,19 @@ TEST_F(AuditKeyTest, MakesAKeyForTheOwnerAlone) {
   EXPECT_TRUE(audit::VerifierKey::FromFile(folder() / audit::kPublicKey));
 }
 
+// It would sign nothing, or replace the one that does.
+TEST_F(AuditKeyTest, MakesNoneWhereAnotherIsAboutToBegin) {
+  std::filesystem::remove(folder() / audit::kPrivateKey);
+  auto other = audit::LockFolder(folder());
+  ASSERT_TRUE(other);
+  ASSERT_TRUE(Make());
+  EXPECT_THAT(Deliver(1).error, HasSubstr("another process, or another endpoint"));
+  EXPECT_FALSE(std::filesystem::exists(folder() / audit::kPrivateKey));
+  *other = runtime::Fd();
+  EXPECT_EQ(Deliver(1).verdict, Verdict::kDelivered);
+  EXPECT_TRUE(std::filesystem::exists(folder() / audit::kPrivateKey));
+}
+
 TEST_F(AuditKeyTest, AKeyThatIsGoneOrAnotherIsNotReplacedWhereALogIs) {
   Fill(1, 25);
   const std::string key = audit::ReadText(folder() / audit::kPrivateKey);

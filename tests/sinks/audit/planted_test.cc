@@ -7,6 +7,7 @@
 #include "sinks/audit/log/plain_file.h"
 #include "sinks/audit/log/trimming.h"
 #include "sinks/audit/log/verify.h"
+#include "sinks/audit/sink/look.h"
 #include "tests/sinks/audit/fixture.h"
 #include "tests/sinks/audit/said.h"
 
@@ -129,6 +130,23 @@ TEST_F(PlantedTest, JunkStaysWhereItIsInALogThatIsRefused) {
   fs::remove(Name(0));
   EXPECT_FALSE(TryOpen());
   EXPECT_EQ(ReadText(junk), kPrecious);
+}
+
+// Even in its times: who holds them against what they were would read all of it again.
+TEST_F(PlantedTest, ARefusedFolderIsLeftAsItIs) {
+  Tidy(KeepFrom(0), 25, *key_, log_);
+  ASSERT_FALSE(fs::exists(Name(0))) << "no segment is left to go on with";
+  ForEachStranger(Name(25), [this](const std::string& what) {
+    for (const char* name : {kCheckpoints, kState, "lock"}) {
+      fs::last_write_time(folder() / name, fs::file_time_type::clock::now() - std::chrono::hours(1));
+    }
+    const std::string before = LookOfFolder(folder());
+    const auto opened = TryOpen();
+    ASSERT_FALSE(opened) << what;
+    EXPECT_EQ(opened.error().code, Errc::kInvalid);
+    EXPECT_EQ(LookOfFolder(folder()), before) << what;
+  });
+  EXPECT_TRUE(TryOpen());
 }
 
 TEST_F(PlantedTest, AFileInTheMidstOfAnotherIsNamedAndStays) {

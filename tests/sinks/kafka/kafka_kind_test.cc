@@ -125,6 +125,8 @@ TEST(KafkaKind, ErrorsSayWhatWasMeant) {
        ".topic: {{ without }} (a topic is made of {{action}} and {{kind}} alone, so that no pushed name makes one)"},
       {kLeast + "key: '{{repo}}'", ".key: {{repo}} is not known here; did you mean {{repository}}?"},
       {kLeast + "deadlettertopic: t", ".deadlettertopic: is the topic itself"},
+      {"brokers: [h:1]\ntopic: 't.{{action}}'\ndeadlettertopic: t.push",
+       ".deadlettertopic: 't.push' is one of the topics that events go to"},
       {kLeast + "deadlettertopic: '{{action}}'",
        ".deadlettertopic: \"{{action}}\" is no topic's name: it holds letters, digits, . _ and -, not \"{\""},
       {kLeast + "compression: zip",

@@ -195,6 +195,40 @@ TEST_F(KafkaSinkTest, WhatIsGivenUpGoesToItsTopicWhateverElseIsRefusedMeanwhile)
   Stop();
 }
 
+// Nor is it the endpoint that waits: its other events age, and are given time at a stop.
+TEST_F(KafkaSinkTest, ADeadLetterThatIsNotConfirmedEndsAsFailedAndStallsNothing) {
+  portcall::testing::MockCluster two(2);
+  for (const auto& [topic, broker] : {std::pair("events", 1), {"dead", 2}}) {
+    two.MakeTopic(topic, 1);
+    two.Lead(topic, broker);
+  }
+  kafka_.brokers = {two.bootstrap()};
+  kafka_.dead_letter_topic = "dead";
+  endpoint_.timeout = 500ms;
+  ASSERT_TRUE(Make());
+  Outcome refusal;
+  refusal.verdict = Verdict::kUndeliverable;
+  refusal.error = "too large";
+  ASSERT_THAT(SetAside(EventOf(1), refusal), Is(Verdict::kDelivered));
+  two.Slow(2, 3s);
+  const auto stalled = [&] { return runner_.Call([&] { return sink_->Stalled(); }); };
+  auto aside = StartSetAside(EventOf(2), refusal);
+  ASSERT_THAT(Deliver(EventOf(3)), Is(Verdict::kDelivered));
+  while (aside.wait_for(5ms) != std::future_status::ready) EXPECT_FALSE(stalled());
+  const Outcome late = LoopRunner::Await(std::move(aside));
+  EXPECT_THAT(late, Is(Verdict::kFailed));
+  EXPECT_EQ(late.blames, Blames::kPart);
+  EXPECT_EQ(late.error, "too large; and the dead-letter topic dead: no confirmation in time");
+  EXPECT_THAT(Trouble(), HasSubstr("dead (does not confirm records)"));
+  EXPECT_THAT(Deliver(EventOf(4)), Is(Verdict::kDelivered));
+  two.Slow(2, 0ms);
+  EXPECT_THAT(Until([&] { return SetAside(EventOf(2), refusal); },
+                    [](const Outcome& outcome) { return outcome.verdict == Verdict::kDelivered; }),
+              Is(Verdict::kDelivered));
+  EXPECT_THAT(Trouble(), IsEmpty());
+  Stop();
+}
+
 TEST_F(KafkaSinkTest, DeadLettersWhoseBatchIsRefusedAreSentAgain) {
   cluster_.MakeTopic("dead", 1);
   kafka_.dead_letter_topic = "dead";

@@ -1,0 +1,180 @@
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <numeric>
+#include <string>
+
+#include "tests/broker/answers.h"
+#include "tests/broker/simulation.h"
+
+// Events that their destination refuses for good, where the place for such events does not take them for a while.
+namespace portcall::broker {
+namespace {
+
+using sinks::Outcome;
+using sinks::Verdict;
+
+constexpr Ticks kMinute = 60 * kSecond, kHour = 60 * kMinute;
+
+config::Endpoint Entry(int threshold = 10) {
+  config::Endpoint endpoint = Hook();
+  endpoint.threshold = threshold;
+  return endpoint;
+}
+
+sinks::Capacity WithPlace() {
+  return {.window = 5'000, .window_bytes = 16 << 20, .pipelines_lanes = true, .sets_aside = true};
+}
+
+Outcome Saying(Verdict verdict, const std::string& error) {
+  Outcome outcome;
+  outcome.verdict = verdict;
+  outcome.error = error;
+  return outcome;
+}
+
+// Repositories that begin with "bad" are refused, and `full` says whether the place for them is.
+struct World : Simulation {
+  explicit World(config::Endpoint endpoint, bool parts = true) : Simulation(std::move(endpoint), 3, WithPlace()) {
+    receiver = [this](const store::Event& event, Moment) {
+      if (down && event.repository == "other") return broker::Answer(500);
+      if (down) return Saying(Verdict::kFailed, "no answer");
+      return event.repository.starts_with("bad") ? Saying(Verdict::kUndeliverable, "too large") : broker::Answer(200);
+    };
+    place = [this, parts](const store::Event&, Moment) {
+      Outcome outcome = Saying(full ? Verdict::kFailed : Verdict::kDelivered, "too large; and the place is full");
+      if (parts) outcome.blames = sinks::Blames::kPart;
+      return outcome;
+    };
+  }
+  // Each is refused while others are delivered.
+  void AppendBad(int count) {
+    for (int i = 0; i < count; ++i) {
+      Append("bad" + std::to_string(i));
+      Append("good");
+      RunFor(kSecond);
+    }
+  }
+  int BadSends() const {
+    int all = 0;
+    for (const auto& [seq, times] : sends)
+      all += log[static_cast<std::size_t>(seq - 1)]->repository == "good" ? 0 : times;
+    return all;
+  }
+  int Asides() const {
+    return std::accumulate(asides.begin(), asides.end(), 0, [](int sum, const auto& one) { return sum + one.second; });
+  }
+  bool full = true, down = false;
+};
+
+TEST(EndpointAside, WhatWaitsForItsPlaceCostsTheEndpointNothing) {
+  for (const bool parts : {true, false}) {
+    World world(Entry(), parts);
+    world.AppendBad(30);
+    world.RunFor(10 * kMinute);
+    for (int i = 0; i < 300; ++i) {
+      world.Append("good");
+      world.RunFor(kSecond);
+      ASSERT_EQ(world.core().breaker().state(), BreakerState::kClosed);
+    }
+    EXPECT_EQ(world.accepted.size(), 330u);
+    EXPECT_EQ(world.BadSends(), 30) << "the destination has refused them already";
+    EXPECT_LT(world.Asides(), 30 * 40) << "delays grow";
+    EXPECT_EQ(world.dead.size(), 0u);
+    world.full = false;
+    EXPECT_TRUE(world.RunUntilIdle(6 * kMinute));
+    ASSERT_EQ(world.dead.size(), 30u);
+    EXPECT_EQ(world.dead.begin()->second.reason, "undeliverable: too large");
+    EXPECT_EQ(world.dead.begin()->second.attempts, 1);
+    EXPECT_TRUE(world.violations.empty()) << world.violations.front();
+  }
+}
+
+TEST(EndpointAside, NumberedRepetitionsAreThoseOfTheDestination) {
+  config::Endpoint endpoint = Entry();
+  endpoint.max_retries = 3;
+  World world(endpoint);
+  world.AppendBad(5);
+  world.RunFor(kHour);
+  EXPECT_EQ(world.dead.size(), 0u);
+  world.full = false;
+  EXPECT_TRUE(world.RunUntilIdle(6 * kMinute));
+  ASSERT_EQ(world.dead.size(), 5u);
+  EXPECT_EQ(world.dead.begin()->second.reason, "undeliverable: too large");
+}
+
+// Its refusals were the endpoint's fault for all that was known, or a restart forgot what they were.
+TEST(EndpointAside, DeliveriesDoNotHurryWhatWaitsForItsPlace) {
+  for (const bool restarted : {false, true}) {
+    World world(Entry(restarted ? 100 : 2));
+    for (int i = 0; i < 5; ++i) world.Append("bad" + std::to_string(i));
+    world.RunFor(kMinute);
+    if (restarted) world.Crash();
+    for (int i = 0; i < 20; ++i) {
+      world.Append("good");
+      world.RunFor(kMinute);
+    }
+    ASSERT_EQ(world.core().breaker().state(), BreakerState::kClosed);
+    const int asides = world.Asides(), sends = world.BadSends();
+    for (int i = 0; i < 300; ++i) {
+      world.Append("good");
+      world.RunFor(kSecond / 10);
+    }
+    EXPECT_EQ(world.BadSends(), sends);
+    EXPECT_LE(world.Asides() - asides, 5 * 2);
+    world.full = false;
+    EXPECT_TRUE(world.RunUntilIdle(10 * kMinute));
+    EXPECT_EQ(world.dead.size(), 5u);
+    EXPECT_TRUE(world.violations.empty()) << world.violations.front();
+  }
+}
+
+TEST(EndpointAside, ItEndsWithItsAgeAndSaysWhy) {
+  config::Endpoint endpoint = Entry();
+  endpoint.max_age = std::chrono::hours(1);
+  World world(endpoint);
+  world.Append("bad");
+  world.Append("bad");
+  world.RunFor(kHour - kMinute);
+  EXPECT_EQ(world.dead.size(), 0u);
+  EXPECT_TRUE(world.RunUntilIdle(2 * kHour));
+  ASSERT_EQ(world.dead.size(), 2u);
+  EXPECT_EQ(world.dead.at(1).reason, "undeliverable: too large; and the place is full");
+}
+
+// As probes they tell little: others go first.
+TEST(EndpointAside, WhatWaitsForItsPlaceDoesNotProlongAnOutage) {
+  World world(Entry());
+  world.AppendBad(100);
+  world.RunFor(10 * kMinute);
+  world.down = true;
+  for (int i = 0; i < 40; ++i) world.Append("other" + std::to_string(i));
+  world.RunFor(kHour);
+  ASSERT_EQ(world.core().breaker().state(), BreakerState::kOpen);
+  world.down = false;
+  const auto delivered = world.accepted.size();
+  world.RunFor(kMinute + kMinute / 2);
+  EXPECT_EQ(world.accepted.size(), delivered + 40);
+  EXPECT_EQ(world.core().breaker().state(), BreakerState::kClosed);
+}
+
+// Where nothing else is left to find out with, they are probes as any other.
+TEST(EndpointAside, AnOutageEndsWhereAllWaitForTheirPlace) {
+  config::Endpoint endpoint = Entry(2);
+  endpoint.max_retries = 2;
+  World world(endpoint);
+  world.AppendBad(1);
+  world.RunFor(kMinute);
+  world.down = true;
+  world.Append("other");
+  world.RunFor(10 * kMinute);
+  ASSERT_EQ(world.core().breaker().state(), BreakerState::kOpen);
+  ASSERT_EQ(world.dead.size(), 1u) << "the other one has used up its repetitions";
+  world.down = world.full = false;
+  EXPECT_TRUE(world.RunUntilIdle(10 * kMinute));
+  EXPECT_EQ(world.dead.size(), 2u);
+  EXPECT_TRUE(world.violations.empty()) << world.violations.front();
+}
+
+}  // namespace
+}  // namespace portcall::broker
