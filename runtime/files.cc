@@ -114,6 +114,21 @@ Result<void> Rename(const std::filesystem::path& from, const std::filesystem::pa
   return {};
 }
 
+Error NotRenamed(int error, const std::filesystem::path& from, const std::filesystem::path& to) {
+  if (error == EEXIST) return Error(Errc::kConflict, to.string() + " is there already");
+  return FileError(error, "renaming", from);
+}
+
+// Takes the name with an empty file, which nobody else can have made, and replaces that.
+Result<void> RenameOverOwn(const std::filesystem::path& from, const std::filesystem::path& to) {
+  const int own = ::open(to.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+  if (own < 0) return NotRenamed(errno, from, to);
+  ::close(own);  // some file systems replace no file that is open
+  Result<void> renamed = Rename(from, to);
+  if (!renamed) ::unlink(to.c_str());
+  return renamed;
+}
+
 auto Writing(std::string_view text) {
   return [text](const Fd& file, const std::filesystem::path& fresh) { return WriteAt(file, text, 0, fresh); };
 }
@@ -150,14 +165,16 @@ Result<std::string> ReadWhole(const std::filesystem::path& path) {
 }
 
 Result<void> RenameUnlessThere(const std::filesystem::path& from, const std::filesystem::path& to) {
+  const auto unknown = [](int error) {  // to the file system
+    return error == EINVAL || error == ENOSYS || error == EPERM || error == EOPNOTSUPP || error == EMLINK;
+  };
   if (::renameat2(AT_FDCWD, from.c_str(), AT_FDCWD, to.c_str(), RENAME_NOREPLACE) == 0) return {};
-  const bool unknown = errno == EINVAL || errno == ENOSYS || errno == EPERM;  // to the file system
-  if (unknown && ::link(from.c_str(), to.c_str()) == 0) {
+  if (!unknown(errno)) return NotRenamed(errno, from, to);
+  if (::link(from.c_str(), to.c_str()) == 0) {
     ::unlink(from.c_str());
     return {};
   }
-  if (errno == EEXIST) return Error(Errc::kConflict, to.string() + " is there already");
-  return FileError(errno, "renaming", from);
+  return unknown(errno) ? RenameOverOwn(from, to) : NotRenamed(errno, from, to);
 }
 
 Result<void> SyncNamed(const std::filesystem::path& path) {

@@ -57,7 +57,8 @@ Result<void> RenameUnlessThere(const std::filesystem::path& from, const std::fil
 Result<std::string> ReadWhole(const std::filesystem::path& path);
 // Atomic: even after a crash the file holds either `text` or its old content. Durable on return.
 Result<void> ReplaceFile(const std::filesystem::path& path, std::string_view text, mode_t mode = 0644);
-// The same of a new file: kConflict where there is one, which stays as it is.
+// The same of a new file: kConflict where there is one, which stays as it is. Where the file system can neither rename
+// without replacing nor link, a crash may leave an empty file.
 Result<void> MakeFile(const std::filesystem::path& path, std::string_view text, mode_t mode = 0644);
 // The same with what an open file holds, and its mode.
 Result<void> CopyToNewFile(const Fd& from, const std::filesystem::path& path);

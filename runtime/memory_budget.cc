@@ -30,10 +30,10 @@ std::uint64_t Counted(std::uint64_t bytes) { return bytes > MemoryBudget::kFree 
 
 }  // namespace
 
-bool MemoryBudget::Take(std::uint64_t bytes) {
+bool MemoryBudget::Take(std::uint64_t bytes, std::uint64_t most) {
   std::uint64_t held = held_.load(std::memory_order_relaxed);
   do {
-    if (held > most_ || bytes > most_ - held) return false;
+    if (held > most || bytes > most - held) return false;
   } while (!held_.compare_exchange_weak(held, held + bytes, std::memory_order_relaxed));
   return true;
 }
@@ -44,17 +44,45 @@ bool MemoryBudget::BeginWait() {
   return false;
 }
 
+void MemoryBudget::Add(Keeper& keeper) {
+  const MutexLock lock(keepers_mutex_);
+  keepers_.push_back(&keeper);
+}
+
+void MemoryBudget::Remove(Keeper& keeper) {
+  const MutexLock lock(keepers_mutex_);
+  std::erase(keepers_, &keeper);
+}
+
+// For room for `bytes`.
+void MemoryBudget::AskKeepers(std::uint64_t bytes) {
+  const MutexLock lock(keepers_mutex_);
+  for (Keeper* keeper : keepers_) {
+    const std::uint64_t wanted = held() + bytes;
+    if (wanted <= most_) return;
+    keeper->LetGo(wanted - most_);
+  }
+}
+
 bool MemoryShare::Grow(std::uint64_t bytes) {
   const std::uint64_t counts = Counted(bytes);
   if (budget_ == nullptr || counts <= counted_) return true;
-  if (!budget_->Take(counts - counted_)) return false;
+  const std::uint64_t more = counts - counted_, most = budget_->most();
+  if (!budget_->Take(more, most)) {
+    if (counts > most) return false;
+    budget_->AskKeepers(more);
+    if (!budget_->Take(more, most)) return false;
+  }
   counted_ = counts;
   return true;
 }
 
 bool MemoryShare::GrowIfAmple(std::uint64_t bytes) {
-  const bool ample = budget_ == nullptr || budget_->held() < budget_->most() / 2;
-  return ample && Grow(bytes);
+  const std::uint64_t counts = Counted(bytes);
+  if (budget_ == nullptr || counts <= counted_) return true;
+  if (!budget_->Take(counts - counted_, budget_->most() / 2)) return false;
+  counted_ = counts;
+  return true;
 }
 
 void MemoryShare::Shrink(std::uint64_t bytes) {

@@ -6,7 +6,9 @@
 #include <filesystem>
 #include <stop_token>
 #include <utility>
+#include <vector>
 
+#include "runtime/mutex.h"
 #include "runtime/task.h"
 
 namespace portcall::runtime {
@@ -33,14 +35,30 @@ class MemoryBudget {
   bool BeginWait();  // false: too many wait
   void EndWait() { waiters_.fetch_sub(1, std::memory_order_relaxed); }
 
+  // Holds, in shares of its own, what it can do without.
+  class Keeper {
+   public:
+    Keeper() = default;
+    Keeper(const Keeper&) = delete;
+    Keeper& operator=(const Keeper&) = delete;
+    virtual ~Keeper() = default;
+    // Gives back `bytes` that count, or all that it can do without. On the thread of whoever needs room, one at a time.
+    virtual void LetGo(std::uint64_t bytes) = 0;
+  };
+  void Add(Keeper& keeper);
+  void Remove(Keeper& keeper);  // it is asked no more
+
  private:
   friend class MemoryShare;
-  bool Take(std::uint64_t bytes);
+  bool Take(std::uint64_t bytes, std::uint64_t most);
+  void AskKeepers(std::uint64_t bytes);
   void GiveBack(std::uint64_t bytes) { held_.fetch_sub(bytes, std::memory_order_relaxed); }
 
   const std::uint64_t most_;
   std::atomic<std::uint64_t> held_ = 0, refused_ = 0;
   std::atomic<std::uint32_t> waiters_ = 0;
+  Mutex keepers_mutex_;
+  std::vector<Keeper*> keepers_ GUARDED_BY(keepers_mutex_);
 };
 
 // What one of them holds; given back at its end. One thread at a time.
@@ -57,9 +75,10 @@ class MemoryShare {
   }
   ~MemoryShare() { Release(); }
 
-  // Makes it `bytes` in all, where it is less. False: there is no room, and it is what it was.
+  // Makes it `bytes` in all, where it is less; keepers let go of what they have where that makes room. False: there is
+  // none, and it is what it was.
   bool Grow(std::uint64_t bytes);
-  // The same for who can do with less, and leaves half of the budget to those who cannot.
+  // The same for who can do with less: leaves half of the budget to those who cannot, and keepers what they have.
   bool GrowIfAmple(std::uint64_t bytes);
   // Makes it `bytes` in all, where it is more.
   void Shrink(std::uint64_t bytes);

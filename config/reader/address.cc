@@ -34,9 +34,9 @@ bool IsPort(std::string_view text, int least) {
   return number && *number >= least;
 }
 
-// The addresses that a host to listen at means, as the kernel sees them: families 4 and 6, and within them one or all.
+// The addresses that a host to listen at means, as http::Bind takes it: all of both families, or one.
 struct ListenHost {
-  bool v4 = false, v6 = false, all = false;
+  bool all = false;
   std::string address;  // where not all: as text in its shortest form, or a name
 };
 
@@ -48,14 +48,12 @@ std::string Shortest(int family, const std::string& host) {
 }
 
 ListenHost ReadListenHost(std::string_view host) {
-  if (host.empty()) return {true, true, true, {}};
+  constexpr std::string_view kMapped = "::ffff:";  // IPv4 in IPv6's form
   if (host.starts_with('[')) host = host.substr(1, host.size() - 2);
   const std::string name = runtime::LowerCase(host);
-  if (IsIp(AF_INET, name)) return {true, false, name == "0.0.0.0", Shortest(AF_INET, name)};
-  const bool local = name == "localhost";  // of another name nobody knows before it is looked up
-  if (!IsIp(AF_INET6, name)) return {local, local, false, name};
-  const std::string address = Shortest(AF_INET6, name);
-  return {false, true, address == "::", address};
+  std::string address = Shortest(IsIp(AF_INET6, name) ? AF_INET6 : AF_INET, name);
+  if (address.starts_with(kMapped) && IsIp(AF_INET, address.substr(kMapped.size()))) address.erase(0, kMapped.size());
+  return {address.empty() || address == "0.0.0.0" || address == "::", address};
 }
 
 bool IsLoopback(const ListenHost& host) { return host.address == "127.0.0.1" || host.address == "::1"; }
@@ -68,9 +66,7 @@ bool Collide(std::string_view listen, std::string_view other) {
   const auto port = runtime::ParseNumber<std::uint16_t>(listen.substr(colon + 1));
   if (!port || *port == 0 || port != runtime::ParseNumber<std::uint16_t>(other.substr(other_colon + 1))) return false;
   const ListenHost a = ReadListenHost(listen.substr(0, colon)), b = ReadListenHost(other.substr(0, other_colon));
-  const auto whole = [](const ListenHost& host) { return host.all && host.v4 && host.v6; };
-  if (whole(a) || whole(b)) return true;
-  if (a.all || b.all) return (a.v4 && b.v4) || (a.v6 && b.v6);
+  if (a.all || b.all) return true;
   const bool localhost = (a.address == "localhost" && IsLoopback(b)) || (b.address == "localhost" && IsLoopback(a));
   return localhost || a.address == b.address;
 }

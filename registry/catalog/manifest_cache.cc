@@ -20,12 +20,20 @@ std::size_t ManifestCache::Shard::Erase(const KeyView& key) {
   if (found == index.end()) return 0;
   const auto entry = found->second;
   const std::size_t cost = entry->cost();
+  if (entry->counts()) std::erase(counted, &*entry);
   index.erase(found);
   entries.erase(entry);
   return cost;
 }
 
-ManifestCache::ManifestCache(std::size_t max_bytes) : max_bytes_(max_bytes) {}
+ManifestCache::ManifestCache(std::size_t max_bytes, runtime::MemoryBudget* budget)
+    : max_bytes_(max_bytes), budget_(budget) {
+  if (budget_ != nullptr) budget_->Add(*this);
+}
+
+ManifestCache::~ManifestCache() {
+  if (budget_ != nullptr) budget_->Remove(*this);
+}
 
 // One entry of each shard in turn: the hash spreads them, so that the shards' oldest are about as old.
 void ManifestCache::Shrink(std::size_t shard) {
@@ -35,6 +43,23 @@ void ManifestCache::Shrink(std::size_t shard) {
     if (from.entries.empty()) continue;
     const Entry& oldest = from.entries.back();
     bytes_ -= from.Erase(KeyView{oldest.repository, oldest.reference});
+  }
+}
+
+// Of each shard what has been in it longest. What somebody reads would not be given back, and be loaded once more.
+void ManifestCache::LetGo(std::uint64_t bytes) {
+  std::uint64_t given = 0;
+  for (Shard& shard : shards_) {
+    const runtime::MutexLock lock(shard.mutex);
+    for (std::size_t i = 0; i < shard.counted.size() && given < bytes;) {
+      const Entry& entry = *shard.counted[i];
+      if (entry.manifest.use_count() > 1) {
+        ++i;
+        continue;
+      }
+      given += entry.manifest->memory.counted();
+      bytes_ -= shard.Erase(KeyView{entry.repository, entry.reference});
+    }
   }
 }
 
@@ -72,6 +97,7 @@ void ManifestCache::Put(std::string_view repository, std::string_view reference,
     shard.entries.push_front(std::move(entry));
     const Entry& front = shard.entries.front();
     shard.index.emplace(KeyView{front.repository, front.reference}, shard.entries.begin());
+    if (front.counts()) shard.counted.push_back(&front);
     bytes_ += cost;
   }
   Shrink(place + 1);

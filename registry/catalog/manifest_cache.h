@@ -30,10 +30,12 @@ using StoredManifestPtr = std::shared_ptr<const StoredManifest>;
 // Manifests by repository and reference (tag or digest), also the largest that can be pushed: the bound is on all of
 // them together, and those that were not used for long go out first, about. Nothing stale is ever found:
 // while a reference is being changed it is not cached, and what was read before a change does not go in after it
-// (docs/delivery.md §8). Callable from any thread.
-class ManifestCache {
+// (docs/delivery.md §8). What nobody reads makes room for whoever needs it. Callable from any thread.
+class ManifestCache final : private runtime::MemoryBudget::Keeper {
  public:
-  explicit ManifestCache(std::size_t max_bytes);
+  // `budget`, where there is one, is that of the manifests' shares, and outlives the cache.
+  explicit ManifestCache(std::size_t max_bytes, runtime::MemoryBudget* budget = nullptr);
+  ~ManifestCache() override;
 
   // Find gives a ticket for Put, which drops the value if anything was changed since that Find.
   struct Ticket {
@@ -77,6 +79,7 @@ class ManifestCache {
     StoredManifestPtr manifest;
     std::uint64_t deletions = 0;  // of manifests that share its place with this one, when it was put in
     std::size_t cost() const;
+    bool counts() const { return manifest->memory.counted() > 0; }
   };
   struct Hash {
     std::size_t operator()(const KeyView& key) const;
@@ -86,6 +89,7 @@ class ManifestCache {
     runtime::Mutex mutex;
     std::list<Entry> entries GUARDED_BY(mutex);  // most recently used first
     std::unordered_map<KeyView, std::list<Entry>::iterator, Hash> index GUARDED_BY(mutex);
+    std::vector<const Entry*> counted GUARDED_BY(mutex);  // what has a share of the budget: it is large, and seldom
     // Once for each change that is under way.
     std::multiset<std::pair<std::string, std::string>> changing GUARDED_BY(mutex);
     std::uint64_t changes GUARDED_BY(mutex) = 0;
@@ -98,11 +102,13 @@ class ManifestCache {
     return deletions_[Hash()({repository, digest}) / kShards % kDeletions];
   }
   void Shrink(std::size_t shard);  // beginning with this one
+  void LetGo(std::uint64_t bytes) override;
 
   std::array<Shard, kShards> shards_;
   std::array<Deletions, kDeletions> deletions_;
   std::atomic<std::uint64_t> all_deletions_ = 0;
   const std::size_t max_bytes_;
+  runtime::MemoryBudget* const budget_;
   std::atomic<std::size_t> bytes_ = 0;  // of all shards
 };
 

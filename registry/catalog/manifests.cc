@@ -60,7 +60,7 @@ Task<Result<Manifest>> Parse(asio::thread_pool& lane, const ManifestPush& push) 
 }  // namespace
 
 Manifests::Manifests(const RegistryDeps& deps, Recorder& recorder)
-    : deps_(deps), recorder_(recorder), cache_(CacheBytes(deps.memory)) {}
+    : deps_(deps), recorder_(recorder), cache_(CacheBytes(deps.memory), deps.memory) {}
 
 Task<Result<StoredManifestPtr>> Manifests::Find(const EventRules& rules, const std::string& repository,
                                                 const Reference& reference) {

@@ -87,17 +87,26 @@ Error Malformed(const std::string& addr) {
   return {Errc::kInvalid, "cannot listen on \"" + addr + "\": write host:port, :port or [v6]:port"};
 }
 
-Result<std::vector<Acceptor>> BindTo(const Executor& executor, const std::string& addr, const HostPort& parts) {
+// As Go reads it: what is IPv4 in IPv6's form is IPv4.
+asio::ip::address Plain(const asio::ip::address& address) {
+  const bool mapped = address.is_v6() && address.to_v6().is_v4_mapped();
+  return mapped ? asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()) : address;
+}
+
+Result<std::vector<Acceptor>> BindTo(const Executor& executor, const std::string& addr, const HostPort& parts,
+                                     const Resolver::LookUp& look_up) {
   if (parts.host.empty()) return BindAll(executor, addr, parts.port);
   if (parts.host == "localhost") return BindLoopbacks(executor, addr, parts.port);
   error_code ec;
   asio::ip::address address = asio::ip::make_address(parts.host, ec);
   if (ec) {
-    tcp::resolver resolver(executor.context());
-    const auto found = resolver.resolve(parts.host, "", ec);
-    if (ec || found.empty()) return Error(Errc::kInvalid, "cannot listen on " + addr + ": no such host");
-    address = found.begin()->endpoint().address();
+    const Resolver::Answer found = look_up(parts.host);
+    if (!found || found->empty()) return Error(Errc::kInvalid, "cannot listen on " + addr + ": no such host");
+    const auto v4 = std::ranges::find_if(*found, [](const asio::ip::address& one) { return one.is_v4(); });
+    address = v4 == found->end() ? found->front() : *v4;
   }
+  address = Plain(address);
+  if (address.is_unspecified()) return BindAll(executor, addr, parts.port);
   return BindOne(executor, addr, {address, parts.port});
 }
 
@@ -107,7 +116,8 @@ Result<std::vector<tcp::endpoint>> EndpointsOf(const std::string& addr) {
   const std::optional<HostPort> parts = Split(addr);
   if (!parts) return Malformed(addr);
   asio::io_context context;
-  const Result<std::vector<Acceptor>> bound = BindTo(context.get_executor(), addr, {parts->host, 0});
+  const Result<std::vector<Acceptor>> bound =
+      BindTo(context.get_executor(), addr, {parts->host, 0}, Resolver::AskSystem);
   if (!bound) return bound.error();
   std::vector<tcp::endpoint> endpoints;
   for (const Acceptor& acceptor : *bound) {
@@ -130,9 +140,9 @@ bool Collide(const std::vector<tcp::endpoint>& some, const std::vector<tcp::endp
   });
 }
 
-Result<std::vector<Acceptor>> Bind(const Executor& executor, const std::string& addr) {
+Result<std::vector<Acceptor>> Bind(const Executor& executor, const std::string& addr, const Resolver::LookUp& look_up) {
   const std::optional<HostPort> parts = Split(addr);
-  return parts ? BindTo(executor, addr, *parts) : Malformed(addr);
+  return parts ? BindTo(executor, addr, *parts, look_up) : Malformed(addr);
 }
 
 }  // namespace portcall::http

@@ -39,17 +39,20 @@ TEST(Address, SaysWhatIsWrongAndWhatWasMeant) {
 
 TEST(Address, OnePlaceToListenIsKnownInEverySpelling) {
   using Pair = std::pair<const char*, const char*>;
-  for (const auto& [a, b] : {Pair{":5000", "0.0.0.0:5000"}, Pair{":5000", "localhost:5000"}, Pair{":5000", "[::]:5000"},
-                             Pair{":5000", "registry.example.com:5000"}, Pair{"0.0.0.0:5000", "127.0.0.1:5000"},
-                             Pair{"localhost:5000", "127.0.0.1:5000"}, Pair{"localhost:5000", "[::1]:5000"},
-                             Pair{"LOCALHOST:5000", "localhost:5000"}, Pair{"[::]:5000", "localhost:5000"},
-                             Pair{"[::1]:5000", "[0:0::1]:5000"}, Pair{"h:05000", "H:5000"}}) {
+  for (const auto& [a, b] :
+       {Pair{":5000", "0.0.0.0:5000"}, Pair{":5000", "localhost:5000"}, Pair{":5000", "[::]:5000"},
+        Pair{":5000", "registry.example.com:5000"}, Pair{"0.0.0.0:5000", "127.0.0.1:5000"},
+        Pair{"0.0.0.0:5000", "[::]:5000"}, Pair{"0.0.0.0:5000", "[::1]:5000"}, Pair{"[0::0]:5000", "127.0.0.1:5000"},
+        Pair{"0.0.0.0:5000", "b:5000"}, Pair{"[::ffff:0.0.0.0]:5000", "[::1]:5000"},
+        Pair{"[::ffff:127.0.0.1]:5000", "127.0.0.1:5000"}, Pair{"localhost:5000", "127.0.0.1:5000"},
+        Pair{"localhost:5000", "[::1]:5000"}, Pair{"LOCALHOST:5000", "localhost:5000"},
+        Pair{"[::]:5000", "localhost:5000"}, Pair{"[::1]:5000", "[0:0::1]:5000"}, Pair{"h:05000", "H:5000"}}) {
     EXPECT_TRUE(Collide(a, b)) << a << " " << b;
     EXPECT_TRUE(Collide(b, a)) << a << " " << b;
   }
   for (const auto& [a, b] : {Pair{":5000", ":5001"}, Pair{":0", ":0"}, Pair{"127.0.0.1:5000", "127.0.0.2:5000"},
-                             Pair{"127.0.0.1:5000", "[::1]:5000"}, Pair{"0.0.0.0:5000", "[::]:5000"},
-                             Pair{"a:5000", "b:5000"}, Pair{"0.0.0.0:5000", "b:5000"}, Pair{"5000", "5000"}}) {
+                             Pair{"127.0.0.1:5000", "[::1]:5000"}, Pair{"a:5000", "b:5000"},
+                             Pair{"[::ffff:127.0.0.1]:5000", "[::1]:5000"}, Pair{"5000", "5000"}}) {
     EXPECT_FALSE(Collide(a, b)) << a << " " << b;
     EXPECT_FALSE(Collide(b, a)) << a << " " << b;
   }

@@ -61,6 +61,39 @@ TEST_F(LongListsTest, WithoutRoomALongListIsRefusedInTimeAndAShortOneIsMade) {
   EXPECT_EQ(runner_->Run(Tags("many", {&share_, {}, 10s})).size(), 2'000u * 108 - 1);
 }
 
+// Neither gives way by itself: what is kept for speed must, or no long list is ever made.
+TEST_F(LongListsTest, UploadsAndWhatIsCachedLeaveRoomForOneWhereThereIsLeast) {
+  TagMany();
+  constexpr std::size_t kLarge = 3 << 20;
+  const std::string image = ImageOf("{}", {}, R"(,"annotations":{"text":")" + std::string(kLarge, 'x') + R"("})");
+  PushBlob("large", "{}");
+  for (const char* tag : {"1", "2"}) {
+    ASSERT_EQ(PutManifest("large", tag, image).status, 201);
+  }
+  runtime::MemoryBudget least(32 << 20);
+  RegistryDeps deps{*store_, *blobs_, pool_, log_, metrics_, clock_, "vm:0", "instance", {}, &least};
+  Recorder recorder(*store_, log_, metrics_, clock_);
+  Manifests manifests(deps, recorder);
+  Listings listings(deps);
+
+  std::vector<runtime::MemoryShare> uploads;
+  do {
+    uploads.emplace_back(&least);
+  } while (uploads.back().GrowIfAmple(256 << 10));
+  for (const char* tag : {"1", "2"}) {
+    ASSERT_TRUE(*runner_->Run(manifests.Find({}, "large", Reference::Parse(tag))));
+  }
+  ASSERT_GT(least.held(), (least.most() / 2) + kLarge) << "they are cached";
+  runtime::MemoryShare share(&least);
+  const auto tags = [&]() -> Task<std::string> {
+    ListText list("", {100'000, 16 << 20, 131}, {&share, {}, 100ms});
+    const Result<bool> more = co_await listings.Tags("many", "", list);
+    co_return more ? std::move(list).End("") : more.error().detail;
+  };
+  EXPECT_EQ(runner_->Run(tags()).size(), 2'000u * 108 - 1);
+  EXPECT_EQ(least.refused(), 0u);
+}
+
 TEST_F(LongListsTest, OneIsMadeAtATimeAndTheNextWhenItsTurnComes) {
   TagMany();
   Fill();

@@ -122,5 +122,29 @@ TEST_F(ManifestCacheTest, WhatWouldDriveOutTooMuchIsNotKept) {
   EXPECT_FALSE(cache_.Find("a", "big", ticket_));
 }
 
+TEST(ManifestCacheInABudget, DropsWhatNobodyReadsForWhoNeedsRoom) {
+  constexpr std::size_t kLarge = 1 << 20;
+  runtime::MemoryBudget budget(8 << 20);
+  ManifestCache cache(4 << 20, &budget);
+  ManifestCache::Ticket ticket;
+  const auto put = [&](const std::string& tag, std::size_t size) {
+    auto stored = std::make_shared<StoredManifest>();
+    stored->bytes = std::string(size, 'x');
+    stored->memory = runtime::MemoryShare(&budget);
+    ASSERT_TRUE(stored->memory.Grow(size));
+    cache.Find("a", tag, ticket);
+    cache.Put("a", tag, std::move(stored), ticket);
+  };
+  put("small", 100);
+  for (const char* tag : {"one", "two", "three"}) put(tag, kLarge);
+  const StoredManifestPtr sent = cache.Find("a", "two", ticket);
+  runtime::MemoryShare needs(&budget);
+  ASSERT_FALSE(needs.Grow(budget.most())) << "what is sent still counts";
+  EXPECT_TRUE(needs.Grow(budget.most() - kLarge));
+  EXPECT_TRUE(cache.Find("a", "small", ticket)) << "it does not count";
+  EXPECT_EQ(cache.Find("a", "two", ticket), sent);
+  for (const char* tag : {"one", "three"}) EXPECT_FALSE(cache.Find("a", tag, ticket)) << tag;
+}
+
 }  // namespace
 }  // namespace portcall::registry

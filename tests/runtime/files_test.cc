@@ -9,18 +9,37 @@
 #include <atomic>
 #include <cerrno>
 #include <filesystem>
+#include <iterator>
+#include <utility>
 
 #include "tests/support/temp_dir.h"
 
 namespace {
 
 std::atomic<bool> syncs_fail = false;
+// As with file systems that know no flags of a rename, no links, or neither.
+std::atomic<bool> no_flags = false, no_links = false, renames_fail = false;
 
 }  // namespace
 
-// Takes the place of the C library's.
+// These take the place of the C library's.
 extern "C" int fsync(int fd) {
   if (!syncs_fail) return static_cast<int>(syscall(SYS_fsync, fd));
+  errno = EIO;
+  return -1;
+}
+extern "C" int renameat2(int from_folder, const char* from, int to_folder, const char* to, unsigned flags) noexcept {
+  if (!no_flags) return static_cast<int>(syscall(SYS_renameat2, from_folder, from, to_folder, to, flags));
+  errno = EINVAL;
+  return -1;
+}
+extern "C" int link(const char* from, const char* to) noexcept {
+  if (!no_links) return static_cast<int>(syscall(SYS_linkat, AT_FDCWD, from, AT_FDCWD, to, 0));
+  errno = EPERM;
+  return -1;
+}
+extern "C" int rename(const char* from, const char* to) noexcept {
+  if (!renames_fail) return static_cast<int>(syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, 0));
   errno = EIO;
   return -1;
 }
@@ -74,14 +93,30 @@ TEST_F(Files, AReplacedFileIsAnotherFileUnderTheSameName) {
   EXPECT_FALSE(fs::exists(path_.string() + ".tmp"));
 }
 
-TEST_F(Files, AFileThatIsMadeReplacesNone) {
-  ASSERT_TRUE(MakeFile(path_, "one", 0600));
-  const auto again = MakeFile(path_, "two", 0600);
-  ASSERT_FALSE(again);
-  EXPECT_EQ(again.error().code, Errc::kConflict);
-  EXPECT_EQ(*ReadWhole(path_), "one");
-  EXPECT_EQ(fs::status(path_).permissions(), fs::perms::owner_read | fs::perms::owner_write);
-  EXPECT_FALSE(fs::exists(path_.string() + ".tmp"));
+TEST_F(Files, AFileThatIsMadeReplacesNoneWhateverTheFileSystemKnows) {
+  for (const auto& [flags, links] : {std::pair(true, true), std::pair(false, true), std::pair(false, false)}) {
+    no_flags = !flags;
+    no_links = !links;
+    const auto made = MakeFile(path_, "one", 0600);
+    const auto again = MakeFile(path_, "two", 0600);
+    no_flags = no_links = false;
+    ASSERT_TRUE(made) << made.error().detail;
+    ASSERT_FALSE(again);
+    EXPECT_EQ(again.error().code, Errc::kConflict);
+    EXPECT_EQ(*ReadWhole(path_), "one");
+    EXPECT_EQ(fs::status(path_).permissions(), fs::perms::owner_read | fs::perms::owner_write);
+    EXPECT_EQ(std::distance(fs::directory_iterator(path_.parent_path()), fs::directory_iterator()), 1)
+        << "nothing is left beside it";
+    fs::remove(path_);
+  }
+}
+
+TEST_F(Files, AFileThatCouldNotBeMadeIsNotThere) {
+  no_flags = no_links = renames_fail = true;
+  const auto made = MakeFile(path_, "one", 0600);
+  no_flags = no_links = renames_fail = false;
+  ASSERT_FALSE(made);
+  EXPECT_TRUE(fs::is_empty(path_.parent_path()));
 }
 
 TEST_F(Files, MakesWhatIsMissingOfAFolder) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <string>
@@ -44,6 +45,48 @@ TEST(MemoryBudget, LeavesHalfToThoseWhoCannotDoWithLess) {
   EXPECT_FALSE(second.GrowIfAmple(kFree + 1));
   EXPECT_TRUE(second.Grow(kFree + 500));
   EXPECT_TRUE(MemoryShare().GrowIfAmple(kFree + 1));
+}
+
+TEST(MemoryBudget, WhoCanDoWithLessTakesNothingOfTheOtherHalf) {
+  MemoryBudget budget(1'000);
+  MemoryShare first(&budget), second(&budget);
+  EXPECT_FALSE(first.GrowIfAmple(kFree + 501));
+  EXPECT_TRUE(first.GrowIfAmple(kFree + 499));
+  EXPECT_FALSE(second.GrowIfAmple(kFree + 2));
+}
+
+// Holds a share for no use of its own.
+class Hoarder final : public MemoryBudget::Keeper {
+ public:
+  explicit Hoarder(MemoryBudget& budget) : budget_(budget), share_(&budget) { budget_.Add(*this); }
+  Hoarder(const Hoarder&) = delete;
+  Hoarder& operator=(const Hoarder&) = delete;
+  ~Hoarder() override { budget_.Remove(*this); }
+  void LetGo(std::uint64_t bytes) override {
+    share_.Shrink(kFree + share_.counted() - std::min(bytes, share_.counted()));
+  }
+  MemoryShare& share() { return share_; }
+
+ private:
+  MemoryBudget& budget_;
+  MemoryShare share_;
+};
+
+TEST(MemoryBudget, WhatIsKeptForNoUseMakesRoomForWhoNeedsIt) {
+  MemoryBudget budget(1'000);
+  MemoryShare needs(&budget), can_do_with_less(&budget);
+  {
+    Hoarder hoarder(budget);
+    ASSERT_TRUE(hoarder.share().Grow(kFree + 900));
+    EXPECT_FALSE(can_do_with_less.GrowIfAmple(kFree + 1));
+    EXPECT_TRUE(needs.Grow(kFree + 300));
+    EXPECT_EQ(hoarder.share().counted(), 700u) << "no more than is needed";
+    EXPECT_FALSE(needs.Grow(kFree + 1'001));
+    EXPECT_EQ(hoarder.share().counted(), 700u) << "what can never be had costs nothing";
+    EXPECT_TRUE(needs.Grow(kFree + 1'000));
+    EXPECT_EQ(hoarder.share().counted(), 0u);
+  }
+  EXPECT_FALSE(can_do_with_less.Grow(kFree + 1)) << "nobody is left to ask";
 }
 
 TEST(MemoryBudget, GetsBackWhatAShareHeldOnceWhoeverHasIt) {
