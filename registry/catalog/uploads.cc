@@ -30,6 +30,11 @@ Error Failed(const Error& error) {
 
 Error TakenOver() { return Error(Errc::kConflict, "another request has taken the upload over"); }
 
+Error ChangedByOthers(const std::string& repository, const std::string& uuid) {
+  return {Errc::kUnavailable,
+          "the file of upload " + uuid + " of " + repository + " was changed by somebody else while its bytes came"};
+}
+
 struct Filled {
   std::size_t size = 0;
   bool end = false;
@@ -138,7 +143,11 @@ Task<Result<Received>> Uploads::Receive(const BusyUploads::Hold& hold, const std
     if (filled.size > 0) {
       const BusyUploads::Change change(hold);
       if (!change) co_return TakenOver();
-      const auto appended = co_await blobs.Append(repository, uuid, std::span<const char>(buffer.get(), filled.size));
+      auto appended = co_await blobs.Append(repository, uuid, std::span<const char>(buffer.get(), filled.size));
+      if (appended && *appended != received.size + filled.size) {
+        received.size = *appended;
+        appended = ChangedByOthers(repository, uuid);
+      }
       if (!appended) {
         // On a full disk they would be in the way until somebody purges them.
         if (received.size != offset) (void)co_await blobs.Truncate(repository, uuid, offset);

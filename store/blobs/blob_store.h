@@ -67,7 +67,7 @@ class BlobStore {
 
   virtual Task<Result<BlobContent>> Read(Digest digest) = 0;  // kNotFound
 
-  // Uploads: the length is the offset, told whoever writes; a restart loses what was not on disk and no more.
+  // Uploads: the length is the offset, whoever made it so; a restart loses what was not on disk and no more.
   virtual Task<Result<void>> StartUpload(std::string repository, std::string uuid) = 0;
   virtual Task<Result<std::uint64_t>> UploadSize(std::string repository, std::string uuid) = 0;  // kNotFound
   // Idempotent. kConflict: somebody works on it.
@@ -85,7 +85,7 @@ class BlobStore {
   // Verifies the digest (kInvalid when it does not match: the upload is gone), syncs file and folder and moves it to
   // its place over what lies there; then, still under the digest's lock, awaits `commit(size)`, which writes the rows.
   // The upload is gone afterwards, also when `commit` failed: the blob's file stays, and the next push adopts it.
-  // kUnavailable, and the upload stays: `gone` asked to stop before the digest was known, or Stop() did.
+  // kUnavailable, and the upload stays: `gone` asked to stop before the digest was known, Stop() did, or it changed.
   virtual Task<Result<std::uint64_t>> Commit(std::string repository, std::string uuid, Digest digest,
                                              std::function<Task<Result<void>>(std::uint64_t size)> commit,
                                              std::stop_token gone) = 0;

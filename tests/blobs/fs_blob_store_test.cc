@@ -27,6 +27,8 @@
 namespace {
 
 std::atomic<const char*> failing_sync = nullptr;  // what has this in its path cannot be synced
+// Called with the path of what is synced.
+void (*at_sync)(const std::string& path) = nullptr;
 
 }  // namespace
 
@@ -35,6 +37,7 @@ extern "C" int fsync(int fd) {
   const char* failing = failing_sync;
   std::error_code none;
   const std::string path = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(fd), none);
+  if (at_sync != nullptr) at_sync(path);
   if (failing == nullptr || path.find(failing) == std::string::npos) return static_cast<int>(syscall(SYS_fsync, fd));
   errno = EIO;
   return -1;
@@ -136,6 +139,22 @@ TEST_F(BlobsTest, AnUploadWhoseFileWasClosedGoesOn) {
   EXPECT_EQ(*Commit("1", DigestOf("hello 1!")), 8u) << "the file is the truth";
   fs::remove_all(UploadFolder("2"));
   EXPECT_EQ(Append("2", "x").error().code, Errc::kNotFound);
+}
+
+TEST_F(BlobsTest, AnUploadThatIsChangedWhileItEndsIsNoBlobAndIsReadAgain) {
+  ASSERT_TRUE(Start("u1"));
+  ASSERT_TRUE(Append("u1", "hello"));
+  at_sync = [](const std::string& path) {
+    if (path.ends_with("u1/data")) std::ofstream(path, std::ios::app) << "!";
+  };
+  const Result<std::uint64_t> ended = Commit("u1", DigestOf("hello"));
+  at_sync = nullptr;
+  ASSERT_FALSE(ended);
+  EXPECT_EQ(ended.error().code, Errc::kUnavailable);
+  EXPECT_NE(ended.error().detail.find("u1/data"), std::string::npos) << ended.error().detail;
+  EXPECT_EQ(ContentOf(DigestOf("hello")), "none");
+  EXPECT_EQ(*Size("u1"), 6u);
+  EXPECT_TRUE(Commit("u1", DigestOf("hello!")));
 }
 
 #if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)  // which need descriptors of their own

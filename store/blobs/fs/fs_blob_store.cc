@@ -42,6 +42,13 @@ Error OtherDigest(const Digest& digest, const std::string& hex) {
           "the content's digest is " + std::string(digest.algorithm()) + ":" + hex + ", not " + digest.text()};
 }
 
+// Whether the file is under its name and as long as we left it: nobody else has had a hand in it.
+bool IsAsLeft(const Upload& upload, const fs::path& path) {
+  if (!runtime::IsNamed(upload.file, path)) return false;
+  const Result<std::uint64_t> size = SizeOfFile(upload.file, path);
+  return size && *size == upload.size;
+}
+
 Error Busy() { return Error(Errc::kConflict, "another request is writing to this upload"); }
 
 }  // namespace
@@ -134,13 +141,13 @@ Task<Result<void>> FsBlobStore::StartUpload(std::string repository, std::string 
 }
 
 Result<void> FsBlobStore::Know(Uploads::Turn& turn, const fs::path& path) {
-  if (turn.state != nullptr && turn.state->file) return {};
+  if (turn.state != nullptr && turn.state->file && IsAsLeft(*turn.state, path)) return {};
   Result<runtime::Fd> file = Open(path, O_RDWR);
   if (!file && file.error().code == Errc::kNotFound) turn.state.reset();
   if (!file) return std::move(file).error();
   const Result<std::uint64_t> size = SizeOfFile(*file, path);
   if (!size) return size.error();
-  if (turn.state != nullptr && turn.state->size == *size) {
+  if (turn.state != nullptr && !turn.state->file && turn.state->size == *size) {
     turn.state->file = *std::move(file);
     return {};
   }
@@ -150,12 +157,17 @@ Result<void> FsBlobStore::Know(Uploads::Turn& turn, const fs::path& path) {
 }
 
 Task<Result<std::uint64_t>> FsBlobStore::UploadSize(std::string repository, std::string uuid) {
-  if (const auto known = uploads_.Size(KeyOf(repository, uuid))) co_return *known;
+  const std::string key = KeyOf(repository, uuid);
+  const std::optional<Uploads::Shown> shown = uploads_.Look(key);
+  if (shown && shown->taken) co_return shown->size;
   const fs::path path = layout_.Upload(repository, uuid) / "data";
-  auto look = [&path]() -> Result<std::uint64_t> {
-    const Result<runtime::Fd> file = runtime::OpenFile(path, O_RDONLY);
-    if (!file) return file.error();
-    return SizeOfFile(*file, path);
+  auto look = [&]() -> Result<std::uint64_t> {
+    std::error_code ec;
+    const std::uint64_t size = fs::file_size(path, ec);
+    // Who began to work on it meanwhile may have written the half of a piece.
+    if (const auto now = uploads_.Look(key); now && (now->taken || now != shown)) return now->size;
+    if (ec) return runtime::FileError(ec.value(), "looking at", path);
+    return size;
   };
   co_return co_await runtime::RunOn(lanes_.files, look);
 }
@@ -295,6 +307,10 @@ Task<Result<std::uint64_t>> FsBlobStore::Commit(std::string repository, std::str
     if (hex && *hex != digest.hex()) size = OtherDigest(digest, *hex);
     if (size) {
       if (Result<void> synced = SyncFile(turn->state->file, data); !synced) size = synced.error();
+    }
+    if (size && !IsAsLeft(*turn->state, data)) {
+      turn->state.reset();  // and who comes again has it read again
+      return Error(Errc::kUnavailable, data.string() + " was changed by somebody else while it was hashed");
     }
     // An upload that failed its digest or fsync, for lack of room too, cannot be trusted any more: another fsync may
     // say that all is well.

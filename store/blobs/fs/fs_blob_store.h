@@ -39,7 +39,8 @@ class FsBlobStore final : public BlobStore {
   Result<void> CheckRoom();
   // Where descriptors have run out, idle uploads give theirs.
   Result<runtime::Fd> Open(const std::filesystem::path& path, int flags);
-  // Opens the upload's file where it is not open; `turn` has the complete state afterwards.
+  // Opens the upload's file where it is not open or another one has its name; `turn` has the complete state afterwards,
+  // without a hash where the file is not as it was left.
   Result<void> Know(Uploads::Turn& turn, const std::filesystem::path& path);
   // Of all bytes of an upload that `turn` has the complete state of; kCancelled: see MayHash().
   Task<Result<std::string>> HashOf(Uploads::Turn& turn, const std::filesystem::path& path, std::string_view algorithm,

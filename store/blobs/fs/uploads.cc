@@ -14,10 +14,11 @@ std::optional<Uploads::Turn> Uploads::Take(const std::string& uuid) {
   return std::optional<Turn>(std::in_place, this, uuid, std::move(entry.state));
 }
 
-std::optional<std::uint64_t> Uploads::Size(const std::string& uuid) const {
+std::optional<Uploads::Shown> Uploads::Look(const std::string& uuid) const {
   const runtime::MutexLock lock(mutex_);
   const auto place = entries_.find(uuid);
-  return place == entries_.end() ? std::nullopt : place->second.size;
+  if (place == entries_.end() || !place->second.size) return std::nullopt;
+  return Shown{*place->second.size, place->second.taken};
 }
 
 void Uploads::Show(const std::string& uuid, std::uint64_t size) {

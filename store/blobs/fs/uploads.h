@@ -62,8 +62,13 @@ class Uploads {
 
   // nullopt: somebody works on it.
   std::optional<Turn> Take(const std::string& uuid);
-  // How long the upload is by what was shown of it last, whoever works on it; nullopt: nothing is known in memory.
-  std::optional<std::uint64_t> Size(const std::string& uuid) const;
+  // How long the upload is by what was shown of it last, and whether somebody works on it.
+  struct Shown {
+    std::uint64_t size = 0;
+    bool taken = false;
+    bool operator==(const Shown&) const = default;
+  };
+  std::optional<Shown> Look(const std::string& uuid) const;  // nullopt: nothing is known in memory
   // Closes the file of the idle upload that was used longest ago, here and now. False: no idle one has its file open.
   bool CloseOne();
 
