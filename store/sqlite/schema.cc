@@ -130,9 +130,12 @@ ALTER TABLE parked ADD COLUMN streak INTEGER NOT NULL DEFAULT 0;
 UPDATE parked SET started=1 WHERE reason='started';
 )sql";
 
-constexpr std::array kMigrations{Migration{kVersion1}, Migration{kReceipts}, Migration{kAges}, Migration{kFirstParked},
-                                 Migration{kHolders},  Migration{kPaces},    Migration{kSums}, Migration{kTagLanes},
-                                 Migration{kBlocks},   Migration{kTrials}};
+// Since when an endpoint is paused.
+constexpr const char* kPauses = "ALTER TABLE endpoints ADD COLUMN since INTEGER NOT NULL DEFAULT 0";
+
+constexpr std::array kMigrations{Migration{kVersion1}, Migration{kReceipts}, Migration{kAges},  Migration{kFirstParked},
+                                 Migration{kHolders},  Migration{kPaces},    Migration{kSums},  Migration{kTagLanes},
+                                 Migration{kBlocks},   Migration{kTrials},   Migration{kPauses}};
 constexpr std::int64_t kRowsBeforeServing = 1'000;  // in a transaction
 
 constexpr std::array kTables{"meta",  "events",     "marks",    "repositories", "manifests",    "tags",
