@@ -12,13 +12,13 @@
 #include "broker/endpoint/sink_maker.h"
 #include "broker/figures.h"
 #include "broker/loop_calls.h"
+#include "broker/operator_acts.h"
 #include "broker/read_clock.h"
 #include "broker/share_out.h"
 #include "broker/sweeper.h"
 #include "runtime/http/resolver.h"
 #include "runtime/left_until.h"
 #include "sinks/kind.h"
-#include "store/endpoints.h"
 #include "store/event_log.h"
 
 namespace portcall::broker {
@@ -46,6 +46,7 @@ class Broker::Impl {
 
   Result<void> Begin();
   Result<void> Apply(config::ConfigPtr config);
+  OperatorActs& acts() { return acts_; }
   std::vector<EndpointStatus> Status() { return figures_.Fresh(); }
   void Stop(std::chrono::milliseconds grace);
   bool LogIsFull() const { return sweeper_.full(); }
@@ -61,8 +62,8 @@ class Broker::Impl {
   void TellIdle(const Opened& opened) const;
   void Adopt(Endpoints endpoints, Sinks& sinks);
   void ShareLimits();
+  Result<void> Change(config::ConfigPtr config);
   Result<void> GetReady();
-  Task<> HoldAndTouch(std::shared_ptr<Result<bool>> touched);
   Task<> StopRunners(const config::Config* keep, runtime::SteadyTime until);
   Task<> StopAll(runtime::SteadyTime until);
   Task<> Tend();
@@ -88,6 +89,8 @@ class Broker::Impl {
   runtime::Gate gate_;
   Orphans orphans_;
   Sweeper sweeper_;
+  ChangeTurns turns_;
+  OperatorActs acts_;
   Figures figures_;
   Timer ticker_;
   bool stopping_ = false;
@@ -106,6 +109,7 @@ Broker::Impl::Impl(BrokerDeps deps, config::ConfigPtr config, store::Seq head)
       sink_maker_(deps_.lanes, MakeOne()),
       orphans_(around_),
       sweeper_(around_, runners_, orphans_, gate_, deps_.sweep_interval),
+      acts_(around_, runners_, orphans_, sweeper_, turns_, [this] { return config_; }),
       figures_(deps_.loop.executor(), [this] { return Look(); }),
       ticker_(deps_.loop.executor()) {}
 
@@ -258,23 +262,20 @@ Task<> Broker::Impl::StopRunners(const config::Config* keep, runtime::SteadyTime
 // No sweep is under way afterwards, and the disk has just answered: what follows cannot be taken back.
 Result<void> Broker::Impl::GetReady() {
   auto touched = std::make_shared<Result<bool>>(true);
-  if (!calls_.RunFor(HoldAndTouch(touched), gate_, kStorePatience)) {
+  if (!calls_.RunFor(sweeper_.HoldAndTouch(touched), gate_, kStorePatience)) {
     return Error(Errc::kTimeout, "the database takes too long to answer");
   }
   if (!*touched) return touched->error();
   return {};
 }
 
-Task<> Broker::Impl::HoldAndTouch(std::shared_ptr<Result<bool>> touched) {
-  co_await sweeper_.Hold();
-  auto touch = [](store::Tx& tx) -> Result<bool> {
-    store::Touch(tx);
-    return true;
-  };
-  *touched = co_await deps_.store.Write(touch, store::Priority::kSettlement);
+Result<void> Broker::Impl::Apply(config::ConfigPtr config) {
+  const ChangeTurns::Turn turn(turns_, kStorePatience);
+  if (!turn) return Error(Errc::kTimeout, "what an operator does to an endpoint takes too long");
+  return Change(std::move(config));
 }
 
-Result<void> Broker::Impl::Apply(config::ConfigPtr config) {
+Result<void> Broker::Impl::Change(config::ConfigPtr config) {
   Result<MadeSinks> made = MakeNewSinks(*config, kReloadPatience);
   if (!made) return made.error();
   if (made->refusal) return *made->refusal;
@@ -381,6 +382,14 @@ Broker::Broker(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Broker::~Broker() { impl_->Stop(std::chrono::milliseconds(0)); }
 
 Result<void> Broker::Apply(config::ConfigPtr config) { return impl_->Apply(std::move(config)); }
+Result<void> Broker::Pause(const std::string& name, const std::string& reason, const std::string& by) {
+  return impl_->acts().Pause(name, reason, by);
+}
+Result<bool> Broker::Resume(const std::string& name, const std::string& by) { return impl_->acts().Resume(name, by); }
+Result<std::int64_t> Broker::Drop(const std::string& name, const std::string& by) {
+  return impl_->acts().Drop(name, by);
+}
+Result<void> Broker::DropDead(std::int64_t id, const std::string& by) { return impl_->acts().DropDead(id, by); }
 std::vector<EndpointStatus> Broker::Status() const { return impl_->Status(); }
 void Broker::Show() { (void)impl_->Status(); }
 bool Broker::LogIsFull() const { return impl_->LogIsFull(); }

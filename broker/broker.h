@@ -30,7 +30,7 @@ struct BrokerDeps {
 };
 
 // Delivers the log to the endpoints (docs/delivery.md §2–§5): one cursor each, none waits for another. Start and Stop
-// block and belong to the composition root's thread; the rest is callable from any thread.
+// block and belong to the composition root's thread; the rest is callable from any thread, until Stop.
 class Broker final : public Control {
  public:
   // Loads cursors and lanes, makes new endpoints' cursors, turns removed endpoints' cursors into orphans.
@@ -40,6 +40,10 @@ class Broker final : public Control {
   ~Broker() override;
 
   Result<void> Apply(config::ConfigPtr config) override;
+  Result<void> Pause(const std::string& name, const std::string& reason, const std::string& by) override;
+  Result<bool> Resume(const std::string& name, const std::string& by) override;
+  Result<std::int64_t> Drop(const std::string& name, const std::string& by) override;
+  Result<void> DropDead(std::int64_t id, const std::string& by) override;
   std::vector<EndpointStatus> Status() const override;
   void Show() override;
   bool LogIsFull() const override;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstdint>
+#include <string>
 #include <vector>
 
 #include "broker/status.h"
@@ -16,6 +18,23 @@ class Control {
 
   // Changes to the endpoints of a new configuration, to all of them or to none. Blocks until applied.
   virtual Result<void> Apply(config::ConfigPtr config) = 0;
+  // What an operator does to one endpoint, by its name. `by` is who it is, for log and audit log, which has each change
+  // in the same transaction. Durable when it returns: it outlives a restart, and a crash meanwhile leaves it done or
+  // not begun. kNotFound: no endpoint has that name, and which may be meant; kConflict: it is not one that this can be
+  // done to; kTimeout: another change takes too long; kNoSpace, kUnavailable, kOutcomeUnknown: of the store.
+  //
+  // Begins no attempt any more until Resume, whatever becomes of its entry; those under way end by themselves. Who is
+  // paused already is paused for this reason from now on.
+  virtual Result<void> Pause(const std::string& name, const std::string& reason, const std::string& by) = 0;
+  // Ends a pause, also that of a 410. False: it was not paused.
+  virtual Result<bool> Resume(const std::string& name, const std::string& by) = 0;
+  // Gives up what a removed endpoint has left pending, and returns how many events that were, about. Its dead letters
+  // stay. kConflict: the name is in use, and has left nothing.
+  virtual Result<std::int64_t> Drop(const std::string& name, const std::string& by) = 0;
+
+  // Deletes one dead letter. kNotFound: there is none of that number.
+  virtual Result<void> DropDead(std::int64_t id, const std::string& by) = 0;
+
   // As it is now: what is pending holds every event whose writer knows that it is recorded. Where the loop does not
   // answer within seconds, as it last was.
   virtual std::vector<EndpointStatus> Status() const = 0;

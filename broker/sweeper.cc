@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "broker/read_clock.h"
+#include "store/endpoints.h"
 
 namespace portcall::broker {
 namespace {
@@ -84,6 +85,15 @@ Task<> Sweeper::Hold() {
   while (sweeping_) {
     co_await Suspend<bool>([this](Resume<bool> resume) { holding_.push_back(std::move(resume)); });
   }
+}
+
+Task<> Sweeper::HoldAndTouch(std::shared_ptr<Result<bool>> touched) {
+  co_await Hold();
+  auto touch = [](store::Tx& tx) -> Result<bool> {
+    store::Touch(tx);
+    return true;
+  };
+  *touched = co_await around_.store.Write(touch, store::Priority::kSettlement);
 }
 
 void Sweeper::Release() {

@@ -51,7 +51,9 @@ class Sweeper {
   // The log has grown by so many bytes, about. A log that grows fast is looked at more often.
   void Grown(std::size_t bytes);
 
-  Task<> Hold();   // afterwards no round is under way, and none begins
+  Task<> Hold();  // afterwards no round is under way, and none begins
+  // The same, and then says whether the disk answers: for what cannot be taken back.
+  Task<> HoldAndTouch(std::shared_ptr<Result<bool>> touched);
   void Release();  // looks at once, since bounds and endpoints may have changed
   void End();      // shutdown: the tasks in the gate come to their end as soon as they can
 

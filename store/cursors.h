@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "runtime/result.h"
@@ -77,4 +78,7 @@ void DropCursor(Tx& tx, std::int64_t cursor);          // with its lanes; dead l
 // Drops the cursors of removed endpoints of which nothing is unsettled, and returns how many. The newest of a name is
 // kept while it holds a receipt and no live cursor has the name: an endpoint that comes back goes on from there.
 std::size_t DropFinished(Tx& tx);
+// Ends what removed endpoints of that name have left unsettled: it is settled from now on, and its cursors go as
+// finished ones do. Dead letters stay. How many cursors had something.
+std::size_t GiveUpRemoved(Tx& tx, std::string_view endpoint);
 }  // namespace portcall::store

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,10 @@ struct DeadLetter {
 // Rows of the endpoint; a range counts as one.
 std::int64_t CountDead(Snapshot& s, std::string_view endpoint);
 std::vector<DeadLetter> ListDead(Snapshot& s, std::string_view endpoint, std::int64_t after_id, std::size_t limit);
+// Without details and answers, so that a page is small whatever the events are; `endpoint` empty: of all.
+std::vector<DeadLetter> ListDeadBriefly(Snapshot& s, std::string_view endpoint, std::int64_t after_id,
+                                        std::size_t limit);
+std::optional<DeadLetter> FindDead(Snapshot& s, std::int64_t id);
 std::int64_t BytesOfDead(Snapshot& s);   // all of them, a sum kept with each change
 bool DropDead(Tx& tx, std::int64_t id);  // one dead letter; false: there is none
 struct TrimmedDead {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -12,8 +13,11 @@ namespace portcall::store {
 struct EndpointState {
   std::string name;
   bool paused = false;
-  std::string reason;       // why it is paused
-  std::string fingerprint;  // of its entry as it was last started, or paused: a changed entry resumes
+  std::string reason;        // why it is paused
+  std::string fingerprint;   // of its entry as it was last started: a changed one ends a pause that is no operator's
+  bool by_operator = false;  // who paused it; that pause ends by an operator's word alone
+  std::int64_t since = 0;    // ns since 1970: when it was paused or resumed; 0: not known
+  bool operator==(const EndpointState&) const = default;
 };
 std::optional<EndpointState> FindEndpoint(Snapshot& s, std::string_view name);
 void PutEndpoint(Tx& tx, const EndpointState& state);

@@ -4,12 +4,14 @@
 
 namespace portcall::store {
 
-Event SystemEvent(Action action, std::string note) {
+Event SystemEvent(Action action, std::string note, std::string operator_name) {
   Details details;
   details.note = std::move(note);
+  details.actor_verified = !operator_name.empty();
   Event event;
   event.action = action;
   event.kind = Kind::kSystem;
+  event.actor = std::move(operator_name);
   event.details = EncodeDetails(details);
   return event;
 }

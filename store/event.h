@@ -65,7 +65,8 @@ struct Event {
   std::string details;  // EncodeDetails
 };
 // What happens to the service itself: no repository; `note` says what in one line (of a checkpoint: its whole text).
-Event SystemEvent(Action action, std::string note);
+// `operator_name`: of who did it, as this machine knows them; empty: nobody in particular.
+Event SystemEvent(Action action, std::string note, std::string operator_name = {});
 using EventPtr = std::shared_ptr<const Event>;
 
 // What an event takes in memory, about: the ruler for everything that keeps events and is bounded in bytes.

@@ -16,6 +16,7 @@ void AddConfig(CLI::App& command, std::string& path) {
 
 std::optional<std::string> FindConfig(const std::string& path, const Invocation& invocation) {
   if (!path.empty()) return path;
+  if (!invocation.config.empty()) return invocation.config;
   const auto found = invocation.environment.find(kPathVariable);
   if (found != invocation.environment.end() && !found->second.empty()) return found->second;
   invocation.err << "portcall: no configuration file: name it, or set " << kPathVariable << '\n';

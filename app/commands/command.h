@@ -23,6 +23,7 @@ struct Invocation {
   std::vector<std::string> words;  // the command line as it was
   std::ostream& out;
   std::ostream& err;
+  std::string config = {};        // by -c
   std::function<int()> run = {};  // runs the named command; returns the exit code
 };
 
@@ -30,10 +31,12 @@ struct Invocation {
 void AddServe(CLI::App& program, Invocation& invocation);
 void AddCheck(CLI::App& program, Invocation& invocation);
 void AddAudit(CLI::App& program, Invocation& invocation);
+void AddEndpoints(CLI::App& program, Invocation& invocation);
+void AddDead(CLI::App& program, Invocation& invocation);
 void AddVersion(CLI::App& program, Invocation& invocation);
 
-// The argument CONFIG. FindConfig gives its value or $REGISTRY_CONFIGURATION_PATH; nothing, with a message, when both
-// are missing.
+// The argument CONFIG. FindConfig gives its value, that of -c, or $REGISTRY_CONFIGURATION_PATH; nothing, with a
+// message, when all are missing.
 void AddConfig(CLI::App& command, std::string& path);
 std::optional<std::string> FindConfig(const std::string& path, const Invocation& invocation);
 

@@ -9,7 +9,7 @@
 namespace portcall::app {
 namespace {
 
-constexpr std::array kCommands{AddServe, AddCheck, AddAudit, AddVersion};
+constexpr std::array kCommands{AddServe, AddCheck, AddEndpoints, AddDead, AddAudit, AddVersion};
 
 }  // namespace
 
@@ -27,6 +27,7 @@ Environment ReadEnvironment(const char* const* environment) {
 int Run(int argc, const char* const* argv, const Environment& environment, std::ostream& out, std::ostream& err) {
   Invocation invocation{environment, {argv, argv + argc}, out, err};
   CLI::App program("Portcall: a container registry whose notifications arrive", "portcall");
+  program.add_option("-c,--config", invocation.config, "the configuration file; default: $REGISTRY_CONFIGURATION_PATH");
   program.require_subcommand(1);
   program.failure_message(CLI::FailureMessage::help);
   for (const auto& add : kCommands) add(program, invocation);

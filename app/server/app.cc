@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <any>
-#include <random>
 #include <thread>
 
+#include "app/admin/socket_path.h"
 #include "app/exit_code.h"
 #include "app/server/access_log.h"
 #include "app/server/options.h"
@@ -17,7 +17,6 @@
 #include "runtime/left_until.h"
 #include "runtime/text.h"
 #include "runtime/time.h"
-#include "runtime/version.h"
 #include "store/blobs/fs/filesystem.h"
 #include "store/catalog.h"
 #include "store/event_log.h"
@@ -27,7 +26,6 @@ namespace {
 
 using runtime::GoDuration;
 using runtime::Joined;
-using runtime::kVersion;
 using runtime::LeftUntil;
 
 // What files of certificates may take; a reload, which may read them too, is over within five seconds.
@@ -74,6 +72,7 @@ Result<std::unique_ptr<App>> App::Start(config::ConfigPtr loaded, std::vector<st
   for (auto step : {&App::OpenData, &App::Listen, &App::ListenDebug, &App::StartWings}) {
     if (auto done = (app.get()->*step)(); !done) return Error(done.error());
   }
+  app->ListenForOperators();
   app->StartHousekeeping();
   app->server_->Open();
   if (app->debug_server_) app->debug_server_->Open();
@@ -169,6 +168,19 @@ Result<void> App::ListenDebug() {
   return {};
 }
 
+// Without it the registry serves and delivers as ever, as after a start on a full disk, so that it is no reason to end.
+void App::ListenForOperators() {
+  const std::filesystem::path socket = OperatorsSocket(config()->storage.root_directory);
+  AdminDeps deps{{*broker_, *store_}, [this] { return config()->audits(); }, log_, loops_.server(0)};
+  auto server = AdminServer::Listen(socket, std::move(deps));
+  if (server) {
+    admin_server_ = std::move(*server);
+    admin_server_->Open();
+  } else {
+    log_.Error("operators cannot reach this server: " + server.error().detail);
+  }
+}
+
 Result<void> App::Listen() {
   const config::ConfigPtr current = config();
   auto tls = TlsOf(current->http.tls);
@@ -203,54 +215,6 @@ Result<void> App::Listen() {
   return {};
 }
 
-void App::StartHousekeeping() {
-  const config::ConfigPtr current = config();
-  health_checks_ = std::make_unique<HealthChecks>(
-      HealthCheckDeps{health_, loops_.server(0), loops_.lanes(), log_, current->storage.root_directory},
-      current->health);
-  data_watch_ = std::make_unique<DataWatch>(*store_, log_, loops_.server(0));
-  const config::StorageConfig& storage = current->storage;
-  if (!storage.upload_purging || storage.read_only) return;
-  // At a random time in the first hour, so that registries that start together do not purge together.
-  std::mt19937 random(std::random_device{}());
-  const config::Millis within = std::min<config::Millis>(std::chrono::hours(1), storage.upload_purge_interval);
-  const config::Millis first(std::uniform_int_distribution<std::int64_t>(0, within.count())(random));
-  log_.Info("Starting upload purge in " + GoDuration(std::chrono::duration_cast<std::chrono::seconds>(first)));
-  periodic_.Every(first, storage.upload_purge_interval, [this] { return PurgeUploads(); });
-}
-
-void App::Announce() const {
-  const config::ConfigPtr current = config();
-  for (const config::Endpoint& endpoint : current->endpoints) {
-    log_.Info("configuring endpoint " + endpoint.name + " (" + config::PlaceOf(endpoint) +
-              "), timeout=" + GoDuration(endpoint.timeout) + (endpoint.disabled ? ", disabled" : ""));
-  }
-  if (debug_server_) {
-    for (const std::string& address : debug_server_->addresses()) log_.Info("debug server listening " + address);
-    if (current->http.debug.prometheus) {
-      log_.Info("providing prometheus metrics on " + current->http.debug.prometheus_path);
-    }
-  }
-  if (loaded_->http.secret.empty()) {
-    log_.Warn(
-        "http.secret is not set, a random one is used: uploads that are under way end with this process, and "
-        "several instances behind one address do not understand each other. Set http.secret, or "
-        "REGISTRY_HTTP_SECRET");
-  }
-  if (descriptors_.tight()) {
-    constexpr std::uint32_t kFew = 1'000;
-    log_.Write(descriptors_.connections < kFew ? runtime::Level::kWarn : runtime::Level::kInfo,
-               Told(descriptors_, ReadProcessStats().max_fds));
-  }
-  const bool certified = !current->http.tls.client_cas.empty();
-  log_.Warn(std::string("THE REGISTRY IS OPEN: no authentication is configured, so everybody who ") +
-            (certified ? "has a client certificate" : "reaches it") + " may pull, push and delete");
-  for (const std::string& address : server_->addresses()) {
-    log_.Info("listening on " + address + (current->http.tls.enabled() ? ", tls" : ""),
-              {{"instance.id", instance_}, {"version", std::string(kVersion)}});
-  }
-}
-
 Task<http::Response> App::Serve(http::Request& request) {
   auto& routed = request.context.emplace<registry::RoutedRequest>(registry_->Read(request));
   const auto in_flight = http_metrics_.Enter(routed.handler());
@@ -264,22 +228,6 @@ void App::Finished(const http::Exchange& exchange) {
   http_metrics_.Observe(exchange, routed->handler());
   if (access_log_on_.load(std::memory_order_relaxed)) access_log_.Write(CombinedLine(exchange));
   LogExchange(log_, exchange, *routed);
-}
-
-Task<> App::PurgeUploads() {
-  log_.Info("PurgeUploads starting");
-  const auto purged = co_await registry_->PurgeUploads(periodic_.stopping());
-  if (purged) {
-    const std::size_t kept = purged->found - purged->deleted - purged->failed;
-    const bool ended = periodic_.stopping().stop_requested();
-    std::string said = std::string("Purge uploads ") + (ended ? "called off" : "finished") +
-                       ".  Num deleted=" + std::to_string(purged->deleted) +
-                       ", num errors=" + std::to_string(purged->failed);
-    if (kept > 0) said += ", num kept=" + std::to_string(kept);
-    log_.Info(said);
-  } else {
-    log_.Error("upload purge failed", {{"error", purged.error().detail}});
-  }
 }
 
 void App::RefreshMetrics() {
@@ -372,6 +320,7 @@ void App::Close(std::chrono::steady_clock::time_point until) {
   if (blobs_) blobs_->Stop(until);
   debug_server_.reset();  // first, since it shows everything destroyed below
   if (data_watch_) data_watch_->RequestStop();
+  admin_server_.reset();
   server_.reset();
   periodic_.Stop();
   health_checks_.reset();

@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "app/admin/admin_server.h"
 #include "app/debug/debug_server.h"
 #include "app/debug/health.h"
 #include "app/debug/health_checks.h"
@@ -69,6 +70,7 @@ class App {
   Result<void> StartWings();
   Result<void> Listen();
   Result<void> ListenDebug();
+  void ListenForOperators();
   void StartHousekeeping();
   void Announce() const;
 
@@ -107,6 +109,7 @@ class App {
   std::unique_ptr<HealthChecks> health_checks_;
   runtime::Periodic periodic_;
   std::unique_ptr<DataWatch> data_watch_;
+  std::unique_ptr<AdminServer> admin_server_;
   std::unique_ptr<DebugServer> debug_server_;
   std::unique_ptr<http::Server> server_;
 };

@@ -61,6 +61,8 @@ class EndpointCore {
   // loses the time since the last failed attempt, so those events live longer by that much.
   void RenewAges(Moment now);
 
+  void SetPause(std::string reason, Moment now);  // by an operator; empty: whatever paused it is over
+  std::optional<Ticks> NextTry(Moment now) const { return pace_.NextTry(now.ticks); }
   void Stall(bool stalled, Moment now) { pace_.Stall(stalled, now.ticks); }  // the sink waits for its destination
   void Stop(bool stopped);  // true: claims and reads nothing more; false: goes on
   // No attempt, read or settlement is under way.
@@ -97,7 +99,6 @@ class EndpointCore {
   store::Seq UnneededThrough() const { return progress_.unneeded(); }
 
  private:
-  // What is stored, and what is read.
   void LoadRows(std::vector<store::ParkedLane> rows, store::Seq settled_through, Moment now);
   void LoadRow(store::ParkedLane row, store::Seq settled_through, Moment now);
   bool HasRoom(std::size_t more) const;

@@ -146,4 +146,17 @@ void EndpointCore::BeginTrial(Lane& lane) {
   if (lane.failing.attempts == 0) lane.failing.first_attempt = lane.queue.front().claimed_active;
 }
 
+// Attempts under way end by themselves, and are judged. What has not left stays.
+void EndpointCore::SetPause(std::string reason, Moment now) {
+  const bool was_shut = pace_.shut();
+  if (reason.empty()) {
+    pace_.Resume(now.ticks);
+    moved_ = true;
+    return;
+  }
+  pace_.Pause(std::move(reason), now.ticks);
+  starts_.Withdraw();
+  if (!was_shut) BeginProbing(policy_.collapses, now);
+}
+
 }  // namespace portcall::broker

@@ -97,6 +97,25 @@ void Pace::Stall(bool stalled, Ticks now) {
   Check();
 }
 
+void Pace::Pause(std::string reason, Ticks now) {
+  pause_ = std::move(reason);
+  WatchClocks(now);
+  Check();
+}
+
+void Pace::Resume(Ticks now) {
+  pause_.clear();
+  WatchClocks(now);
+  Check();
+}
+
+std::optional<Ticks> Pace::NextTry(Ticks now) const {
+  if (paused() || breaker_.state() == BreakerState::kHalfOpen) return std::nullopt;
+  Ticks at = floor_.value_or(kAtOnce);
+  if (breaker_.state() == BreakerState::kOpen) at = std::max(at, breaker_.probe_at());
+  return at > now ? std::optional(at) : std::nullopt;
+}
+
 void Pace::WatchClocks(Ticks now) {
   active_.Watch(shut() || stalled_, now);
   answering_.Watch(paused() || away_ || stalled_, now);

@@ -52,6 +52,11 @@ class Pace {
   Ticks ActiveAt(Ticks now) const { return active_.At(now); }  // on the clock that stands still while it is closed
   // On the one that runs while the endpoint answers, be it with refusals alone.
   Ticks AnsweringAt(Ticks now) const { return answering_.At(now); }
+  // By an operator's word, for a reason that is not empty. Whoever paused it, Resume ends it.
+  void Pause(std::string reason, Ticks now);
+  void Resume(Ticks now);
+  // When something may be sent again: a probe, or the end of what Retry-After asks for. Nothing: now, or nobody knows.
+  std::optional<Ticks> NextTry(Ticks now) const;
   void Stall(bool stalled, Ticks now);  // the sink keeps what it was given until its destination is back
   // Whether anything was delivered by an attempt that began no earlier than this one.
   bool DeliveredSince(AttemptId attempt) const { return newest_success_ >= attempt; }

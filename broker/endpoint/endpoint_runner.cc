@@ -20,7 +20,8 @@ EndpointRunner::EndpointRunner(const Surroundings& around, Opened opened, std::u
       sink_(std::move(sink)),
       core_(endpoint_, sink_->capacity(), opened.cursor, std::move(opened.parked), std::move(opened.paused), Now(),
             Seed()),
-      reporter_(around.log, around.metrics, endpoint_, core_, {opened.dead_letters, opened.was_failing}),
+      reporter_(around.log, around.metrics, endpoint_, core_,
+                {opened.dead_letters, opened.was_failing, opened.paused_by_operator, opened.paused_since}),
       settler_(around, endpoint_, core_, std::move(opened.cursor), stage_),
       counter_(around, endpoint_, core_, {around.executor, tasks_, [this] { Counted(); }, reads_called_off_}, stage_,
                {[this](const store::Event& event) { reporter_.Recorded(event); }, [this] { settler_.CountedAnew(); }}),
@@ -164,8 +165,22 @@ void EndpointRunner::Tell(Moment now) {
     if (note.kind == Note::Kind::kFailing && Stops(stage_)) continue;
     reporter_.Tell(note, now);
     if (note.kind == Note::Kind::kPaused && !settler_.lost())
-      runtime::Spawn(around_.executor, tasks_, settler_.StorePause(note.text));
+      runtime::Spawn(around_.executor, tasks_, settler_.StorePause(note.text, now.wall));
   }
+}
+
+void EndpointRunner::Pause(std::string reason, std::int64_t since) {
+  core_.SetPause(std::move(reason), Now());
+  reporter_.PausedByOperator(since);
+  Drive();
+  Show();
+}
+
+void EndpointRunner::Resume() {
+  core_.SetPause({}, Now());
+  reporter_.Resumed();
+  Drive();
+  Show();
 }
 
 std::optional<std::chrono::nanoseconds> EndpointRunner::OldestPending() const {
@@ -208,6 +223,11 @@ void EndpointRunner::Show() { reporter_.Show(OldestPending()); }
 EndpointStatus EndpointRunner::Status() const {
   EndpointStatus status = reporter_.Status(OldestPending());
   status.pending_is_estimate = !counter_.quiet() || stage_ == Stage::kLost;
+  const Moment now = Now();
+  const auto wall = [now](Ticks at) { return now.wall + (at - now.ticks); };
+  status.delivered_last_minute = reporter_.DeliveredLastMinute(now);
+  if (const auto next = core_.NextTry(now)) status.next_try = wall(*next);
+  if (status.condition == Condition::kDown) status.since = wall(core_.breaker().since());
   return status;
 }
 

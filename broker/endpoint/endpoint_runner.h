@@ -30,7 +30,9 @@ struct Opened {
   std::string paused;  // the reason, empty: not paused
   std::int64_t dead_letters = 0;
   std::optional<std::int64_t> oldest_recorded;  // of the first wanted event after the cursor, if it is known
-  bool was_failing = false;                     // under its previous entry
+  bool paused_by_operator = false;
+  std::int64_t paused_since = 0;  // wall clock, ns; 0: not known
+  bool was_failing = false;       // under its previous entry
 };
 
 // Runs one endpoint's core. It conducts: the feeder and the counter bring what is to be decided, workers make the
@@ -59,6 +61,9 @@ struct Opened {
 // - A flush that finds the cursor settled by another leads from each of the first four to lost.
 // - Not now: the sweep goes on without this endpoint, and the next one asks again.
 // - An attempt that we ended ourselves is let go instead of judged: it does not count.
+// - Pause and Resume lead from no stage to another, and are done in each: they say whether attempts begin where the
+//   stage lets them, and what is stored of them is stored before, by who calls. Who is draining leaves it to what comes
+//   after it, which reads what is stored.
 // - Nothing that waits on the outside holds a transition: attempts that only a destination can end are let go after
 //   their patience, ending has a limit, and a stop enters draining at once, also from within an expiry.
 class EndpointRunner {
@@ -78,6 +83,9 @@ class EndpointRunner {
   // ended then. One call at a time.
   Task<> Expire(store::Seq through) { return expirer_.Expire(through); }
   void CallOff() { expirer_.CallOff(); }  // an expiry that is under way ends now, done or not
+
+  void Pause(std::string reason, std::int64_t since);  // by an operator; stored already
+  void Resume();
 
   void DeadTrimmed(std::int64_t rows) { reporter_.DeadTrimmed(rows); }  // of its stored dead letters
 

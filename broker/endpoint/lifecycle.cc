@@ -97,7 +97,7 @@ std::vector<std::string> ChangesOf(store::Snapshot& s, const Stored& stored, con
     } else if (!IsStoredAs(stored, opened.cursor)) {
       changes.push_back(what + " took over from " + entry.was);
     } else if (state && !state->fingerprint.empty() && state->fingerprint != entry.fingerprint) {
-      changes.push_back(what + " changed" + (state->paused ? " and resumed" : ""));
+      changes.push_back(what + " changed" + (state->paused && !state->by_operator ? " and resumed" : ""));
     }
   }
   for (const store::Cursor& cursor : stored.cursors) {
@@ -123,18 +123,27 @@ void StoreCursors(store::Tx& tx, const Stored& stored, std::vector<Opened>& want
   }
 }
 
-// Remembers the entry as it is started, so that a later change of it can be told, and ends a pause of its predecessor.
+// Remembers the entry as it is started, so that a later change of it can be told, and ends a pause of its
+// predecessor, unless an operator wants it.
 void Remember(store::Tx& tx, Opened& opened, std::vector<std::string>& resumed) {
   const config::Endpoint& entry = opened.endpoint;
   const auto state = store::FindEndpoint(store::ReadIn(tx), entry.name);
   const bool same = state && state->fingerprint == entry.fingerprint;
-  if (same && state->paused) opened.paused = state->reason.empty() ? "paused" : state->reason;
+  if (state && state->paused && (same || state->by_operator)) {
+    opened.paused = state->reason.empty() ? "paused" : state->reason;
+    opened.paused_by_operator = state->by_operator;
+    opened.paused_since = state->since;
+  }
   if (same) return;
-  if (state && state->paused) {
+  store::EndpointState next{entry.name, false, {}, entry.fingerprint};
+  if (state && state->by_operator) {
+    next = *state;
+    next.fingerprint = entry.fingerprint;
+  } else if (state && state->paused) {
     opened.was_failing = true;
     resumed.push_back(entry.name);
   }
-  store::PutEndpoint(tx, {entry.name, false, {}, entry.fingerprint});
+  store::PutEndpoint(tx, next);
 }
 
 void LoadRows(store::Snapshot& s, const std::vector<std::string>& running, std::vector<Opened>& endpoints) {

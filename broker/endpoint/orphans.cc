@@ -204,6 +204,16 @@ EndpointStatus Orphans::StatusOf(const std::string& name, const Backlog& backlog
   return status;
 }
 
+std::map<std::string, std::int64_t> Orphans::Left() const {
+  std::map<std::string, std::int64_t> left;
+  for (const auto& [name, backlog] : Of(store::CursorKind::kRemoved)) left[name] = backlog.pending;
+  return left;
+}
+
+void Orphans::Forget(const std::string& name) {
+  std::erase_if(orphans_, [&](const Orphan& orphan) { return orphan.name() == name && !orphan.stands_still(); });
+}
+
 void Orphans::AddTo(std::vector<EndpointStatus>& all, const config::Config& config) const {
   Backlogs still = Of(store::CursorKind::kLive);
   for (const config::Endpoint& entry : config.endpoints) {
@@ -212,10 +222,12 @@ void Orphans::AddTo(std::vector<EndpointStatus>& all, const config::Config& conf
     status.type = entry.type();
     status.url = config::PlaceOf(entry);
     status.reason = kStandsStill;
+    status.condition = Condition::kStuck;
   }
   for (const auto& [name, backlog] : Of(store::CursorKind::kRemoved)) {
     EndpointStatus status = StatusOf(name, backlog);
     status.orphaned = true;
+    status.condition = Condition::kOrphaned;
     status.reason = "no longer in the configuration";
     if (HasEnabled(config, name)) {
       status.reason = "kept from before it was removed";

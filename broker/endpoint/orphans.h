@@ -30,6 +30,10 @@ class Orphans {
   // Lets what they have unsettled up to `through` expire.
   Task<> Expire(store::Seq through, const bool& stopping);
 
+  // What removed endpoints left pending, by name.
+  std::map<std::string, std::int64_t> Left() const;
+  void Forget(const std::string& name);  // its backlog was given up; while no task is under way
+
   // Sets the gauges: portcall_notifications_orphaned_* of what removed endpoints left, and the endpoint's own where no
   // runner does. `running` names the endpoints that have one, `config` those that should.
   void Show(const std::vector<std::string>& running, const config::Config& config);

@@ -1,5 +1,6 @@
 #include "broker/endpoint/reporter.h"
 
+#include <array>
 #include <utility>
 #include <vector>
 
@@ -22,15 +23,28 @@ Reporter::Reporter(runtime::Log& log, runtime::Metrics& metrics, const config::E
       core_(core),
       metrics_(metrics, endpoint.name),
       dead_letters_(begin.dead_letters),
-      was_failing_(begin.was_failing) {}
+      was_failing_(begin.was_failing),
+      by_operator_(begin.paused_by_operator),
+      paused_since_(begin.paused_since) {}
 
 void Reporter::StillPaused() {
-  log_.Error("endpoint is still paused: it answered that it is gone; change its entry to resume it",
-             {{"endpoint", endpoint_.name}, {"reason", core_.paused()}, {"pending", Pending()}});
+  const std::array<runtime::LogField, 3> fields{
+      {{"endpoint", endpoint_.name}, {"reason", core_.paused()}, {"pending", Pending()}}};
+  if (by_operator_) {
+    log_.Write(runtime::Level::kWarn, "endpoint is still paused by an operator: resume it by name", fields);
+  } else {
+    log_.Write(runtime::Level::kError,
+               "endpoint is still paused: it answered that it is gone; resume it by name, or change its entry", fields);
+  }
 }
 
 void Reporter::Ended(const Attempt& attempt, const sinks::Outcome& outcome, Moment now) {
   metrics_.Ended(*attempt.event, attempt.number, outcome, now.wall);
+  if (outcome.verdict == sinks::Verdict::kDelivered) {
+    delivered_.Add(now.ticks);
+  } else if (!BlamesNobody(outcome)) {
+    last_error_ = {ErrorOf(outcome), attempt.event->id, now.wall, outcome.status, attempt.number};
+  }
   if (outcome.verdict == sinks::Verdict::kDelivered || !log_.Enabled(runtime::Level::kDebug)) return;
   log_.Debug("attempt failed", {{"endpoint", endpoint_.name},
                                 {"event", attempt.event->id},
@@ -55,7 +69,7 @@ void Reporter::Tell(const Note& note, Moment now) {
     case Note::Kind::kDead:
       return TellDead(note, now);
     case Note::Kind::kPaused:
-      return TellPaused(note);
+      return TellPaused(note, now);
     case Note::Kind::kSuperseded:
       return TellSuperseded(note);
   }
@@ -103,9 +117,21 @@ void Reporter::TellDead(const Note& note, Moment now) {
   log_.Write(runtime::Level::kWarn, "event dead-lettered", fields);
 }
 
-void Reporter::TellPaused(const Note& note) {
-  log_.Error("endpoint paused: it answered that it is gone; change its entry to resume it",
+void Reporter::TellPaused(const Note& note, Moment now) {
+  by_operator_ = false;
+  paused_since_ = now.wall;
+  log_.Error("endpoint paused: it answered that it is gone; resume it by name, or change its entry",
              {{"endpoint", endpoint_.name}, {"reason", note.text}, {"pending", Pending()}});
+}
+
+void Reporter::PausedByOperator(std::int64_t since) {
+  by_operator_ = true;
+  paused_since_ = since;
+}
+
+void Reporter::Resumed() {
+  by_operator_ = false;
+  paused_since_ = 0;
 }
 
 void Reporter::TellSuperseded(const Note& note) {
@@ -180,13 +206,26 @@ void Reporter::Show(std::optional<std::chrono::nanoseconds> oldest) {
   metrics_.Show(levels);
 }
 
+Condition Reporter::condition() const {
+  if (cursor_lost_) return Condition::kStuck;
+  if (!core_.paused().empty()) return Condition::kPaused;
+  if (core_.breaker().state() != BreakerState::kClosed) return Condition::kDown;
+  if (core_.held_by_parking() || core_.held_by_change()) return Condition::kStuck;
+  return core_.failing() || !trouble_.empty() ? Condition::kFailing : Condition::kOk;
+}
+
 EndpointStatus Reporter::Status(std::optional<std::chrono::nanoseconds> oldest) const {
   EndpointStatus status;
   status.name = endpoint_.name;
   status.type = endpoint_.type();
   status.url = config::PlaceOf(endpoint_);
   status.breaker = core_.breaker().state();
+  status.condition = condition();
   status.paused = !core_.paused().empty();
+  status.paused_by_operator = status.paused && by_operator_;
+  if (status.paused) status.since = paused_since_;
+  status.last_error = last_error_;
+  status.window = core_.window();
   status.reason = core_.last_error().empty() ? trouble_ : core_.last_error();
   if (core_.held_by_parking()) {
     status.reason = "maxparked reached: " + std::to_string(core_.parked()) +

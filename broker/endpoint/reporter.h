@@ -6,6 +6,7 @@
 
 #include "broker/core/endpoint_core.h"
 #include "broker/endpoint/endpoint_metrics.h"
+#include "broker/endpoint/recent_count.h"
 #include "runtime/log.h"
 
 namespace portcall::broker {
@@ -20,6 +21,8 @@ class Reporter {
   struct Begin {
     std::int64_t dead_letters = 0;
     bool was_failing = false;  // under its previous entry
+    bool paused_by_operator = false;
+    std::int64_t paused_since = 0;
   };
 
   Reporter(runtime::Log& log, runtime::Metrics& metrics, const config::Endpoint& endpoint, const EndpointCore& core,
@@ -35,6 +38,9 @@ class Reporter {
   // it by these lines only.
   void Trouble(std::string trouble, Moment now);
   void Expired(store::Seq from, store::Seq through, std::int64_t events);
+  void PausedByOperator(std::int64_t since);
+  void Resumed();
+  std::uint64_t DeliveredLastMinute(Moment now) const { return delivered_.At(now.ticks); }
   void CursorLost();  // once, however often it is called; nothing more is summarized then
   void DeadTrimmed(std::int64_t rows) { dead_letters_ -= rows; }
   void DeadLetters(std::int64_t stored) { dead_letters_ = stored; }
@@ -45,14 +51,18 @@ class Reporter {
   void TellUntold();  // the number of dead letters that were not named, if there are any; also at the end
   void Show(std::optional<std::chrono::nanoseconds> oldest);  // the gauges as they are now
   EndpointStatus Status(std::optional<std::chrono::nanoseconds> oldest) const;
-  bool failing() const { return was_failing_ || core_.failing() || !core_.paused().empty() || !trouble_.empty(); }
+  bool failing() const {
+    const bool paused_itself = !core_.paused().empty() && !by_operator_;
+    return was_failing_ || core_.failing() || paused_itself || !trouble_.empty();
+  }
 
  private:
+  Condition condition() const;
   void TellFailing(const Note& note, Moment now);
   void TellOpened(const Note& note, Moment now);
   void TellRecovered(const Note& note);
   void TellDead(const Note& note, Moment now);
-  void TellPaused(const Note& note);
+  void TellPaused(const Note& note, Moment now);
   void TellSuperseded(const Note& note);
   std::int64_t TakeUntold();
   std::string Pending() const { return std::to_string(core_.pending()); }
@@ -62,7 +72,11 @@ class Reporter {
   const EndpointCore& core_;
   EndpointMetrics metrics_;
   std::int64_t dead_letters_;
-  bool was_failing_;                   // the runner before this one was failing; until the first attempt has ended
+  bool was_failing_;           // the runner before this one was failing; until the first attempt has ended
+  bool by_operator_;           // of its pause
+  std::int64_t paused_since_;  // likewise, wall clock, ns; 0: not known
+  RecentCount delivered_;
+  std::optional<LastError> last_error_;
   std::string trouble_;                // what the sink last told of its trouble
   std::optional<Ticks> next_summary_;  // while the endpoint fails
   bool cursor_lost_ = false;

@@ -70,13 +70,15 @@ Task<bool> Settler::FlushEverything() {
   co_return true;
 }
 
-Task<> Settler::StorePause(std::string reason) {
-  const store::EndpointState state{endpoint_.name, true, std::move(reason), endpoint_.fingerprint};
+Task<> Settler::StorePause(std::string reason, std::int64_t since) {
+  const store::EndpointState state{endpoint_.name, true, std::move(reason), endpoint_.fingerprint, false, since};
   auto job = [&state](store::Tx& tx) -> Result<bool> {
-    store::PutEndpoint(tx, state);
+    const auto stored = store::FindEndpoint(store::ReadIn(tx), state.name);
+    const bool overruled = stored && (stored->by_operator || stored->since > state.since);
+    if (!overruled) store::PutEndpoint(tx, state);
     return true;
   };
-  while (!co_await around_.store.Write(job, store::Priority::kSettlement)) {
+  while (core_.paused() == state.reason && !co_await around_.store.Write(job, store::Priority::kSettlement)) {
     if (lost_ || Stops(stage_)) co_return;
     co_await WaitToRetry(around_.executor);
   }

@@ -29,8 +29,8 @@ class Settler {
   Task<bool> Flush(store::Settlement settlement);
   // Writes all decisions; nothing may be under way. False: not everything could be written.
   Task<bool> FlushEverything();
-  // Stores that the endpoint is paused.
-  Task<> StorePause(std::string reason);
+  // Stores that the endpoint has paused itself, unless that is over by then, or an operator has paused it.
+  Task<> StorePause(std::string reason, std::int64_t since);
 
   struct Expired {
     store::Seq from = 0, through = 0;

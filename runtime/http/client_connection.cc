@@ -44,7 +44,7 @@ std::string HostAndPort(const Url& url) {
 
 // Every stream on a socket is a SocketStream, which can also connect.
 std::unique_ptr<SocketStream> PlainClientStream(const Executor& executor) {
-  return std::unique_ptr<SocketStream>(static_cast<SocketStream*>(PlainStream(TcpSocket(executor)).release()));
+  return std::unique_ptr<SocketStream>(static_cast<SocketStream*>(PlainStream(Socket(executor)).release()));
 }
 
 }  // namespace
@@ -76,7 +76,7 @@ Task<std::optional<Error>> ClientConnection::Open(Executor executor, asio::ip::t
                                                   runtime::SteadyTime deadline) {
   const Url& url = options_.url;
   std::unique_ptr<SocketStream> stream =
-      url.tls() ? TlsClientStream(TcpSocket(executor), options_.tls, url.host) : PlainClientStream(executor);
+      url.tls() ? TlsClientStream(Socket(executor), options_.tls, url.host) : PlainClientStream(executor);
   SocketStream& socket = *stream;
   stream_ = std::move(stream);
   socket.ExpiresAfter(deadline - SteadyClock::now());

@@ -19,13 +19,6 @@ constexpr std::chrono::seconds kDrainPatience{5};
 constexpr std::size_t kKeptText = 4096;
 constexpr char kTlsHandshake = 0x16;
 
-std::string ShownIp(const asio::ip::address& address) {
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
-  }
-  return address.to_string();
-}
-
 Response PlainText(int status, std::string_view text) {
   Response response;
   response.status = status;
@@ -42,8 +35,8 @@ std::string_view Bytes(const Response& response) {
 
 }  // namespace
 
-Connection::Connection(const ServerOptions& options, TcpSocket socket, const asio::ip::tcp::endpoint& peer,
-                       TlsContext tls, Connections& all, std::atomic<std::uint32_t>& open)
+Connection::Connection(const ServerOptions& options, Socket socket, Peer peer, TlsContext tls, Connections& all,
+                       std::atomic<std::uint32_t>& open)
     : options_(options),
       all_(all),
       open_(open),
@@ -54,9 +47,9 @@ Connection::Connection(const ServerOptions& options, TcpSocket socket, const asi
       body_(*stream_, input_, parser_, options.limits),
       files_(options.files),
       memory_(options.memory) {
-  request_.peer_ip = ShownIp(peer.address());
-  const bool v6 = request_.peer_ip.find(':') != std::string::npos;
-  request_.peer = (v6 ? "[" + request_.peer_ip + "]" : request_.peer_ip) + ":" + std::to_string(peer.port());
+  request_.peer = std::move(peer.text);
+  request_.peer_ip = std::move(peer.ip);
+  request_.local = peer.local;
   request_.tls = tls != nullptr;
   request_.body = &body_;
   request_.memory = &memory_;

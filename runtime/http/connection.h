@@ -35,8 +35,8 @@ class Connection : public Connections::Hook {
   using Clock = std::chrono::steady_clock;
 
   // `options` and `all`, where it stands as what it is, must outlive the connection; `open` is counted down at its end.
-  Connection(const ServerOptions& options, TcpSocket socket, const asio::ip::tcp::endpoint& peer, TlsContext tls,
-             Connections& all, std::atomic<std::uint32_t>& open);
+  Connection(const ServerOptions& options, Socket socket, Peer peer, TlsContext tls, Connections& all,
+             std::atomic<std::uint32_t>& open);
   ~Connection();
 
   // Serves until the end; the connection is destroyed with the task.

@@ -8,7 +8,8 @@ namespace portcall::http {
 void Crowd::Look(Connections& connections, Connection::Clock::time_point now) {
   for (Connection& connection : connections.busy) {
     connection.Look(now);
-    ++by_address_[connection.address()];
+    // Who comes by a Unix socket has none, and may be anybody on this machine.
+    if (!connection.address().empty()) ++by_address_[connection.address()];
   }
 }
 

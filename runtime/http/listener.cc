@@ -44,25 +44,25 @@ Error Failed(const std::string& addr, const error_code& ec) {
   return Error(Errc::kInvalid, std::move(detail));
 }
 
-error_code Open(Acceptor& acceptor, const tcp::endpoint& at, bool v6_only) {
+error_code Open(TcpAcceptor& acceptor, const tcp::endpoint& at, bool v6_only) {
   error_code ec;
   acceptor.open(at.protocol(), ec);
-  if (!ec) acceptor.set_option(Acceptor::reuse_address(true), ec);
+  if (!ec) acceptor.set_option(TcpAcceptor::reuse_address(true), ec);
   if (!ec && at.address().is_v6()) acceptor.set_option(asio::ip::v6_only(v6_only), ec);
   if (!ec) acceptor.bind(at, ec);
-  if (!ec) acceptor.listen(Acceptor::max_listen_connections, ec);
+  if (!ec) acceptor.listen(TcpAcceptor::max_listen_connections, ec);
   return ec;
 }
 
-Result<std::vector<Acceptor>> BindOne(const Executor& executor, const std::string& addr, const tcp::endpoint& at) {
-  std::vector<Acceptor> acceptors;
+Result<std::vector<TcpAcceptor>> BindOne(const Executor& executor, const std::string& addr, const tcp::endpoint& at) {
+  std::vector<TcpAcceptor> acceptors;
   acceptors.emplace_back(executor);
   if (const error_code ec = Open(acceptors.back(), at, true)) return Failed(addr, ec);
   return acceptors;
 }
 
-Result<std::vector<Acceptor>> BindAll(const Executor& executor, const std::string& addr, std::uint16_t port) {
-  std::vector<Acceptor> acceptors;
+Result<std::vector<TcpAcceptor>> BindAll(const Executor& executor, const std::string& addr, std::uint16_t port) {
+  std::vector<TcpAcceptor> acceptors;
   acceptors.emplace_back(executor);
   const error_code ec = Open(acceptors.back(), {asio::ip::address_v6::any(), port}, false);
   if (!ec) return acceptors;
@@ -70,12 +70,12 @@ Result<std::vector<Acceptor>> BindAll(const Executor& executor, const std::strin
   return BindOne(executor, addr, {asio::ip::address_v4::any(), port});  // a machine without IPv6
 }
 
-Result<std::vector<Acceptor>> BindLoopbacks(const Executor& executor, const std::string& addr, std::uint16_t port) {
+Result<std::vector<TcpAcceptor>> BindLoopbacks(const Executor& executor, const std::string& addr, std::uint16_t port) {
   for (int i = 1;; ++i) {
-    Result<std::vector<Acceptor>> v4 = BindOne(executor, addr, {asio::ip::address_v4::loopback(), port});
+    Result<std::vector<TcpAcceptor>> v4 = BindOne(executor, addr, {asio::ip::address_v4::loopback(), port});
     if (!v4) return v4;
     const std::uint16_t same = v4->front().local_endpoint().port();
-    Acceptor v6(executor);
+    TcpAcceptor v6(executor);
     const error_code ec = Open(v6, {asio::ip::address_v6::loopback(), same}, true);
     if (!ec) v4->push_back(std::move(v6));
     if (!ec || ec != asio::error::address_in_use) return v4;
@@ -93,8 +93,8 @@ asio::ip::address Plain(const asio::ip::address& address) {
   return mapped ? asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()) : address;
 }
 
-Result<std::vector<Acceptor>> BindTo(const Executor& executor, const std::string& addr, const HostPort& parts,
-                                     const Resolver::LookUp& look_up) {
+Result<std::vector<TcpAcceptor>> BindTo(const Executor& executor, const std::string& addr, const HostPort& parts,
+                                        const Resolver::LookUp& look_up) {
   if (parts.host.empty()) return BindAll(executor, addr, parts.port);
   if (parts.host == "localhost") return BindLoopbacks(executor, addr, parts.port);
   error_code ec;
@@ -116,11 +116,11 @@ Result<std::vector<tcp::endpoint>> EndpointsOf(const std::string& addr) {
   const std::optional<HostPort> parts = Split(addr);
   if (!parts) return Malformed(addr);
   asio::io_context context;
-  const Result<std::vector<Acceptor>> bound =
+  const Result<std::vector<TcpAcceptor>> bound =
       BindTo(context.get_executor(), addr, {parts->host, 0}, Resolver::AskSystem);
   if (!bound) return bound.error();
   std::vector<tcp::endpoint> endpoints;
-  for (const Acceptor& acceptor : *bound) {
+  for (const TcpAcceptor& acceptor : *bound) {
     endpoints.emplace_back(acceptor.local_endpoint().address(), parts->port);
     asio::ip::v6_only v6_only;
     error_code not_v6;
@@ -140,7 +140,8 @@ bool Collide(const std::vector<tcp::endpoint>& some, const std::vector<tcp::endp
   });
 }
 
-Result<std::vector<Acceptor>> Bind(const Executor& executor, const std::string& addr, const Resolver::LookUp& look_up) {
+Result<std::vector<TcpAcceptor>> Bind(const Executor& executor, const std::string& addr,
+                                      const Resolver::LookUp& look_up) {
   const std::optional<HostPort> parts = Split(addr);
   return parts ? BindTo(executor, addr, *parts, look_up) : Malformed(addr);
 }

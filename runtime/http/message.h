@@ -68,12 +68,19 @@ class Asker {
   virtual std::stop_token Gone() = 0;
 };
 
+// The process at the other end of a Unix socket, as the kernel knew it when it connected.
+struct LocalPeer {
+  std::uint32_t uid = 0, gid = 0;
+  std::int32_t pid = 0;
+};
+
 struct Request {
   std::string method;  // as sent; methods are case-sensitive
   std::string target;  // origin form: path, then ?query
   Fields fields;
-  std::string peer;     // "ip:port" of the TCP peer, v6 in brackets
-  std::string peer_ip;  // without the port; v4-mapped addresses as v4
+  std::string peer;     // "ip:port" of the TCP peer, v6 in brackets; of a Unix socket's "unix:uid=UID,pid=PID"
+  std::string peer_ip;  // without the port; v4-mapped addresses as v4; empty: it came by a Unix socket
+  std::optional<LocalPeer> local;  // of a Unix socket
   bool tls = false;
   std::string tls_subject;  // of the client's verified certificate, RFC 2253; empty: it showed none
   std::string id;           // UUID made by the server for this request

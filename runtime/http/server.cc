@@ -10,6 +10,7 @@
 #include "runtime/http/connection.h"
 #include "runtime/http/crowd.h"
 #include "runtime/http/listener.h"
+#include "runtime/http/unix_socket.h"
 #include "runtime/mutex.h"
 #include "runtime/timer.h"
 
@@ -48,22 +49,45 @@ Task<> On(Worker& worker, F does) {
 }
 
 struct Door {
-  explicit Door(Acceptor a) : acceptor(std::move(a)), pause(acceptor.get_executor()) {}
+  Door(std::string at, Acceptor a, SocketFile f = {})
+      : address(std::move(at)), acceptor(std::move(a)), file(std::move(f)), pause(acceptor.get_executor()) {}
+  std::string address;
+  std::uint16_t port = 0;
   Acceptor acceptor;
+  SocketFile file;  // of a Unix socket
   Timer pause;
 };
+using Doors = std::vector<std::unique_ptr<Door>>;
+
+Result<Doors> OpenDoors(const Executor& executor, const std::string& addr) {
+  Doors doors;
+  if (const auto path = UnixPathOf(addr)) {
+    Result<UnixListener> listener = ListenAt(executor, *path);
+    if (!listener) return listener.error();
+    doors.push_back(std::make_unique<Door>(addr, std::move(listener->acceptor), std::move(listener->file)));
+    return doors;
+  }
+  Result<std::vector<TcpAcceptor>> acceptors = Bind(executor, addr);
+  if (!acceptors) return acceptors.error();
+  for (TcpAcceptor& acceptor : *acceptors) {
+    const asio::ip::tcp::endpoint at = acceptor.local_endpoint();
+    doors.push_back(std::make_unique<Door>(Shown(at), Acceptor(std::move(acceptor))));
+    doors.back()->port = at.port();
+  }
+  return doors;
+}
 
 }  // namespace
 
 class Server::Impl {
  public:
-  Impl(ServerOptions options, const std::vector<runtime::Loop*>& loops, std::vector<Acceptor> acceptors);
+  Impl(ServerOptions options, const std::vector<runtime::Loop*>& loops, Doors doors);
 
   void Open();
   void Drain(std::chrono::milliseconds patience);
   void SetTls(TlsContext tls);
-  const std::vector<std::string>& addresses() const { return addresses_; }
-  std::uint16_t port() const { return port_; }
+  std::vector<std::string> addresses() const;
+  std::uint16_t port() const { return doors_.back()->port; }
   std::size_t connections() const { return open_.load(std::memory_order_relaxed); }
 
  private:
@@ -73,18 +97,16 @@ class Server::Impl {
   Task<> EndSlow();
   Task<> WatchMemory();
   Task<> LookAtMemory();
-  void Hand(TcpSocket socket, Worker& worker);
+  void Hand(Socket socket, Worker& worker);
   TlsContext Tls();
   Executor front() { return workers_.front()->loop.executor(); }
 
   ServerOptions options_;
-  std::vector<std::string> addresses_;
-  std::uint16_t port_ = 0;
   runtime::Mutex tls_mutex_;
   TlsContext tls_ GUARDED_BY(tls_mutex_);
   std::atomic<std::uint32_t> open_ = 0;
   std::vector<std::unique_ptr<Worker>> workers_;
-  std::vector<std::unique_ptr<Door>> doors_;
+  const Doors doors_;
   runtime::Gate accepting_;                    // on the first loop
   std::size_t next_ = 0;                       // worker that gets the next connection
   std::size_t room_ = 0;                       // worker that is asked next to close one
@@ -95,14 +117,15 @@ class Server::Impl {
   bool drained_ = false;
 };
 
-Server::Impl::Impl(ServerOptions options, const std::vector<runtime::Loop*>& loops, std::vector<Acceptor> acceptors)
-    : options_(std::move(options)), tls_(std::move(options_.tls)) {
+Server::Impl::Impl(ServerOptions options, const std::vector<runtime::Loop*>& loops, Doors doors)
+    : options_(std::move(options)), tls_(std::move(options_.tls)), doors_(std::move(doors)) {
   for (runtime::Loop* loop : loops) workers_.push_back(std::make_unique<Worker>(*loop));
-  for (Acceptor& acceptor : acceptors) {
-    addresses_.push_back(Shown(acceptor.local_endpoint()));
-    port_ = acceptor.local_endpoint().port();
-    doors_.push_back(std::make_unique<Door>(std::move(acceptor)));
-  }
+}
+
+std::vector<std::string> Server::Impl::addresses() const {
+  std::vector<std::string> addresses;
+  for (const std::unique_ptr<Door>& door : doors_) addresses.push_back(door->address);
+  return addresses;
 }
 
 void Server::Impl::Open() {
@@ -210,14 +233,15 @@ Task<> Server::Impl::LookAtMemory() {
   }
 }
 
-void Server::Impl::Hand(TcpSocket socket, Worker& worker) {
-  error_code ec;
-  const asio::ip::tcp::endpoint peer = socket.remote_endpoint(ec);
-  if (ec) return;  // the peer has gone already
+void Server::Impl::Hand(Socket socket, Worker& worker) {
+  std::optional<Peer> peer = PeerOf(socket);
+  if (!peer) return;
   open_.fetch_add(1, std::memory_order_relaxed);
-  asio::post(worker.loop.executor(), [this, &worker, peer, tls = Tls(), s = std::move(socket)]() mutable {
-    worker.Serve(std::make_unique<Connection>(options_, std::move(s), peer, std::move(tls), worker.connections, open_));
-  });
+  asio::post(worker.loop.executor(),
+             [this, &worker, p = *std::move(peer), tls = Tls(), s = std::move(socket)]() mutable {
+               worker.Serve(std::make_unique<Connection>(options_, std::move(s), std::move(p), std::move(tls),
+                                                         worker.connections, open_));
+             });
 }
 
 TlsContext Server::Impl::Tls() {
@@ -235,6 +259,7 @@ void Server::Impl::Drain(std::chrono::milliseconds patience) {
   const auto until = std::chrono::steady_clock::now() + patience;
   asio::post(front(), [this] { accepting_.Close(); });
   asio::co_spawn(front(), accepting_.Drained(), asio::use_future).wait();
+  for (const std::unique_ptr<Door>& door : doors_) door->file.Remove();
 
   // No more connections are handed to the workers, and those handed over are queued on the loops before these posts.
   std::vector<std::future<void>> ended;
@@ -266,9 +291,9 @@ int Exchange::status() const {
 }
 
 Result<std::unique_ptr<Server>> Server::Listen(ServerOptions options, std::vector<runtime::Loop*> loops) {
-  Result<std::vector<Acceptor>> acceptors = Bind(loops.front()->executor(), options.addr);
-  if (!acceptors) return acceptors.error();
-  return std::unique_ptr<Server>(new Server(std::make_unique<Impl>(std::move(options), loops, std::move(*acceptors))));
+  Result<Doors> doors = OpenDoors(loops.front()->executor(), options.addr);
+  if (!doors) return doors.error();
+  return std::unique_ptr<Server>(new Server(std::make_unique<Impl>(std::move(options), loops, std::move(*doors))));
 }
 
 Server::Server(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -27,8 +27,9 @@ struct ServerLimits {
   std::uint64_t body_min_rate = 128;
   std::chrono::milliseconds body_rate_window{std::chrono::seconds(60)};  // counts only time spent waiting for the peer
   // A new one takes the place of the one that has waited longest for a request or its head. While all are busy it
-  // waits, unless one address has more than a quarter of all: then those of that address end, slowest first, that have
-  // moved fewer than `crowd_min_rate` bytes a second over `crowd_window`, in which they waited for the peer alone.
+  // waits, unless one address (which who comes by a Unix socket has not) has more than a quarter of all: then those of
+  // that address end, slowest first, that have moved fewer than `crowd_min_rate` bytes a second over `crowd_window`, in
+  // which they waited for the peer alone.
   std::uint32_t connections = 10'000;
   std::uint64_t crowd_min_rate = 4096;
   std::chrono::milliseconds crowd_window{std::chrono::seconds(10)};
@@ -77,8 +78,10 @@ struct Incident {
 };
 
 struct ServerOptions {
-  std::string addr;  // "host:port", ":port", "[::1]:port"; `localhost` binds both families; port 0: any
-  TlsContext tls;    // null: plain
+  // "host:port", ":port", "[::1]:port"; `localhost` binds both families; port 0: any. Or "unix:/path", a socket for
+  // this user and root, as unix_socket.h makes it, which goes when the server is drained.
+  std::string addr;
+  TlsContext tls;  // null: plain
   ServerLimits limits;
   Handler handler;
   FileLane files;  // its pool outlives the server
@@ -102,9 +105,9 @@ class Server {
   ~Server();    // closes everything at once; Drain first for a clean end
 
   std::vector<std::string> addresses() const;  // what was bound, with the real port
-  std::uint16_t port() const;
-  void SetTls(TlsContext tls);      // for connections accepted from now on
-  std::size_t connections() const;  // from any thread
+  std::uint16_t port() const;                  // 0: a Unix socket
+  void SetTls(TlsContext tls);                 // for connections accepted from now on
+  std::size_t connections() const;             // from any thread
 
   // Stops accepting, closes idle connections, lets busy ones finish their exchange for at most `patience`, then
   // closes them. Blocks the calling thread, which must not be one of the loops.

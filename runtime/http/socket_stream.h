@@ -12,7 +12,7 @@ inline constexpr std::chrono::seconds kGoodbye{1};
 // What plain and TLS streams share: the socket, its deadline, its end.
 class SocketStream : public ByteStream, protected Deadline {
  public:
-  explicit SocketStream(TcpSocket socket);
+  explicit SocketStream(Socket socket);
 
   void ExpiresAfter(std::chrono::steady_clock::duration d) override { SetDeadline(d, false); }
   void InterruptAfter(std::chrono::steady_clock::duration d) override { SetDeadline(d, true); }
@@ -23,7 +23,7 @@ class SocketStream : public ByteStream, protected Deadline {
   bool PeerClosed() const override;
   void Close() override;
 
-  Task<IoResult> Connect(asio::ip::tcp::endpoint to);
+  Task<IoResult> Connect(asio::generic::stream_protocol::endpoint to);
   // Over the socket itself, whatever stands above it: before the handshake alone, with a proxy that opens a tunnel.
   Task<IoResult> ReadSocket(asio::mutable_buffer into);  // some bytes; eof as error
   Task<IoResult> WriteSocket(asio::const_buffer bytes);  // all of them, or an error
@@ -38,7 +38,7 @@ class SocketStream : public ByteStream, protected Deadline {
   // Ends our half and discards what comes until the peer ends its own: closing with bytes unread would reset the
   // connection, and the peer would lose what we sent last.
   Task<> Linger();
-  TcpSocket socket_;
+  Socket socket_;
   // The kernel took so many bytes to send, or gave those that came.
   void Moved(std::size_t bytes) {
     quiet_looks_ = 0;
@@ -62,6 +62,6 @@ class SocketStream : public ByteStream, protected Deadline {
 };
 
 // The TLS side of sockets.h, in a file of its own because OpenSSL's headers are heavy.
-std::unique_ptr<SocketStream> TlsClientStream(TcpSocket socket, TlsContext tls, const std::string& host);
+std::unique_ptr<SocketStream> TlsClientStream(Socket socket, TlsContext tls, const std::string& host);
 
 }  // namespace portcall::http

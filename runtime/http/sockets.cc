@@ -10,6 +10,7 @@
 #include <array>
 #include <boost/asio/write.hpp>
 #include <cerrno>
+#include <cstring>
 #include <utility>
 
 #include "runtime/http/socket_stream.h"
@@ -65,7 +66,7 @@ Task<IoResult> TcpStream::WriteRest(std::span<const asio::const_buffer> buffers,
     asio::const_buffer rest = whole + skip;
     skip -= std::min(skip, whole.size());
     while (rest.size() > 0) {
-      const auto [wait_ec] = co_await socket_.async_wait(TcpSocket::wait_write, nothrow);
+      const auto [wait_ec] = co_await socket_.async_wait(Socket::wait_write, nothrow);
       if (wait_ec) co_return IoResult{Explain(wait_ec), sent};
       error_code ec;
       const std::size_t n = socket_.write_some(asio::const_buffer(rest), ec);
@@ -94,7 +95,7 @@ Task<IoResult> TcpStream::SendFile(int fd, std::uint64_t offset, std::uint64_t l
       co_return IoResult{asio::error::eof, sent};  // the file is shorter than promised
     } else if (errno == EAGAIN) {
       in_a_row_ = 0;
-      const auto [ec] = co_await socket_.async_wait(TcpSocket::wait_write, nothrow);
+      const auto [ec] = co_await socket_.async_wait(Socket::wait_write, nothrow);
       if (ec) co_return IoResult{Explain(ec), sent};
     } else if (errno != EINTR) {
       co_return IoResult{error_code(errno, boost::system::system_category()), sent};
@@ -108,6 +109,21 @@ Task<> TcpStream::Shutdown() {
   co_await Linger();
 }
 
+std::string ShownIp(const asio::ip::address& address) {
+  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
+    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
+  }
+  return address.to_string();
+}
+
+std::optional<Peer> LocalPeerOf(Socket& socket) {
+  ucred who{};
+  socklen_t size = sizeof who;
+  if (::getsockopt(socket.native_handle(), SOL_SOCKET, SO_PEERCRED, &who, &size) != 0) return std::nullopt;
+  const std::string text = "unix:uid=" + std::to_string(who.uid) + ",pid=" + std::to_string(who.pid);
+  return Peer{text, {}, LocalPeer{who.uid, who.gid, who.pid}};
+}
+
 }  // namespace
 
 std::string Shown(const asio::ip::tcp::endpoint& to) {
@@ -115,7 +131,20 @@ std::string Shown(const asio::ip::tcp::endpoint& to) {
   return (to.address().is_v6() ? "[" + ip + "]" : ip) + ":" + std::to_string(to.port());
 }
 
-SocketStream::SocketStream(TcpSocket socket) : Deadline(socket.get_executor().context()), socket_(std::move(socket)) {}
+std::optional<Peer> PeerOf(Socket& socket) {
+  error_code ec;
+  const asio::generic::stream_protocol::endpoint generic = socket.remote_endpoint(ec);
+  if (ec) return std::nullopt;
+  if (generic.protocol().family() == AF_UNIX) return LocalPeerOf(socket);
+  asio::ip::tcp::endpoint peer;
+  peer.resize(generic.size());
+  std::memcpy(peer.data(), generic.data(), generic.size());
+  const std::string ip = ShownIp(peer.address());
+  const bool v6 = ip.find(':') != std::string::npos;
+  return Peer{(v6 ? "[" + ip + "]" : ip) + ":" + std::to_string(peer.port()), ip, std::nullopt};
+}
+
+SocketStream::SocketStream(Socket socket) : Deadline(socket.get_executor().context()), socket_(std::move(socket)) {}
 
 void SocketStream::Prepare() {
   error_code ignored;
@@ -165,7 +194,7 @@ bool SocketStream::TooSlow(std::int64_t progress) {
 
 std::int64_t SocketStream::Progress() const {
   int queued = 0;
-  const bool told = ::ioctl(const_cast<TcpSocket&>(socket_).native_handle(), SIOCOUTQ, &queued) == 0;
+  const bool told = ::ioctl(const_cast<Socket&>(socket_).native_handle(), SIOCOUTQ, &queued) == 0;
   return told ? moved_ - queued : moved_;
 }
 
@@ -182,13 +211,13 @@ void SocketStream::OnDeadline() {
 
 bool SocketStream::PeerClosed() const {
   if (!socket_.is_open()) return true;
-  pollfd look{const_cast<TcpSocket&>(socket_).native_handle(), POLLRDHUP, 0};
+  pollfd look{const_cast<Socket&>(socket_).native_handle(), POLLRDHUP, 0};
   return ::poll(&look, 1, 0) > 0;  // errors, too
 }
 
 Task<> SocketStream::Linger() {
   error_code ec;
-  socket_.shutdown(TcpSocket::shutdown_send, ec);
+  socket_.shutdown(Socket::shutdown_send, ec);
   std::array<char, 4096> discarded;
   while (!ec) {
     const auto [read_ec, n] = co_await socket_.async_read_some(asio::buffer(discarded), nothrow);
@@ -196,7 +225,7 @@ Task<> SocketStream::Linger() {
   }
 }
 
-Task<IoResult> SocketStream::Connect(asio::ip::tcp::endpoint to) {
+Task<IoResult> SocketStream::Connect(asio::generic::stream_protocol::endpoint to) {
   const auto [ec] = co_await socket_.async_connect(to, nothrow);
   if (!ec) Prepare();
   co_return IoResult{Explain(ec), 0};
@@ -214,19 +243,18 @@ Task<IoResult> SocketStream::WriteSocket(asio::const_buffer bytes) {
 
 bool SocketStream::silent() const {
   char next = 0;
-  return ::recv(const_cast<TcpSocket&>(socket_).native_handle(), &next, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
+  return ::recv(const_cast<Socket&>(socket_).native_handle(), &next, 1, MSG_PEEK | MSG_DONTWAIT) < 0 &&
          (errno == EAGAIN || errno == EWOULDBLOCK);
 }
 
-std::unique_ptr<ByteStream> PlainStream(TcpSocket socket) {
+std::unique_ptr<ByteStream> PlainStream(Socket socket) {
   error_code ignored;
   socket.set_option(asio::ip::tcp::no_delay(true), ignored);
   socket.non_blocking(true, ignored);
   return std::make_unique<TcpStream>(std::move(socket));
 }
 
-Task<Result<std::unique_ptr<ByteStream>>> AcceptTls(TcpSocket socket, TlsContext tls,
-                                                    std::chrono::milliseconds patience) {
+Task<Result<std::unique_ptr<ByteStream>>> AcceptTls(Socket socket, TlsContext tls, std::chrono::milliseconds patience) {
   std::unique_ptr<ByteStream> stream = TlsServerStream(std::move(socket), std::move(tls));
   stream->ExpiresAfter(patience);
   const IoResult done = co_await stream->Handshake();

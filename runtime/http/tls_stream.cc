@@ -46,7 +46,7 @@ const boost::system::error_category& Handshakes() {
 
 class TlsStream final : public SocketStream {
  public:
-  TlsStream(TcpSocket socket, TlsContext tls, stream_base::handshake_type side)
+  TlsStream(Socket socket, TlsContext tls, stream_base::handshake_type side)
       : SocketStream(std::move(socket)), tls_(std::move(tls)), ssl_(socket_, *tls_), side_(side) {
     if (side_ == stream_base::server) Prepare();
   }
@@ -63,7 +63,7 @@ class TlsStream final : public SocketStream {
   Task<> AnswerPlainHttp();
 
   TlsContext tls_;
-  mutable asio::ssl::stream<TcpSocket&> ssl_;  // mutable, because native_handle() is not const
+  mutable asio::ssl::stream<Socket&> ssl_;  // mutable, because native_handle() is not const
   stream_base::handshake_type side_;
 };
 
@@ -92,7 +92,7 @@ void TlsStream::Expect(const std::string& name) {
 
 // A record of a handshake begins with 0x16; no method of HTTP does.
 Task<bool> TlsStream::SpeaksPlainHttp() {
-  const auto [ec] = co_await socket_.async_wait(TcpSocket::wait_read, nothrow);
+  const auto [ec] = co_await socket_.async_wait(Socket::wait_read, nothrow);
   if (ec) co_return false;
   char first = 0;
   const ssize_t n = ::recv(socket_.native_handle(), &first, 1, MSG_PEEK | MSG_DONTWAIT);
@@ -169,11 +169,11 @@ bool IsCertificateError(const error_code& ec) {
          ERR_GET_REASON(static_cast<unsigned long>(ec.value())) == SSL_R_PEER_DID_NOT_RETURN_A_CERTIFICATE;
 }
 
-std::unique_ptr<ByteStream> TlsServerStream(TcpSocket socket, TlsContext tls) {
+std::unique_ptr<ByteStream> TlsServerStream(Socket socket, TlsContext tls) {
   return std::make_unique<TlsStream>(std::move(socket), std::move(tls), stream_base::server);
 }
 
-std::unique_ptr<SocketStream> TlsClientStream(TcpSocket socket, TlsContext tls, const std::string& host) {
+std::unique_ptr<SocketStream> TlsClientStream(Socket socket, TlsContext tls, const std::string& host) {
   auto stream = std::make_unique<TlsStream>(std::move(socket), std::move(tls), stream_base::client);
   stream->Expect(host);
   return stream;

@@ -40,6 +40,11 @@ const Sql kFinished(
     " AND (receipt='' OR EXISTS (SELECT 1 FROM cursors AS o WHERE o.endpoint=c.endpoint"
     " AND (o.kind=?2 OR (o.kind=?1 AND o.id>c.id))))");
 
+const Sql kRemovedOf(
+    "SELECT id FROM cursors AS c WHERE kind=?1 AND endpoint=?2 AND (settled_through<through"
+    " OR EXISTS (SELECT 1 FROM parked WHERE cursor=c.id))");
+const Sql kSettleAll("UPDATE cursors SET settled_through=through,settled=matched,settlements=settlements+1 WHERE id=?");
+
 constexpr std::int64_t kUnknown = 0;  // recorded_at of a parked lane: the column takes no NULL
 
 }  // namespace
@@ -145,6 +150,20 @@ std::size_t DropFinished(Tx& tx) {
   }
   for (const std::int64_t cursor : finished) DropCursor(tx, cursor);
   return finished.size();
+}
+
+std::size_t GiveUpRemoved(Tx& tx, std::string_view endpoint) {
+  std::vector<std::int64_t> unsettled;
+  {
+    Query query(tx.connection(), kRemovedOf, CursorKind::kRemoved, endpoint);
+    while (query.Step()) unsettled.push_back(query.Int(0));
+  }
+  for (const std::int64_t cursor : unsettled) {
+    Query(tx.connection(), kDropLanes, cursor).Run();
+    Query(tx.connection(), kSettleAll, cursor).Run();
+  }
+  DropFinished(tx);
+  return unsettled.size();
 }
 
 }  // namespace portcall::store

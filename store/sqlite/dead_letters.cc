@@ -23,6 +23,15 @@ const Sql kCountDead("SELECT count(*) FROM dead WHERE endpoint=?");
 const Sql kDead(
     "SELECT id,cursor,endpoint,attempts,died_at,reason,answer,seq,recorded_at,action,kind,size,source,repository,tag,"
     "event_id,digest,media_type,actor,details,through,events FROM dead WHERE endpoint=? AND id>? ORDER BY id LIMIT ?");
+const Sql kOneDead(
+    "SELECT id,cursor,endpoint,attempts,died_at,reason,answer,seq,recorded_at,action,kind,size,source,repository,tag,"
+    "event_id,digest,media_type,actor,details,through,events FROM dead WHERE id=?");
+const Sql kDeadBriefly(
+    "SELECT id,cursor,endpoint,attempts,died_at,reason,'',seq,recorded_at,action,kind,size,source,repository,tag,"
+    "event_id,digest,media_type,actor,'',through,events FROM dead WHERE endpoint=? AND id>? ORDER BY id LIMIT ?");
+const Sql kAllDeadBriefly(
+    "SELECT id,cursor,endpoint,attempts,died_at,reason,'',seq,recorded_at,action,kind,size,source,repository,tag,"
+    "event_id,digest,media_type,actor,'',through,events FROM dead WHERE id>? ORDER BY id LIMIT ?");
 const Sql kOldestDead("SELECT id,died_at,endpoint FROM dead ORDER BY id LIMIT 1");
 const Sql kDropDead("DELETE FROM dead WHERE id=? RETURNING bytes");
 
@@ -51,6 +60,24 @@ std::int64_t SizeOfDead(Connection& connection) {
   return query.Step() ? query.Int(0) : 0;
 }
 
+std::vector<DeadLetter> ReadAll(Query& query) {
+  std::vector<DeadLetter> letters;
+  while (query.Step()) {
+    DeadLetter& dead = letters.emplace_back();
+    dead.id = query.Int(0);
+    dead.cursor = query.Int(1);
+    dead.endpoint = query.Text(2);
+    dead.attempts = static_cast<int>(query.Int(3));
+    dead.died_at = query.Int(4);
+    dead.reason = query.Text(5);
+    dead.answer = query.Text(6);
+    ReadEvent(query, 7, dead.event);
+    dead.through = query.Int(20);
+    dead.events = query.Int(21);
+  }
+  return letters;
+}
+
 std::optional<std::int64_t> DropOneDead(Connection& connection, std::int64_t id) {
   std::int64_t bytes = 0;
   {
@@ -77,22 +104,24 @@ std::int64_t CountDead(Snapshot& s, std::string_view endpoint) {
 }
 
 std::vector<DeadLetter> ListDead(Snapshot& s, std::string_view endpoint, std::int64_t after_id, std::size_t limit) {
-  std::vector<DeadLetter> letters;
   Query query(s.connection(), kDead, endpoint, after_id, limit);
-  while (query.Step()) {
-    DeadLetter& dead = letters.emplace_back();
-    dead.id = query.Int(0);
-    dead.cursor = query.Int(1);
-    dead.endpoint = query.Text(2);
-    dead.attempts = static_cast<int>(query.Int(3));
-    dead.died_at = query.Int(4);
-    dead.reason = query.Text(5);
-    dead.answer = query.Text(6);
-    ReadEvent(query, 7, dead.event);
-    dead.through = query.Int(20);
-    dead.events = query.Int(21);
+  return ReadAll(query);
+}
+
+std::vector<DeadLetter> ListDeadBriefly(Snapshot& s, std::string_view endpoint, std::int64_t after_id,
+                                        std::size_t limit) {
+  if (endpoint.empty()) {
+    Query query(s.connection(), kAllDeadBriefly, after_id, limit);
+    return ReadAll(query);
   }
-  return letters;
+  Query query(s.connection(), kDeadBriefly, endpoint, after_id, limit);
+  return ReadAll(query);
+}
+
+std::optional<DeadLetter> FindDead(Snapshot& s, std::int64_t id) {
+  Query query(s.connection(), kOneDead, id);
+  std::vector<DeadLetter> found = ReadAll(query);
+  return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
 }
 
 std::int64_t BytesOfDead(Snapshot& s) { return SizeOfDead(s.connection()); }

@@ -143,10 +143,13 @@ DROP TABLE parked_before;
 CREATE INDEX parked_next ON parked (cursor, next_seq);
 )sql";
 
+// Since when an endpoint is paused.
+constexpr const char* kPauses = "ALTER TABLE endpoints ADD COLUMN since INTEGER NOT NULL DEFAULT 0";
+
 constexpr std::array kMigrations{Migration{kVersion1},    Migration{kReceipts}, Migration{kAges},
                                  Migration{kFirstParked}, Migration{kHolders},  Migration{kPaces},
                                  Migration{kSums},        Migration{kTagLanes}, Migration{kBlocks},
-                                 Migration{kTrials},      Migration{kStreaks}};
+                                 Migration{kTrials},      Migration{kStreaks},  Migration{kPauses}};
 constexpr std::int64_t kRowsBeforeServing = 1'000;  // in a transaction
 
 constexpr std::array kTables{"meta",  "events",     "marks",    "repositories", "manifests",    "tags",

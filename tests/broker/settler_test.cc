@@ -122,8 +122,9 @@ TEST_F(SettlerTest, TheFilterIsStoredWithTheCountThatBelongsToIt) {
 }
 
 TEST_F(SettlerTest, APauseIsStoredHoweverLongThatTakes) {
+  On([this] { core_->SetPause("it is gone", Now()); });
   Refuse("endpoints");
-  auto stored = runner_.Start(settler_->StorePause("it is gone"));
+  auto stored = runner_.Start(settler_->StorePause("it is gone", 7));
   AwaitWriter();
   Permit("endpoints");
   runner_.Await(std::move(stored));
@@ -132,6 +133,30 @@ TEST_F(SettlerTest, APauseIsStoredHoweverLongThatTakes) {
   ASSERT_TRUE(state);
   EXPECT_TRUE(state->paused);
   EXPECT_EQ(state->reason, "it is gone");
+}
+
+TEST_F(SettlerTest, WhatAnOperatorHasSaidSinceIsNotOverruledByA410) {
+  const auto stored = [this] {
+    return *world_.store().ReadNow(
+        [](store::Snapshot& s) -> Result<store::EndpointState> { return *store::FindEndpoint(s, "hook"); });
+  };
+  const auto put = [this](const store::EndpointState& state) {
+    ASSERT_TRUE(world_.store().WriteNow([&](store::Tx& tx) -> Result<bool> {
+      store::PutEndpoint(tx, state);
+      return true;
+    }));
+  };
+  On([this] { core_->SetPause("it is gone", Now()); });
+  for (const store::EndpointState& said : {store::EndpointState{"hook", true, "mine", "f", true, 5},
+                                           store::EndpointState{"hook", false, "", "f", false, 8}}) {
+    put(said);
+    runner_.Await(runner_.Start(settler_->StorePause("it is gone", 7)));
+    EXPECT_EQ(stored(), said);
+  }
+  On([this] { core_->SetPause({}, Now()); });
+  put({"hook", false, "", "f", false, 0});
+  runner_.Await(runner_.Start(settler_->StorePause("it is gone", 7)));
+  EXPECT_FALSE(stored().paused) << "it is over";
 }
 
 TEST_F(SettlerTest, AnExpiryThatIsRefusedChangesNothingAndCanBeDoneLater) {

@@ -46,7 +46,7 @@ class TlsEcho {
  private:
   Task<> Serve() {
     while (true) {
-      TcpSocket socket(runner_.executor());
+      Socket socket(runner_.executor());
       const auto [ec] = co_await acceptor_->async_accept(socket, nothrow);
       if (ec) co_return;
       Result<std::unique_ptr<ByteStream>> stream = co_await AcceptTls(std::move(socket), tls_, std::chrono::seconds(5));
@@ -145,9 +145,9 @@ TEST(ClientTlsTest, VerifiesNothingWhenToldSo) {
 }
 
 Task<IoResult> ShakeHands(Executor executor, TlsContext tls, std::uint16_t port, std::string host) {
-  const auto stream = TlsClientStream(TcpSocket(executor), std::move(tls), host);
+  const auto stream = TlsClientStream(Socket(executor), std::move(tls), host);
   stream->ExpiresAfter(std::chrono::seconds(5));
-  co_await stream->Connect({asio::ip::address_v4::loopback(), port});
+  co_await stream->Connect(asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), port));
   co_return co_await stream->Handshake();
 }
 

@@ -15,6 +15,8 @@
 #include <stdexcept>
 #include <thread>
 
+#include "runtime/http/unix_socket.h"
+
 namespace portcall::http {
 
 RawClient::RawClient(std::uint16_t port, std::uint8_t host, bool small_buffer)
@@ -32,6 +34,18 @@ RawClient::RawClient(std::uint16_t port, std::uint8_t host, bool small_buffer)
   to.sin_port = htons(port);
   to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
   if (::connect(fd_, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0) ADD_FAILURE() << "cannot connect";
+}
+
+RawClient::RawClient(const std::filesystem::path& socket) : fd_(::socket(AF_UNIX, SOCK_STREAM, 0)) {
+  const timeval patience{10, 0};
+  ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  const auto name = UnixName::Of(socket);
+  if (!name) {
+    ADD_FAILURE() << name.error().detail;
+    return;
+  }
+  const auto to = name->endpoint();
+  if (::connect(fd_, to.data(), static_cast<socklen_t>(to.size())) != 0) ADD_FAILURE() << "cannot connect";
 }
 
 RawClient::~RawClient() { ::close(fd_); }
@@ -188,6 +202,7 @@ Task<Response> TestServer::State::Handle(Request& request) {
     response.body = std::string("ignored");
   } else {
     response.fields.Add("X-Peer", request.peer_ip);
+    response.fields.Add("X-From", request.peer);
     std::string told = request.method + " " + request.target + (request.tls ? " tls" : "");
     if (!request.tls_subject.empty()) told += " " + request.tls_subject;
     response.body = std::move(told);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -17,6 +18,7 @@ class RawClient {
  public:
   // From 127.0.0.`host`, with as small a buffer as there is for who will read slowly.
   explicit RawClient(std::uint16_t port, std::uint8_t host = 1, bool small_buffer = false);
+  explicit RawClient(const std::filesystem::path& socket);  // a Unix one
   RawClient(const RawClient&) = delete;
   RawClient& operator=(const RawClient&) = delete;
   ~RawClient();

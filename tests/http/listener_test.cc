@@ -16,7 +16,7 @@ using ::testing::StartsWith;
 
 TEST(Listener, LocalhostIsBothLoopbacksOnOnePort) {
   asio::io_context context;
-  const Result<std::vector<Acceptor>> bound = Bind(context.get_executor(), "localhost:0");
+  const Result<std::vector<TcpAcceptor>> bound = Bind(context.get_executor(), "localhost:0");
   ASSERT_TRUE(bound) << bound.error().detail;
   ASSERT_EQ(bound->size(), 2u);
   const std::string port = ":" + std::to_string((*bound)[0].local_endpoint().port());
@@ -73,7 +73,7 @@ TEST(Listener, OfANameTheFirstIPv4AddressIsTakenWhereverItStands) {
 TEST(Listener, SaysWhatIsWrong) {
   asio::io_context context;
   const auto error = [&](const std::string& addr) {
-    const Result<std::vector<Acceptor>> bound = Bind(context.get_executor(), addr);
+    const Result<std::vector<TcpAcceptor>> bound = Bind(context.get_executor(), addr);
     EXPECT_FALSE(bound) << addr;
     return bound ? "" : bound.error().detail;
   };
@@ -83,7 +83,7 @@ TEST(Listener, SaysWhatIsWrong) {
   EXPECT_THAT(error("192.0.2.1:0"), HasSubstr("no interface of this machine"));
   EXPECT_THAT(error("no-such-host.invalid:0"), HasSubstr("no such host"));
 
-  const Result<std::vector<Acceptor>> taken = Bind(context.get_executor(), "127.0.0.1:0");
+  const Result<std::vector<TcpAcceptor>> taken = Bind(context.get_executor(), "127.0.0.1:0");
   ASSERT_TRUE(taken);
   const std::string addr = Shown(taken->front().local_endpoint());
   EXPECT_THAT(error(addr), AllOf(HasSubstr(addr), HasSubstr("stop the process that has it")));

@@ -49,7 +49,7 @@ TlsContext Trusting(const std::string& ca) {
 
 Task<Result<std::unique_ptr<ByteStream>>> Dial(Executor executor, asio::ip::tcp::endpoint to, TlsContext tls,
                                                std::string host) {
-  std::unique_ptr<SocketStream> stream = TlsClientStream(TcpSocket(executor), std::move(tls), host);
+  std::unique_ptr<SocketStream> stream = TlsClientStream(Socket(executor), std::move(tls), host);
   stream->ExpiresAfter(seconds(10));
   const IoResult connected = co_await stream->Connect(to);
   if (connected.ec) co_return Error(Errc::kUnavailable, "connecting: " + connected.ec.message());

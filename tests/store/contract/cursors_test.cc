@@ -227,6 +227,32 @@ TEST_P(CursorsTest, FinishedCursorsGoAndOneReceiptOfANameStays) {
   EXPECT_EQ(Write([](Tx& tx) { return DropFinished(tx); }), 0u);
 }
 
+TEST_P(CursorsTest, GivesUpWhatARemovedEndpointLeft) {
+  const auto removed = [this](const char* endpoint, const char* receipt) {
+    Cursor cursor;
+    cursor.endpoint = endpoint;
+    cursor.kind = CursorKind::kRemoved;
+    cursor.through = 9;
+    cursor.matched = 9;
+    cursor.receipt = receipt;
+    return Write([&](Tx& tx) { return PutCursor(tx, cursor); });
+  };
+  const std::int64_t gone = removed("gone", "");
+  Settlement park = Of(gone);
+  park.number = 1;
+  park.settled_through = park.through = 9;
+  park.park = {{"a", 4, 1, 1000, 900, "503"}};
+  ASSERT_TRUE(Ask(park));
+  const std::int64_t noted = removed("audit", "a receipt"), other = removed("other", "");
+  EXPECT_EQ(Write([](Tx& tx) { return GiveUpRemoved(tx, "gone"); }), 1u);
+  EXPECT_EQ(Write([](Tx& tx) { return GiveUpRemoved(tx, "gone"); }), 0u);
+  EXPECT_EQ(Write([](Tx& tx) { return GiveUpRemoved(tx, "audit"); }), 1u);
+  std::vector<std::int64_t> left;
+  for (const Cursor& cursor : Read([](Snapshot& s) { return LoadCursors(s); })) left.push_back(cursor.id);
+  EXPECT_THAT(left, ::testing::UnorderedElementsAre(id_, noted, other)) << "a receipt is kept, and what others left";
+  EXPECT_EQ(Write([](Tx& tx) { return GiveUpRemoved(tx, "audit"); }), 0u);
+}
+
 TEST_P(CursorsTest, ChangesACursor) {
   Cursor cursor = Read([](Snapshot& s) { return LoadCursors(s); }).at(0);
   cursor.kind = CursorKind::kRemoved;

@@ -20,8 +20,20 @@ TEST_P(DeadLettersTest, PagesThroughDeadLettersAndDropsThem) {
   ASSERT_EQ(first.size(), 2u);
   const auto rest = Read([&](Snapshot& snap) { return ListDead(snap, "ci", first[1].id, 10); });
   EXPECT_EQ(rest.size(), 3u);
+  const auto briefly = Read([&](Snapshot& snap) { return ListDeadBriefly(snap, "ci", first[1].id, 10); });
+  ASSERT_EQ(briefly.size(), 3u);
+  EXPECT_EQ(briefly[0].id, rest[0].id);
+  EXPECT_EQ(briefly[0].reason, rest[0].reason);
+  EXPECT_EQ(briefly[0].event.repository, rest[0].event.repository);
+  EXPECT_EQ(briefly[0].answer + briefly[0].event.details, "");
+  EXPECT_EQ(Read([](Snapshot& snap) { return ListDeadBriefly(snap, "", 0, 4); }).size(), 4u) << "of all endpoints";
+  const auto found = Read([&](Snapshot& snap) { return FindDead(snap, rest[0].id); });
+  ASSERT_TRUE(found);
+  EXPECT_EQ(found->answer, rest[0].answer);
+  EXPECT_EQ(found->event.details, rest[0].event.details);
   EXPECT_TRUE(Write([&](Tx& tx) { return DropDead(tx, rest[0].id); }));
   EXPECT_FALSE(Write([&](Tx& tx) { return DropDead(tx, rest[0].id); }));
+  EXPECT_FALSE(Read([&](Snapshot& snap) { return FindDead(snap, rest[0].id); }));
   EXPECT_EQ(Dead().size(), 4u);
 }
 

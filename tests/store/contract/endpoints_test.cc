@@ -22,6 +22,14 @@ TEST_P(EndpointsTest, RemembersAnEndpoint) {
   EXPECT_FALSE(Read([](Snapshot& s) { return FindEndpoint(s, "ci"); })->paused);
 }
 
+TEST_P(EndpointsTest, RemembersWhoPausedItAndSinceWhen) {
+  const EndpointState by_operator{"ci", true, "mine", "f1", true, 42}, itself{"ci", true, "gone", "f1", false, 43};
+  for (const EndpointState& state : {by_operator, itself}) {
+    Write([&](Tx& tx) { PutEndpoint(tx, state); });
+    EXPECT_EQ(Read([](Snapshot& s) { return FindEndpoint(s, "ci"); }), state);
+  }
+}
+
 FOR_EVERY_ENGINE(EndpointsTest);
 
 }  // namespace

@@ -1,0 +1,228 @@
+#include "app/admin/api.h"
+
+#include <algorithm>
+#include <array>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "app/admin/shapes.h"
+#include "config/reader/scalars.h"
+#include "runtime/http/url.h"
+#include "runtime/text.h"
+
+namespace portcall::app {
+namespace {
+
+using broker::EndpointStatus;
+
+constexpr std::string_view kJson = "application/json", kProblem = "application/problem+json";
+constexpr std::int64_t kUsualPage = 100, kLargestPage = 1'000;
+constexpr std::size_t kLongestReason = 1'000;  // bytes
+
+// A request for one line of the table, taken apart.
+struct Call {
+  const AdminSources& sources;
+  const AdminRequest& request;
+  std::string name;  // {name} or {id}
+  std::string_view query;
+
+  std::optional<std::string> Find(std::string_view key) const {
+    std::string value;
+    return http::QueryValue(query, key, value) ? std::optional(std::move(value)) : std::nullopt;
+  }
+};
+
+AdminAnswer Problem(int status, std::string detail) {
+  return {status, std::string(kProblem), ProblemJson(status, detail), {}, std::move(detail)};
+}
+AdminAnswer Problem(const Error& error) { return Problem(StatusOf(error.code), error.detail); }
+AdminAnswer Json(std::string body) { return {200, std::string(kJson), std::move(body), {}, {}}; }
+AdminAnswer Done() { return {204, {}, {}, {}, {}}; }
+
+AdminAnswer ListEndpoints(const Call& call) { return Json(EndpointsJson(call.sources.broker.Status())); }
+
+AdminAnswer ShowEndpoint(const Call& call) {
+  const std::vector<EndpointStatus> all = call.sources.broker.Status();
+  const EndpointStatus *live = nullptr, *orphan = nullptr;
+  std::vector<std::string_view> names;
+  for (const EndpointStatus& status : all) {
+    names.push_back(status.name);
+    if (status.name == call.name) (status.orphaned ? orphan : live) = &status;
+  }
+  if (live != nullptr) return Json(EndpointJson(*live, orphan));
+  if (orphan != nullptr) return Json(EndpointJson(*orphan, nullptr));
+  return Problem(404, "no endpoint " + config::Quoted(call.name) + config::DidYouMean(call.name, names));
+}
+
+// The member of the body, if there is a body. kInvalid: it is something else.
+Result<std::string> ReadReason(const AdminRequest& request) {
+  if (request.body.empty()) return std::string();
+  const auto json = nlohmann::json::parse(request.body, nullptr, /*allow_exceptions=*/false);
+  const bool fits = json.is_object() && (json.empty() || (json.size() == 1 && json.contains("reason")));
+  if (!fits) return Error(Errc::kInvalid, R"(the body is no object such as {"reason": "why"})");
+  if (json.empty()) return std::string();
+  const auto* reason = json.at("reason").get_ptr<const std::string*>();
+  if (reason == nullptr) return Error(Errc::kInvalid, "reason is no text");
+  if (reason->size() > kLongestReason) return Error(Errc::kInvalid, "reason is longer than 1000 bytes");
+  return *reason;
+}
+
+AdminAnswer PauseEndpoint(const Call& call) {
+  const Result<std::string> reason = ReadReason(call.request);
+  if (!reason) return Problem(reason.error());
+  const auto paused = call.sources.broker.Pause(call.name, *reason, call.request.by);
+  return paused ? ShowEndpoint(call) : Problem(paused.error());
+}
+
+AdminAnswer ResumeEndpoint(const Call& call) {
+  const auto resumed = call.sources.broker.Resume(call.name, call.request.by);
+  return resumed ? ShowEndpoint(call) : Problem(resumed.error());
+}
+
+AdminAnswer DropOrphan(const Call& call) {
+  const auto dropped = call.sources.broker.Drop(call.name, call.request.by);
+  if (!dropped) return Problem(dropped.error());
+  return Json("{\"dropped\":" + std::to_string(*dropped) + "}\n");
+}
+
+// A number of at least `least` in the query; nothing: it is something else.
+std::optional<std::int64_t> NumberOf(const Call& call, std::string_view key, std::int64_t usual, std::int64_t least) {
+  const auto text = call.Find(key);
+  if (!text) return usual;
+  const auto number = runtime::ParseNumber<std::int64_t>(*text);
+  return number && *number >= least ? number : std::nullopt;
+}
+
+AdminAnswer ListDeadLetters(const Call& call) {
+  const auto after = NumberOf(call, "after", 0, 0), limit = NumberOf(call, "limit", kUsualPage, 1);
+  if (!after) return Problem(400, "after is no number of a dead letter");
+  if (!limit || *limit > kLargestPage) return Problem(400, "limit is no number from 1 to 1000");
+  const auto endpoint = call.Find("endpoint");
+  if (endpoint && endpoint->empty()) return Problem(400, "endpoint is empty");
+  const auto more = static_cast<std::size_t>(*limit) + 1;
+  auto letters = call.sources.store.ReadNow([&](store::Snapshot& s) -> Result<std::vector<store::DeadLetter>> {
+    return store::ListDeadBriefly(s, endpoint.value_or(""), *after, more);
+  });
+  if (!letters) return Problem(letters.error());
+  const bool goes_on = letters->size() == more;
+  if (goes_on) letters->pop_back();
+  return Json(DeadLettersJson(*letters, goes_on ? letters->back().id : 0));
+}
+
+std::optional<std::int64_t> IdOf(const Call& call) {
+  const auto id = runtime::ParseNumber<std::int64_t>(call.name);
+  return id && *id > 0 ? id : std::nullopt;
+}
+
+AdminAnswer NoDeadLetter(const Call& call) { return Problem(404, "no dead letter " + config::Quoted(call.name)); }
+
+AdminAnswer ShowDeadLetter(const Call& call) {
+  const auto id = IdOf(call);
+  if (!id) return NoDeadLetter(call);
+  const auto found = call.sources.store.ReadNow(
+      [&](store::Snapshot& s) -> Result<std::optional<store::DeadLetter>> { return store::FindDead(s, *id); });
+  if (!found) return Problem(found.error());
+  return *found ? Json(DeadLetterJson(**found)) : NoDeadLetter(call);
+}
+
+AdminAnswer DropDeadLetter(const Call& call) {
+  const auto id = IdOf(call);
+  if (!id) return NoDeadLetter(call);
+  const auto dropped = call.sources.broker.DropDead(*id, call.request.by);
+  return dropped ? Done() : Problem(dropped.error());
+}
+
+AdminAnswer ShowDocument(const Call&) { return Json(std::string(AdminDocument())); }
+
+using Serve = AdminAnswer (*)(const Call&);
+constexpr std::array<std::string_view, 3> kDeadKeys{"endpoint", "after", "limit"};
+constexpr std::array kRoutes{
+    AdminRoute{"GET", "/api/v1/endpoints", "listEndpoints", {}},
+    AdminRoute{"GET", "/api/v1/endpoints/{name}", "showEndpoint", {}},
+    AdminRoute{"POST", "/api/v1/endpoints/{name}/pause", "pauseEndpoint", {}, true},
+    AdminRoute{"POST", "/api/v1/endpoints/{name}/resume", "resumeEndpoint", {}},
+    AdminRoute{"DELETE", "/api/v1/orphans/{name}", "dropOrphan", {}},
+    AdminRoute{"GET", "/api/v1/dead-letters", "listDeadLetters", kDeadKeys},
+    AdminRoute{"GET", "/api/v1/dead-letters/{id}", "showDeadLetter", {}},
+    AdminRoute{"DELETE", "/api/v1/dead-letters/{id}", "dropDeadLetter", {}},
+    AdminRoute{"GET", "/api/v1/openapi.json", "showDocument", {}},
+};
+constexpr std::array<Serve, kRoutes.size()> kServe{ListEndpoints,  ShowEndpoint,   PauseEndpoint,
+                                                   ResumeEndpoint, DropOrphan,     ListDeadLetters,
+                                                   ShowDeadLetter, DropDeadLetter, ShowDocument};
+
+// Whether a path is of this shape; the segment that stands in for a word in braces.
+bool Matches(std::string_view shape, std::string_view path, std::string& word) {
+  while (!shape.empty() && !path.empty()) {
+    const std::string_view want = shape.substr(1, shape.find('/', 1) - 1), have = path.substr(1, path.find('/', 1) - 1);
+    if (shape.front() != '/' || path.front() != '/') return false;
+    if (want.starts_with('{')) {
+      word = http::PercentDecode(have);
+      if (word.empty()) return false;
+    } else if (want != have) {
+      return false;
+    }
+    shape.remove_prefix(want.size() + 1);
+    path.remove_prefix(have.size() + 1);
+  }
+  return shape.empty() && path.empty();
+}
+
+// A key that the route does not take, or takes once; empty: there is none.
+std::string UnknownKey(const AdminRoute& route, std::string_view query) {
+  std::vector<std::string> seen;
+  while (!query.empty()) {
+    const std::string_view pair = query.substr(0, query.find('&'));
+    query.remove_prefix(std::min(query.size(), pair.size() + 1));
+    if (pair.empty()) continue;
+    std::string key = http::PercentDecode(pair.substr(0, pair.find('=')));
+    const bool twice = std::ranges::find(seen, key) != seen.end();
+    if (twice || std::ranges::find(route.query, key) == route.query.end()) return config::Quoted(key);
+    seen.push_back(std::move(key));
+  }
+  return {};
+}
+
+AdminAnswer ServeRoute(std::size_t at, const Call& call) {
+  const AdminRoute& route = kRoutes.at(at);
+  if (const std::string key = UnknownKey(route, call.query); !key.empty()) {
+    return Problem(
+        400, "the query has " + key + ", which " + std::string(route.operation) + " does not take, or takes once");
+  }
+  const AdminRequest& request = call.request;
+  if (!request.body.empty() && !route.takes_body) {
+    return Problem(400, std::string(route.operation) + " takes no body");
+  }
+  const std::string_view type = request.content_type;
+  if (!request.body.empty() && !type.empty() && runtime::Trim(type.substr(0, type.find(';'))) != kJson) {
+    return Problem(415, "the body is no application/json");
+  }
+  return kServe.at(at)(call);
+}
+
+}  // namespace
+
+std::span<const AdminRoute> AdminRoutes() { return kRoutes; }
+
+AdminAnswer AnswerTo(const AdminSources& sources, const AdminRequest& request) {
+  const std::string_view target = request.target;
+  const std::size_t mark = target.find('?');
+  const std::string_view path = target.substr(0, mark);
+  Call call{sources, request, {}, mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1)};
+  std::vector<std::string_view> allowed;
+  for (std::size_t i = 0; i < kRoutes.size(); ++i) {
+    if (!Matches(kRoutes.at(i).path, path, call.name)) continue;
+    const std::string_view method = kRoutes.at(i).method;
+    if (request.method == method || (request.method == "HEAD" && method == "GET")) return ServeRoute(i, call);
+    allowed.push_back(method);
+    if (method == "GET") allowed.push_back("HEAD");
+  }
+  if (allowed.empty()) return Problem(404, "nothing is at this path; /api/v1/openapi.json says what there is");
+  AdminAnswer answer = Problem(405, "this path takes " + runtime::Joined(allowed));
+  answer.allow = runtime::Joined(allowed);
+  return answer;
+}
+
+}  // namespace portcall::app

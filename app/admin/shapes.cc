@@ -1,0 +1,195 @@
+#include "app/admin/shapes.h"
+
+#include <chrono>
+#include <optional>
+
+#include "runtime/http/message.h"
+#include "runtime/json.h"
+#include "runtime/time.h"
+
+namespace portcall::app {
+namespace {
+
+using broker::EndpointStatus;
+using runtime::JsonSpelling;
+using runtime::JsonWriter;
+
+constexpr std::string_view kNull = "null";
+
+void TextOrNull(JsonWriter& json, std::string_view key, std::string_view text) {
+  text.empty() ? json.Raw(key, kNull) : json.Text(key, text);
+}
+
+void NumberOrNull(JsonWriter& json, std::string_view key, std::int64_t number) {
+  number == 0 ? json.Raw(key, kNull) : json.Number(key, number);
+}
+
+void TimeOrNull(JsonWriter& json, std::string_view key, std::int64_t nanos) {
+  nanos == 0 ? json.Raw(key, kNull) : json.Text(key, runtime::Rfc3339Nano(nanos));
+}
+
+void SecondsOrNull(JsonWriter& json, std::string_view key, std::optional<std::chrono::nanoseconds> age) {
+  constexpr std::int64_t kPerSecond = 1'000'000'000;
+  age ? json.Number(key, age->count() / kPerSecond) : json.Raw(key, kNull);
+}
+
+std::string_view NameOf(broker::BreakerState state) {
+  switch (state) {
+    case broker::BreakerState::kClosed:
+      return "closed";
+    case broker::BreakerState::kHalfOpen:
+      return "half-open";
+    case broker::BreakerState::kOpen:
+      return "open";
+  }
+  return "unknown";
+}
+
+void Write(JsonWriter& json, const std::optional<broker::LastError>& error) {
+  if (!error) return json.Raw("last_error", kNull);
+  json.Begin("last_error");
+  json.Text("error", error->text);
+  json.Text("at", runtime::Rfc3339Nano(error->at));
+  NumberOrNull(json, "status", error->status);
+  json.Text("event", error->event);
+  json.Number("attempt", error->attempt);
+  json.End();
+}
+
+void WriteMembers(JsonWriter& json, const EndpointStatus& status) {
+  json.Text("name", status.name);
+  TextOrNull(json, "type", status.type);
+  TextOrNull(json, "url", status.url);
+  json.Text("state", WordOf(status.condition));
+  TextOrNull(json, "reason", status.reason);
+  TimeOrNull(json, "since", status.since);
+  TextOrNull(json, "paused_by", !status.paused ? "" : status.paused_by_operator ? "operator" : "endpoint");
+  json.Number("pending", status.pending);
+  json.Flag("pending_is_estimate", status.pending_is_estimate);
+  SecondsOrNull(json, "oldest_pending_seconds", status.oldest_pending);
+  json.Number("delivered_last_minute", static_cast<std::int64_t>(status.delivered_last_minute));
+  json.Number("in_flight", status.in_flight);
+  json.Number("window", status.window);
+  json.Number("parked_lanes", status.parked_lanes);
+  json.Number("dead_letters", status.dead_letters);
+  json.Text("breaker", NameOf(status.breaker));
+  TimeOrNull(json, "next_try", status.next_try.value_or(0));
+  Write(json, status.last_error);
+}
+
+void WriteEvent(JsonWriter& json, const store::DeadLetter& dead) {
+  const store::Event& event = dead.event;
+  if (dead.through != 0) {
+    json.Raw("event", kNull);
+    return;
+  }
+  json.Begin("event");
+  json.Text("id", event.id);
+  json.Number("seq", event.seq);
+  json.Text("recorded_at", runtime::Rfc3339Nano(event.recorded_at));
+  json.Text("action", store::NameOf(event.action));
+  json.Text("kind", store::NameOf(event.kind));
+  TextOrNull(json, "source", event.source);
+  TextOrNull(json, "repository", event.repository);
+  TextOrNull(json, "tag", event.tag);
+  TextOrNull(json, "digest", event.digest);
+  TextOrNull(json, "media_type", event.media_type);
+  TextOrNull(json, "actor", event.actor);
+  json.End();
+}
+
+void WriteMembers(JsonWriter& json, const store::DeadLetter& dead) {
+  json.Number("id", dead.id);
+  json.Text("endpoint", dead.endpoint);
+  json.Text("reason", dead.reason);
+  json.Text("died_at", runtime::Rfc3339Nano(dead.died_at));
+  json.Number("attempts", dead.attempts);
+  json.Number("events", dead.events);
+  json.Number("from_seq", dead.event.seq);
+  json.Number("through_seq", dead.through != 0 ? dead.through : dead.event.seq);
+  WriteEvent(json, dead);
+}
+
+// One object, as all answers are.
+template <class F>
+std::string Object(const F& members) {
+  std::string text;
+  JsonWriter json(text, JsonSpelling::kLog);
+  json.Begin();
+  members(json);
+  json.End();
+  text += '\n';
+  return text;
+}
+
+}  // namespace
+
+std::string EndpointsJson(const std::vector<EndpointStatus>& all) {
+  return Object([&](JsonWriter& json) {
+    json.BeginList("endpoints");
+    for (const EndpointStatus& status : all) {
+      json.Begin();
+      WriteMembers(json, status);
+      json.End();
+    }
+    json.EndList();
+  });
+}
+
+std::string EndpointJson(const EndpointStatus& status, const EndpointStatus* orphan) {
+  return Object([&](JsonWriter& json) {
+    WriteMembers(json, status);
+    if (orphan == nullptr) return json.Raw("orphan", kNull);
+    json.Begin("orphan");
+    WriteMembers(json, *orphan);
+    json.End();
+  });
+}
+
+std::string DeadLettersJson(const std::vector<store::DeadLetter>& letters, std::int64_t next) {
+  return Object([&](JsonWriter& json) {
+    json.BeginList("dead_letters");
+    for (const store::DeadLetter& dead : letters) {
+      json.Begin();
+      WriteMembers(json, dead);
+      json.End();
+    }
+    json.EndList();
+    NumberOrNull(json, "next", next);
+  });
+}
+
+std::string DeadLetterJson(const store::DeadLetter& dead) {
+  return Object([&](JsonWriter& json) {
+    WriteMembers(json, dead);
+    TextOrNull(json, "answer", dead.answer);
+  });
+}
+
+int StatusOf(Errc code) {
+  switch (code) {
+    case Errc::kNotFound:
+      return 404;
+    case Errc::kInvalid:
+      return 400;
+    case Errc::kConflict:
+      return 409;
+    case Errc::kTooLarge:
+      return 413;
+    case Errc::kInternal:
+      return 500;
+    default:
+      return 503;
+  }
+}
+
+std::string ProblemJson(int status, std::string_view detail) {
+  return Object([&](JsonWriter& json) {
+    json.Text("type", "about:blank");
+    json.Text("title", http::ReasonOf(status));
+    json.Number("status", status);
+    json.Text("detail", detail);
+  });
+}
+
+}  // namespace portcall::app

@@ -1,0 +1,37 @@
+#pragma once
+
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "app/client/answer.h"
+#include "app/client/terminal.h"
+#include "app/commands/command.h"
+
+namespace portcall::app {
+
+// One command's talk with the server that runs. What goes wrong is told on the invocation's `err`, and the code of that
+// is what the command ends with.
+class Asking {
+ public:
+  explicit Asking(const Invocation& invocation) : invocation_(invocation) {}
+
+  // Calls `done` with what was answered, null where that is nothing, and returns what it returns; else the code of what
+  // went wrong: 2 where the question is (an unknown name), 1 where the server is, or is not there.
+  int Ask(std::string_view method, const std::string& target, const std::function<int(const Answer&)>& done,
+          std::string_view body = {}) const;
+  // Whether a change that cannot be taken back is wanted: `yes`, or the answer on the terminal.
+  bool IsSure(bool yes, const std::string& question) const;
+
+  std::ostream& out() const { return invocation_.out; }
+  int Refuse(const std::string& why) const;  // of the command line
+  Terminal terminal() const { return Terminal::Of(invocation_.environment); }
+
+ private:
+  const Invocation& invocation_;
+};
+
+// What all of these commands take: -c behind the verb, too, and --json.
+CLI::App* AddVerb(CLI::App& noun, const char* name, const char* what, bool* json = nullptr);
+
+}  // namespace portcall::app

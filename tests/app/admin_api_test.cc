@@ -1,0 +1,268 @@
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "app/admin/api.h"
+#include "app/admin/user_names.h"
+#include "runtime/text.h"
+#include "store/cursors.h"
+#include "tests/support/temp_dir.h"
+
+namespace portcall::app {
+namespace {
+
+using nlohmann::json;
+using ::testing::HasSubstr;
+
+// Remembers what it was asked to do, and answers as it is told to.
+class FakeControl final : public broker::Control {
+ public:
+  Result<void> Apply(config::ConfigPtr) override { return {}; }
+  Result<void> Pause(const std::string& name, const std::string& reason, const std::string& by) override {
+    asked.push_back("pause " + name + " " + reason + " " + by);
+    if (refusal) return *refusal;
+    return {};
+  }
+  Result<bool> Resume(const std::string& name, const std::string& by) override {
+    asked.push_back("resume " + name + " " + by);
+    if (refusal) return *refusal;
+    return true;
+  }
+  Result<std::int64_t> Drop(const std::string& name, const std::string& by) override {
+    asked.push_back("drop " + name + " " + by);
+    if (refusal) return *refusal;
+    return 7;
+  }
+  Result<void> DropDead(std::int64_t id, const std::string& by) override {
+    asked.push_back("dead " + std::to_string(id) + " " + by);
+    if (refusal) return *refusal;
+    return {};
+  }
+  std::vector<broker::EndpointStatus> Status() const override { return status; }
+  void Show() override {}
+  bool LogIsFull() const override { return false; }
+
+  std::vector<std::string> asked;
+  std::optional<Error> refusal;
+  std::vector<broker::EndpointStatus> status;
+};
+
+class AdminApiTest : public ::testing::Test {
+ protected:
+  AdminApiTest() {
+    store::StoreOptions options;
+    options.database = folder_.path() / "portcall.db";
+    options.reserve_bytes = 0;
+    store_ = *store::Store::Open(std::move(options), pool_);
+    broker::EndpointStatus hook, orphan;
+    hook.name = "a/b c%";
+    hook.condition = broker::Condition::kDown;
+    hook.last_error = broker::LastError{"answered \x1b[31m503", "id-1", 1'700'000'000'000'000'000, 503, 4};
+    orphan.name = "gone";
+    orphan.orphaned = true;
+    orphan.condition = broker::Condition::kOrphaned;
+    control_.status = {hook, orphan};
+  }
+  ~AdminApiTest() override { store_->Close(); }
+
+  AdminAnswer Ask(const std::string& method, const std::string& target, const std::string& body = {},
+                  const std::string& type = {}) {
+    return AnswerTo({control_, *store_}, {method, target, type, body, "root"});
+  }
+  json Got(const std::string& target) {
+    const AdminAnswer answer = Ask("GET", target);
+    EXPECT_EQ(answer.status, 200) << target << " " << answer.body;
+    EXPECT_EQ(answer.type, "application/json");
+    return json::parse(answer.body);
+  }
+  // The detail of a refusal.
+  std::string Refused(int status, const std::string& method, const std::string& target, const std::string& body = {},
+                      const std::string& type = {}) {
+    const AdminAnswer answer = Ask(method, target, body, type);
+    EXPECT_EQ(answer.status, status) << method << " " << target << " " << body;
+    EXPECT_EQ(answer.type, "application/problem+json");
+    const json problem = json::parse(answer.body);
+    EXPECT_EQ(problem.at("status"), status);
+    EXPECT_EQ(problem.at("detail"), answer.problem);
+    EXPECT_FALSE(problem.at("title").get<std::string>().empty());
+    return problem.at("detail");
+  }
+  void Bury(int count) {
+    ASSERT_TRUE(store_->WriteNow([count](store::Tx& tx) -> Result<bool> {
+      store::Cursor cursor;
+      cursor.endpoint = "hook";
+      store::Settlement settlement;
+      settlement.cursor = store::PutCursor(tx, cursor);
+      settlement.number = 1;
+      for (int i = 1; i <= count; ++i) {
+        store::DeadLetter dead;
+        dead.endpoint = i % 2 == 1 ? "hook" : "other";
+        dead.event.seq = i;
+        dead.event.repository = "acme/app";
+        dead.reason = "rejected";
+        dead.answer = "400 no\n";
+        dead.died_at = 1'700'000'000'000'000'000;
+        settlement.dead.push_back(std::move(dead));
+      }
+      (void)store::Settle(tx, settlement);
+      return true;
+    }));
+  }
+
+  testing::TempDir folder_;
+  asio::thread_pool pool_{2};
+  std::unique_ptr<store::Store> store_;
+  FakeControl control_;
+};
+
+TEST_F(AdminApiTest, ShowsEndpointsWithoutWhatATerminalWouldObey) {
+  const AdminAnswer answer = Ask("GET", "/api/v1/endpoints");
+  EXPECT_TRUE(std::ranges::none_of(answer.body, [](char c) { return c != '\n' && runtime::IsControl(c); }));
+  const json all = json::parse(answer.body).at("endpoints");
+  ASSERT_EQ(all.size(), 2u);
+  EXPECT_EQ(all[0].at("state"), "down");
+  EXPECT_EQ(all[0].at("last_error").at("error"), "answered \x1b[31m503");
+  EXPECT_EQ(all[0].at("last_error").at("attempt"), 4);
+  EXPECT_EQ(all[0].at("next_try"), nullptr);
+  EXPECT_EQ(all[1].at("state"), "orphaned");
+}
+
+TEST_F(AdminApiTest, NamesArePercentEncoded) {
+  EXPECT_EQ(Got("/api/v1/endpoints/a%2Fb%20c%25").at("name"), "a/b c%");
+  EXPECT_EQ(Got("/api/v1/endpoints/gone").at("state"), "orphaned");
+  EXPECT_EQ(Ask("POST", "/api/v1/endpoints/a%2Fb%20c%25/pause", R"({"reason": "why"})", "application/json").status,
+            200);
+  EXPECT_EQ(Ask("POST", "/api/v1/endpoints/a%2Fb%20c%25/resume").status, 200);
+  EXPECT_EQ(json::parse(Ask("DELETE", "/api/v1/orphans/%c3%a4%01").body).at("dropped"), 7);
+  EXPECT_EQ(Ask("DELETE", "/api/v1/dead-letters/9").status, 204);
+  EXPECT_THAT(control_.asked, ::testing::ElementsAre("pause a/b c% why root", "resume a/b c% root",
+                                                     "drop \xc3\xa4\x01 root", "dead 9 root"));
+}
+
+TEST_F(AdminApiTest, RefusesWhatItDoesNotUnderstandAndDoesNothing) {
+  EXPECT_THAT(Refused(404, "GET", "/api/v1/endpoints/gon"), HasSubstr("did you mean gone?"));
+  for (const char* nowhere : {"/", "/api/v1", "/api/v1/endpoints/", "/api/v1/endpoints//pause", "/api/v2/endpoints",
+                              "/api/v1/endpoints/a/b/c", "api", "/api/v1/endpointsx"}) {
+    Refused(404, "GET", nowhere);
+  }
+  EXPECT_EQ(Ask("PUT", "/api/v1/dead-letters/1").allow, "GET, HEAD, DELETE");
+  Refused(405, "GET", "/api/v1/endpoints/gone/pause");
+  EXPECT_THAT(Refused(400, "GET", "/api/v1/endpoints?nmae=x"), HasSubstr("nmae"));
+  Refused(400, "GET", "/api/v1/dead-letters?limit=1&limit=2");
+  for (const char* bad : {"limit=0", "limit=1001", "limit=x", "limit=", "after=-1", "after=1e3", "endpoint="}) {
+    Refused(400, "GET", std::string("/api/v1/dead-letters?") + bad);
+  }
+  for (const char* none : {"0", "-1", "x", "99999999999999999999", "1%20"}) {
+    Refused(404, "DELETE", std::string("/api/v1/dead-letters/") + none);
+  }
+  const std::string pause = "/api/v1/endpoints/gone/pause";
+  for (const std::string& body : {std::string("x"), std::string("[]"), std::string(R"({"reason": 1})"),
+                                  std::string(R"({"raeson": "x"})"), std::string("{\"reason\": \"\xff\"}"),
+                                  "{\"reason\": \"" + std::string(1'001, 'x') + "\"}", std::string(60'000, '[')}) {
+    Refused(400, "POST", pause, body);
+  }
+  Refused(415, "POST", pause, "{}", "text/plain");
+  Refused(400, "POST", "/api/v1/endpoints/gone/resume", "{}", "application/json");
+  EXPECT_TRUE(control_.asked.empty());
+}
+
+TEST_F(AdminApiTest, SaysWhyNotByItsStatus) {
+  using Pair = std::pair<Errc, int>;
+  for (const auto& [code, status] : {Pair{Errc::kNotFound, 404}, Pair{Errc::kConflict, 409}, Pair{Errc::kNoSpace, 503},
+                                     Pair{Errc::kTimeout, 503}, Pair{Errc::kUnavailable, 503}}) {
+    control_.refusal = Error(code, "because");
+    for (const char* verb : {"pause", "resume"}) {
+      EXPECT_EQ(Refused(status, "POST", std::string("/api/v1/endpoints/gone/") + verb), "because");
+    }
+    EXPECT_EQ(Refused(status, "DELETE", "/api/v1/orphans/gone"), "because");
+    EXPECT_EQ(Refused(status, "DELETE", "/api/v1/dead-letters/1"), "because");
+  }
+}
+
+TEST_F(AdminApiTest, PagesThroughDeadLetters) {
+  Bury(5);
+  const json first = Got("/api/v1/dead-letters?limit=2");
+  ASSERT_EQ(first.at("dead_letters").size(), 2u);
+  const json rest = Got("/api/v1/dead-letters?limit=3&after=" + std::to_string(first.at("next").get<int>()));
+  EXPECT_EQ(rest.at("dead_letters").size(), 3u);
+  EXPECT_EQ(rest.at("next"), nullptr);
+  const json one = rest.at("dead_letters").at(0);
+  EXPECT_EQ(one.at("endpoint"), "hook");
+  EXPECT_FALSE(one.contains("answer"));
+  EXPECT_EQ(Got("/api/v1/dead-letters?endpoint=other").at("dead_letters").size(), 2u);
+  EXPECT_EQ(Got("/api/v1/dead-letters/" + std::to_string(one.at("id").get<int>())).at("answer"), "400 no\n");
+}
+
+// What the document says is what the table has, in both directions.
+TEST_F(AdminApiTest, TheDocumentDescribesTheTable) {
+  const json document = Got("/api/v1/openapi.json");
+  EXPECT_EQ(document.at("openapi"), "3.1.0");
+  using Line = std::tuple<std::string, std::string, std::string, std::set<std::string>, bool>;
+  std::set<Line> told, table;
+  for (const auto& [path, item] : document.at("paths").items()) {
+    for (const auto& [method, operation] : item.items()) {
+      if (method == "parameters") continue;
+      std::set<std::string> query;
+      for (const json& parameter : operation.value("parameters", json::array())) query.insert(parameter.at("name"));
+      std::string upper = method;
+      std::ranges::transform(upper, upper.begin(), [](char c) { return static_cast<char>(std::toupper(c)); });
+      told.insert({upper, path, operation.at("operationId"), query, operation.contains("requestBody")});
+    }
+  }
+  for (const AdminRoute& route : AdminRoutes()) {
+    table.insert({std::string(route.method),
+                  std::string(route.path),
+                  std::string(route.operation),
+                  {route.query.begin(), route.query.end()},
+                  route.takes_body});
+  }
+  EXPECT_EQ(told, table);
+}
+
+// Every member of an answer is in the document, and the other way.
+TEST_F(AdminApiTest, TheDocumentDescribesTheAnswers) {
+  Bury(1);
+  const json schemas = Got("/api/v1/openapi.json").at("components").at("schemas");
+  const auto expect_members = [&](const json& object, const char* schema) {
+    std::set<std::string> sent, told;
+    for (const auto& [key, value] : object.items()) sent.insert(key);
+    const json& described = schemas.at(schema);
+    for (const json& part : described.value("allOf", json::array({described}))) {
+      const json& shape = part.contains("$ref") ? schemas.at(part.at("$ref").get<std::string>().substr(21)) : part;
+      for (const auto& [key, value] : shape.at("properties").items()) told.insert(key);
+    }
+    EXPECT_EQ(sent, told) << schema;
+  };
+  const json endpoints = Got("/api/v1/endpoints");
+  expect_members(endpoints, "Endpoints");
+  expect_members(endpoints.at("endpoints").at(0), "Status");
+  expect_members(endpoints.at("endpoints").at(0).at("last_error"), "LastError");
+  expect_members(Got("/api/v1/endpoints/gone"), "Endpoint");
+  const json page = Got("/api/v1/dead-letters");
+  expect_members(page, "DeadLetters");
+  expect_members(page.at("dead_letters").at(0), "Dead");
+  expect_members(page.at("dead_letters").at(0).at("event"), "Event");
+  expect_members(Got("/api/v1/dead-letters/" + std::to_string(page.at("dead_letters").at(0).at("id").get<int>())),
+                 "DeadLetter");
+  expect_members(json::parse(Ask("GET", "/").body), "Problem");
+  expect_members(json::parse(Ask("DELETE", "/api/v1/orphans/x").body), "Dropped");
+}
+
+TEST(UserNames, AreThoseOfTheFileAlone) {
+  const testing::TempDir folder;
+  const std::string file = folder.File("passwd");
+  std::FILE* out = std::fopen(file.c_str(), "w");
+  std::fputs("root:x:0:0:root:/root:/bin/sh\nbroken\n:x:7:7\nana:x:1000:1000::/:/bin/sh", out);
+  std::fclose(out);
+  EXPECT_EQ(UserName(0, file), "root");
+  EXPECT_EQ(UserName(1000, file), "ana");
+  EXPECT_EQ(UserName(100, file), "uid 100");
+  EXPECT_EQ(UserName(7, file), "uid 7");
+  EXPECT_EQ(UserName(1, folder.File("none")), "uid 1");
+}
+
+}  // namespace
+}  // namespace portcall::app
