@@ -10,6 +10,7 @@
 #include "app/exit_code.h"
 #include "app/server/access_log.h"
 #include "app/server/options.h"
+#include "app/server/purge_log.h"
 #include "app/server/request_log.h"
 #include "config/load.h"
 #include "config/restart_keys.h"
@@ -270,13 +271,7 @@ Task<> App::PurgeUploads() {
   log_.Info("PurgeUploads starting");
   const auto purged = co_await registry_->PurgeUploads(periodic_.stopping());
   if (purged) {
-    const std::size_t kept = purged->found - purged->deleted - purged->failed;
-    const bool ended = periodic_.stopping().stop_requested();
-    std::string said = std::string("Purge uploads ") + (ended ? "called off" : "finished") +
-                       ".  Num deleted=" + std::to_string(purged->deleted) +
-                       ", num errors=" + std::to_string(purged->failed);
-    if (kept > 0) said += ", num kept=" + std::to_string(kept);
-    log_.Info(said);
+    log_.Info(Told(*purged, periodic_.stopping().stop_requested()));
   } else {
     log_.Error("upload purge failed", {{"error", purged.error().detail}});
   }
