@@ -3,6 +3,7 @@
 #include <random>
 
 #include "app/server/app.h"
+#include "app/server/purge_log.h"
 #include "runtime/time.h"
 #include "runtime/version.h"
 
@@ -63,13 +64,7 @@ Task<> App::PurgeUploads() {
   log_.Info("PurgeUploads starting");
   const auto purged = co_await registry_->PurgeUploads(periodic_.stopping());
   if (purged) {
-    const std::size_t kept = purged->found - purged->deleted - purged->failed;
-    const bool ended = periodic_.stopping().stop_requested();
-    std::string said = std::string("Purge uploads ") + (ended ? "called off" : "finished") +
-                       ".  Num deleted=" + std::to_string(purged->deleted) +
-                       ", num errors=" + std::to_string(purged->failed);
-    if (kept > 0) said += ", num kept=" + std::to_string(kept);
-    log_.Info(said);
+    log_.Info(Told(*purged, periodic_.stopping().stop_requested()));
   } else {
     log_.Error("upload purge failed", {{"error", purged.error().detail}});
   }

@@ -29,7 +29,9 @@ DoorLog::DoorLog(runtime::Log& log, runtime::Metrics& metrics, const runtime::Cl
   const runtime::MutexLock lock(mutex_);
   for (std::size_t i = 0; i < kKinds; ++i) {
     kinds_[i].counter = &metrics.Count("portcall_http_refused_total",
-                                       "Connections and requests that ended before there was a request to answer.",
+                                       "Connections and requests that were refused or ended by the server before their "
+                                       "time. Those that ended to make room (crowded, memory) may be in "
+                                       "registry_http_requests_total, too.",
                                        {{"reason", std::string(kTold[i].reason)}});
   }
 }

@@ -149,7 +149,6 @@ class EndpointCore {
   void Die(Lane& lane, std::string reason, const std::string& answer, Moment now);
   void Settle(Lane& lane, bool remember, Moment now);
   void Park(Lane& lane, Ticks due, std::string reason, Moment now);
-
   // What a flush writes.
   void PassObstacles(Moment now, bool all);
   void PassLane(Lane& lane, std::string_view reason, Moment now);

@@ -28,7 +28,6 @@ void RequestBody::Start() {
   done_ = !chunked_ && length_ == 0;
   awaits_continue_ = !done_ && parser_.expects_continue();
   fault_status_ = 0;
-  interrupted_ = false;
   drained_by_.reset();
   window_waited_ = {};
   window_bytes_ = 0;
@@ -109,6 +108,7 @@ Task<Result<std::size_t>> RequestBody::Receive(asio::mutable_buffer into) {
   if (drained_by_) patience = std::min(patience, *drained_by_ - before);
   if (patience.count() <= 0) co_return Fail(408, Errc::kTimeout, "the client sends its body too slowly");
   stream_.InterruptAfter(patience);
+  interrupted_ = false;  // an earlier read may have succeeded just as it was interrupted
   receiving_ = true;
   const IoResult got = co_await stream_.Read(into);
   receiving_ = false;

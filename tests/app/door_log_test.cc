@@ -42,6 +42,7 @@ TEST_F(DoorLogTest, SaysWhoWasRefusedAndWhy) {
               HasSubstr("msg=\"a client certificate was refused\" error=\"it has expired\""));
   EXPECT_THAT(Told({{Kind::kMemory, "192.0.2.1:7", "192.0.2.1", 0, "it is slow"}}),
               HasSubstr("msg=\"a connection gave up its memory\" error=\"it is slow\""));
+  EXPECT_THAT(metrics_.Text(), HasSubstr("may be in registry_http_requests_total, too"));
   EXPECT_THAT(metrics_.Text(), HasSubstr("portcall_http_refused_total{reason=\"memory\"} 1"));
   EXPECT_THAT(metrics_.Text(), HasSubstr("portcall_http_refused_total{reason=\"malformed\"} 1"));
   EXPECT_THAT(metrics_.Text(), HasSubstr("portcall_http_refused_total{reason=\"certificate\"} 1"));

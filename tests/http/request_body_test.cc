@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <cstring>
+#include <functional>
 #include <string>
 #include <utility>
 
@@ -192,7 +193,7 @@ TEST(RequestBody, AnAnswerStandsWhateverBecomesOfABodyThatNobodyRead) {
 }
 
 // A peer that sends `first`, and then always has as much as is asked for, or a byte.
-class EndlessStream final : public ByteStream {
+class EndlessStream : public ByteStream {
  public:
   enum class Pace : std::uint8_t { kDripping, kFlooding };
   explicit EndlessStream(Pace pace, std::string first = {}) : pace_(pace), first_(std::move(first)) {}
@@ -219,7 +220,7 @@ class EndlessStream final : public ByteStream {
 
 // A body whose head is there already.
 struct StartedBody {
-  explicit StartedBody(const std::string& head, EndlessStream& stream) : body(stream, input, parser, limits) {
+  explicit StartedBody(const std::string& head, ByteStream& stream) : body(stream, input, parser, limits) {
     std::size_t used = 0;
     parser.Start(request);
     EXPECT_EQ(parser.ParseHead(head, used), RequestParser::Step::kDone);
@@ -241,6 +242,38 @@ TEST(RequestBody, AnUnreadBodyIsDrainedForOneTimeInAllHoweverItComes) {
   EXPECT_FALSE(started.runner.Run(started.body.Drain(kEndless, kPatience)));
   EXPECT_EQ(started.body.fault_status(), 408);
   EXPECT_LE(stream.longest(), kPatience);
+}
+
+// A peer that sends a byte, and then nothing in time.
+class StallingStream final : public EndlessStream {
+ public:
+  explicit StallingStream(std::function<void()> on_first)
+      : EndlessStream(Pace::kDripping), on_first_(std::move(on_first)) {}
+  Task<IoResult> Read(asio::mutable_buffer into) override {
+    if (!on_first_) {
+      expired_ = true;
+      co_return IoResult{asio::error::timed_out, 0};
+    }
+    std::exchange(on_first_, nullptr)();
+    co_return co_await EndlessStream::Read(into);
+  }
+  bool expired() const override { return expired_; }
+
+ private:
+  std::function<void()> on_first_;
+  bool expired_ = false;
+};
+
+TEST(RequestBody, AStallIsNotLaidToMemoryThatWasWantedEarlier) {
+  RequestBody* body = nullptr;
+  StallingStream stream([&] { body->Interrupt(); });  // just as the byte has come
+  StartedBody started(kIgnore + "Content-Length: 10\r\n\r\n", stream);
+  body = &started.body;
+  std::string bytes(10, ' ');
+  EXPECT_EQ(*started.runner.Run(started.body.Read(bytes)), 1u);
+  const Result<std::size_t> second = started.runner.Run(started.body.Read(bytes));
+  ASSERT_FALSE(second);
+  EXPECT_EQ(second.error().detail, "the client stopped sending its body");
 }
 
 // What comes behind a body waits where nobody counts it, for as long as the next answer takes.
