@@ -8,6 +8,8 @@
 #include <cerrno>
 #include <system_error>
 
+#include "runtime/regular_file.h"
+
 namespace portcall::runtime {
 Fd::~Fd() {
   if (fd_ >= 0) ::close(fd_);
@@ -21,9 +23,9 @@ Error FileError(int error, std::string_view what, const std::filesystem::path& p
 }
 
 Result<Fd> OpenFile(const std::filesystem::path& path, int flags, mode_t mode) {
-  const int fd = ::open(path.c_str(), flags | O_CLOEXEC, mode);
-  if (fd < 0) return FileError(errno, "opening", path);
-  return Fd(fd);
+  Fd opened(::open(path.c_str(), flags | kOpenWithoutWaiting, mode));
+  if (!opened) return FileError(errno, "opening", path);
+  return OnlyFile(std::move(opened), path);
 }
 
 Result<std::uint64_t> SizeOfFile(const Fd& file, const std::filesystem::path& path) {
@@ -75,9 +77,9 @@ bool IsNamed(const Fd& file, const std::filesystem::path& path) {
 }
 
 Result<void> SyncFolder(const std::filesystem::path& folder) {
-  Result<Fd> fd = OpenFile(folder, O_RDONLY | O_DIRECTORY);
-  if (!fd) return fd.error();
-  return SyncFile(*fd, folder);
+  const Fd fd(::open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+  if (!fd) return FileError(errno, "opening", folder);
+  return SyncFile(fd, folder);
 }
 
 Result<void> MakeFolders(const std::filesystem::path& folder, mode_t mode) {

@@ -35,7 +35,7 @@ class Fd {
 // detail names what was tried and the path.
 Error FileError(int error, std::string_view what, const std::filesystem::path& path);
 
-Result<Fd> OpenFile(const std::filesystem::path& path, int flags, mode_t mode = 0644);
+Result<Fd> OpenFile(const std::filesystem::path& path, int flags, mode_t mode = 0644);  // waits for no pipe
 Result<std::uint64_t> SizeOfFile(const Fd& file, const std::filesystem::path& path);
 // Writes all of `bytes`; after an error some of them may be in the file.
 Result<void> WriteAt(const Fd& file, std::string_view bytes, std::uint64_t offset, const std::filesystem::path& path);

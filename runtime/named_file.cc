@@ -10,23 +10,11 @@
 #include <system_error>
 
 #include "runtime/files.h"
+#include "runtime/regular_file.h"
 
 namespace portcall::runtime {
 
 namespace {
-
-const char* KindOf(mode_t mode) {
-  switch (mode & S_IFMT) {
-    case S_IFDIR:
-      return "a folder";
-    case S_IFIFO:
-      return "a pipe";
-    case S_IFSOCK:
-      return "a socket";
-    default:
-      return "a device";
-  }
-}
 
 std::string Shown(std::size_t bytes) {
   return bytes % (1 << 20) == 0 ? std::to_string(bytes >> 20) + " MiB" : std::to_string(bytes >> 10) + " KiB";
@@ -48,7 +36,7 @@ Result<Fd> OpenNamed(const std::filesystem::path& path, std::size_t most) {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return refuse("cannot be looked at: ");
   if (Result<void> fits = Fits(status, most); !fits) return fits.error();
-  Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY));
+  Fd file(::open(path.c_str(), O_RDONLY | kOpenWithoutWaiting));
   if (!file || ::fstat(file.get(), &status) != 0) return refuse("cannot be read by this user: ");
   if (Result<void> fits = Fits(status, most); !fits) return fits.error();
   return file;

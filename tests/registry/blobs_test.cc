@@ -1,3 +1,5 @@
+#include <filesystem>
+
 #include "tests/registry/service_fixture.h"
 
 namespace portcall::registry {
@@ -86,6 +88,22 @@ TEST_F(BlobsTest, UnknownAndMalformedDigests) {
   const auto malformed = Send("GET", "/v2/a/b/blobs/sha256:zzz");
   EXPECT_EQ(malformed.status, 400);
   EXPECT_EQ(CodesOf(BodyOf(malformed)), "DIGEST_INVALID");
+}
+
+TEST_F(BlobsTest, WhatLiesThereAndIsNoFileIsAnsweredAndNamed) {
+  const std::string hex = digest_.substr(7);
+  const std::string file = (dir_.path() / "docker/registry/v2/blobs/sha256" / hex.substr(0, 2) / hex / "data").string();
+  std::filesystem::remove(file);
+  std::filesystem::create_directory(file);
+  for (const char* method : {"GET", "HEAD"}) {
+    const auto answer = Send(method, path_);
+    EXPECT_EQ(answer.status, 503) << method;
+    std::string detail;
+    for (const auto& [key, value] : answer.log) {
+      if (key == "err.detail") detail = value;
+    }
+    EXPECT_NE(detail.find(file), std::string::npos) << detail;
+  }
 }
 
 TEST_F(BlobsTest, ABlobIsInARepositoryOnlyByItsLink) {

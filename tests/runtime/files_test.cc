@@ -10,6 +10,7 @@
 #include <cerrno>
 #include <filesystem>
 #include <iterator>
+#include <string>
 #include <utility>
 
 #include "tests/support/temp_dir.h"
@@ -63,11 +64,35 @@ TEST_F(Files, WhatIsMissingSaysSoAndNamesThePath) {
 }
 
 TEST_F(Files, AFullDiskIsNoSpace) {
-  const auto full = OpenFile("/dev/full", O_WRONLY);
+  const Fd full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
   ASSERT_TRUE(full);
-  const auto written = WriteAt(*full, "text", 0, "/dev/full");
+  const auto written = WriteAt(full, "text", 0, "/dev/full");
   ASSERT_FALSE(written);
   EXPECT_EQ(written.error().code, Errc::kNoSpace);
+}
+
+// Opening a pipe waits for its other side, as reading a terminal does, and a thread with it.
+TEST_F(Files, WhatIsNoFileIsRefusedAndNeverWaitedFor) {
+  ASSERT_EQ(::mkfifo(path_.c_str(), 0600), 0);
+  const Fd other_side(::open(path_.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));  // so that a failure does not wait
+  fs::create_symlink(path_, folder_.File("link"));
+  fs::create_directory(folder_.File("folder"));
+  const std::pair<fs::path, const char*> odd[] = {{path_, "a pipe"},
+                                                  {folder_.File("link"), "a pipe"},
+                                                  {folder_.File("folder"), "a folder"},
+                                                  {"/dev/null", "a device"}};
+  for (int flags : {O_RDONLY, O_RDWR}) {
+    for (const auto& [path, what] : odd) {
+      const auto file = OpenFile(path, flags);
+      ASSERT_FALSE(file) << path;
+      EXPECT_EQ(file.error().code, Errc::kUnavailable);
+      EXPECT_NE(file.error().detail.find(path.string()), std::string::npos) << file.error().detail;
+      if (flags == O_RDONLY) EXPECT_NE(file.error().detail.find(what), std::string::npos) << file.error().detail;
+    }
+  }
+  EXPECT_FALSE(OpenFile(path_, O_WRONLY));
+  EXPECT_FALSE(ReadWhole(path_));
+  EXPECT_TRUE(SyncFolder(folder_.File("folder")));
 }
 
 TEST_F(Files, WritesAndReadsAtOffsets) {

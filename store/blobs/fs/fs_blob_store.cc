@@ -1,6 +1,7 @@
 #include "store/blobs/fs/fs_blob_store.h"
 
 #include <fcntl.h>
+#include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -11,6 +12,7 @@
 
 #include "runtime/failpoint.h"
 #include "runtime/loops.h"
+#include "runtime/regular_file.h"
 #include "runtime/time.h"
 #include "store/blobs/fs/filesystem.h"
 #include "store/blobs/fs/upload_walk.h"
@@ -47,6 +49,14 @@ bool IsAsLeft(const Upload& upload, const fs::path& path) {
   if (!runtime::IsNamed(upload.file, path)) return false;
   const Result<std::uint64_t> size = SizeOfFile(upload.file, path);
   return size && *size == upload.size;
+}
+
+// Without a descriptor, which may be scarce.
+Result<std::uint64_t> SizeOfNamed(const fs::path& path) {
+  struct stat status{};
+  if (::stat(path.c_str(), &status) != 0) return runtime::FileError(errno, "looking at", path);
+  if (S_ISREG(status.st_mode)) return static_cast<std::uint64_t>(status.st_size);
+  return runtime::NotAFile(path, status.st_mode);
 }
 
 Error Busy() { return Error(Errc::kConflict, "another request is writing to this upload"); }
@@ -95,8 +105,8 @@ Result<void> FsBlobStore::CheckRoom() {
 
 Result<runtime::Fd> FsBlobStore::Open(const fs::path& path, int flags) {
   while (true) {
-    const int fd = ::open(path.c_str(), flags | O_CLOEXEC, 0644);
-    if (fd >= 0) return runtime::Fd(fd);
+    runtime::Fd opened(::open(path.c_str(), flags | runtime::kOpenWithoutWaiting, 0644));
+    if (opened) return runtime::OnlyFile(std::move(opened), path);
     const int error = errno;
     const bool scarce = error == EMFILE || error == ENFILE;
     if (!scarce || !uploads_.CloseOne()) return runtime::FileError(error, "opening", path);
@@ -162,11 +172,9 @@ Task<Result<std::uint64_t>> FsBlobStore::UploadSize(std::string repository, std:
   if (shown && shown->taken) co_return shown->size;
   const fs::path path = layout_.Upload(repository, uuid) / "data";
   auto look = [&]() -> Result<std::uint64_t> {
-    std::error_code ec;
-    const std::uint64_t size = fs::file_size(path, ec);
+    const Result<std::uint64_t> size = SizeOfNamed(path);
     // Who began to work on it meanwhile may have written the half of a piece.
     if (const auto now = uploads_.Look(key); now && (now->taken || now != shown)) return now->size;
-    if (ec) return runtime::FileError(ec.value(), "looking at", path);
     return size;
   };
   co_return co_await runtime::RunOn(lanes_.files, look);

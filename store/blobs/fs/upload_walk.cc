@@ -1,10 +1,11 @@
 #include "store/blobs/fs/upload_walk.h"
 
+#include <fcntl.h>
 #include <sys/stat.h>
 
-#include <fstream>
 #include <string>
 
+#include "runtime/files.h"
 #include "runtime/loops.h"
 #include "runtime/time.h"
 
@@ -18,10 +19,11 @@ constexpr int kEntries = 1'000;  // in one piece
 constexpr std::string_view kUploads = "_uploads";
 
 std::optional<std::int64_t> StartOf(const fs::path& folder) {
+  const fs::path path = folder / "startedat";
+  const Result<runtime::Fd> file = runtime::OpenFile(path, O_RDONLY);
   std::string text(64, '\0');
-  std::ifstream in(folder / "startedat", std::ios::binary);
-  in.read(text.data(), static_cast<std::streamsize>(text.size()));
-  text.resize(static_cast<std::size_t>(in.gcount()));
+  const Result<std::size_t> n = file ? runtime::ReadAt(*file, text, 0, path) : file.error();
+  text.resize(n ? *n : 0);
   if (const auto started = runtime::ParseRfc3339(text)) return started;
   struct stat status{};
   if (::stat(folder.c_str(), &status) != 0) return std::nullopt;
