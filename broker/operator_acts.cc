@@ -99,15 +99,16 @@ Result<void> OperatorActs::Pause(const std::string& name, std::string reason, co
   if (auto in_use = IsInUse(known, name); !in_use) return in_use;
   reason = reason.empty() ? "by " + by : std::move(reason) + " (by " + by + ")";
   const std::int64_t now = Read(around_.clock).wall;
+  std::int64_t since = now;
   const auto pause = [&](store::EndpointState& state) {
     const bool same = state.paused && state.by_operator && state.reason == reason;
-    const std::int64_t since = same ? state.since : now;
+    since = same ? state.since : now;
     state = {state.name, true, reason, state.fingerprint, true, since};
   };
   const auto changed = Change(name, known.config->audits(), EventOf(name, "paused: " + reason, by), pause);
   if (!changed) return changed.error();
   calls_.On([&] {
-    if (EndpointRunner* runner = RunnerOf(name)) runner->Pause(reason, now);
+    if (EndpointRunner* runner = RunnerOf(name)) runner->Pause(reason, since);
   });
   around_.log.Warn("endpoint paused by an operator", {{"endpoint", name}, {"reason", reason}});
   return {};
@@ -163,6 +164,7 @@ Result<std::int64_t> OperatorActs::Drop(const std::string& name, const std::stri
                                         " is in the configuration: only what a removed one has left can be dropped");
     }
     std::vector<std::string_view> names;
+    names.reserve(known.left.size());
     for (const auto& [other, pending] : known.left) names.push_back(other);
     return Unknown("removed endpoint with a backlog is called", name, names);
   }
@@ -190,7 +192,8 @@ Result<void> OperatorActs::DropDead(std::int64_t id, const std::string& by) {
     if (audited) store::Append(tx, store::SystemEvent(store::Action::kDrop, what, by));
     return dead->endpoint;
   };
-  const Result<std::string> endpoint = WriteSurely(around_.store, job);
+  // A second try would find it gone in any case: who cannot be told asks again, and learns that it is gone.
+  const Result<std::string> endpoint = around_.store.WriteNow(job, store::Priority::kSettlement);
   if (!endpoint) return endpoint.error();
   runtime::Failpoint("after-operator");
   if (endpoint->empty()) return Error(Errc::kNotFound, "no dead letter " + std::to_string(id));

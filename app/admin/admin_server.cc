@@ -2,9 +2,7 @@
 
 #include <utility>
 
-#include "app/admin/shapes.h"
 #include "app/admin/user_names.h"
-#include "config/reader/scalars.h"
 #include "store/event_log.h"
 
 namespace portcall::app {
@@ -12,6 +10,7 @@ namespace {
 
 constexpr std::size_t kLargestBody = 64UL * 1024;
 constexpr std::uint32_t kConnections = 32;
+constexpr std::size_t kLongestCall = 1'000;  // as it is told
 
 http::Response ResponseOf(AdminAnswer answer, bool head) {
   http::Response response;
@@ -51,18 +50,11 @@ AdminServer::~AdminServer() {
 Task<http::Response> AdminServer::Serve(http::Request& request) {
   AdminRequest asked{request.method, request.target, std::string(request.fields.Get("Content-Type")), {}, {}};
   Result<std::string> body = co_await http::ReadAll(*request.body, kLargestBody);
-  if (!body) {
-    AdminAnswer refused;
-    refused.status = StatusOf(body.error().code);
-    refused.type = "application/problem+json";
-    refused.body = ProblemJson(refused.status, body.error().detail);
-    co_return ResponseOf(std::move(refused), false);
-  }
-  asked.body = std::move(*body);
+  if (body) asked.body = *std::move(body);
   const std::uint32_t uid = request.local ? request.local->uid : 0;
   auto serve = [&] {
     asked.by = UserName(uid);
-    AdminAnswer answer = AnswerTo(deps_.sources, asked);
+    AdminAnswer answer = body ? AnswerTo(deps_.sources, asked) : Refusal(body.error());
     if (!answer.problem.empty()) Record(asked, answer);
     return answer;
   };
@@ -72,7 +64,7 @@ Task<http::Response> AdminServer::Serve(http::Request& request) {
 
 // What was done is told and recorded by those who did it, in the same transaction.
 void AdminServer::Record(const AdminRequest& request, const AdminAnswer& answer) const {
-  const std::string what = config::Quoted(request.method + " " + request.target);
+  const std::string what = (request.method + " " + request.target).substr(0, kLongestCall);
   deps_.log.Warn(
       "an operator's call was refused",
       {{"call", what}, {"by", request.by}, {"status", std::to_string(answer.status)}, {"why", answer.problem}});

@@ -37,7 +37,7 @@ struct Call {
 AdminAnswer Problem(int status, std::string detail) {
   return {status, std::string(kProblem), ProblemJson(status, detail), {}, std::move(detail)};
 }
-AdminAnswer Problem(const Error& error) { return Problem(StatusOf(error.code), error.detail); }
+AdminAnswer Problem(const Error& error) { return Refusal(error); }
 AdminAnswer Json(std::string body) { return {200, std::string(kJson), std::move(body), {}, {}}; }
 AdminAnswer Done() { return {204, {}, {}, {}, {}}; }
 
@@ -205,6 +205,8 @@ AdminAnswer ServeRoute(std::size_t at, const Call& call) {
 }  // namespace
 
 std::span<const AdminRoute> AdminRoutes() { return kRoutes; }
+
+AdminAnswer Refusal(const Error& why) { return Problem(StatusOf(why.code), why.detail); }
 
 AdminAnswer AnswerTo(const AdminSources& sources, const AdminRequest& request) {
   const std::string_view target = request.target;

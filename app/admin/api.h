@@ -41,6 +41,7 @@ struct AdminRoute {
 std::span<const AdminRoute> AdminRoutes();
 std::string_view AdminDocument();  // openapi.json
 
+AdminAnswer Refusal(const Error& why);
 AdminAnswer AnswerTo(const AdminSources& sources, const AdminRequest& request);
 
 }  // namespace portcall::app

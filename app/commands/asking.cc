@@ -36,11 +36,10 @@ int Asking::Ask(std::string_view method, const std::string& target, const std::f
   return done(*answer);
 }
 
-bool Asking::IsSure(bool yes, const std::string& question) const {
-  if (yes) return true;
-  if (CanAsk()) return Confirm(question, invocation_.err);
-  Tell(invocation_.err, question + " Say --yes: there is no terminal to ask on", kUsage);
-  return false;
+int Asking::MakeSure(bool yes, const std::string& question) const {
+  if (yes) return kDone;
+  if (CanAsk()) return Confirm(question, invocation_.err) ? kDone : kFailed;
+  return Refuse(question + " Say --yes: there is no terminal to ask on");
 }
 
 int Asking::Refuse(const std::string& why) const { return Tell(invocation_.err, why, kUsage); }

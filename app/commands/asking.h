@@ -20,8 +20,9 @@ class Asking {
   // went wrong: 2 where the question is (an unknown name), 1 where the server is, or is not there.
   int Ask(std::string_view method, const std::string& target, const std::function<int(const Answer&)>& done,
           std::string_view body = {}) const;
-  // Whether a change that cannot be taken back is wanted: `yes`, or the answer on the terminal.
-  bool IsSure(bool yes, const std::string& question) const;
+  // Whether a change that cannot be taken back is wanted: `yes`, or the answer on the terminal. Else the code to end
+  // with.
+  int MakeSure(bool yes, const std::string& question) const;
 
   std::ostream& out() const { return invocation_.out; }
   int Refuse(const std::string& why) const;  // of the command line

@@ -99,7 +99,8 @@ int DropOne(const Asking& asking, std::int64_t id) {
 
 int DropAll(const Options& options, const Asking& asking) {
   const std::string whose = options.endpoint.empty() ? "all endpoints" : "endpoint " + options.endpoint;
-  if (!asking.IsSure(options.yes, "Delete the dead letters of " + whose + " for good?")) return kUsage;
+  const std::string question = "Delete the dead letters of " + whose + " for good?";
+  if (const int code = asking.MakeSure(options.yes, question); code != kDone) return code;
   std::int64_t dropped = 0, next = 0;
   std::vector<Answer> page;
   do {
@@ -116,7 +117,8 @@ int DropAll(const Options& options, const Asking& asking) {
 int Drop(const Options& options, const Asking& asking) {
   if (options.all == (options.id > 0)) return asking.Refuse("name one dead letter by its ID, or say --all");
   if (options.all) return DropAll(options, asking);
-  if (!asking.IsSure(options.yes, "Delete dead letter " + std::to_string(options.id) + " for good?")) return kUsage;
+  const std::string question = "Delete dead letter " + std::to_string(options.id) + " for good?";
+  if (const int code = asking.MakeSure(options.yes, question); code != kDone) return code;
   if (const int code = DropOne(asking, options.id); code != kDone) return code;
   asking.out() << "dead letter " << options.id << " was dropped\n";
   return kDone;

@@ -155,7 +155,7 @@ int Drop(const Options& options, const Asking& asking) {
     }
     const std::string question = "The removed endpoint " + options.name + " has " + Count(orphan) +
                                  " events that were never delivered. Give them up for good?";
-    if (!asking.IsSure(options.yes, question)) return kUsage;
+    if (const int code = asking.MakeSure(options.yes, question); code != kDone) return code;
     return asking.Ask("DELETE", "/api/v1/orphans/" + http::PercentEncode(options.name), [&](const Answer& answer) {
       if (options.json) {
         asking.out() << answer.Print();

@@ -202,7 +202,10 @@ TEST_F(OperatorActsTest, ADeadLetterIsDroppedByItsNumber) {
 }
 
 TEST_F(OperatorActsTest, TheRateAndTheLastErrorAreShown) {
-  ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
+  auto entry = world_.Entry("hook");
+  entry.threshold = 1;
+  entry.backoff = entry.max_backoff = std::chrono::seconds(20);
+  ASSERT_TRUE(world_.Start({entry}));
   world_.Append("repo", 4);
   ASSERT_TRUE(world_.receiver("hook").Await(4));
   ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").delivered_last_minute == 4; }));
@@ -213,7 +216,10 @@ TEST_F(OperatorActsTest, TheRateAndTheLastErrorAreShown) {
   ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").condition == Condition::kDown; }));
   const EndpointStatus status = world_.StatusOf("hook");
   EXPECT_EQ(status.last_error->status, 503);
-  EXPECT_GT(status.since, 0);
+  EXPECT_EQ(status.last_error->attempt, 1);
+  ASSERT_TRUE(status.next_try);
+  EXPECT_GT(*status.next_try, status.since) << "the breaker has opened, and waits before its first probe";
+  EXPECT_LE(*status.next_try - status.since, 21'000'000'000);
 }
 
 }  // namespace

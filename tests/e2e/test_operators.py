@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import http.client
 import json
 import os
 import signal
@@ -21,7 +22,7 @@ from harness.operators import call, on_terminal, portcall, socket_of
 from harness.receiver import Receiver, Reply, always
 from harness.registry_client import expect
 from harness.server import PORTCALL, Server, endpoint, inherited, merged
-from harness.volumes import fill, small_disk
+from harness.volumes import HungVolume, fill, small_disk
 
 Serve = Callable[..., Server]
 Pair = tuple[Server, Receiver]
@@ -30,6 +31,14 @@ Pair = tuple[Server, Receiver]
 def push(server: Server, repository: str = "acme/app", count: int = 1) -> None:
     for _ in range(count):
         expect(server.client().push_blob(repository, os.urandom(50)), 201)
+
+
+def call_ignoring(server: Server, method: str, path: str) -> None:
+    """A call of which nothing may come."""
+    try:
+        call(server, method, path)
+    except (OSError, http.client.HTTPException):
+        pass
 
 
 def without(server: Server, name: str) -> dict[str, object]:
@@ -99,7 +108,7 @@ def test_what_a_removed_endpoint_left_is_dropped_by_name(serve: Serve) -> None:
         refused = portcall(server, "endpoints", "drop", "old")
         assert refused.returncode == 2 and "--yes" in refused.stderr
         code, shown = on_terminal(server, "endpoints", "drop", "old", typed="n\n")
-        assert code == 2 and "4 events that were never delivered" in shown, shown
+        assert code == 1 and "4 events that were never delivered" in shown, shown
         assert call(server, "GET", "/endpoints/old").json()["pending"] == 4
         code, shown = on_terminal(server, "endpoints", "drop", "old", typed="y\n")
         assert code == 0 and "4 events of old were given up" in shown, shown
@@ -154,6 +163,25 @@ def test_names_that_nobody_has_are_guessed_and_every_refusal_is_told(serve: Serv
         f"endpoint kafka paused: why (by {who})" if who else notes[1], "endpoint kafka resumed"]
     if who:
         assert all(actor["name"] == who for _, actor in found)
+    assert_sound(folder)
+
+
+def test_what_http_the_socket_speaks(serve: Serve, tmp_path: Path) -> None:
+    folder = tmp_path / "audit"
+    server = serve([audit(folder)])
+    got, head = call(server, "GET", "/openapi.json"), call(server, "HEAD", "/openapi.json")
+    assert got.json()["openapi"] == "3.1.0" and (head.status, head.body) == (200, b"")
+    assert head.headers["Content-Length"] == str(len(got.body))
+    wrong = call(server, "DELETE", "/endpoints")
+    assert (wrong.status, wrong.headers["Allow"]) == (405, "GET, HEAD")
+    assert wrong.headers["Content-Type"] == "application/problem+json" and wrong.json()["status"] == 405
+    large = call(server, "POST", "/endpoints/audit/pause", {"reason": "x" * 70_000})
+    assert large.status == 413
+    assert call(server, "POST", "/endpoints/%00%1b%5b31m%e2%80%ae/pause").status == 404
+    server.stop()
+    assert "\x1b" not in server.log() and "\u202e" not in server.log()
+    notes = [r["note"] for r in records(folder) if r["action"] == "endpoint" and "refused" in r["note"]]
+    assert any("%00%1b%5b31m%e2%80%ae" in note for note in notes), notes
     assert_sound(folder)
 
 
@@ -259,6 +287,36 @@ def test_a_full_disk_refuses_changes_and_shows_everything(serve: Serve, tmp_path
         ballast.unlink()
         assert wait.until(lambda: call(server, "POST", "/endpoints/main/pause").status == 200, "there is room", pause=0.2)
         assert server.stop() == 0
+
+
+def test_a_disk_that_hangs_keeps_nobody_from_looking_or_stopping(tmp_path: Path, receiver: Receiver) -> None:
+    volume = HungVolume(tmp_path / "volume")
+    server = Server(tmp_path / "server", [endpoint("main", receiver.url)],
+                    {"http": {"draintimeout": "1s"}, "storage": {"filesystem": {"rootdirectory": str(volume.folder / "data")}}},
+                    program=volume.wrap(PORTCALL))
+    server.root = volume.folder / "data"
+    try:
+        server.start()
+        push(server)
+        server.wait_pending("main", 0)
+        volume.hang()
+        hanging = [threading.Thread(target=lambda: call_ignoring(server, "POST", "/endpoints/main/pause")) for _ in range(2)]
+        for one in hanging:
+            one.start()
+        time.sleep(0.5)
+        assert call(server, "GET", "/endpoints/main").json()["state"] in ("ok", "failing")
+        assert server.process
+        server.process.send_signal(signal.SIGHUP)
+        server.wait_log("configuration not reloaded", 8)
+        begun = time.monotonic()
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(30) in (0, 1)
+        assert time.monotonic() - begun < 9
+        for one in hanging:
+            one.join()
+    finally:
+        volume.come_back()
+        server.kill()
 
 
 def test_a_stop_does_not_wait_for_operators(pair: Pair) -> None:
