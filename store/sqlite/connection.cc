@@ -133,21 +133,25 @@ void Connection::LeaveLog(bool leave) {
 }
 
 // By the format of the index, which is part of the file format (sqlite.org/walformat.html, 2.1): 16 bytes into its
-// first block stands how many frames are valid, each a page with a head of 24 bytes; the log's own has 32.
-std::uint64_t Connection::log_bytes() const {
-  constexpr int kBlock = 32'768, kPageSizeAt = 14, kFramesAt = 16;
+// first block stands how many frames are valid, each a page with a head of 24 bytes; the log's own has 32. Behind the
+// header and its copy stands how many were moved.
+Connection::Logged Connection::logged() const {
+  constexpr int kBlock = 32'768, kPageSizeAt = 14, kFramesAt = 16, kMovedAt = 96;
   constexpr std::uint64_t kHead = 32, kFrameHead = 24, kLargestPage = 65'536;
   sqlite3_file* file = nullptr;
   volatile void* block = nullptr;
   if (sqlite3_file_control(db_, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || file->pMethods == nullptr ||
       file->pMethods->iVersion < 2 || file->pMethods->xShmMap(file, 0, kBlock, 0, &block) != SQLITE_OK ||
       block == nullptr) {
-    return 0;
+    return {};
   }
   const auto* index = static_cast<const volatile char*>(block);
   const std::uint64_t page = *reinterpret_cast<const volatile std::uint16_t*>(index + kPageSizeAt);
-  const std::uint64_t frames = *reinterpret_cast<const volatile std::uint32_t*>(index + kFramesAt);
-  return frames == 0 ? 0 : kHead + frames * (kFrameHead + (page == 1 ? kLargestPage : page));
+  Logged logged;
+  logged.frames = *reinterpret_cast<const volatile std::uint32_t*>(index + kFramesAt);
+  logged.moved = *reinterpret_cast<const volatile std::uint32_t*>(index + kMovedAt);
+  if (logged.frames > 0) logged.bytes = kHead + logged.frames * (kFrameHead + (page == 1 ? kLargestPage : page));
+  return logged;
 }
 
 bool Connection::in_transaction() const { return sqlite3_get_autocommit(db_) == 0; }

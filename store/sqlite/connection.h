@@ -64,8 +64,13 @@ class Connection {
   bool in_transaction() const;  // false also after the engine rolled back by itself
   std::int64_t last_insert_id() const;
   std::int64_t changes() const;
-  // Of the write-ahead log, as the engine's index of it says: so much must be in that file. 0: it is not known.
-  std::uint64_t log_bytes() const;
+  // The write-ahead log, as the engine's index of it says.
+  struct Logged {
+    std::uint64_t frames = 0;  // a page each
+    std::uint64_t moved = 0;   // of these: they are in the database's file as well
+    std::uint64_t bytes = 0;   // so much must be in the log's file
+  };
+  Logged logged() const;  // nothing where that is not known
   sqlite3* handle() const { return db_; }
   // Throws why the last call failed. Whoever calls the engine by the handle clears errno before.
   [[noreturn]] void Fail(const char* doing) const;

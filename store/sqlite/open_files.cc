@@ -5,8 +5,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
-#include <limits>
 #include <system_error>
 
 namespace portcall::store {
@@ -16,12 +16,15 @@ namespace {
 // With links resolved, as the engine does it.
 std::string PathOf(Connection& connection) { return sqlite3_db_filename(connection.handle(), "main"); }
 
-// As it is when all of the log is in it.
-std::uint64_t DatabaseBytes(Connection& connection) {
+// Whether a database of so many bytes lacks more pages than the log has for it. Whoever compacts it makes it smaller.
+bool LacksPages(Connection& connection, std::uint64_t bytes) {
   try {
-    return static_cast<std::uint64_t>(connection.Number("PRAGMA page_count") * connection.Number("PRAGMA page_size"));
+    const auto pages = static_cast<std::uint64_t>(connection.Number("PRAGMA page_count"));
+    const std::uint64_t there = bytes / static_cast<std::uint64_t>(connection.Number("PRAGMA page_size"));
+    const Connection::Logged logged = connection.logged();
+    return pages > there && pages - there > logged.frames - std::min(logged.frames, logged.moved);
   } catch (const DatabaseError&) {
-    return std::numeric_limits<std::uint64_t>::max();
+    return true;
   }
 }
 
@@ -67,13 +70,11 @@ std::optional<std::string> OpenFiles::WhyCut() {
     return file.path + " was cut to " + std::to_string(file.bytes) + " of " + std::to_string(bytes) +
            " bytes while it was in use";
   };
-  const std::uint64_t logged = connection_.log_bytes();
+  const std::uint64_t logged = connection_.logged().bytes;
   if (const Named log = Look(log_.path); log.error == 0 && log.bytes < logged) return told(log, logged);
   const Named now = Look(database_.path);
   if (now.error != 0) return std::nullopt;
-  // Whoever compacts it makes it smaller, too.
-  const bool cut = now.bytes < database_bytes_ && now.bytes < DatabaseBytes(connection_);
-  if (cut) return told(now, database_bytes_);
+  if (now.bytes < database_bytes_ && LacksPages(connection_, now.bytes)) return told(now, database_bytes_);
   database_bytes_ = now.bytes;
   return std::nullopt;
 }

@@ -87,17 +87,6 @@ Result<void> Store::Impl::CheckIntegrity(const std::function<bool()>& stop) {
 Store::Store(std::unique_ptr<Impl> impl, asio::thread_pool& pool) : pool_(pool), impl_(std::move(impl)) {}
 Store::~Store() { Close(); }
 
-// Of a process that was ended while it put its log back: what is there are whole commits, up to where it came.
-static void TakeBackLog(const std::filesystem::path& log, bool missing) {
-  const std::filesystem::path fresh = log.string() + ".tmp";
-  std::error_code none;
-  if (missing && std::filesystem::exists(fresh, none)) {
-    std::filesystem::rename(fresh, log, none);
-  } else {
-    std::filesystem::remove(fresh, none);
-  }
-}
-
 Result<std::unique_ptr<Store>> Store::Open(StoreOptions options, asio::thread_pool& pool) {
   std::error_code unknown;
   const std::filesystem::path named = std::filesystem::absolute(options.database);
@@ -109,7 +98,8 @@ Result<std::unique_ptr<Store>> Store::Open(StoreOptions options, asio::thread_po
     std::error_code none;
     const auto log = std::filesystem::file_size(WriteAheadLogOf(file), none);
     const bool clean = none || log == 0;
-    TakeBackLog(WriteAheadLogOf(file), none || log == 0);
+    // Of a process that was ended while it put its log back: a part of one would undo what was moved since.
+    std::filesystem::remove(WriteAheadLogOf(file).string() + ".tmp", none);
     Spare(file, options.reserve_bytes).Release();
     auto connection = std::make_unique<Connection>(file, Connection::Mode::kWriter);
     connection->LeaveLog();  // of a database that is refused nothing is changed

@@ -21,7 +21,7 @@ constexpr std::size_t kGroupBytes = 4 << 20;
 constexpr milliseconds kSlice(5);         // of background jobs in one transaction
 constexpr milliseconds kSlicePause(100);  // between slices while others keep the writer busy
 constexpr milliseconds kIdlePatience(1000);
-constexpr milliseconds kPlacePatience(3000), kPutBackPause(1000), kBothPause(100);
+constexpr milliseconds kPlacePatience(3000), kPutBackPause(1000), kSecondLook(100);
 
 const Sql kBegin("BEGIN IMMEDIATE");
 const Sql kCommit("COMMIT");
@@ -52,7 +52,9 @@ Writer::Writer(std::unique_ptr<Connection> connection, Readers& readers, Trust& 
       trouble_(options.patience) {
   group_.reserve(kGroupJobs);
   trust_.SaveBefore([this] {
-    if (!files_.WhyDatabaseGone() && files_.WhyLogGone()) (void)PutLogBack();
+    // On any thread, so the spare is not given up for it.
+    if (files_.WhyDatabaseGone() || !files_.WhyLogGone()) return;
+    (void)files_.PutLogBack(volume_.Free().value_or(SIZE_MAX));
   });
   thread_ = std::jthread([this] { Loop(); });
 }
@@ -149,11 +151,15 @@ bool Writer::InPlace() {
             "): nothing is written until it does. It would be lost with this process, which has it in " + here;
     }
   } else if (index) {
-    std::this_thread::sleep_for(kBothPause);  // whoever removes them both has come to this one first
+    std::this_thread::sleep_for(kSecondLook);  // whoever removes them both has come to this one first
     if (files_.WhyLogGone()) return InPlace();
     trust_.Lose(*index + "; start again: it is made anew");
-  } else if (const auto cut = files_.WhyCut()) {
-    trust_.Lose(*cut + "; start again, or restore a backup where that finds damage");
+  } else if (files_.WhyCut()) {
+    // Others may move the log just now.
+    std::this_thread::sleep_for(kSecondLook);
+    if (const auto cut = files_.WhyCut()) {
+      trust_.Lose(*cut + "; start again, or restore a backup where that finds damage");
+    }
   }
   if (!why.empty() || displaced_) trouble_.Set(why);
   unsaved_ = log && !trust_.lost();

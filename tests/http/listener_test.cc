@@ -49,7 +49,7 @@ TEST(Listener, AnUnspecifiedAddressIsEveryAddressOfBothFamilies) {
 
 TEST(Listener, AnAddressOfOneFamilyInTheOthersFormIsThatAddress) {
   asio::io_context context;
-  const Result<std::vector<Acceptor>> bound = Bind(context.get_executor(), "[::ffff:127.0.0.1]:0");
+  const Result<std::vector<TcpAcceptor>> bound = Bind(context.get_executor(), "[::ffff:127.0.0.1]:0");
   ASSERT_TRUE(bound) << bound.error().detail;
   EXPECT_THAT(Shown(bound->front().local_endpoint()), StartsWith("127.0.0.1:"));
 }
