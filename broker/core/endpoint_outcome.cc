@@ -163,7 +163,10 @@ void EndpointCore::JudgeAside(Lane& lane, const Attempt& attempt, const Outcome&
   const bool is_there = outcome.verdict == Verdict::kDelivered, nobodys = BlamesNobody(outcome);
   const std::string& error = is_there ? ErrorOf(*attempt.refusal) : ErrorOf(outcome);
   const Ticks age = pace_.ActiveAt(now.ticks) - lane.failing.first_attempt;
-  const bool too_old = !nobodys && policy_.max_age && age > *policy_.max_age;
+  // Where it keeps the cursor from moving, whatever comes waits for it.
+  const bool held = held_by_parking() || held_by_change();
+  const Ticks longest = std::min(policy_.max_age.value_or(kNever), held ? kLongestRefusal : kNever);
+  const bool too_old = !nobodys && age > longest;
   if (is_there || outcome.verdict == Verdict::kUndeliverable || too_old) {
     return Die(lane, DeathOf(error), AnswerOf(*attempt.refusal, error), now);
   }

@@ -22,8 +22,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto kTopicsKept = 1min;        // beyond what a lane can wait
-constexpr auto kRefusalOfOneTopic = 30s;  // of several: the others pay for each time it is asked for
+constexpr auto kTopicsKept = 1min;                 // beyond what a lane can wait
+constexpr auto kRefusalOfOneTopic = 30s;           // of several: the others pay for each time it is asked for
+constexpr std::chrono::seconds kLeastPatience(5);  // with the dead-letter topic
 
 class KafkaSink final : public Sink {
  public:
@@ -212,6 +213,8 @@ Result<std::unique_ptr<Sink>> MakeKafka(const config::Endpoint& endpoint, const 
   if (messages->has_dead_letter_topic()) {
     KafkaProducer::Options on_demand = options;
     on_demand.on_demand = on_demand.gives_up = true;
+    // Each client connects anew.
+    on_demand.patience = std::max<std::chrono::milliseconds>(endpoint.timeout, kLeastPatience);
     auto made = KafkaProducer::Make(std::move(on_demand), around);
     if (!made) return refuse(made.error());
     letters = std::move(*made);

@@ -143,6 +143,19 @@ TEST(EndpointAside, ItEndsWithItsAgeAndSaysWhy) {
 }
 
 // As probes they tell little: others go first.
+TEST(EndpointAside, ItHoldsUpAllOthersForAnHourAtMost) {
+  config::Endpoint entry = Entry();
+  entry.max_parked = 3;
+  World world(entry);
+  world.AppendBad(6);
+  world.RunFor(kHour / 2);
+  EXPECT_LT(world.accepted.size(), 6u) << "the cursor stands";
+  EXPECT_EQ(world.dead.size(), 0u);
+  EXPECT_TRUE(world.RunUntilIdle(3 * kHour));
+  EXPECT_EQ(world.accepted.size(), 6u);
+  EXPECT_EQ(world.dead.size(), 6u);
+}
+
 TEST(EndpointAside, WhatWaitsForItsPlaceDoesNotProlongAnOutage) {
   World world(Entry());
   world.AppendBad(100);
