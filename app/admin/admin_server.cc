@@ -50,7 +50,7 @@ AdminServer::~AdminServer() {
 Task<http::Response> AdminServer::Serve(http::Request& request) {
   AdminRequest asked{request.method, request.target, std::string(request.fields.Get("Content-Type")), {}, {}};
   Result<std::string> body = co_await http::ReadAll(*request.body, kLargestBody);
-  if (body) asked.body = *std::move(body);
+  if (body) asked.body.swap(*body);
   const std::uint32_t uid = request.local ? request.local->uid : 0;
   auto serve = [&] {
     asked.by = UserName(uid);
