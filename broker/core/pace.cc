@@ -231,15 +231,15 @@ void Pace::Blame(AttemptId attempt, const Outcome& outcome, Refusal refusal, Att
   }
   const bool refused = IsRefusal(outcome);
   away_ = !refused;
-  if (refused && !refusals_.opened()) return BlameRefusal(attempt, refusal, next, now, judgement);
+  if (refused && !refusals_.opened()) return BlameRefusal(attempt, refusal, now, judgement);
   const Change change = breaker_.Failed(attempt, next, now);
   if (IsOverload(outcome)) window_.Overloaded(attempt, next);
   judgement.opened = change == Change::kOpened;
   judgement.endpoint_at_fault = refused;
 }
 
-void Pace::BlameRefusal(AttemptId attempt, const Refusal& refusal, AttemptId next, Ticks now, Judgement& judgement) {
-  const Refusals::Doubt doubt = refusals_.Judge(refusal, policy_.breaker.threshold, next);
+void Pace::BlameRefusal(AttemptId attempt, const Refusal& refusal, Ticks now, Judgement& judgement) {
+  const Refusals::Doubt doubt = refusals_.Judge(attempt, refusal, policy_.breaker.threshold);
   judgement.endpoint_at_fault = doubt.endpoint;
   if (doubt.opens) {
     judgement.opened = breaker_.Open(attempt, now) == Breaker::Change::kOpened;

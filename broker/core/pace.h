@@ -103,7 +103,7 @@ class Pace {
   void BlamePart(AttemptId attempt, Ticks now, Judgement& judgement);
   void Blame(AttemptId attempt, const sinks::Outcome& outcome, Refusal refusal, AttemptId next, Ticks now,
              Judgement& judgement);
-  void BlameRefusal(AttemptId attempt, const Refusal& refusal, AttemptId next, Ticks now, Judgement& judgement);
+  void BlameRefusal(AttemptId attempt, const Refusal& refusal, Ticks now, Judgement& judgement);
   void WatchClocks(Ticks now);
   void Check() const;
 

@@ -45,15 +45,15 @@ Refusal Refusals::Count(RefusedEvent& event) {
 
 // So many in a row may be the endpoint's fault, so no more of them die until a delivery tells that it is not, unless
 // none can, and the endpoint is known to take others after more of them.
-Refusals::Doubt Refusals::Judge(const Refusal& refusal, int threshold, AttemptId next) {
-  if (refusal.ends && !refusal.counted && in_a_row_++ == 0) first_after_ = next;
+Refusals::Doubt Refusals::Judge(AttemptId attempt, const Refusal& refusal, int threshold) {
+  if (refusal.ends && !refusal.counted && in_a_row_++ == 0) first_ = attempt;
   const bool doubtful = refusal.ends && in_a_row_ >= InARow(threshold, 0);
   opened_ = doubtful && in_a_row_ >= InARow(threshold, false_alarms_);
   return {.endpoint = doubtful && (opened_ || !(refusal.proven || refusal.alone)), .opens = opened_};
 }
 
 bool Refusals::Delivered(AttemptId attempt) {
-  if (in_a_row_ > 0 && attempt < first_after_) return false;
+  if (in_a_row_ > 0 && attempt < first_) return false;
   if (std::exchange(in_a_row_, 0) > 0) ++streak_;
   if (std::exchange(opened_, false)) alarm_ = true;
   return true;

@@ -38,7 +38,7 @@ struct Refusal {
 
 // Whether refusals are their events' fault or the endpoint's (docs/delivery.md §4, Rejections). A streak is the events
 // that were refused to their end with no delivery between; each counts once in it, however often it is refused. What
-// left before the first of them was refused tells nothing of what the endpoint does since. One thread.
+// left before the first of them did tells nothing of what the endpoint does since. One thread.
 //
 //   opened   the breaker, by a streak: all that is refused is the endpoint's fault until a delivery.
 //   alarm    such a delivery came, and it is not known yet whether the endpoint was to blame. A streak that opens the
@@ -73,9 +73,8 @@ class Refusals {
 
   // An event was refused to its end.
   Refusal Count(RefusedEvent& event);
-  // What that says of the endpoint while the breaker was not opened by a streak. `threshold`: of the breaker; `next`:
-  // the id that the next attempt will have.
-  Doubt Judge(const Refusal& refusal, int threshold, AttemptId next);
+  // What that says of the endpoint while the breaker was not opened by a streak. `threshold`: of the breaker.
+  Doubt Judge(AttemptId attempt, const Refusal& refusal, int threshold);
   // False: it left before the streak began, which goes on.
   bool Delivered(AttemptId attempt);
   // What became, after a delivery, of an event that was kept: whether its refusals had been the endpoint's.
@@ -84,7 +83,7 @@ class Refusals {
  private:
   int in_a_row_ = 0;
   std::uint64_t streak_;
-  AttemptId first_after_ = 0;  // of the attempts after the streak's first refusal
+  AttemptId first_ = 0;  // whose refusal began the streak
   bool opened_ = false, alarm_ = false;
   // How often what was kept was refused again after a delivery: each time it takes more in a row to open the breaker.
   int false_alarms_ = 0;
