@@ -73,9 +73,8 @@ Result<UnixName> UnixName::Of(const fs::path& path) {
   }
   if (name.name_.size() <= kLongest) return name;
   const fs::path folder = path.has_parent_path() ? path.parent_path() : fs::path(".");
-  auto opened = runtime::OpenFile(folder, O_PATH | O_DIRECTORY | O_CLOEXEC);
-  if (!opened) return opened.error();
-  name.folder_ = std::move(*opened);
+  name.folder_ = runtime::Fd(::open(folder.c_str(), O_PATH | O_DIRECTORY | O_CLOEXEC));
+  if (!name.folder_) return runtime::FileError(errno, "opening", folder);
   name.name_ = "/proc/self/fd/" + std::to_string(name.folder_.get()) + "/" + path.filename().string();
   if (name.name_.size() > kLongest) {
     return Error(Errc::kInvalid, "unix:" + path.string() + ": the name of the socket is too long");

@@ -210,7 +210,7 @@ TEST_F(KafkaSinkTest, ADeadLetterThatIsNotConfirmedEndsAsFailedAndStallsNothing)
   refusal.verdict = Verdict::kUndeliverable;
   refusal.error = "too large";
   ASSERT_THAT(SetAside(EventOf(1), refusal), Is(Verdict::kDelivered));
-  two.Slow(2, 3s);
+  two.Slow(2, 15s);
   const auto stalled = [&] { return runner_.Call([&] { return sink_->Stalled(); }); };
   auto aside = StartSetAside(EventOf(2), refusal);
   ASSERT_THAT(Deliver(EventOf(3)), Is(Verdict::kDelivered));
