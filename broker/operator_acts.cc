@@ -119,22 +119,30 @@ Result<bool> OperatorActs::Resume(const std::string& name, const std::string& by
   if (!turn) return Busy();
   const Known known = Look();
   if (auto in_use = IsInUse(known, name); !in_use) return in_use.error();
-  const std::int64_t now = Read(around_.clock).wall;
   // A 410's pause may not be stored yet, where the disk is full: then its own write sees that this came later.
-  const bool paused = calls_.On([&] {
+  struct Seen {
+    bool runs = false, paused = false;
+    std::int64_t now = 0;
+  };
+  const Seen seen = calls_.On([&] {
+    const std::int64_t now = Read(around_.clock).wall;
     const EndpointRunner* runner = RunnerOf(name);
-    return runner != nullptr && runner->Status().paused;
+    if (runner == nullptr) return Seen{false, false, now};
+    const EndpointStatus status = runner->Status();
+    return Seen{true, status.paused, std::max(now, status.since + 1)};
   });
+  // A 410 that comes after the look is none that this ends, neither on the disk nor in the runner.
   const auto resume = [&](store::EndpointState& state) {
-    if (state.paused || paused) state = {state.name, false, {}, state.fingerprint, false, now};
+    const bool stored = state.paused && (state.by_operator || !seen.runs);
+    if (seen.paused || stored) state = {state.name, false, {}, state.fingerprint, false, seen.now};
   };
   const auto changed = Change(name, known.config->audits(), EventOf(name, "resumed", by), resume);
   if (!changed) return changed.error();
   calls_.On([&] {
-    EndpointRunner* runner = RunnerOf(name);
-    if (runner != nullptr && runner->Status().paused) runner->Resume();
+    EndpointRunner* runner = seen.paused ? RunnerOf(name) : nullptr;
+    if (runner != nullptr) runner->Resume();
   });
-  const bool was_paused = paused || *changed;
+  const bool was_paused = seen.paused || *changed;
   if (was_paused) around_.log.Info("endpoint resumed by an operator", {{"endpoint", name}, {"by", by}});
   return was_paused;
 }

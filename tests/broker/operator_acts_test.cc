@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
 
 #include "store/endpoints.h"
@@ -98,6 +99,31 @@ TEST_F(OperatorActsTest, ResumingEndsThePauseOfA410) {
   world_.Stop();
   ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
   EXPECT_FALSE(world_.StatusOf("hook").paused);
+}
+
+// What runs is what is stored, also where a receiver answers 410 while somebody says `resume`.
+TEST_F(OperatorActsTest, A410ThatComesWhileNothingIsResumedStays) {
+  std::atomic<int> answers = 0;
+  world_.receiver("hook").Hold(true);
+  world_.receiver("hook").Set(
+      [&](const store::Event&) { return ++answers == 1 ? Receiver::Fail(410) : Receiver::Accept(); });
+  ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
+  world_.Append("repo");
+  ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").in_flight == 1; }));
+  world_.AfterNextWrite([&] {
+    world_.receiver("hook").Hold(false);
+    EXPECT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").paused; }));
+  });
+  const auto resumed = broker().Resume("hook", "root");
+  ASSERT_TRUE(resumed);
+  const bool paused = world_.StatusOf("hook").paused;
+  EXPECT_NE(*resumed, paused);
+  world_.Stop();
+  ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
+  EXPECT_EQ(world_.StatusOf("hook").paused, paused);
+  ASSERT_TRUE(broker().Resume("hook", "root"));
+  EXPECT_TRUE(world_.receiver("hook").Await(1));
+  world_.receiver("hook").Set(nullptr);
 }
 
 // What an operator wants stands, whatever comes of what was under way.
