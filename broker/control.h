@@ -26,7 +26,7 @@ class Control {
   // Begins no attempt any more until Resume, whatever becomes of its entry; those under way end by themselves. Who is
   // paused already is paused for this reason from now on.
   virtual Result<void> Pause(const std::string& name, const std::string& reason, const std::string& by) = 0;
-  // Ends a pause, also that of a 410. False: it was not paused.
+  // Ends a pause, also that of a 410; one that answers an earlier attempt pauses it no more. False: it was not paused.
   virtual Result<bool> Resume(const std::string& name, const std::string& by) = 0;
   // Gives up what a removed endpoint has left pending, and returns how many events that were, about. Its dead letters
   // stay. kConflict: the name is in use, and has left nothing.

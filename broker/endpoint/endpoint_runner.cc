@@ -132,6 +132,8 @@ void EndpointRunner::Arm(Moment now) {
 void EndpointRunner::Ended(const Attempt& attempt, const sinks::Outcome& outcome) {
   const Moment now = Now();
   if (!attempt.refusal) reporter_.Ended(attempt, outcome, now);
+  // It was asked before somebody resumed it, and may have been mended since.
+  if (outcome.verdict == sinks::Verdict::kGone && attempt.id <= resumed_after_) return LetGo(attempt, outcome);
   core_.OnOutcome(attempt, outcome, now);
   if (!attempt.refusal) reporter_.Judged(outcome);
   DriveSoon();
@@ -177,6 +179,7 @@ void EndpointRunner::Pause(std::string reason, std::int64_t since) {
 }
 
 void EndpointRunner::Resume() {
+  resumed_after_ = core_.newest_attempt();
   core_.SetPause({}, Now());
   reporter_.Resumed();
   Drive();

@@ -126,6 +126,29 @@ TEST_F(OperatorActsTest, A410ThatComesWhileNothingIsResumedStays) {
   world_.receiver("hook").Set(nullptr);
 }
 
+// Whoever resumes it has seen to it: what was asked before says nothing of that.
+TEST_F(OperatorActsTest, AnAnswerFromBeforeTheResumeDoesNotPauseItAgain) {
+  auto entry = world_.Entry("hook");
+  entry.order = config::Order::kNone;
+  entry.concurrency = 3;
+  world_.receiver("hook").Hold(true);
+  std::atomic<int> answers = 0;
+  world_.receiver("hook").Set(
+      [&](const store::Event&) { return ++answers <= 3 ? Receiver::Fail(410) : Receiver::Accept(); });
+  ASSERT_TRUE(world_.Start({entry}));
+  world_.Append("repo", 3);
+  ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").in_flight == 3; }));
+  ASSERT_TRUE(broker().Pause("hook", "", "root"));
+  ASSERT_TRUE(broker().Resume("hook", "root"));
+  world_.receiver("hook").Hold(false);
+  EXPECT_TRUE(world_.receiver("hook").Await(3));
+  EXPECT_FALSE(world_.StatusOf("hook").paused);
+  answers = 0;
+  world_.Append("repo");
+  EXPECT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").paused; })) << "one from afterwards does";
+  world_.Stop();  // `answers` goes first
+}
+
 // What an operator wants stands, whatever comes of what was under way.
 TEST_F(OperatorActsTest, A410DoesNotTakeAnOperatorsPauseOver) {
   world_.receiver("hook").Hold(true);
