@@ -29,7 +29,7 @@ class Control {
   // Ends a pause, also that of a 410; one that answers an earlier attempt pauses it no more. False: it was not paused.
   virtual Result<bool> Resume(const std::string& name, const std::string& by) = 0;
   // Gives up what a removed endpoint has left pending, and returns how many events that were, about. Its dead letters
-  // stay. kConflict: the name is in use, and has left nothing.
+  // stay; a pause of a name that no entry has is over. kConflict: the name is in use, and has left nothing.
   virtual Result<std::int64_t> Drop(const std::string& name, const std::string& by) = 0;
 
   // Deletes one dead letter. kNotFound: there is none of that number.

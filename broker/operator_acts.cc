@@ -148,11 +148,16 @@ Result<bool> OperatorActs::Resume(const std::string& name, const std::string& by
 }
 
 // Between two sweeps, which move the same cursors.
-Task<> OperatorActs::GiveUp(const std::string& name, bool audited, const store::Event& event,
+Task<> OperatorActs::GiveUp(const std::string& name, const config::Config& config, const store::Event& event,
                             Result<std::size_t>& given_up) {
+  const bool known = std::ranges::find(config.endpoints, name, &config::Endpoint::name) != config.endpoints.end();
+  const bool audited = config.audits();
   co_await sweeper_.Hold();
   auto job = [&](store::Tx& tx) -> Result<std::size_t> {
     const std::size_t cursors = store::GiveUpRemoved(tx, name);
+    auto state = store::FindEndpoint(store::ReadIn(tx), name);
+    // Nobody could see a pause that is left, nor end it, until an endpoint of that name comes back.
+    if (!known && state && state->paused) store::PutEndpoint(tx, {name, false, {}, state->fingerprint});
     if (cursors > 0 && audited) store::Append(tx, event);
     return cursors;
   };
@@ -180,7 +185,7 @@ Result<std::int64_t> OperatorActs::Drop(const std::string& name, const std::stri
   const store::Event event = EventOf(name, "dropped, with " + std::to_string(pending) + " events pending", by);
   runtime::Failpoint("before-operator");
   Result<std::size_t> given_up = std::size_t{0};
-  calls_.Run(GiveUp(name, known.config->audits(), event, given_up));
+  calls_.Run(GiveUp(name, *known.config, event, given_up));
   if (!given_up) return given_up.error();
   runtime::Failpoint("after-operator");
   around_.log.Warn("the backlog of a removed endpoint was dropped by an operator",

@@ -197,6 +197,20 @@ TEST_F(OperatorActsTest, ADroppedBacklogIsGivenUpAndNothingElse) {
   EXPECT_TRUE(world_.receiver("other").Await(6)) << "another endpoint goes on";
 }
 
+TEST_F(OperatorActsTest, WhatIsDroppedLeavesNoPauseBehind) {
+  world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(); });
+  ASSERT_TRUE(world_.Start({world_.Entry("hook"), world_.Entry("other")}));
+  ASSERT_TRUE(broker().Pause("hook", "", "root"));
+  world_.Append("repo");
+  ASSERT_TRUE(world_.Apply({world_.Entry("other")}));
+  ASSERT_TRUE(world_.Apply({world_.Entry("hook"), world_.Entry("other")}));
+  EXPECT_TRUE(world_.StatusOf("hook").paused) << "it came back, and nobody has resumed it";
+  ASSERT_TRUE(world_.Apply({world_.Entry("other")}));
+  ASSERT_TRUE(broker().Drop("hook", "root"));
+  ASSERT_TRUE(world_.Apply({world_.Entry("hook"), world_.Entry("other")}));
+  EXPECT_FALSE(world_.StatusOf("hook").paused);
+}
+
 TEST_F(OperatorActsTest, AnEndpointThatCameBackKeepsItsOwn) {
   Orphan(5);
   ASSERT_TRUE(world_.Apply({world_.Entry("hook"), world_.Entry("other")}));
