@@ -193,7 +193,10 @@ Result<std::int64_t> OperatorActs::Drop(const std::string& name, const std::stri
   return pending;
 }
 
+// In its turn: a reload counts what is dead, and must know whether this is done.
 Result<void> OperatorActs::DropDead(std::int64_t id, const std::string& by) {
+  const ChangeTurns::Turn turn(turns_, kTurnPatience);
+  if (!turn) return Busy();
   const bool audited = Look().config->audits();
   runtime::Failpoint("before-operator");
   // The endpoint that it was of; empty: it is gone already.

@@ -264,6 +264,25 @@ TEST_F(OperatorActsTest, ADeadLetterIsDroppedByItsNumber) {
   EXPECT_EQ(broker().DropDead(id, "root").error().code, Errc::kNotFound);
 }
 
+TEST_F(OperatorActsTest, ADropWaitsForAReloadWhichCountsWhatIsDead) {
+  ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
+  std::promise<void> begun, go_on;
+  world_.disk = std::async(std::launch::deferred,
+                           [&] {  // runs where the reload waits for the disk
+                             begun.set_value();
+                             go_on.get_future().wait();
+                           })
+                    .share();
+  auto slow = world_.Entry("slow");
+  slow.url = "disk";
+  auto reload = std::async(std::launch::async, [&] { return world_.Apply({world_.Entry("hook"), slow}); });
+  begun.get_future().wait();
+  EXPECT_EQ(broker().DropDead(99, "root").error().code, Errc::kNotFound);
+  EXPECT_EQ(reload.wait_for(std::chrono::milliseconds(500)), std::future_status::ready) << "its turn is over";
+  go_on.set_value();
+  EXPECT_FALSE(reload.get()) << "the disk took too long";
+}
+
 TEST_F(OperatorActsTest, TheRateAndTheLastErrorAreShown) {
   auto entry = world_.Entry("hook");
   entry.threshold = 1;
