@@ -101,6 +101,7 @@ class EndpointRunner {
 
  private:
   void DriveSoon();
+  void LetStalledGo();
   void Counted();
   void Lose();
   void StartFlush(Moment now);
