@@ -23,13 +23,14 @@ class Control {
   // not begun. kNotFound: no endpoint has that name, and which may be meant; kConflict: it is not one that this can be
   // done to; kTimeout: another change takes too long; kNoSpace, kUnavailable, kOutcomeUnknown: of the store.
   //
-  // Begins no attempt any more until Resume, whatever becomes of its entry; those under way end by themselves. Who is
-  // paused already is paused for this reason from now on.
+  // Begins no attempt any more until Resume, whatever becomes of its entry; those under way end by themselves, or are
+  // ended where they wait inside the sink for its destination. Who is paused already is paused for this reason from now
+  // on. It goes with the cursor to an entry that takes that over.
   virtual Result<void> Pause(const std::string& name, const std::string& reason, const std::string& by) = 0;
-  // Ends a pause, also that of a 410. False: it was not paused.
+  // Ends a pause, also that of a 410; one that answers an earlier attempt pauses it no more. False: it was not paused.
   virtual Result<bool> Resume(const std::string& name, const std::string& by) = 0;
   // Gives up what a removed endpoint has left pending, and returns how many events that were, about. Its dead letters
-  // stay. kConflict: the name is in use, and has left nothing.
+  // stay; a pause of a name that no entry has is over. kConflict: the name is in use, and has left nothing.
   virtual Result<std::int64_t> Drop(const std::string& name, const std::string& by) = 0;
 
   // Deletes one dead letter. kNotFound: there is none of that number.

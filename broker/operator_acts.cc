@@ -119,32 +119,45 @@ Result<bool> OperatorActs::Resume(const std::string& name, const std::string& by
   if (!turn) return Busy();
   const Known known = Look();
   if (auto in_use = IsInUse(known, name); !in_use) return in_use.error();
-  const std::int64_t now = Read(around_.clock).wall;
   // A 410's pause may not be stored yet, where the disk is full: then its own write sees that this came later.
-  const bool paused = calls_.On([&] {
+  struct Seen {
+    bool runs = false, paused = false;
+    std::int64_t now = 0;
+  };
+  const Seen seen = calls_.On([&] {
+    const std::int64_t now = Read(around_.clock).wall;
     const EndpointRunner* runner = RunnerOf(name);
-    return runner != nullptr && runner->Status().paused;
+    if (runner == nullptr) return Seen{false, false, now};
+    const EndpointStatus status = runner->Status();
+    return Seen{true, status.paused, std::max(now, status.since + 1)};
   });
+  // A 410 that comes after the look is none that this ends, neither on the disk nor in the runner.
   const auto resume = [&](store::EndpointState& state) {
-    if (state.paused || paused) state = {state.name, false, {}, state.fingerprint, false, now};
+    const bool stored = state.paused && (state.by_operator || !seen.runs);
+    if (seen.paused || stored) state = {state.name, false, {}, state.fingerprint, false, seen.now};
   };
   const auto changed = Change(name, known.config->audits(), EventOf(name, "resumed", by), resume);
   if (!changed) return changed.error();
   calls_.On([&] {
-    EndpointRunner* runner = RunnerOf(name);
-    if (runner != nullptr && runner->Status().paused) runner->Resume();
+    EndpointRunner* runner = seen.paused ? RunnerOf(name) : nullptr;
+    if (runner != nullptr) runner->Resume();
   });
-  const bool was_paused = paused || *changed;
+  const bool was_paused = seen.paused || *changed;
   if (was_paused) around_.log.Info("endpoint resumed by an operator", {{"endpoint", name}, {"by", by}});
   return was_paused;
 }
 
 // Between two sweeps, which move the same cursors.
-Task<> OperatorActs::GiveUp(const std::string& name, bool audited, const store::Event& event,
+Task<> OperatorActs::GiveUp(const std::string& name, const config::Config& config, const store::Event& event,
                             Result<std::size_t>& given_up) {
+  const bool known = std::ranges::find(config.endpoints, name, &config::Endpoint::name) != config.endpoints.end();
+  const bool audited = config.audits();
   co_await sweeper_.Hold();
   auto job = [&](store::Tx& tx) -> Result<std::size_t> {
     const std::size_t cursors = store::GiveUpRemoved(tx, name);
+    auto state = store::FindEndpoint(store::ReadIn(tx), name);
+    // Nobody could see a pause that is left, nor end it, until an endpoint of that name comes back.
+    if (!known && state && state->paused) store::PutEndpoint(tx, {name, false, {}, state->fingerprint});
     if (cursors > 0 && audited) store::Append(tx, event);
     return cursors;
   };
@@ -172,7 +185,7 @@ Result<std::int64_t> OperatorActs::Drop(const std::string& name, const std::stri
   const store::Event event = EventOf(name, "dropped, with " + std::to_string(pending) + " events pending", by);
   runtime::Failpoint("before-operator");
   Result<std::size_t> given_up = std::size_t{0};
-  calls_.Run(GiveUp(name, known.config->audits(), event, given_up));
+  calls_.Run(GiveUp(name, *known.config, event, given_up));
   if (!given_up) return given_up.error();
   runtime::Failpoint("after-operator");
   around_.log.Warn("the backlog of a removed endpoint was dropped by an operator",
@@ -180,7 +193,10 @@ Result<std::int64_t> OperatorActs::Drop(const std::string& name, const std::stri
   return pending;
 }
 
+// In its turn: a reload counts what is dead, and must know whether this is done.
 Result<void> OperatorActs::DropDead(std::int64_t id, const std::string& by) {
+  const ChangeTurns::Turn turn(turns_, kTurnPatience);
+  if (!turn) return Busy();
   const bool audited = Look().config->audits();
   runtime::Failpoint("before-operator");
   // The endpoint that it was of; empty: it is gone already.

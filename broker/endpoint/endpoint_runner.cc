@@ -132,6 +132,8 @@ void EndpointRunner::Arm(Moment now) {
 void EndpointRunner::Ended(const Attempt& attempt, const sinks::Outcome& outcome) {
   const Moment now = Now();
   if (!attempt.refusal) reporter_.Ended(attempt, outcome, now);
+  // It was asked before somebody resumed it, and may have been mended since.
+  if (outcome.verdict == sinks::Verdict::kGone && attempt.id <= resumed_after_) return LetGo(attempt, outcome);
   core_.OnOutcome(attempt, outcome, now);
   if (!attempt.refusal) reporter_.Judged(outcome);
   DriveSoon();
@@ -172,11 +174,21 @@ void EndpointRunner::Tell(Moment now) {
 void EndpointRunner::Pause(std::string reason, std::int64_t since) {
   core_.SetPause(std::move(reason), Now());
   reporter_.PausedByOperator(since);
+  LetStalledGo();
   Drive();
   Show();
 }
 
+// A sink may keep what it was given until its destination is back, which would go out then, paused or not. Where that
+// may have been received and must not be sent twice, it stays.
+void EndpointRunner::LetStalledGo() {
+  const bool waits = !core_.paused().empty() && core_.in_flight() > 0 && sink_->Stalled();
+  if (waits && Delivers(stage_) && core_.policy().retry_on_timeout) workers_.LetGoAfter(std::chrono::milliseconds(0));
+}
+
 void EndpointRunner::Resume() {
+  if (Delivers(stage_)) workers_.KeepOn();
+  resumed_after_ = core_.newest_attempt();
   core_.SetPause({}, Now());
   reporter_.Resumed();
   Drive();
@@ -208,6 +220,7 @@ void EndpointRunner::Tick() {
   if (works) {
     reporter_.Trouble(sink_->Trouble(), Now());
     core_.Stall(sink_->Stalled(), Now());
+    LetStalledGo();
   }
   Show();
   reporter_.Summarize(OldestPending(), Now());

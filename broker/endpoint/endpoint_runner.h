@@ -85,7 +85,7 @@ class EndpointRunner {
   void CallOff() { expirer_.CallOff(); }  // an expiry that is under way ends now, done or not
 
   void Pause(std::string reason, std::int64_t since);  // by an operator; stored already
-  void Resume();
+  void Resume();                                       // a 410 that answers an earlier attempt does not count
 
   void DeadTrimmed(std::int64_t rows) { reporter_.DeadTrimmed(rows); }  // of its stored dead letters
 
@@ -101,6 +101,7 @@ class EndpointRunner {
 
  private:
   void DriveSoon();
+  void LetStalledGo();
   void Counted();
   void Lose();
   void StartFlush(Moment now);
@@ -121,6 +122,7 @@ class EndpointRunner {
   Stage stage_ = Stage::kStarting;
   runtime::Gate tasks_;
   bool reads_called_off_ = false;
+  AttemptId resumed_after_ = 0;  // the newest attempt when it was last resumed
 
   Reporter reporter_;
   Settler settler_;

@@ -123,11 +123,28 @@ void StoreCursors(store::Tx& tx, const Stored& stored, std::vector<Opened>& want
   }
 }
 
+// What is known of an endpoint. An operator's pause goes with the cursor to the name that takes it over, and no pause
+// stays behind with a name that has none.
+std::optional<store::EndpointState> TakeState(store::Tx& tx, const Opened& opened, const Stored& stored) {
+  const std::string& name = opened.endpoint.name;
+  auto state = store::FindEndpoint(store::ReadIn(tx), name);
+  const auto before = std::ranges::find(stored.cursors, opened.cursor.id, &store::Cursor::id);
+  if (before == stored.cursors.end() || before->endpoint == name) return state;
+  auto left = store::FindEndpoint(store::ReadIn(tx), before->endpoint);
+  if (!left || !left->paused) return state;
+  store::PutEndpoint(tx, {left->name, false, {}, left->fingerprint});
+  if (!left->by_operator) return state;
+  left->name = name;
+  left->fingerprint = state ? state->fingerprint : std::string();
+  store::PutEndpoint(tx, *left);
+  return left;
+}
+
 // Remembers the entry as it is started, so that a later change of it can be told, and ends a pause of its
 // predecessor, unless an operator wants it.
-void Remember(store::Tx& tx, Opened& opened, std::vector<std::string>& resumed) {
+void Remember(store::Tx& tx, Opened& opened, const Stored& stored, std::vector<std::string>& resumed) {
   const config::Endpoint& entry = opened.endpoint;
-  const auto state = store::FindEndpoint(store::ReadIn(tx), entry.name);
+  const auto state = TakeState(tx, opened, stored);
   const bool same = state && state->fingerprint == entry.fingerprint;
   if (state && state->paused && (same || state->by_operator)) {
     opened.paused = state->reason.empty() ? "paused" : state->reason;
@@ -197,7 +214,7 @@ Result<Endpoints> Change(store::Tx& tx, const config::Config& config, const std:
     }
   }
   StoreCursors(tx, stored, endpoints.open);
-  for (Opened& opened : endpoints.open) Remember(tx, opened, endpoints.resumed);
+  for (Opened& opened : endpoints.open) Remember(tx, opened, stored, endpoints.resumed);
   LoadRows(s, running, endpoints.open);
   auto orphans = OpenOrphans(tx, endpoints.open);
   if (!orphans) return orphans.error();

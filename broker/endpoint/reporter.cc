@@ -118,6 +118,7 @@ void Reporter::TellDead(const Note& note, Moment now) {
 }
 
 void Reporter::TellPaused(const Note& note, Moment now) {
+  if (core_.paused() != note.text) return;  // an operator's word has come since
   by_operator_ = false;
   paused_since_ = now.wall;
   log_.Error("endpoint paused: it answered that it is gone; resume it by name, or change its entry",
@@ -180,11 +181,12 @@ void Reporter::TellUntold() {
 }
 
 void Reporter::Summarize(std::optional<std::chrono::nanoseconds> oldest, Moment now) {
-  if (!next_summary_ || now.ticks < *next_summary_) {
+  const bool due = next_summary_ && now.ticks >= *next_summary_;
+  if (due) next_summary_ = now.ticks + kSummaryInterval;
+  if (!due || by_operator_) {  // whoever paused it knows
     if (next_deaths_ && now.ticks >= *next_deaths_) TellUntold();
     return;
   }
-  next_summary_ = now.ticks + kSummaryInterval;
   log_.Warn("endpoint keeps failing", {{"endpoint", endpoint_.name},
                                        {"error", core_.last_error().empty() ? trouble_ : core_.last_error()},
                                        {"pending", Pending()},

@@ -124,10 +124,25 @@ World::World(runtime::Level level) : log_({level, "text", {}}) {
   options.database = folder_.File("portcall.db");
   options.reserve_bytes = 0;
   options.provocations.run_jobs_twice = true;
-  options.provocations.hide_outcome = [this] { return hidden_.exchange(false); };
+  options.provocations.hide_outcome = [this] { return HidesOutcome(); };
   auto opened = store::Store::Open(std::move(options), pool_);
   if (!opened) throw std::runtime_error(opened.error().detail);
   store_ = std::move(*opened);
+}
+
+void World::AfterNextWrite(std::function<void()> call) {
+  const std::lock_guard lock(mutex_);
+  after_write_ = std::move(call);
+}
+
+bool World::HidesOutcome() {
+  std::function<void()> call;
+  {
+    const std::lock_guard lock(mutex_);
+    call = std::exchange(after_write_, nullptr);
+  }
+  if (call) call();
+  return hidden_.exchange(false);
 }
 
 World::~World() {

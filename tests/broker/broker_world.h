@@ -77,6 +77,8 @@ class World {
   Result<void> Apply(std::vector<config::Endpoint> endpoints);
   void Stop();                                // the broker
   void HideNextOutcome() { hidden_ = true; }  // of whatever is written next
+  // Called on the store's thread, once: when the next write is on the disk, and before whoever wrote it learns of that.
+  void AfterNextWrite(std::function<void()> call);
   void Append(const std::string& repository, int count = 1, store::Action action = store::Action::kPush);
   Receiver& receiver(const std::string& name) { return receivers_[name]; }
   EndpointStatus StatusOf(const std::string& name) const;
@@ -102,7 +104,10 @@ class World {
 
  private:
   config::ConfigPtr Config(std::vector<config::Endpoint> endpoints);
+  bool HidesOutcome();
   std::atomic<bool> hidden_ = false;
+  std::mutex mutex_;
+  std::function<void()> after_write_;
   testing::TempDir folder_;
   runtime::Log log_;
   ShiftedClock clock_;

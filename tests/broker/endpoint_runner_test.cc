@@ -126,6 +126,27 @@ TEST_F(RunnerTest, WhatIsPendingIsLateThoughTheClockWasAheadWhenItCame) {
   EXPECT_TRUE(world_.Eventually([&] { return age() < 1h; }, 5s)) << "another one is the oldest now";
 }
 
+// A sink that keeps what it was given until its destination is back would send it then.
+TEST_F(RunnerTest, APauseTakesBackWhatWaitsInsideTheSink) {
+  Begin();
+  On([this] { endpoint_->Pause("moved (by root)", 17); });
+  On([this] { endpoint_->Tick(); });
+  EXPECT_EQ(On([this] { return sink_->interrupts; }), 0) << "what a destination takes ends by itself";
+  On([this] {
+    sink_->trouble = "no broker answers";
+    endpoint_->Tick();
+  });
+  EXPECT_TRUE(Eventually([this] { return sink_->flying().empty(); }));
+  On([this] {
+    sink_->trouble.clear();
+    endpoint_->Resume();
+  });
+  EXPECT_TRUE(Eventually([this] { return sink_->flying().size() == 3; }));
+  On([this] { endpoint_->Tick(); });
+  EXPECT_EQ(On([this] { return sink_->interrupts; }), 1) << "what goes out afterwards stays out";
+  EXPECT_EQ(On([this] { return endpoint_->Status().pending; }), 6);
+}
+
 class RunnerTableTest : public RunnerTest, public ::testing::WithParamInterface<Row> {};
 
 TEST_P(RunnerTableTest, AnExpiryIsMadeOrLeftToTheNextSweep) {

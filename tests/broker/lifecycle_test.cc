@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "store/endpoints.h"
 #include "tests/broker/broker_world.h"
 
 namespace portcall::broker {
@@ -53,6 +54,36 @@ TEST(Lifecycle, WasTakesTheBacklogOver) {
   EXPECT_TRUE(after->orphans.empty());
   ASSERT_EQ(world.Cursors().size(), 1u);
   EXPECT_EQ(world.Cursors()[0].endpoint, "new");
+}
+
+TEST(Lifecycle, AnOperatorsPauseGoesAlongWithTheBacklogAndLeavesNoneBehind) {
+  World world;
+  auto entry = world.Entry("old");
+  ASSERT_TRUE(OpenEndpoints(world.store(), File({entry})));
+  const auto pause = [&](bool by_operator) {
+    ASSERT_TRUE(world.store().WriteNow([&](store::Tx& tx) -> Result<bool> {
+      store::PutEndpoint(tx, {entry.name, true, "moved (by root)", entry.fingerprint, by_operator, 17});
+      return true;
+    }));
+  };
+  pause(true);
+  const auto before = entry;
+  entry.was = std::exchange(entry.name, "new");
+  for (int i = 0; i < 2; ++i) {
+    const auto renamed = OpenEndpoints(world.store(), File({entry}));
+    ASSERT_TRUE(renamed);
+    EXPECT_EQ(renamed->open[0].paused, "moved (by root)") << "restarts: " << i;
+    EXPECT_TRUE(renamed->open[0].paused_by_operator);
+    EXPECT_EQ(renamed->open[0].paused_since, 17);
+  }
+  const auto returned = OpenEndpoints(world.store(), File({entry, before}));
+  ASSERT_TRUE(returned);
+  EXPECT_EQ(returned->open[1].paused, "") << "a name that was taken over begins anew";
+  pause(false);
+  entry.was = std::exchange(entry.name, "newest");
+  const auto again = OpenEndpoints(world.store(), File({entry, before}));
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->open[0].paused, "") << "a 410's ends with the entry";
 }
 
 TEST(Lifecycle, DisablingMakesAnOrphanThatEndsAtTheHead) {

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <atomic>
 #include <future>
 
 #include "store/endpoints.h"
@@ -100,6 +101,54 @@ TEST_F(OperatorActsTest, ResumingEndsThePauseOfA410) {
   EXPECT_FALSE(world_.StatusOf("hook").paused);
 }
 
+// What runs is what is stored, also where a receiver answers 410 while somebody says `resume`.
+TEST_F(OperatorActsTest, A410ThatComesWhileNothingIsResumedStays) {
+  std::atomic<int> answers = 0;
+  world_.receiver("hook").Hold(true);
+  world_.receiver("hook").Set(
+      [&](const store::Event&) { return ++answers == 1 ? Receiver::Fail(410) : Receiver::Accept(); });
+  ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
+  world_.Append("repo");
+  ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").in_flight == 1; }));
+  world_.AfterNextWrite([&] {
+    world_.receiver("hook").Hold(false);
+    EXPECT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").paused; }));
+  });
+  const auto resumed = broker().Resume("hook", "root");
+  ASSERT_TRUE(resumed);
+  const bool paused = world_.StatusOf("hook").paused;
+  EXPECT_NE(*resumed, paused);
+  world_.Stop();
+  ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
+  EXPECT_EQ(world_.StatusOf("hook").paused, paused);
+  ASSERT_TRUE(broker().Resume("hook", "root"));
+  EXPECT_TRUE(world_.receiver("hook").Await(1));
+  world_.receiver("hook").Set(nullptr);
+}
+
+// Whoever resumes it has seen to it: what was asked before says nothing of that.
+TEST_F(OperatorActsTest, AnAnswerFromBeforeTheResumeDoesNotPauseItAgain) {
+  auto entry = world_.Entry("hook");
+  entry.order = config::Order::kNone;
+  entry.concurrency = 3;
+  world_.receiver("hook").Hold(true);
+  std::atomic<int> answers = 0;
+  world_.receiver("hook").Set(
+      [&](const store::Event&) { return ++answers <= 3 ? Receiver::Fail(410) : Receiver::Accept(); });
+  ASSERT_TRUE(world_.Start({entry}));
+  world_.Append("repo", 3);
+  ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").in_flight == 3; }));
+  ASSERT_TRUE(broker().Pause("hook", "", "root"));
+  ASSERT_TRUE(broker().Resume("hook", "root"));
+  world_.receiver("hook").Hold(false);
+  EXPECT_TRUE(world_.receiver("hook").Await(3));
+  EXPECT_FALSE(world_.StatusOf("hook").paused);
+  answers = 0;
+  world_.Append("repo");
+  EXPECT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").paused; })) << "one from afterwards does";
+  world_.Stop();  // `answers` goes first
+}
+
 // What an operator wants stands, whatever comes of what was under way.
 TEST_F(OperatorActsTest, A410DoesNotTakeAnOperatorsPauseOver) {
   world_.receiver("hook").Hold(true);
@@ -146,6 +195,20 @@ TEST_F(OperatorActsTest, ADroppedBacklogIsGivenUpAndNothingElse) {
   EXPECT_EQ(broker().Drop("hook", "root").error().code, Errc::kNotFound) << "there is nothing more to drop";
   world_.Append("repo");
   EXPECT_TRUE(world_.receiver("other").Await(6)) << "another endpoint goes on";
+}
+
+TEST_F(OperatorActsTest, WhatIsDroppedLeavesNoPauseBehind) {
+  world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(); });
+  ASSERT_TRUE(world_.Start({world_.Entry("hook"), world_.Entry("other")}));
+  ASSERT_TRUE(broker().Pause("hook", "", "root"));
+  world_.Append("repo");
+  ASSERT_TRUE(world_.Apply({world_.Entry("other")}));
+  ASSERT_TRUE(world_.Apply({world_.Entry("hook"), world_.Entry("other")}));
+  EXPECT_TRUE(world_.StatusOf("hook").paused) << "it came back, and nobody has resumed it";
+  ASSERT_TRUE(world_.Apply({world_.Entry("other")}));
+  ASSERT_TRUE(broker().Drop("hook", "root"));
+  ASSERT_TRUE(world_.Apply({world_.Entry("hook"), world_.Entry("other")}));
+  EXPECT_FALSE(world_.StatusOf("hook").paused);
 }
 
 TEST_F(OperatorActsTest, AnEndpointThatCameBackKeepsItsOwn) {
@@ -199,6 +262,25 @@ TEST_F(OperatorActsTest, ADeadLetterIsDroppedByItsNumber) {
   EXPECT_EQ(world_.Dead("hook").size(), 1u);
   EXPECT_EQ(world_.StatusOf("hook").dead_letters, 1);
   EXPECT_EQ(broker().DropDead(id, "root").error().code, Errc::kNotFound);
+}
+
+TEST_F(OperatorActsTest, ADropWaitsForAReloadWhichCountsWhatIsDead) {
+  ASSERT_TRUE(world_.Start({world_.Entry("hook")}));
+  std::promise<void> begun, go_on;
+  world_.disk = std::async(std::launch::deferred,
+                           [&] {  // runs where the reload waits for the disk
+                             begun.set_value();
+                             go_on.get_future().wait();
+                           })
+                    .share();
+  auto slow = world_.Entry("slow");
+  slow.url = "disk";
+  auto reload = std::async(std::launch::async, [&] { return world_.Apply({world_.Entry("hook"), slow}); });
+  begun.get_future().wait();
+  EXPECT_EQ(broker().DropDead(99, "root").error().code, Errc::kNotFound);
+  EXPECT_EQ(reload.wait_for(std::chrono::milliseconds(500)), std::future_status::ready) << "its turn is over";
+  go_on.set_value();
+  EXPECT_FALSE(reload.get()) << "the disk took too long";
 }
 
 TEST_F(OperatorActsTest, TheRateAndTheLastErrorAreShown) {

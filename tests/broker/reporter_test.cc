@@ -56,6 +56,24 @@ TEST_F(ReporterTest, AnOutageIsToldOnceAndSummarizedEachMinuteUntilItEnds) {
   EXPECT_EQ(Count(lines, "endpoint recovered\" after=7s endpoint=hook pending=3"), 1) << lines;
 }
 
+TEST_F(ReporterTest, AnOperatorsPauseIsNoFailureAndNo410TakesItOver) {
+  Begin();
+  Tell(Note::Kind::kFailing, 0);
+  On([this] { core_->SetPause("moved (by root)", Now()); });
+  reporter_->PausedByOperator(17);
+  Tell(Note::Kind::kPaused, 1, "answered 410 Gone");  // of the same turn of the loop
+  Summarize(60);
+  const EndpointStatus status = reporter_->Status(std::nullopt);
+  EXPECT_TRUE(status.paused_by_operator);
+  EXPECT_EQ(status.since, 17);
+  On([this] { core_->SetPause({}, Now()); });
+  reporter_->Resumed();
+  Summarize(120);
+  const std::string lines = Lines();
+  EXPECT_EQ(Count(lines, "endpoint paused"), 0) << lines;
+  EXPECT_EQ(Count(lines, "endpoint keeps failing"), 1) << lines;
+}
+
 TEST_F(ReporterTest, WhatIsNotKnownIsNotShownAsZero) {
   Begin();
   Tell(Note::Kind::kFailing, 0);
