@@ -29,7 +29,7 @@ http::Response ResponseOf(AdminAnswer answer, bool head) {
 Result<std::unique_ptr<AdminServer>> AdminServer::Listen(const std::filesystem::path& socket, AdminDeps deps) {
   std::unique_ptr<AdminServer> made(new AdminServer(std::move(deps)));
   http::ServerOptions options;
-  options.addr = "unix:" + socket.string();
+  options.unix_path = socket;
   options.limits.body_bytes = kLargestBody;
   options.limits.connections = kConnections;
   options.handler = [self = made.get()](http::Request& request) { return self->Serve(request); };
