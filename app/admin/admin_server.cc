@@ -1,8 +1,13 @@
 #include "app/admin/admin_server.h"
 
+#include <atomic>
+#include <boost/asio/use_future.hpp>
+#include <exception>
+#include <optional>
 #include <utility>
 
 #include "app/admin/user_names.h"
+#include "runtime/timer.h"
 #include "store/event_log.h"
 
 namespace portcall::app {
@@ -11,6 +16,17 @@ namespace {
 constexpr std::size_t kLargestBody = 64UL * 1024;
 constexpr std::uint32_t kConnections = 32;
 constexpr std::size_t kLongestCall = 1'000;  // as it is told
+constexpr std::size_t kMostUnderWay = 200;   // calls, and refused ones that are to be recorded
+constexpr const char* kBug = "an operator's call ended in a bug of this program";
+constexpr const char* kNotRecorded = "a refused call could not be recorded";
+constexpr const char* kBusy = "other calls take too long; nothing was done: try again";
+constexpr const char* kLeft = "who asked has left before it was begun; nothing was done";
+constexpr const char* kSlowLook = "the disk does not answer: try again";
+constexpr const char* kSlowChange =
+    "the disk does not answer, and whether this is done is not known: look at it before you ask again";
+
+// Of a user; to look up the name might wait.
+std::string Number(std::uint32_t uid) { return "uid " + std::to_string(uid); }
 
 http::Response ResponseOf(AdminAnswer answer, bool head) {
   http::Response response;
@@ -29,13 +45,11 @@ http::Response ResponseOf(AdminAnswer answer, bool head) {
 Result<std::unique_ptr<AdminServer>> AdminServer::Listen(const std::filesystem::path& socket, AdminDeps deps) {
   std::unique_ptr<AdminServer> made(new AdminServer(std::move(deps)));
   http::ServerOptions options;
-  options.addr = "unix:" + socket.string();
+  options.unix_path = socket;
   options.limits.body_bytes = kLargestBody;
   options.limits.connections = kConnections;
   options.handler = [self = made.get()](http::Request& request) { return self->Serve(request); };
-  options.on_bug = [&log = made->deps_.log](std::string_view what) {
-    log.Error("an operator's call ended in a bug of this program", {{"error", std::string(what)}});
-  };
+  options.on_bug = [&log = made->deps_.log](std::string_view what) { log.Error(kBug, {{"error", std::string(what)}}); };
   auto server = http::Server::Listen(std::move(options), {&made->deps_.loop});
   if (!server) return Error(server.error());
   made->server_ = std::move(*server);
@@ -44,36 +58,103 @@ Result<std::unique_ptr<AdminServer>> AdminServer::Listen(const std::filesystem::
 
 AdminServer::~AdminServer() {
   server_.reset();
-  pool_.join();
+  const Executor loop = deps_.loop.executor();
+  asio::post(loop, [this] { gate_.Close(); });
+  asio::co_spawn(loop, gate_.Drained(), asio::use_future).wait();
+  changes_.join();
+  looks_.join();
 }
 
+// One call, between its connection and the thread that serves it. Touched on the loop, except as it says.
+struct AdminServer::Call {
+  Call(const Executor& loop, AdminRequest request) : asked(std::move(request)), over(loop) {}
+  bool only_looks() const { return asked.method == "GET" || asked.method == "HEAD"; }
+  // Whoever is the first: the thread that begins it, or its connection, which gives up. Any thread.
+  bool Take() { return !taken.exchange(true); }
+
+  AdminRequest asked;  // the thread's, once it has taken the call
+  std::uint32_t uid = 0;
+  std::optional<Error> unreadable;  // the body
+  std::atomic<bool> taken = false;
+  std::optional<AdminAnswer> answer;
+  Timer over;  // waited for by the connection; cancelled with the answer
+};
+
 Task<http::Response> AdminServer::Serve(http::Request& request) {
-  AdminRequest asked{request.method, request.target, std::string(request.fields.Get("Content-Type")), {}, {}};
+  const auto call = std::make_shared<Call>(
+      deps_.loop.executor(),
+      AdminRequest{request.method, request.target, std::string(request.fields.Get("Content-Type")), {}, {}});
   Result<std::string> body = co_await http::ReadAll(*request.body, kLargestBody);
-  if (body) asked.body.swap(*body);
-  const std::uint32_t uid = request.local ? request.local->uid : 0;
-  auto serve = [&] {
-    asked.by = UserName(uid);
-    AdminAnswer answer = body ? AnswerTo(deps_.sources, asked) : Refusal(body.error());
-    if (!answer.problem.empty()) Record(asked, answer);
-    return answer;
+  if (body) call->asked.body.swap(*body);
+  if (!body) call->unreadable = body.error();
+  if (request.local) call->uid = request.local->uid;
+  const bool head = request.method == "HEAD";
+  // What a hung disk keeps is bounded; changes leave room for who only looks.
+  if (gate_.inside() >= (call->only_looks() ? 2 : 1) * kMostUnderWay) {
+    call->asked.by = Number(call->uid);
+    co_return ResponseOf(GiveUp(call->asked, kBusy), head);
+  }
+  runtime::Spawn(deps_.loop.executor(), gate_, Work(call));
+  co_return ResponseOf(co_await Await(call, request.Gone()), head);
+}
+
+Task<> AdminServer::Work(std::shared_ptr<Call> call) {
+  auto serve = [&]() -> std::optional<AdminAnswer> {
+    if (!call->Take()) return std::nullopt;
+    call->asked.by = UserName(call->uid);
+    return call->unreadable ? Refusal(*call->unreadable) : AnswerTo(deps_.sources, call->asked);
   };
-  AdminAnswer answer = co_await runtime::RunOn(pool_, serve);
-  co_return ResponseOf(std::move(answer), request.method == "HEAD");
+  try {
+    call->answer = co_await runtime::RunOn(call->only_looks() ? looks_ : changes_, serve);
+  } catch (const std::exception& bug) {
+    deps_.log.Error(kBug, {{"error", bug.what()}});
+    call->answer = Refusal(Error(Errc::kInternal, kBug));
+  }
+  call->over.cancel();
+  if (call->answer && !call->answer->problem.empty()) co_await Record(call->asked, *call->answer);
+}
+
+Task<AdminAnswer> AdminServer::Await(std::shared_ptr<Call> call, std::stop_token gone) {
+  bool left = false;
+  const std::stop_callback leaves(gone, [&] {
+    left = call->Take();
+    if (left) call->over.cancel();
+  });
+  call->over.expires_after(deps_.patience);
+  if (!call->answer && !left) {
+    [[maybe_unused]] const auto [cancelled] = co_await call->over.async_wait(nothrow);
+  }
+  if (call->answer) co_return *call->answer;
+  if (!left && !call->Take()) {
+    // Whatever becomes of it is told by the thread that has it.
+    co_return Refusal({Errc::kTimeout, call->only_looks() ? kSlowLook : kSlowChange});
+  }
+  call->asked.by = Number(call->uid);
+  co_return GiveUp(call->asked, left ? kLeft : kBusy);
+}
+
+AdminAnswer AdminServer::GiveUp(const AdminRequest& request, const char* why) {
+  AdminAnswer answer = Refusal({Errc::kTimeout, why});
+  runtime::Spawn(deps_.loop.executor(), gate_, Record(request, answer));
+  return answer;
 }
 
 // What was done is told and recorded by those who did it, in the same transaction.
-void AdminServer::Record(const AdminRequest& request, const AdminAnswer& answer) const {
+Task<> AdminServer::Record(AdminRequest request, AdminAnswer answer) {
   const std::string what = (request.method + " " + request.target).substr(0, kLongestCall);
   deps_.log.Warn(
       "an operator's call was refused",
       {{"call", what}, {"by", request.by}, {"status", std::to_string(answer.status)}, {"why", answer.problem}});
-  if (!deps_.audits()) return;
+  if (!deps_.audits() || deps_.sources.broker.LogIsFull()) co_return;  // it need not be recorded
+  if (gate_.inside() > kMostUnderWay) {
+    deps_.log.Error(kNotRecorded, {{"error", "the store takes too long"}});
+    co_return;
+  }
   const store::Event event = store::SystemEvent(
       store::Action::kEndpoint, "an operator's call was refused: " + what + ": " + answer.problem, request.by);
   auto job = [&event](store::Tx& tx) -> Result<store::Seq> { return store::Append(tx, event); };
-  const auto recorded = deps_.sources.store.WriteNow(job, store::Priority::kSettlement);
-  if (!recorded) deps_.log.Error("a refused call could not be recorded", {{"error", recorded.error().detail}});
+  const auto recorded = co_await deps_.sources.store.Write(job, store::Priority::kSettlement);
+  if (!recorded) deps_.log.Error(kNotRecorded, {{"error", recorded.error().detail}});
 }
 
 }  // namespace portcall::app

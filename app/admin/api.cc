@@ -69,16 +69,22 @@ Result<std::string> ReadReason(const AdminRequest& request) {
   return *reason;
 }
 
+// A reload may have taken it away since: then it is done all the same.
+AdminAnswer ShowChanged(const Call& call) {
+  AdminAnswer shown = ShowEndpoint(call);
+  return shown.problem.empty() ? shown : Done();
+}
+
 AdminAnswer PauseEndpoint(const Call& call) {
   const Result<std::string> reason = ReadReason(call.request);
   if (!reason) return Problem(reason.error());
   const auto paused = call.sources.broker.Pause(call.name, *reason, call.request.by);
-  return paused ? ShowEndpoint(call) : Problem(paused.error());
+  return paused ? ShowChanged(call) : Problem(paused.error());
 }
 
 AdminAnswer ResumeEndpoint(const Call& call) {
   const auto resumed = call.sources.broker.Resume(call.name, call.request.by);
-  return resumed ? ShowEndpoint(call) : Problem(resumed.error());
+  return resumed ? ShowChanged(call) : Problem(resumed.error());
 }
 
 AdminAnswer DropOrphan(const Call& call) {

@@ -22,8 +22,12 @@ Error Unreachable(const std::filesystem::path& socket, const error_code& ec) {
     return {Errc::kUnavailable,
             socket.string() + " belongs to another user: run this as the user that runs the server, or as root"};
   }
-  const bool none = ec == boost::system::errc::no_such_file_or_directory || ec == asio::error::connection_refused;
-  if (none) {
+  if (ec == boost::system::errc::no_such_file_or_directory) {
+    return {Errc::kUnavailable, "there is no socket " + socket.string() +
+                                    ": no server runs with this configuration, or somebody has deleted its socket, "
+                                    "which a restart makes anew"};
+  }
+  if (ec == asio::error::connection_refused) {
     return {Errc::kUnavailable,
             "no server runs with this configuration (nobody listens on " + socket.string() + "): start it first"};
   }
@@ -69,7 +73,9 @@ Result<AdminClient> AdminClient::Of(const std::string& config, const std::map<st
   for (const config::Problem& problem : loaded.problems) {
     if (problem.severity == config::Severity::kError) err << problem.Text() << '\n';
   }
-  return Error(Errc::kInvalid, config + " does not say where the data folder is");
+  return Error(Errc::kInvalid, config +
+                                   " has errors, so that it does not say which server is meant: mend it, or name " +
+                                   "the socket in that server's data folder by --socket");
 }
 
 Result<AdminReply> AdminClient::Call(std::string_view method, const std::string& target, std::string_view body) const {

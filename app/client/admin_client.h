@@ -21,7 +21,8 @@ class AdminClient {
  public:
   explicit AdminClient(std::filesystem::path socket) : socket_(std::move(socket)) {}
 
-  // The one of a configuration file. kInvalid, with what is wrong with the file on `err`.
+  // The one of a configuration file. kInvalid, with what is wrong with the file on `err`, since a server may run with
+  // an earlier state of it.
   static Result<AdminClient> Of(const std::string& config, const std::map<std::string, std::string>& environment,
                                 std::ostream& err);
 

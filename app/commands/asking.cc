@@ -2,8 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <ostream>
-
-#include "app/client/admin_client.h"
+#include <utility>
 
 namespace portcall::app {
 namespace {
@@ -17,23 +16,51 @@ int Tell(std::ostream& err, const std::string& why, int code) {
 
 }  // namespace
 
-int Asking::Ask(std::string_view method, const std::string& target, const std::function<int(const Answer&)>& done,
-                std::string_view body) const {
-  const auto config = FindConfig({}, invocation_);
-  if (!config) return kUsage;
-  const auto client = AdminClient::Of(*config, invocation_.environment, invocation_.err);
-  if (!client) return Tell(invocation_.err, client.error().detail, kUsage);
-  const auto reply = client->Call(method, target, body);
-  if (!reply) return Tell(invocation_.err, reply.error().detail, kFailed);
-  const auto answer = Answer::Parse(reply->body);
-  if (reply->status > kLastGood) {
+// Nothing: what went wrong is told, and `code` is what to end with.
+std::optional<AdminReply> Asking::Call(std::string_view method, const std::string& target, std::string_view body,
+                                       int& code) const {
+  code = kUsage;
+  Result<AdminClient> client = AdminClient(invocation_.socket);
+  if (invocation_.socket.empty()) {
+    const auto config = FindConfig({}, invocation_);
+    if (!config) return std::nullopt;
+    client = AdminClient::Of(*config, invocation_.environment, invocation_.err);
+  }
+  Result<AdminReply> reply = client ? client->Call(method, target, body) : Result<AdminReply>(client.error());
+  if (reply) return *std::move(reply);
+  code = Tell(invocation_.err, reply.error().detail, reply.error().code == Errc::kInvalid ? kUsage : kFailed);
+  return std::nullopt;
+}
+
+int Asking::Judge(const AdminReply& reply, const std::function<int(const Answer&)>& done) const {
+  const auto answer = Answer::Parse(reply.body);
+  if (reply.status > kLastGood) {
     const std::string detail = answer ? answer->Text("detail") : std::string();
-    const bool asked_wrong = reply->status == kBadRequest || reply->status == kNotFound;
-    return Tell(invocation_.err, detail.empty() ? "the server answered " + std::to_string(reply->status) : detail,
+    const bool asked_wrong = reply.status == kBadRequest || reply.status == kNotFound;
+    return Tell(invocation_.err, detail.empty() ? "the server answered " + std::to_string(reply.status) : detail,
                 asked_wrong ? kUsage : kFailed);
   }
   if (!answer) return Tell(invocation_.err, "the server's answer is no JSON", kFailed);
   return done(*answer);
+}
+
+int Asking::Ask(std::string_view method, const std::string& target, const std::function<int(const Answer&)>& done,
+                std::string_view body) const {
+  int code = kDone;
+  const auto reply = Call(method, target, body, code);
+  return reply ? Judge(*reply, done) : code;
+}
+
+int Asking::Delete(const std::string& target, bool& was_there) const {
+  was_there = false;
+  int code = kDone;
+  const auto reply = Call("DELETE", target, {}, code);
+  if (!reply) return code;
+  if (reply->status == kNotFound) return kDone;
+  return Judge(*reply, [&](const Answer&) {
+    was_there = true;
+    return kDone;
+  });
 }
 
 int Asking::MakeSure(bool yes, const std::string& question) const {
@@ -43,6 +70,11 @@ int Asking::MakeSure(bool yes, const std::string& question) const {
 }
 
 int Asking::Refuse(const std::string& why) const { return Tell(invocation_.err, why, kUsage); }
+
+void AddSocket(CLI::App& noun, Invocation& invocation) {
+  noun.add_option("--socket", invocation.socket,
+                  "the server's portcall.sock, instead of the one in the configuration's data folder");
+}
 
 CLI::App* AddVerb(CLI::App& noun, const char* name, const char* what, bool* json) {
   CLI::App* verb = noun.add_subcommand(name, what);

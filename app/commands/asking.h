@@ -1,9 +1,11 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 
+#include "app/client/admin_client.h"
 #include "app/client/answer.h"
 #include "app/client/terminal.h"
 #include "app/commands/command.h"
@@ -20,6 +22,8 @@ class Asking {
   // went wrong: 2 where the question is (an unknown name), 1 where the server is, or is not there.
   int Ask(std::string_view method, const std::string& target, const std::function<int(const Answer&)>& done,
           std::string_view body = {}) const;
+  // The same for a thing that others may delete meanwhile: `was_there` is false where it is gone, which is no failure.
+  int Delete(const std::string& target, bool& was_there) const;
   // Whether a change that cannot be taken back is wanted: `yes`, or the answer on the terminal. Else the code to end
   // with.
   int MakeSure(bool yes, const std::string& question) const;
@@ -29,9 +33,14 @@ class Asking {
   Terminal terminal() const { return Terminal::Of(invocation_.environment); }
 
  private:
+  std::optional<AdminReply> Call(std::string_view method, const std::string& target, std::string_view body,
+                                 int& code) const;
+  int Judge(const AdminReply& reply, const std::function<int(const Answer&)>& done) const;
   const Invocation& invocation_;
 };
 
+// --socket, of the commands of a noun.
+void AddSocket(CLI::App& noun, Invocation& invocation);
 // What all of these commands take: -c behind the verb, too, and --json.
 CLI::App* AddVerb(CLI::App& noun, const char* name, const char* what, bool* json = nullptr);
 

@@ -24,6 +24,7 @@ struct Invocation {
   std::ostream& out;
   std::ostream& err;
   std::string config = {};        // by -c
+  std::string socket = {};        // of the server that is asked, by --socket; empty: the configuration's
   std::function<int()> run = {};  // runs the named command; returns the exit code
 };
 

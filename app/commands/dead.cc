@@ -32,6 +32,14 @@ int Read(const Options& options, const Asking& asking, std::vector<Answer>& lett
   });
 }
 
+// Where nothing is found of an endpoint: whether that is a name at all. One that is gone, and has left only dead
+// letters, is known by those.
+int CheckName(const Options& options, const Asking& asking) {
+  if (options.endpoint.empty()) return kDone;
+  return asking.Ask("GET", "/api/v1/endpoints/" + http::PercentEncode(options.endpoint),
+                    [](const Answer&) { return kDone; });
+}
+
 std::string What(const Answer& letter) {
   const Answer event = letter.Member("event");
   if (!event) {
@@ -51,6 +59,9 @@ int List(const Options& options, const Asking& asking) {
     if (const int code = Read(options, asking, page, next); code != kDone) return code;
     all.insert(all.end(), page.begin(), page.end());
   } while (options.all && next > 0);
+  if (all.empty()) {
+    if (const int code = CheckName(options, asking); code != kDone) return code;
+  }
   if (options.json) {
     asking.out() << Answer::Of("dead_letters", all, next).Print();
     return kDone;
@@ -93,35 +104,58 @@ int Show(const Options& options, const Asking& asking) {
   });
 }
 
-int DropOne(const Asking& asking, std::int64_t id) {
-  return asking.Ask("DELETE", PathOf(id), [](const Answer&) { return kDone; });
+// `dropped` counts those that were there.
+int Delete(const Asking& asking, const std::vector<std::int64_t>& ids, std::int64_t& dropped) {
+  for (const std::int64_t id : ids) {
+    bool was_there = false;
+    if (const int code = asking.Delete(PathOf(id), was_there); code != kDone) return code;
+    if (was_there) ++dropped;
+  }
+  return kDone;
 }
 
+// Also of those before a failure.
+int TellDropped(const Options& options, const Asking& asking, std::int64_t dropped, int code) {
+  if (options.json) {
+    asking.out() << "{\n  \"dropped\": " << dropped << "\n}\n";
+  } else {
+    asking.out() << dropped << (dropped == 1 ? " dead letter was dropped\n" : " dead letters were dropped\n");
+  }
+  return code;
+}
+
+// Those that are there when it is asked; what dies later stays.
 int DropAll(const Options& options, const Asking& asking) {
-  const std::string whose = options.endpoint.empty() ? "all endpoints" : "endpoint " + options.endpoint;
-  const std::string question = "Delete the dead letters of " + whose + " for good?";
-  if (const int code = asking.MakeSure(options.yes, question); code != kDone) return code;
-  std::int64_t dropped = 0, next = 0;
+  std::vector<std::int64_t> ids;
   std::vector<Answer> page;
+  std::int64_t next = 0;
   do {
     if (const int code = Read(options, asking, page, next); code != kDone) return code;
-    for (const Answer& letter : page) {
-      if (const int code = DropOne(asking, letter.Count("id")); code != kDone) return code;
-      ++dropped;
-    }
+    for (const Answer& letter : page) ids.push_back(letter.Count("id"));
   } while (next > 0);
-  asking.out() << dropped << " dead letters were dropped\n";
-  return kDone;
+  if (ids.empty()) {
+    const int code = CheckName(options, asking);
+    return code == kDone ? TellDropped(options, asking, 0, code) : code;
+  }
+  const std::string whose = options.endpoint.empty() ? "all endpoints" : "endpoint " + options.endpoint;
+  const std::string question = "Delete the dead letters of " + whose + " for good, " + std::to_string(ids.size()) + "?";
+  if (const int code = asking.MakeSure(options.yes, question); code != kDone) return code;
+  std::int64_t dropped = 0;
+  const int code = Delete(asking, ids, dropped);
+  return TellDropped(options, asking, dropped, code);
 }
 
 int Drop(const Options& options, const Asking& asking) {
   if (options.all == (options.id > 0)) return asking.Refuse("name one dead letter by its ID, or say --all");
   if (options.all) return DropAll(options, asking);
+  if (!options.endpoint.empty()) return asking.Refuse("--endpoint goes with --all: an ID is of one endpoint anyway");
   const std::string question = "Delete dead letter " + std::to_string(options.id) + " for good?";
   if (const int code = asking.MakeSure(options.yes, question); code != kDone) return code;
-  if (const int code = DropOne(asking, options.id); code != kDone) return code;
-  asking.out() << "dead letter " << options.id << " was dropped\n";
-  return kDone;
+  return asking.Ask("DELETE", PathOf(options.id), [&](const Answer&) {
+    if (options.json) return TellDropped(options, asking, 1, kDone);
+    asking.out() << "dead letter " << options.id << " was dropped\n";
+    return kDone;
+  });
 }
 
 }  // namespace
@@ -129,6 +163,7 @@ int Drop(const Options& options, const Asking& asking) {
 void AddDead(CLI::App& program, Invocation& invocation) {
   CLI::App* noun = program.add_subcommand("dead", "events that were given up; of the running server");
   noun->require_subcommand(1)->fallthrough();
+  AddSocket(*noun, invocation);
   const auto options = std::make_shared<Options>();
   const auto add = [&](const char* name, const char* what, int (*act)(const Options&, const Asking&)) {
     CLI::App* verb = AddVerb(*noun, name, what, &options->json);

@@ -43,34 +43,6 @@ std::string Why(const Answer& endpoint) {
   return reason.empty() && troubled ? endpoint.Member("last_error").Text("error") : reason;
 }
 
-int List(const Options& options, const Asking& asking) {
-  return asking.Ask("GET", kEndpoints, [&](const Answer& answer) {
-    std::vector<Answer> all = answer.List("endpoints");
-    if (!options.name.empty()) {
-      std::erase_if(all, [&](const Answer& one) { return one.Text("name") != options.name; });
-    }
-    if (options.json) {
-      asking.out() << Answer::Of("endpoints", all).Print();
-      return kDone;
-    }
-    if (all.empty()) asking.out() << "no endpoints\n";
-    if (all.empty()) return kDone;
-    Table table({"NAME", "STATE", "PENDING", "OLDEST", "LAST MIN", "DEAD", "WHY"});
-    for (const Answer& one : all) {
-      const std::string state = one.Text("state");
-      table.Add({one.Text("name"),
-                 {state, ColourOf(state)},
-                 Count(one),
-                 Oldest(one),
-                 std::to_string(one.Count("delivered_last_minute")),
-                 std::to_string(one.Count("dead_letters")),
-                 Why(one)});
-    }
-    table.Print(asking.out(), asking.terminal());
-    return kDone;
-  });
-}
-
 void PrintError(const Asking& asking, const Answer& error) {
   if (!error) return;
   const std::int64_t status = error.Count("status");
@@ -117,6 +89,36 @@ int Show(const Options& options, const Asking& asking) {
   });
 }
 
+int List(const Options& options, const Asking& asking) {
+  return asking.Ask("GET", kEndpoints, [&](const Answer& answer) {
+    std::vector<Answer> all = answer.List("endpoints");
+    if (!options.name.empty()) {
+      std::erase_if(all, [&](const Answer& one) { return one.Text("name") != options.name; });
+      // Who is meant then, if anybody, the server knows.
+      if (all.empty()) return Show(options, asking);
+    }
+    if (options.json) {
+      asking.out() << Answer::Of("endpoints", all).Print();
+      return kDone;
+    }
+    if (all.empty()) asking.out() << "no endpoints\n";
+    if (all.empty()) return kDone;
+    Table table({"NAME", "STATE", "PENDING", "OLDEST", "LAST MIN", "DEAD", "WHY"});
+    for (const Answer& one : all) {
+      const std::string state = one.Text("state");
+      table.Add({one.Text("name"),
+                 {state, ColourOf(state)},
+                 Count(one),
+                 Oldest(one),
+                 std::to_string(one.Count("delivered_last_minute")),
+                 std::to_string(one.Count("dead_letters")),
+                 Why(one)});
+    }
+    table.Print(asking.out(), asking.terminal());
+    return kDone;
+  });
+}
+
 // The endpoint that is named, or all that are in the configuration.
 int ForEach(const Options& options, const Asking& asking, const std::function<int(const std::string&)>& act) {
   if (options.all == !options.name.empty()) return asking.Refuse("name one endpoint, or say --all");
@@ -130,20 +132,31 @@ int ForEach(const Options& options, const Asking& asking, const std::function<in
   });
 }
 
+void PrintChanged(const Asking& asking, const std::string& name, const Answer& one) {
+  if (!one) {  // a reload came right behind it
+    asking.out() << Printable(name) << ": it is done; the endpoint is no longer in the configuration\n";
+    return;
+  }
+  const std::string why = one.Text("reason");
+  asking.out() << Printable(name) << " is " << Printable(one.Text("state"))
+               << (why.empty() ? "" : ": " + Printable(why)) << "; " << Count(one) << " events are pending\n";
+}
+
 int Change(const Options& options, const Asking& asking, const char* verb, const std::string& body = {}) {
-  return ForEach(options, asking, [&](const std::string& name) {
+  std::vector<Answer> changed;
+  const int code = ForEach(options, asking, [&](const std::string& name) {
     const auto tell = [&](const Answer& one) {
-      if (options.json) {
-        asking.out() << one.Print();
-      } else {
-        const std::string why = one.Text("reason");
-        asking.out() << Printable(name) << " is " << Printable(one.Text("state"))
-                     << (why.empty() ? "" : ": " + Printable(why)) << "; " << Count(one) << " events are pending\n";
-      }
+      if (!options.json) PrintChanged(asking, name, one);
+      if (one) changed.push_back(one);
       return kDone;
     };
     return asking.Ask("POST", PathOf(name) + verb, tell, body);
   });
+  if (options.json && options.all) asking.out() << Answer::Of("endpoints", changed).Print();
+  if (options.json && !options.all && code == kDone) {
+    asking.out() << (changed.empty() ? Answer() : changed.front()).Print();
+  }
+  return code;
 }
 
 int Drop(const Options& options, const Asking& asking) {
@@ -193,6 +206,7 @@ int Resume(const Options& options, const Asking& asking) { return Change(options
 void AddEndpoints(CLI::App& program, Invocation& invocation) {
   CLI::App* noun = program.add_subcommand("endpoints", "see, pause and resume where events go; of the running server");
   noun->require_subcommand(1)->fallthrough();
+  AddSocket(*noun, invocation);
   const auto options = std::make_shared<Options>();
   const auto add = [&](const char* name, const char* what, Act act) {
     CLI::App* verb = AddVerb(*noun, name, what, &options->json);

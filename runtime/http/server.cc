@@ -59,15 +59,16 @@ struct Door {
 };
 using Doors = std::vector<std::unique_ptr<Door>>;
 
-Result<Doors> OpenDoors(const Executor& executor, const std::string& addr) {
+Result<Doors> OpenDoors(const Executor& executor, const ServerOptions& options) {
   Doors doors;
-  if (const auto path = UnixPathOf(addr)) {
-    Result<UnixListener> listener = ListenAt(executor, *path);
+  if (!options.unix_path.empty()) {
+    Result<UnixListener> listener = ListenAt(executor, options.unix_path);
     if (!listener) return listener.error();
-    doors.push_back(std::make_unique<Door>(addr, std::move(listener->acceptor), std::move(listener->file)));
+    doors.push_back(std::make_unique<Door>("unix:" + options.unix_path.string(), std::move(listener->acceptor),
+                                           std::move(listener->file)));
     return doors;
   }
-  Result<std::vector<TcpAcceptor>> acceptors = Bind(executor, addr);
+  Result<std::vector<TcpAcceptor>> acceptors = Bind(executor, options.addr);
   if (!acceptors) return acceptors.error();
   for (TcpAcceptor& acceptor : *acceptors) {
     const asio::ip::tcp::endpoint at = acceptor.local_endpoint();
@@ -291,7 +292,7 @@ int Exchange::status() const {
 }
 
 Result<std::unique_ptr<Server>> Server::Listen(ServerOptions options, std::vector<runtime::Loop*> loops) {
-  Result<Doors> doors = OpenDoors(loops.front()->executor(), options.addr);
+  Result<Doors> doors = OpenDoors(loops.front()->executor(), options);
   if (!doors) return doors.error();
   return std::unique_ptr<Server>(new Server(std::make_unique<Impl>(std::move(options), loops, std::move(*doors))));
 }

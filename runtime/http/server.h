@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <string>
@@ -78,9 +79,11 @@ struct Incident {
 };
 
 struct ServerOptions {
-  // "host:port", ":port", "[::1]:port"; `localhost` binds both families; port 0: any. Or "unix:/path", a socket for
-  // this user and root, as unix_socket.h makes it, which goes when the server is drained.
+  // "host:port", ":port", "[::1]:port"; `localhost` binds both families; port 0: any.
   std::string addr;
+  // Instead of `addr`: a Unix socket for this user and root, as unix_socket.h makes it, which goes when the server is
+  // drained.
+  std::filesystem::path unix_path;
   TlsContext tls;  // null: plain
   ServerLimits limits;
   Handler handler;

@@ -16,7 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 using asio::local::stream_protocol;
 
-constexpr std::string_view kPrefix = "unix:";
 constexpr std::size_t kLongest = sizeof(sockaddr_un::sun_path) - 1;
 constexpr mode_t kMode = 0600;
 
@@ -59,11 +58,6 @@ error_code Open(asio::basic_socket_acceptor<stream_protocol, Executor>& acceptor
 }
 
 }  // namespace
-
-std::optional<fs::path> UnixPathOf(std::string_view addr) {
-  if (!addr.starts_with(kPrefix)) return std::nullopt;
-  return fs::path(addr.substr(kPrefix.size()));
-}
 
 Result<UnixName> UnixName::Of(const fs::path& path) {
   UnixName name;

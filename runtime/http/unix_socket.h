@@ -4,9 +4,8 @@
 
 #include <boost/asio/local/stream_protocol.hpp>
 #include <filesystem>
-#include <optional>
 #include <string>
-#include <string_view>
+#include <utility>
 
 #include "runtime/files.h"
 #include "runtime/http/listener.h"
@@ -15,9 +14,6 @@
 namespace portcall::http {
 
 // Sockets in the file system, for processes of this machine (unix(7)). All of it blocks on the folder alone.
-
-// The path of an address such as unix:/run/portcall.sock; nothing: it is of another kind.
-std::optional<std::filesystem::path> UnixPathOf(std::string_view addr);
 
 // A path as bind(2) and connect(2) take it. One that does not fit into their 108 bytes is named by its folder, which
 // this object keeps open, in /proc/self/fd.

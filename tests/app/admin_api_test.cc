@@ -9,6 +9,7 @@
 #include "app/admin/user_names.h"
 #include "runtime/text.h"
 #include "store/cursors.h"
+#include "tests/app/fake_control.h"
 #include "tests/support/temp_dir.h"
 
 namespace portcall::app {
@@ -16,39 +17,6 @@ namespace {
 
 using nlohmann::json;
 using ::testing::HasSubstr;
-
-// Remembers what it was asked to do, and answers as it is told to.
-class FakeControl final : public broker::Control {
- public:
-  Result<void> Apply(config::ConfigPtr) override { return {}; }
-  Result<void> Pause(const std::string& name, const std::string& reason, const std::string& by) override {
-    asked.push_back("pause " + name + " " + reason + " " + by);
-    if (refusal) return *refusal;
-    return {};
-  }
-  Result<bool> Resume(const std::string& name, const std::string& by) override {
-    asked.push_back("resume " + name + " " + by);
-    if (refusal) return *refusal;
-    return true;
-  }
-  Result<std::int64_t> Drop(const std::string& name, const std::string& by) override {
-    asked.push_back("drop " + name + " " + by);
-    if (refusal) return *refusal;
-    return 7;
-  }
-  Result<void> DropDead(std::int64_t id, const std::string& by) override {
-    asked.push_back("dead " + std::to_string(id) + " " + by);
-    if (refusal) return *refusal;
-    return {};
-  }
-  std::vector<broker::EndpointStatus> Status() const override { return status; }
-  void Show() override {}
-  bool LogIsFull() const override { return false; }
-
-  std::vector<std::string> asked;
-  std::optional<Error> refusal;
-  std::vector<broker::EndpointStatus> status;
-};
 
 class AdminApiTest : public ::testing::Test {
  protected:
@@ -167,6 +135,15 @@ TEST_F(AdminApiTest, RefusesWhatItDoesNotUnderstandAndDoesNothing) {
   Refused(415, "POST", pause, "{}", "text/plain");
   Refused(400, "POST", "/api/v1/endpoints/gone/resume", "{}", "application/json");
   EXPECT_TRUE(control_.asked.empty());
+}
+
+TEST_F(AdminApiTest, AChangeIsDoneAlsoWhereAReloadTakesTheEndpointAwayBehindIt) {
+  control_.after_change = [this] { control_.status.clear(); };
+  for (const char* verb : {"pause", "resume"}) {
+    const AdminAnswer answer = Ask("POST", std::string("/api/v1/endpoints/gone/") + verb);
+    EXPECT_EQ(answer.status, 204);
+    EXPECT_EQ(answer.body + answer.problem, "");
+  }
 }
 
 TEST_F(AdminApiTest, SaysWhyNotByItsStatus) {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import http.client
-import json
 import os
 import signal
 import socket
@@ -18,19 +17,13 @@ import pytest
 
 from harness import need, wait
 from harness.audit_log import assert_sound, audit, records
-from harness.operators import call, on_terminal, portcall, socket_of
+from harness.operators import call, on_terminal, portcall, push, socket_of, without
 from harness.receiver import Receiver, Reply, always
-from harness.registry_client import expect
 from harness.server import PORTCALL, Server, endpoint, inherited, merged
 from harness.volumes import HungVolume, fill, small_disk
 
 Serve = Callable[..., Server]
 Pair = tuple[Server, Receiver]
-
-
-def push(server: Server, repository: str = "acme/app", count: int = 1) -> None:
-    for _ in range(count):
-        expect(server.client().push_blob(repository, os.urandom(50)), 201)
 
 
 def call_ignoring(server: Server, method: str, path: str) -> None:
@@ -39,13 +32,6 @@ def call_ignoring(server: Server, method: str, path: str) -> None:
         call(server, method, path)
     except (OSError, http.client.HTTPException):
         pass
-
-
-def without(server: Server, name: str) -> dict[str, object]:
-    """The configuration without this endpoint."""
-    config = merged(server.config, {})
-    config["notifications"]["endpoints"] = [e for e in config["notifications"]["endpoints"] if e["name"] != name]
-    return config
 
 
 def test_a_receiver_that_was_down_overnight(serve: Serve) -> None:
@@ -117,31 +103,6 @@ def test_what_a_removed_endpoint_left_is_dropped_by_name(serve: Serve) -> None:
         assert portcall(server, "endpoints", "drop", "other", "--yes").returncode == 2
         server.restart()
         assert [e["name"] for e in call(server, "GET", "/endpoints").json()["endpoints"]] == ["other"]
-
-
-def test_dead_letters_are_listed_shown_and_dropped(serve: Serve) -> None:
-    with Receiver(always(500, body=b"no \x1b[31mroom\x07")) as receiver:
-        server = serve([endpoint("hook", receiver.url, maxretries=1, backoff="10ms", maxbackoff="10ms")])
-        push(server, count=3)
-        server.wait_metric(3, "registry_notifications_delivery_total", endpoint="hook", delivery_type="lost")
-        wait.until(lambda: len(call(server, "GET", "/dead-letters").json()["dead_letters"]) == 3, "they are stored")
-        page = json.loads(portcall(server, "dead", "list", "--limit", "2", "--json").stdout)
-        assert len(page["dead_letters"]) == 2 and page["next"] == page["dead_letters"][1]["id"]
-        everything = json.loads(portcall(server, "dead", "list", "--limit", "2", "--all", "--json").stdout)
-        ids = [one["id"] for one in everything["dead_letters"]]
-        assert len(ids) == 3 and everything["next"] is None
-        table = portcall(server, "dead", "list", "--endpoint", "hook").stdout
-        assert table.splitlines()[1].split()[1] == "hook" and "maxretries" in table
-        assert portcall(server, "dead", "list", "--endpoint", "none").stdout == "no dead letters\n"
-        shown = portcall(server, "dead", "show", str(ids[0])).stdout
-        assert "\\x1b[31mroom\\x07" in shown and "\x1b" not in shown and "\x07" not in shown
-        assert portcall(server, "dead", "drop", str(ids[0])).returncode == 2, "it asks"
-        assert portcall(server, "dead", "drop", str(ids[0]), "--yes").returncode == 0
-        gone = portcall(server, "dead", "show", str(ids[0]))
-        assert gone.returncode == 2 and f"no dead letter {ids[0]}" in gone.stderr.replace('"', "")
-        server.wait_metric(2, "portcall_notifications_dead_letters", endpoint="hook")
-        assert portcall(server, "dead", "drop", "--all", "--endpoint", "hook", "--yes").returncode == 0
-        assert call(server, "GET", "/dead-letters").json()["dead_letters"] == []
 
 
 def test_names_that_nobody_has_are_guessed_and_every_refusal_is_told(serve: Serve, receiver: Receiver, tmp_path: Path) -> None:
@@ -291,7 +252,7 @@ def test_a_full_disk_refuses_changes_and_shows_everything(serve: Serve, tmp_path
 
 def test_a_disk_that_hangs_keeps_nobody_from_looking_or_stopping(tmp_path: Path, receiver: Receiver) -> None:
     volume = HungVolume(tmp_path / "volume")
-    server = Server(tmp_path / "server", [endpoint("main", receiver.url)],
+    server = Server(tmp_path / "server", [endpoint("main", receiver.url), audit(tmp_path / "audit")],
                     {"http": {"draintimeout": "1s"}, "storage": {"filesystem": {"rootdirectory": str(volume.folder / "data")}}},
                     program=volume.wrap(PORTCALL))
     server.root = volume.folder / "data"
@@ -300,11 +261,13 @@ def test_a_disk_that_hangs_keeps_nobody_from_looking_or_stopping(tmp_path: Path,
         push(server)
         server.wait_pending("main", 0)
         volume.hang()
-        hanging = [threading.Thread(target=lambda: call_ignoring(server, "POST", "/endpoints/main/pause")) for _ in range(2)]
+        calls = [("POST", "/endpoints/main/pause"), ("DELETE", "/dead-letters/1"), ("GET", "/endpionts")] * 3
+        hanging = [threading.Thread(target=call_ignoring, args=(server, *one)) for one in calls]
         for one in hanging:
             one.start()
         time.sleep(0.5)
         assert call(server, "GET", "/endpoints/main").json()["state"] in ("ok", "failing")
+        assert call(server, "GET", "/endpionts").status == 404
         assert server.process
         server.process.send_signal(signal.SIGHUP)
         server.wait_log("configuration not reloaded", 8)
@@ -353,18 +316,3 @@ def test_secrets_are_on_no_surface(serve: Serve) -> None:
         for text in [*shown, server.log()]:
             for mark in marks:
                 assert mark not in text, text
-
-
-def test_tables_fit_and_colours_are_for_terminals(serve: Serve) -> None:
-    with Receiver(listening=False) as receiver:
-        server = serve([endpoint("a-rather-long-name-of-an-endpoint", receiver.url)])
-        push(server)
-        wait.until(lambda: call(server, "GET", "/endpoints").json()["endpoints"][0]["state"] == "down", "it is down")
-        plain = portcall(server, "endpoints", "list", COLUMNS="60").stdout
-        assert max(len(line) for line in plain.splitlines()) <= 60 and "…" in plain and "\x1b" not in plain
-        _, shown = on_terminal(server, "endpoints", "list", COLUMNS="200")
-        assert "\x1b[31mdown\x1b[0m" in shown
-        _, shown = on_terminal(server, "endpoints", "list", NO_COLOR="1")
-        assert "\x1b" not in shown
-        whole = json.loads(portcall(server, "endpoints", "list", "--json", COLUMNS="20").stdout)
-        assert whole["endpoints"][0]["name"] == "a-rather-long-name-of-an-endpoint"

@@ -8,11 +8,13 @@ import os
 import pty
 import socket
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from harness.http_client import Answer
-from harness.server import PORTCALL, Server, inherited
+from harness.registry_client import expect
+from harness.server import PORTCALL, Server, inherited, merged
 
 
 class _UnixConnection(http.client.HTTPConnection):
@@ -54,8 +56,9 @@ def portcall(server: Server, *arguments: str, seconds: float = 20, **environment
                           errors="surrogateescape")
 
 
-def on_terminal(server: Server, *arguments: str, typed: str = "", **environment: str) -> tuple[int, str]:
-    """The same on a terminal where this is typed."""
+def on_terminal(server: Server, *arguments: str, typed: str = "", answer: Callable[[], str] | None = None,
+                **environment: str) -> tuple[int, str]:
+    """The same on a terminal where this is typed, or, once there is a question, what `answer` returns."""
     ours, theirs = pty.openpty()
     clean = {k: v for k, v in inherited().items() if k not in ("NO_COLOR", "COLUMNS")} | {"TERM": "xterm"}
     process = subprocess.Popen([str(PORTCALL), "-c", str(server.config_path), *arguments], stdin=theirs, stdout=theirs,
@@ -71,5 +74,20 @@ def on_terminal(server: Server, *arguments: str, typed: str = "", **environment:
         if not got:
             break
         shown += got
+        if answer and b"[y/N]" in shown:
+            os.write(ours, answer().encode())
+            answer = None
     os.close(ours)
     return process.wait(20), shown.decode(errors="surrogateescape")
+
+
+def push(server: Server, repository: str = "acme/app", count: int = 1) -> None:
+    for _ in range(count):
+        expect(server.client().push_blob(repository, os.urandom(50)), 201)
+
+
+def without(server: Server, name: str) -> dict[str, object]:
+    """The configuration without this endpoint."""
+    config = merged(server.config, {})
+    config["notifications"]["endpoints"] = [e for e in config["notifications"]["endpoints"] if e["name"] != name]
+    return config

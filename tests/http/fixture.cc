@@ -221,7 +221,11 @@ TestServer::TestServer(ServerLimits limits, TlsContext tls, std::string addr, Fi
 
   ServerOptions options;
   options.memory = memory;
-  options.addr = std::move(addr);
+  if (addr.starts_with('/')) {
+    options.unix_path = std::move(addr);
+  } else {
+    options.addr = std::move(addr);
+  }
   options.tls = std::move(tls);
   options.limits = limits;
   options.files = files;

@@ -25,8 +25,6 @@ using ::testing::HasSubstr;
 
 constexpr const char* kGet = "GET /who HTTP/1.1\r\nHost: x\r\n\r\n";
 
-std::string AddressOf(const fs::path& path) { return "unix:" + path.string(); }
-
 std::string ErrorAt(const fs::path& path) {
   asio::io_context context;
   const auto listener = ListenAt(context.get_executor(), path);
@@ -53,8 +51,8 @@ void LeaveStale(const fs::path& path) {
 TEST(UnixSocket, ServesAndShowsWhoAsked) {
   const TempDir folder;
   const fs::path path = folder.path() / "it.sock";
-  TestServer server({}, nullptr, AddressOf(path));
-  EXPECT_EQ(server.server().addresses().front(), AddressOf(path));
+  TestServer server({}, nullptr, path.string());
+  EXPECT_EQ(server.server().addresses().front(), "unix:" + path.string());
   EXPECT_EQ(server.port(), 0);
   RawClient client(path);
   client.Send(kGet);
@@ -83,7 +81,7 @@ TEST(UnixSocket, GoesWithItsServerAndTakesThePlaceOfAnEndedOnes) {
   LeaveStale(path);
   LeaveStale(path.string() + ".new");
   {
-    TestServer server({}, nullptr, AddressOf(path));
+    TestServer server({}, nullptr, path.string());
     RawClient client(path);
     client.Send(kGet);
     EXPECT_EQ(StatusOf(client.ReadResponse()), 200);
@@ -97,7 +95,7 @@ TEST(UnixSocket, LeavesWhatIsNotItsOwn) {
   const TempDir folder;
   const fs::path path = folder.path() / "it.sock";
   {
-    TestServer server({}, nullptr, AddressOf(path));
+    TestServer server({}, nullptr, path.string());
     EXPECT_THAT(ErrorAt(path), HasSubstr("another process listens there"));
     fs::remove(path);
     LeaveStale(path);
@@ -114,7 +112,7 @@ TEST(UnixSocket, ReachesAPathThatIsLongerThanAnAddress) {
   const fs::path deep = folder.path() / std::string(120, 'd');
   fs::create_directory(deep);
   const fs::path path = deep / "it.sock";
-  TestServer server({}, nullptr, AddressOf(path));
+  TestServer server({}, nullptr, path.string());
   EXPECT_EQ(ModeOf(path), 0600u);
   RawClient client(path);
   client.Send(kGet);
@@ -127,16 +125,28 @@ TEST(UnixSocket, SaysWhatIsWrongWithAPath) {
   const TempDir folder;
   EXPECT_THAT(ErrorAt(folder.path() / "no" / "it.sock"), HasSubstr("No such file or directory"));
   EXPECT_THAT(ErrorAt(folder.path() / "no" / std::string(120, 'd') / "it.sock"), HasSubstr("No such file"));
-  EXPECT_FALSE(UnixPathOf("127.0.0.1:5000"));
-  EXPECT_EQ(UnixPathOf("unix:/run/it"), fs::path("/run/it"));
   EXPECT_THAT(UnixName::Of("").error().detail, HasSubstr("names no socket"));
+}
+
+// A host may have that name.
+TEST(UnixSocket, IsNeverMeantByAnAddress) {
+  const TempDir folder;
+  const fs::path path = folder.path() / "5000";
+  runtime::Loop loop("test");
+  for (const std::string& addr : {"unix:" + path.string(), std::string("unix:no")}) {
+    ServerOptions options;
+    options.addr = addr;
+    const auto server = Server::Listen(std::move(options), {&loop});
+    EXPECT_FALSE(server) << addr;
+    EXPECT_FALSE(fs::exists(path));
+  }
 }
 
 // They have no address, and may be anybody on this machine.
 TEST(UnixSocket, ItsClientsAreNoCrowd) {
   const TempDir folder;
   const fs::path path = folder.path() / "it.sock";
-  TestServer server({.connections = 2, .crowd_window = std::chrono::milliseconds(100)}, nullptr, AddressOf(path));
+  TestServer server({.connections = 2, .crowd_window = std::chrono::milliseconds(100)}, nullptr, path.string());
   const auto slow = [&path] {
     auto client = std::make_unique<RawClient>(path);
     client->Send("GET /big HTTP/1.1\r\nHost: x\r\n\r\n");
