@@ -117,6 +117,8 @@ def test_a_file_that_is_cut(serve: Serve, name: str) -> None:
     server = serve([])
     for number in range(20):
         server.client().push_image("acme/app", f"v{number}", image(number))
+    if name == "portcall.db":
+        wait.until(lambda: all_moved(server.root / "portcall.db-shm"), "all of the log is in the database")
     os.truncate(server.root / name, 4096)
     with contextlib.suppress(OSError):
         assert server.client().put_manifest("acme/app", "late", image(1).manifest).status == 503
