@@ -19,7 +19,7 @@ struct Retain {
 struct Forgotten {
   std::size_t events = 0;
   std::int64_t bytes = 0;  // about
-  bool more = false;  // the limit was reached: there may be more
+  bool more = false;       // the limit was reached: there may be more
 };
 // Deletes events that nobody needs, the oldest first, as many as the limit lets. Where `keep` is not 0, also remembers
 // what has been passed by now, at most once in the lesser of a minute and a tenth of `keep`: events stay longer by that

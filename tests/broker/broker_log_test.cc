@@ -88,7 +88,8 @@ TEST_F(BrokerLogTest, APauseSaysHowToEndIt) {
   world_.Append("repo", 3);
   ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").paused; }));
   const std::string lines = Lines();
-  EXPECT_EQ(Count(lines, "endpoint paused: it answered that it is gone; resume it by name, or change its entry"), 1) << lines;
+  EXPECT_EQ(Count(lines, "endpoint paused: it answered that it is gone; resume it by name, or change its entry"), 1)
+      << lines;
 }
 
 TEST_F(BrokerLogTest, ADeadLetterWithoutATagIsNamedByItsDigest) {
@@ -112,7 +113,9 @@ TEST_F(BrokerLogTest, AStoredPauseIsToldAtEachStart) {
   world_.Stop();
   ASSERT_TRUE(world_.Start({world_.Entry("hook"), world_.Entry("other")}));
   const std::string lines = Lines();
-  EXPECT_EQ(Count(lines, "still paused: it answered that it is gone; resume it by name, or change its entry\" endpoint=hook"), 1)
+  EXPECT_EQ(
+      Count(lines, "still paused: it answered that it is gone; resume it by name, or change its entry\" endpoint=hook"),
+      1)
       << lines;
   EXPECT_EQ(Count(lines, "still paused"), 1) << lines;
   EXPECT_EQ(Count(lines, "reason=\"answered 410\""), 2) << lines;  // when it was paused, and at the start
