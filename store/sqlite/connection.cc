@@ -140,9 +140,9 @@ Connection::Logged Connection::logged() const {
   constexpr std::uint64_t kHead = 32, kFrameHead = 24, kLargestPage = 65'536;
   sqlite3_file* file = nullptr;
   volatile void* block = nullptr;
-  if (sqlite3_file_control(db_, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK || file->pMethods == nullptr ||
-      file->pMethods->iVersion < 2 || file->pMethods->xShmMap(file, 0, kBlock, 0, &block) != SQLITE_OK ||
-      block == nullptr) {
+  if (sqlite3_file_control(db_, "main", SQLITE_FCNTL_FILE_POINTER, static_cast<void*>(&file)) != SQLITE_OK ||
+      file->pMethods == nullptr || file->pMethods->iVersion < 2 ||
+      file->pMethods->xShmMap(file, 0, kBlock, 0, &block) != SQLITE_OK || block == nullptr) {
     return {};
   }
   const auto* index = static_cast<const volatile char*>(block);

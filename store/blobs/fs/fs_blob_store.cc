@@ -172,7 +172,7 @@ Task<Result<std::uint64_t>> FsBlobStore::UploadSize(std::string repository, std:
   if (shown && shown->taken) co_return shown->size;
   const fs::path path = layout_.Upload(repository, uuid) / "data";
   auto look = [&]() -> Result<std::uint64_t> {
-    const Result<std::uint64_t> size = SizeOfNamed(path);
+    Result<std::uint64_t> size = SizeOfNamed(path);
     // Who began to work on it meanwhile may have written the half of a piece.
     if (const auto now = uploads_.Look(key); now && (now->taken || now != shown)) return now->size;
     return size;
