@@ -6,6 +6,7 @@
 #include <string_view>
 #include <utility>
 
+#include "runtime/http/network.h"
 #include "runtime/text.h"
 
 namespace portcall::http {
@@ -87,12 +88,6 @@ Error Malformed(const std::string& addr) {
   return {Errc::kInvalid, "cannot listen on \"" + addr + "\": write host:port, :port or [v6]:port"};
 }
 
-// As Go reads it: what is IPv4 in IPv6's form is IPv4.
-asio::ip::address Plain(const asio::ip::address& address) {
-  const bool mapped = address.is_v6() && address.to_v6().is_v4_mapped();
-  return mapped ? asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()) : address;
-}
-
 Result<std::vector<TcpAcceptor>> BindTo(const Executor& executor, const std::string& addr, const HostPort& parts,
                                         const Resolver::LookUp& look_up) {
   if (parts.host.empty()) return BindAll(executor, addr, parts.port);
@@ -105,7 +100,7 @@ Result<std::vector<TcpAcceptor>> BindTo(const Executor& executor, const std::str
     const auto v4 = std::ranges::find_if(*found, [](const asio::ip::address& one) { return one.is_v4(); });
     address = v4 == found->end() ? found->front() : *v4;
   }
-  address = Plain(address);
+  address = Unmapped(address);  // as Go does
   if (address.is_unspecified()) return BindAll(executor, addr, parts.port);
   return BindOne(executor, addr, {address, parts.port});
 }

@@ -1,6 +1,5 @@
 #include "runtime/http/network.h"
 
-#include <boost/asio/ip/address.hpp>
 #include <boost/asio/ip/network_v4.hpp>
 
 #include "runtime/text.h"
@@ -17,6 +16,11 @@ ip::address_v6 AsV6(const ip::address& address) {
 }
 
 }  // namespace
+
+ip::address Unmapped(const ip::address& address) {
+  const bool mapped = address.is_v6() && address.to_v6().is_v4_mapped();
+  return mapped ? ip::make_address_v4(ip::v4_mapped, address.to_v6()) : address;
+}
 
 std::optional<Network> ParseNetwork(std::string_view text) {
   const std::size_t slash = text.find('/');

@@ -46,12 +46,7 @@ std::optional<ip::address> AddressOf(std::string_view host) {
   return ec ? std::nullopt : std::optional(address);
 }
 
-bool IsLoopback(const ip::address& address) {
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-    return ip::make_address_v4(ip::v4_mapped, address.to_v6()).is_loopback();
-  }
-  return address.is_loopback();
-}
+bool IsLoopback(const ip::address& address) { return Unmapped(address).is_loopback(); }
 
 // Whether one entry of NO_PROXY means this host and port.
 bool Excludes(std::string_view entry, const std::string& host, std::string_view port) {

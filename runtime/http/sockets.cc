@@ -13,6 +13,7 @@
 #include <cstring>
 #include <utility>
 
+#include "runtime/http/network.h"
 #include "runtime/http/socket_stream.h"
 
 namespace portcall::http {
@@ -109,13 +110,6 @@ Task<> TcpStream::Shutdown() {
   co_await Linger();
 }
 
-std::string ShownIp(const asio::ip::address& address) {
-  if (address.is_v6() && address.to_v6().is_v4_mapped()) {
-    return asio::ip::make_address_v4(asio::ip::v4_mapped, address.to_v6()).to_string();
-  }
-  return address.to_string();
-}
-
 std::optional<Peer> LocalPeerOf(Socket& socket) {
   ucred who{};
   socklen_t size = sizeof who;
@@ -139,9 +133,8 @@ std::optional<Peer> PeerOf(Socket& socket) {
   asio::ip::tcp::endpoint peer;
   peer.resize(generic.size());
   std::memcpy(peer.data(), generic.data(), generic.size());
-  const std::string ip = ShownIp(peer.address());
-  const bool v6 = ip.find(':') != std::string::npos;
-  return Peer{(v6 ? "[" + ip + "]" : ip) + ":" + std::to_string(peer.port()), ip, std::nullopt};
+  peer.address(Unmapped(peer.address()));
+  return Peer{Shown(peer), peer.address().to_string(), std::nullopt};
 }
 
 SocketStream::SocketStream(Socket socket) : Deadline(socket.get_executor().context()), socket_(std::move(socket)) {}
