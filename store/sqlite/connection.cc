@@ -133,10 +133,10 @@ void Connection::LeaveLog(bool leave) {
 }
 
 // By the format of the index, which is part of the file format (sqlite.org/walformat.html, 2.1): 16 bytes into its
-// first block stands how many frames are valid, each a page with a head of 24 bytes; the log's own has 32. Behind the
-// header and its copy stands how many were moved.
+// first block stands how many frames are valid, each a page with a head of 24 bytes; the log's own has 32. Next is how
+// many pages the database has with them. Behind the header and its copy stands how many were moved.
 Connection::Logged Connection::logged() const {
-  constexpr int kBlock = 32'768, kPageSizeAt = 14, kFramesAt = 16, kMovedAt = 96;
+  constexpr int kBlock = 32'768, kPageSizeAt = 14, kFramesAt = 16, kPagesAt = 20, kMovedAt = 96;
   constexpr std::uint64_t kHead = 32, kFrameHead = 24, kLargestPage = 65'536;
   sqlite3_file* file = nullptr;
   volatile void* block = nullptr;
@@ -148,9 +148,11 @@ Connection::Logged Connection::logged() const {
   const auto* index = static_cast<const volatile char*>(block);
   const std::uint64_t page = *reinterpret_cast<const volatile std::uint16_t*>(index + kPageSizeAt);
   Logged logged;
+  logged.page_bytes = page == 1 ? kLargestPage : page;
   logged.frames = *reinterpret_cast<const volatile std::uint32_t*>(index + kFramesAt);
   logged.moved = *reinterpret_cast<const volatile std::uint32_t*>(index + kMovedAt);
-  if (logged.frames > 0) logged.bytes = kHead + logged.frames * (kFrameHead + (page == 1 ? kLargestPage : page));
+  logged.pages = *reinterpret_cast<const volatile std::uint32_t*>(index + kPagesAt);
+  if (logged.frames > 0) logged.bytes = kHead + logged.frames * (kFrameHead + logged.page_bytes);
   return logged;
 }
 

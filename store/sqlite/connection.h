@@ -69,6 +69,8 @@ class Connection {
     std::uint64_t frames = 0;  // a page each
     std::uint64_t moved = 0;   // of these: they are in the database's file as well
     std::uint64_t bytes = 0;   // so much must be in the log's file
+    std::uint64_t pages = 0;   // of the database with all of them; 0: not known
+    std::uint64_t page_bytes = 0;
   };
   Logged logged() const;  // nothing where that is not known
   sqlite3* handle() const { return db_; }

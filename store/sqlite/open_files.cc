@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <system_error>
+#include <utility>
 
 namespace portcall::store {
 
@@ -16,29 +17,17 @@ namespace {
 // With links resolved, as the engine does it.
 std::string PathOf(Connection& connection) { return sqlite3_db_filename(connection.handle(), "main"); }
 
-// Whether a database of so many bytes lacks more pages than the log has for it. Whoever compacts it makes it smaller.
-bool LacksPages(Connection& connection, std::uint64_t bytes) {
-  try {
-    const auto pages = static_cast<std::uint64_t>(connection.Number("PRAGMA page_count"));
-    const std::uint64_t there = bytes / static_cast<std::uint64_t>(connection.Number("PRAGMA page_size"));
-    const Connection::Logged logged = connection.logged();
-    return pages > there && pages - there > logged.frames - std::min(logged.frames, logged.moved);
-  } catch (const DatabaseError&) {
-    return true;
-  }
-}
-
 }  // namespace
 
 OpenFiles::OpenFiles(Connection& connection)
     : connection_(connection),
-      database_(Look(PathOf(connection))),
-      log_(Look(PathOf(connection) + "-wal")),
-      index_(Look(PathOf(connection) + "-shm")),
+      database_(LookAt(PathOf(connection))),
+      log_(LookAt(PathOf(connection) + "-wal")),
+      index_(LookAt(PathOf(connection) + "-shm")),
       database_bytes_(database_.bytes),
       open_log_(::open(log_.path.c_str(), O_RDONLY | O_CLOEXEC)) {}
 
-OpenFiles::Named OpenFiles::Look(const std::string& path) {
+OpenFiles::Named OpenFiles::LookAt(const std::string& path) {
   struct stat status{};
   if (::stat(path.c_str(), &status) != 0) return {path, 0, 0, errno};
   return {path, status.st_dev, status.st_ino, 0, static_cast<std::uint64_t>(status.st_size)};
@@ -54,28 +43,47 @@ std::optional<std::string> OpenFiles::WhyGone(const Named& file, const Named& no
   return std::nullopt;
 }
 
-std::optional<std::string> OpenFiles::WhyDatabaseGone() const {
-  const Named now = Look(database_.path);
+std::optional<std::string> OpenFiles::WhyDatabaseGone(const Named& now) const {
   if (!CannotTell(now)) return WhyGone(database_, now);
   return now.path + " cannot be looked at (" + std::generic_category().message(now.error) + ")";
 }
 
-std::optional<std::string> OpenFiles::WhyCertainlyGone(const Named& file) {
-  const Named now = Look(file.path);
+std::optional<std::string> OpenFiles::WhyCertainlyGone(const Named& file, const Named& now) {
   return CannotTell(now) ? std::nullopt : WhyGone(file, now);
 }
 
-std::optional<std::string> OpenFiles::WhyCut() {
+std::optional<OpenFiles::Fault> OpenFiles::Look() {
+  const Named database = LookAt(database_.path), log = LookAt(log_.path);
+  if (auto gone = WhyDatabaseGone(database)) return Fault{Fault::Kind::kDatabaseGone, std::move(*gone)};
+  if (auto gone = WhyCertainlyGone(log_, log)) return Fault{Fault::Kind::kLogGone, std::move(*gone)};
+  if (auto gone = WhyCertainlyGone(index_, LookAt(index_.path)))
+    return Fault{Fault::Kind::kIndexGone, std::move(*gone)};
+  if (auto cut = WhyCut(database, log)) return Fault{Fault::Kind::kCut, std::move(*cut)};
+  return std::nullopt;
+}
+
+// Whoever compacts the database leaves it with fewer pages, and its file gets as many as that has when they are moved
+// there. Between two looks it may have grown again, by what is in the log alone.
+bool OpenFiles::MayBeCompacted(std::uint64_t bytes, const Connection::Logged& logged) const {
+  if (logged.page_bytes == 0) return true;
+  const std::uint64_t there = bytes / logged.page_bytes;
+  if (logged.pages <= there || fewest_ <= there) return true;
+  return logged.pages < pages_ && logged.pages - there <= logged.frames - std::min(logged.frames, logged.moved);
+}
+
+std::optional<std::string> OpenFiles::WhyCut(const Named& database, const Named& log) {
   const auto told = [](const Named& file, std::uint64_t bytes) {
     return file.path + " was cut to " + std::to_string(file.bytes) + " of " + std::to_string(bytes) +
            " bytes while it was in use";
   };
-  const std::uint64_t logged = connection_.logged().bytes;
-  if (const Named log = Look(log_.path); log.error == 0 && log.bytes < logged) return told(log, logged);
-  const Named now = Look(database_.path);
-  if (now.error != 0) return std::nullopt;
-  if (now.bytes < database_bytes_ && LacksPages(connection_, now.bytes)) return told(now, database_bytes_);
-  database_bytes_ = now.bytes;
+  const Connection::Logged logged = connection_.logged();
+  if (log.error == 0 && log.bytes < logged.bytes) return told(log, logged.bytes);
+  if (database.error != 0) return std::nullopt;
+  if (database.bytes < database_bytes_ && !MayBeCompacted(database.bytes, logged))
+    return told(database, database_bytes_);
+  const bool same = std::exchange(database_bytes_, database.bytes) == database.bytes;
+  pages_ = logged.pages;
+  fewest_ = same && fewest_ != 0 ? std::min(fewest_, pages_) : pages_;
   return std::nullopt;
 }
 

@@ -19,14 +19,21 @@ class OpenFiles {
  public:
   explicit OpenFiles(Connection& connection);  // which outlives all calls
 
-  // What became of the database's file, also that it cannot be looked at now; nothing: all is as it was.
-  std::optional<std::string> WhyDatabaseGone() const;
-  // The same of those beside it, once it is certain: nobody gets them back. Of these the index alone is made anew.
-  std::optional<std::string> WhyLogGone() const { return WhyCertainlyGone(log_); }
-  std::optional<std::string> WhyIndexGone() const { return WhyCertainlyGone(index_); }
-  // Of the database or its log, that a part of what is in it is there no more. What is written beside that is lost with
-  // it at the next start. The writer's thread.
-  std::optional<std::string> WhyCut();
+  struct Fault {
+    enum class Kind {
+      kDatabaseGone,  // also that it cannot be looked at now
+      kLogGone,       // like the index, once that is certain: nobody gets it back
+      kIndexGone,     // this alone is made anew
+      // A part of the database or its log is there no more. What is written beside that is lost with it at the next
+      // start.
+      kCut,
+    } kind;
+    std::string text;
+  };
+  // The gravest that is wrong now; nothing: all is as it was. Looks at each file once. The writer's thread.
+  std::optional<Fault> Look();
+  std::optional<std::string> WhyDatabaseGone() const { return WhyDatabaseGone(LookAt(database_.path)); }
+  std::optional<std::string> WhyLogGone() const { return WhyCertainlyGone(log_, LookAt(log_.path)); }
   // Writes what the write-ahead log holds, which has lost its name, under that name again; done where somebody else did
   // so. Durable on return. Another file that has the name becomes <name>.other, kConflict: it cannot. kNoSpace where
   // the volume has `room` and that is not enough. What is written to the log meanwhile may be missing there; who wrote
@@ -42,15 +49,20 @@ class OpenFiles {
     int error = 0;  // why it could not be looked at
     std::uint64_t bytes = 0;
   };
-  static Named Look(const std::string& path);
+  static Named LookAt(const std::string& path);
   static bool CannotTell(const Named& now);
   static std::optional<std::string> WhyGone(const Named& file, const Named& now);
-  static std::optional<std::string> WhyCertainlyGone(const Named& file);
+  static std::optional<std::string> WhyCertainlyGone(const Named& file, const Named& now);
+  std::optional<std::string> WhyDatabaseGone(const Named& now) const;
+  std::optional<std::string> WhyCut(const Named& database, const Named& log);
+  bool MayBeCompacted(std::uint64_t bytes, const Connection::Logged& logged) const;
   Result<void> MoveOtherAside() const;
 
   Connection& connection_;
   const Named database_, log_, index_;
   std::uint64_t database_bytes_;  // as last seen
+  std::uint64_t pages_ = 0;       // of the database as last seen, its log included; 0: not known
+  std::uint64_t fewest_ = 0;      // the fewest of these since the file had another size
   const runtime::Fd open_log_;    // for its content when it has no name
   mutable runtime::Mutex putting_back_;
 };

@@ -133,37 +133,36 @@ void Writer::Checkpoint(void (Checkpointer::*how)()) {
 // here. The write-ahead log gets its name back, and its index is made anew, by the process's next start. Nothing is
 // moved into the database meanwhile: half of that, without a log, would be damage.
 bool Writer::InPlace() {
-  const auto gone = files_.WhyDatabaseGone();
-  const auto log = gone ? std::nullopt : files_.WhyLogGone();
-  const auto index = gone || log ? std::nullopt : files_.WhyIndexGone();
+  using Wrong = OpenFiles::Fault::Kind;
+  auto fault = files_.Look();
+  if (fault && fault->kind >= Wrong::kIndexGone) {
+    // Whoever removes log and index has come to this one first; others may move the log just now.
+    std::this_thread::sleep_for(kSecondLook);
+    fault = files_.Look();
+  }
+  const bool log_gone = fault && fault->kind == Wrong::kLogGone;
+  if (log_gone && unsaved_ && steady_clock::now() < next_put_back_) return false;
   const std::string here = "/proc/" + std::to_string(getpid()) + "/fd";
   std::string why;
-  if (gone) {
-    why = *gone + ": nothing is written until it is back. While this process lives, its content is in " + here;
-  } else if (log) {
-    if (unsaved_ && steady_clock::now() < next_put_back_) return false;
+  if (fault && fault->kind == Wrong::kDatabaseGone) {
+    why = fault->text + ": nothing is written until it is back. While this process lives, its content is in " + here;
+  } else if (log_gone) {
     next_put_back_ = steady_clock::now() + kPutBackPause;
     const Result<void> back = PutLogBack();
     if (back) {
-      trust_.Lose(*log + "; start again: what it held is there again");
+      trust_.Lose(fault->text + "; start again: what it held is there again");
     } else {
-      why = *log + ", and what it holds finds no place (" + back.error().detail +
+      why = fault->text + ", and what it holds finds no place (" + back.error().detail +
             "): nothing is written until it does. It would be lost with this process, which has it in " + here;
     }
-  } else if (index) {
-    std::this_thread::sleep_for(kSecondLook);  // whoever removes them both has come to this one first
-    if (files_.WhyLogGone()) return InPlace();
-    trust_.Lose(*index + "; start again: it is made anew");
-  } else if (files_.WhyCut()) {
-    // Others may move the log just now.
-    std::this_thread::sleep_for(kSecondLook);
-    if (const auto cut = files_.WhyCut()) {
-      trust_.Lose(*cut + "; start again, or restore a backup where that finds damage");
-    }
+  } else if (fault && fault->kind == Wrong::kIndexGone) {
+    trust_.Lose(fault->text + "; start again: it is made anew");
+  } else if (fault) {
+    trust_.Lose(fault->text + "; start again, or restore a backup where that finds damage");
   }
   if (!why.empty() || displaced_) trouble_.Set(why);
-  unsaved_ = log && !trust_.lost();
-  displaced_ = gone || unsaved_;
+  unsaved_ = log_gone && !trust_.lost();
+  displaced_ = !why.empty();
   return !displaced_ && !trust_.lost();
 }
 

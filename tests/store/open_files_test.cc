@@ -59,6 +59,70 @@ TEST(WatchedFilesTest, WhatCannotBeLookedAtIsNotTakenForRemoved) {
   EXPECT_THAT(files.WhyDatabaseGone().value_or(""), HasSubstr("was removed"));
 }
 
+// A database of some hundred pages, all of them moved to its file.
+struct Filled {
+  Filled() {
+    connection.Exec("CREATE TABLE t (x); PRAGMA cache_size=10");
+    Grow(100);
+    connection.Exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    Grow(1);  // so that the log has begun anew
+  }
+  void Grow(int pages) {
+    for (int i = 0; i < pages; ++i) connection.Exec("INSERT INTO t VALUES (randomblob(4000))");
+  }
+  std::optional<OpenFiles::Fault> Look() { return files.Look(); }
+  void Compact() {
+    Connection other(file, Connection::Mode::kWriter);
+    other.Exec("DELETE FROM t; VACUUM; PRAGMA wal_checkpoint(PASSIVE)");
+  }
+
+  const portcall::testing::TempDir dir;
+  const fs::path file = dir.path() / "portcall.db";
+  Connection connection{file, Connection::Mode::kWriter};
+  OpenFiles files{connection};
+};
+
+TEST(WatchedFilesTest, ACutIsSeenAlsoWhereTheLogHasMoreThanWasCutOff) {
+  Filled it;
+  it.Grow(20);
+  ASSERT_FALSE(it.Look());
+  fs::resize_file(it.file, fs::file_size(it.file) - 2 * 4096);
+  const auto fault = it.Look();
+  ASSERT_TRUE(fault);
+  EXPECT_EQ(fault->kind, OpenFiles::Fault::Kind::kCut);
+  EXPECT_THAT(fault->text, HasSubstr(it.file.string() + " was cut to "));
+}
+
+TEST(WatchedFilesTest, WhoeverCompactsTheDatabaseDoesNotCutIt) {
+  for (const int grown : {0, 5}) {
+    Filled it;
+    ASSERT_FALSE(it.Look());
+    const auto before = fs::file_size(it.file);
+    it.Compact();
+    it.Grow(grown);  // between two looks
+    ASSERT_LT(fs::file_size(it.file), before);
+    EXPECT_FALSE(it.Look()) << grown;
+    it.Grow(40);
+    EXPECT_FALSE(it.Look()) << grown;
+  }
+}
+
+TEST(WatchedFilesTest, ACompactedDatabaseMayGrowBeforeItsFileShrinks) {
+  Filled it;
+  ASSERT_FALSE(it.Look());
+  {
+    Connection other(it.file, Connection::Mode::kWriter);
+    other.Exec("DELETE FROM t; VACUUM");
+  }
+  ASSERT_FALSE(it.Look());
+  it.Grow(30);
+  ASSERT_FALSE(it.Look());
+  const auto before = fs::file_size(it.file);
+  it.connection.Exec("PRAGMA wal_checkpoint(TRUNCATE)");
+  ASSERT_LT(fs::file_size(it.file), before);
+  EXPECT_FALSE(it.Look());
+}
+
 class OpenFilesTest : public StoreTest {
  protected:
   static constexpr auto kAppend = [](Tx& tx) -> Result<Seq> { return Append(tx, EventOf("library/app")); };
