@@ -87,6 +87,13 @@ std::optional<std::string> OpenFiles::WhyCut(const Named& database, const Named&
   return std::nullopt;
 }
 
+void OpenFiles::SeePages() {
+  const std::uint64_t pages = connection_.logged().pages;
+  if (pages == 0) return;
+  pages_ = pages;
+  fewest_ = fewest_ == 0 ? pages : std::min(fewest_, pages);
+}
+
 std::uint64_t OpenFiles::log_bytes() const {
   struct stat status{};
   return open_log_ && ::fstat(open_log_.get(), &status) == 0 ? static_cast<std::uint64_t>(status.st_size) : 0;
@@ -94,20 +101,32 @@ std::uint64_t OpenFiles::log_bytes() const {
 
 // What else has the log's name, the next start would take for it: an old one that was copied back would undo what came
 // after it.
-Result<void> OpenFiles::MoveOtherAside() const {
-  const Result<void> moved = runtime::RenameUnlessThere(log_.path, log_.path + ".other");
-  if (moved) return {};
+Result<std::string> OpenFiles::MoveOtherAside() const {
+  constexpr int kMostOthers = 1'000;
+  Result<void> moved;
+  for (int i = 0; i < kMostOthers; ++i) {
+    const std::string aside = log_.path + (i == 0 ? ".other" : ".other." + std::to_string(i));
+    moved = runtime::RenameUnlessThere(log_.path, aside);
+    if (moved) return aside;
+    if (moved.error().code != Errc::kConflict) break;
+  }
   return Error(Errc::kConflict, "another file has its name: move that one away (" + moved.error().detail + ")");
 }
 
-Result<void> OpenFiles::PutLogBack(std::uint64_t room) const {
+Result<std::string> OpenFiles::PutLogBack(std::uint64_t room) const {
   if (!open_log_) return Error(Errc::kUnavailable, log_.path + " could not be opened beside the engine");
   const runtime::MutexLock lock(putting_back_);
+  std::string aside;
   struct stat there{};
   if (::stat(log_.path.c_str(), &there) == 0) {
-    if (there.st_size > 0 && runtime::HoldsSame(open_log_, log_.path)) return runtime::SyncNamed(log_.path);
+    if (there.st_size > 0 && runtime::HoldsSame(open_log_, log_.path)) {
+      const Result<void> synced = runtime::SyncNamed(log_.path);
+      return synced ? Result<std::string>(std::string()) : synced.error();
+    }
     if (there.st_size > 0) {
-      if (Result<void> aside = MoveOtherAside(); !aside) return aside;
+      Result<std::string> moved = MoveOtherAside();
+      if (!moved) return moved;
+      aside = std::move(*moved);
     } else {
       ::unlink(log_.path.c_str());  // as whoever opens the database leaves it there
     }
@@ -115,7 +134,8 @@ Result<void> OpenFiles::PutLogBack(std::uint64_t room) const {
   if (room < log_bytes()) {
     return Error(Errc::kNoSpace, "No space left for its " + std::to_string((log_bytes() >> 20) + 1) + " MiB");
   }
-  return runtime::CopyToNewFile(open_log_, log_.path);
+  const Result<void> copied = runtime::CopyToNewFile(open_log_, log_.path);
+  return copied ? Result<std::string>(std::move(aside)) : copied.error();
 }
 
 }  // namespace portcall::store

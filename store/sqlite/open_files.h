@@ -32,13 +32,17 @@ class OpenFiles {
   };
   // The gravest that is wrong now; nothing: all is as it was. Looks at each file once. The writer's thread.
   std::optional<Fault> Look();
+  // To be called with each transaction that may write, once nobody else can: what another process has compacted is not
+  // hidden by what grows here.
+  void SeePages();
   std::optional<std::string> WhyDatabaseGone() const { return WhyDatabaseGone(LookAt(database_.path)); }
   std::optional<std::string> WhyLogGone() const { return WhyCertainlyGone(log_, LookAt(log_.path)); }
   // Writes what the write-ahead log holds, which has lost its name, under that name again; done where somebody else did
-  // so. Durable on return. Another file that has the name becomes <name>.other, kConflict: it cannot. kNoSpace where
+  // so. Durable on return. Another file that has the name becomes <name>.other, or .other.1 and so on where others came
+  // before it: where that is, is returned, empty: nothing had the name. kConflict: it cannot. kNoSpace where
   // the volume has `room` and that is not enough. What is written to the log meanwhile may be missing there; who wrote
   // it finds kConflict then.
-  Result<void> PutLogBack(std::uint64_t room) const;
+  Result<std::string> PutLogBack(std::uint64_t room) const;
   std::uint64_t log_bytes() const;
 
  private:
@@ -56,7 +60,7 @@ class OpenFiles {
   std::optional<std::string> WhyDatabaseGone(const Named& now) const;
   std::optional<std::string> WhyCut(const Named& database, const Named& log);
   bool MayBeCompacted(std::uint64_t bytes, const Connection::Logged& logged) const;
-  Result<void> MoveOtherAside() const;
+  Result<std::string> MoveOtherAside() const;
 
   Connection& connection_;
   const Named database_, log_, index_;

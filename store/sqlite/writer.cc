@@ -148,9 +148,10 @@ bool Writer::InPlace() {
     why = fault->text + ": nothing is written until it is back. While this process lives, its content is in " + here;
   } else if (log_gone) {
     next_put_back_ = steady_clock::now() + kPutBackPause;
-    const Result<void> back = PutLogBack();
+    const Result<std::string> back = PutLogBack();
     if (back) {
-      trust_.Lose(fault->text + "; start again: what it held is there again");
+      trust_.Lose(fault->text + "; start again: what it held is there again" +
+                  (back->empty() ? "" : ", and what had its name is " + *back));
     } else {
       why = fault->text + ", and what it holds finds no place (" + back.error().detail +
             "): nothing is written until it does. It would be lost with this process, which has it in " + here;
@@ -166,7 +167,7 @@ bool Writer::InPlace() {
   return !displaced_ && !trust_.lost();
 }
 
-Result<void> Writer::PutLogBack() {
+Result<std::string> Writer::PutLogBack() {
   spare_.Release(files_.log_bytes());
   return files_.PutLogBack(volume_.Free().value_or(SIZE_MAX));
 }
@@ -182,6 +183,7 @@ void Writer::RunGroup() {
       spoiled_ = Error(Errc::kUnavailable, "a file of the database was removed or replaced");
     } else {
       connection_->Run(kBegin);
+      files_.SeePages();
     }
   } catch (const DatabaseError& error) {
     Spoil(error);

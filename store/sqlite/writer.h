@@ -58,7 +58,7 @@ class Writer {
   void Checkpoint(void (Checkpointer::*how)());
   bool InPlace();     // the database's files are where they were
   bool AwaitPlace();  // before an end
-  Result<void> PutLogBack();
+  Result<std::string> PutLogBack();
 
   std::unique_ptr<Connection> connection_;
   Readers& readers_;

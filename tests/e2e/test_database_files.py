@@ -107,6 +107,7 @@ def test_a_write_ahead_log_that_an_old_one_replaces(serve: Serve) -> None:
     assert server.process and server.process.wait(20) == 1
     assert "portcall.db-wal was replaced while it was in use; start again: what it held is there again" in server.log()
     assert (server.root / "portcall.db-wal.other").read_bytes() == old
+    assert "what had its name is " + str(server.root / "portcall.db-wal.other") in server.log()
     server.start()
     assert len(server.client().tags("acme/app")["tags"]) == 29
 

@@ -66,11 +66,12 @@ struct Filled {
     Grow(100);
     connection.Exec("PRAGMA wal_checkpoint(TRUNCATE)");
     Grow(1);  // so that the log has begun anew
+    files.emplace(connection);
   }
   void Grow(int pages) {
     for (int i = 0; i < pages; ++i) connection.Exec("INSERT INTO t VALUES (randomblob(4000))");
   }
-  std::optional<OpenFiles::Fault> Look() { return files.Look(); }
+  std::optional<OpenFiles::Fault> Look() { return files->Look(); }
   void Compact() {
     Connection other(file, Connection::Mode::kWriter);
     other.Exec("DELETE FROM t; VACUUM; PRAGMA wal_checkpoint(PASSIVE)");
@@ -79,7 +80,7 @@ struct Filled {
   const portcall::testing::TempDir dir;
   const fs::path file = dir.path() / "portcall.db";
   Connection connection{file, Connection::Mode::kWriter};
-  OpenFiles files{connection};
+  std::optional<OpenFiles> files;
 };
 
 TEST(WatchedFilesTest, ACutIsSeenAlsoWhereTheLogHasMoreThanWasCutOff) {
@@ -104,6 +105,44 @@ TEST(WatchedFilesTest, WhoeverCompactsTheDatabaseDoesNotCutIt) {
     EXPECT_FALSE(it.Look()) << grown;
     it.Grow(40);
     EXPECT_FALSE(it.Look()) << grown;
+  }
+}
+
+TEST(WatchedFilesTest, WhatIsWrittenBehindSomebodyWhoCompactsItHidesThatNot) {
+  Filled it;
+  ASSERT_FALSE(it.Look());
+  {
+    Connection other(it.file, Connection::Mode::kWriter);
+    other.Exec("DELETE FROM t WHERE rowid<=3; VACUUM; PRAGMA wal_checkpoint(PASSIVE)");
+  }
+  it.connection.Exec("BEGIN IMMEDIATE");
+  it.files->SeePages();
+  it.connection.Exec("COMMIT");
+  it.Grow(40);  // more than was saved
+  EXPECT_FALSE(it.Look());
+}
+
+TEST(WatchedFilesTest, EachFileThatHadTheLogsNameIsKept) {
+  Filled it;
+  const std::string log = it.file.string() + "-wal";
+  const auto replace = [&log](const char* text) {
+    fs::remove(log);
+    std::ofstream(log) << text;
+  };
+  const auto back = [&it] {
+    const Result<std::string> aside = it.files->PutLogBack(SIZE_MAX);
+    return aside ? *aside : "failed: " + aside.error().detail;
+  };
+  fs::remove(log);
+  EXPECT_EQ(back(), "");
+  const auto size = fs::file_size(log);
+  for (const auto& [text, name] : {std::pair("one", ".other"), {"two", ".other.1"}, {"three", ".other.2"}}) {
+    replace(text);
+    EXPECT_EQ(back(), log + name);
+    EXPECT_EQ(fs::file_size(log), size);
+    std::string kept;
+    std::getline(std::ifstream(log + name), kept);
+    EXPECT_EQ(kept, text);
   }
 }
 
