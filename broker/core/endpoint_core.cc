@@ -10,6 +10,7 @@ namespace {
 
 // Dead letters hold copies of their events until they are on disk, which may hang.
 constexpr std::size_t kMaxDeadBytes = 16UL << 20;
+constexpr int kMostAsides = 256;  // under way at a time, of what was sentenced before
 constexpr std::string_view kDebounce = "debounce";
 constexpr std::string_view kTurn = "waits for its turn";
 
@@ -27,6 +28,13 @@ Part FittingPart(const store::Portion& page, std::size_t room) {
     part = {part.events + 1, bytes};
   }
   return part;
+}
+
+// Its event is to go to the place for what is given up, where as much is under way already as may be held for it.
+bool WaitsForPlace(const Lane& lane, const Flights& flights, const Policy& policy) {
+  if (!lane.failing.sentence || flights.asides() == 0) return false;
+  const bool much = flights.aside_bytes() + lane.queue.front().bytes > policy.max_bytes / 4;
+  return much || flights.asides() >= kMostAsides;
 }
 
 }  // namespace
@@ -293,7 +301,10 @@ void EndpointCore::OnLane(const LaneRead& read, const store::Portion& page, Mome
 void EndpointCore::OnLaneFailed(const LaneRead& read) { lines_.ReadFailed(lines_.At(read.lane)); }
 
 bool EndpointCore::MayBegin(Moment now) {
-  if (lines_.ready() == 0 || in_flight() >= window() || !pace_.MayStart(now.ticks)) return false;
+  // What goes to the place for what is given up takes no place of the others: that place may not answer.
+  const int asides = flights_.asides();
+  if (lines_.ready() == 0 || in_flight() - asides >= window() || asides >= policy_.window) return false;
+  if (!pace_.MayStart(now.ticks)) return false;
   if (ledger_.exposed() + in_flight() + flights_.early() >= kMaxExposed + policy_.window) return false;
   if (ledger_.dead_bytes() >= kMaxDeadBytes) return false;
   return (!policy_.collapses || caught_up()) && pace_.RateAllows(now.ticks);
@@ -331,6 +342,10 @@ bool EndpointCore::MayGo(Lane& lane, Moment now) {
   if (lane.was_started()) {
     Die(lane, "outcome unknown", {}, now);
     Continue(lane, now);
+    return false;
+  }
+  if (lane.flight.sent == 0 && !pace_.shut() && WaitsForPlace(lane, flights_, policy_)) {
+    lines_.Wait(lane, now.ticks + kSecond * (1 + static_cast<Ticks>(lines_.sentenced()) / kMostAsides));
     return false;
   }
   return !policy_.collapses || Collapse(lane, now);

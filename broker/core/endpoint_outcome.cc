@@ -63,7 +63,7 @@ std::pair<Lane*, LaneQueue::Entry*> EndpointCore::FlyingOf(const Attempt& attemp
 void EndpointCore::OnOutcome(const Attempt& attempt, const Outcome& outcome, Moment now) {
   const auto [lane, entry] = FlyingOf(attempt);
   if (lane == nullptr) return;
-  flights_.End(entry->bytes);
+  flights_.End(entry->bytes, attempt.refusal != nullptr);
   --lane->flight.flying;
   const bool delivered = outcome.verdict == Verdict::kDelivered;
   if (delivered && !attempt.refusal) JudgeSuccess(attempt, outcome, now);
@@ -84,7 +84,7 @@ void EndpointCore::OnLetGo(const Attempt& attempt, const Outcome& outcome, Momen
   if (MustNotRepeat(policy_, outcome)) return OnOutcome(attempt, outcome, now);
   const auto [lane, entry] = FlyingOf(attempt);
   if (lane == nullptr) return;
-  flights_.End(entry->bytes);
+  flights_.End(entry->bytes, attempt.refusal != nullptr);
   --lane->flight.flying;
   entry->ended = LaneQueue::Ended::kLetGo;
   pace_.LetGo(attempt.id, now.ticks);

@@ -119,7 +119,7 @@ Attempt EndpointCore::Begin(Lane& lane, Moment now) {
     if (of_new) probes_.SentOfNew(lane.id, /*untried=*/lane.failing.attempts == 0, lines_.AnyReadyUntried());
     number = lane.failing.attempts + (sentence ? 0 : 1);
   }
-  entry.attempt = flights_.Begin(entry.bytes);
+  entry.attempt = flights_.Begin(entry.bytes, sentence != nullptr);
   ++lane.flight.sent;
   ++lane.flight.flying;
   if (!sentence) pace_.Started(entry.attempt);

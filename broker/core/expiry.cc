@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "broker/core/lane.h"
 #include "broker/core/lane_key.h"
 
 namespace portcall::broker {
@@ -57,7 +58,8 @@ store::Settlement Expiry::Finish(std::int64_t wall_now) const {
     if (!repository || through_ >= cursor_.settled_through) {
       settlement.unpark.push_back(row.lane);
     } else {
-      settlement.park.push_back({.lane = row.lane, .next_seq = through_ + 1, .due = wall_now, .reason = "in flight"});
+      settlement.park.push_back(
+          {.lane = row.lane, .next_seq = through_ + 1, .due = wall_now, .reason = std::string(kReasonInFlight)});
     }
   }
   if (expired_ == 0) return settlement;

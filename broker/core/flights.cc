@@ -5,21 +5,31 @@
 
 namespace portcall::broker {
 
-AttemptId Flights::Begin(std::size_t bytes) {
+void Flights::Count(std::size_t bytes, bool aside) {
   ++under_way_;
   bytes_ += bytes;
+  if (!aside) return;
+  ++aside_count_;
+  aside_bytes_ += bytes;
+}
+
+AttemptId Flights::Begin(std::size_t bytes, bool aside) {
+  Count(bytes, aside);
   return next_++;
 }
 
-void Flights::End(std::size_t bytes) {
+void Flights::End(std::size_t bytes, bool aside) {
   assert(under_way_ > 0 && bytes_ >= bytes);
   --under_way_;
   bytes_ -= bytes;
+  if (!aside) return;
+  assert(aside_count_ > 0 && aside_bytes_ >= bytes);
+  --aside_count_;
+  aside_bytes_ -= bytes;
 }
 
 void Flights::SetAside(Attempt attempt, std::size_t bytes) {
-  ++under_way_;
-  bytes_ += bytes;
+  Count(bytes, /*aside=*/true);
   asides_.push_back(std::move(attempt));
 }
 

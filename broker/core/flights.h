@@ -15,9 +15,12 @@ namespace portcall::broker {
 // events are settled in the lane's order, whichever ends first (docs/delivery.md §6). One thread.
 class Flights {
  public:
-  AttemptId Begin(std::size_t bytes);  // of its event
-  void End(std::size_t bytes);
+  // `bytes`: of its event; `aside`: it goes to the place for what is given up.
+  AttemptId Begin(std::size_t bytes, bool aside = false);
+  void End(std::size_t bytes, bool aside = false);
   int under_way() const { return under_way_; }
+  int asides() const { return aside_count_; }  // of these
+  std::size_t aside_bytes() const { return aside_bytes_; }
   std::size_t bytes() const { return bytes_; }  // of their events
   AttemptId next() const { return next_; }      // the id of the attempt that begins next
 
@@ -37,9 +40,11 @@ class Flights {
   std::size_t limit() const { return limit_; }
 
  private:
+  void Count(std::size_t bytes, bool aside);
+
   AttemptId next_ = 1;
-  int under_way_ = 0, early_ = 0;
-  std::size_t bytes_ = 0, limit_ = SIZE_MAX;
+  int under_way_ = 0, aside_count_ = 0, early_ = 0;
+  std::size_t bytes_ = 0, aside_bytes_ = 0, limit_ = SIZE_MAX;
   std::unordered_map<AttemptId, sinks::Outcome> failures_;
   std::deque<Attempt> asides_;
 };

@@ -171,6 +171,33 @@ TEST(EndpointAside, WhatWaitsForItsPlaceDoesNotProlongAnOutage) {
   EXPECT_EQ(world.core().breaker().state(), BreakerState::kClosed);
 }
 
+// After an outage one attempt at a time finds out how much the destination takes: those are not for the other place.
+TEST(EndpointAside, APlaceThatDoesNotAnswerHoldsUpNothingAfterAnOutage) {
+  World world(Entry());
+  world.AppendBad(400);
+  world.place_latency = 30 * kSecond;
+  world.down = true;
+  world.Append("other");
+  for (int i = 0; i < 20; ++i) world.Append("good" + std::to_string(i));
+  world.RunFor(10 * kMinute);
+  ASSERT_EQ(world.core().breaker().state(), BreakerState::kOpen);
+  world.down = false;
+  const auto delivered = world.accepted.size();
+  world.RunFor(2 * kMinute);
+  ASSERT_EQ(world.core().breaker().state(), BreakerState::kClosed);
+  EXPECT_EQ(world.accepted.size(), delivered + 21);
+  for (int i = 0; i < 60; ++i) {
+    world.Append("good");
+    world.RunFor(kSecond);
+  }
+  EXPECT_GE(world.accepted.size(), delivered + 21 + 58) << "whatever waits for the place";
+  EXPECT_EQ(world.dead.size(), 0u);
+  world.full = false;
+  EXPECT_TRUE(world.RunUntilIdle(2 * kHour));
+  EXPECT_EQ(world.dead.size(), 400u);
+  EXPECT_TRUE(world.violations.empty()) << world.violations.front();
+}
+
 // Where nothing else is left to find out with, they are probes as any other.
 TEST(EndpointAside, AnOutageEndsWhereAllWaitForTheirPlace) {
   config::Endpoint endpoint = Entry(2);

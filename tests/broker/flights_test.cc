@@ -16,6 +16,23 @@ TEST(Flights, IdsGrowAndThoseUnderWayAreCounted) {
   EXPECT_EQ(flights.bytes(), 10u);
 }
 
+TEST(Flights, WhatIsSetAsideIsCountedApart) {
+  Flights flights;
+  const AttemptId first = flights.Begin(10);
+  flights.Begin(7, /*aside=*/true);
+  flights.End(10);
+  Attempt attempt;
+  attempt.id = first;
+  flights.SetAside(attempt, 10);
+  EXPECT_EQ(flights.under_way(), 2);
+  EXPECT_EQ(flights.asides(), 2);
+  EXPECT_EQ(flights.aside_bytes(), 17u);
+  flights.End(10, /*aside=*/true);
+  EXPECT_EQ(flights.asides(), 1);
+  EXPECT_EQ(flights.aside_bytes(), 7u);
+  EXPECT_EQ(flights.bytes(), 7u);
+}
+
 TEST(Flights, GivesBackWhatEndedBeforeItsTurn) {
   Flights flights;
   sinks::Outcome outcome;

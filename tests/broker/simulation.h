@@ -42,11 +42,12 @@ class Simulation {
   Moment now() const { return {now_, now_ + kEpoch + wall_moved_}; }
   const config::Endpoint& endpoint() const { return endpoint_; }
 
-  std::string details;               // of events that follow
-  Receiver receiver;                 // how an attempt ends
-  Receiver place;                    // how setting an event aside does; unset: mostly well
-  Ticks latency = 2 * kMillisecond;  // of an attempt, before jitter
-  std::map<store::Seq, Ticks> slow;  // events and the latency of their attempts
+  std::string details;                 // of events that follow
+  Receiver receiver;                   // how an attempt ends
+  Receiver place;                      // how setting an event aside does; unset: mostly well
+  std::optional<Ticks> place_latency;  // of that; unset: as of an attempt
+  Ticks latency = 2 * kMillisecond;    // of an attempt, before jitter
+  std::map<store::Seq, Ticks> slow;    // events and the latency of their attempts
   Ticks flush_latency = 3 * kMillisecond, read_latency = kMillisecond;
   double failing_flushes = 0;             // the share of flushes that fail; each is tried again
   double silent_attempts = 0;             // the share of attempts that never get an answer

@@ -57,7 +57,7 @@ void Simulation::SetAside(const Attempt& attempt) {
   ++asides[seq];
   sentenced_.insert(seq);
   in_flight_[attempt.id] = attempt;
-  const auto delay = static_cast<Ticks>((0.5 + chance_.Unit()) * static_cast<double>(latency));
+  const auto delay = static_cast<Ticks>((0.5 + chance_.Unit()) * static_cast<double>(place_latency.value_or(latency)));
   At(delay, [this, attempt, times = let_go_] {
     if (times != let_go_) return;
     const sinks::Outcome outcome = AsideOutcome(*attempt.event);
