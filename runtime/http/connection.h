@@ -46,6 +46,8 @@ class Connection : public Connections::Hook {
   void Drain();
   // Ends now; a handler that runs ends by itself, and is told that nobody waits for it.
   void Close();
+  // Nothing has come from the peer that is still unread.
+  bool silent() const { return stream_->silent(); }
   // The same, because a new connection needs its place.
   void MakeRoom(std::string_view why);
 

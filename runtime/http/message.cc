@@ -108,7 +108,7 @@ Task<Result<std::string>> ReadAll(Body& body, std::size_t limit, runtime::Memory
     if (filled == whole.size()) {
       const std::size_t next = std::min(most, std::max(kStep, 2 * filled));
       if (share != nullptr && next > kStep + 1 && !co_await runtime::GrowInTime(*share, next, kRoomPatience)) {
-        co_return Error(Errc::kUnavailable, "requests and answers hold as much memory as they may (http.memory)");
+        co_return runtime::MemoryBudget::Refusal();
       }
       whole.resize(next);
     }

@@ -178,14 +178,16 @@ Task<std::chrono::milliseconds> Server::Impl::AcceptOne(Door& door) {
   co_return std::chrono::milliseconds(0);
 }
 
-// Closes the connection that waits longest, of the first loop that has any.
+// Closes the connection that waits longest, of the first loop that has any. One whose request has come, and waits for
+// us, keeps its place.
 Task<> Server::Impl::MakeRoom() {
   for (std::size_t i = 0; i < workers_.size(); ++i) {
     Worker& worker = *workers_[room_++ % workers_.size()];
     bool made = false;
     co_await On(worker, [&](Connections& all) {
-      made = !all.waiting.empty();
-      if (made) all.waiting.front().MakeRoom("closed to make room for a new connection");
+      const auto idle = std::ranges::find_if(all.waiting, [](const Connection& one) { return one.silent(); });
+      made = idle != all.waiting.end();
+      if (made) idle->MakeRoom("closed to make room for a new connection");
     });
     if (made) co_return;
   }

@@ -21,14 +21,13 @@ class SocketStream : public ByteStream, protected Deadline {
   bool expired() const override { return expired_; }
   std::int64_t Progress() const override;
   bool PeerClosed() const override;
+  bool silent() const override;
   void Close() override;
 
   Task<IoResult> Connect(asio::generic::stream_protocol::endpoint to);
   // Over the socket itself, whatever stands above it: before the handshake alone, with a proxy that opens a tunnel.
   Task<IoResult> ReadSocket(asio::mutable_buffer into);  // some bytes; eof as error
   Task<IoResult> WriteSocket(asio::const_buffer bytes);  // all of them, or an error
-  // Neither bytes nor an end have come from the peer that nobody has read yet.
-  bool silent() const;
 
  protected:
   // Turns the error of an operation that the deadline ended into timed_out.

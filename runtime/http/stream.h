@@ -48,6 +48,8 @@ class ByteStream {
   virtual std::int64_t Progress() const { return 0; }
   // The peer has ended its side, or is gone altogether; what it sent before may still be unread.
   virtual bool PeerClosed() const { return false; }
+  // Neither bytes nor an end have come from the peer that nobody has read yet.
+  virtual bool silent() const { return true; }
   virtual void Close() = 0;
 };
 

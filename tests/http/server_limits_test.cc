@@ -133,6 +133,19 @@ TEST(Limits, AnAddressWithMostPlacesGivesUpItsSlowOnes) {
   EXPECT_THAT(server.exchanges(), Contains(EndsWith(" gave room 499")));
 }
 
+// Whoever is pushed out has sent nothing, or nothing that is still to be read.
+TEST(Limits, ARequestThatHasComeIsAnsweredHoweverManyComeAtOnce) {
+  TestServer server({.connections = 2});
+  std::vector<std::unique_ptr<RawClient>> clients;
+  for (int i = 0; i < 60; ++i) {
+    clients.push_back(std::make_unique<RawClient>(server.port()));
+    clients.back()->Send(Get("/" + std::to_string(i)));
+  }
+  for (std::size_t i = 0; i < clients.size(); ++i) {
+    EXPECT_THAT(clients[i]->ReadResponse(), EndsWith("GET /" + std::to_string(i)));
+  }
+}
+
 TEST(Limits, WhoHasAQuarterOfThePlacesKeepsThemHoweverSlow) {
   TestServer server({.connections = 4, .crowd_window = milliseconds(100)});
   std::vector<std::unique_ptr<RawClient>> slow;
