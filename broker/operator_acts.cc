@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "broker/endpoint/retry.h"
 #include "config/reader/scalars.h"
 #include "runtime/failpoint.h"
 #include "store/dead_letters.h"
@@ -23,17 +24,6 @@ Error Unknown(const std::string& what, const std::string& name, const std::vecto
 
 store::Event EventOf(const std::string& name, const std::string& what, const std::string& by) {
   return store::SystemEvent(store::Action::kEndpoint, "endpoint " + name + " " + what, by);
-}
-
-// Where nobody can tell whether it was written, it is asked for again: each job finds what it has done before.
-template <class Job>
-auto WriteSurely(store::Store& store, const Job& job) {
-  constexpr int kTries = 3;
-  auto written = store.WriteNow(job, store::Priority::kSettlement);
-  for (int i = 1; i < kTries && !written && written.error().code == Errc::kOutcomeUnknown; ++i) {
-    written = store.WriteNow(job, store::Priority::kSettlement);
-  }
-  return written;
 }
 
 }  // namespace
@@ -92,6 +82,23 @@ Result<bool> OperatorActs::Change(const std::string& name, bool audited, const s
   return changed;
 }
 
+// Where it is not known whether a pause or its end was stored, the endpoint does what is stored, as it would after a
+// restart.
+Error OperatorActs::Unsure(const std::string& name, const Error& error) {
+  if (error.code != Errc::kOutcomeUnknown) return error;
+  const auto stored = around_.store.ReadNow(
+      [&](store::Snapshot& s) -> Result<std::optional<store::EndpointState>> { return store::FindEndpoint(s, name); });
+  if (!stored || !*stored) return error;
+  const store::EndpointState& state = **stored;
+  calls_.On([&] {
+    EndpointRunner* runner = RunnerOf(name);
+    if (runner == nullptr) return;
+    if (state.paused && state.by_operator) runner->Pause(state.reason, state.since);
+    if (!state.paused && runner->Status().paused_by_operator) runner->Resume();
+  });
+  return error;
+}
+
 Result<void> OperatorActs::Pause(const std::string& name, std::string reason, const std::string& by) {
   const ChangeTurns::Turn turn(turns_, kTurnPatience);
   if (!turn) return Busy();
@@ -106,7 +113,7 @@ Result<void> OperatorActs::Pause(const std::string& name, std::string reason, co
     state = {state.name, true, reason, state.fingerprint, true, since};
   };
   const auto changed = Change(name, known.config->audits(), EventOf(name, "paused: " + reason, by), pause);
-  if (!changed) return changed.error();
+  if (!changed) return Unsure(name, changed.error());
   calls_.On([&] {
     if (EndpointRunner* runner = RunnerOf(name)) runner->Pause(reason, since);
   });
@@ -137,7 +144,7 @@ Result<bool> OperatorActs::Resume(const std::string& name, const std::string& by
     if (seen.paused || stored) state = {state.name, false, {}, state.fingerprint, false, seen.now};
   };
   const auto changed = Change(name, known.config->audits(), EventOf(name, "resumed", by), resume);
-  if (!changed) return changed.error();
+  if (!changed) return Unsure(name, changed.error());
   calls_.On([&] {
     EndpointRunner* runner = seen.paused ? RunnerOf(name) : nullptr;
     if (runner != nullptr) runner->Resume();

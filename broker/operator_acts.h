@@ -41,6 +41,7 @@ class OperatorActs {
   Result<bool> Change(const std::string& name, bool audited, const store::Event& event,
                       const std::function<void(store::EndpointState&)>& change);
   EndpointRunner* RunnerOf(const std::string& name) const;
+  Error Unsure(const std::string& name, const Error& error);
   Task<> GiveUp(const std::string& name, const config::Config& config, const store::Event& event,
                 Result<std::size_t>& given_up);
 

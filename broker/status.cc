@@ -20,4 +20,16 @@ std::string_view WordOf(Condition condition) {
   return "unknown";
 }
 
+std::string_view WordOf(BreakerState state) {
+  switch (state) {
+    case BreakerState::kClosed:
+      return "closed";
+    case BreakerState::kHalfOpen:
+      return "half-open";
+    case BreakerState::kOpen:
+      return "open";
+  }
+  return "unknown";
+}
+
 }  // namespace portcall::broker

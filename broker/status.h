@@ -22,6 +22,7 @@ enum class Condition : std::uint8_t {
   kOrphaned,  // its entry is gone or disabled: what was pending is kept, and not sent
 };
 std::string_view WordOf(Condition condition);  // ok, failing, down, paused, stuck, orphaned
+std::string_view WordOf(BreakerState state);   // closed, half-open, open
 
 // The last attempt that failed, since the start.
 struct LastError {

@@ -5,6 +5,7 @@
 #include <map>
 #include <utility>
 
+#include "broker/endpoint/retry.h"
 #include "runtime/time.h"
 #include "store/endpoints.h"
 #include "store/event_log.h"
@@ -142,7 +143,7 @@ std::optional<store::EndpointState> TakeState(store::Tx& tx, const Opened& opene
 
 // Remembers the entry as it is started, so that a later change of it can be told, and ends a pause of its
 // predecessor, unless an operator wants it.
-void Remember(store::Tx& tx, Opened& opened, const Stored& stored, std::vector<std::string>& resumed) {
+void Remember(store::Tx& tx, Opened& opened, const Stored& stored) {
   const config::Endpoint& entry = opened.endpoint;
   const auto state = TakeState(tx, opened, stored);
   const bool same = state && state->fingerprint == entry.fingerprint;
@@ -158,7 +159,6 @@ void Remember(store::Tx& tx, Opened& opened, const Stored& stored, std::vector<s
     next.fingerprint = entry.fingerprint;
   } else if (state && state->paused) {
     opened.was_failing = true;
-    resumed.push_back(entry.name);
   }
   store::PutEndpoint(tx, next);
 }
@@ -214,7 +214,7 @@ Result<Endpoints> Change(store::Tx& tx, const config::Config& config, const std:
     }
   }
   StoreCursors(tx, stored, endpoints.open);
-  for (Opened& opened : endpoints.open) Remember(tx, opened, stored, endpoints.resumed);
+  for (Opened& opened : endpoints.open) Remember(tx, opened, stored);
   LoadRows(s, running, endpoints.open);
   auto orphans = OpenOrphans(tx, endpoints.open);
   if (!orphans) return orphans.error();
@@ -237,14 +237,7 @@ std::optional<std::int64_t> OldestWanted(store::Snapshot& s, const Opened& opene
 
 Result<Endpoints> OpenEndpoints(store::Store& store, const config::Config& config,
                                 const std::vector<std::string>& running) {
-  constexpr int kTries = 3;
-  const auto job = [&](store::Tx& tx) { return Change(tx, config, running); };
-  Result<Endpoints> opened = store.WriteNow(job, store::Priority::kSettlement);
-  // What was written, if it was, is found there the next time.
-  for (int i = 1; i < kTries && !opened && opened.error().code == Errc::kOutcomeUnknown; ++i) {
-    opened = store.WriteNow(job, store::Priority::kSettlement);
-  }
-  return opened;
+  return WriteSurely(store, [&](store::Tx& tx) { return Change(tx, config, running); });
 }
 
 void FindAges(store::Store& store, std::vector<Opened>& endpoints) {

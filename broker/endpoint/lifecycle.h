@@ -14,7 +14,6 @@ struct Endpoints {
   std::vector<Opened> open;
   std::vector<Orphan> orphans;        // unfinished
   std::vector<std::string> returned;  // names that start anew beside an orphan of their own
-  std::vector<std::string> resumed;   // were paused, and their entry changed
 };
 
 // Brings the stored cursors in line with the file's endpoints (docs/delivery.md §5): new ones begin at `latest` or at

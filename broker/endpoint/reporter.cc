@@ -208,12 +208,23 @@ void Reporter::Show(std::optional<std::chrono::nanoseconds> oldest) {
   metrics_.Show(levels);
 }
 
-Condition Reporter::condition() const {
-  if (cursor_lost_) return Condition::kStuck;
-  if (!core_.paused().empty()) return Condition::kPaused;
-  if (core_.breaker().state() != BreakerState::kClosed) return Condition::kDown;
-  if (core_.held_by_parking() || core_.held_by_change()) return Condition::kStuck;
-  return core_.failing() || !trouble_.empty() ? Condition::kFailing : Condition::kOk;
+Reporter::State Reporter::state() const {
+  if (cursor_lost_) {
+    return {Condition::kStuck, "another process has taken over its cursor, or the cursor is gone"};
+  }
+  if (!core_.paused().empty()) return {Condition::kPaused, core_.paused()};
+  const std::string& error = core_.last_error().empty() ? trouble_ : core_.last_error();
+  if (core_.breaker().state() != BreakerState::kClosed) return {Condition::kDown, error};
+  if (core_.held_by_change()) {
+    return {Condition::kStuck, "order or collapse was changed: what " + std::to_string(core_.parked()) +
+                                   " parked lanes hold goes before later events"};
+  }
+  if (core_.held_by_parking()) {
+    return {Condition::kStuck, "maxparked reached: " + std::to_string(core_.parked()) +
+                                   (core_.policy().collapses ? " tags" : " repositories") +
+                                   " wait for another attempt"};
+  }
+  return {core_.failing() || !trouble_.empty() ? Condition::kFailing : Condition::kOk, error};
 }
 
 EndpointStatus Reporter::Status(std::optional<std::chrono::nanoseconds> oldest) const {
@@ -222,23 +233,14 @@ EndpointStatus Reporter::Status(std::optional<std::chrono::nanoseconds> oldest) 
   status.type = endpoint_.type();
   status.url = config::PlaceOf(endpoint_);
   status.breaker = core_.breaker().state();
-  status.condition = condition();
+  State state = this->state();
+  status.condition = state.condition;
+  status.reason = std::move(state.reason);
   status.paused = !core_.paused().empty();
   status.paused_by_operator = status.paused && by_operator_;
   if (status.paused) status.since = paused_since_;
   status.last_error = last_error_;
   status.window = core_.window();
-  status.reason = core_.last_error().empty() ? trouble_ : core_.last_error();
-  if (core_.held_by_parking()) {
-    status.reason = "maxparked reached: " + std::to_string(core_.parked()) +
-                    (core_.policy().collapses ? " tags" : " repositories") + " wait for another attempt";
-  }
-  if (core_.held_by_change()) {
-    status.reason = "order or collapse was changed: what " + std::to_string(core_.parked()) +
-                    " parked lanes hold goes before later events";
-  }
-  if (status.paused) status.reason = core_.paused();
-  if (cursor_lost_) status.reason = "another process has taken over its cursor, or the cursor is gone";
   status.pending = core_.pending_on_disk();
   status.oldest_pending = oldest;
   status.parked_lanes = static_cast<std::int64_t>(core_.parked());

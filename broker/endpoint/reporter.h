@@ -57,7 +57,11 @@ class Reporter {
   }
 
  private:
-  Condition condition() const;
+  struct State {
+    Condition condition;
+    std::string reason;
+  };
+  State state() const;  // the gravest of what can be said
   void TellFailing(const Note& note, Moment now);
   void TellOpened(const Note& note, Moment now);
   void TellRecovered(const Note& note);
