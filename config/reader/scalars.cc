@@ -109,7 +109,8 @@ Result<ReadDuration> ParseDuration(std::string_view text) {
     valid = term.has_value();
     nanos += term.value_or(0);
   }
-  if (valid) return FromNanos(negative ? 0 : nanos, "");
+  const bool tiny = valid && !negative && nanos > 0 && nanos < static_cast<double>(kNanosPerMilli);
+  if (valid) return FromNanos(negative ? 0 : nanos, tiny ? "is read as 1ms: nothing shorter counts" : "");
   rest = text;
   std::string_view number = SplitNumber(rest);
   if (!number.empty() && (rest == "d" || rest == "w") && number.size() < 5 && ParseWhole(number)) {

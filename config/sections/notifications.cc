@@ -48,6 +48,9 @@ void ReadEvents(MapReader& notifications, EventsConfig& events) {
   section.Finish();
 }
 
+constexpr const char* kNoName = "has at most 128 bytes and no control characters";
+bool MayBeName(std::string_view name) { return name.size() <= 128 && !runtime::HasControl(name); }
+
 // The name is an endpoint's identity: its cursor, dead letters and metrics are kept under it.
 void CheckName(MapReader& section, const Endpoint& endpoint, std::set<std::string>& names) {
   const std::string& name = endpoint.name;
@@ -56,9 +59,7 @@ void CheckName(MapReader& section, const Endpoint& endpoint, std::set<std::strin
     return section.Error("name", "is missing, and the backlog is kept by it: write name: " +
                                      (host.empty() ? std::string("a-word-of-your-own") : host));
   }
-  if (name.size() > 128 || runtime::HasControl(name)) {
-    return section.Error("name", "has at most 128 bytes and no control characters");
-  }
+  if (!MayBeName(name)) return section.Error("name", kNoName);
   if (!names.insert(name).second) {
     section.Error("name", Quoted(name) + " is taken by an endpoint above: write another, like " + name + "-2");
   }
@@ -68,7 +69,9 @@ void CheckFormerNames(MapReader& section, const std::vector<Endpoint>& endpoints
   std::set<std::string> former;
   for (const Endpoint& endpoint : endpoints) {
     if (endpoint.was.empty()) continue;
-    if (names.contains(endpoint.was)) {
+    if (!MayBeName(endpoint.was)) {
+      section.Error("endpoints", "was: " + Quoted(endpoint.was) + " was never a name: one " + kNoName);
+    } else if (names.contains(endpoint.was)) {
       section.Error("endpoints", "was: " + Quoted(endpoint.was) + " is the name of an endpoint in this file");
     } else if (!former.insert(endpoint.was).second) {
       section.Error("endpoints", "was: " + Quoted(endpoint.was) + " stands at two endpoints; only one can take over");
