@@ -13,6 +13,10 @@
 // jemalloc's, where no sanitizer brings its own allocator.
 extern "C" __attribute__((weak)) int mallctl(const char* name, void* old, size_t* old_size, void* value, size_t size);
 
+#ifdef NDEBUG
+#error "assertions are part of the program: see portcall_options in CMakeLists.txt"
+#endif
+
 namespace {
 
 // Ten thousand connections do not fit into the soft limit that shells and service managers give.

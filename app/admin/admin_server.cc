@@ -17,6 +17,7 @@ constexpr std::size_t kLargestBody = 64UL * 1024;
 constexpr std::uint32_t kConnections = 32;
 constexpr std::size_t kLongestCall = 1'000;  // as it is told
 constexpr std::size_t kMostUnderWay = 200;   // calls, and refused ones that are to be recorded
+constexpr std::chrono::seconds kStall(10);   // of who sends a call, or takes an answer: few places are there
 constexpr const char* kBug = "an operator's call ended in a bug of this program";
 constexpr const char* kNotRecorded = "a refused call could not be recorded";
 constexpr const char* kBusy = "other calls take too long; nothing was done: try again";
@@ -48,6 +49,7 @@ Result<std::unique_ptr<AdminServer>> AdminServer::Listen(const std::filesystem::
   options.unix_path = socket;
   options.limits.body_bytes = kLargestBody;
   options.limits.connections = kConnections;
+  options.limits.head_timeout = options.limits.body_stall = kStall;
   options.handler = [self = made.get()](http::Request& request) { return self->Serve(request); };
   options.on_bug = [&log = made->deps_.log](std::string_view what) { log.Error(kBug, {{"error", std::string(what)}}); };
   auto server = http::Server::Listen(std::move(options), {&made->deps_.loop});

@@ -144,20 +144,21 @@ AdminAnswer ShowDocument(const Call&) { return Json(std::string(AdminDocument())
 
 using Serve = AdminAnswer (*)(const Call&);
 constexpr std::array<std::string_view, 3> kDeadKeys{"endpoint", "after", "limit"};
-constexpr std::array kRoutes{
-    AdminRoute{"GET", "/api/v1/endpoints", "listEndpoints", {}},
-    AdminRoute{"GET", "/api/v1/endpoints/{name}", "showEndpoint", {}},
-    AdminRoute{"POST", "/api/v1/endpoints/{name}/pause", "pauseEndpoint", {}, true},
-    AdminRoute{"POST", "/api/v1/endpoints/{name}/resume", "resumeEndpoint", {}},
-    AdminRoute{"DELETE", "/api/v1/orphans/{name}", "dropOrphan", {}},
-    AdminRoute{"GET", "/api/v1/dead-letters", "listDeadLetters", kDeadKeys},
-    AdminRoute{"GET", "/api/v1/dead-letters/{id}", "showDeadLetter", {}},
-    AdminRoute{"DELETE", "/api/v1/dead-letters/{id}", "dropDeadLetter", {}},
-    AdminRoute{"GET", "/api/v1/openapi.json", "showDocument", {}},
+struct Line {
+  AdminRoute route;
+  Serve serve;
 };
-constexpr std::array<Serve, kRoutes.size()> kServe{ListEndpoints,  ShowEndpoint,   PauseEndpoint,
-                                                   ResumeEndpoint, DropOrphan,     ListDeadLetters,
-                                                   ShowDeadLetter, DropDeadLetter, ShowDocument};
+constexpr std::array kLines{
+    Line{{"GET", "/api/v1/endpoints", "listEndpoints", {}}, ListEndpoints},
+    Line{{"GET", "/api/v1/endpoints/{name}", "showEndpoint", {}}, ShowEndpoint},
+    Line{{"POST", "/api/v1/endpoints/{name}/pause", "pauseEndpoint", {}, true}, PauseEndpoint},
+    Line{{"POST", "/api/v1/endpoints/{name}/resume", "resumeEndpoint", {}}, ResumeEndpoint},
+    Line{{"DELETE", "/api/v1/orphans/{name}", "dropOrphan", {}}, DropOrphan},
+    Line{{"GET", "/api/v1/dead-letters", "listDeadLetters", kDeadKeys}, ListDeadLetters},
+    Line{{"GET", "/api/v1/dead-letters/{id}", "showDeadLetter", {}}, ShowDeadLetter},
+    Line{{"DELETE", "/api/v1/dead-letters/{id}", "dropDeadLetter", {}}, DropDeadLetter},
+    Line{{"GET", "/api/v1/openapi.json", "showDocument", {}}, ShowDocument},
+};
 
 // Whether a path is of this shape; the segment that stands in for a word in braces.
 bool Matches(std::string_view shape, std::string_view path, std::string& word) {
@@ -191,8 +192,8 @@ std::string UnknownKey(const AdminRoute& route, std::string_view query) {
   return {};
 }
 
-AdminAnswer ServeRoute(std::size_t at, const Call& call) {
-  const AdminRoute& route = kRoutes.at(at);
+AdminAnswer ServeLine(const Line& line, const Call& call) {
+  const AdminRoute& route = line.route;
   if (const std::string key = UnknownKey(route, call.query); !key.empty()) {
     return Problem(
         400, "the query has " + key + ", which " + std::string(route.operation) + " does not take, or takes once");
@@ -205,12 +206,16 @@ AdminAnswer ServeRoute(std::size_t at, const Call& call) {
   if (!request.body.empty() && !type.empty() && runtime::Trim(type.substr(0, type.find(';'))) != kJson) {
     return Problem(415, "the body is no application/json");
   }
-  return kServe.at(at)(call);
+  return line.serve(call);
 }
 
 }  // namespace
 
-std::span<const AdminRoute> AdminRoutes() { return kRoutes; }
+std::vector<AdminRoute> AdminRoutes() {
+  std::vector<AdminRoute> routes;
+  for (const Line& line : kLines) routes.push_back(line.route);
+  return routes;
+}
 
 AdminAnswer Refusal(const Error& why) { return Problem(StatusOf(why.code), why.detail); }
 
@@ -220,10 +225,10 @@ AdminAnswer AnswerTo(const AdminSources& sources, const AdminRequest& request) {
   const std::string_view path = target.substr(0, mark);
   Call call{sources, request, {}, mark == std::string_view::npos ? std::string_view() : target.substr(mark + 1)};
   std::vector<std::string_view> allowed;
-  for (std::size_t i = 0; i < kRoutes.size(); ++i) {
-    if (!Matches(kRoutes.at(i).path, path, call.name)) continue;
-    const std::string_view method = kRoutes.at(i).method;
-    if (request.method == method || (request.method == "HEAD" && method == "GET")) return ServeRoute(i, call);
+  for (const Line& line : kLines) {
+    if (!Matches(line.route.path, path, call.name)) continue;
+    const std::string_view method = line.route.method;
+    if (request.method == method || (request.method == "HEAD" && method == "GET")) return ServeLine(line, call);
     allowed.push_back(method);
     if (method == "GET") allowed.push_back("HEAD");
   }

@@ -4,6 +4,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "broker/control.h"
 #include "store/store.h"
@@ -38,7 +39,7 @@ struct AdminRoute {
   std::span<const std::string_view> query;  // the keys that it takes
   bool takes_body = false;
 };
-std::span<const AdminRoute> AdminRoutes();
+std::vector<AdminRoute> AdminRoutes();
 std::string_view AdminDocument();  // openapi.json
 
 AdminAnswer Refusal(const Error& why);

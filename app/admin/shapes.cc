@@ -33,18 +33,6 @@ void SecondsOrNull(JsonWriter& json, std::string_view key, std::optional<std::ch
   age ? json.Number(key, age->count() / kPerSecond) : json.Raw(key, kNull);
 }
 
-std::string_view NameOf(broker::BreakerState state) {
-  switch (state) {
-    case broker::BreakerState::kClosed:
-      return "closed";
-    case broker::BreakerState::kHalfOpen:
-      return "half-open";
-    case broker::BreakerState::kOpen:
-      return "open";
-  }
-  return "unknown";
-}
-
 void Write(JsonWriter& json, const std::optional<broker::LastError>& error) {
   if (!error) return json.Raw("last_error", kNull);
   json.Begin("last_error");
@@ -72,7 +60,7 @@ void WriteMembers(JsonWriter& json, const EndpointStatus& status) {
   json.Number("window", status.window);
   json.Number("parked_lanes", status.parked_lanes);
   json.Number("dead_letters", status.dead_letters);
-  json.Text("breaker", NameOf(status.breaker));
+  json.Text("breaker", broker::WordOf(status.breaker));
   TimeOrNull(json, "next_try", status.next_try.value_or(0));
   Write(json, status.last_error);
 }

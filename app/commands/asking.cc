@@ -4,6 +4,8 @@
 #include <ostream>
 #include <utility>
 
+#include "runtime/text.h"
+
 namespace portcall::app {
 namespace {
 
@@ -70,6 +72,17 @@ int Asking::MakeSure(bool yes, const std::string& question) const {
 }
 
 int Asking::Refuse(const std::string& why) const { return Tell(invocation_.err, why, kUsage); }
+
+std::function<std::string(const std::string&)> PlainNumber(std::int64_t least, std::int64_t most) {
+  return [least, most](const std::string& text) -> std::string {
+    const auto number = runtime::ParseNumber<std::int64_t>(text);
+    if (number && std::to_string(*number) == text && *number >= least && *number <= most) return {};
+    const bool bounded = most < std::numeric_limits<std::int64_t>::max();
+    return Printable(text) + " is no number from " + std::to_string(least) +
+           (bounded ? " to " + std::to_string(most) : std::string(" on")) +
+           ", written in digits, without zeros before it";
+  };
+}
 
 void AddSocket(CLI::App& noun, Invocation& invocation) {
   noun.add_option("--socket", invocation.socket,

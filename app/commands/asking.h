@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstdint>
 #include <functional>
+#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -39,6 +41,9 @@ class Asking {
   const Invocation& invocation_;
 };
 
+// A whole number from `least` to `most`, in digits alone: with a zero before it, it would be read as another one.
+std::function<std::string(const std::string&)> PlainNumber(
+    std::int64_t least = 1, std::int64_t most = std::numeric_limits<std::int64_t>::max());
 // --socket, of the commands of a noun.
 void AddSocket(CLI::App& noun, Invocation& invocation);
 // What all of these commands take: -c behind the verb, too, and --json.

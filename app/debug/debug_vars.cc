@@ -18,18 +18,6 @@ constexpr std::chrono::seconds kLate(60);
 
 using runtime::Dump;
 
-std::string_view NameOf(BreakerState state) {
-  switch (state) {
-    case BreakerState::kClosed:
-      return "closed";
-    case BreakerState::kHalfOpen:
-      return "half-open";
-    case BreakerState::kOpen:
-      return "open";
-  }
-  return "unknown";
-}
-
 // Null where there is nothing, and in the order of the names, as Distribution has it.
 Json Headers(const config::HeaderList& headers) {
   nlohmann::json object;
@@ -109,7 +97,7 @@ std::string HealthBody(const std::map<std::string, std::string>& failing, const 
              {"oldest_pending_seconds",
               std::chrono::duration<double>(status.oldest_pending.value_or(std::chrono::nanoseconds(0))).count()},
              {"pending", status.pending},
-             {"breaker", NameOf(status.breaker)},
+             {"breaker", WordOf(status.breaker)},
              {"paused", status.paused},
              {"orphaned", status.orphaned},
              {"dead_letters", status.dead_letters},

@@ -31,6 +31,9 @@ def test_dead_letters_are_listed_shown_and_dropped(serve: Serve) -> None:
         assert "\\x1b[31mroom\\x07" in shown and "\x1b" not in shown and "\x07" not in shown
         assert portcall(server, "dead", "drop", str(ids[0])).returncode == 2, "it asks"
         assert portcall(server, "dead", "drop", str(ids[0]), "--endpoint", "hook", "--yes").returncode == 2, "an ID is of one"
+        for wrong in (f"0{ids[0]}", "0x1", "+1", "0", "-1", "99999999999999999999"):
+            refused = portcall(server, "dead", "drop", "--yes", "--", wrong)
+            assert refused.returncode == 2 and "is no number from 1 on" in refused.stderr, (wrong, refused.stderr)
         assert portcall(server, "dead", "drop", str(ids[0]), "--yes").returncode == 0
         gone = portcall(server, "dead", "show", str(ids[0]))
         assert gone.returncode == 2 and f"no dead letter {ids[0]}" in gone.stderr.replace('"', "")
