@@ -104,7 +104,7 @@ void CountAnswer(runtime::MemoryShare* memory, Reply& reply) {
   const auto* made = std::get_if<std::string>(&reply.body);
   if (memory == nullptr || made == nullptr || memory->Grow(made->size())) return;
   memory->budget()->CountRefusal();
-  reply = FailWith({Errc::kUnavailable, "requests and answers hold as much memory as they may (http.memory)"});
+  reply = FailWith(runtime::MemoryBudget::Refusal());
 }
 
 // Whether the answer stands for an event that must be in the log.
@@ -133,9 +133,15 @@ Task<Reply> Dispatch(Call& call) {
       return HandleUpload(call);
     case Place::kReferrers:
       return HandleReferrers(call);
-    default:
+    case Place::kManifest:
       return HandleManifest(call);
+    case Place::kNone:
+    case Place::kAlive:
+    case Place::kRedirect:
+    case Place::kBase:
+      break;
   }
+  throw std::logic_error("a place without content was dispatched");
 }
 
 }  // namespace

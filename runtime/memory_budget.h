@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "runtime/mutex.h"
+#include "runtime/result.h"
 #include "runtime/task.h"
 
 namespace portcall::runtime {
@@ -31,6 +32,11 @@ class MemoryBudget {
   std::uint64_t refused() const { return refused_.load(std::memory_order_relaxed); }
   std::uint32_t waiters() const { return waiters_.load(std::memory_order_relaxed); }  // for room
   void CountRefusal() { refused_.fetch_add(1, std::memory_order_relaxed); }
+
+  // What is told to those who found no room.
+  static Error Refusal() {
+    return {Errc::kUnavailable, "requests and answers hold as much memory as they may (http.memory)"};
+  }
 
   bool BeginWait();  // false: too many wait
   void EndWait() { waiters_.fetch_sub(1, std::memory_order_relaxed); }

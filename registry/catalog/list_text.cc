@@ -56,7 +56,7 @@ Task<Result<void>> ListText::Grow(std::size_t bytes, std::chrono::milliseconds p
   // What is larger than half of the budget would never find room in it.
   const std::uint64_t counts = std::min<std::uint64_t>(bytes, account_.memory->budget()->most() / 2);
   if (co_await runtime::GrowInTime(*account_.memory, counts, patience, account_.gone)) co_return Result<void>();
-  co_return Error(Errc::kUnavailable, "requests and answers hold as much memory as they may (http.memory)");
+  co_return runtime::MemoryBudget::Refusal();
 }
 
 Task<Result<void>> ListText::Count(std::size_t beside) { return Grow(kShort + beside, account_.patience); }

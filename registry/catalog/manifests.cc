@@ -78,7 +78,7 @@ Task<Result<StoredManifestPtr>> Manifests::Find(const EventRules& rules, const s
     found->memory = runtime::MemoryShare(deps_.memory);
     if (!found->memory.Grow(found->bytes.size())) {
       deps_.memory->CountRefusal();
-      return Error(Errc::kUnavailable, "requests and answers hold as much memory as they may (http.memory)");
+      return runtime::MemoryBudget::Refusal();
     }
     if (rules.references && found->bytes.size() < kLargeManifest) AddReferences(*found);
     return found;
@@ -114,7 +114,7 @@ Task<Result<PushedManifest>> Manifests::Push(const OriginPtr& origin, const Even
   if (asked.memory != nullptr) {
     const std::uint64_t cost = CostOf(asked, rules, asked.memory->budget());
     if (!co_await runtime::GrowInTime(*asked.memory, cost, kRoomPatience)) {
-      co_return Error(Errc::kUnavailable, "requests and answers hold as much memory as they may (http.memory)");
+      co_return runtime::MemoryBudget::Refusal();
     }
   }
   Result<Manifest> manifest = co_await Parse(deps_.hashing, asked);
