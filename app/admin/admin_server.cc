@@ -49,7 +49,7 @@ Result<std::unique_ptr<AdminServer>> AdminServer::Listen(const std::filesystem::
   options.unix_path = socket;
   options.limits.body_bytes = kLargestBody;
   options.limits.connections = kConnections;
-  options.limits.head_timeout = options.limits.body_stall = kStall;
+  options.limits.head_timeout = options.limits.body_stall = options.limits.body_rate_window = kStall;
   options.handler = [self = made.get()](http::Request& request) { return self->Serve(request); };
   options.on_bug = [&log = made->deps_.log](std::string_view what) { log.Error(kBug, {{"error", std::string(what)}}); };
   auto server = http::Server::Listen(std::move(options), {&made->deps_.loop});

@@ -34,8 +34,8 @@ Error Unreachable(const std::filesystem::path& socket, const error_code& ec) {
                                     "move it away, and start the server again"};
   }
   if (ec == asio::error::connection_refused) {
-    return {Errc::kUnavailable,
-            "no server runs with this configuration (nobody listens on " + socket.string() + "): start it first"};
+    return {Errc::kUnavailable, "no server runs with this configuration (nobody listens on " + socket.string() +
+                                    "): start it first; one that runs could not make its socket, and its log says why"};
   }
   return {Errc::kUnavailable, "cannot reach the server by " + socket.string() + ": " + ec.message()};
 }

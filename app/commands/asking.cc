@@ -84,6 +84,12 @@ std::function<std::string(const std::string&)> PlainNumber(std::int64_t least, s
   };
 }
 
+std::function<std::string(const std::string&)> GivenName() {
+  return [](const std::string& text) -> std::string {
+    return text.empty() ? "the name is empty: is the variable set that it is taken from?" : "";
+  };
+}
+
 void AddSocket(CLI::App& noun, Invocation& invocation) {
   noun.add_option("--socket", invocation.socket,
                   "the server's portcall.sock, instead of the one in the configuration's data folder");

@@ -44,6 +44,8 @@ class Asking {
 // A whole number from `least` to `most`, in digits alone: with a zero before it, it would be read as another one.
 std::function<std::string(const std::string&)> PlainNumber(
     std::int64_t least = 1, std::int64_t most = std::numeric_limits<std::int64_t>::max());
+// A name that is given is not empty: that would stand for none, and none for all of them.
+std::function<std::string(const std::string&)> GivenName();
 // --socket, of the commands of a noun.
 void AddSocket(CLI::App& noun, Invocation& invocation);
 // What all of these commands take: -c behind the verb, too, and --json.

@@ -37,7 +37,10 @@ int Run(int argc, const char* const* argv, const Environment& environment, std::
     return program.exit(e, out, err) == 0 ? kDone : kUsage;
   }
   if (!program.got_subcommand("serve")) LetSignalsThrough();
-  return invocation.run();
+  const int code = invocation.run();
+  if (out.flush()) return code;
+  err << "portcall: the output could not be written whole\n";
+  return code == kDone ? kFailed : code;
 }
 
 }  // namespace portcall::app

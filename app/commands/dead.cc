@@ -173,13 +173,13 @@ void AddDead(CLI::App& program, Invocation& invocation) {
     return verb;
   };
   CLI::App* list = add("list", "the oldest first", List);
-  list->add_option("--endpoint", options->endpoint, "of this endpoint alone");
+  list->add_option("--endpoint", options->endpoint, "of this endpoint alone")->check(GivenName());
   list->add_option("--limit", options->limit, "how many at a time (100)")->check(PlainNumber(1, 1'000));
   list->add_flag("--all", options->all, "however many there are");
   add("show", "one, with the last answer", Show)->add_option("ID", options->id)->required()->check(PlainNumber());
   CLI::App* drop = add("drop", "delete one, or all", Drop);
   drop->add_option("ID", options->id)->check(PlainNumber());
-  drop->add_option("--endpoint", options->endpoint, "with --all: of this endpoint alone");
+  drop->add_option("--endpoint", options->endpoint, "with --all: of this endpoint alone")->check(GivenName());
   drop->add_flag("--all", options->all, "all of them");
   drop->add_flag("--yes", options->yes, "do not ask");
 }

@@ -214,17 +214,18 @@ void AddEndpoints(CLI::App& program, Invocation& invocation) {
     return verb;
   };
   add("list", "all of them, and what removed ones have left", List)
-      ->add_option("--endpoint", options->name, "this one alone");
-  add("show", "everything of one", Show)->add_option("NAME", options->name)->required();
+      ->add_option("--endpoint", options->name, "this one alone")
+      ->check(GivenName());
+  add("show", "everything of one", Show)->add_option("NAME", options->name)->check(GivenName())->required();
   CLI::App* pause = add("pause", "send nothing any more, and keep what comes, until it is resumed", Pause);
-  pause->add_option("NAME", options->name);
+  pause->add_option("NAME", options->name)->check(GivenName());
   pause->add_option("--reason", options->reason, "why, for whoever looks later");
   pause->add_flag("--all", options->all, "all endpoints");
   CLI::App* resume = add("resume", "go on, also where it was paused by an answer 410", Resume);
-  resume->add_option("NAME", options->name);
+  resume->add_option("NAME", options->name)->check(GivenName());
   resume->add_flag("--all", options->all, "all endpoints");
   CLI::App* drop = add("drop", "give up what a removed endpoint has left pending", Drop);
-  drop->add_option("NAME", options->name)->required();
+  drop->add_option("NAME", options->name)->check(GivenName())->required();
   drop->add_flag("--yes", options->yes, "do not ask");
 }
 

@@ -14,15 +14,25 @@ TEST(Duration, ReadsGoSyntax) {
     const char* text;
     Millis value;
   };
-  for (const Case& c : {Case{"500ms", Millis(500)}, Case{"1h30m", Millis(5'400'000)}, Case{"1.5s", Millis(1500)},
-                        Case{".5s", Millis(500)}, Case{"168h", hours(168)}, Case{"0", Millis(0)},
-                        Case{"-1s", Millis(0)}, Case{"-5", Millis(0)}, Case{"+2s", Millis(2000)},
-                        Case{"1us", Millis(1)}, Case{"2µs", Millis(1)}, Case{"87600h", hours(87600)}}) {
+  for (const Case& c :
+       {Case{"500ms", Millis(500)}, Case{"1h30m", Millis(5'400'000)}, Case{"1.5s", Millis(1500)},
+        Case{".5s", Millis(500)}, Case{"168h", hours(168)}, Case{"0", Millis(0)}, Case{"-1s", Millis(0)},
+        Case{"-5", Millis(0)}, Case{"+2s", Millis(2000)}, Case{"87600h", hours(87600)}}) {
     auto read = ParseDuration(c.text);
     ASSERT_TRUE(read) << c.text;
     EXPECT_EQ(read->value, c.value) << c.text;
     EXPECT_EQ(read->remark, "") << c.text;
   }
+}
+
+TEST(Duration, SaysWhatBecomesOfLessThanAMillisecond) {
+  for (const char* text : {"1us", "2µs", "1ns", "0.9ms"}) {
+    const auto read = ParseDuration(text);
+    ASSERT_TRUE(read) << text;
+    EXPECT_EQ(read->value, Millis(1)) << text;
+    EXPECT_EQ(read->remark, "is read as 1ms: nothing shorter counts") << text;
+  }
+  EXPECT_EQ(ParseDuration("0ns")->remark, "");
 }
 
 TEST(Duration, SaysHowItReadABareNumber) {

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Callable
 
 from harness import wait
-from harness.operators import call, on_terminal, portcall, push, socket_of, without
+from harness.operators import PORTCALL, call, on_terminal, portcall, push, socket_of, without
 from harness.receiver import Receiver, always
 from harness.server import Server, endpoint, merged
 
@@ -36,6 +37,10 @@ def test_dead_letters_are_listed_shown_and_dropped(serve: Serve) -> None:
             assert refused.returncode == 2 and "is no number from 1 on" in refused.stderr, (wrong, refused.stderr)
         assert portcall(server, "dead", "drop", str(ids[0]), "--yes").returncode == 0
         gone = portcall(server, "dead", "show", str(ids[0]))
+        for question in (["dead", "drop", "--all", "--yes"], ["dead", "list"], ["endpoints", "list"]):
+            unset = portcall(server, *question, "--endpoint", "")
+            assert unset.returncode == 2 and "the name is empty" in unset.stderr, "an unset variable is not all of them"
+        assert portcall(server, "endpoints", "pause", "", "--all").returncode == 2
         assert gone.returncode == 2 and f"no dead letter {ids[0]}" in gone.stderr.replace('"', "")
         server.wait_metric(2, "portcall_notifications_dead_letters", endpoint="hook")
         dropped = portcall(server, "dead", "drop", "--all", "--endpoint", "hook", "--yes", "--json")
@@ -78,6 +83,14 @@ def test_all_dead_letters_are_those_of_the_question(serve: Serve) -> None:
         code, shown = on_terminal(server, "dead", "drop", "--all", answer=meanwhile)
         assert code == 0 and "2 dead letters were dropped" in shown, shown
         assert len(letters()) == 1
+
+
+def test_output_that_is_not_written_is_no_success(serve: Serve) -> None:
+    server = serve([])
+    with open("/dev/full", "wb") as full:
+        told = subprocess.run([str(PORTCALL), "-c", str(server.config_path), "endpoints", "list"], stdin=subprocess.DEVNULL,
+                              stdout=full, stderr=subprocess.PIPE, text=True, timeout=20, check=False)
+    assert told.returncode == 1 and "the output could not be written whole" in told.stderr
 
 
 def test_all_of_them_are_one_document(serve: Serve, receiver: Receiver) -> None:
