@@ -213,6 +213,7 @@ AdminAnswer ServeLine(const Line& line, const Call& call) {
 
 std::vector<AdminRoute> AdminRoutes() {
   std::vector<AdminRoute> routes;
+  routes.reserve(kLines.size());
   for (const Line& line : kLines) routes.push_back(line.route);
   return routes;
 }
