@@ -345,7 +345,9 @@ bool EndpointCore::MayGo(Lane& lane, Moment now) {
     return false;
   }
   if (lane.flight.sent == 0 && !pace_.shut() && WaitsForPlace(lane, flights_, policy_)) {
-    lines_.Wait(lane, now.ticks + kSecond * (1 + static_cast<Ticks>(lines_.sentenced()) / kMostAsides));
+    // Without its events: what they take belongs to others meanwhile.
+    const Ticks due = now.ticks + kSecond * (1 + static_cast<Ticks>(lines_.sentenced()) / kMostAsides);
+    Park(lane, due, lane.failing.reason, now);
     return false;
   }
   return !policy_.collapses || Collapse(lane, now);
