@@ -116,17 +116,16 @@ Result<std::string> OpenFiles::MoveOtherAside() const {
 Result<std::string> OpenFiles::PutLogBack(std::uint64_t room) const {
   if (!open_log_) return Error(Errc::kUnavailable, log_.path + " could not be opened beside the engine");
   const runtime::MutexLock lock(putting_back_);
-  std::string aside;
   struct stat there{};
   if (::stat(log_.path.c_str(), &there) == 0) {
     if (there.st_size > 0 && runtime::HoldsSame(open_log_, log_.path)) {
       const Result<void> synced = runtime::SyncNamed(log_.path);
-      return synced ? Result<std::string>(std::string()) : synced.error();
+      return synced ? Result<std::string>(aside_) : synced.error();
     }
     if (there.st_size > 0) {
       Result<std::string> moved = MoveOtherAside();
       if (!moved) return moved;
-      aside = std::move(*moved);
+      aside_ = std::move(*moved);
     } else {
       ::unlink(log_.path.c_str());  // as whoever opens the database leaves it there
     }
@@ -135,7 +134,7 @@ Result<std::string> OpenFiles::PutLogBack(std::uint64_t room) const {
     return Error(Errc::kNoSpace, "No space left for its " + std::to_string((log_bytes() >> 20) + 1) + " MiB");
   }
   const Result<void> copied = runtime::CopyToNewFile(open_log_, log_.path);
-  return copied ? Result<std::string>(std::move(aside)) : copied.error();
+  return copied ? Result<std::string>(aside_) : copied.error();
 }
 
 }  // namespace portcall::store

@@ -39,9 +39,9 @@ class OpenFiles {
   std::optional<std::string> WhyLogGone() const { return WhyCertainlyGone(log_, LookAt(log_.path)); }
   // Writes what the write-ahead log holds, which has lost its name, under that name again; done where somebody else did
   // so. Durable on return. Another file that has the name becomes <name>.other, or .other.1 and so on where others came
-  // before it: where that is, is returned, empty: nothing had the name. kConflict: it cannot. kNoSpace where
-  // the volume has `room` and that is not enough. What is written to the log meanwhile may be missing there; who wrote
-  // it finds kConflict then.
+  // before it; returns where that is, also if an earlier call moved it, empty: nothing had the name. kConflict: it
+  // cannot. kNoSpace where the volume has `room` and that is not enough. What is written to the log meanwhile may be
+  // missing there; who wrote it finds kConflict then.
   Result<std::string> PutLogBack(std::uint64_t room) const;
   std::uint64_t log_bytes() const;
 
@@ -69,6 +69,7 @@ class OpenFiles {
   std::uint64_t fewest_ = 0;      // the fewest of these since the file had another size
   const runtime::Fd open_log_;    // for its content when it has no name
   mutable runtime::Mutex putting_back_;
+  mutable std::string aside_ GUARDED_BY(putting_back_);  // where the last file is that had the log's name; empty: none
 };
 
 }  // namespace portcall::store

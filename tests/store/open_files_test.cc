@@ -146,6 +146,17 @@ TEST(WatchedFilesTest, EachFileThatHadTheLogsNameIsKept) {
   }
 }
 
+TEST(WatchedFilesTest, WhatWasMovedAsideIsNamedAlsoOnceThereIsRoom) {
+  Filled it;
+  const std::string log = it.file.string() + "-wal";
+  fs::remove(log);
+  std::ofstream(log) << "one";
+  EXPECT_EQ(it.files->PutLogBack(0).error().code, Errc::kNoSpace);
+  const Result<std::string> aside = it.files->PutLogBack(SIZE_MAX);
+  ASSERT_TRUE(aside);
+  EXPECT_EQ(*aside, log + ".other");
+}
+
 TEST(WatchedFilesTest, ACompactedDatabaseMayGrowBeforeItsFileShrinks) {
   Filled it;
   ASSERT_FALSE(it.Look());
