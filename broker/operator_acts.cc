@@ -94,7 +94,8 @@ Error OperatorActs::Unsure(const std::string& name, const Error& error) {
     EndpointRunner* runner = RunnerOf(name);
     if (runner == nullptr) return;
     if (state.paused && state.by_operator) runner->Pause(state.reason, state.since);
-    if (!state.paused && runner->Status().paused_by_operator) runner->Resume();
+    const EndpointStatus status = runner->Status();
+    if (!state.paused && status.paused && state.since > status.since) runner->Resume();
   });
   return error;
 }
