@@ -27,13 +27,13 @@ Error Unreachable(const std::filesystem::path& socket, const error_code& ec) {
                                     ": no server runs with this configuration, or somebody has deleted its socket, "
                                     "which a restart makes anew"};
   }
-  std::error_code ignored;
-  if (ec == asio::error::connection_refused && !std::filesystem::is_socket(socket, ignored)) {
-    return {Errc::kUnavailable, socket.string() +
-                                    " is no socket: a server that runs with this configuration says so in its log; "
-                                    "move it away, and start the server again"};
-  }
   if (ec == asio::error::connection_refused) {
+    std::error_code ignored;
+    if (!std::filesystem::is_socket(socket, ignored)) {
+      return {Errc::kUnavailable, socket.string() +
+                                      " is no socket: a server that runs with this configuration says so in its log; "
+                                      "move it away, and start the server again"};
+    }
     return {Errc::kUnavailable, "no server runs with this configuration (nobody listens on " + socket.string() +
                                     "): start it first; one that runs could not make its socket, and its log says why"};
   }

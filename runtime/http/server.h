@@ -28,10 +28,9 @@ struct ServerLimits {
   std::uint64_t body_min_rate = 128;
   std::chrono::milliseconds body_rate_window{std::chrono::seconds(60)};  // counts only time spent waiting for the peer
   // A new one takes the place of the one that has waited longest for a request or its head, and from which nothing has
-  // come that is unread. While all are busy it
-  // waits, unless one address (which who comes by a Unix socket has not) has more than a quarter of all: then those of
-  // that address end, slowest first, that have moved fewer than `crowd_min_rate` bytes a second over `crowd_window`, in
-  // which they waited for the peer alone.
+  // come that is unread. While all are busy it waits, unless one address (which who comes by a Unix socket has not) has
+  // more than a quarter of all: then those of that address end, slowest first, that have moved fewer than
+  // `crowd_min_rate` bytes a second over `crowd_window`, in which they waited for the peer alone.
   std::uint32_t connections = 10'000;
   std::uint64_t crowd_min_rate = 4096;
   std::chrono::milliseconds crowd_window{std::chrono::seconds(10)};
