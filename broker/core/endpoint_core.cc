@@ -302,8 +302,7 @@ void EndpointCore::OnLaneFailed(const LaneRead& read) { lines_.ReadFailed(lines_
 
 bool EndpointCore::MayBegin(Moment now) {
   // What goes to the place for what is given up takes no place of the others: that place may not answer.
-  const int asides = flights_.asides();
-  if (lines_.ready() == 0 || in_flight() - asides >= window() || asides >= policy_.window) return false;
+  if (lines_.ready() == 0 || flights_.sending() >= window() || flights_.asides() >= policy_.window) return false;
   if (!pace_.MayStart(now.ticks)) return false;
   if (ledger_.exposed() + in_flight() + flights_.early() >= kMaxExposed + policy_.window) return false;
   if (ledger_.dead_bytes() >= kMaxDeadBytes) return false;

@@ -184,7 +184,7 @@ void EndpointCore::JudgeAside(Lane& lane, const Attempt& attempt, const Outcome&
 bool EndpointCore::OthersCanTell() const {
   const std::size_t reads = lines_.to_read() + lines_.being_read(), silent = lines_.kept() + lines_.sentenced();
   const bool few = pending() < 2 * static_cast<std::int64_t>(silent + 1);
-  return few || lines_.ready() > 0 || in_flight() > 0 || reads > 0 || lines_.waiting() > silent;
+  return few || lines_.ready() > 0 || flights_.sending() > 0 || reads > 0 || lines_.waiting() > silent;
 }
 
 // Whether later events have waited behind one that is refused for so long that it dies although the endpoint may be at

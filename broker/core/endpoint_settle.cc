@@ -96,7 +96,7 @@ bool EndpointCore::MayStayLoaded(std::size_t events, std::size_t bytes) const {
 // lies behind them in the log is read. They are fewer than the window has places.
 void EndpointCore::MakeRoom(Moment now) {
   const bool full = slots() + policy_.refill > policy_.look_ahead || !HasRoom(0);
-  if (!full || progress_.at_head() || !MayScan() || in_flight() >= window()) return;
+  if (!full || progress_.at_head() || !MayScan() || flights_.sending() >= window()) return;
   if (lines_.ready() > 0 && !pace_.shut()) return;
   const auto waiting = [this] { return bytes() - flights_.bytes(); };
   while (slots() > policy_.look_ahead / 2 || (slots() > 0 && waiting() >= policy_.max_bytes / 4)) {

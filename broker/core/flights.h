@@ -19,7 +19,8 @@ class Flights {
   AttemptId Begin(std::size_t bytes, bool aside = false);
   void End(std::size_t bytes, bool aside = false);
   int under_way() const { return under_way_; }
-  int asides() const { return aside_count_; }  // of these
+  int asides() const { return aside_count_; }                // of these
+  int sending() const { return under_way_ - aside_count_; }  // the others, to the destination itself
   std::size_t aside_bytes() const { return aside_bytes_; }
   std::size_t bytes() const { return bytes_; }  // of their events
   AttemptId next() const { return next_; }      // the id of the attempt that begins next

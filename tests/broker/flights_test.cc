@@ -26,6 +26,7 @@ TEST(Flights, WhatIsSetAsideIsCountedApart) {
   flights.SetAside(attempt, 10);
   EXPECT_EQ(flights.under_way(), 2);
   EXPECT_EQ(flights.asides(), 2);
+  EXPECT_EQ(flights.sending(), 0);
   EXPECT_EQ(flights.aside_bytes(), 17u);
   flights.End(10, /*aside=*/true);
   EXPECT_EQ(flights.asides(), 1);
