@@ -71,11 +71,22 @@ Task<> Connection::Run(std::unique_ptr<Connection> self) {
 
 void Connection::Drain() {
   draining_ = true;
-  if (idle_) stream_->Close();
+  if (idle_) EndWait();
 }
 
 void Connection::Close() {
   watch_.Tell();
+  stream_->Close();
+}
+
+void Connection::LeaveIfSilent() {
+  leaving_ = true;
+  EndWait();
+}
+
+// A request may have been read just now, and its connection's turn to look at it not have come.
+void Connection::EndWait() {
+  if (shaken_) return stream_->Interrupt();
   stream_->Close();
 }
 
@@ -100,6 +111,10 @@ void Connection::Look(Clock::time_point now) {
   rate_.Look(now, waits, options_.limits.crowd_window, [this] { return stream_->Progress(); });
 }
 
+void Connection::TellOfLeaving() const {
+  Tell(Incident::Kind::kCrowded, 0, "closed to make room for a new connection");
+}
+
 void Connection::MoveTo(Connections::List& list) {
   unlink();
   list.push_back(*this);
@@ -114,6 +129,7 @@ Task<> Connection::Serve() {
   stream_->ExpiresAfter(options_.limits.head_timeout);
   const IoResult shaken = co_await stream_->Handshake();
   if (shaken.ec) {
+    if (leaving_) TellOfLeaving();
     // Who comes and goes without a word, such as a proxy's check whether the port is open, has not failed.
     const bool silent = shaken.ec == asio::error::eof || shaken.ec == asio::error::connection_reset ||
                         shaken.ec == asio::error::operation_aborted;
@@ -123,6 +139,7 @@ Task<> Connection::Serve() {
     }
     co_return;
   }
+  shaken_ = true;
   request_.tls_subject = stream_->PeerSubject();
   while (co_await ReadHead()) {
     if (!co_await Exchange()) break;
@@ -168,9 +185,13 @@ Task<bool> Connection::ReadHead() {
     const IoResult got = co_await stream_->Read(input_.Prepare(1024));
     // Also after a read that succeeded: it may have been done when the deadline came, which then interrupted nothing.
     if (!idle_ && stream_->expired()) co_return co_await Refuse(408, "The request's head took too long.");
-    if (got.ec) co_return false;
+    if (got.ec) {
+      if (leaving_) TellOfLeaving();
+      if (leaving_ || draining_) stream_->Close();
+      co_return false;
+    }
     input_.Commit(got.n);
-    idle_ = false;
+    idle_ = leaving_ = false;
   }
 }
 

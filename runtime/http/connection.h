@@ -48,7 +48,9 @@ class Connection : public Connections::Hook {
   void Close();
   // Nothing has come from the peer that is still unread.
   bool silent() const { return stream_->silent(); }
-  // The same, because a new connection needs its place.
+  // Ends, because a new connection needs its place, unless a request has been read just now.
+  void LeaveIfSilent();
+  // Close, because a new connection needs the place.
   void MakeRoom(std::string_view why);
 
   // While all places are taken, or memory is short: at how fast its peer is.
@@ -78,6 +80,8 @@ class Connection : public Connections::Hook {
   void MoveTo(Connections::List& list);
   http::Exchange::End WhyUnsent() const;
   void Tell(Incident::Kind kind, int status, std::string_view what) const;
+  void TellOfLeaving() const;
+  void EndWait();
 
   const ServerOptions& options_;
   Connections& all_;
@@ -96,7 +100,7 @@ class Connection : public Connections::Hook {
   http::Exchange::End end_{};        // of the current response
   bool sending_ = false;             // waits for the peer to take more
   std::uint64_t sends_counted_ = 0;  // bytes of the answer that count
-  bool gave_room_ = false;
+  bool gave_room_ = false, leaving_ = false, shaken_ = false;
   bool idle_ = true;  // no byte of the next request has come
   bool draining_ = false;
   PeerRate rate_;

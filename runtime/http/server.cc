@@ -187,7 +187,7 @@ Task<> Server::Impl::MakeRoom() {
     co_await On(worker, [&](Connections& all) {
       const auto idle = std::ranges::find_if(all.waiting, [](const Connection& one) { return one.silent(); });
       made = idle != all.waiting.end();
-      if (made) idle->MakeRoom("closed to make room for a new connection");
+      if (made) idle->LeaveIfSilent();
     });
     if (made) co_return;
   }

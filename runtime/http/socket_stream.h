@@ -22,6 +22,7 @@ class SocketStream : public ByteStream, protected Deadline {
   std::int64_t Progress() const override;
   bool PeerClosed() const override;
   bool silent() const override;
+  void Interrupt() override;
   void Close() override;
 
   Task<IoResult> Connect(asio::generic::stream_protocol::endpoint to);

@@ -145,6 +145,11 @@ void SocketStream::Prepare() {
   socket_.non_blocking(true, ignored);
 }
 
+void SocketStream::Interrupt() {
+  error_code ignored;
+  socket_.cancel(ignored);
+}
+
 void SocketStream::Close() {
   Clear();
   error_code ignored;
@@ -194,12 +199,9 @@ std::int64_t SocketStream::Progress() const {
 void SocketStream::OnDeadline() {
   if (step_.count() > 0 && !Stalled()) return Set(std::chrono::steady_clock::now() + step_);
   expired_ = true;
+  if (interrupt_) return Interrupt();
   error_code ignored;
-  if (interrupt_) {
-    socket_.cancel(ignored);
-  } else {
-    socket_.close(ignored);
-  }
+  socket_.close(ignored);
 }
 
 bool SocketStream::PeerClosed() const {

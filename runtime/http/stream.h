@@ -50,6 +50,8 @@ class ByteStream {
   virtual bool PeerClosed() const { return false; }
   // Neither bytes nor an end have come from the peer that nobody has read yet.
   virtual bool silent() const { return true; }
+  // Fails what is pending, unless it is done already and only its caller does not know yet.
+  virtual void Interrupt() { Close(); }
   virtual void Close() = 0;
 };
 
