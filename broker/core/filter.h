@@ -30,6 +30,10 @@ class Filter {
     return simple_ || WantsRest(event);
   }
 
+  // The rule that keeps the event out, as the configuration names it (only.tags, ignore.actions, images); empty where
+  // it is wanted. Of several, the first that Wants asks.
+  std::string_view WhyNot(const store::Event& event) const;
+
   // Equal for filters that want the same events.
   const std::string& fingerprint() const { return fingerprint_; }
 
@@ -40,8 +44,10 @@ class Filter {
   void ReadRule(std::string_view rule);
   void Compile();
   void Write();
-  bool WantsRest(const store::Event& event) const;
-  bool WantsType(const store::Event& event) const;
+  bool WantsRest(const store::Event& event) const { return WhyNotRest(event).empty(); }
+  std::string_view WhyNotRest(const store::Event& event) const;
+  std::string_view WhyNotType(const store::Event& event) const;
+  std::string_view WhyNotNamed(const store::Event& event) const;
 
   std::bitset<store::kActions> ignored_actions_;
   std::bitset<store::kKinds> ignored_kinds_;

@@ -34,6 +34,7 @@ const Sql kChangeCursor(
     "fingerprint=?,receipt=?,pace=? WHERE id=?");
 const Sql kDropCursor("DELETE FROM cursors WHERE id=?");
 const Sql kDropLanes("DELETE FROM parked WHERE cursor=?");
+const Sql kDropFilters("DELETE FROM filters WHERE cursor=?");
 const Sql kFinished(
     "SELECT id FROM cursors AS c WHERE kind=?1 AND settled_through>=through"
     " AND NOT EXISTS (SELECT 1 FROM parked WHERE cursor=c.id AND next_seq<=c.through)"
@@ -138,6 +139,7 @@ std::int64_t PutCursor(Tx& tx, const Cursor& c) {
 }
 
 void DropCursor(Tx& tx, std::int64_t cursor) {
+  Query(tx.connection(), kDropFilters, cursor).Run();
   Query(tx.connection(), kDropLanes, cursor).Run();
   Query(tx.connection(), kDropCursor, cursor).Run();
 }

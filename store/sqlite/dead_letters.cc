@@ -32,6 +32,15 @@ const Sql kDeadBriefly(
 const Sql kAllDeadBriefly(
     "SELECT id,cursor,endpoint,attempts,died_at,reason,'',seq,recorded_at,action,kind,size,source,repository,tag,"
     "event_id,digest,media_type,actor,'',through,events FROM dead WHERE id>? ORDER BY id LIMIT ?");
+#define DEAD_COLUMNS                                                                                  \
+  "SELECT id,cursor,endpoint,attempts,died_at,reason,answer,seq,recorded_at,action,kind,size,source," \
+  "repository,tag,event_id,digest,media_type,actor,details,through,events FROM dead"
+const Sql kDeadOfSeq(DEAD_COLUMNS " INDEXED BY dead_seq WHERE seq=? AND through=0 ORDER BY id LIMIT ?");
+const Sql kDeadOfEvent(DEAD_COLUMNS " INDEXED BY dead_event WHERE event_id=? AND through=0 ORDER BY id LIMIT ?");
+const Sql kDeadRange(DEAD_COLUMNS
+                     " INDEXED BY dead_ranges WHERE cursor=? AND through<>0 AND seq<=? AND through>=?"
+                     " ORDER BY id DESC LIMIT 1");
+#undef DEAD_COLUMNS
 const Sql kOldestDead("SELECT id,died_at,endpoint FROM dead ORDER BY id LIMIT 1");
 const Sql kDropDead("DELETE FROM dead WHERE id=? RETURNING bytes");
 
@@ -106,6 +115,22 @@ std::int64_t CountDead(Snapshot& s, std::string_view endpoint) {
 std::vector<DeadLetter> ListDead(Snapshot& s, std::string_view endpoint, std::int64_t after_id, std::size_t limit) {
   Query query(s.connection(), kDead, endpoint, after_id, limit);
   return ReadAll(query);
+}
+
+std::vector<DeadLetter> ListDeadOf(Snapshot& s, Seq seq, std::size_t limit) {
+  Query query(s.connection(), kDeadOfSeq, seq, limit);
+  return ReadAll(query);
+}
+
+std::vector<DeadLetter> ListDeadOf(Snapshot& s, std::string_view event_id, std::size_t limit) {
+  Query query(s.connection(), kDeadOfEvent, event_id, limit);
+  return ReadAll(query);
+}
+
+std::optional<DeadLetter> FindDeadRange(Snapshot& s, std::int64_t cursor, Seq seq) {
+  Query query(s.connection(), kDeadRange, cursor, seq, seq);
+  std::vector<DeadLetter> found = ReadAll(query);
+  return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
 }
 
 std::vector<DeadLetter> ListDeadBriefly(Snapshot& s, std::string_view endpoint, std::int64_t after_id,

@@ -1,5 +1,6 @@
 #include "broker/core/filter.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -149,13 +150,22 @@ TEST(Filter, RulesLetInAndKeepOut) {
   for (const Rule& rule : kRules) {
     store::Event event = TagPush();
     rule.change(event);
-    EXPECT_EQ(Filter(EntryOf(rule)).Wants(event), rule.wanted) << rule.about;
+    const Filter filter(EntryOf(rule));
+    EXPECT_EQ(filter.Wants(event), rule.wanted) << rule.about;
+    EXPECT_EQ(filter.WhyNot(event).empty(), rule.wanted) << rule.about;
+    EXPECT_EQ(Filter(filter.fingerprint()).WhyNot(event), filter.WhyNot(event)) << rule.about;
+    const std::string about = rule.about;
+    if (!rule.wanted && about.find('.') != about.npos) {
+      EXPECT_THAT(about, ::testing::EndsWith(std::string(filter.WhyNot(event)))) << "it is the rule that keeps it out";
+    }
   }
 }
 
 TEST(Filter, RoutesLimitWhatACiSystemTakes) {
   config::Endpoint entry;
   EXPECT_TRUE(Filter(entry).Wants(TagPush()));
+  entry.routes = {"other/*"};
+  EXPECT_EQ(Filter(entry).WhyNot(TagPush()), "routes");
   entry.routes = {"other/*", "team/a*"};
   EXPECT_TRUE(Filter(entry).Wants(TagPush()));
   entry.routes = {"other/*"};

@@ -37,6 +37,27 @@ TEST_P(DeadLettersTest, PagesThroughDeadLettersAndDropsThem) {
   EXPECT_EQ(Dead().size(), 4u);
 }
 
+TEST_P(DeadLettersTest, OneOfAnEventIsFoundByItsSeqItsIdAndItsRange) {
+  Settlement s = Of(id_);
+  DeadLetter range;
+  range.endpoint = "ci";
+  range.event.seq = 3;
+  range.through = 8;
+  range.reason = "expired";
+  s.dead = {Letter(1), range};
+  Settle(s);
+  const auto by_seq = Read([](Snapshot& snap) { return ListDeadOf(snap, 4, 10); });
+  ASSERT_EQ(by_seq.size(), 1u);
+  EXPECT_EQ(by_seq[0].event.id, "id-4");
+  EXPECT_EQ(Read([](Snapshot& snap) { return ListDeadOf(snap, "id-4", 10); }).size(), 1u);
+  EXPECT_EQ(Read([](Snapshot& snap) { return ListDeadOf(snap, "id-5", 10); }).size(), 0u);
+  EXPECT_EQ(Read([](Snapshot& snap) { return ListDeadOf(snap, 3, 10); }).size(), 0u) << "a range is no event";
+  const auto range_of = [&](Seq seq) { return Read([&](Snapshot& snap) { return FindDeadRange(snap, id_, seq); }); };
+  EXPECT_FALSE(range_of(2) || range_of(9));
+  ASSERT_TRUE(range_of(3) && range_of(8));
+  EXPECT_EQ(range_of(8)->event.seq, 3);
+}
+
 TEST_P(DeadLettersTest, TrimsHistoryByAgeAndSize) {
   Settlement s = Of(id_);
   for (int i = 1; i <= 10; ++i) {
