@@ -10,7 +10,6 @@ namespace {
 
 // Dead letters hold copies of their events until they are on disk, which may hang.
 constexpr std::size_t kMaxDeadBytes = 16UL << 20;
-constexpr int kMostAsides = 256;  // under way at a time, of what was sentenced before
 constexpr std::string_view kDebounce = "debounce";
 constexpr std::string_view kTurn = "waits for its turn";
 
@@ -28,13 +27,6 @@ Part FittingPart(const store::Portion& page, std::size_t room) {
     part = {part.events + 1, bytes};
   }
   return part;
-}
-
-// Its event is to go to the place for what is given up, where as much is under way already as may be held for it.
-bool WaitsForPlace(const Lane& lane, const Flights& flights, const Policy& policy) {
-  if (!lane.failing.sentence || flights.asides() == 0) return false;
-  const bool much = flights.aside_bytes() + lane.queue.front().bytes > policy.max_bytes / 4;
-  return much || flights.asides() >= kMostAsides;
 }
 
 }  // namespace
@@ -184,6 +176,7 @@ void EndpointCore::Continue(Lane& lane, Moment now) {
     return more ? lines_.MakeReady(lane) : lines_.Leave(lane, LaneState::kInFlight);
   }
   if (!lane.queue.empty()) return MustWait(lane, now) ? LetWait(lane, now) : lines_.MakeReady(lane);
+  if (lane.behind.parked && WaitsForPlace(lane, lane.behind.next_bytes)) return WaitForPlace(lane, now);
   if (lane.behind.parked) return lines_.WantRead(lane);
   if (lane.failing.begun()) ForgetUnwanted(lane, now);
   lane.Become(LaneState::kIdle);
@@ -302,7 +295,7 @@ void EndpointCore::OnLaneFailed(const LaneRead& read) { lines_.ReadFailed(lines_
 
 bool EndpointCore::MayBegin(Moment now) {
   // What goes to the place for what is given up takes no place of the others: that place may not answer.
-  if (lines_.ready() == 0 || flights_.sending() >= window() || flights_.asides() >= policy_.window) return false;
+  if (lines_.ready() == 0 || flights_.sending() >= window()) return false;
   if (!pace_.MayStart(now.ticks)) return false;
   if (ledger_.exposed() + in_flight() + flights_.early() >= kMaxExposed + policy_.window) return false;
   if (ledger_.dead_bytes() >= kMaxDeadBytes) return false;
@@ -343,10 +336,8 @@ bool EndpointCore::MayGo(Lane& lane, Moment now) {
     Continue(lane, now);
     return false;
   }
-  if (lane.flight.sent == 0 && !pace_.shut() && WaitsForPlace(lane, flights_, policy_)) {
-    // Without its events: what they take belongs to others meanwhile.
-    const Ticks due = now.ticks + kSecond * (1 + static_cast<Ticks>(lines_.sentenced()) / kMostAsides);
-    Park(lane, due, lane.failing.reason, now);
+  if (lane.flight.sent == 0 && WaitsForPlace(lane, lane.queue.front().bytes)) {
+    WaitForPlace(lane, now);
     return false;
   }
   return !policy_.collapses || Collapse(lane, now);

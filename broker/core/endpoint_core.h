@@ -62,7 +62,6 @@ class EndpointCore {
   void RenewAges(Moment now);
 
   void SetPause(std::string reason, Moment now);  // by an operator; empty: whatever paused it is over
-  std::optional<Ticks> NextTry(Moment now) const { return pace_.NextTry(now.ticks); }
   void Stall(bool stalled, Moment now) { pace_.Stall(stalled, now.ticks); }  // the sink waits for its destination
   void Stop(bool stopped);  // true: claims and reads nothing more; false: goes on
   // No attempt, read or settlement is under way.
@@ -73,9 +72,7 @@ class EndpointCore {
   Ticks Wake(Moment now) const;  // when to ask again if nothing else happens
   std::vector<Note> TakeNotes() { return std::exchange(notes_, {}); }
   const Policy& policy() const { return policy_; }
-  const Breaker& breaker() const { return pace_.breaker(); }
-  const std::string& paused() const { return pace_.pause(); }
-  bool idle() const { return progress_.slots() == 0 && parked() == 0 && in_flight() == 0; }
+  const Pace& pace() const { return pace_; }
   bool held_by_parking() const { return parked() >= policy_.max_parked; }
   // The cursor waits for what is parked in lanes that a changed order or collapse has made part of larger ones.
   bool held_by_change() const { return lines_.change() && scan() >= lines_.change()->through; }
@@ -89,8 +86,6 @@ class EndpointCore {
   store::Seq counted() const { return progress_.counted(); }
   store::Seq settled_through() const { return progress_.settled_through(); }
   std::optional<std::int64_t> OldestRecorded() const;  // wall time of the oldest unsettled event that is known
-  bool failing() const { return pace_.failing(); }
-  const std::string& last_error() const { return pace_.last_error(); }
   const Filter& filter() const { return filter_; }
   std::size_t held() const { return progress_.behind(); }
   std::size_t slots() const { return progress_.slots(); }
@@ -137,7 +132,6 @@ class EndpointCore {
   std::pair<Lane*, LaneQueue::Entry*> FlyingOf(const Attempt& attempt) const;
   void JudgeSuccess(const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
   void JudgeFailure(Lane& lane, const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
-  void JudgeAside(Lane& lane, const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
   void JudgeNothing(Lane& lane, const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
   Pace::Judgement JudgeEndpoint(const Attempt& attempt, const sinks::Outcome& outcome, Refusal refusal, Moment now);
   bool HoldsUpOthers(const Lane& lane) const;
@@ -149,6 +143,12 @@ class EndpointCore {
   void Die(Lane& lane, std::string reason, const std::string& answer, Moment now);
   void Settle(Lane& lane, bool remember, Moment now);
   void Park(Lane& lane, Ticks due, std::string reason, Moment now);
+  // The place for what is given up.
+  void SetAside(Lane& lane, int number, const sinks::Outcome& refusal, Moment now);
+  void JudgeAside(Lane& lane, const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
+  bool WaitsForPlace(const Lane& lane, std::size_t bytes) const;
+  bool TooOldForPlace(const Lane& lane, Moment now) const;
+  void WaitForPlace(Lane& lane, Moment now);
   // What a flush writes.
   void PassObstacles(Moment now, bool all);
   void PassLane(Lane& lane, std::string_view reason, Moment now);

@@ -5,6 +5,7 @@
 
 #include "broker/core/collapse.h"
 #include "broker/core/endpoint_core.h"
+#include "broker/core/failure.h"
 
 // The part of EndpointCore that judges how attempts ended, and takes events off their lanes.
 namespace portcall::broker {
@@ -13,38 +14,6 @@ using sinks::Outcome;
 using sinks::Verdict;
 
 namespace {
-
-store::AttemptRow FailureRow(const Attempt& attempt, const Outcome& outcome, const std::string& error, Moment now) {
-  store::AttemptRow row;
-  row.seq = attempt.event->seq;
-  row.at = now.wall;
-  row.attempt = attempt.number;
-  row.status = outcome.status;
-  row.latency_us = outcome.latency.count() / 1'000;
-  row.error = error;
-  return row;
-}
-
-// Nobody waits for longer than this behind an event that an endpoint refuses, which answers all the time.
-constexpr Ticks kLongestRefusal = 3'600 * kSecond;
-
-// Of an undeliverable event: the reason of its dead letter.
-std::string DeathOf(const std::string& error) {
-  constexpr std::string_view kReason = "undeliverable";
-  return error.empty() ? std::string(kReason) : std::string(kReason) + ": " + error;
-}
-
-const std::string& AnswerOf(const Outcome& refusal, const std::string& error) {
-  return refusal.answer.empty() ? error : refusal.answer;
-}
-
-// The lane's front event is to die. Only now, since whatever keeps an event pending must keep it out of there.
-void SetAside(Flights& flights, Lane& lane, int number, const Outcome& refusal) {
-  const LaneQueue::Entry& front = lane.queue.front();
-  lane.failing.Sentence(refusal);
-  ++lane.flight.flying;
-  flights.SetAside({front.attempt, lane.id, front.event, number, lane.failing.sentence}, front.bytes);
-}
 
 bool MustNotRepeat(const Policy& policy, const Outcome& outcome) {
   return !policy.retry_on_timeout && outcome.maybe_received;
@@ -137,7 +106,7 @@ void EndpointCore::JudgeFailure(Lane& lane, const Attempt& attempt, const Outcom
   }
   if (reason) {
     const bool undeliverable = outcome.verdict == Verdict::kUndeliverable;
-    if (undeliverable && policy_.sets_aside) return SetAside(flights_, lane, attempt.number, outcome);
+    if (undeliverable && policy_.sets_aside) return SetAside(lane, attempt.number, outcome, now);
     const std::string& error = ErrorOf(outcome);
     return Die(lane, undeliverable ? DeathOf(error) : std::string(*reason), AnswerOf(outcome, error), now);
   }
@@ -155,29 +124,6 @@ bool EndpointCore::HoldsUpOthers(const Lane& lane) const {
   if (held_by_parking() || held_by_change()) return true;
   if (lane.kind == LaneKey::Kind::kStrict && !progress_.at_head()) return true;
   return lane.queue.size() > 1 || (lane.behind.parked && !lane.behind.complete());
-}
-
-// The place for what is given up has answered: the lane's front event is dead, or waits until that place takes it. It
-// is no attempt of the event's, and tells nothing of the endpoint.
-void EndpointCore::JudgeAside(Lane& lane, const Attempt& attempt, const Outcome& outcome, Moment now) {
-  const bool is_there = outcome.verdict == Verdict::kDelivered, nobodys = BlamesNobody(outcome);
-  const std::string& error = is_there ? ErrorOf(*attempt.refusal) : ErrorOf(outcome);
-  const Ticks age = pace_.ActiveAt(now.ticks) - lane.failing.first_attempt;
-  // Where it keeps the cursor from moving, whatever comes waits for it.
-  const bool held = held_by_parking() || held_by_change();
-  const Ticks longest = std::min(policy_.max_age.value_or(kNever), held ? kLongestRefusal : kNever);
-  const bool too_old = !nobodys && age > longest;
-  if (is_there || outcome.verdict == Verdict::kUndeliverable || too_old) {
-    return Die(lane, DeathOf(error), AnswerOf(*attempt.refusal, error), now);
-  }
-  if (!nobodys) {
-    ++lane.failing.asides;
-    ledger_.Failed(FailureRow(attempt, outcome, error, now));
-    ledger_.Touch(now.ticks);
-  }
-  lane.due = now.ticks + (nobodys ? pace_.ShortDelay() : pace_.EventDelay(lane.failing.asides, /*alone=*/true));
-  lane.failing.reason = error;
-  lines_.Leave(lane, LaneState::kDraining);
 }
 
 // Whether others than what was refused to its end may go, now or soon: where few wait behind that, what comes will.

@@ -28,6 +28,10 @@ class Flights {
   // An attempt that has ended goes on under its id: its event is to be set aside before it is given up.
   void SetAside(Attempt attempt, std::size_t bytes);
   bool TakeAside(Attempt& attempt);  // the next one to do so
+  // Whether one more of so many bytes has to wait, where `most` and `most_bytes` go there at a time. One always may.
+  bool AsidesFull(std::size_t bytes, int most, std::size_t most_bytes) const {
+    return aside_count_ >= most || (aside_count_ > 0 && aside_bytes_ + bytes > most_bytes);
+  }
 
   // Ended, but neither settled nor judged yet. A delivery needs no outcome to be settled.
   void KeepDelivery() { ++early_; }

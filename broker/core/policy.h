@@ -13,6 +13,8 @@
 namespace portcall::broker {
 
 inline constexpr int kRejectionsUntilDead = 3;
+// Nobody waits for longer than this behind an event that an endpoint refuses, which answers all the time.
+inline constexpr Ticks kLongestRefusal = 3'600 * kSecond;
 
 // An endpoint's settings, and what its sink can take, in the units of the decision core.
 struct Policy {

@@ -34,7 +34,7 @@ EndpointRunner::EndpointRunner(const Surroundings& around, Opened opened, std::u
                [this] { Drive(); }, {}),
       timer_(around.executor) {
   sink_->Open(settler_.cursor().receipt);
-  if (!core_.paused().empty()) reporter_.StillPaused();
+  if (core_.pace().paused()) reporter_.StillPaused();
   const store::Cursor& cursor = settler_.cursor();
   if (cursor.fingerprint != core_.filter().fingerprint()) counter_.Recount(cursor.id);
   if (!counter_.recounting()) Become(stage_, Stage::kRunning);
@@ -182,7 +182,7 @@ void EndpointRunner::Pause(std::string reason, std::int64_t since) {
 // A sink may keep what it was given until its destination is back, which would go out then, paused or not. Where that
 // may have been received and must not be sent twice, it stays.
 void EndpointRunner::LetStalledGo() {
-  const bool waits = !core_.paused().empty() && core_.in_flight() > 0 && sink_->Stalled();
+  const bool waits = core_.pace().paused() && core_.in_flight() > 0 && sink_->Stalled();
   if (waits && Delivers(stage_) && core_.policy().retry_on_timeout) workers_.LetGoAfter(std::chrono::milliseconds(0));
 }
 
@@ -239,8 +239,8 @@ EndpointStatus EndpointRunner::Status() const {
   const Moment now = Now();
   const auto wall = [now](Ticks at) { return now.wall + (at - now.ticks); };
   status.delivered_last_minute = reporter_.DeliveredLastMinute(now);
-  if (const auto next = core_.NextTry(now)) status.next_try = wall(*next);
-  if (status.condition == Condition::kDown) status.since = wall(core_.breaker().since());
+  if (const auto next = core_.pace().NextTry(now.ticks)) status.next_try = wall(*next);
+  if (status.condition == Condition::kDown) status.since = wall(core_.pace().breaker().since());
   return status;
 }
 

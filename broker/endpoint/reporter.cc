@@ -29,7 +29,7 @@ Reporter::Reporter(runtime::Log& log, runtime::Metrics& metrics, const config::E
 
 void Reporter::StillPaused() {
   const std::array<runtime::LogField, 3> fields{
-      {{"endpoint", endpoint_.name}, {"reason", core_.paused()}, {"pending", Pending()}}};
+      {{"endpoint", endpoint_.name}, {"reason", core_.pace().pause()}, {"pending", Pending()}}};
   if (by_operator_) {
     log_.Write(runtime::Level::kWarn, "endpoint is still paused by an operator: resume it by name", fields);
   } else {
@@ -118,7 +118,7 @@ void Reporter::TellDead(const Note& note, Moment now) {
 }
 
 void Reporter::TellPaused(const Note& note, Moment now) {
-  if (core_.paused() != note.text) return;  // an operator's word has come since
+  if (core_.pace().pause() != note.text) return;  // an operator's word has come since
   by_operator_ = false;
   paused_since_ = now.wall;
   log_.Error("endpoint paused: it answered that it is gone; resume it by name, or change its entry",
@@ -150,7 +150,7 @@ void Reporter::Trouble(std::string trouble, Moment now) {
     if (!next_summary_) next_summary_ = now.ticks + kSummaryInterval;
   } else if (told && trouble_.empty()) {
     log_.Info("endpoint is out of trouble", {{"endpoint", endpoint_.name}, {"pending", Pending()}});
-    if (!core_.failing()) next_summary_.reset();
+    if (!core_.pace().failing()) next_summary_.reset();
   }
 }
 
@@ -187,12 +187,13 @@ void Reporter::Summarize(std::optional<std::chrono::nanoseconds> oldest, Moment 
     if (next_deaths_ && now.ticks >= *next_deaths_) TellUntold();
     return;
   }
-  log_.Warn("endpoint keeps failing", {{"endpoint", endpoint_.name},
-                                       {"error", core_.last_error().empty() ? trouble_ : core_.last_error()},
-                                       {"pending", Pending()},
-                                       {"oldest", oldest ? Seconds(oldest->count()) : "unknown"},
-                                       {"waiting", std::to_string(core_.parked())},
-                                       {"dead_untold", std::to_string(TakeUntold())}});
+  log_.Warn("endpoint keeps failing",
+            {{"endpoint", endpoint_.name},
+             {"error", core_.pace().last_error().empty() ? trouble_ : core_.pace().last_error()},
+             {"pending", Pending()},
+             {"oldest", oldest ? Seconds(oldest->count()) : "unknown"},
+             {"waiting", std::to_string(core_.parked())},
+             {"dead_untold", std::to_string(TakeUntold())}});
 }
 
 void Reporter::Show(std::optional<std::chrono::nanoseconds> oldest) {
@@ -203,8 +204,8 @@ void Reporter::Show(std::optional<std::chrono::nanoseconds> oldest) {
   levels.in_flight = core_.in_flight();
   levels.window = core_.window();
   levels.oldest_pending = oldest;
-  levels.breaker = core_.breaker().state();
-  levels.paused = !core_.paused().empty();
+  levels.breaker = core_.pace().breaker().state();
+  levels.paused = core_.pace().paused();
   metrics_.Show(levels);
 }
 
@@ -212,9 +213,9 @@ Reporter::State Reporter::state() const {
   if (cursor_lost_) {
     return {Condition::kStuck, "another process has taken over its cursor, or the cursor is gone"};
   }
-  if (!core_.paused().empty()) return {Condition::kPaused, core_.paused()};
-  const std::string& error = core_.last_error().empty() ? trouble_ : core_.last_error();
-  if (core_.breaker().state() != BreakerState::kClosed) return {Condition::kDown, error};
+  if (core_.pace().paused()) return {Condition::kPaused, core_.pace().pause()};
+  const std::string& error = core_.pace().last_error().empty() ? trouble_ : core_.pace().last_error();
+  if (core_.pace().breaker().state() != BreakerState::kClosed) return {Condition::kDown, error};
   if (core_.held_by_change()) {
     return {Condition::kStuck, "order or collapse was changed: what " + std::to_string(core_.parked()) +
                                    " parked lanes hold goes before later events"};
@@ -224,7 +225,7 @@ Reporter::State Reporter::state() const {
                                    (core_.policy().collapses ? " tags" : " repositories") +
                                    " wait for another attempt"};
   }
-  return {core_.failing() || !trouble_.empty() ? Condition::kFailing : Condition::kOk, error};
+  return {core_.pace().failing() || !trouble_.empty() ? Condition::kFailing : Condition::kOk, error};
 }
 
 EndpointStatus Reporter::Status(std::optional<std::chrono::nanoseconds> oldest) const {
@@ -232,11 +233,11 @@ EndpointStatus Reporter::Status(std::optional<std::chrono::nanoseconds> oldest) 
   status.name = endpoint_.name;
   status.type = endpoint_.type();
   status.url = config::PlaceOf(endpoint_);
-  status.breaker = core_.breaker().state();
+  status.breaker = core_.pace().breaker().state();
   State state = this->state();
   status.condition = state.condition;
   status.reason = std::move(state.reason);
-  status.paused = !core_.paused().empty();
+  status.paused = core_.pace().paused();
   status.paused_by_operator = status.paused && by_operator_;
   if (status.paused) status.since = paused_since_;
   status.last_error = last_error_;

@@ -52,8 +52,8 @@ class Reporter {
   void Show(std::optional<std::chrono::nanoseconds> oldest);  // the gauges as they are now
   EndpointStatus Status(std::optional<std::chrono::nanoseconds> oldest) const;
   bool failing() const {
-    const bool paused_itself = !core_.paused().empty() && !by_operator_;
-    return was_failing_ || core_.failing() || paused_itself || !trouble_.empty();
+    const bool paused_itself = core_.pace().paused() && !by_operator_;
+    return was_failing_ || core_.pace().failing() || paused_itself || !trouble_.empty();
   }
 
  private:

@@ -78,7 +78,7 @@ Task<> Settler::StorePause(std::string reason, std::int64_t since) {
     if (!overruled) store::PutEndpoint(tx, state);
     return true;
   };
-  while (core_.paused() == state.reason && !co_await around_.store.Write(job, store::Priority::kSettlement)) {
+  while (core_.pace().pause() == state.reason && !co_await around_.store.Write(job, store::Priority::kSettlement)) {
     if (lost_ || Stops(stage_)) co_return;
     co_await WaitToRetry(around_.executor);
   }

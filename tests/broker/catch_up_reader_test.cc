@@ -29,9 +29,9 @@ Task<std::vector<store::Seq>> ReadAll(CatchUpReader& reader, store::Seq after, s
 }
 
 TEST(CatchUpReader, ReadsTheLogOnceInPagesForEveryone) {
+  testing::LoopRunner runner;
   World world;
   for (int i = 0; i < 50; ++i) world.Append("repo", 100);
-  testing::LoopRunner runner;
   CatchUpReader reader(world.store(), runner.executor());
   auto first = runner.Start(ReadAll(reader, 0, 5'000)), second = runner.Start(ReadAll(reader, 1'500, 5'000));
   const auto all = runner.Await(std::move(first)), some = runner.Await(std::move(second));
@@ -44,9 +44,9 @@ TEST(CatchUpReader, ReadsTheLogOnceInPagesForEveryone) {
 }
 
 TEST(CatchUpReader, TheLastPageGrowsWithTheLog) {
+  testing::LoopRunner runner;
   World world;
   world.Append("repo", 10);
-  testing::LoopRunner runner;
   CatchUpReader reader(world.store(), runner.executor());
   EXPECT_EQ(runner.Run(ReadAll(reader, 0, 10)).size(), 10u);
   world.Append("repo", 10);
@@ -55,13 +55,13 @@ TEST(CatchUpReader, TheLastPageGrowsWithTheLog) {
 }
 
 TEST(CatchUpReader, LargeEventsMakeSmallPages) {
+  testing::LoopRunner runner;
   World world;
   world.Append("repo", 3);
   world.details = std::string(3 << 20, 'x');
   world.Append("repo", 10);
   world.details.clear();
   world.Append("repo", 3);
-  testing::LoopRunner runner;
   CatchUpReader reader(world.store(), runner.executor());
   const auto chunk = runner.Run(reader.Read(8, 16, kGoOn));
   ASSERT_TRUE(chunk);
@@ -81,10 +81,10 @@ Task<> ReadOne(CatchUpReader& reader, store::Seq block, std::vector<store::Seq>&
 
 TEST(CatchUpReader, QueriesTakeTurnsInTheOrderAsked) {
   constexpr store::Seq kAsked = 10;
+  testing::LoopRunner runner;
   World world;
   world.Append("repo", static_cast<int>(kAsked * CatchUpReader::kPageEvents));
   std::vector<store::Seq> ended;
-  testing::LoopRunner runner;
   CatchUpReader reader(world.store(), runner.executor());
   std::vector<std::future<void>> asked;
   asked.reserve(static_cast<std::size_t>(kAsked));
@@ -111,9 +111,9 @@ TEST(CatchUpReader, WhatTheLogGainedBeforeAnybodyToldTheRingIsPutThere) {
 }
 
 TEST(CatchUpReader, OneQueryServesAllWhoWaitForAPage) {
+  testing::LoopRunner runner;
   World world;
   world.Append("repo", 10);
-  testing::LoopRunner runner;
   CatchUpReader reader(world.store(), runner.executor());
   std::vector<std::future<Result<CatchUpReader::Chunk>>> asked;
   {
@@ -133,9 +133,9 @@ TEST(CatchUpReader, OneQueryServesAllWhoWaitForAPage) {
 }
 
 TEST(CatchUpReader, ReadsThatHaveNotBegunEndWhenTheyAreCalledOff) {
+  testing::LoopRunner runner;
   World world;
   for (int i = 0; i < 41; ++i) world.Append("repo", 100);
-  testing::LoopRunner runner;
   CatchUpReader reader(world.store(), runner.executor());
   bool called_off = false;
   std::vector<std::future<Result<CatchUpReader::Chunk>>> going, ending;

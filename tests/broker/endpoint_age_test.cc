@@ -33,7 +33,7 @@ void BeDownForADay(Simulation& world) {
   world.receiver = [](const store::Event&, Moment) { return Answer(503); };
   for (int i = 0; i < 20; ++i) world.Append("r" + std::to_string(i));
   world.RunFor(kMinute);
-  ASSERT_EQ(world.core().breaker().state(), BreakerState::kOpen);
+  ASSERT_EQ(world.core().pace().breaker().state(), BreakerState::kOpen);
   world.RunFor(24 * kHour);
   ASSERT_FALSE(world.rows.empty());
 }
@@ -88,9 +88,9 @@ TEST(EndpointAge, APauseDoesNotCount) {
   world.RunFor(kMinute);
   world.Append("last");
   world.RunFor(kMinute);
-  ASSERT_FALSE(world.core().paused().empty());
+  ASSERT_TRUE(world.core().pace().paused());
   world.RunFor(24 * kHour);
-  world.paused = world.core().paused();
+  world.paused = world.core().pace().pause();
   world.Restart();
   world.RunFor(24 * kHour);
   world.paused.clear();
@@ -194,12 +194,12 @@ TEST(EndpointAge, AnOpenBreakerDoesNotAgeWhatIsInFlight) {
   ASSERT_TRUE(core.Claim(now, slow));
   ASSERT_TRUE(core.Claim(now, other));
   core.OnOutcome(other, Answer(503), now);
-  ASSERT_EQ(core.breaker().state(), BreakerState::kOpen);
+  ASSERT_EQ(core.pace().breaker().state(), BreakerState::kOpen);
   now.ticks += kHour;
   while (auto read = core.NextLaneRead(now)) core.OnLane(*read, {{log[1]}, 2}, now);
   ASSERT_TRUE(core.Claim(now, other));
   core.OnOutcome(other, Answer(200), now);
-  ASSERT_EQ(core.breaker().state(), BreakerState::kClosed);
+  ASSERT_EQ(core.pace().breaker().state(), BreakerState::kClosed);
   core.OnOutcome(slow, Answer(503), now);
   for (const Note& note : core.TakeNotes()) EXPECT_NE(note.kind, Note::Kind::kDead);
 }

@@ -22,8 +22,8 @@ config::Endpoint Entry(int threshold = 10) {
   return endpoint;
 }
 
-sinks::Capacity WithPlace() {
-  return {.window = 5'000, .window_bytes = 16 << 20, .pipelines_lanes = true, .sets_aside = true};
+sinks::Capacity WithPlace(std::size_t window) {
+  return {.window = window, .window_bytes = 16 << 20, .pipelines_lanes = true, .sets_aside = true};
 }
 
 Outcome Saying(Verdict verdict, const std::string& error) {
@@ -35,7 +35,8 @@ Outcome Saying(Verdict verdict, const std::string& error) {
 
 // Repositories that begin with "bad" are refused, and `full` says whether the place for them is.
 struct World : Simulation {
-  explicit World(config::Endpoint endpoint, bool parts = true) : Simulation(std::move(endpoint), 3, WithPlace()) {
+  explicit World(config::Endpoint endpoint, bool parts = true, std::size_t window = 5'000)
+      : Simulation(std::move(endpoint), 3, WithPlace(window)) {
     receiver = [this](const store::Event& event, Moment) {
       if (down && event.repository == "other") return broker::Answer(500);
       if (down) return Saying(Verdict::kFailed, "no answer");
@@ -48,11 +49,13 @@ struct World : Simulation {
     };
   }
   // Each is refused while others are delivered.
-  void AppendBad(int count) {
+  void AppendBad(int count, Ticks gap = kSecond) {
     for (int i = 0; i < count; ++i) {
       Append("bad" + std::to_string(i));
+      details.swap(details_of_good);
       Append("good");
-      RunFor(kSecond);
+      details.swap(details_of_good);
+      RunFor(gap);
     }
   }
   int BadSends() const {
@@ -65,6 +68,7 @@ struct World : Simulation {
     return std::accumulate(asides.begin(), asides.end(), 0, [](int sum, const auto& one) { return sum + one.second; });
   }
   bool full = true, down = false;
+  std::string details_of_good;
 };
 
 TEST(EndpointAside, WhatWaitsForItsPlaceCostsTheEndpointNothing) {
@@ -75,7 +79,7 @@ TEST(EndpointAside, WhatWaitsForItsPlaceCostsTheEndpointNothing) {
     for (int i = 0; i < 300; ++i) {
       world.Append("good");
       world.RunFor(kSecond);
-      ASSERT_EQ(world.core().breaker().state(), BreakerState::kClosed);
+      ASSERT_EQ(world.core().pace().breaker().state(), BreakerState::kClosed);
     }
     EXPECT_EQ(world.accepted.size(), 330u);
     EXPECT_EQ(world.BadSends(), 30) << "the destination has refused them already";
@@ -114,7 +118,7 @@ TEST(EndpointAside, DeliveriesDoNotHurryWhatWaitsForItsPlace) {
       world.Append("good");
       world.RunFor(kMinute);
     }
-    ASSERT_EQ(world.core().breaker().state(), BreakerState::kClosed);
+    ASSERT_EQ(world.core().pace().breaker().state(), BreakerState::kClosed);
     const int asides = world.Asides(), sends = world.BadSends();
     for (int i = 0; i < 300; ++i) {
       world.Append("good");
@@ -163,12 +167,12 @@ TEST(EndpointAside, WhatWaitsForItsPlaceDoesNotProlongAnOutage) {
   world.down = true;
   for (int i = 0; i < 40; ++i) world.Append("other" + std::to_string(i));
   world.RunFor(kHour);
-  ASSERT_EQ(world.core().breaker().state(), BreakerState::kOpen);
+  ASSERT_EQ(world.core().pace().breaker().state(), BreakerState::kOpen);
   world.down = false;
   const auto delivered = world.accepted.size();
   world.RunFor(kMinute + kMinute / 2);
   EXPECT_EQ(world.accepted.size(), delivered + 40);
-  EXPECT_EQ(world.core().breaker().state(), BreakerState::kClosed);
+  EXPECT_EQ(world.core().pace().breaker().state(), BreakerState::kClosed);
 }
 
 // After an outage one attempt at a time finds out how much the destination takes: those are not for the other place.
@@ -180,11 +184,11 @@ TEST(EndpointAside, APlaceThatDoesNotAnswerHoldsUpNothingAfterAnOutage) {
   world.Append("other");
   for (int i = 0; i < 20; ++i) world.Append("good" + std::to_string(i));
   world.RunFor(10 * kMinute);
-  ASSERT_EQ(world.core().breaker().state(), BreakerState::kOpen);
+  ASSERT_EQ(world.core().pace().breaker().state(), BreakerState::kOpen);
   world.down = false;
   const auto delivered = world.accepted.size();
   world.RunFor(2 * kMinute);
-  ASSERT_EQ(world.core().breaker().state(), BreakerState::kClosed);
+  ASSERT_EQ(world.core().pace().breaker().state(), BreakerState::kClosed);
   EXPECT_EQ(world.accepted.size(), delivered + 21);
   for (int i = 0; i < 60; ++i) {
     world.Append("good");
@@ -198,6 +202,51 @@ TEST(EndpointAside, APlaceThatDoesNotAnswerHoldsUpNothingAfterAnOutage) {
   EXPECT_TRUE(world.violations.empty()) << world.violations.front();
 }
 
+// Neither by their number nor by what they hold of memory, be they refused for the first time.
+TEST(EndpointAside, APlaceThatDoesNotAnswerHoldsUpNothingOfWhatComes) {
+  for (const std::size_t bytes : {std::size_t{0}, std::size_t{1} << 20}) {
+    World world(Entry(), true, /*window=*/100);
+    world.place_latency = kMinute;
+    world.details = std::string(bytes, 'x');
+    const int bad = bytes == 0 ? 300 : 60;
+    world.AppendBad(bad, 20 * kMillisecond);
+    world.RunFor(kSecond);
+    EXPECT_EQ(static_cast<int>(world.accepted.size()), bad) << "others, with " << bytes << " bytes each";
+    EXPECT_EQ(world.BadSends(), bad);
+    EXPECT_LE(world.Asides(), bytes == 0 ? 100 : 4) << "at a time";
+    EXPECT_EQ(world.dead.size(), 0u);
+    world.full = false;
+    world.place_latency = 10 * kMillisecond;
+    EXPECT_TRUE(world.RunUntilIdle(3 * kHour));
+    EXPECT_EQ(static_cast<int>(world.dead.size()), bad);
+    EXPECT_TRUE(world.violations.empty()) << world.violations.front();
+  }
+}
+
+TEST(EndpointAside, WhatWaitsForAPlaceThatDoesNotAnswerIsNotReadToFindThatOut) {
+  World world(Entry());
+  world.place_latency = kHour;
+  world.AppendBad(400, 20 * kMillisecond);
+  world.RunFor(kMinute);
+  const std::size_t reads = world.lane_reads, rows = world.rows_written;
+  world.RunFor(10 * kMinute);
+  EXPECT_EQ(world.lane_reads, reads);
+  EXPECT_EQ(world.rows_written, rows);
+}
+
+TEST(EndpointAside, WhatWaitsForAPlaceThatDoesNotAnswerEndsWithItsAge) {
+  config::Endpoint endpoint = Entry();
+  endpoint.max_age = std::chrono::minutes(10);
+  World world(endpoint);
+  world.place_latency = 24 * kHour;
+  world.AppendBad(400, 20 * kMillisecond);
+  world.RunFor(9 * kMinute);
+  EXPECT_EQ(world.dead.size(), 0u);
+  world.RunFor(2 * kMinute);
+  ASSERT_EQ(world.dead.size(), 400u - 256u);
+  EXPECT_EQ(world.dead.rbegin()->second.reason, "undeliverable: too large");
+}
+
 // Where nothing else is left to find out with, they are probes as any other.
 TEST(EndpointAside, AnOutageEndsWhereAllWaitForTheirPlace) {
   config::Endpoint endpoint = Entry(2);
@@ -208,7 +257,7 @@ TEST(EndpointAside, AnOutageEndsWhereAllWaitForTheirPlace) {
   world.down = true;
   world.Append("other");
   world.RunFor(10 * kMinute);
-  ASSERT_EQ(world.core().breaker().state(), BreakerState::kOpen);
+  ASSERT_EQ(world.core().pace().breaker().state(), BreakerState::kOpen);
   ASSERT_EQ(world.dead.size(), 1u) << "the other one has used up its repetitions";
   world.down = world.full = false;
   EXPECT_TRUE(world.RunUntilIdle(10 * kMinute));

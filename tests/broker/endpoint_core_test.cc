@@ -81,7 +81,7 @@ TEST(EndpointCore, TheBreakerOpensAndProbesOneAtATimeWithoutBurningAttempts) {
   world.receiver = [&](const store::Event&, Moment) { return Answer(up ? 200 : 503); };
   for (int i = 0; i < 20'000; ++i) world.Append("r" + std::to_string(i % 500));
   world.RunFor(20 * kSecond);
-  ASSERT_EQ(world.core().breaker().state(), BreakerState::kOpen);
+  ASSERT_EQ(world.core().pace().breaker().state(), BreakerState::kOpen);
   const std::size_t before = world.sent_at.size();
   world.RunFor(600 * kSecond);
   const std::size_t probes = world.sent_at.size() - before;
@@ -106,7 +106,7 @@ TEST(EndpointCore, ARejectedEventDiesAfterThreeAttempts) {
   ASSERT_TRUE(world.dead.contains(7));
   EXPECT_EQ(world.dead[7].reason, "rejected");
   EXPECT_EQ(world.dead[7].attempts, 3);
-  EXPECT_EQ(world.core().breaker().state(), BreakerState::kClosed);
+  EXPECT_EQ(world.core().pace().breaker().state(), BreakerState::kClosed);
   EXPECT_EQ(world.accepted.size(), 19u);
 }
 
@@ -118,7 +118,7 @@ TEST(EndpointCore, AnEndpointThatRejectsEverythingIsToBlameItself) {
   world.receiver = [&](const store::Event&, Moment) { return Answer(fixed ? 200 : 400); };
   for (int i = 0; i < 200; ++i) world.Append("r" + std::to_string(i));
   world.RunFor(120 * kSecond);
-  EXPECT_EQ(world.core().breaker().state(), BreakerState::kOpen);
+  EXPECT_EQ(world.core().pace().breaker().state(), BreakerState::kOpen);
   EXPECT_EQ(world.dead.size(), 3u);
   fixed = true;
   ASSERT_TRUE(world.RunUntilIdle(3'600 * kSecond));
@@ -161,7 +161,7 @@ TEST(EndpointCore, GonePausesAndKeepsTheEvents) {
   for (int i = 0; i < 100; ++i) world.Append("r");
   world.RunFor(600 * kSecond);
   EXPECT_EQ(world.sent_at.size(), 1u);
-  EXPECT_FALSE(world.core().paused().empty());
+  EXPECT_TRUE(world.core().pace().paused());
   EXPECT_EQ(world.core().pending(), 100);
   EXPECT_TRUE(world.dead.empty());
 }
@@ -335,11 +335,11 @@ TEST(EndpointCore, AProbeThatNeverLeftIsFollowedByAnother) {
   world.Append("a");
   world.Append("b");
   world.RunFor(200 * kMillisecond);
-  ASSERT_EQ(world.core().breaker().state(), BreakerState::kOpen);
+  ASSERT_EQ(world.core().pace().breaker().state(), BreakerState::kOpen);
   world.flush_latency = 2 * kSecond;  // of what announces the probe
-  for (int i = 0; i < 100 && world.core().breaker().state() == BreakerState::kOpen; ++i)
+  for (int i = 0; i < 100 && world.core().pace().breaker().state() == BreakerState::kOpen; ++i)
     world.RunFor(100 * kMillisecond);
-  ASSERT_EQ(world.core().breaker().state(), BreakerState::kHalfOpen);
+  ASSERT_EQ(world.core().pace().breaker().state(), BreakerState::kHalfOpen);
   world.Expire(1);
   world.flush_latency = kMillisecond;
   up = true;

@@ -28,7 +28,7 @@ TEST(EndpointCrowd, AnEndpointThatRefusesAllIsClosedWhateverItsMaxRetries) {
     world.receiver = [](const store::Event&, Moment) { return Answer(400); };
     for (int i = 0; i < 5'000; ++i) world.Append("r" + std::to_string(i % 500));
     world.RunFor(60 * kSecond);
-    EXPECT_EQ(world.core().breaker().state(), BreakerState::kOpen) << "maxretries " << retries;
+    EXPECT_EQ(world.core().pace().breaker().state(), BreakerState::kOpen) << "maxretries " << retries;
     world.RunFor(540 * kSecond);
     // Ten until it opens, later as many as there are probes.
     EXPECT_LE(world.dead.size(), 10u + 60u) << "maxretries " << retries;

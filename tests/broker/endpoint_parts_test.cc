@@ -44,9 +44,9 @@ TEST(EndpointParts, APartThatFailsHoldsUpNoOther) {
     world.receiver = [](const store::Event& event, Moment) { return IsBad(event) ? OfPart() : Answer(200); };
     Append(world, "bad", 60);
     world.RunFor(600 * kSecond);
-    EXPECT_EQ(world.core().breaker().state(), BreakerState::kClosed);
+    EXPECT_EQ(world.core().pace().breaker().state(), BreakerState::kClosed);
     EXPECT_EQ(world.core().window(), 32);
-    EXPECT_FALSE(world.core().failing());
+    EXPECT_FALSE(world.core().pace().failing());
     for (int i = 0; i < 20; ++i) {
       world.Append("good" + std::to_string(i), store::Action::kPush, "v1");
       world.RunFor(5 * kSecond);
@@ -74,7 +74,7 @@ TEST(EndpointParts, WhatItHoldsWaitsForLongerEachTime) {
     world.RunFor(24 * 3'600 * kSecond);
     EXPECT_LT(world.sends[1], 2 * 24 * 3'600 / 150 + 30);
     EXPECT_GT(world.sends[1], 24 * 3'600 / 300);
-    EXPECT_EQ(world.core().breaker().state(), BreakerState::kClosed);
+    EXPECT_EQ(world.core().pace().breaker().state(), BreakerState::kClosed);
     mended = true;
     EXPECT_TRUE(world.RunUntilIdle(300 * kSecond));
     EXPECT_EQ(world.accepted.size(), 3u);
@@ -115,11 +115,11 @@ TEST(EndpointParts, PartsThatFailDoNotProlongAnOutage) {
       Append(world, "bad", 100);
       Append(world, "good", 20);
       world.RunFor(3'600 * kSecond);
-      ASSERT_EQ(world.core().breaker().state(), BreakerState::kOpen);
+      ASSERT_EQ(world.core().pace().breaker().state(), BreakerState::kOpen);
       if (crash) world.Crash();
       down = false;
       world.RunFor(70 * kSecond);  // half a minute until the next probe, as long until each lane is due
-      EXPECT_EQ(world.core().breaker().state(), BreakerState::kClosed);
+      EXPECT_EQ(world.core().pace().breaker().state(), BreakerState::kClosed);
       EXPECT_EQ(world.accepted.size(), 20u);
       const auto told = [](const Note& note) { return note.kind == Note::Kind::kRecovered && note.lasted; };
       EXPECT_EQ(std::ranges::count_if(world.notes, told), 1);
@@ -144,7 +144,7 @@ TEST(EndpointParts, APartThatAnswersDoesNotEndTheOutageOfOthers) {
       world.Append("bad" + std::to_string(i % 40));
       world.RunFor(60 * kSecond);
     }
-    EXPECT_EQ(world.core().breaker().state(), BreakerState::kOpen);
+    EXPECT_EQ(world.core().pace().breaker().state(), BreakerState::kOpen);
     down = false;
     world.RunFor(90 * kSecond);
     EXPECT_EQ(std::ranges::count_if(world.accepted, [](const auto& one) { return one.first <= 20; }), 20);
@@ -184,7 +184,7 @@ TEST(EndpointParts, WhatEndedForAnothersSakeIsNoAttempt) {
     EXPECT_TRUE(world.RunUntilIdle(60 * kSecond));
     EXPECT_EQ(world.accepted.size(), 100u);
     EXPECT_TRUE(world.dead.empty());
-    EXPECT_FALSE(world.core().failing());
+    EXPECT_FALSE(world.core().pace().failing());
     EXPECT_TRUE(world.violations.empty()) << world.violations.front();
   }
 }
@@ -220,7 +220,7 @@ TEST(EndpointParts, WhatAsksAllToWaitIsAFloorAndNoAttempt) {
     world.RunFor(1'000 * kSecond);
     EXPECT_LE(world.sends[1], 4);
     EXPECT_GE(world.sends[1], 2);
-    EXPECT_EQ(world.core().breaker().state(), BreakerState::kClosed);
+    EXPECT_EQ(world.core().pace().breaker().state(), BreakerState::kClosed);
     limited = false;
     EXPECT_TRUE(world.RunUntilIdle(330 * kSecond));
     EXPECT_EQ(world.accepted.size(), 3u);

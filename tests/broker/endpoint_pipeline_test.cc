@@ -111,7 +111,8 @@ TEST(EndpointPipeline, SettlesInTheOrderOfTheLane) {
   EXPECT_EQ(pipe.core().settled_through(), 3);
   pipe.End(4);
   EXPECT_EQ(pipe.Flush().settled_through, 4);
-  EXPECT_TRUE(pipe.core().idle());
+  EXPECT_EQ(pipe.core().slots() + pipe.core().parked(), 0u);
+  EXPECT_EQ(pipe.core().in_flight(), 0);
 }
 
 TEST(EndpointPipeline, WhatIsStoppedIsSettledAtOnceAndQuietThen) {
@@ -185,12 +186,12 @@ TEST(EndpointPipeline, AnEarlyFailureIsJudgedWhenItsTurnComes) {
   Pipe pipe;
   pipe.Append("app", 4);
   pipe.End(3, Answer(Verdict::kFailed, "late"));
-  EXPECT_FALSE(pipe.core().failing());
+  EXPECT_FALSE(pipe.core().pace().failing());
   pipe.Append("app", 1);
   EXPECT_EQ(pipe.flying(), (std::vector<store::Seq>{1, 2, 4}));
   pipe.End(1);
   pipe.End(2);
-  EXPECT_TRUE(pipe.core().failing());
+  EXPECT_TRUE(pipe.core().pace().failing());
   pipe.End(4);
   const store::Settlement settlement = pipe.Flush();
   ASSERT_EQ(settlement.park.size(), 1u);
@@ -277,9 +278,9 @@ TEST(EndpointPipeline, WhatAnEndpointRefusesThatIsToBlameItselfIsNotSetAside) {
   for (int i = 1; i <= 5; ++i) pipe.Append("r" + std::to_string(i), 1);
   for (int i = 1; i <= 5; ++i) pipe.End(i, Answer(Verdict::kUndeliverable, "message too large"));
   EXPECT_EQ(pipe.asides(), (Seqs{1, 2}));
-  EXPECT_EQ(pipe.core().breaker().state(), BreakerState::kOpen);
+  EXPECT_EQ(pipe.core().pace().breaker().state(), BreakerState::kOpen);
   pipe.End(1);
-  EXPECT_EQ(pipe.core().breaker().state(), BreakerState::kOpen) << "the destination itself took nothing";
+  EXPECT_EQ(pipe.core().pace().breaker().state(), BreakerState::kOpen) << "the destination itself took nothing";
   pipe.End(2);
   EXPECT_EQ(pipe.Flush().dead.size(), 2u);
   EXPECT_EQ(pipe.core().settled(), 2);
@@ -314,7 +315,7 @@ TEST(EndpointPipeline, AnEndpointThatTakesNothingIsToBlameItself) {
   };
   for (int i = 0; i < 200; ++i) world.Append("r" + std::to_string(i));
   world.RunFor(120 * kSecond);
-  EXPECT_EQ(world.core().breaker().state(), BreakerState::kOpen);
+  EXPECT_EQ(world.core().pace().breaker().state(), BreakerState::kOpen);
   EXPECT_EQ(world.dead.size(), 3u);
   fixed = true;
   ASSERT_TRUE(world.RunUntilIdle(3'600 * kSecond));
@@ -342,7 +343,7 @@ TEST(EndpointPipeline, AnOpenBreakerProbesWithOneEvent) {
   world.receiver = [&](const store::Event&, Moment) { return Answer(up ? Verdict::kDelivered : Verdict::kFailed); };
   for (int i = 0; i < 500; ++i) world.Append("r" + std::to_string(i % 3));
   world.RunFor(10 * kSecond);
-  ASSERT_EQ(world.core().breaker().state(), BreakerState::kOpen);
+  ASSERT_EQ(world.core().pace().breaker().state(), BreakerState::kOpen);
   const std::size_t before = world.sent_at.size();
   world.RunFor(600 * kSecond);
   EXPECT_LE(world.sent_at.size() - before, 45u);
@@ -383,7 +384,7 @@ TEST(EndpointPipeline, WhatFailsKeepsNoRoomFromWhatComes) {
   world.details = std::string(1'000, 'x');
   for (int i = 0; i < 40'000; ++i) world.Append("bad" + std::to_string(i % 400));
   world.RunFor(600 * kSecond);
-  EXPECT_EQ(world.core().breaker().state(), BreakerState::kOpen);
+  EXPECT_EQ(world.core().pace().breaker().state(), BreakerState::kOpen);
   world.Append("good");
   world.RunFor(180 * kSecond);
   EXPECT_EQ(world.accepted.size(), 1u);

@@ -37,7 +37,7 @@ TEST(EndpointProbe, WhatAlwaysFailsKeepsOutNothingThatComes) {
         world.receiver = Answers(500, down);
         Append(world, "bad", poisoned);
         world.RunFor(600 * kSecond);
-        EXPECT_EQ(world.core().breaker().state(), BreakerState::kOpen);
+        EXPECT_EQ(world.core().pace().breaker().state(), BreakerState::kOpen);
         Append(world, "r", 100);
         world.RunFor(180 * kSecond);
         EXPECT_EQ(world.accepted.size(), 100u) << poisoned << " fail";
@@ -55,7 +55,7 @@ TEST(EndpointProbe, NorDoesItKeepOutWhatWaits) {
   Append(world, "good", 20);
   Append(world, "bad", 60);
   world.RunFor(5 * kSecond);
-  ASSERT_EQ(world.core().breaker().state(), BreakerState::kOpen);
+  ASSERT_EQ(world.core().pace().breaker().state(), BreakerState::kOpen);
   down = false;
   world.RunFor(1'800 * kSecond);
   EXPECT_EQ(world.accepted.size(), 20u);
@@ -111,7 +111,7 @@ TEST(EndpointProbe, WhatComesLastIsSoonTried) {
     world.RunFor(900 * kSecond);
     EXPECT_TRUE(world.accepted.contains(3'001)) << "collapse " << collapse;
     world.RunFor(300 * kSecond);
-    ASSERT_EQ(world.core().breaker().state(), BreakerState::kOpen);
+    ASSERT_EQ(world.core().pace().breaker().state(), BreakerState::kOpen);
     world.Append("second", store::Action::kPush, "v1");
     world.RunFor(180 * kSecond);
     EXPECT_TRUE(world.accepted.contains(3'002)) << "collapse " << collapse;
@@ -130,10 +130,10 @@ TEST(EndpointProbe, WhatWasToBeReadTakesItsTurn) {
     world.Append("ok" + std::to_string(i % 10));
     world.RunFor(50 * kMillisecond);
   }
-  for (int i = 0; i < 600 && world.core().breaker().state() == BreakerState::kClosed; ++i) {
+  for (int i = 0; i < 600 && world.core().pace().breaker().state() == BreakerState::kClosed; ++i) {
     world.RunFor(100 * kMillisecond);
   }
-  ASSERT_NE(world.core().breaker().state(), BreakerState::kClosed);
+  ASSERT_NE(world.core().pace().breaker().state(), BreakerState::kClosed);
   world.read_latency = kMillisecond;
   world.Append("new");
   const store::Seq last = static_cast<store::Seq>(world.log.size());

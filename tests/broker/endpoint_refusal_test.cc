@@ -119,7 +119,7 @@ TEST(EndpointRefusal, NorWhereDeliveriesThatBeganBeforeItEndInTheMidstOfIt) {
   world.RunFor(50 * kMinute);
   ASSERT_EQ(world.accepted.size(), std::size_t{kSlow});
   EXPECT_EQ(world.dead.size(), 9u);
-  EXPECT_EQ(world.core().breaker().state(), BreakerState::kOpen) << "it takes nothing that is new";
+  EXPECT_EQ(world.core().pace().breaker().state(), BreakerState::kOpen) << "it takes nothing that is new";
   receiver->broken = false;
   EXPECT_TRUE(world.RunUntilIdle(10 * kMinute));
   EXPECT_EQ(world.accepted.size() + world.dead.size(), 40u);
@@ -135,7 +135,7 @@ TEST(EndpointRefusal, AChangedEntryDoesNotBeginTheRowAnew) {
     world.RunFor(5 * kMinute);
     EXPECT_EQ(world.dead.size(), 9u) << repair;
     world.Reload(Hook());
-    EXPECT_EQ(world.core().breaker().state(), BreakerState::kClosed) << "what is new is tried at once";
+    EXPECT_EQ(world.core().pace().breaker().state(), BreakerState::kClosed) << "what is new is tried at once";
   }
   receiver->broken = false;
   EXPECT_TRUE(world.RunUntilIdle(10 * kMinute));
@@ -201,7 +201,7 @@ class RefusedFrontsTest : public ::testing::TestWithParam<config::Order> {
 TEST_P(RefusedFrontsTest, EndAfterAnHourOfRefusals) {
   world_.RunFor(50 * kMinute);
   EXPECT_LT(world_.dead.size(), 10u);
-  EXPECT_EQ(world_.core().breaker().state(), BreakerState::kOpen);
+  EXPECT_EQ(world_.core().pace().breaker().state(), BreakerState::kOpen);
   world_.RunFor((12 / lanes() + 2) * kHour);
   EXPECT_TRUE(world_.RunUntilIdle(kHour));
   EXPECT_EQ(world_.dead.size(), 20u);

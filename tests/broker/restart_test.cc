@@ -28,7 +28,7 @@ class RestartTest : public ::testing::Test {
     world_.receiver = [this](const store::Event&, Moment) { return Answer(status_); };
     Append(50);
     world_.RunFor(10 * kSecond);
-    ASSERT_EQ(world_.core().breaker().state(), BreakerState::kOpen);
+    ASSERT_EQ(world_.core().pace().breaker().state(), BreakerState::kOpen);
   }
   Simulation world_{Entry(), 1};
   int status_ = 503;
@@ -38,8 +38,8 @@ TEST_F(RestartTest, AnOpenBreakerWaitsForItsProbe) {
   Open();
   const std::size_t before = world_.sent_at.size();
   world_.Crash();
-  EXPECT_EQ(world_.core().breaker().state(), BreakerState::kOpen);
-  EXPECT_TRUE(world_.core().failing());
+  EXPECT_EQ(world_.core().pace().breaker().state(), BreakerState::kOpen);
+  EXPECT_TRUE(world_.core().pace().failing());
   world_.Restart();
   world_.RunFor(45 * kSecond);
   EXPECT_EQ(world_.sent_at.size(), before);
@@ -61,7 +61,7 @@ TEST_F(RestartTest, AChangedEntryStartsFresh) {
   config::Endpoint changed = Entry();
   changed.fingerprint = "changed";
   world_.Reload(changed);
-  EXPECT_EQ(world_.core().breaker().state(), BreakerState::kClosed);
+  EXPECT_EQ(world_.core().pace().breaker().state(), BreakerState::kClosed);
   status_ = 200;
   world_.RunFor(kSecond);
   EXPECT_GT(world_.sent_at.size(), before);
@@ -73,8 +73,8 @@ TEST_F(RestartTest, ASuccessForgetsTheFailuresThatAreStored) {
   ASSERT_TRUE(world_.RunUntilIdle(600 * kSecond));
   EXPECT_EQ(world_.cursor.pace, "");
   world_.Crash();
-  EXPECT_EQ(world_.core().breaker().state(), BreakerState::kClosed);
-  EXPECT_FALSE(world_.core().failing());
+  EXPECT_EQ(world_.core().pace().breaker().state(), BreakerState::kClosed);
+  EXPECT_FALSE(world_.core().pace().failing());
 }
 
 TEST_F(RestartTest, RetryAfterHolds) {
@@ -104,7 +104,7 @@ TEST_F(RestartTest, AStreakOfRejectionsGoesOn) {
     world_.Restart();
   }
   EXPECT_EQ(world_.dead.size(), 2u);
-  EXPECT_EQ(world_.core().breaker().state(), BreakerState::kOpen);
+  EXPECT_EQ(world_.core().pace().breaker().state(), BreakerState::kOpen);
 }
 
 // A row of an event that a changed filter does not want any more must go, or it would hold the log for ever.

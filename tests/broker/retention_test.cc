@@ -80,6 +80,7 @@ class RetentionTest : public ::testing::Test {
     co_return;
   }
 
+  testing::LoopRunner runner_;  // outlives the store, whose threads wake callers on it
   World world_;
   runtime::Log log_{{runtime::Level::kError, "text", {}}};
   testing::FakeClock clock_;
@@ -94,7 +95,6 @@ class RetentionTest : public ::testing::Test {
   store::Cursor live_;
   std::map<std::string, std::size_t> trimmed_;
   std::deque<store::Cursor> removed_;
-  testing::LoopRunner runner_;
 };
 
 TEST_F(RetentionTest, KeepsEventsForAWhileAfterTheLastCursorPassedThem) {

@@ -59,10 +59,10 @@ class ShellTest : public ::testing::Test {
   std::string Lines();  // all that was logged so far; once
   static int Count(const std::string& text, const std::string& part);
 
+  testing::LoopRunner runner_;  // outlives the store, whose threads wake callers on it
   World world_;
   runtime::Log log_{{runtime::Level::kInfo, "text", {}}};
   runtime::Metrics metrics_;
-  testing::LoopRunner runner_;
   EventRing ring_;
   bool called_off_ = false;
   CatchUpReader reader_{world_.store(), runner_.executor()};

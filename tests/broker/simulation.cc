@@ -39,7 +39,7 @@ void Simulation::Start() {
     const auto wanted = [&](const store::EventPtr& e) { return e->seq > cursor.through && core_->filter().Wants(*e); };
     core_->Counted(std::ranges::count_if(log, wanted), std::max(head, cursor.settled_through), now());
   }
-  core_->Grown(static_cast<store::Seq>(log.size()));
+  core_->Grown(head);
 }
 
 // As the shell does it: what the stored rows and the log after the cursor still hold for the changed filter.
@@ -86,7 +86,7 @@ void Simulation::Drive() {
   Attempt attempt;
   do {
     Feed();
-    while (auto read = core_->NextLaneRead(now())) ReadLane(*read);
+    for (; auto read = core_->NextLaneRead(now()); ++lane_reads) ReadLane(*read);
     while (core_->Claim(now(), attempt)) Send(attempt);
   } while (core_->TakeMoved());
   if (auto settlement = core_->TakeSettlement(now(), expiring_ && core_->in_flight() == 0)) {
@@ -235,6 +235,7 @@ void Simulation::Commit(const store::Settlement& s) {
   cursor.pace = s.pace;
   cursor.fingerprint = core_->filter().fingerprint();  // what was counted anew is stored with this
   for (const auto& row : s.park) rows[row.lane] = row;
+  rows_written += s.park.size();
   for (const auto& lane : s.unpark) rows.erase(lane);
   for (const auto& letter : s.dead) {
     if (letter.through != 0) {
@@ -265,8 +266,8 @@ void Simulation::RunUntil(Ticks end, bool settled) {
 }
 
 bool Simulation::Settled() {
-  return core_->idle() && rows.empty() && cursor.settled_through == static_cast<store::Seq>(log.size()) &&
-         cursor.matched == cursor.settled;
+  return core_->slots() + core_->parked() == 0 && core_->quiet() && rows.empty() &&
+         cursor.settled_through == static_cast<store::Seq>(log.size()) && cursor.matched == cursor.settled;
 }
 
 bool Simulation::RunUntilIdle(Ticks limit) {
@@ -335,7 +336,7 @@ void Simulation::Restart(const std::function<void()>& between) {
   FlushEverything();
   const std::string entry = endpoint_.fingerprint;
   const auto pace = [this] {
-    return std::pair(core_->breaker().state() == BreakerState::kClosed, core_->breaker().failures());
+    return std::pair(core_->pace().breaker().state() == BreakerState::kClosed, core_->pace().breaker().failures());
   };
   const auto before = pace();
   between();

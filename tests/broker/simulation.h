@@ -69,6 +69,7 @@ class Simulation {
   std::vector<std::pair<Ticks, store::Seq>> sent_at;
   std::vector<std::string> violations;
   int in_flight_peak = 0;
+  std::size_t lane_reads = 0, rows_written = 0;
 
  private:
   static constexpr Ticks kEpoch = 1'700'000'000 * kSecond;

@@ -46,7 +46,7 @@ void Simulation::CheckSuperseded(const Note& note) {
 }
 
 void Simulation::Pass(Ticks until) {
-  if (core_->paused().empty() && core_->breaker().state() == BreakerState::kClosed) active_ += until - now_;
+  if (!core_->pace().shut()) active_ += until - now_;
   now_ = until;
 }
 
@@ -80,7 +80,7 @@ sinks::Outcome Simulation::AsideOutcome(const store::Event& event) {
 // What is to die goes to its place alone, but for probes: these tell of the endpoint.
 void Simulation::CheckSentenced(store::Seq seq) {
   const bool sentenced = sentenced_.erase(seq) > 0;
-  if (sentenced && core_->breaker().state() == BreakerState::kClosed) {
+  if (sentenced && core_->pace().breaker().state() == BreakerState::kClosed) {
     Violate("sent again, but to die: " + std::to_string(seq));
   }
 }

@@ -41,6 +41,7 @@ class SystemEvents : public ::testing::Test {
     return notes;
   }
 
+  testing::LoopRunner runner_;  // outlives the store, whose threads wake callers on it
   World world_;
   config::Endpoint audit_, ci_;
   store::Seq seen_ = 0;
@@ -98,14 +99,13 @@ TEST_F(SystemEvents, DroppedDeadLettersAreRecorded) {
   });
   ASSERT_TRUE(put);
   runtime::Log log({runtime::Level::kFatal, "text", {}});
-  testing::LoopRunner runner;
   const auto expire = [](store::Seq) -> Task<> { co_return; };
   Retention retention(world_.store(), log, clock, {expire, expire, [](const std::string&, std::size_t) {}});
   config::Config config;
   config.endpoints = {audit_};
   retention.Configure(config);
   const bool never = false;
-  runner.Run(retention.Sweep(never));
+  runner_.Run(retention.Sweep(never));
   EXPECT_THAT(Notes(store::Action::kDrop), ElementsAre(HasSubstr("1 dead letters dropped")));
 }
 

@@ -102,7 +102,7 @@ TEST_F(WorkersTest, WhatWeEndDoesNotCountAndIsAskedToEndUntilItDoes) {
   EXPECT_EQ(sink_.interrupts, 3);
   EXPECT_EQ(let_go_.size(), 3u);
   EXPECT_TRUE(ended_.empty());
-  EXPECT_FALSE(On([this] { return core_->failing(); }));
+  EXPECT_FALSE(On([this] { return core_->pace().failing(); }));
   EXPECT_EQ(Pending(), 5);
 }
 
@@ -152,7 +152,7 @@ TEST_F(WorkersTest, AfterwardsAFailureIsAFailureAgain) {
   ASSERT_TRUE(Eventually([this] { return sink_.flying() == Seqs{4, 5}; }));
   Answer(4, {});
   EXPECT_TRUE(Eventually([this] { return ended_ == Seqs{4}; }));
-  EXPECT_TRUE(On([this] { return core_->failing(); }));
+  EXPECT_TRUE(On([this] { return core_->pace().failing(); }));
 }
 
 TEST_F(WorkersTest, AnEndpointThatGoesOnKeepsItsAttempts) {
