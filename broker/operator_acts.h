@@ -4,10 +4,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "broker/change_turns.h"
+#include "broker/control.h"
 #include "broker/endpoint/orphans.h"
 #include "broker/loop_calls.h"
 #include "broker/sweeper.h"
@@ -29,7 +31,8 @@ class OperatorActs {
   Result<void> Pause(const std::string& name, std::string reason, const std::string& by);
   Result<bool> Resume(const std::string& name, const std::string& by);
   Result<std::int64_t> Drop(const std::string& name, const std::string& by);
-  Result<void> DropDead(std::int64_t id, const std::string& by);
+  Result<EndedDead> DropDead(DeadIds ids, const std::string& by);
+  Result<EndedDead> RetryDead(DeadIds ids, const std::string& by);
 
  private:
   struct Known {
@@ -42,6 +45,14 @@ class OperatorActs {
                       const std::function<void(store::EndpointState&)>& change);
   EndpointRunner* RunnerOf(const std::string& name) const;
   Error Unsure(const std::string& name, const Error& error);
+  // Of one dead letter, in the transaction: why it stays, empty: it is ended.
+  using EndOne = std::function<std::string(store::Tx& tx, const store::DeadLetter& dead)>;
+  struct WayToEnd {
+    store::Action action;    // of the event for the audit log
+    std::string_view words;  // what is done to them
+    EndOne one;
+  };
+  Result<EndedDead> EndDead(DeadIds ids, const WayToEnd& way, const std::string& by);
   Task<> GiveUp(const std::string& name, const config::Config& config, const store::Event& event,
                 Result<std::size_t>& given_up);
 

@@ -3,7 +3,10 @@
 namespace portcall::broker {
 namespace {
 
-bool PushesTag(const store::Event& event) { return event.action == store::Action::kPush && !event.tag.empty(); }
+// One that is tried anew is older than it stands: it supersedes nothing.
+bool PushesTag(const store::Event& event) {
+  return event.action == store::Action::kPush && !event.tag.empty() && !event.retrial;
+}
 
 }  // namespace
 

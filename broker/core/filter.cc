@@ -79,7 +79,7 @@ void ReadBits(std::string_view text, std::bitset<kCount>& bits) {
 
 }  // namespace
 
-Filter::Filter(const config::Endpoint& endpoint) {
+Filter::Filter(const config::Endpoint& endpoint, std::int64_t cursor) : cursor_(cursor) {
   const auto actions = [](const std::string& name) { return store::ActionOf(name); };
   const auto kinds = [](const std::string& name) { return store::KindOf(name); };
   const config::Selection &only = endpoint.only, &ignore = endpoint.ignore;
@@ -102,7 +102,7 @@ Filter::Filter(const config::Endpoint& endpoint) {
   Write();
 }
 
-Filter::Filter(std::string fingerprint) : fingerprint_(std::move(fingerprint)) {
+Filter::Filter(std::string fingerprint, std::int64_t cursor) : cursor_(cursor), fingerprint_(std::move(fingerprint)) {
   std::string_view rest = fingerprint_;
   const auto line = [&rest] {
     const std::string_view first = rest.substr(0, rest.find('\n'));
@@ -181,6 +181,7 @@ void Filter::Write() {
 }
 
 std::string_view Filter::WhyNot(const store::Event& event) const {
+  if (event.retrial) return event.retrial->cursor == cursor_ ? std::string_view() : "retry of another endpoint";
   if (ignored_actions_[static_cast<std::size_t>(event.action)]) return "actions";
   if (ignored_kinds_[static_cast<std::size_t>(event.kind)]) return "kinds";
   return WhyNotRest(event);

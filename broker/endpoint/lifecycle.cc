@@ -225,7 +225,7 @@ Result<Endpoints> Change(store::Tx& tx, const config::Config& config, const std:
 
 // Not known also when the filter wants none of the next events: a start must not search the whole log.
 std::optional<std::int64_t> OldestWanted(store::Snapshot& s, const Opened& opened) {
-  const Filter filter(opened.endpoint);
+  const Filter filter(opened.endpoint, opened.cursor.id);
   const store::Seq after = opened.cursor.settled_through;
   for (const store::EventPtr& event : store::ReadEvents(s, after, store::Head(s), kGlance).events) {
     if (filter.Wants(*event)) return event->recorded_at;

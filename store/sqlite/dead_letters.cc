@@ -12,8 +12,8 @@ namespace {
 
 const Sql kBury(
     "INSERT INTO dead (cursor,attempts,died_at,bytes,endpoint,seq,recorded_at,action,kind,size,source,repository,tag,"
-    "event_id,digest,media_type,actor,details,reason,answer,through,events)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+    "event_id,digest,media_type,actor,details,retrial,reason,answer,through,events)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
 const Sql kExtendRange(
     "UPDATE dead SET through=?,events=events+? WHERE id=(SELECT max(id) FROM dead WHERE cursor=? AND through<>0)"
     " AND through+1=? AND endpoint=? AND reason=?");
@@ -22,19 +22,21 @@ const Sql kDeadSize("SELECT bytes FROM dead_size WHERE id=1");
 const Sql kCountDead("SELECT count(*) FROM dead WHERE endpoint=?");
 const Sql kDead(
     "SELECT id,cursor,endpoint,attempts,died_at,reason,answer,seq,recorded_at,action,kind,size,source,repository,tag,"
-    "event_id,digest,media_type,actor,details,through,events FROM dead WHERE endpoint=? AND id>? ORDER BY id LIMIT ?");
+    "event_id,digest,media_type,actor,details,retrial,through,events FROM dead WHERE endpoint=? AND id>? ORDER BY id "
+    "LIMIT ?");
 const Sql kOneDead(
     "SELECT id,cursor,endpoint,attempts,died_at,reason,answer,seq,recorded_at,action,kind,size,source,repository,tag,"
-    "event_id,digest,media_type,actor,details,through,events FROM dead WHERE id=?");
+    "event_id,digest,media_type,actor,details,retrial,through,events FROM dead WHERE id=?");
 const Sql kDeadBriefly(
     "SELECT id,cursor,endpoint,attempts,died_at,reason,'',seq,recorded_at,action,kind,size,source,repository,tag,"
-    "event_id,digest,media_type,actor,'',through,events FROM dead WHERE endpoint=? AND id>? ORDER BY id LIMIT ?");
+    "event_id,digest,media_type,actor,'',retrial,through,events FROM dead WHERE endpoint=? AND id>? ORDER BY id LIMIT "
+    "?");
 const Sql kAllDeadBriefly(
     "SELECT id,cursor,endpoint,attempts,died_at,reason,'',seq,recorded_at,action,kind,size,source,repository,tag,"
-    "event_id,digest,media_type,actor,'',through,events FROM dead WHERE id>? ORDER BY id LIMIT ?");
+    "event_id,digest,media_type,actor,'',retrial,through,events FROM dead WHERE id>? ORDER BY id LIMIT ?");
 #define DEAD_COLUMNS                                                                                  \
   "SELECT id,cursor,endpoint,attempts,died_at,reason,answer,seq,recorded_at,action,kind,size,source," \
-  "repository,tag,event_id,digest,media_type,actor,details,through,events FROM dead"
+  "repository,tag,event_id,digest,media_type,actor,details,retrial,through,events FROM dead"
 const Sql kDeadOfSeq(DEAD_COLUMNS " INDEXED BY dead_seq WHERE seq=? AND through=0 ORDER BY id LIMIT ?");
 const Sql kDeadOfEvent(DEAD_COLUMNS " INDEXED BY dead_event WHERE event_id=? AND through=0 ORDER BY id LIMIT ?");
 const Sql kDeadRange(DEAD_COLUMNS
@@ -52,9 +54,10 @@ void Bury(Connection& connection, std::int64_t cursor, const DeadLetter& dead) {
                             dead.answer.size() + dead.endpoint.size();
   const std::int64_t bytes = kFixedDeadBytes + static_cast<std::int64_t>(texts);
   const std::int64_t owner = dead.cursor != 0 ? dead.cursor : cursor;
+  const std::string retrial = EncodeRetrial(e.retrial.get());
   Query(connection, kBury, owner, dead.attempts, dead.died_at, bytes, dead.endpoint, e.seq, e.recorded_at, e.action,
-        e.kind, e.size, e.source, e.repository, e.tag, e.id, e.digest, e.media_type, e.actor, e.details, dead.reason,
-        dead.answer, dead.through, dead.events)
+        e.kind, e.size, e.source, e.repository, e.tag, e.id, e.digest, e.media_type, e.actor, e.details, retrial,
+        dead.reason, dead.answer, dead.through, dead.events)
       .Run();
   Query(connection, kGrowDead, bytes).Run();
 }
@@ -81,8 +84,8 @@ std::vector<DeadLetter> ReadAll(Query& query) {
     dead.reason = query.Text(5);
     dead.answer = query.Text(6);
     ReadEvent(query, 7, dead.event);
-    dead.through = query.Int(20);
-    dead.events = query.Int(21);
+    dead.through = query.Int(21);
+    dead.events = query.Int(22);
   }
   return letters;
 }
@@ -152,6 +155,16 @@ std::optional<DeadLetter> FindDead(Snapshot& s, std::int64_t id) {
 std::int64_t BytesOfDead(Snapshot& s) { return SizeOfDead(s.connection()); }
 
 bool DropDead(Tx& tx, std::int64_t id) { return DropOneDead(tx.connection(), id).has_value(); }
+
+void RetryDead(Tx& tx, const DeadLetter& dead, std::int64_t cursor) {
+  if (!DropDead(tx, dead.id)) return;
+  Event event = dead.event;
+  Retrial retrial{cursor, event.first_recorded_at(), event.retrial ? event.retrial->seqs : std::vector<Seq>()};
+  retrial.seqs.push_back(event.seq);
+  if (retrial.seqs.size() > Retrial::kMostSeqs) retrial.seqs.erase(retrial.seqs.begin());
+  event.retrial = std::make_shared<const Retrial>(std::move(retrial));
+  Append(tx, std::move(event));
+}
 
 TrimmedDead TrimDead(Tx& tx, std::int64_t before, std::int64_t bytes, Limit limit) {
   Connection& connection = tx.connection();

@@ -13,11 +13,12 @@ namespace portcall::store {
 
 namespace {
 
-#define EVENT_COLUMNS "seq,recorded_at,action,kind,size,source,repository,tag,id,digest,media_type,actor,details"
+#define EVENT_COLUMNS \
+  "seq,recorded_at,action,kind,size,source,repository,tag,id,digest,media_type,actor,details,retrial"
 
 const Sql kInsert(
-    "INSERT INTO events (recorded_at,action,kind,size,source,repository,tag,id,digest,media_type,actor,details)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?)");
+    "INSERT INTO events (recorded_at,action,kind,size,source,repository,tag,id,digest,media_type,actor,details,"
+    "retrial) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)");
 const Sql kHead("SELECT seq FROM sqlite_sequence WHERE name='events'");
 const Sql kTail("SELECT min(seq) FROM events");
 const Sql kRange("SELECT " EVENT_COLUMNS " FROM events WHERE seq>? AND seq<=? ORDER BY seq");
@@ -34,7 +35,7 @@ const Sql kById("SELECT " EVENT_COLUMNS " FROM events WHERE seq>=? AND seq<? AND
 const Sql kRecordedFrom("SELECT seq,recorded_at FROM events WHERE seq>=? ORDER BY seq LIMIT 1");
 
 #undef EVENT_COLUMNS
-#define BRIEF_COLUMNS "seq,recorded_at,action,kind,size,source,repository,tag,id,digest,media_type,actor,''"
+#define BRIEF_COLUMNS "seq,recorded_at,action,kind,size,source,repository,tag,id,digest,media_type,actor,'',retrial"
 const Sql kBackwards("SELECT " BRIEF_COLUMNS " FROM events WHERE seq>=? AND seq<? ORDER BY seq DESC");
 const Sql kLaneBackwards("SELECT " BRIEF_COLUMNS
                          " FROM events INDEXED BY events_lane"
@@ -186,8 +187,9 @@ Seq Append(Tx& tx, Event event) {
   Connection& connection = tx.connection();
   if (event.id.empty()) event.id = runtime::UuidV7();
   event.recorded_at = tx.RecordNow();
+  const std::string retrial = EncodeRetrial(event.retrial.get());
   Query(connection, kInsert, event.recorded_at, event.action, event.kind, event.size, event.source, event.repository,
-        event.tag, event.id, event.digest, event.media_type, event.actor, event.details)
+        event.tag, event.id, event.digest, event.media_type, event.actor, event.details, retrial)
       .Run();
   event.seq = connection.last_insert_id();
   const Seq seq = event.seq;

@@ -158,10 +158,16 @@ CREATE TABLE filters (
   STRICT, WITHOUT ROWID;
 )sql";
 
+// What is appended again, and for whom.
+constexpr const char* kRetrials = R"sql(
+ALTER TABLE events ADD COLUMN retrial TEXT NOT NULL DEFAULT '';
+ALTER TABLE dead ADD COLUMN retrial TEXT NOT NULL DEFAULT '';
+)sql";
+
 constexpr std::array kMigrations{
     Migration{kVersion1}, Migration{kReceipts}, Migration{kAges},     Migration{kFirstParked}, Migration{kHolders},
     Migration{kPaces},    Migration{kSums},     Migration{kTagLanes}, Migration{kBlocks},      Migration{kTrials},
-    Migration{kStreaks},  Migration{kPauses},   Migration{kHistory}};
+    Migration{kStreaks},  Migration{kPauses},   Migration{kHistory},  Migration{kRetrials}};
 constexpr std::int64_t kRowsBeforeServing = 1'000;  // in a transaction
 
 constexpr std::array kTables{"meta",  "events",     "marks",    "repositories", "manifests",     "tags",

@@ -285,5 +285,22 @@ TEST(Filter, AnyTextMakesSomeFilter) {
   EXPECT_TRUE(Filter("0000000000\n+a rule of a later version").Wants(event));
 }
 
+// Whatever its filters are by now: an operator has said that it is to go there, and nowhere else.
+TEST(Filter, WhatIsTriedAnewGoesToOneCursorAlone) {
+  config::Endpoint endpoint;
+  endpoint.only.actions = {"delete"};
+  store::Event event;
+  event.retrial = std::make_shared<const store::Retrial>(store::Retrial{7, 1, {1}});
+  EXPECT_TRUE(Filter(endpoint, 7).Wants(event));
+  EXPECT_TRUE(Filter(Filter(endpoint).fingerprint(), 7).Wants(event));
+  EXPECT_EQ(Filter(endpoint, 7).WhyNot(event), "");
+  for (const std::int64_t other : {0, 8}) {
+    EXPECT_FALSE(Filter({}, other).Wants(event));
+    EXPECT_NE(Filter({}, other).WhyNot(event), "");
+  }
+  event.retrial = store::DecodeRetrial("damaged");
+  EXPECT_FALSE(Filter({}, 7).Wants(event)) << "whose it is cannot be known";
+}
+
 }  // namespace
 }  // namespace portcall::broker

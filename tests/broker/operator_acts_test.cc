@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <array>
 #include <atomic>
 #include <future>
 
@@ -258,10 +259,88 @@ TEST_F(OperatorActsTest, ADeadLetterIsDroppedByItsNumber) {
   ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").dead_letters == 2; }));
   ASSERT_TRUE(world_.Eventually([&] { return world_.Dead("hook").size() == 2; }));
   const std::int64_t id = world_.Dead("hook").front().id;
-  ASSERT_TRUE(broker().DropDead(id, "root"));
+  const auto dropped = broker().DropDead(std::array{id, std::int64_t{99}}, "root");
+  ASSERT_TRUE(dropped);
+  EXPECT_EQ(dropped->done, 1);
+  ASSERT_EQ(dropped->left.size(), 1u);
+  EXPECT_EQ(dropped->left[0].second, "no dead letter 99");
   EXPECT_EQ(world_.Dead("hook").size(), 1u);
   EXPECT_EQ(world_.StatusOf("hook").dead_letters, 1);
-  EXPECT_EQ(broker().DropDead(id, "root").error().code, Errc::kNotFound);
+  EXPECT_EQ(broker().DropDead(std::array{id}, "root")->done, 0);
+}
+
+// Those of it that an operator names, a page of them at a time.
+std::vector<std::int64_t> IdsOf(const std::vector<store::DeadLetter>& letters) {
+  std::vector<std::int64_t> ids;
+  for (const store::DeadLetter& letter : letters) ids.push_back(letter.id);
+  return ids;
+}
+
+TEST_F(OperatorActsTest, DeadLettersAreSentAgainToTheirEndpointAlone) {
+  auto entry = world_.Entry("hook");
+  entry.max_retries = 1;
+  world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(500); });
+  ASSERT_TRUE(world_.Start({entry, world_.Entry("other")}));
+  world_.Append("repo", 150);
+  ASSERT_TRUE(world_.receiver("other").Await(150));
+  ASSERT_TRUE(world_.Eventually([&] { return world_.Dead("hook").size() == 150; }));
+  const auto letters = world_.Dead("hook");
+  auto narrow = entry;
+  narrow.only.repositories = {"nothing/of/this"};
+  narrow.fingerprint = "narrow";
+  ASSERT_TRUE(world_.Apply({narrow, world_.Entry("other")}));
+  world_.receiver("hook").Set([](const store::Event&) { return Receiver::Accept(); });
+  const auto retried = broker().RetryDead(IdsOf(letters), "root");
+  ASSERT_TRUE(retried);
+  EXPECT_EQ(retried->done, 150);
+  EXPECT_TRUE(retried->left.empty());
+  ASSERT_TRUE(world_.receiver("hook").Await(150)) << "whatever its filters are now";
+  std::vector<std::string> wanted, got = world_.receiver("hook").ids();
+  for (const auto& letter : letters) wanted.push_back(letter.event.id);
+  EXPECT_THAT(got, ::testing::UnorderedElementsAreArray(wanted));
+  ASSERT_TRUE(world_.Eventually([&] { return world_.StatusOf("hook").pending == 0; }));
+  EXPECT_EQ(world_.StatusOf("hook").dead_letters, 0);
+  EXPECT_TRUE(Rests("other", 150));
+  EXPECT_EQ(world_.StatusOf("other").pending, 0);
+  EXPECT_EQ(broker().RetryDead(IdsOf(letters), "root")->done, 0) << "they are dead no more";
+}
+
+TEST_F(OperatorActsTest, WhatIsSentAgainOutlivesARestartAndMayDieAgain) {
+  auto entry = world_.Entry("hook");
+  entry.max_retries = 0;
+  world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(500); });
+  ASSERT_TRUE(world_.Start({entry}));
+  world_.Append("repo");
+  ASSERT_TRUE(world_.Eventually([&] { return world_.Dead("hook").size() == 1; }));
+  const auto letter = world_.Dead("hook").front();
+  ASSERT_TRUE(broker().Pause("hook", "", "root"));
+  ASSERT_EQ(broker().RetryDead(std::array{letter.id}, "root")->done, 1);
+  world_.Stop();
+  ASSERT_TRUE(world_.Start({entry}));
+  EXPECT_EQ(world_.StatusOf("hook").pending, 1);
+  EXPECT_TRUE(world_.Dead("hook").empty());
+  ASSERT_TRUE(broker().Resume("hook", "root"));
+  ASSERT_TRUE(world_.Eventually([&] { return world_.Dead("hook").size() == 1; }));
+  const auto again = world_.Dead("hook").front();
+  EXPECT_EQ(again.event.id, letter.event.id);
+  ASSERT_TRUE(again.event.retrial);
+  EXPECT_EQ(again.event.retrial->seqs, std::vector<store::Seq>{letter.event.seq});
+}
+
+TEST_F(OperatorActsTest, DeadLettersOfARemovedEndpointStay) {
+  auto entry = world_.Entry("hook");
+  entry.max_retries = 0;
+  world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(500); });
+  ASSERT_TRUE(world_.Start({entry, world_.Entry("other")}));
+  world_.Append("repo");
+  ASSERT_TRUE(world_.Eventually([&] { return world_.Dead("hook").size() == 1; }));
+  ASSERT_TRUE(world_.Apply({world_.Entry("other")}));
+  const auto retried = broker().RetryDead(IdsOf(world_.Dead("hook")), "root");
+  ASSERT_TRUE(retried);
+  EXPECT_EQ(retried->done, 0);
+  ASSERT_EQ(retried->left.size(), 1u);
+  EXPECT_EQ(retried->left[0].second, "endpoint hook is not in use");
+  EXPECT_EQ(world_.Dead("hook").size(), 1u);
 }
 
 TEST_F(OperatorActsTest, ADropWaitsForAReloadWhichCountsWhatIsDead) {
@@ -277,7 +356,7 @@ TEST_F(OperatorActsTest, ADropWaitsForAReloadWhichCountsWhatIsDead) {
   slow.url = "disk";
   auto reload = std::async(std::launch::async, [&] { return world_.Apply({world_.Entry("hook"), slow}); });
   begun.get_future().wait();
-  EXPECT_EQ(broker().DropDead(99, "root").error().code, Errc::kNotFound);
+  EXPECT_EQ(broker().DropDead(std::array{std::int64_t{99}}, "root")->done, 0);
   EXPECT_EQ(reload.wait_for(std::chrono::milliseconds(500)), std::future_status::ready) << "its turn is over";
   go_on.set_value();
   EXPECT_FALSE(reload.get()) << "the disk took too long";
