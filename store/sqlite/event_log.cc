@@ -39,11 +39,11 @@ const Sql kRecordedFrom("SELECT seq,recorded_at FROM events WHERE seq>=? ORDER B
 const Sql kBackwards("SELECT " BRIEF_COLUMNS " FROM events WHERE seq>=? AND seq<? ORDER BY seq DESC");
 const Sql kLaneBackwards("SELECT " BRIEF_COLUMNS
                          " FROM events INDEXED BY events_lane"
-                         " WHERE block=? AND source=? AND repository=? AND seq<? ORDER BY seq DESC");
+                         " WHERE block=? AND source=? AND repository=? AND seq>=? AND seq<? ORDER BY seq DESC");
 const Sql kTagBackwards(
     "SELECT " BRIEF_COLUMNS
     " FROM events INDEXED BY events_tag"
-    " WHERE block=? AND source=? AND repository=? AND tag=? AND tag<>'' AND seq<? ORDER BY seq DESC");
+    " WHERE block=? AND source=? AND repository=? AND tag=? AND tag<>'' AND seq>=? AND seq<? ORDER BY seq DESC");
 #undef BRIEF_COLUMNS
 
 constexpr std::int64_t kSecond = 1'000'000'000;
@@ -150,13 +150,13 @@ class BackwardsTaker {
 };
 
 // Events of this registry: those that relays brought have a place of their own.
-bool TakeBlock(Connection& connection, const Backwards& what, Seq block, BackwardsTaker& taker) {
+bool TakeBlock(Connection& connection, const Backwards& what, Seq block, Seq first, BackwardsTaker& taker) {
   constexpr std::string_view kHere;
   if (what.tag.empty()) {
-    Query query(connection, kLaneBackwards, block, kHere, what.repository, what.before);
+    Query query(connection, kLaneBackwards, block, kHere, what.repository, first, what.before);
     return taker.Take(query);
   }
-  Query query(connection, kTagBackwards, block, kHere, what.repository, what.tag, what.before);
+  Query query(connection, kTagBackwards, block, kHere, what.repository, what.tag, first, what.before);
   return taker.Take(query);
 }
 
@@ -209,7 +209,7 @@ Portion ReadEvents(Snapshot& s, Seq after, Seq through, Limit limit) {
 
 Portion ReadBackwards(Snapshot& s, const Backwards& what) {
   Connection& connection = s.connection();
-  const Seq tail = TailOf(connection);
+  const Seq tail = std::max(TailOf(connection), what.after + 1);
   BackwardsTaker taker(what);
   if (what.repository.empty()) {
     Query query(connection, kBackwards, tail, what.before);
@@ -217,7 +217,7 @@ Portion ReadBackwards(Snapshot& s, const Backwards& what) {
     return taker.Finish();
   }
   for (Seq block = BlockOf(std::min(what.before - 1, HeadOf(connection))); block >= BlockOf(tail); --block) {
-    if (!TakeBlock(connection, what, block, taker)) return taker.Finish();
+    if (!TakeBlock(connection, what, block, tail, taker)) return taker.Finish();
     taker.Passed(std::max(tail, block << kBlockBits));
     if (!taker.GoesOn()) return taker.Finish();
   }
@@ -244,16 +244,13 @@ EventPtr FindEvent(Snapshot& s, Seq seq) {
 }
 
 EventPtr FindEvent(Snapshot& s, std::string_view id) {
+  // An id carries the time it was made, and most are recorded at once: the log needs no index of ids.
+  const auto millis = runtime::UuidV7Millis(id);
+  if (!millis) return nullptr;
   Connection& connection = s.connection();
-  // An id carries the time it was made, and most are recorded at once: the log needs no index of ids. Those that were
-  // made elsewhere, long before or by another scheme, are looked for everywhere.
-  if (const auto millis = runtime::UuidV7Millis(id)) {
-    const std::int64_t made = *millis * 1'000'000;
-    const Seq from = FirstRecorded(connection, made - kMadeAfter);
-    const Seq before = FirstRecorded(connection, made + kMadeBefore);
-    if (EventPtr event = FindIn(connection, id, from, before)) return event;
-  }
-  return FindIn(connection, id, 0, HeadOf(connection) + 1);
+  const std::int64_t made = *millis * 1'000'000;
+  return FindIn(connection, id, FirstRecorded(connection, made - kMadeAfter),
+                FirstRecorded(connection, made + kMadeBefore));
 }
 
 Seq FirstSince(Snapshot& s, std::int64_t unix_nanos) { return FirstRecorded(s.connection(), unix_nanos); }

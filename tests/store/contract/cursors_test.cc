@@ -64,6 +64,8 @@ TEST_P(CursorsTest, ASettlementSurvivesARestart) {
   EXPECT_TRUE(lanes[1].started && !lanes[0].started);
   EXPECT_EQ(lanes[1].refused, 80);
   EXPECT_EQ(lanes[1].streak, 81);
+  EXPECT_EQ(Read([&](Snapshot& snap) { return FindParked(snap, id_, lanes[1].lane); })->next_seq, 4);
+  EXPECT_FALSE(Read([&](Snapshot& snap) { return FindParked(snap, id_, "library/oth"); }));
 
   const auto dead = Dead();
   ASSERT_EQ(dead.size(), 1u);
@@ -161,6 +163,28 @@ TEST_P(CursorsTest, FiltersAreKeptFromChangeToChangeAndGoWithTheCursor) {
   EXPECT_EQ(kept(), "5c 7a 9b ") << "events 6 and 7 are in the log";
   Write([&](Tx& tx) { DropCursor(tx, id_); });
   EXPECT_EQ(kept(), "");
+}
+
+TEST_P(CursorsTest, WhoseAttemptsTheyWereIsKnownAsLongAsThereAreAny) {
+  const auto dropped = [this] { return Read([](Snapshot& snap) { return LoadDropped(snap); }); };
+  Settlement s = Of(id_);
+  s.attempts.emplace_back();
+  Settle(s);
+  Cursor silent;
+  silent.endpoint = "silent";
+  const std::int64_t other = Write([&](Tx& tx) { return PutCursor(tx, silent); });
+  Write([&](Tx& tx) {
+    DropCursor(tx, other);
+    DropCursor(tx, id_);
+  });
+  ASSERT_EQ(dropped().size(), 1u) << "of the other one there is nothing";
+  EXPECT_EQ(dropped()[0].id, id_);
+  EXPECT_EQ(dropped()[0].endpoint, "ci");
+  Write([&](Tx& tx) {
+    TrimAttempts(tx, 1'000, 0, 0, 100);
+    DropCursor(tx, PutCursor(tx, silent));
+  });
+  EXPECT_TRUE(dropped().empty());
 }
 
 TEST_P(CursorsTest, APaceIsThatOfTheLastSettlementAndGoesWithARename) {
