@@ -7,6 +7,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "broker/change_turns.h"
 #include "broker/control.h"
@@ -15,6 +17,7 @@
 #include "broker/sweeper.h"
 #include "config/config.h"
 #include "runtime/result.h"
+#include "store/dead_letters.h"
 #include "store/endpoints.h"
 
 namespace portcall::broker {
@@ -52,6 +55,17 @@ class OperatorActs {
     std::string_view words;  // what is done to them
     EndOne one;
   };
+  struct EndedOf {  // an endpoint
+    std::int64_t letters = 0, last = 0;
+    std::string first;
+  };
+  struct Slice {
+    std::size_t looked_at = 0;
+    std::map<std::string, EndedOf> ended;
+    std::vector<std::pair<std::int64_t, std::string>> left;
+  };
+  static std::string NoteOf(const std::string& endpoint, const EndedOf& ended, std::string_view words);
+  static Slice EndSome(store::Tx& tx, DeadIds ids, const WayToEnd& way);
   Result<EndedDead> EndDead(DeadIds ids, const WayToEnd& way, const std::string& by);
   Task<> GiveUp(const std::string& name, const config::Config& config, const store::Event& event,
                 Result<std::size_t>& given_up);

@@ -1,5 +1,5 @@
 #include <algorithm>
-#include <map>
+#include <iterator>
 #include <string>
 #include <vector>
 
@@ -15,22 +15,9 @@ namespace {
 // In one transaction: requests wait for it.
 constexpr std::size_t kSliceLetters = 64, kSliceBytes = 1 << 20;
 
-struct Slice {
-  std::size_t looked_at = 0, bytes = 0;
-  std::map<std::string, std::vector<store::DeadLetter>> ended;  // of each endpoint, without their bodies
-  std::vector<std::pair<std::int64_t, std::string>> left;
-};
-
-std::string NoteOf(const std::string& endpoint, const std::vector<store::DeadLetter>& ended, std::string_view words) {
-  const store::DeadLetter &first = ended.front(), &last = ended.back();
-  std::string note = "endpoint " + endpoint + ": ";
-  if (ended.size() == 1) {
-    note += "dead letter " + std::to_string(first.id) + " (event " + first.event.id + ", " + first.reason + ") ";
-  } else {
-    note += std::to_string(ended.size()) + " dead letters (" + std::to_string(first.id) + " to " +
-            std::to_string(last.id) + ") ";
-  }
-  return note.append(words);
+std::string Named(const store::DeadLetter& dead) {
+  const std::string what = dead.through == 0 ? "event " + dead.event.id + ", " : std::string();
+  return "dead letter " + std::to_string(dead.id) + " (" + what + dead.reason + ")";
 }
 
 std::int64_t LiveCursor(store::Snapshot& s, const std::string& endpoint) {
@@ -43,6 +30,14 @@ std::int64_t LiveCursor(store::Snapshot& s, const std::string& endpoint) {
 
 }  // namespace
 
+std::string OperatorActs::NoteOf(const std::string& endpoint, const EndedOf& ended, std::string_view words) {
+  std::string note = "endpoint " + endpoint + ": " + ended.first;
+  if (ended.letters > 1) {
+    note += " and " + std::to_string(ended.letters - 1) + " more up to " + std::to_string(ended.last);
+  }
+  return note.append(" ").append(words);
+}
+
 Result<EndedDead> OperatorActs::DropDead(DeadIds ids, const std::string& by) {
   const auto drop = [](store::Tx& tx, const store::DeadLetter& dead) {
     store::DropDead(tx, dead.id);
@@ -52,7 +47,7 @@ Result<EndedDead> OperatorActs::DropDead(DeadIds ids, const std::string& by) {
 }
 
 Result<EndedDead> OperatorActs::RetryDead(DeadIds ids, const std::string& by) {
-  const auto retry = [this](store::Tx& tx, const store::DeadLetter& dead) -> std::string {
+  const auto retry = [](store::Tx& tx, const store::DeadLetter& dead) -> std::string {
     if (dead.through != 0) return "its events expired before they were sent: there is nothing left to send";
     const std::int64_t cursor = LiveCursor(store::ReadIn(tx), dead.endpoint);
     if (cursor == 0) return "endpoint " + dead.endpoint + " is not in use";
@@ -65,28 +60,35 @@ Result<EndedDead> OperatorActs::RetryDead(DeadIds ids, const std::string& by) {
   return EndDead(ids, {store::Action::kReplay, "sent again", retry}, by);
 }
 
+// The first of them, as many as one transaction takes.
+OperatorActs::Slice OperatorActs::EndSome(store::Tx& tx, DeadIds ids, const WayToEnd& way) {
+  Slice slice;
+  std::size_t bytes = 0;
+  while (slice.looked_at < std::min(ids.size(), kSliceLetters) && bytes < kSliceBytes) {
+    const std::int64_t id = ids[slice.looked_at++];
+    auto dead = store::FindDead(store::ReadIn(tx), id);
+    std::string stays = dead ? way.one(tx, *dead) : "no dead letter " + std::to_string(id);
+    if (!stays.empty()) {
+      slice.left.emplace_back(id, std::move(stays));
+      continue;
+    }
+    bytes += BytesOf(dead->event);
+    EndedOf& ended = slice.ended[dead->endpoint];
+    if (ended.letters++ == 0) ended.first = Named(*dead);
+    ended.last = id;
+  }
+  return slice;
+}
+
 // In its turn: a reload counts what is dead, and must know whether this is done.
 Result<EndedDead> OperatorActs::EndDead(DeadIds ids, const WayToEnd& way, const std::string& by) {
   const ChangeTurns::Turn turn(turns_, ChangeTurns::kPatience);
   if (!turn) return ChangeTurns::Busy();
   const bool audited = Look().config->audits();
   EndedDead all;
-  while (!ids.empty()) {
+  for (std::size_t at = 0; at < ids.size();) {
     auto job = [&](store::Tx& tx) -> Result<Slice> {
-      Slice slice;
-      while (slice.looked_at < std::min(ids.size(), kSliceLetters) && slice.bytes < kSliceBytes) {
-        const std::int64_t id = ids[slice.looked_at++];
-        auto dead = store::FindDead(store::ReadIn(tx), id);
-        std::string stays = dead ? way.one(tx, *dead) : "no dead letter " + std::to_string(id);
-        if (!stays.empty()) {
-          slice.left.emplace_back(id, std::move(stays));
-          continue;
-        }
-        slice.bytes += BytesOf(dead->event);
-        dead->event.details.clear();
-        dead->answer.clear();
-        slice.ended[dead->endpoint].push_back(std::move(*dead));
-      }
+      Slice slice = EndSome(tx, ids.subspan(at), way);
       for (const auto& [endpoint, ended] : slice.ended) {
         if (audited) store::Append(tx, store::SystemEvent(way.action, NoteOf(endpoint, ended, way.words), by));
       }
@@ -95,24 +97,24 @@ Result<EndedDead> OperatorActs::EndDead(DeadIds ids, const WayToEnd& way, const 
     runtime::Failpoint("before-operator");
     // Who cannot be told whether it was done asks again, and learns which are gone.
     Result<Slice> slice = around_.store.WriteNow(job, store::Priority::kSettlement);
+    if (!slice && all.done == 0) return slice.error();
     if (!slice) {
-      if (all.done == 0) return slice.error();
-      return Error(slice.error().code, slice.error().detail + "; " + std::to_string(all.done) + " before that were " +
-                                           std::string(way.words));
+      const std::string before = "; before that, " + std::to_string(all.done) + " were " + std::string(way.words);
+      return Error(slice.error().code, slice.error().detail + before);
     }
     runtime::Failpoint("after-operator");
     calls_.On([&] {
       for (const auto& [endpoint, ended] : slice->ended) {
-        if (EndpointRunner* runner = RunnerOf(endpoint)) runner->DeadTrimmed(static_cast<std::int64_t>(ended.size()));
+        if (EndpointRunner* runner = RunnerOf(endpoint)) runner->DeadTrimmed(ended.letters);
       }
     });
     for (const auto& [endpoint, ended] : slice->ended) {
-      all.done += static_cast<std::int64_t>(ended.size());
-      around_.log.Info("dead letters were ended by an operator",
-                       {{"what", NoteOf(endpoint, ended, way.words)}, {"by", by}});
+      all.done += ended.letters;
+      around_.log.Info("dead letters " + std::string(way.words) + " by an operator",
+                       {{"endpoint", endpoint}, {"what", NoteOf(endpoint, ended, way.words)}, {"by", by}});
     }
     std::ranges::move(slice->left, std::back_inserter(all.left));
-    ids = ids.subspan(slice->looked_at);
+    at += slice->looked_at;
   }
   return all;
 }

@@ -295,11 +295,11 @@ TEST(Filter, WhatIsTriedAnewGoesToOneCursorAlone) {
   EXPECT_TRUE(Filter(Filter(endpoint).fingerprint(), 7).Wants(event));
   EXPECT_EQ(Filter(endpoint, 7).WhyNot(event), "");
   for (const std::int64_t other : {0, 8}) {
-    EXPECT_FALSE(Filter({}, other).Wants(event));
-    EXPECT_NE(Filter({}, other).WhyNot(event), "");
+    EXPECT_FALSE(Filter(config::Endpoint(), other).Wants(event));
+    EXPECT_NE(Filter(config::Endpoint(), other).WhyNot(event), "");
   }
   event.retrial = store::DecodeRetrial("damaged");
-  EXPECT_FALSE(Filter({}, 7).Wants(event)) << "whose it is cannot be known";
+  EXPECT_FALSE(Filter(config::Endpoint(), 7).Wants(event)) << "whose it is cannot be known";
 }
 
 }  // namespace

@@ -32,6 +32,7 @@ INSERT INTO "dead" VALUES(1,1,3,50,400,'hook',3,77,0,1,1,'','library/app','v3','
 INSERT INTO "dead" VALUES(2,1,0,60,380,'hook',4,0,0,0,0,'','','','','','','','','expired','',6,3,'');
 CREATE TABLE dead_size (id INTEGER PRIMARY KEY CHECK (id = 1), bytes INTEGER NOT NULL) STRICT;
 INSERT INTO "dead_size" VALUES(1,780);
+CREATE TABLE dropped (cursor INTEGER PRIMARY KEY, endpoint TEXT NOT NULL) STRICT;
 CREATE TABLE endpoints (
   name TEXT PRIMARY KEY, paused INTEGER NOT NULL, reason TEXT NOT NULL, fingerprint TEXT NOT NULL, since INTEGER NOT NULL DEFAULT 0)
   STRICT, WITHOUT ROWID;
