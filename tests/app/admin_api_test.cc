@@ -9,6 +9,7 @@
 #include "app/admin/user_names.h"
 #include "runtime/text.h"
 #include "store/cursors.h"
+#include "store/event_log.h"
 #include "tests/app/fake_control.h"
 #include "tests/support/temp_dir.h"
 
@@ -75,9 +76,23 @@ class AdminApiTest : public ::testing::Test {
         dead.died_at = 1'700'000'000'000'000'000;
         settlement.dead.push_back(std::move(dead));
       }
+      store::AttemptRow failed;
+      failed.seq = 1;
+      failed.status = 400;
+      failed.error = "answered 400";
+      settlement.attempts = {failed};
       (void)store::Settle(tx, settlement);
       return true;
     }));
+  }
+
+  void Push(const std::string& repository, const std::string& tag, const std::string& id = {}) {
+    store::Event event;
+    event.kind = store::Kind::kTag;
+    event.repository = repository;
+    event.tag = tag;
+    event.id = id;
+    ASSERT_TRUE(store_->WriteNow([&](store::Tx& tx) -> Result<store::Seq> { return store::Append(tx, event); }));
   }
 
   testing::TempDir folder_;
@@ -173,6 +188,58 @@ TEST_F(AdminApiTest, PagesThroughDeadLetters) {
   EXPECT_EQ(Got("/api/v1/dead-letters/" + std::to_string(one.at("id").get<int>())).at("answer"), "400 no\n");
 }
 
+TEST_F(AdminApiTest, FindsEventsByWhatTheyAre) {
+  Push("acme/app", "v1");
+  Push("acme/app", "v2");
+  Push("other", "v1", "made/elsewhere");
+  const auto seqs = [this](const std::string& question) {
+    std::vector<int> found;
+    const json page = Got("/api/v1/events" + question);
+    for (const json& event : page.at("events")) found.push_back(event.at("seq"));
+    return found;
+  };
+  using ::testing::ElementsAre;
+  EXPECT_THAT(seqs(""), ElementsAre(3, 2, 1));
+  EXPECT_THAT(seqs("?repository=acme/app"), ElementsAre(2, 1));
+  EXPECT_THAT(seqs("?repository=acme%2F*&tag=v1"), ElementsAre(1));
+  EXPECT_THAT(seqs("?repository=acme/app&tag=v?"), ElementsAre(2, 1));
+  EXPECT_THAT(seqs("?tag=v1&before=3"), ElementsAre(1));
+  EXPECT_THAT(seqs("?action=pull"), ElementsAre());
+  EXPECT_THAT(seqs("?since=2100-01-01T00:00:00Z"), ElementsAre());
+  const json page = Got("/api/v1/events?limit=2");
+  EXPECT_EQ(page.at("next"), 2);
+  EXPECT_EQ(page.at("looked_to"), 2);
+  EXPECT_EQ(Got("/api/v1/events?before=2").at("next"), nullptr);
+  EXPECT_EQ(Got("/api/v1/events/made%2Felsewhere").at("seq"), 3) << "no index has it, and its id tells no time";
+  EXPECT_EQ(Got("/api/v1/events/2").at("event").at("tag"), "v2");
+  for (const char* none : {"0", "4", "-1", "99999999999999999999", "nobody"}) {
+    EXPECT_THAT(Refused(404, "GET", std::string("/api/v1/events/") + none), ::testing::StartsWith("no event "));
+  }
+  for (const char* bad : {"limit=0", "limit=1001", "before=0", "since=soon", "action=psuh", "repository=", "kind=x"}) {
+    Refused(400, "GET", std::string("/api/v1/events?") + bad);
+  }
+  Refused(400, "GET", "/api/v1/events?tag=" + std::string(300, 'x'));
+}
+
+TEST_F(AdminApiTest, AnEventThatWaitsIsShownWithHowItsEndpointIs) {
+  Push("acme/app", "v1");
+  ASSERT_TRUE(store_->WriteNow([](store::Tx& tx) -> Result<bool> {
+    for (const char* name : {"a/b c%", "gone"}) {
+      store::Cursor cursor;
+      cursor.endpoint = name;
+      store::PutCursor(tx, cursor);
+    }
+    return true;
+  }));
+  control_.status[0].next_try = 1'800'000'000'000'000'000;
+  const json verdicts = Got("/api/v1/events/1").at("endpoints");
+  ASSERT_EQ(verdicts.size(), 2u);
+  EXPECT_EQ(verdicts[0].at("verdict"), "pending");
+  EXPECT_EQ(verdicts[0].at("state"), "down");
+  EXPECT_EQ(verdicts[0].at("next_try"), "2027-01-15T08:00:00Z");
+  EXPECT_EQ(verdicts[1].at("state"), nullptr) << "the orphan of that name is another one";
+}
+
 // What the document says is what the table has, in both directions.
 TEST_F(AdminApiTest, TheDocumentDescribesTheTable) {
   const json document = Got("/api/v1/openapi.json");
@@ -201,6 +268,7 @@ TEST_F(AdminApiTest, TheDocumentDescribesTheTable) {
 
 // Every member of an answer is in the document, and the other way.
 TEST_F(AdminApiTest, TheDocumentDescribesTheAnswers) {
+  Push("acme/app", "v1");
   Bury(1);
   const json schemas = Got("/api/v1/openapi.json").at("components").at("schemas");
   const auto expect_members = [&](const json& object, const char* schema) {
@@ -224,6 +292,14 @@ TEST_F(AdminApiTest, TheDocumentDescribesTheAnswers) {
   expect_members(page.at("dead_letters").at(0).at("event"), "Event");
   expect_members(Got("/api/v1/dead-letters/" + std::to_string(page.at("dead_letters").at(0).at("id").get<int>())),
                  "DeadLetter");
+  const json events = Got("/api/v1/events"), trace = Got("/api/v1/events/1");
+  expect_members(events, "Events");
+  expect_members(events.at("events").at(0), "Event");
+  expect_members(trace, "Trace");
+  expect_members(trace.at("event"), "Event");
+  expect_members(trace.at("endpoints").at(0), "Verdict");
+  EXPECT_EQ(trace.at("endpoints").at(0).at("verdict"), "dead");
+  expect_members(trace.at("endpoints").at(0).at("tries").at(0), "Try");
   expect_members(json::parse(Ask("GET", "/").body), "Problem");
   expect_members(json::parse(Ask("DELETE", "/api/v1/orphans/x").body), "Dropped");
 }

@@ -1,0 +1,30 @@
+#include "app/admin/call.h"
+
+#include <utility>
+
+#include "app/admin/shapes.h"
+#include "runtime/http/url.h"
+#include "runtime/text.h"
+
+namespace portcall::app {
+
+std::optional<std::string> Call::Find(std::string_view key) const {
+  std::string value;
+  return http::QueryValue(query, key, value) ? std::optional(std::move(value)) : std::nullopt;
+}
+
+std::optional<std::int64_t> Call::Number(std::string_view key, std::int64_t usual, std::int64_t least) const {
+  const auto text = Find(key);
+  if (!text) return usual;
+  const auto number = runtime::ParseNumber<std::int64_t>(*text);
+  return number && *number >= least ? number : std::nullopt;
+}
+
+AdminAnswer Problem(int status, std::string detail) {
+  return {status, std::string(kProblem), ProblemJson(status, detail), {}, std::move(detail)};
+}
+AdminAnswer Problem(const Error& error) { return Problem(StatusOf(error.code), error.detail); }
+AdminAnswer Json(std::string body) { return {200, std::string(kJson), std::move(body), {}, {}}; }
+AdminAnswer Done() { return {204, {}, {}, {}, {}}; }
+
+}  // namespace portcall::app
