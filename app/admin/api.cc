@@ -7,6 +7,7 @@
 #include <utility>
 #include <vector>
 
+#include "app/admin/attempt_calls.h"
 #include "app/admin/call.h"
 #include "app/admin/event_calls.h"
 #include "app/admin/shapes.h"
@@ -129,6 +130,7 @@ constexpr std::array kLines{
     Line{{"GET", "/api/v1/dead-letters", "listDeadLetters", kDeadKeys}, ListDeadLetters},
     Line{{"GET", "/api/v1/dead-letters/{id}", "showDeadLetter", {}}, ShowDeadLetter},
     Line{{"DELETE", "/api/v1/dead-letters/{id}", "dropDeadLetter", {}}, DropDeadLetter},
+    Line{{"GET", "/api/v1/attempts", "listAttempts", kAttemptKeys}, ListAttempts},
     Line{{"GET", "/api/v1/events", "listEvents", kEventKeys}, ListEvents},
     Line{{"GET", "/api/v1/events/{id}", "showEvent", {}}, ShowEvent},
     Line{{"GET", "/api/v1/openapi.json", "showDocument", {}}, ShowDocument},

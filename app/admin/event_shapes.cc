@@ -103,4 +103,28 @@ std::string EventsJson(const store::Portion& page, store::Seq next) {
   });
 }
 
+std::string AttemptsJson(const store::AttemptsPage& page, const std::map<std::int64_t, std::string>& names) {
+  return Object([&](JsonWriter& json) {
+    json.BeginList("attempts");
+    for (const auto& [id, cursor, row] : page.rows) {
+      const auto name = names.find(cursor);
+      json.Begin();
+      json.Number("id", id);
+      TextOrNull(json, "endpoint", name == names.end() ? std::string_view() : name->second);
+      json.Text("at", runtime::Rfc3339Nano(row.at));
+      json.Number("seq", row.seq);
+      json.Number("events", row.events);
+      json.Number("attempt", row.attempt);
+      json.Flag("delivered", row.delivered);
+      json.Flag("superseded", row.superseded());
+      NumberOrNull(json, "status", row.status);
+      json.Number("latency_us", row.latency_us);
+      TextOrNull(json, "error", row.error);
+      json.End();
+    }
+    json.EndList();
+    NumberOrNull(json, "next", page.looked_to);
+  });
+}
+
 }  // namespace portcall::app

@@ -240,6 +240,48 @@ TEST_F(AdminApiTest, AnEventThatWaitsIsShownWithHowItsEndpointIs) {
   EXPECT_EQ(verdicts[1].at("state"), nullptr) << "the orphan of that name is another one";
 }
 
+TEST_F(AdminApiTest, ListsAttemptsTheNewestFirst) {
+  ASSERT_TRUE(store_->WriteNow([](store::Tx& tx) -> Result<bool> {
+    for (const char* name : {"hook", "other"}) {
+      store::Cursor cursor;
+      cursor.endpoint = name;
+      store::Settlement settlement;
+      settlement.cursor = store::PutCursor(tx, cursor);
+      settlement.number = 1;
+      for (int i = 1; i <= 3; ++i) {
+        store::AttemptRow row;
+        row.seq = i;
+        row.attempt = i - 1;  // the first one is superseded
+        row.delivered = i == 3;
+        if (i < 3) row.error = "no";
+        settlement.attempts.push_back(row);
+      }
+      (void)store::Settle(tx, settlement);
+      if (cursor.endpoint == "other") store::DropCursor(tx, settlement.cursor);
+    }
+    return true;
+  }));
+  const auto ids = [this](const std::string& question) {
+    std::vector<int> found;
+    const json page = Got("/api/v1/attempts" + question);
+    for (const json& attempt : page.at("attempts")) found.push_back(attempt.at("id"));
+    return found;
+  };
+  using ::testing::ElementsAre;
+  EXPECT_THAT(ids(""), ElementsAre(6, 5, 4, 3, 2, 1));
+  EXPECT_THAT(ids("?endpoint=hook"), ElementsAre(3, 2, 1));
+  EXPECT_THAT(ids("?endpoint=other&before=6"), ElementsAre(5, 4)) << "it is gone";
+  EXPECT_THAT(ids("?endpoint=oth"), ElementsAre());
+  EXPECT_THAT(ids("?failed=true"), ElementsAre(5, 2)) << "superseded events were not sent";
+  const json page = Got("/api/v1/attempts?limit=2");
+  EXPECT_EQ(page.at("next"), 5);
+  EXPECT_EQ(page.at("attempts").at(0).at("endpoint"), "other");
+  EXPECT_EQ(Got("/api/v1/attempts?before=2").at("next"), nullptr);
+  for (const char* bad : {"limit=0", "limit=1001", "before=0", "failed=yes", "endpoint=", "tag=x"}) {
+    Refused(400, "GET", std::string("/api/v1/attempts?") + bad);
+  }
+}
+
 // What the document says is what the table has, in both directions.
 TEST_F(AdminApiTest, TheDocumentDescribesTheTable) {
   const json document = Got("/api/v1/openapi.json");
@@ -300,6 +342,9 @@ TEST_F(AdminApiTest, TheDocumentDescribesTheAnswers) {
   expect_members(trace.at("endpoints").at(0), "Verdict");
   EXPECT_EQ(trace.at("endpoints").at(0).at("verdict"), "dead");
   expect_members(trace.at("endpoints").at(0).at("tries").at(0), "Try");
+  const json attempts = Got("/api/v1/attempts");
+  expect_members(attempts, "Attempts");
+  expect_members(attempts.at("attempts").at(0), "Attempt");
   expect_members(json::parse(Ask("GET", "/").body), "Problem");
   expect_members(json::parse(Ask("DELETE", "/api/v1/orphans/x").body), "Dropped");
 }

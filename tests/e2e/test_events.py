@@ -9,7 +9,7 @@ from typing import Any
 from harness import wait
 from harness.images import image
 from harness.operators import call, portcall, without
-from harness.receiver import Receiver, always
+from harness.receiver import Receiver, Reply, always
 from harness.registry_client import expect
 from harness.server import Server, endpoint, merged
 
@@ -156,3 +156,17 @@ def test_the_newest_are_listed_first(serve: Serve) -> None:
         for wrong in (["--since", "soon"], ["--action", "psuh"], ["--repository", ""], ["--limit", "0"], ["--tag", "x" * 300]):
             refused = portcall(server, "events", "list", *wrong)
             assert refused.returncode == 2 and not refused.stdout and refused.stderr, (wrong, refused)
+
+
+def test_attempts_are_listed_with_what_failed(serve: Serve) -> None:
+    with Receiver(lambda number, event: Reply(503 if number == 0 else 200)) as receiver:
+        server = serve([endpoint("hook", receiver.url, only={"kinds": ["tag"]}, backoff="10ms", maxbackoff="10ms")])
+        push(server, "v1")
+        wait_verdict(server, "acme/app:v1", hook="delivered")
+        listed = json.loads(portcall(server, "attempts", "list", "--json").stdout)["attempts"]
+        assert [(one["attempt"], one["delivered"], one["status"]) for one in listed] == [(2, True, 200), (1, False, 503)]
+        table = portcall(server, "attempts", "list", "--endpoint", "hook", "--failed").stdout.splitlines()
+        assert table[0].split() == ["AT", "ENDPOINT", "SEQ", "TRY", "RESULT", "STATUS", "MS", "ERROR"]
+        assert len(table) == 2 and table[1].split()[1:2] == ["hook"] and "failed" in table[1] and "503" in table[1]
+        wrong = portcall(server, "attempts", "list", "--endpoint", "hok")
+        assert wrong.returncode == 2 and "did you mean hook?" in wrong.stderr and not wrong.stdout
