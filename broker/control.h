@@ -16,7 +16,12 @@ using DeadIds = std::span<const std::int64_t>;  // numbers of dead letters
 // What became of those that an operator named.
 struct EndedDead {
   std::int64_t done = 0;
-  std::vector<std::pair<std::int64_t, std::string>> left;  // the others' numbers, and why each is left
+  struct Left {
+    std::int64_t id = 0;
+    std::string reason;
+    bool gone = false;  // there is none of that number any more
+  };
+  std::vector<Left> left;  // the others
 };
 
 // What an operator may do with the broker and see of it. Callable from any thread but the broker's own loop; each call

@@ -62,7 +62,7 @@ class OperatorActs {
   struct Slice {
     std::size_t looked_at = 0;
     std::map<std::string, EndedOf> ended;
-    std::vector<std::pair<std::int64_t, std::string>> left;
+    std::vector<EndedDead::Left> left;
   };
   static std::string NoteOf(const std::string& endpoint, const EndedOf& ended, std::string_view words);
   static Slice EndSome(store::Tx& tx, DeadIds ids, const WayToEnd& way);

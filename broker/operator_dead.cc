@@ -69,7 +69,7 @@ OperatorActs::Slice OperatorActs::EndSome(store::Tx& tx, DeadIds ids, const WayT
     auto dead = store::FindDead(store::ReadIn(tx), id);
     std::string stays = dead ? way.one(tx, *dead) : "no dead letter " + std::to_string(id);
     if (!stays.empty()) {
-      slice.left.emplace_back(id, std::move(stays));
+      slice.left.push_back({id, std::move(stays), !dead});
       continue;
     }
     bytes += BytesOf(dead->event);

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "runtime/result.h"
@@ -36,6 +37,9 @@ struct AttemptRow {
 
   // By the event that `error` ends with: nothing was sent.
   bool superseded() const { return attempt == 0; }
+  // By itself: its dead letter was ended, and it stands in the log again under the seq that `error` ends with.
+  bool sent_again() const { return superseded() && error.starts_with(kSentAgain); }
+  static constexpr std::string_view kSentAgain = "sent again as ";
 };
 
 // What is recorded of the event, the newest `limit` rows, oldest first. Rows of a version before 13 that stand for many

@@ -181,7 +181,7 @@ void Filter::Write() {
 }
 
 std::string_view Filter::WhyNot(const store::Event& event) const {
-  if (event.retrial) return event.retrial->cursor == cursor_ ? std::string_view() : "retry of another endpoint";
+  if (event.retrial) return event.retrial->cursor == cursor_ ? std::string_view() : "sent again to another endpoint";
   if (ignored_actions_[static_cast<std::size_t>(event.action)]) return "actions";
   if (ignored_kinds_[static_cast<std::size_t>(event.kind)]) return "kinds";
   return WhyNotRest(event);

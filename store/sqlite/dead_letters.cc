@@ -4,6 +4,7 @@
 
 #include "store/sqlite/bury.h"
 #include "store/sqlite/event_row.h"
+#include "store/sqlite/record.h"
 #include "store/sqlite/statement.h"
 #include "store/sqlite/tx.h"
 
@@ -163,7 +164,13 @@ void RetryDead(Tx& tx, const DeadLetter& dead, std::int64_t cursor) {
   retrial.seqs.push_back(event.seq);
   if (retrial.seqs.size() > Retrial::kMostSeqs) retrial.seqs.erase(retrial.seqs.begin());
   event.retrial = std::make_shared<const Retrial>(std::move(retrial));
-  Append(tx, std::move(event));
+  AttemptRow row;
+  row.seq = event.seq;
+  row.attempt = 0;
+  const Seq again = Append(tx, std::move(event));
+  row.at = tx.RecordNow();
+  row.error = std::string(AttemptRow::kSentAgain) + std::to_string(again);
+  Record(tx.connection(), dead.cursor, {row});
 }
 
 TrimmedDead TrimDead(Tx& tx, std::int64_t before, std::int64_t bytes, Limit limit) {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "broker/core/collapse.h"
 #include "tests/broker/simulation.h"
 
 namespace portcall::broker {
@@ -34,6 +35,25 @@ std::vector<store::Seq> Sent(const Simulation& world) {
 }
 
 using Seqs = std::vector<store::Seq>;
+
+// It is older than it stands, and no reason not to send what was pushed meanwhile.
+TEST(EndpointCollapse, WhatIsSentAgainSupersedesNothingAndIsSupersededByWhatComes) {
+  const auto of = [](const std::vector<bool>& again) {
+    LaneQueue queue;
+    for (const bool retrial : again) {
+      auto event = std::make_shared<store::Event>();
+      event->seq = static_cast<store::Seq>(queue.size()) + 1;
+      event->tag = "v1";
+      if (retrial) event->retrial = std::make_shared<const store::Retrial>();
+      queue.Push({event, 1, kNoSlot});
+    }
+    return SuccessorOf(queue).at;
+  };
+  EXPECT_EQ(of({false, false}), 1u);
+  EXPECT_EQ(of({false, true}), 0u);
+  EXPECT_EQ(of({true, false}), 1u);
+  EXPECT_EQ(of({true, true}), 0u);
+}
 
 TEST(EndpointCollapse, TheNewestPushOfATagIsSentWhenTheFirstIsDue) {
   Simulation world(Entry(), 1);
