@@ -389,7 +389,8 @@ Result<bool> Broker::Resume(const std::string& name, const std::string& by) { re
 Result<std::int64_t> Broker::Drop(const std::string& name, const std::string& by) {
   return impl_->acts().Drop(name, by);
 }
-Result<void> Broker::DropDead(std::int64_t id, const std::string& by) { return impl_->acts().DropDead(id, by); }
+Result<EndedDead> Broker::DropDead(DeadIds ids, const std::string& by) { return impl_->acts().DropDead(ids, by); }
+Result<EndedDead> Broker::RetryDead(DeadIds ids, const std::string& by) { return impl_->acts().RetryDead(ids, by); }
 std::vector<EndpointStatus> Broker::Status() const { return impl_->Status(); }
 void Broker::Show() { (void)impl_->Status(); }
 bool Broker::LogIsFull() const { return impl_->LogIsFull(); }

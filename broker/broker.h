@@ -43,7 +43,8 @@ class Broker final : public Control {
   Result<void> Pause(const std::string& name, const std::string& reason, const std::string& by) override;
   Result<bool> Resume(const std::string& name, const std::string& by) override;
   Result<std::int64_t> Drop(const std::string& name, const std::string& by) override;
-  Result<void> DropDead(std::int64_t id, const std::string& by) override;
+  Result<EndedDead> DropDead(DeadIds ids, const std::string& by) override;
+  Result<EndedDead> RetryDead(DeadIds ids, const std::string& by) override;
   std::vector<EndpointStatus> Status() const override;
   void Show() override;
   bool LogIsFull() const override;

@@ -3,12 +3,19 @@
 #include <chrono>
 
 #include "runtime/mutex.h"
+#include "runtime/result.h"
 
 namespace portcall::broker {
 
 // Changes of the endpoints go one after another: reloads, and what operators do. Any thread but a loop.
 class ChangeTurns {
  public:
+  // How long an operator's act waits: a reload takes no longer, where no disk hangs.
+  static constexpr std::chrono::milliseconds kPatience{5'000};
+  static Error Busy() {
+    return {Errc::kTimeout, "another change of the endpoints is under way, such as a reload: try again"};
+  }
+
   // Held while one lasts; false: another one went on for all of the patience.
   class Turn {
    public:

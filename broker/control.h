@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "broker/status.h"
@@ -9,6 +11,18 @@
 #include "runtime/result.h"
 
 namespace portcall::broker {
+
+using DeadIds = std::span<const std::int64_t>;  // numbers of dead letters
+// What became of those that an operator named.
+struct EndedDead {
+  std::int64_t done = 0;
+  struct Left {
+    std::int64_t id = 0;
+    std::string reason;
+    bool gone = false;  // there is none of that number any more
+  };
+  std::vector<Left> left;  // the others
+};
 
 // What an operator may do with the broker and see of it. Callable from any thread but the broker's own loop; each call
 // may wait for that loop.
@@ -33,8 +47,13 @@ class Control {
   // stay; a pause of a name that no entry has is over. kConflict: the name is in use, and has left nothing.
   virtual Result<std::int64_t> Drop(const std::string& name, const std::string& by) = 0;
 
-  // Deletes one dead letter. kNotFound: there is none of that number.
-  virtual Result<void> DropDead(std::int64_t id, const std::string& by) = 0;
+  // Deletes dead letters. In slices, each with its event for the audit log in one transaction: a failure or a crash
+  // leaves those before it done and the others as they were.
+  virtual Result<EndedDead> DropDead(DeadIds ids, const std::string& by) = 0;
+  // Sends the events of dead letters again, in the same way: each is appended to the log, under its id, for the
+  // endpoint that is in use under the dead letter's name, whatever its filters are now, and is a dead letter no more
+  // until it dies anew. Ranges of expired events have none to send. kNoSpace: the log is full, and refuses pushes.
+  virtual Result<EndedDead> RetryDead(DeadIds ids, const std::string& by) = 0;
 
   // As it is now: what is pending holds every event whose writer knows that it is recorded. Where the loop does not
   // answer within seconds, as it last was.

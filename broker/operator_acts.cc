@@ -7,16 +7,11 @@
 #include "broker/endpoint/retry.h"
 #include "config/reader/scalars.h"
 #include "runtime/failpoint.h"
-#include "store/dead_letters.h"
 #include "store/endpoints.h"
 #include "store/event_log.h"
 
 namespace portcall::broker {
 namespace {
-
-constexpr std::chrono::milliseconds kTurnPatience(5'000);  // a reload takes no longer, where no disk hangs
-
-Error Busy() { return {Errc::kTimeout, "another change of the endpoints is under way, such as a reload: try again"}; }
 
 Error Unknown(const std::string& what, const std::string& name, const std::vector<std::string_view>& names) {
   return {Errc::kNotFound, "no " + what + " " + config::Quoted(name) + config::DidYouMean(name, names)};
@@ -101,8 +96,8 @@ Error OperatorActs::Unsure(const std::string& name, const Error& error) {
 }
 
 Result<void> OperatorActs::Pause(const std::string& name, std::string reason, const std::string& by) {
-  const ChangeTurns::Turn turn(turns_, kTurnPatience);
-  if (!turn) return Busy();
+  const ChangeTurns::Turn turn(turns_, ChangeTurns::kPatience);
+  if (!turn) return ChangeTurns::Busy();
   const Known known = Look();
   if (auto in_use = IsInUse(known, name); !in_use) return in_use;
   reason = reason.empty() ? "by " + by : std::move(reason) + " (by " + by + ")";
@@ -123,8 +118,8 @@ Result<void> OperatorActs::Pause(const std::string& name, std::string reason, co
 }
 
 Result<bool> OperatorActs::Resume(const std::string& name, const std::string& by) {
-  const ChangeTurns::Turn turn(turns_, kTurnPatience);
-  if (!turn) return Busy();
+  const ChangeTurns::Turn turn(turns_, ChangeTurns::kPatience);
+  if (!turn) return ChangeTurns::Busy();
   const Known known = Look();
   if (auto in_use = IsInUse(known, name); !in_use) return in_use.error();
   // A 410's pause may not be stored yet, where the disk is full: then its own write sees that this came later.
@@ -175,8 +170,8 @@ Task<> OperatorActs::GiveUp(const std::string& name, const config::Config& confi
 }
 
 Result<std::int64_t> OperatorActs::Drop(const std::string& name, const std::string& by) {
-  const ChangeTurns::Turn turn(turns_, kTurnPatience);
-  if (!turn) return Busy();
+  const ChangeTurns::Turn turn(turns_, ChangeTurns::kPatience);
+  if (!turn) return ChangeTurns::Busy();
   const Known known = Look();
   const auto left = known.left.find(name);
   if (left == known.left.end()) {
@@ -199,34 +194,6 @@ Result<std::int64_t> OperatorActs::Drop(const std::string& name, const std::stri
   around_.log.Warn("the backlog of a removed endpoint was dropped by an operator",
                    {{"endpoint", name}, {"pending", std::to_string(pending)}, {"by", by}});
   return pending;
-}
-
-// In its turn: a reload counts what is dead, and must know whether this is done.
-Result<void> OperatorActs::DropDead(std::int64_t id, const std::string& by) {
-  const ChangeTurns::Turn turn(turns_, kTurnPatience);
-  if (!turn) return Busy();
-  const bool audited = Look().config->audits();
-  runtime::Failpoint("before-operator");
-  // The endpoint that it was of; empty: it is gone already.
-  auto job = [&](store::Tx& tx) -> Result<std::string> {
-    const auto dead = store::FindDead(store::ReadIn(tx), id);
-    if (!dead || !store::DropDead(tx, id)) return std::string();
-    const std::string what = "dead letter " + std::to_string(id) + " of endpoint " + dead->endpoint +
-                             " dropped (event " + dead->event.id + ", " + dead->reason + ")";
-    if (audited) store::Append(tx, store::SystemEvent(store::Action::kDrop, what, by));
-    return dead->endpoint;
-  };
-  // A second try would find it gone in any case: who cannot be told asks again, and learns that it is gone.
-  const Result<std::string> endpoint = around_.store.WriteNow(job, store::Priority::kSettlement);
-  if (!endpoint) return endpoint.error();
-  runtime::Failpoint("after-operator");
-  if (endpoint->empty()) return Error(Errc::kNotFound, "no dead letter " + std::to_string(id));
-  calls_.On([&] {
-    if (EndpointRunner* runner = RunnerOf(*endpoint)) runner->DeadTrimmed(1);
-  });
-  around_.log.Info("dead letter dropped by an operator",
-                   {{"id", std::to_string(id)}, {"endpoint", *endpoint}, {"by", by}});
-  return {};
 }
 
 }  // namespace portcall::broker

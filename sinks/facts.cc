@@ -26,7 +26,7 @@ std::string FactOf(const store::Event& event, std::string_view source, std::stri
   if (word == "actor") return event.actor;
   if (word == "id") return event.id;
   if (word == "seq") return std::to_string(event.seq);
-  if (word == "time") return runtime::Rfc3339Fixed(event.recorded_at);
+  if (word == "time") return runtime::Rfc3339Fixed(event.first_recorded_at());
   if (word == "url") return store::DecodeDetails(event.details).url;
   if (word == "previousdigest") return store::DecodeDetails(event.details).previous_digest;
   return {};

@@ -73,8 +73,15 @@ void Apply(const Settlement& settlement, Cursor& cursor);
 
 std::vector<Cursor> LoadCursors(Snapshot& s);
 std::vector<ParkedLane> LoadParked(Snapshot& s, std::int64_t cursor);
+std::optional<ParkedLane> FindParked(Snapshot& s, std::int64_t cursor, std::string_view lane);
 std::int64_t PutCursor(Tx& tx, const Cursor& cursor);  // id 0: insert; the id. Leaves `settlements` as it is.
-void DropCursor(Tx& tx, std::int64_t cursor);          // with its lanes; dead letters stay
+void DropCursor(Tx& tx, std::int64_t cursor);          // with its lanes and filters; dead letters stay
+// Cursors that are gone, of which attempts are still recorded, and whose they were; the oldest first.
+struct DroppedCursor {
+  std::int64_t id = 0;
+  std::string endpoint;
+};
+std::vector<DroppedCursor> LoadDropped(Snapshot& s);
 // Drops the cursors of removed endpoints of which nothing is unsettled, and returns how many. The newest of a name is
 // kept while it holds a receipt and no live cursor has the name: an endpoint that comes back goes on from there.
 std::size_t DropFinished(Tx& tx);

@@ -33,8 +33,16 @@ std::vector<DeadLetter> ListDead(Snapshot& s, std::string_view endpoint, std::in
 std::vector<DeadLetter> ListDeadBriefly(Snapshot& s, std::string_view endpoint, std::int64_t after_id,
                                         std::size_t limit);
 std::optional<DeadLetter> FindDead(Snapshot& s, std::int64_t id);
+// Those of one event, not of ranges, the oldest first: at most `limit` of them; by its seq, or by its id.
+std::vector<DeadLetter> ListDeadOf(Snapshot& s, Seq seq, std::size_t limit);
+std::vector<DeadLetter> ListDeadOf(Snapshot& s, std::string_view event_id, std::size_t limit);
+// The cursor's range that the event lies in, without what it was.
+std::optional<DeadLetter> FindDeadRange(Snapshot& s, std::int64_t cursor, Seq seq);
 std::int64_t BytesOfDead(Snapshot& s);   // all of them, a sum kept with each change
 bool DropDead(Tx& tx, std::int64_t id);  // one dead letter; false: there is none
+// Ends the dead letter by appending its event again, with its id, for that cursor alone. Not for ranges, which have no
+// event. What is left of it is in Event::retrial.
+void RetryDead(Tx& tx, const DeadLetter& dead, std::int64_t cursor);
 struct TrimmedDead {
   std::map<std::string, std::size_t> rows;  // of each endpoint
   bool more = false;                        // the limit was reached: there may be more

@@ -19,7 +19,8 @@ Event SystemEvent(Action action, std::string note, std::string operator_name) {
 std::size_t BytesOf(const Event& e) {
   constexpr std::size_t kAllocations = 64;
   return sizeof(Event) + e.id.size() + e.source.size() + e.repository.size() + e.tag.size() + e.digest.size() +
-         e.media_type.size() + e.actor.size() + e.details.size() + kAllocations;
+         e.media_type.size() + e.actor.size() + e.details.size() + kAllocations +
+         (e.retrial ? sizeof(Retrial) + Retrial::kMostSeqs * sizeof(Seq) : 0);
 }
 
 }  // namespace portcall::store

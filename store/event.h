@@ -51,6 +51,17 @@ struct Details {
 std::string EncodeDetails(const Details& details);
 Details DecodeDetails(std::string_view json);  // unknown members are ignored; what is missing stays empty
 
+// Of an event that was appended again for one cursor alone, because an operator wants its dead letter tried anew.
+struct Retrial {
+  std::int64_t cursor = 0;       // no other wants it
+  std::int64_t recorded_at = 0;  // when it was recorded first
+  std::vector<Seq> seqs;         // where it stood in the log before, the last ones at most
+
+  static constexpr std::size_t kMostSeqs = 16;
+};
+std::string EncodeRetrial(const Retrial* retrial);                    // null: empty
+std::shared_ptr<const Retrial> DecodeRetrial(std::string_view json);  // null: empty. Damaged: of nobody
+
 // One row of the log. Immutable once appended; shared between endpoints.
 struct Event {
   Seq seq = 0;                   // given by the store
@@ -61,8 +72,12 @@ struct Event {
   std::string source;  // empty: this registry; else the relay that brought it
   std::string repository, tag, digest, media_type;
   std::int64_t size = 0;
-  std::string actor;    // the name as authenticated or claimed; empty: anonymous
-  std::string details;  // EncodeDetails
+  std::string actor;                                 // the name as authenticated or claimed; empty: anonymous
+  std::string details;                               // EncodeDetails
+  std::shared_ptr<const Retrial> retrial = nullptr;  // null: it stands where it was recorded
+
+  // When it happened, for receivers.
+  std::int64_t first_recorded_at() const { return retrial ? retrial->recorded_at : recorded_at; }
 };
 // What happens to the service itself: no repository; `note` says what in one line (of a checkpoint: its whole text).
 // `operator_name`: of who did it, as this machine knows them; empty: nobody in particular.

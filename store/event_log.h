@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -35,7 +36,19 @@ Portion ReadEvents(Snapshot& s, Seq after, Seq through, Limit limit);
 // bounded number of their repository's events, so that it may come less far; of a strict lane, which has no events of
 // its own, it finds none.
 Portion ReadLane(Snapshot& s, std::string_view lane, Seq after, Seq through, Limit limit);
+// The newest events first, without their bodies.
+struct Backwards {
+  Seq before = 0, after = 0;                      // both exclusive
+  std::string repository = {}, tag = {};          // read by index where they are named; no tag without a repository
+  std::function<bool(const Event&)> wanted = {};  // of those
+  std::function<bool()> goes_on = {};             // asked every few events that are looked at, and every few blocks
+  std::size_t limit = 0;
+};
+// `through` of what is returned is the lowest seq that was looked at: nothing lies between but these.
+Portion ReadBackwards(Snapshot& s, const Backwards& what);
 EventPtr FindEvent(Snapshot& s, Seq seq);
+// By its id, which tells when it was made, where it was recorded within seconds of that. Others are found by
+// ReadBackwards alone.
 EventPtr FindEvent(Snapshot& s, std::string_view id);
 // The first seq recorded at or after the time, Head+1 when none is.
 Seq FirstSince(Snapshot& s, std::int64_t unix_nanos);

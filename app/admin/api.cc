@@ -7,6 +7,10 @@
 #include <utility>
 #include <vector>
 
+#include "app/admin/attempt_calls.h"
+#include "app/admin/call.h"
+#include "app/admin/dead_calls.h"
+#include "app/admin/event_calls.h"
 #include "app/admin/shapes.h"
 #include "config/reader/scalars.h"
 #include "runtime/http/url.h"
@@ -17,29 +21,7 @@ namespace {
 
 using broker::EndpointStatus;
 
-constexpr std::string_view kJson = "application/json", kProblem = "application/problem+json";
-constexpr std::int64_t kUsualPage = 100, kLargestPage = 1'000;
 constexpr std::size_t kLongestReason = 1'000;  // bytes
-
-// A request for one line of the table, taken apart.
-struct Call {
-  const AdminSources& sources;
-  const AdminRequest& request;
-  std::string name;  // {name} or {id}
-  std::string_view query;
-
-  std::optional<std::string> Find(std::string_view key) const {
-    std::string value;
-    return http::QueryValue(query, key, value) ? std::optional(std::move(value)) : std::nullopt;
-  }
-};
-
-AdminAnswer Problem(int status, std::string detail) {
-  return {status, std::string(kProblem), ProblemJson(status, detail), {}, std::move(detail)};
-}
-AdminAnswer Problem(const Error& error) { return Refusal(error); }
-AdminAnswer Json(std::string body) { return {200, std::string(kJson), std::move(body), {}, {}}; }
-AdminAnswer Done() { return {204, {}, {}, {}, {}}; }
 
 AdminAnswer ListEndpoints(const Call& call) { return Json(EndpointsJson(call.sources.broker.Status())); }
 
@@ -93,57 +75,9 @@ AdminAnswer DropOrphan(const Call& call) {
   return Json("{\"dropped\":" + std::to_string(*dropped) + "}\n");
 }
 
-// A number of at least `least` in the query; nothing: it is something else.
-std::optional<std::int64_t> NumberOf(const Call& call, std::string_view key, std::int64_t usual, std::int64_t least) {
-  const auto text = call.Find(key);
-  if (!text) return usual;
-  const auto number = runtime::ParseNumber<std::int64_t>(*text);
-  return number && *number >= least ? number : std::nullopt;
-}
-
-AdminAnswer ListDeadLetters(const Call& call) {
-  const auto after = NumberOf(call, "after", 0, 0), limit = NumberOf(call, "limit", kUsualPage, 1);
-  if (!after) return Problem(400, "after is no number of a dead letter");
-  if (!limit || *limit > kLargestPage) return Problem(400, "limit is no number from 1 to 1000");
-  const auto endpoint = call.Find("endpoint");
-  if (endpoint && endpoint->empty()) return Problem(400, "endpoint is empty");
-  const auto more = static_cast<std::size_t>(*limit) + 1;
-  auto letters = call.sources.store.ReadNow([&](store::Snapshot& s) -> Result<std::vector<store::DeadLetter>> {
-    return store::ListDeadBriefly(s, endpoint.value_or(""), *after, more);
-  });
-  if (!letters) return Problem(letters.error());
-  const bool goes_on = letters->size() == more;
-  if (goes_on) letters->pop_back();
-  return Json(DeadLettersJson(*letters, goes_on ? letters->back().id : 0));
-}
-
-std::optional<std::int64_t> IdOf(const Call& call) {
-  const auto id = runtime::ParseNumber<std::int64_t>(call.name);
-  return id && *id > 0 ? id : std::nullopt;
-}
-
-AdminAnswer NoDeadLetter(const Call& call) { return Problem(404, "no dead letter " + config::Quoted(call.name)); }
-
-AdminAnswer ShowDeadLetter(const Call& call) {
-  const auto id = IdOf(call);
-  if (!id) return NoDeadLetter(call);
-  const auto found = call.sources.store.ReadNow(
-      [&](store::Snapshot& s) -> Result<std::optional<store::DeadLetter>> { return store::FindDead(s, *id); });
-  if (!found) return Problem(found.error());
-  return *found ? Json(DeadLetterJson(**found)) : NoDeadLetter(call);
-}
-
-AdminAnswer DropDeadLetter(const Call& call) {
-  const auto id = IdOf(call);
-  if (!id) return NoDeadLetter(call);
-  const auto dropped = call.sources.broker.DropDead(*id, call.request.by);
-  return dropped ? Done() : Problem(dropped.error());
-}
-
 AdminAnswer ShowDocument(const Call&) { return Json(std::string(AdminDocument())); }
 
 using Serve = AdminAnswer (*)(const Call&);
-constexpr std::array<std::string_view, 3> kDeadKeys{"endpoint", "after", "limit"};
 struct Line {
   AdminRoute route;
   Serve serve;
@@ -157,6 +91,11 @@ constexpr std::array kLines{
     Line{{"GET", "/api/v1/dead-letters", "listDeadLetters", kDeadKeys}, ListDeadLetters},
     Line{{"GET", "/api/v1/dead-letters/{id}", "showDeadLetter", {}}, ShowDeadLetter},
     Line{{"DELETE", "/api/v1/dead-letters/{id}", "dropDeadLetter", {}}, DropDeadLetter},
+    Line{{"POST", "/api/v1/dead-letters/drop", "dropDeadLetters", {}, true}, DropDeadLetters},
+    Line{{"POST", "/api/v1/dead-letters/retry", "retryDeadLetters", {}, true}, RetryDeadLetters},
+    Line{{"GET", "/api/v1/attempts", "listAttempts", kAttemptKeys}, ListAttempts},
+    Line{{"GET", "/api/v1/events", "listEvents", kEventKeys}, ListEvents},
+    Line{{"GET", "/api/v1/events/{id}", "showEvent", {}}, ShowEvent},
     Line{{"GET", "/api/v1/openapi.json", "showDocument", {}}, ShowDocument},
 };
 
@@ -218,7 +157,7 @@ std::vector<AdminRoute> AdminRoutes() {
   return routes;
 }
 
-AdminAnswer Refusal(const Error& why) { return Problem(StatusOf(why.code), why.detail); }
+AdminAnswer Refusal(const Error& why) { return Problem(why); }
 
 AdminAnswer AnswerTo(const AdminSources& sources, const AdminRequest& request) {
   const std::string_view target = request.target;

@@ -3,6 +3,7 @@
 #include <chrono>
 #include <optional>
 
+#include "app/admin/shape_parts.h"
 #include "runtime/http/message.h"
 #include "runtime/json.h"
 #include "runtime/time.h"
@@ -11,22 +12,9 @@ namespace portcall::app {
 namespace {
 
 using broker::EndpointStatus;
-using runtime::JsonSpelling;
 using runtime::JsonWriter;
 
 constexpr std::string_view kNull = "null";
-
-void TextOrNull(JsonWriter& json, std::string_view key, std::string_view text) {
-  text.empty() ? json.Raw(key, kNull) : json.Text(key, text);
-}
-
-void NumberOrNull(JsonWriter& json, std::string_view key, std::int64_t number) {
-  number == 0 ? json.Raw(key, kNull) : json.Number(key, number);
-}
-
-void TimeOrNull(JsonWriter& json, std::string_view key, std::int64_t nanos) {
-  nanos == 0 ? json.Raw(key, kNull) : json.Text(key, runtime::Rfc3339Nano(nanos));
-}
 
 void SecondsOrNull(JsonWriter& json, std::string_view key, std::optional<std::chrono::nanoseconds> age) {
   constexpr std::int64_t kPerSecond = 1'000'000'000;
@@ -66,23 +54,12 @@ void WriteMembers(JsonWriter& json, const EndpointStatus& status) {
 }
 
 void WriteEvent(JsonWriter& json, const store::DeadLetter& dead) {
-  const store::Event& event = dead.event;
   if (dead.through != 0) {
     json.Raw("event", kNull);
     return;
   }
   json.Begin("event");
-  json.Text("id", event.id);
-  json.Number("seq", event.seq);
-  json.Text("recorded_at", runtime::Rfc3339Nano(event.recorded_at));
-  json.Text("action", store::NameOf(event.action));
-  json.Text("kind", store::NameOf(event.kind));
-  TextOrNull(json, "source", event.source);
-  TextOrNull(json, "repository", event.repository);
-  TextOrNull(json, "tag", event.tag);
-  TextOrNull(json, "digest", event.digest);
-  TextOrNull(json, "media_type", event.media_type);
-  TextOrNull(json, "actor", event.actor);
+  WriteEventMembers(json, dead.event);
   json.End();
 }
 
@@ -96,18 +73,6 @@ void WriteMembers(JsonWriter& json, const store::DeadLetter& dead) {
   json.Number("from_seq", dead.event.seq);
   json.Number("through_seq", dead.through != 0 ? dead.through : dead.event.seq);
   WriteEvent(json, dead);
-}
-
-// One object, as all answers are.
-template <class F>
-std::string Object(const F& members) {
-  std::string text;
-  JsonWriter json(text, JsonSpelling::kLog);
-  json.Begin();
-  members(json);
-  json.End();
-  text += '\n';
-  return text;
 }
 
 }  // namespace
@@ -151,6 +116,22 @@ std::string DeadLetterJson(const store::DeadLetter& dead) {
   return Object([&](JsonWriter& json) {
     WriteMembers(json, dead);
     TextOrNull(json, "answer", dead.answer);
+    json.Number("earlier_deaths", dead.event.retrial ? static_cast<std::int64_t>(dead.event.retrial->seqs.size()) : 0);
+  });
+}
+
+std::string EndedDeadJson(const broker::EndedDead& ended) {
+  return Object([&](JsonWriter& json) {
+    json.Number("done", ended.done);
+    json.BeginList("left");
+    for (const auto& [id, reason, gone] : ended.left) {
+      json.Begin();
+      json.Number("id", id);
+      json.Text("reason", reason);
+      json.Flag("gone", gone);
+      json.End();
+    }
+    json.EndList();
   });
 }
 

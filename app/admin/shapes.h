@@ -4,6 +4,7 @@
 #include <string_view>
 #include <vector>
 
+#include "broker/control.h"
 #include "broker/status.h"
 #include "runtime/result.h"
 #include "store/dead_letters.h"
@@ -19,6 +20,7 @@ std::string EndpointJson(const broker::EndpointStatus& status, const broker::End
 // `next`: after which number the next page begins, 0: there is none.
 std::string DeadLettersJson(const std::vector<store::DeadLetter>& letters, std::int64_t next);
 std::string DeadLetterJson(const store::DeadLetter& dead);  // with its answer
+std::string EndedDeadJson(const broker::EndedDead& ended);
 
 // RFC 9457; the status is the error's.
 int StatusOf(Errc code);

@@ -1,10 +1,13 @@
 #include "app/commands/asking.h"
 
 #include <CLI/CLI.hpp>
+#include <chrono>
 #include <ostream>
 #include <utility>
 
+#include "config/reader/scalars.h"
 #include "runtime/text.h"
+#include "runtime/time.h"
 
 namespace portcall::app {
 namespace {
@@ -53,22 +56,19 @@ int Asking::Ask(std::string_view method, const std::string& target, const std::f
   return reply ? Judge(*reply, done) : code;
 }
 
-int Asking::Delete(const std::string& target, bool& was_there) const {
-  was_there = false;
-  int code = kDone;
-  const auto reply = Call("DELETE", target, {}, code);
-  if (!reply) return code;
-  if (reply->status == kNotFound) return kDone;
-  return Judge(*reply, [&](const Answer&) {
-    was_there = true;
-    return kDone;
-  });
-}
-
 int Asking::MakeSure(bool yes, const std::string& question) const {
   if (yes) return kDone;
   if (CanAsk()) return Confirm(question, invocation_.err) ? kDone : kFailed;
   return Refuse(question + " Say --yes: there is no terminal to ask on");
+}
+
+int Asking::ReadSince(std::string& since) const {
+  if (since.empty() || runtime::ParseRfc3339(since)) return kDone;
+  const auto ago = config::ParseDuration(since);
+  if (!ago) return Refuse("--since is neither a time such as 2026-01-31T08:00:00Z nor a while such as 2h");
+  const auto time = std::chrono::system_clock::now() - ago->value;
+  since = runtime::Rfc3339Nano(std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count());
+  return kDone;
 }
 
 int Asking::Refuse(const std::string& why) const { return Tell(invocation_.err, why, kUsage); }

@@ -24,13 +24,15 @@ class Asking {
   // went wrong: 2 where the question is (an unknown name), 1 where the server is, or is not there.
   int Ask(std::string_view method, const std::string& target, const std::function<int(const Answer&)>& done,
           std::string_view body = {}) const;
-  // The same for a thing that others may delete meanwhile: `was_there` is false where it is gone, which is no failure.
-  int Delete(const std::string& target, bool& was_there) const;
   // Whether a change that cannot be taken back is wanted: `yes`, or the answer on the terminal. Else the code to end
   // with.
   int MakeSure(bool yes, const std::string& question) const;
 
+  // Turns a while such as 2h into the time so long ago; a time stays, and what is empty.
+  int ReadSince(std::string& since) const;
+
   std::ostream& out() const { return invocation_.out; }
+  std::ostream& err() const { return invocation_.err; }
   int Refuse(const std::string& why) const;  // of the command line
   Terminal terminal() const { return Terminal::Of(invocation_.environment); }
 

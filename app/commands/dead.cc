@@ -1,7 +1,10 @@
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <ostream>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "app/commands/asking.h"
@@ -12,8 +15,10 @@ namespace {
 
 constexpr const char* kDead = "/api/v1/dead-letters";
 
+constexpr std::size_t kBatch = 500;  // ended with one call
+
 struct Options {
-  std::string endpoint;
+  std::string endpoint, repository, since;
   std::int64_t id = 0, limit = 100;
   bool json = false, all = false, yes = false;
 };
@@ -23,8 +28,13 @@ std::string PathOf(std::int64_t id) { return std::string(kDead) + "/" + std::to_
 // The page after `next`, which is then the end of this one, 0: there are no more.
 int Read(const Options& options, const Asking& asking, std::vector<Answer>& letters, std::int64_t& next) {
   std::string target = std::string(kDead) + "?limit=" + std::to_string(options.limit);
-  if (next > 0) target += "&after=" + std::to_string(next);
-  if (!options.endpoint.empty()) target += "&endpoint=" + http::PercentEncode(options.endpoint);
+  const auto add = [&target](const char* key, const std::string& value) {
+    if (!value.empty()) target += std::string("&") + key + "=" + http::PercentEncode(value);
+  };
+  if (next > 0) add("after", std::to_string(next));
+  add("endpoint", options.endpoint);
+  add("repository", options.repository);
+  add("since", options.since);
   return asking.Ask("GET", target, [&](const Answer& answer) {
     letters = answer.List("dead_letters");
     next = answer.Count("next");
@@ -52,13 +62,15 @@ std::string What(const Answer& letter) {
   return digest.empty() ? what : what + "@" + digest;
 }
 
-int List(const Options& options, const Asking& asking) {
+int List(const Options& given, const Asking& asking) {
+  Options options = given;
+  if (const int code = asking.ReadSince(options.since); code != kDone) return code;
   std::vector<Answer> all, page;
   std::int64_t next = 0;
   do {
     if (const int code = Read(options, asking, page, next); code != kDone) return code;
     all.insert(all.end(), page.begin(), page.end());
-  } while (options.all && next > 0);
+  } while (next > 0 && (options.all || all.empty()));
   if (all.empty()) {
     if (const int code = CheckName(options, asking); code != kDone) return code;
   }
@@ -82,6 +94,10 @@ int List(const Options& options, const Asking& asking) {
   return kDone;
 }
 
+std::string Times(std::int64_t number) {
+  return number == 0 ? "" : number == 1 ? "once" : std::to_string(number) + " times";
+}
+
 int Show(const Options& options, const Asking& asking) {
   return asking.Ask("GET", PathOf(options.id), [&](const Answer& letter) {
     if (options.json) {
@@ -99,64 +115,116 @@ int Show(const Options& options, const Asking& asking) {
     line("event        ", What(letter));
     line("id           ", letter.Member("event").Text("id"));
     line("actor        ", letter.Member("event").Text("actor"));
+    line("died before  ", Times(letter.Count("earlier_deaths")));
     line("last answer  ", letter.Text("answer"));
     return kDone;
   });
 }
 
-// `dropped` counts those that were there.
-int Delete(const Asking& asking, const std::vector<std::int64_t>& ids, std::int64_t& dropped) {
-  for (const std::int64_t id : ids) {
-    bool was_there = false;
-    if (const int code = asking.Delete(PathOf(id), was_there); code != kDone) return code;
-    if (was_there) ++dropped;
+// What can be done to dead letters, one or many.
+struct Way {
+  const char *verb, *question, *done, *member;
+};
+constexpr Way kDrop{"drop", "Delete %s for good?", "dropped", "dropped"};
+constexpr Way kRetry{"retry", "Send the events of %s again?", "sent again", "retried"};
+
+std::string QuestionOf(const Way& way, const std::string& what) {
+  std::string question = way.question;
+  return question.replace(question.find("%s"), 2, what);
+}
+
+struct Ended {
+  std::int64_t done = 0;
+  std::vector<Answer> left;
+};
+
+int End(const Asking& asking, const Way& way, std::span<const std::int64_t> ids, Ended& ended) {
+  for (std::size_t at = 0; at < ids.size(); at += kBatch) {
+    std::string body = "{\"ids\":[";
+    for (const std::int64_t id : ids.subspan(at, std::min(kBatch, ids.size() - at))) body += std::to_string(id) + ",";
+    body.back() = ']';
+    const auto take = [&](const Answer& answer) {
+      ended.done += answer.Count("done");
+      for (Answer& one : answer.List("left")) ended.left.push_back(std::move(one));
+      return kDone;
+    };
+    const std::string target = std::string(kDead) + "/" + way.verb;
+    if (const int code = asking.Ask("POST", target, take, body + "}"); code != kDone) return code;
   }
   return kDone;
 }
 
-// Also of those before a failure.
-int TellDropped(const Options& options, const Asking& asking, std::int64_t dropped, int code) {
+// Also of those before a failure. What others have ended meanwhile is left, and no failure.
+int Tell(const Options& options, const Asking& asking, const Way& way, const Ended& ended, int code) {
+  std::int64_t stay = 0;
+  for (const Answer& one : ended.left) stay += one.Flag("gone") ? 0 : 1;
   if (options.json) {
-    asking.out() << "{\n  \"dropped\": " << dropped << "\n}\n";
+    asking.out() << "{\n  \"" << way.member << "\": " << ended.done << ",\n  \"left\": " << stay << "\n}\n";
   } else {
-    asking.out() << dropped << (dropped == 1 ? " dead letter was dropped\n" : " dead letters were dropped\n");
+    asking.out() << ended.done << (ended.done == 1 ? " dead letter was " : " dead letters were ") << way.done << '\n';
   }
-  return code;
+  constexpr std::size_t kMostTold = 10;
+  std::size_t told = 0;
+  for (const Answer& one : ended.left) {
+    if (one.Flag("gone") || ++told > kMostTold) continue;
+    asking.err() << "portcall: dead letter " << one.Count("id") << " stays: " << Printable(one.Text("reason")) << '\n';
+  }
+  if (stay > static_cast<std::int64_t>(kMostTold))
+    asking.err() << "portcall: and so do " << stay - kMostTold << " more\n";
+  return code != kDone || stay == 0 ? code : kFailed;
 }
 
 // Those that are there when it is asked; what dies later stays.
-int DropAll(const Options& options, const Asking& asking) {
+int EndAll(const Options& given, const Asking& asking, const Way& way) {
+  Options options = given;
+  if (const int code = asking.ReadSince(options.since); code != kDone) return code;
   std::vector<std::int64_t> ids;
   std::vector<Answer> page;
   std::int64_t next = 0;
+  options.limit = 1'000;
   do {
     if (const int code = Read(options, asking, page, next); code != kDone) return code;
     for (const Answer& letter : page) ids.push_back(letter.Count("id"));
   } while (next > 0);
   if (ids.empty()) {
     const int code = CheckName(options, asking);
-    return code == kDone ? TellDropped(options, asking, 0, code) : code;
+    return code == kDone ? Tell(options, asking, way, {}, code) : code;
   }
   const std::string whose = options.endpoint.empty() ? "all endpoints" : "endpoint " + options.endpoint;
-  const std::string question = "Delete the dead letters of " + whose + " for good, " + std::to_string(ids.size()) + "?";
-  if (const int code = asking.MakeSure(options.yes, question); code != kDone) return code;
-  std::int64_t dropped = 0;
-  const int code = Delete(asking, ids, dropped);
-  return TellDropped(options, asking, dropped, code);
+  const std::string what =
+      std::to_string(ids.size()) + (ids.size() == 1 ? " dead letter of " : " dead letters of ") + whose;
+  if (const int code = asking.MakeSure(options.yes, QuestionOf(way, what)); code != kDone) return code;
+  Ended ended;
+  const int code = End(asking, way, ids, ended);
+  return Tell(options, asking, way, ended, code);
+}
+
+int EndOne(const Options& options, const Asking& asking, const Way& way) {
+  Ended ended;
+  if (const int code = End(asking, way, {&options.id, 1}, ended); code != kDone) return code;
+  if (!ended.left.empty()) return asking.Refuse(ended.left.front().Text("reason"));
+  if (options.json) return Tell(options, asking, way, ended, kDone);
+  asking.out() << "dead letter " << options.id << " was " << way.done << '\n';
+  return kDone;
+}
+
+int EndNamed(const Options& options, const Asking& asking, const Way& way) {
+  if (options.all == (options.id > 0)) return asking.Refuse("name one dead letter by its ID, or say --all");
+  if (options.all) return EndAll(options, asking, way);
+  const bool chooses = !options.endpoint.empty() || !options.repository.empty() || !options.since.empty();
+  if (chooses) return asking.Refuse("--endpoint, --repository and --since go with --all: an ID says which one");
+  return EndOne(options, asking, way);
 }
 
 int Drop(const Options& options, const Asking& asking) {
-  if (options.all == (options.id > 0)) return asking.Refuse("name one dead letter by its ID, or say --all");
-  if (options.all) return DropAll(options, asking);
-  if (!options.endpoint.empty()) return asking.Refuse("--endpoint goes with --all: an ID is of one endpoint anyway");
-  const std::string question = "Delete dead letter " + std::to_string(options.id) + " for good?";
-  if (const int code = asking.MakeSure(options.yes, question); code != kDone) return code;
-  return asking.Ask("DELETE", PathOf(options.id), [&](const Answer&) {
-    if (options.json) return TellDropped(options, asking, 1, kDone);
-    asking.out() << "dead letter " << options.id << " was dropped\n";
-    return kDone;
-  });
+  if (!options.all && options.id > 0) {
+    const std::string what = "dead letter " + std::to_string(options.id);
+    if (const int code = asking.MakeSure(options.yes, QuestionOf(kDrop, what)); code != kDone) return code;
+  }
+  return EndNamed(options, asking, kDrop);
 }
+
+int Retry(const Options& options, const Asking& asking) { return EndNamed(options, asking, kRetry); }
 
 }  // namespace
 
@@ -172,16 +240,24 @@ void AddDead(CLI::App& program, Invocation& invocation) {
     });
     return verb;
   };
+  const auto choose = [&options](CLI::App* verb, const std::string& when) {
+    verb->add_option("--endpoint", options->endpoint, when + "of this endpoint alone")->check(GivenName());
+    verb->add_option("--repository", options->repository, when + "whose repository this glob fits")->check(GivenName());
+    verb->add_option("--since", options->since, when + "that died since a time, or in the last while, such as 2h")
+        ->check(GivenName());
+  };
   CLI::App* list = add("list", "the oldest first", List);
-  list->add_option("--endpoint", options->endpoint, "of this endpoint alone")->check(GivenName());
+  choose(list, "");
   list->add_option("--limit", options->limit, "how many at a time (100)")->check(PlainNumber(1, 1'000));
   list->add_flag("--all", options->all, "however many there are");
   add("show", "one, with the last answer", Show)->add_option("ID", options->id)->required()->check(PlainNumber());
-  CLI::App* drop = add("drop", "delete one, or all", Drop);
-  drop->add_option("ID", options->id)->check(PlainNumber());
-  drop->add_option("--endpoint", options->endpoint, "with --all: of this endpoint alone")->check(GivenName());
-  drop->add_flag("--all", options->all, "all of them");
-  drop->add_flag("--yes", options->yes, "do not ask");
+  for (CLI::App* verb :
+       {add("retry", "send the event of one again, or those of all", Retry), add("drop", "delete one, or all", Drop)}) {
+    verb->add_option("ID", options->id)->check(PlainNumber());
+    verb->add_flag("--all", options->all, "all of them");
+    choose(verb, "with --all: those ");
+    verb->add_flag("--yes", options->yes, "do not ask");
+  }
 }
 
 }  // namespace portcall::app

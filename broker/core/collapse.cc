@@ -14,6 +14,7 @@ Successor SuccessorOf(const LaneQueue& queue) {
   for (std::size_t i = 1; i < queue.size() && found.may_come; ++i) {
     const store::Event& event = *queue.at(i).event;
     if (event.tag != front.tag) continue;
+    if (event.retrial) continue;  // older than it stands: it supersedes nothing
     if (PushesTag(event)) {
       found.at = i;
     } else {

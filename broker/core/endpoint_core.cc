@@ -37,7 +37,7 @@ EndpointCore::EndpointCore(const config::Endpoint& endpoint, const sinks::Capaci
     : name_(endpoint.name),
       entry_(endpoint.fingerprint),
       policy_(endpoint, capacity),
-      filter_(endpoint),
+      filter_(endpoint, cursor.id),
       cursor_(cursor.id),
       chance_(seed),
       pace_(policy_, std::move(paused), chance_, now.ticks),

@@ -64,7 +64,7 @@ void EndpointCore::OnLetGo(const Attempt& attempt, const Outcome& outcome, Momen
 
 // What a delivery says of the endpoint. That counts at once, even if the event is settled later.
 void EndpointCore::JudgeSuccess(const Attempt& attempt, const Outcome& outcome, Moment now) {
-  ledger_.Delivered(*attempt.event, now.wall, outcome.status, outcome.latency.count() / 1'000);
+  ledger_.Delivered(*attempt.event, now.wall, attempt.number, outcome.status, outcome.latency.count() / 1'000);
   if (!outcome.receipt.empty()) ledger_.Received(outcome.receipt);
   if (const auto recovery = pace_.Delivered(attempt.id, now.ticks)) {
     notes_.push_back({.kind = Note::Kind::kRecovered, .text = {}, .lasted = recovery->lasted});
@@ -270,12 +270,7 @@ bool EndpointCore::Collapse(Lane& lane, Moment now) {
 
 void EndpointCore::Supersede(Lane& lane, const store::Event& by, Moment now) {
   notes_.push_back({Note::Kind::kSuperseded, by.id, lane.queue.front().event});
-  store::AttemptRow row;
-  row.seq = lane.queue.front().event->seq;
-  row.at = now.wall;
-  row.attempt = 0;
-  row.error = "superseded by " + by.id;
-  ledger_.Failed(std::move(row));
+  ledger_.Superseded(*lane.queue.front().event, now.wall, by.id);
   Settle(lane, false, now);
 }
 

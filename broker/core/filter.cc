@@ -55,10 +55,6 @@ bool Fits(const std::vector<std::string>& globs, std::string_view text) {
   return std::ranges::any_of(globs, [&](const std::string& glob) { return config::GlobMatches(glob, text); });
 }
 
-bool Passes(const std::vector<std::string>& only, const std::vector<std::string>& ignored, std::string_view text) {
-  return (only.empty() || Fits(only, text)) && !Fits(ignored, text);
-}
-
 template <std::size_t kCount, class Of>
 std::bitset<kCount> Bits(const std::vector<std::string>& names, Of of) {
   std::bitset<kCount> bits;
@@ -83,7 +79,7 @@ void ReadBits(std::string_view text, std::bitset<kCount>& bits) {
 
 }  // namespace
 
-Filter::Filter(const config::Endpoint& endpoint) {
+Filter::Filter(const config::Endpoint& endpoint, std::int64_t cursor) : cursor_(cursor) {
   const auto actions = [](const std::string& name) { return store::ActionOf(name); };
   const auto kinds = [](const std::string& name) { return store::KindOf(name); };
   const config::Selection &only = endpoint.only, &ignore = endpoint.ignore;
@@ -106,7 +102,7 @@ Filter::Filter(const config::Endpoint& endpoint) {
   Write();
 }
 
-Filter::Filter(std::string fingerprint) : fingerprint_(std::move(fingerprint)) {
+Filter::Filter(std::string fingerprint, std::int64_t cursor) : cursor_(cursor), fingerprint_(std::move(fingerprint)) {
   std::string_view rest = fingerprint_;
   const auto line = [&rest] {
     const std::string_view first = rest.substr(0, rest.find('\n'));
@@ -184,23 +180,38 @@ void Filter::Write() {
   write("+ignore.actor ", ignored_actors_);
 }
 
-bool Filter::WantsType(const store::Event& event) const {
-  const bool has_type = event.action < Action::kDelete;
-  if (!has_type) return true;
-  if (!only_types_.empty() && !only_types_.contains(event.media_type)) return false;
-  return !ignored_types_.contains(event.media_type);
+std::string_view Filter::WhyNot(const store::Event& event) const {
+  if (event.retrial) return event.retrial->cursor == cursor_ ? std::string_view() : "sent again to another endpoint";
+  if (ignored_actions_[static_cast<std::size_t>(event.action)]) return "actions";
+  if (ignored_kinds_[static_cast<std::size_t>(event.kind)]) return "kinds";
+  return WhyNotRest(event);
 }
 
-bool Filter::WantsRest(const store::Event& event) const {
-  if (images_only_ && !MayBeNewImage(event)) return false;
+std::string_view Filter::WhyNotType(const store::Event& event) const {
+  const bool has_type = event.action < Action::kDelete;
+  if (!has_type) return {};
+  if (!only_types_.empty() && !only_types_.contains(event.media_type)) return "only.mediatypes";
+  return ignored_types_.contains(event.media_type) ? "ignore.mediatypes" : std::string_view();
+}
+
+// What events of the system have none of.
+std::string_view Filter::WhyNotNamed(const store::Event& event) const {
+  if (const std::string_view rule = WhyNotType(event); !rule.empty()) return rule;
+  if (!only_tags_.empty() && !Fits(only_tags_, event.tag)) return "only.tags";
+  if (Fits(ignored_tags_, event.tag)) return "ignore.tags";
+  if (!only_repositories_.empty() && !Fits(only_repositories_, event.repository)) return "only.repositories";
+  if (Fits(ignored_repositories_, event.repository)) return "ignore.repositories";
+  return !routes_.empty() && !Fits(routes_, event.repository) ? "routes" : std::string_view();
+}
+
+std::string_view Filter::WhyNotRest(const store::Event& event) const {
+  if (images_only_ && !MayBeNewImage(event)) return "images";
   if (event.kind != store::Kind::kSystem) {
-    if (!WantsType(event) || !Passes(only_tags_, ignored_tags_, event.tag) ||
-        !Passes(only_repositories_, ignored_repositories_, event.repository)) {
-      return false;
-    }
-    if (!routes_.empty() && !Fits(routes_, event.repository)) return false;
+    if (const std::string_view rule = WhyNotNamed(event); !rule.empty()) return rule;
   }
-  return Passes(only_actors_, ignored_actors_, event.actor) && (!images_only_ || IsNewImage(event, charts_));
+  if (!only_actors_.empty() && !Fits(only_actors_, event.actor)) return "only.actors";
+  if (Fits(ignored_actors_, event.actor)) return "ignore.actors";
+  return images_only_ && !IsNewImage(event, charts_) ? "images" : std::string_view();
 }
 
 }  // namespace portcall::broker

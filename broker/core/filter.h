@@ -20,15 +20,22 @@ namespace portcall::broker {
 class Filter {
  public:
   Filter() = default;  // wants everything
-  explicit Filter(const config::Endpoint& endpoint);
+  // `cursor`: whose it is. What was appended again for that one is wanted, whatever the rules say, and what was for
+  // others is not; 0: none of either.
+  explicit Filter(const config::Endpoint& endpoint, std::int64_t cursor = 0);
   // The filter that has this fingerprint; also one that an earlier version wrote.
-  explicit Filter(std::string fingerprint);
+  explicit Filter(std::string fingerprint, std::int64_t cursor = 0);
 
   bool Wants(const store::Event& event) const {
+    if (event.retrial) return event.retrial->cursor == cursor_;
     if (ignored_actions_[static_cast<std::size_t>(event.action)]) return false;
     if (ignored_kinds_[static_cast<std::size_t>(event.kind)]) return false;
     return simple_ || WantsRest(event);
   }
+
+  // The rule that keeps the event out, as the configuration names it (only.tags, ignore.actions, images); empty where
+  // it is wanted. Of several, the first that Wants asks.
+  std::string_view WhyNot(const store::Event& event) const;
 
   // Equal for filters that want the same events.
   const std::string& fingerprint() const { return fingerprint_; }
@@ -40,9 +47,12 @@ class Filter {
   void ReadRule(std::string_view rule);
   void Compile();
   void Write();
-  bool WantsRest(const store::Event& event) const;
-  bool WantsType(const store::Event& event) const;
+  bool WantsRest(const store::Event& event) const { return WhyNotRest(event).empty(); }
+  std::string_view WhyNotRest(const store::Event& event) const;
+  std::string_view WhyNotType(const store::Event& event) const;
+  std::string_view WhyNotNamed(const store::Event& event) const;
 
+  std::int64_t cursor_ = 0;
   std::bitset<store::kActions> ignored_actions_;
   std::bitset<store::kKinds> ignored_kinds_;
   bool simple_ = true;  // action and kind say it all

@@ -18,7 +18,8 @@ inline constexpr std::int64_t kMaxExposed = 1'024;     // settled, but not yet o
 // What happened since the last settlement, until the next one takes it. One settlement is under way at a time.
 class Ledger {
  public:
-  void Delivered(const store::Event& event, std::int64_t at, int status, std::int64_t latency_us);
+  void Delivered(const store::Event& event, std::int64_t at, int attempt, int status, std::int64_t latency_us);
+  void Superseded(const store::Event& event, std::int64_t at, const std::string& by);  // `by`: an event's id
   void Received(const std::string& receipt) { receipt_ = receipt; }  // later ones stand for those before
   void Failed(store::AttemptRow row);  // beyond 1,024 rows a settlement, further ones are not recorded
   void Died(store::DeadLetter dead) {
@@ -54,11 +55,19 @@ class Ledger {
   }
 
  private:
+  // Events that go into one row, if one more does: a row has one result, and is of one block of the log.
+  struct Alike {
+    bool delivered = false;
+    int status = 0;
+    std::string error;
+    std::vector<store::SettledEvent> each = {};
+  };
+  static void AddRows(Alike& alike, std::vector<store::AttemptRow>& rows);
+
   std::vector<store::DeadLetter> dead_;
   std::vector<store::AttemptRow> failures_;
-  store::AttemptRow successes_;  // one row stands for all
+  std::vector<Alike> alike_;  // as many events as are settled between two flushes
   std::string receipt_;
-  std::int64_t latency_sum_us_ = 0;
   std::optional<Ticks> touched_, quiet_;  // since when there is something to write
   std::int64_t fresh_ = 0, kept_ = 0, kept_after_ = 0;
   std::size_t dead_bytes_ = 0, dead_taken_ = 0;

@@ -9,6 +9,7 @@
 #include "runtime/time.h"
 #include "store/endpoints.h"
 #include "store/event_log.h"
+#include "store/filters.h"
 
 namespace portcall::broker {
 namespace {
@@ -124,6 +125,14 @@ void StoreCursors(store::Tx& tx, const Stored& stored, std::vector<Opened>& want
   }
 }
 
+// Whatever is not settled yet is judged with the entry's filter from now on; so that it can be told later, too.
+void StoreFilters(store::Tx& tx, const std::vector<Opened>& wanted) {
+  for (const Opened& opened : wanted) {
+    const store::Cursor& cursor = opened.cursor;
+    store::ChangeFilter(tx, cursor.id, cursor.settled_through, Filter(opened.endpoint).fingerprint());
+  }
+}
+
 // What is known of an endpoint. An operator's pause goes with the cursor to the name that takes it over, and no pause
 // stays behind with a name that has none.
 std::optional<store::EndpointState> TakeState(store::Tx& tx, const Opened& opened, const Stored& stored) {
@@ -214,6 +223,7 @@ Result<Endpoints> Change(store::Tx& tx, const config::Config& config, const std:
     }
   }
   StoreCursors(tx, stored, endpoints.open);
+  StoreFilters(tx, endpoints.open);
   for (Opened& opened : endpoints.open) Remember(tx, opened, stored);
   LoadRows(s, running, endpoints.open);
   auto orphans = OpenOrphans(tx, endpoints.open);
@@ -225,7 +235,7 @@ Result<Endpoints> Change(store::Tx& tx, const config::Config& config, const std:
 
 // Not known also when the filter wants none of the next events: a start must not search the whole log.
 std::optional<std::int64_t> OldestWanted(store::Snapshot& s, const Opened& opened) {
-  const Filter filter(opened.endpoint);
+  const Filter filter(opened.endpoint, opened.cursor.id);
   const store::Seq after = opened.cursor.settled_through;
   for (const store::EventPtr& event : store::ReadEvents(s, after, store::Head(s), kGlance).events) {
     if (filter.Wants(*event)) return event->recorded_at;

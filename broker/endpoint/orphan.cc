@@ -42,7 +42,7 @@ std::vector<Orphan> LoadOrphans(store::Snapshot& snapshot, std::span<const std::
 std::optional<store::Settlement> PassOver(Orphan& orphan, std::vector<store::ParkedLane>& rows,
                                           std::span<const store::EventPtr> page, store::Seq through,
                                           std::int64_t wall_now) {
-  const Filter filter(orphan.cursor.fingerprint);
+  const Filter filter(orphan.cursor.fingerprint, orphan.cursor.id);
   store::Seq end = through;
   Expiry all(orphan.cursor, rows, filter, through);
   for (const store::EventPtr& event : page) {
@@ -74,7 +74,7 @@ Result<void> PassFirstPage(store::Tx& tx, Orphan& orphan) {
 
 store::Settlement CountPage(Orphan& orphan, std::span<const store::EventPtr> page, store::Seq through) {
   const store::Cursor& cursor = orphan.cursor;
-  const Filter filter(cursor.fingerprint);
+  const Filter filter(cursor.fingerprint, cursor.id);
   store::Settlement settlement;
   settlement.cursor = cursor.id;
   settlement.settled_through = cursor.settled_through;
@@ -99,7 +99,7 @@ Task<Result<ExpiredOrphan>> ExpireOrphan(store::Store& store, CatchUpReader& rea
   };
   auto rows = co_await store.Read(load);
   if (!rows) co_return rows.error();
-  Expiry expiry(orphan.cursor, std::move(*rows), Filter(orphan.cursor.fingerprint), through);
+  Expiry expiry(orphan.cursor, std::move(*rows), Filter(orphan.cursor.fingerprint, orphan.cursor.id), through);
   if (auto read = co_await ReadExpiring(reader, expiry.through(), expiry, stopping); !read) co_return read.error();
   store::Settlement settlement = expiry.Finish(wall_now);
   Follow(orphan, settlement);

@@ -158,7 +158,7 @@ std::vector<std::pair<std::string, std::string>> AttributesOf(const store::Event
   add("source", UriOf(Clean(SourceOf(event, source))));
   add("specversion", "1.0");
   add("type", TypeOf(event));
-  add("time", runtime::Rfc3339Fixed(event.recorded_at));
+  add("time", runtime::Rfc3339Fixed(event.first_recorded_at()));
   if (std::string subject = Clean(SubjectOf(event)); !subject.empty()) add("subject", std::move(subject));
   add("sequence", SequenceOf(event));
   add("partitionkey", Clean(PartitionKeyOf(event, source)));

@@ -91,7 +91,7 @@ void WriteEvent(Writer& w, Version version, const store::Event& event) {
   const store::Details details = store::DecodeDetails(event.details);
   w.Begin();
   w.Text("id", event.id);
-  w.Text("timestamp", runtime::Rfc3339Nano(event.recorded_at));
+  w.Text("timestamp", runtime::Rfc3339Nano(event.first_recorded_at()));
   w.Text("action", store::NameOf(event.action));
   WriteTarget(w, version, event, details);
   w.Begin("request");

@@ -13,7 +13,7 @@ using Json = nlohmann::ordered_json;
 
 std::string Text(const Json& body) { return runtime::Dump(body); }
 
-std::int64_t SecondsOf(const store::Event& event) { return event.recorded_at / 1'000'000'000; }
+std::int64_t SecondsOf(const store::Event& event) { return event.first_recorded_at() / 1'000'000'000; }
 
 // All registries that are emulated here have repositories of a namespace and a name, which may have more slashes.
 struct Parts {
@@ -101,7 +101,7 @@ std::string Acr(const store::Event& event, std::string_view source) {
   // Keel joins this host and the repository to the image's name: the Host that the pushing client sent will not do.
   const std::string host = HostOf(event, source);
   return Text({{"id", event.id},
-               {"timestamp", runtime::Rfc3339Nano(event.recorded_at)},
+               {"timestamp", runtime::Rfc3339Nano(event.first_recorded_at())},
                {"action", store::NameOf(event.action)},
                {"target",
                 {{"mediaType", event.media_type},

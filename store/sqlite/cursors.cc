@@ -26,6 +26,9 @@ const Sql kCursors(
 const Sql kParked(
     "SELECT lane,next_seq,attempts,probes,due,age,reason,recorded_at,started,refused,streak FROM parked WHERE cursor=?"
     " ORDER BY next_seq,lane");
+const Sql kOneParked(
+    "SELECT lane,next_seq,attempts,probes,due,age,reason,recorded_at,started,refused,streak FROM parked WHERE cursor=?"
+    " AND lane=?");
 const Sql kAddCursor(
     "INSERT INTO cursors (endpoint,kind,from_seq,through,settled_through,matched,settled,selection,fingerprint,receipt,"
     "pace,holder) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)");
@@ -34,6 +37,13 @@ const Sql kChangeCursor(
     "fingerprint=?,receipt=?,pace=? WHERE id=?");
 const Sql kDropCursor("DELETE FROM cursors WHERE id=?");
 const Sql kDropLanes("DELETE FROM parked WHERE cursor=?");
+const Sql kDropFilters("DELETE FROM filters WHERE cursor=?");
+const Sql kKeepName(
+    "INSERT OR REPLACE INTO dropped (cursor,endpoint) SELECT id,endpoint FROM cursors WHERE id=?1"
+    " AND EXISTS (SELECT 1 FROM attempts WHERE cursor=?1)");
+const Sql kForgetNames(
+    "DELETE FROM dropped WHERE NOT EXISTS (SELECT 1 FROM attempts WHERE attempts.cursor=dropped.cursor)");
+const Sql kNames("SELECT cursor,endpoint FROM dropped ORDER BY cursor");
 const Sql kFinished(
     "SELECT id FROM cursors AS c WHERE kind=?1 AND settled_through>=through"
     " AND NOT EXISTS (SELECT 1 FROM parked WHERE cursor=c.id AND next_seq<=c.through)"
@@ -46,6 +56,22 @@ const Sql kRemovedOf(
 const Sql kSettleAll("UPDATE cursors SET settled_through=through,settled=matched,settlements=settlements+1 WHERE id=?");
 
 constexpr std::int64_t kUnknown = 0;  // recorded_at of a parked lane: the column takes no NULL
+
+ParkedLane ReadParked(const Query& query) {
+  ParkedLane lane;
+  lane.lane = query.Text(0);
+  lane.next_seq = query.Int(1);
+  lane.attempts = static_cast<int>(query.Int(2));
+  lane.probes = static_cast<int>(query.Int(3));
+  lane.due = query.Int(4);
+  lane.age = query.Int(5);
+  lane.reason = query.Text(6);
+  if (const std::int64_t at = query.Int(7); at != kUnknown) lane.recorded_at = at;
+  lane.started = query.Int(8) != 0;
+  lane.refused = query.Int(9);
+  lane.streak = query.Int(10);
+  return lane;
+}
 
 }  // namespace
 
@@ -105,21 +131,13 @@ std::vector<Cursor> LoadCursors(Snapshot& s) {
 std::vector<ParkedLane> LoadParked(Snapshot& s, std::int64_t cursor) {
   std::vector<ParkedLane> lanes;
   Query query(s.connection(), kParked, cursor);
-  while (query.Step()) {
-    ParkedLane& lane = lanes.emplace_back();
-    lane.lane = query.Text(0);
-    lane.next_seq = query.Int(1);
-    lane.attempts = static_cast<int>(query.Int(2));
-    lane.probes = static_cast<int>(query.Int(3));
-    lane.due = query.Int(4);
-    lane.age = query.Int(5);
-    lane.reason = query.Text(6);
-    if (const std::int64_t at = query.Int(7); at != kUnknown) lane.recorded_at = at;
-    lane.started = query.Int(8) != 0;
-    lane.refused = query.Int(9);
-    lane.streak = query.Int(10);
-  }
+  while (query.Step()) lanes.push_back(ReadParked(query));
   return lanes;
+}
+
+std::optional<ParkedLane> FindParked(Snapshot& s, std::int64_t cursor, std::string_view lane) {
+  Query query(s.connection(), kOneParked, cursor, lane);
+  return query.Step() ? std::optional(ReadParked(query)) : std::nullopt;
 }
 
 std::int64_t PutCursor(Tx& tx, const Cursor& c) {
@@ -138,8 +156,18 @@ std::int64_t PutCursor(Tx& tx, const Cursor& c) {
 }
 
 void DropCursor(Tx& tx, std::int64_t cursor) {
+  Query(tx.connection(), kForgetNames).Run();
+  Query(tx.connection(), kKeepName, cursor).Run();
+  Query(tx.connection(), kDropFilters, cursor).Run();
   Query(tx.connection(), kDropLanes, cursor).Run();
   Query(tx.connection(), kDropCursor, cursor).Run();
+}
+
+std::vector<DroppedCursor> LoadDropped(Snapshot& s) {
+  std::vector<DroppedCursor> dropped;
+  Query query(s.connection(), kNames);
+  while (query.Step()) dropped.push_back({query.Int(0), query.String(1)});
+  return dropped;
 }
 
 std::size_t DropFinished(Tx& tx) {

@@ -4,6 +4,7 @@
 
 #include "store/sqlite/bury.h"
 #include "store/sqlite/event_row.h"
+#include "store/sqlite/record.h"
 #include "store/sqlite/statement.h"
 #include "store/sqlite/tx.h"
 
@@ -12,8 +13,8 @@ namespace {
 
 const Sql kBury(
     "INSERT INTO dead (cursor,attempts,died_at,bytes,endpoint,seq,recorded_at,action,kind,size,source,repository,tag,"
-    "event_id,digest,media_type,actor,details,reason,answer,through,events)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
+    "event_id,digest,media_type,actor,details,retrial,reason,answer,through,events)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)");
 const Sql kExtendRange(
     "UPDATE dead SET through=?,events=events+? WHERE id=(SELECT max(id) FROM dead WHERE cursor=? AND through<>0)"
     " AND through+1=? AND endpoint=? AND reason=?");
@@ -22,16 +23,27 @@ const Sql kDeadSize("SELECT bytes FROM dead_size WHERE id=1");
 const Sql kCountDead("SELECT count(*) FROM dead WHERE endpoint=?");
 const Sql kDead(
     "SELECT id,cursor,endpoint,attempts,died_at,reason,answer,seq,recorded_at,action,kind,size,source,repository,tag,"
-    "event_id,digest,media_type,actor,details,through,events FROM dead WHERE endpoint=? AND id>? ORDER BY id LIMIT ?");
+    "event_id,digest,media_type,actor,details,retrial,through,events FROM dead WHERE endpoint=? AND id>? ORDER BY id "
+    "LIMIT ?");
 const Sql kOneDead(
     "SELECT id,cursor,endpoint,attempts,died_at,reason,answer,seq,recorded_at,action,kind,size,source,repository,tag,"
-    "event_id,digest,media_type,actor,details,through,events FROM dead WHERE id=?");
+    "event_id,digest,media_type,actor,details,retrial,through,events FROM dead WHERE id=?");
 const Sql kDeadBriefly(
     "SELECT id,cursor,endpoint,attempts,died_at,reason,'',seq,recorded_at,action,kind,size,source,repository,tag,"
-    "event_id,digest,media_type,actor,'',through,events FROM dead WHERE endpoint=? AND id>? ORDER BY id LIMIT ?");
+    "event_id,digest,media_type,actor,'',retrial,through,events FROM dead WHERE endpoint=? AND id>? ORDER BY id LIMIT "
+    "?");
 const Sql kAllDeadBriefly(
     "SELECT id,cursor,endpoint,attempts,died_at,reason,'',seq,recorded_at,action,kind,size,source,repository,tag,"
-    "event_id,digest,media_type,actor,'',through,events FROM dead WHERE id>? ORDER BY id LIMIT ?");
+    "event_id,digest,media_type,actor,'',retrial,through,events FROM dead WHERE id>? ORDER BY id LIMIT ?");
+#define DEAD_COLUMNS                                                                                  \
+  "SELECT id,cursor,endpoint,attempts,died_at,reason,answer,seq,recorded_at,action,kind,size,source," \
+  "repository,tag,event_id,digest,media_type,actor,details,retrial,through,events FROM dead"
+const Sql kDeadOfSeq(DEAD_COLUMNS " INDEXED BY dead_seq WHERE seq=? AND through=0 ORDER BY id LIMIT ?");
+const Sql kDeadOfEvent(DEAD_COLUMNS " INDEXED BY dead_event WHERE event_id=? AND through=0 ORDER BY id LIMIT ?");
+const Sql kDeadRange(DEAD_COLUMNS
+                     " INDEXED BY dead_ranges WHERE cursor=? AND through<>0 AND seq<=? AND through>=?"
+                     " ORDER BY id DESC LIMIT 1");
+#undef DEAD_COLUMNS
 const Sql kOldestDead("SELECT id,died_at,endpoint FROM dead ORDER BY id LIMIT 1");
 const Sql kDropDead("DELETE FROM dead WHERE id=? RETURNING bytes");
 
@@ -43,9 +55,10 @@ void Bury(Connection& connection, std::int64_t cursor, const DeadLetter& dead) {
                             dead.answer.size() + dead.endpoint.size();
   const std::int64_t bytes = kFixedDeadBytes + static_cast<std::int64_t>(texts);
   const std::int64_t owner = dead.cursor != 0 ? dead.cursor : cursor;
+  const std::string retrial = EncodeRetrial(e.retrial.get());
   Query(connection, kBury, owner, dead.attempts, dead.died_at, bytes, dead.endpoint, e.seq, e.recorded_at, e.action,
-        e.kind, e.size, e.source, e.repository, e.tag, e.id, e.digest, e.media_type, e.actor, e.details, dead.reason,
-        dead.answer, dead.through, dead.events)
+        e.kind, e.size, e.source, e.repository, e.tag, e.id, e.digest, e.media_type, e.actor, e.details, retrial,
+        dead.reason, dead.answer, dead.through, dead.events)
       .Run();
   Query(connection, kGrowDead, bytes).Run();
 }
@@ -72,8 +85,8 @@ std::vector<DeadLetter> ReadAll(Query& query) {
     dead.reason = query.Text(5);
     dead.answer = query.Text(6);
     ReadEvent(query, 7, dead.event);
-    dead.through = query.Int(20);
-    dead.events = query.Int(21);
+    dead.through = query.Int(21);
+    dead.events = query.Int(22);
   }
   return letters;
 }
@@ -108,6 +121,22 @@ std::vector<DeadLetter> ListDead(Snapshot& s, std::string_view endpoint, std::in
   return ReadAll(query);
 }
 
+std::vector<DeadLetter> ListDeadOf(Snapshot& s, Seq seq, std::size_t limit) {
+  Query query(s.connection(), kDeadOfSeq, seq, limit);
+  return ReadAll(query);
+}
+
+std::vector<DeadLetter> ListDeadOf(Snapshot& s, std::string_view event_id, std::size_t limit) {
+  Query query(s.connection(), kDeadOfEvent, event_id, limit);
+  return ReadAll(query);
+}
+
+std::optional<DeadLetter> FindDeadRange(Snapshot& s, std::int64_t cursor, Seq seq) {
+  Query query(s.connection(), kDeadRange, cursor, seq, seq);
+  std::vector<DeadLetter> found = ReadAll(query);
+  return found.empty() ? std::nullopt : std::optional(std::move(found.front()));
+}
+
 std::vector<DeadLetter> ListDeadBriefly(Snapshot& s, std::string_view endpoint, std::int64_t after_id,
                                         std::size_t limit) {
   if (endpoint.empty()) {
@@ -127,6 +156,22 @@ std::optional<DeadLetter> FindDead(Snapshot& s, std::int64_t id) {
 std::int64_t BytesOfDead(Snapshot& s) { return SizeOfDead(s.connection()); }
 
 bool DropDead(Tx& tx, std::int64_t id) { return DropOneDead(tx.connection(), id).has_value(); }
+
+void RetryDead(Tx& tx, const DeadLetter& dead, std::int64_t cursor) {
+  if (!DropDead(tx, dead.id)) return;
+  Event event = dead.event;
+  Retrial retrial{cursor, event.first_recorded_at(), event.retrial ? event.retrial->seqs : std::vector<Seq>()};
+  retrial.seqs.push_back(event.seq);
+  if (retrial.seqs.size() > Retrial::kMostSeqs) retrial.seqs.erase(retrial.seqs.begin());
+  event.retrial = std::make_shared<const Retrial>(std::move(retrial));
+  AttemptRow row;
+  row.seq = event.seq;
+  row.attempt = 0;
+  const Seq again = Append(tx, std::move(event));
+  row.at = tx.RecordNow();
+  row.error = std::string(AttemptRow::kSentAgain) + std::to_string(again);
+  Record(tx.connection(), dead.cursor, {row});
+}
 
 TrimmedDead TrimDead(Tx& tx, std::int64_t before, std::int64_t bytes, Limit limit) {
   Connection& connection = tx.connection();

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "runtime/bytes.h"
+#include "store/attempts.h"
 #include "store/lane.h"
 #include "store/sqlite/event_row.h"
 #include "store/sqlite/tx.h"
@@ -12,11 +13,12 @@ namespace portcall::store {
 
 namespace {
 
-#define EVENT_COLUMNS "seq,recorded_at,action,kind,size,source,repository,tag,id,digest,media_type,actor,details"
+#define EVENT_COLUMNS \
+  "seq,recorded_at,action,kind,size,source,repository,tag,id,digest,media_type,actor,details,retrial"
 
 const Sql kInsert(
-    "INSERT INTO events (recorded_at,action,kind,size,source,repository,tag,id,digest,media_type,actor,details)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?)");
+    "INSERT INTO events (recorded_at,action,kind,size,source,repository,tag,id,digest,media_type,actor,details,"
+    "retrial) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)");
 const Sql kHead("SELECT seq FROM sqlite_sequence WHERE name='events'");
 const Sql kTail("SELECT min(seq) FROM events");
 const Sql kRange("SELECT " EVENT_COLUMNS " FROM events WHERE seq>? AND seq<=? ORDER BY seq");
@@ -28,12 +30,21 @@ const Sql kTagLane("SELECT " EVENT_COLUMNS
                    " FROM events INDEXED BY events_tag"
                    " WHERE block=? AND source=? AND repository=? AND tag=? AND tag<>'' AND seq>? AND seq<=?"
                    " ORDER BY seq");
-constexpr int kBlockBits = 13;  // of seq, as in the schema
 const Sql kOne("SELECT " EVENT_COLUMNS " FROM events WHERE seq=?");
 const Sql kById("SELECT " EVENT_COLUMNS " FROM events WHERE seq>=? AND seq<? AND id=? LIMIT 1");
 const Sql kRecordedFrom("SELECT seq,recorded_at FROM events WHERE seq>=? ORDER BY seq LIMIT 1");
 
 #undef EVENT_COLUMNS
+#define BRIEF_COLUMNS "seq,recorded_at,action,kind,size,source,repository,tag,id,digest,media_type,actor,'',retrial"
+const Sql kBackwards("SELECT " BRIEF_COLUMNS " FROM events WHERE seq>=? AND seq<? ORDER BY seq DESC");
+const Sql kLaneBackwards("SELECT " BRIEF_COLUMNS
+                         " FROM events INDEXED BY events_lane"
+                         " WHERE block=? AND source=? AND repository=? AND seq>=? AND seq<? ORDER BY seq DESC");
+const Sql kTagBackwards(
+    "SELECT " BRIEF_COLUMNS
+    " FROM events INDEXED BY events_tag"
+    " WHERE block=? AND source=? AND repository=? AND tag=? AND tag<>'' AND seq>=? AND seq<? ORDER BY seq DESC");
+#undef BRIEF_COLUMNS
 
 constexpr std::int64_t kSecond = 1'000'000'000;
 // The quick search lets an id's time differ from recorded_at by this much: clocks differ, and the writer has a queue.
@@ -113,6 +124,42 @@ Portion ReadByBlocks(Connection& connection, const LaneKey& key, Seq after, Seq 
   return taker.Finish();
 }
 
+// Gathers events on the way to the log's tail.
+class BackwardsTaker {
+ public:
+  explicit BackwardsTaker(const Backwards& what) : what_(what), portion_{{}, what.before} {}
+
+  bool Take(Query& query) {  // true: all of its rows, and there may be more
+    while (query.Step()) {
+      EventPtr event = Read(query);
+      portion_.through = event->seq;
+      if (!what_.wanted || what_.wanted(*event)) portion_.events.push_back(std::move(event));
+      if (portion_.events.size() >= what_.limit || !GoesOn()) return false;
+    }
+    return true;
+  }
+  bool GoesOn() { return ++looked_ % kBetweenAsking != 0 || !what_.goes_on || what_.goes_on(); }
+  void Passed(Seq seq) { portion_.through = std::min(portion_.through, seq); }
+  Portion Finish() { return std::move(portion_); }
+
+ private:
+  static constexpr std::size_t kBetweenAsking = 32;
+  const Backwards& what_;
+  std::size_t looked_ = 0;
+  Portion portion_;
+};
+
+// Events of this registry: those that relays brought have a place of their own.
+bool TakeBlock(Connection& connection, const Backwards& what, Seq block, Seq first, BackwardsTaker& taker) {
+  constexpr std::string_view kHere;
+  if (what.tag.empty()) {
+    Query query(connection, kLaneBackwards, block, kHere, what.repository, first, what.before);
+    return taker.Take(query);
+  }
+  Query query(connection, kTagBackwards, block, kHere, what.repository, what.tag, first, what.before);
+  return taker.Take(query);
+}
+
 // Binary search: recorded_at never decreases along seq.
 Seq FirstRecorded(Connection& connection, std::int64_t unix_nanos) {
   Seq low = TailOf(connection);
@@ -140,8 +187,9 @@ Seq Append(Tx& tx, Event event) {
   Connection& connection = tx.connection();
   if (event.id.empty()) event.id = runtime::UuidV7();
   event.recorded_at = tx.RecordNow();
+  const std::string retrial = EncodeRetrial(event.retrial.get());
   Query(connection, kInsert, event.recorded_at, event.action, event.kind, event.size, event.source, event.repository,
-        event.tag, event.id, event.digest, event.media_type, event.actor, event.details)
+        event.tag, event.id, event.digest, event.media_type, event.actor, event.details, retrial)
       .Run();
   event.seq = connection.last_insert_id();
   const Seq seq = event.seq;
@@ -156,6 +204,24 @@ Portion ReadEvents(Snapshot& s, Seq after, Seq through, Limit limit) {
   Taker taker(through, limit, nullptr);
   Query query(s.connection(), kRange, after, through);
   taker.Take(query);
+  return taker.Finish();
+}
+
+Portion ReadBackwards(Snapshot& s, const Backwards& what) {
+  Connection& connection = s.connection();
+  const Seq tail = std::max(TailOf(connection), what.after + 1);
+  BackwardsTaker taker(what);
+  if (what.repository.empty()) {
+    Query query(connection, kBackwards, tail, what.before);
+    if (taker.Take(query)) taker.Passed(tail);
+    return taker.Finish();
+  }
+  for (Seq block = BlockOf(std::min(what.before - 1, HeadOf(connection))); block >= BlockOf(tail); --block) {
+    if (!TakeBlock(connection, what, block, tail, taker)) return taker.Finish();
+    taker.Passed(std::max(tail, block << kBlockBits));
+    if (!taker.GoesOn()) return taker.Finish();
+  }
+  taker.Passed(tail);
   return taker.Finish();
 }
 
@@ -178,16 +244,13 @@ EventPtr FindEvent(Snapshot& s, Seq seq) {
 }
 
 EventPtr FindEvent(Snapshot& s, std::string_view id) {
+  // An id carries the time it was made, and most are recorded at once: the log needs no index of ids.
+  const auto millis = runtime::UuidV7Millis(id);
+  if (!millis) return nullptr;
   Connection& connection = s.connection();
-  // An id carries the time it was made, and most are recorded at once: the log needs no index of ids. Those that were
-  // made elsewhere, long before or by another scheme, are looked for everywhere.
-  if (const auto millis = runtime::UuidV7Millis(id)) {
-    const std::int64_t made = *millis * 1'000'000;
-    const Seq from = FirstRecorded(connection, made - kMadeAfter);
-    const Seq before = FirstRecorded(connection, made + kMadeBefore);
-    if (EventPtr event = FindIn(connection, id, from, before)) return event;
-  }
-  return FindIn(connection, id, 0, HeadOf(connection) + 1);
+  const std::int64_t made = *millis * 1'000'000;
+  return FindIn(connection, id, FirstRecorded(connection, made - kMadeAfter),
+                FirstRecorded(connection, made + kMadeBefore));
 }
 
 Seq FirstSince(Snapshot& s, std::int64_t unix_nanos) { return FirstRecorded(s.connection(), unix_nanos); }

@@ -6,7 +6,7 @@
 namespace portcall::store {
 
 // An event's columns stand in one order wherever rows hold one: seq, recorded_at, action, kind, size, source,
-// repository, tag, id, digest, media_type, actor, details.
+// repository, tag, id, digest, media_type, actor, details, retrial.
 inline void ReadEvent(const Query& row, int first, Event& event) {
   event.seq = row.Int(first);
   event.recorded_at = row.Int(first + 1);
@@ -21,6 +21,7 @@ inline void ReadEvent(const Query& row, int first, Event& event) {
   event.media_type = row.Text(first + 10);
   event.actor = row.Text(first + 11);
   event.details = row.Text(first + 12);
+  event.retrial = DecodeRetrial(row.Text(first + 13));
 }
 
 }  // namespace portcall::store

@@ -146,15 +146,35 @@ CREATE INDEX parked_next ON parked (cursor, next_seq);
 // Since when an endpoint is paused.
 constexpr const char* kPauses = "ALTER TABLE endpoints ADD COLUMN since INTEGER NOT NULL DEFAULT 0";
 
-constexpr std::array kMigrations{Migration{kVersion1},    Migration{kReceipts}, Migration{kAges},
-                                 Migration{kFirstParked}, Migration{kHolders},  Migration{kPaces},
-                                 Migration{kSums},        Migration{kTagLanes}, Migration{kBlocks},
-                                 Migration{kTrials},      Migration{kStreaks},  Migration{kPauses}};
+// What became of an event: each that a row of attempts stands for, the filters that events were judged with, dead
+// letters by their event, and whose the attempts of cursors are that are gone.
+constexpr const char* kHistory = R"sql(
+ALTER TABLE attempts ADD COLUMN settled BLOB NOT NULL DEFAULT x'';
+CREATE INDEX attempts_settled ON attempts (cursor, seq) WHERE settled<>x'';
+CREATE INDEX dead_seq ON dead (seq);
+CREATE INDEX dead_event ON dead (event_id);
+CREATE TABLE filters (
+  cursor INTEGER NOT NULL, after_seq INTEGER NOT NULL, fingerprint TEXT NOT NULL, PRIMARY KEY (cursor, after_seq))
+  STRICT, WITHOUT ROWID;
+CREATE TABLE dropped (cursor INTEGER PRIMARY KEY, endpoint TEXT NOT NULL) STRICT;
+)sql";
+
+// What is appended again, and for whom.
+constexpr const char* kRetrials = R"sql(
+ALTER TABLE events ADD COLUMN retrial TEXT NOT NULL DEFAULT '';
+ALTER TABLE dead ADD COLUMN retrial TEXT NOT NULL DEFAULT '';
+)sql";
+
+constexpr std::array kMigrations{
+    Migration{kVersion1}, Migration{kReceipts}, Migration{kAges},     Migration{kFirstParked}, Migration{kHolders},
+    Migration{kPaces},    Migration{kSums},     Migration{kTagLanes}, Migration{kBlocks},      Migration{kTrials},
+    Migration{kStreaks},  Migration{kPauses},   Migration{kHistory},  Migration{kRetrials}};
 constexpr std::int64_t kRowsBeforeServing = 1'000;  // in a transaction
 
-constexpr std::array kTables{"meta",  "events",     "marks",    "repositories", "manifests",    "tags",
-                             "blobs", "blob_links", "uploads",  "endpoints",    "cursors",      "parked",
-                             "dead",  "dead_size",  "attempts", "log_sums",     "attempts_size"};
+constexpr std::array kTables{"meta",     "events",        "marks",      "repositories", "manifests",
+                             "tags",     "blobs",         "blob_links", "uploads",      "endpoints",
+                             "cursors",  "parked",        "dead",       "dead_size",    "attempts",
+                             "log_sums", "attempts_size", "filters",    "dropped"};
 
 // How far the slices of a version came: a row of `meta`, from the version's transaction until they are done.
 std::string ProgressOf(std::int64_t version) { return "slice." + std::to_string(version); }

@@ -16,13 +16,15 @@ const Sql kLastSum("SELECT through,bytes FROM log_sums WHERE through<=? ORDER BY
 const Sql kForget("DELETE FROM log_sums WHERE through>? AND through<?");
 const Sql kLogHead("SELECT max(seq) FROM events");
 const Sql kRows(
-    "SELECT seq,recorded_at,action,kind,size,source,repository,tag,id,digest,media_type,actor,details FROM events"
+    "SELECT seq,recorded_at,action,kind,size,source,repository,tag,id,digest,media_type,actor,details,"
+    "retrial FROM events"
     " WHERE seq>? AND seq<=? ORDER BY seq");
 
 constexpr Seq kEvery = 64;                   // events; a change needs a migration that makes the rows anew
 constexpr std::int64_t kLarge = 64 << 10;    // bytes
 constexpr std::int64_t kFixedRowBytes = 90;  // numbers, headers of row and index entry
-constexpr std::size_t kTagEntryBytes = 15;   // the same of the second index entry, of an event with a tag
+constexpr std::size_t kRetrialBytes = 60, kSeqBytes = 8;
+constexpr std::size_t kTagEntryBytes = 15;  // the same of the second index entry, of an event with a tag
 
 struct Sum {
   Seq through = 0;
@@ -93,7 +95,8 @@ std::int64_t RowBytes(const Event& e) {
   const std::size_t texts =
       place + e.details.size() + e.media_type.size() + e.tag.size() + e.actor.size() + e.id.size() + e.digest.size();
   const std::size_t index = e.tag.empty() ? place : 2 * place + e.tag.size() + kTagEntryBytes;
-  return kFixedRowBytes + static_cast<std::int64_t>(texts + index + index / 4);
+  const std::size_t retrial = e.retrial ? kRetrialBytes + kSeqBytes * e.retrial->seqs.size() : 0;
+  return kFixedRowBytes + static_cast<std::int64_t>(texts + index + index / 4 + retrial);
 }
 
 std::int64_t SumAtHead(Connection& connection) {

@@ -3,6 +3,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -31,12 +32,26 @@ class FakeControl final : public broker::Control {
     if (refusal) return *refusal;
     return 7;
   }
-  Result<void> DropDead(std::int64_t id, const std::string& by) override {
-    if (before_drop) before_drop(id);
-    const std::lock_guard lock(mutex);
-    asked.push_back("dead " + std::to_string(id) + " " + by);
+  Result<broker::EndedDead> DropDead(broker::DeadIds ids, const std::string& by) override {
+    return End("dead", ids, by);
+  }
+  Result<broker::EndedDead> RetryDead(broker::DeadIds ids, const std::string& by) override {
+    return End("retry", ids, by);
+  }
+  Result<broker::EndedDead> End(const std::string& verb, broker::DeadIds ids, const std::string& by) {
+    broker::EndedDead ended;
+    for (const std::int64_t id : ids) {
+      if (before_drop) before_drop(id);
+      const std::lock_guard lock(mutex);
+      asked.push_back(verb + " " + std::to_string(id) + " " + by);
+      if (gone.contains(id)) {
+        ended.left.push_back({id, "no dead letter " + std::to_string(id), true});
+      } else {
+        ++ended.done;
+      }
+    }
     if (refusal) return *refusal;
-    return {};
+    return ended;
   }
   std::vector<broker::EndpointStatus> Status() const override { return status; }
   void Show() override {}
@@ -48,6 +63,7 @@ class FakeControl final : public broker::Control {
   std::vector<broker::EndpointStatus> status;
   std::function<void()> after_change;
   std::function<void(std::int64_t)> before_drop;
+  std::set<std::int64_t> gone;  // dead letters that there are none of
   bool full = false;
 };
 

@@ -243,7 +243,7 @@ std::vector<store::Cursor> World::Cursors() {
 std::int64_t World::Attempts(const std::string& name, store::Seq seq) {
   return *store_->ReadNow([&](store::Snapshot& s) -> Result<std::int64_t> {
     for (const store::Cursor& cursor : store::LoadCursors(s)) {
-      if (cursor.endpoint == name) return static_cast<std::int64_t>(ListAttempts(s, cursor.id, seq, 100).size());
+      if (cursor.endpoint == name) return static_cast<std::int64_t>(ListAttempts(s, cursor.id, seq, 100)->size());
     }
     return -1;
   });

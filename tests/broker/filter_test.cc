@@ -1,5 +1,6 @@
 #include "broker/core/filter.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <memory>
@@ -149,13 +150,22 @@ TEST(Filter, RulesLetInAndKeepOut) {
   for (const Rule& rule : kRules) {
     store::Event event = TagPush();
     rule.change(event);
-    EXPECT_EQ(Filter(EntryOf(rule)).Wants(event), rule.wanted) << rule.about;
+    const Filter filter(EntryOf(rule));
+    EXPECT_EQ(filter.Wants(event), rule.wanted) << rule.about;
+    EXPECT_EQ(filter.WhyNot(event).empty(), rule.wanted) << rule.about;
+    EXPECT_EQ(Filter(filter.fingerprint()).WhyNot(event), filter.WhyNot(event)) << rule.about;
+    const std::string about = rule.about;
+    if (!rule.wanted && about.find('.') != about.npos) {
+      EXPECT_THAT(about, ::testing::EndsWith(std::string(filter.WhyNot(event)))) << "it is the rule that keeps it out";
+    }
   }
 }
 
 TEST(Filter, RoutesLimitWhatACiSystemTakes) {
   config::Endpoint entry;
   EXPECT_TRUE(Filter(entry).Wants(TagPush()));
+  entry.routes = {"other/*"};
+  EXPECT_EQ(Filter(entry).WhyNot(TagPush()), "routes");
   entry.routes = {"other/*", "team/a*"};
   EXPECT_TRUE(Filter(entry).Wants(TagPush()));
   entry.routes = {"other/*"};
@@ -273,6 +283,23 @@ TEST(Filter, AnyTextMakesSomeFilter) {
     EXPECT_EQ(filter.fingerprint(), text);
   }
   EXPECT_TRUE(Filter("0000000000\n+a rule of a later version").Wants(event));
+}
+
+// Whatever its filters are by now: an operator has said that it is to go there, and nowhere else.
+TEST(Filter, WhatIsTriedAnewGoesToOneCursorAlone) {
+  config::Endpoint endpoint;
+  endpoint.only.actions = {"delete"};
+  store::Event event;
+  event.retrial = std::make_shared<const store::Retrial>(store::Retrial{7, 1, {1}});
+  EXPECT_TRUE(Filter(endpoint, 7).Wants(event));
+  EXPECT_TRUE(Filter(Filter(endpoint).fingerprint(), 7).Wants(event));
+  EXPECT_EQ(Filter(endpoint, 7).WhyNot(event), "");
+  for (const std::int64_t other : {0, 8}) {
+    EXPECT_FALSE(Filter(config::Endpoint(), other).Wants(event));
+    EXPECT_NE(Filter(config::Endpoint(), other).WhyNot(event), "");
+  }
+  event.retrial = store::DecodeRetrial("damaged");
+  EXPECT_FALSE(Filter(config::Endpoint(), 7).Wants(event)) << "whose it is cannot be known";
 }
 
 }  // namespace

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "store/endpoints.h"
+#include "store/filters.h"
 #include "tests/broker/broker_world.h"
 
 namespace portcall::broker {
@@ -84,6 +85,33 @@ TEST(Lifecycle, AnOperatorsPauseGoesAlongWithTheBacklogAndLeavesNoneBehind) {
   const auto again = OpenEndpoints(world.store(), File({entry, before}));
   ASSERT_TRUE(again);
   EXPECT_EQ(again->open[0].paused, "") << "a 410's ends with the entry";
+}
+
+// What was settled was judged with the filter of then, what waits is with the one of now.
+TEST(Lifecycle, EachFilterIsKeptWithTheEventsThatItJudged) {
+  World world;
+  auto entry = world.Entry("hook");
+  const auto before = OpenEndpoints(world.store(), File({entry}));
+  ASSERT_TRUE(before);
+  world.Append("repo", 5);
+  const std::int64_t cursor = before->open[0].cursor.id;
+  store::Settlement settlement;
+  settlement.cursor = cursor;
+  settlement.number = 1;
+  settlement.settled_through = 3;
+  ASSERT_TRUE(world.store().WriteNow([&](store::Tx& tx) { return store::Settle(tx, settlement); }));
+  entry.ignore.tags = {"v*"};
+  for (int i = 0; i < 2; ++i) ASSERT_TRUE(OpenEndpoints(world.store(), File({entry})));
+  const auto kept = world.store().ReadNow(
+      [&](store::Snapshot& s) -> Result<std::vector<store::FilterChange>> { return store::LoadFilters(s, cursor); });
+  ASSERT_TRUE(kept);
+  ASSERT_EQ(kept->size(), 2u);
+  EXPECT_EQ((*kept)[0].after, 0);
+  EXPECT_EQ((*kept)[1].after, 3);
+  store::Event event;
+  event.tag = "v1";
+  EXPECT_EQ(Filter((*kept)[0].fingerprint).WhyNot(event), "");
+  EXPECT_EQ(Filter((*kept)[1].fingerprint).WhyNot(event), "ignore.tags");
 }
 
 TEST(Lifecycle, DisablingMakesAnOrphanThatEndsAtTheHead) {

@@ -44,7 +44,7 @@ def test_dead_letters_are_listed_shown_and_dropped(serve: Serve) -> None:
         assert gone.returncode == 2 and f"no dead letter {ids[0]}" in gone.stderr.replace('"', "")
         server.wait_metric(2, "portcall_notifications_dead_letters", endpoint="hook")
         dropped = portcall(server, "dead", "drop", "--all", "--endpoint", "hook", "--yes", "--json")
-        assert (dropped.returncode, json.loads(dropped.stdout)) == (0, {"dropped": 2})
+        assert (dropped.returncode, json.loads(dropped.stdout)) == (0, {"dropped": 2, "left": 0})
         assert call(server, "GET", "/dead-letters").json()["dead_letters"] == []
 
 

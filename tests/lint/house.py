@@ -24,7 +24,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
     "sinks": (("kinds",), ("audit/sink/", "ci/", "kafka/"), ("http/", "ci/presets/"), ("audit/log/",), ("formats/",), ("*",)),
     "registry": (("registry",), ("http/",), ("catalog/", "request/"), ("recording/",), ("model/",), ("*",)),
     "broker": (("broker",), ("operator_acts",), ("control", "sweeper", "figures", "loop_calls", "share_out", "change_turns"),
-               ("retention", "endpoint/"), ("tail/",), ("status", "read_clock"), ("core/",)),
+               ("retention", "endpoint/"), ("tail/",), ("status", "read_clock", "trace"), ("core/",)),
     "app": (("main",), ("commands/",), ("client/", "server/"), ("admin/", "debug/"), ("exit_code",)),
 }
 
@@ -34,7 +34,7 @@ OPEN_TO_ABOVE: dict[str, tuple[str, ...]] = {
     "store": ("*", "blobs/", "blobs/fs/"),
     "sinks": ("*", "kinds", "audit/log/"),
     "registry": ("registry",),
-    "broker": ("broker", "control", "status"),
+    "broker": ("broker", "control", "status", "trace"),
 }
 
 # What a room must not include although it lies below. HTTP ends in registry/http: use cases know of no request, and the

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "store/endpoints.h"
+#include "store/filters.h"
 #include "tests/store/contract/cursors_fixture.h"
 
 namespace portcall::store {
@@ -63,6 +64,8 @@ TEST_P(CursorsTest, ASettlementSurvivesARestart) {
   EXPECT_TRUE(lanes[1].started && !lanes[0].started);
   EXPECT_EQ(lanes[1].refused, 80);
   EXPECT_EQ(lanes[1].streak, 81);
+  EXPECT_EQ(Read([&](Snapshot& snap) { return FindParked(snap, id_, lanes[1].lane); })->next_seq, 4);
+  EXPECT_FALSE(Read([&](Snapshot& snap) { return FindParked(snap, id_, "library/oth"); }));
 
   const auto dead = Dead();
   ASSERT_EQ(dead.size(), 1u);
@@ -74,7 +77,7 @@ TEST_P(CursorsTest, ASettlementSurvivesARestart) {
   EXPECT_EQ(dead[0].reason, "rejected");
   EXPECT_EQ(dead[0].answer, std::string(10, '4'));
 
-  const auto attempts = Read([&](Snapshot& snap) { return ListAttempts(snap, id_, 4, 10); });
+  const auto attempts = Read([&](Snapshot& snap) { return *ListAttempts(snap, id_, 4, 10); });
   ASSERT_EQ(attempts.size(), 1u);
   EXPECT_EQ(attempts[0].events, 2);
   EXPECT_EQ(attempts[0].attempt, 3);
@@ -82,6 +85,106 @@ TEST_P(CursorsTest, ASettlementSurvivesARestart) {
   EXPECT_EQ(attempts[0].latency_us, 1234);
   EXPECT_FALSE(attempts[0].delivered);
   EXPECT_EQ(attempts[0].error, "rejected");
+}
+
+// Of many events in one row each is found again, across the blocks of the log; what is not among them is not.
+TEST_P(CursorsTest, EachEventOfARowForManyIsFound) {
+  constexpr Seq kEdge = Seq{1} << kBlockBits;
+  constexpr std::int64_t kMillisecond = 1'000'000;
+  const auto row = [](std::vector<SettledEvent> each) {
+    AttemptRow many;
+    many.seq = each.front().seq;
+    many.at = each.front().at;
+    many.events = static_cast<std::int32_t>(each.size());
+    many.delivered = true;
+    many.status = 202;
+    many.each = std::move(each);
+    return many;
+  };
+  Settlement s = Of(id_);
+  s.attempts = {row({{kEdge - 9, 50 * kMillisecond, 7},
+                     {kEdge - 7, 20 * kMillisecond, 1'000'000},
+                     {kEdge - 1, 50 * kMillisecond, 9}}),
+                row({{kEdge, 60 * kMillisecond, 3}, {kEdge + 300, 61 * kMillisecond, 4}})};
+  AttemptRow failed;
+  failed.seq = kEdge - 7;
+  failed.at = 10 * kMillisecond;
+  failed.status = 503;
+  failed.error = "503";
+  s.attempts.push_back(failed);
+  Settle(s);
+  Reopen();
+  const auto of = [&](Seq seq) { return Read([&](Snapshot& snap) { return *ListAttempts(snap, id_, seq, 10); }); };
+  const auto both = of(kEdge - 7);
+  ASSERT_EQ(both.size(), 2u);
+  EXPECT_EQ(both[0].error, "503");
+  EXPECT_TRUE(both[1].delivered);
+  EXPECT_EQ(both[1].seq, kEdge - 7);
+  EXPECT_EQ(both[1].status, 202);
+  EXPECT_EQ(both[1].events, 1);
+  EXPECT_EQ(both[1].at, 20 * kMillisecond) << "it may have been delivered before one that came earlier";
+  EXPECT_EQ(both[1].latency_us, 1'000'000);
+  for (const Seq seq : {kEdge - 9, kEdge - 1, kEdge, kEdge + 300}) EXPECT_EQ(of(seq).size(), 1u) << seq;
+  for (const Seq seq : {kEdge - 10, kEdge - 8, kEdge - 2, kEdge + 1, kEdge + 301}) EXPECT_EQ(of(seq).size(), 0u) << seq;
+  EXPECT_EQ(Read([&](Snapshot& snap) { return ListAttempts(snap, id_ + 1, kEdge, 10)->size(); }), 0u);
+  EXPECT_EQ(Read([](Snapshot& snap) { return OldestAttempt(snap); }), 50 * kMillisecond);
+  EXPECT_GT(Read([](Snapshot& snap) { return BytesOfAttempts(snap); }), 3 * 80 + 3 + 15);
+  Write([](Tx& tx) { TrimAttempts(tx, kMillisecond * 1'000, 0, 0, 100); });
+  EXPECT_EQ(Read([](Snapshot& snap) { return BytesOfAttempts(snap); }), 0) << "what is deleted is no longer counted";
+}
+
+TEST_P(CursorsTest, FiltersAreKeptFromChangeToChangeAndGoWithTheCursor) {
+  const auto change = [&](Seq after, const char* filter) {
+    Write([&](Tx& tx) { ChangeFilter(tx, id_, after, filter); });
+  };
+  const auto kept = [&] {
+    std::string all;
+    for (const auto& [after, filter] : Read([&](Snapshot& snap) { return LoadFilters(snap, id_); })) {
+      all += std::to_string(after) + filter + " ";
+    }
+    return all;
+  };
+  change(2, "a");
+  change(4, "a");
+  EXPECT_EQ(kept(), "2a ") << "it is the same filter";
+  change(5, "b");
+  change(5, "c");
+  EXPECT_EQ(kept(), "2a 5c ") << "no event was judged with b";
+  change(7, "a");
+  EXPECT_EQ(kept(), "2a 5c 7a ");
+  Cursor passed = Read([](Snapshot& snap) { return LoadCursors(snap); }).at(0);
+  passed.kind = CursorKind::kLive;
+  passed.settled_through = 5;
+  Write([&](Tx& tx) {
+    PutCursor(tx, passed);
+    DeleteUnneeded(tx, {}, {1'000});
+  });
+  change(9, "b");
+  EXPECT_EQ(kept(), "5c 7a 9b ") << "events 6 and 7 are in the log";
+  Write([&](Tx& tx) { DropCursor(tx, id_); });
+  EXPECT_EQ(kept(), "");
+}
+
+TEST_P(CursorsTest, WhoseAttemptsTheyWereIsKnownAsLongAsThereAreAny) {
+  const auto dropped = [this] { return Read([](Snapshot& snap) { return LoadDropped(snap); }); };
+  Settlement s = Of(id_);
+  s.attempts.emplace_back();
+  Settle(s);
+  Cursor silent;
+  silent.endpoint = "silent";
+  const std::int64_t other = Write([&](Tx& tx) { return PutCursor(tx, silent); });
+  Write([&](Tx& tx) {
+    DropCursor(tx, other);
+    DropCursor(tx, id_);
+  });
+  ASSERT_EQ(dropped().size(), 1u) << "of the other one there is nothing";
+  EXPECT_EQ(dropped()[0].id, id_);
+  EXPECT_EQ(dropped()[0].endpoint, "ci");
+  Write([&](Tx& tx) {
+    TrimAttempts(tx, 1'000, 0, 0, 100);
+    DropCursor(tx, PutCursor(tx, silent));
+  });
+  EXPECT_TRUE(dropped().empty());
 }
 
 TEST_P(CursorsTest, APaceIsThatOfTheLastSettlementAndGoesWithARename) {
@@ -152,7 +255,7 @@ TEST_P(CursorsTest, ASettlementIsMadeOnceHoweverOftenItIsAskedFor) {
   for (int i = 0; i < 3; ++i) EXPECT_TRUE(Ask(s));
   ASSERT_EQ(Dead().size(), 2u);
   EXPECT_EQ(Dead()[1].events, 3);
-  EXPECT_EQ(Read([&](Snapshot& snap) { return ListAttempts(snap, id_, 4, 10); }).size(), 1u);
+  EXPECT_EQ(Read([&](Snapshot& snap) { return ListAttempts(snap, id_, 4, 10)->size(); }), 1u);
   EXPECT_EQ(Settlements(), 1);
 }
 

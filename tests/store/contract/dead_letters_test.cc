@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 
 #include "store/attempts.h"
+#include "store/event_log.h"
 #include "tests/store/contract/cursors_fixture.h"
 
 namespace portcall::store {
@@ -35,6 +36,67 @@ TEST_P(DeadLettersTest, PagesThroughDeadLettersAndDropsThem) {
   EXPECT_FALSE(Write([&](Tx& tx) { return DropDead(tx, rest[0].id); }));
   EXPECT_FALSE(Read([&](Snapshot& snap) { return FindDead(snap, rest[0].id); }));
   EXPECT_EQ(Dead().size(), 4u);
+}
+
+TEST_P(DeadLettersTest, OneThatIsTriedAnewStandsInTheLogForOneCursorAndIsDeadNoMore) {
+  Settlement s = Of(id_);
+  s.dead = {Letter(1), Letter(2)};
+  s.dead[0].event.details = std::string(5'000, 'd');
+  Settle(s);
+  const std::int64_t before = Read([](Snapshot& snap) { return BytesOfDead(snap); });
+  const auto letter = Dead().at(0);
+  Write([&](Tx& tx) { RetryDead(tx, letter, 42); });
+  EXPECT_EQ(Dead().size(), 1u);
+  EXPECT_LT(Read([](Snapshot& snap) { return BytesOfDead(snap); }), before - 5'000);
+  const EventPtr again = Read([](Snapshot& snap) { return FindEvent(snap, Head(snap)); });
+  ASSERT_TRUE(again && again->retrial);
+  EXPECT_EQ(again->id, letter.event.id);
+  EXPECT_EQ(again->details, letter.event.details);
+  EXPECT_EQ(again->retrial->cursor, 42);
+  EXPECT_EQ(again->retrial->recorded_at, 77);
+  EXPECT_EQ(again->first_recorded_at(), 77) << "receivers are told when it happened";
+  EXPECT_GT(again->recorded_at, 77) << "the log's own times never decrease";
+  EXPECT_EQ(again->retrial->seqs, std::vector<Seq>{4});
+  Write([&](Tx& tx) { RetryDead(tx, letter, 42); });
+  EXPECT_EQ(Read([](Snapshot& snap) { return Head(snap); }), again->seq) << "it is dead no more: nothing is done";
+}
+
+TEST_P(DeadLettersTest, OneThatDiesAgainRemembersWhereItStood) {
+  for (Seq life = 1; life <= 20; ++life) {
+    Settlement s = Of(id_);
+    s.dead = {Letter(life)};
+    if (life > 1) s.dead[0].event = *Read([](Snapshot& snap) { return FindEvent(snap, Head(snap)); });
+    Settle(s);
+    const auto letter = Dead().at(0);
+    Write([&](Tx& tx) { RetryDead(tx, letter, 42); });
+  }
+  Open();
+  const EventPtr last = Read([](Snapshot& snap) { return FindEvent(snap, Head(snap)); });
+  ASSERT_TRUE(last->retrial);
+  EXPECT_EQ(last->retrial->recorded_at, 77) << "when it was recorded first";
+  EXPECT_EQ(last->retrial->seqs.size(), Retrial::kMostSeqs);
+  EXPECT_EQ(last->retrial->seqs.back(), last->seq - 1);
+}
+
+TEST_P(DeadLettersTest, OneOfAnEventIsFoundByItsSeqItsIdAndItsRange) {
+  Settlement s = Of(id_);
+  DeadLetter range;
+  range.endpoint = "ci";
+  range.event.seq = 3;
+  range.through = 8;
+  range.reason = "expired";
+  s.dead = {Letter(1), range};
+  Settle(s);
+  const auto by_seq = Read([](Snapshot& snap) { return ListDeadOf(snap, 4, 10); });
+  ASSERT_EQ(by_seq.size(), 1u);
+  EXPECT_EQ(by_seq[0].event.id, "id-4");
+  EXPECT_EQ(Read([](Snapshot& snap) { return ListDeadOf(snap, "id-4", 10); }).size(), 1u);
+  EXPECT_EQ(Read([](Snapshot& snap) { return ListDeadOf(snap, "id-5", 10); }).size(), 0u);
+  EXPECT_EQ(Read([](Snapshot& snap) { return ListDeadOf(snap, 3, 10); }).size(), 0u) << "a range is no event";
+  const auto range_of = [&](Seq seq) { return Read([&](Snapshot& snap) { return FindDeadRange(snap, id_, seq); }); };
+  EXPECT_FALSE(range_of(2) || range_of(9));
+  ASSERT_TRUE(range_of(3) && range_of(8));
+  EXPECT_EQ(range_of(8)->event.seq, 3);
 }
 
 TEST_P(DeadLettersTest, TrimsHistoryByAgeAndSize) {

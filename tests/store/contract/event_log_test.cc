@@ -203,11 +203,14 @@ TEST_P(EventLogTest, FindsAnEventByItsId) {
   clock_.SetWall(runtime::SystemClock().Now());
   for (int i = 0; i < 5; ++i) AppendOne();
   Event relayed = EventOf("r");
-  relayed.id = "0193f0a0-0000-7000-8000-000000000000";  // made long ago, elsewhere
-  Write([&](Tx& tx) { return Append(tx, relayed); });
-  relayed.id = runtime::UuidV4();
-  Write([&](Tx& tx) { return Append(tx, relayed); });
-  for (Seq seq = 1; seq <= 7; ++seq) {
+  for (const std::string& id : {std::string("0193f0a0-0000-7000-8000-000000000000"), runtime::UuidV4()}) {
+    relayed.id = id;  // made long ago, elsewhere
+    Write([&](Tx& tx) { return Append(tx, relayed); });
+    EXPECT_FALSE(Read([&](Snapshot& s) { return FindEvent(s, id); })) << "that would be read the whole log for";
+    Backwards search{.before = 100, .wanted = [&](const Event& event) { return event.id == id; }, .limit = 1};
+    EXPECT_EQ(Read([&](Snapshot& s) { return ReadBackwards(s, search).events; }).size(), 1u);
+  }
+  for (Seq seq = 1; seq <= 5; ++seq) {
     const EventPtr event = Read([&](Snapshot& s) { return FindEvent(s, seq); });
     const EventPtr same = Read([&](Snapshot& s) { return FindEvent(s, event->id); });
     ASSERT_TRUE(same);
@@ -216,6 +219,53 @@ TEST_P(EventLogTest, FindsAnEventByItsId) {
   EXPECT_FALSE(Read([](Snapshot& s) { return FindEvent(s, runtime::UuidV7()); }));
   EXPECT_FALSE(Read([](Snapshot& s) { return FindEvent(s, "ffffffff-ffff-7fff-bfff-ffffffffffff"); }));
   EXPECT_FALSE(Read([](Snapshot& s) { return FindEvent(s, Seq{99}); }));
+}
+
+// Backwards, by index where a repository or a tag is named: the same events, over the edges of the index's blocks.
+TEST_P(EventLogTest, ReadsTheNewestFirstAndSaysHowFarItLooked) {
+  constexpr Seq kLast = (Seq{2} << 13) + 700;
+  Write([](Tx& tx) {
+    for (Seq seq = 1; seq <= kLast; ++seq) {
+      Event event = EventOf(seq % 4'000 == 0 ? "library/rare" : "library/app");
+      event.tag = seq % 8'000 == 0 ? "v1" : "v2";
+      event.details = "{}";
+      Append(tx, event);
+    }
+  });
+  Backwards all{.before = kLast + 1, .limit = 10};
+  const auto read = [&](const Backwards& what) { return Read([&](Snapshot& s) { return ReadBackwards(s, what); }); };
+  const auto seqs = [&](const Backwards& what) {
+    std::vector<Seq> found;
+    for (const EventPtr& event : read(what).events) found.push_back(event->seq);
+    return found;
+  };
+  EXPECT_EQ(seqs(all).front(), kLast);
+  EXPECT_EQ(seqs(all).back(), kLast - 9);
+  EXPECT_EQ(read(all).through, kLast - 9);
+  EXPECT_EQ(read(all).events.front()->details, "") << "a page is small, whatever the events are";
+  Backwards rare = all;
+  rare.repository = "library/rare";
+  EXPECT_THAT(seqs(rare), ::testing::ElementsAre(16'000, 12'000, 8'000, 4'000));
+  EXPECT_EQ(read(rare).through, 1) << "there are no more";
+  rare.tag = "v1";
+  EXPECT_THAT(seqs(rare), ::testing::ElementsAre(16'000, 8'000));
+  rare.before = 16'000;
+  EXPECT_THAT(seqs(rare), ::testing::ElementsAre(8'000));
+  rare.before = kLast + 100;
+  rare.after = 8'000;
+  EXPECT_THAT(seqs(rare), ::testing::ElementsAre(16'000));
+  EXPECT_EQ(read(rare).through, 8'001);
+  all.wanted = [](const Event& event) { return event.seq % 1'000 == 0; };
+  all.limit = 3;
+  EXPECT_THAT(seqs(all), ::testing::ElementsAre(17'000, 16'000, 15'000));
+  int looks = 0;
+  all.goes_on = [&looks] { return ++looks < 3; };
+  const Portion cut = read(all);
+  EXPECT_EQ(cut.events.size(), 1u);
+  EXPECT_GT(cut.through, kLast - 200);
+  all.before = cut.through;
+  looks = -1'000;
+  EXPECT_THAT(seqs(all), ::testing::ElementsAre(16'000, 15'000, 14'000)) << "it goes on where it was";
 }
 
 TEST_P(EventLogTest, KnowsAboutHowLargeItIs) {

@@ -1,0 +1,48 @@
+#include "store/attempt_log.h"
+
+#include <utility>
+
+#include "store/sqlite/statement.h"
+#include "store/sqlite/tx.h"
+
+namespace portcall::store {
+namespace {
+
+const Sql kNewestFirst(
+    "SELECT id,cursor,seq,at,events,attempt,delivered,status,latency_us,error FROM attempts WHERE id<?"
+    " ORDER BY id DESC");
+
+RecordedRow ReadRow(const Query& query) {
+  RecordedRow recorded;
+  recorded.id = query.Int(0);
+  recorded.cursor = query.Int(1);
+  AttemptRow& row = recorded.row;
+  row.seq = query.Int(2);
+  row.at = query.Int(3);
+  row.events = static_cast<std::int32_t>(query.Int(4));
+  row.attempt = static_cast<std::int32_t>(query.Int(5));
+  row.delivered = query.Int(6) != 0;
+  row.status = static_cast<std::int32_t>(query.Int(7));
+  row.latency_us = query.Int(8);
+  row.error = query.Text(9);
+  return recorded;
+}
+
+}  // namespace
+
+AttemptsPage ReadAttempts(Snapshot& s, const AttemptsBackwards& what) {
+  constexpr std::size_t kBetweenAsking = 32;
+  AttemptsPage page;
+  Query query(s.connection(), kNewestFirst, what.before);
+  for (std::size_t looked = 1; query.Step(); ++looked) {
+    RecordedRow row = ReadRow(query);
+    page.looked_to = row.id;
+    if (!what.wanted || what.wanted(row)) page.rows.push_back(std::move(row));
+    if (page.rows.size() >= what.limit) return page;
+    if (looked % kBetweenAsking == 0 && what.goes_on && !what.goes_on()) return page;
+  }
+  page.looked_to = 0;
+  return page;
+}
+
+}  // namespace portcall::store
