@@ -40,6 +40,8 @@ class Tracer {
   Result<void> Ask(const store::Cursor& cursor);
   Result<void> AskDropped(const store::DroppedCursor& dropped);
   // Of cursors that are gone, and left nothing else.
+  // Nothing is known of it there, and why.
+  void Pass(const std::string& endpoint, bool removed, std::string why);
   void AddRest();
 
  private:
@@ -48,6 +50,7 @@ class Tracer {
   store::Seq FrontOf(const Facts& facts, const Filter& filter);
   bool JudgeByRecord(const Facts& facts, Verdict& verdict) const;
   bool JudgeByFilter(const Facts& facts, Verdict& verdict) const;
+  std::string LaterRule(const Facts& facts) const;
   void JudgeWaiting(const Facts& facts, Verdict& verdict) const;
   void JudgeRest(const Facts& facts, Verdict& verdict) const;
   std::optional<store::DeadLetter> TakeDead(std::int64_t cursor);
@@ -165,9 +168,9 @@ bool Tracer::JudgeByRecord(const Facts& facts, Verdict& verdict) const {
   return true;
 }
 
-// The filter that the event was judged with, and each later one while it may have waited.
+// By the filter that the event was judged with; while it waits, by the last one.
 bool Tracer::JudgeByFilter(const Facts& facts, Verdict& verdict) const {
-  if (!trace_.event) return false;
+  if (!trace_.event || !facts.tries.empty()) return false;
   if (const store::Retrial* again = trace_.event->retrial.get()) {
     if (again->cursor == facts.cursor.id) return false;
     verdict.fate = Fate::kFiltered;
@@ -176,22 +179,24 @@ bool Tracer::JudgeByFilter(const Facts& facts, Verdict& verdict) const {
   }
   const auto& filters = facts.filters;
   const auto later = std::ranges::find_if(filters, [this](const auto& change) { return change.after >= trace_.seq; });
-  const bool known = later != filters.begin();
-  auto judge = facts.waits ? std::prev(filters.end()) : known ? std::prev(later) : later;
-  const auto first = judge;
-  for (; judge != filters.end() && (judge == first || !facts.range); ++judge) {
-    const std::string_view rule = Filter(judge->fingerprint).WhyNot(*trace_.event);
-    if (rule.empty()) continue;
-    verdict.fate = Fate::kFiltered;
-    verdict.detail = rule;
-    if (!known && !facts.waits) verdict.detail += ", as the filter is now: how it was then is not recorded";
-    if (known && judge != first) verdict.detail += ", since the filter was changed while it waited";
-    if (known && judge == first && std::next(judge) != filters.end() && !facts.waits) {
-      verdict.detail += ", as the filter was then";
-    }
-    return true;
+  if (later == filters.begin() && !facts.waits) return false;  // how it was then is not recorded
+  const auto judge = std::prev(facts.waits ? filters.end() : later);
+  const std::string_view rule = Filter(judge->fingerprint).WhyNot(*trace_.event);
+  if (rule.empty()) return false;
+  verdict.fate = Fate::kFiltered;
+  verdict.detail = rule;
+  if (!facts.waits && later != filters.end()) verdict.detail += ", as the filter was then";
+  return true;
+}
+
+// A filter of later that does not want it: it may have waited until then.
+std::string Tracer::LaterRule(const Facts& facts) const {
+  if (!trace_.event || trace_.event->retrial) return {};
+  for (const store::FilterChange& filter : facts.filters) {
+    const std::string_view rule = Filter(filter.fingerprint).WhyNot(*trace_.event);
+    if (filter.after >= trace_.seq && !rule.empty()) return std::string(rule);
   }
-  return false;
+  return {};
 }
 
 void Tracer::JudgeWaiting(const Facts& facts, Verdict& verdict) const {
@@ -249,6 +254,9 @@ void Tracer::JudgeRest(const Facts& facts, Verdict& verdict) const {
     verdict.detail =
         "settled, and nothing is recorded of it: its dead letter is deleted, or an earlier version sent it";
   }
+  if (const std::string rule = LaterRule(facts); !rule.empty()) {
+    verdict.detail += "; or it waited, and a later filter kept it out (" + rule + ")";
+  }
 }
 
 Result<void> Tracer::Ask(const store::Cursor& cursor) {
@@ -296,6 +304,14 @@ Result<void> Tracer::AskDropped(const store::DroppedCursor& dropped) {
   return {};
 }
 
+void Tracer::Pass(const std::string& endpoint, bool removed, std::string why) {
+  Verdict verdict;
+  verdict.endpoint = endpoint;
+  verdict.removed = removed;
+  verdict.detail = std::move(why);
+  trace_.verdicts.push_back(std::move(verdict));
+}
+
 void Tracer::AddRest() {
   for (const store::DeadLetter& dead : dead_) {
     Verdict verdict;
@@ -322,7 +338,7 @@ store::Seq SeqOf(store::Snapshot& s, std::string_view seq_or_id) {
   return dead.empty() ? 0 : dead.front().event.seq;
 }
 
-Result<Trace> TraceEvent(store::Snapshot& s, store::Seq seq) {
+Result<Trace> TraceEvent(store::Snapshot& s, store::Seq seq, const std::function<bool()>& goes_on) {
   if (seq <= 0 || seq > store::Head(s)) return Error(Errc::kNotFound, "no event has had the seq " + Number(seq));
   Trace trace;
   trace.seq = seq;
@@ -330,14 +346,23 @@ Result<Trace> TraceEvent(store::Snapshot& s, store::Seq seq) {
   trace.in_log = trace.event != nullptr;
   trace.history = store::OldestAttempt(s);
   auto dead = store::ListDeadOf(s, seq, kDeadLetters);
-  if (!trace.event && !dead.empty()) trace.event = std::make_shared<const store::Event>(dead.front().event);
+  if (!trace.event && !dead.empty()) {
+    if (auto whole = store::FindDead(s, dead.front().id)) {
+      trace.event = std::make_shared<const store::Event>(std::move(whole->event));
+    }
+  }
   Tracer tracer(s, trace, std::move(dead));
   for (const store::Cursor& cursor : store::LoadCursors(s)) {
     if (cursor.kind == store::CursorKind::kReplay) continue;
-    if (auto asked = tracer.Ask(cursor); !asked) return asked.error();
+    if (goes_on && !goes_on()) {
+      tracer.Pass(cursor.endpoint, cursor.kind == store::CursorKind::kRemoved, "not looked at: it takes too long");
+    } else if (auto asked = tracer.Ask(cursor); !asked) {
+      tracer.Pass(cursor.endpoint, cursor.kind == store::CursorKind::kRemoved, asked.error().detail);
+    }
   }
   for (const store::DroppedCursor& dropped : store::LoadDropped(s)) {
-    if (auto asked = tracer.AskDropped(dropped); !asked) return asked.error();
+    if (goes_on && !goes_on()) break;
+    if (auto asked = tracer.AskDropped(dropped); !asked) tracer.Pass(dropped.endpoint, true, asked.error().detail);
   }
   tracer.AddRest();
   return trace;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -58,7 +59,7 @@ struct Trace {
 // that tells another time than when it was recorded is looked for by ReadBackwards.
 store::Seq SeqOf(store::Snapshot& s, std::string_view seq_or_id);
 // What is recorded of it, in one state of the store: reads a few rows for each endpoint, whatever the log's length.
-// kNotFound: no event has had that seq. kInternal: a row is damaged.
-Result<Trace> TraceEvent(store::Snapshot& s, store::Seq seq);
+// `goes_on` is asked before each endpoint: those that are left then are unknown. kNotFound: no event has had that seq.
+Result<Trace> TraceEvent(store::Snapshot& s, store::Seq seq, const std::function<bool()>& goes_on = {});
 
 }  // namespace portcall::broker

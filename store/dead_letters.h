@@ -33,7 +33,8 @@ std::vector<DeadLetter> ListDead(Snapshot& s, std::string_view endpoint, std::in
 std::vector<DeadLetter> ListDeadBriefly(Snapshot& s, std::string_view endpoint, std::int64_t after_id,
                                         std::size_t limit);
 std::optional<DeadLetter> FindDead(Snapshot& s, std::int64_t id);
-// Those of one event, not of ranges, the oldest first: at most `limit` of them; by its seq, or by its id.
+// Those of one event, not of ranges, the oldest first: at most `limit` of them; by its seq, or by its id. Without the
+// event's details.
 std::vector<DeadLetter> ListDeadOf(Snapshot& s, Seq seq, std::size_t limit);
 std::vector<DeadLetter> ListDeadOf(Snapshot& s, std::string_view event_id, std::size_t limit);
 // The cursor's range that the event lies in, without what it was.

@@ -71,7 +71,7 @@ Result<Question> Ask(const Call& call) {
 
 // The event of that id, looked for in all of the log, for as long as a call may take. `looked_to`: how far, 0: all of
 // it.
-store::Seq Search(const Call& call, store::Seq& looked_to) {
+Result<store::Seq> Search(const Call& call, store::Seq& looked_to) {
   const auto until = steady_clock::now() + kLooking;
   looked_to = kNewest;
   while (steady_clock::now() < until) {
@@ -85,14 +85,14 @@ store::Seq Search(const Call& call, store::Seq& looked_to) {
       tail = store::Tail(s);
       return store::ReadBackwards(s, what);
     });
-    if (!page) return 0;
+    if (!page) return page.error();
     if (!page->events.empty()) return page->events.front()->seq;
     looked_to = std::min(looked_to, page->through);
     if (looked_to > tail) continue;
     looked_to = 0;
     break;
   }
-  return 0;
+  return store::Seq{0};
 }
 
 }  // namespace
@@ -120,13 +120,19 @@ AdminAnswer ShowEvent(const Call& call) {
   if (!seq) return Problem(seq.error());
   const bool is_number = runtime::ParseNumber<store::Seq>(call.name).has_value();
   store::Seq found = *seq, looked_to = 0;
-  if (found == 0 && !is_number) found = Search(call, looked_to);
+  if (found == 0 && !is_number) {
+    const auto searched = Search(call, looked_to);
+    if (!searched) return Problem(searched.error());
+    found = *searched;
+  }
   if (found == 0) {
     std::string detail = "no event " + config::Quoted(call.name);
     if (looked_to > 0) detail += ", from event " + std::to_string(looked_to) + " on";
     return Problem(404, detail);
   }
-  const auto trace = call.sources.store.ReadNow([&](store::Snapshot& s) { return broker::TraceEvent(s, found); });
+  const auto in_time = [until = steady_clock::now() + kLooking] { return steady_clock::now() < until; };
+  const auto trace =
+      call.sources.store.ReadNow([&](store::Snapshot& s) { return broker::TraceEvent(s, found, in_time); });
   return trace ? Json(TraceJson(*trace, call.sources.broker.Status())) : Problem(trace.error());
 }
 

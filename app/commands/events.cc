@@ -176,6 +176,9 @@ void PrintVerdicts(const Asking& asking, const std::vector<Answer>& verdicts) {
 int Show(const Options& options, const Asking& asking) {
   std::string what = options.what;
   Options push;
+  if (what.empty() || what.ends_with(':') || what.ends_with('@') || what.starts_with(':') || what.starts_with('@')) {
+    return asking.Refuse("'" + what + "' names no push: a part of it is empty");
+  }
   if (IsReference(what, push)) {
     std::vector<Answer> found;
     std::int64_t next = 0;

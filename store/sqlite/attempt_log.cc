@@ -38,7 +38,10 @@ AttemptsPage ReadAttempts(Snapshot& s, const AttemptsBackwards& what) {
     RecordedRow row = ReadRow(query);
     page.looked_to = row.id;
     if (!what.wanted || what.wanted(row)) page.rows.push_back(std::move(row));
-    if (page.rows.size() >= what.limit) return page;
+    if (page.rows.size() >= what.limit) {
+      if (!query.Step()) page.looked_to = 0;
+      return page;
+    }
     if (looked % kBetweenAsking == 0 && what.goes_on && !what.goes_on()) return page;
   }
   page.looked_to = 0;

@@ -87,11 +87,13 @@ Result<std::vector<AttemptRow>> ListAttempts(Snapshot& s, std::int64_t cursor, S
     while (query.Step()) rows.push_back(ReadRow(query));
   }
   Query query(connection, kForMany, cursor, FirstOfBlock(seq), seq);
-  while (query.Step() && rows.size() < 2 * limit) {
+  // An event is in one of them, or two where a crash had it sent again: the later one is looked at first.
+  for (bool found_it = false; !found_it && query.Step();) {
     AttemptRow row = ReadRow(query);
     const auto found = FindSettled(query.Text(8), {row.seq, row.at, 0}, seq);
     if (!found) return Error(Errc::kInternal, "row " + std::to_string(query.Int(9)) + " of attempts is damaged");
     if (!*found) continue;
+    found_it = true;
     row.seq = seq;
     row.at = (*found)->at;
     row.latency_us = (*found)->latency_us;

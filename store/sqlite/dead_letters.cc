@@ -35,9 +35,10 @@ const Sql kDeadBriefly(
 const Sql kAllDeadBriefly(
     "SELECT id,cursor,endpoint,attempts,died_at,reason,'',seq,recorded_at,action,kind,size,source,repository,tag,"
     "event_id,digest,media_type,actor,'',retrial,through,events FROM dead WHERE id>? ORDER BY id LIMIT ?");
+// Without details: an event may have a dead letter for each endpoint, and be large.
 #define DEAD_COLUMNS                                                                                  \
   "SELECT id,cursor,endpoint,attempts,died_at,reason,answer,seq,recorded_at,action,kind,size,source," \
-  "repository,tag,event_id,digest,media_type,actor,details,retrial,through,events FROM dead"
+  "repository,tag,event_id,digest,media_type,actor,'',retrial,through,events FROM dead"
 const Sql kDeadOfSeq(DEAD_COLUMNS " INDEXED BY dead_seq WHERE seq=? AND through=0 ORDER BY id LIMIT ?");
 const Sql kDeadOfEvent(DEAD_COLUMNS " INDEXED BY dead_event WHERE event_id=? AND through=0 ORDER BY id LIMIT ?");
 const Sql kDeadRange(DEAD_COLUMNS

@@ -1,89 +1,17 @@
 #include "broker/trace.h"
 
 #include <gmock/gmock.h>
-#include <gtest/gtest.h>
 
-#include <utility>
+#include <algorithm>
 
-#include "broker/endpoint/lifecycle.h"
 #include "runtime/bytes.h"
-#include "store/dead_letters.h"
 #include "store/lane.h"
-#include "tests/broker/broker_world.h"
+#include "tests/broker/trace_fixture.h"
 
 namespace portcall::broker {
 namespace {
 
 using ::testing::HasSubstr;
-
-// A log, and cursors over it in states that the test writes.
-class TraceTest : public ::testing::Test {
- protected:
-  TraceTest() { entry_ = world_.Entry("hook"); }
-
-  void Open(std::vector<config::Endpoint> entries) {
-    config::Config config;
-    config.endpoints = std::move(entries);
-    ASSERT_TRUE(OpenEndpoints(world_.store(), config));
-  }
-  void Open() { Open({entry_}); }
-  // The next settlement of the newest live cursor, that goes on up to here.
-  store::Settlement Next(store::Seq settled_through) {
-    store::Settlement settlement;
-    for (const store::Cursor& cursor : world_.Cursors()) {
-      settlement.cursor = cursor.id;
-      settlement.number = cursor.settlements + 1;
-    }
-    settlement.settled_through = settled_through;
-    settlement.through = settled_through;
-    return settlement;
-  }
-  void Settle(const store::Settlement& settlement) {
-    ASSERT_TRUE(world_.store().WriteNow([&](store::Tx& tx) { return store::Settle(tx, settlement); }));
-  }
-  template <class F>
-  void Write(F f) {
-    ASSERT_TRUE(world_.store().WriteNow([&](store::Tx& tx) -> Result<bool> {
-      f(tx);
-      return true;
-    }));
-  }
-  Trace Of(store::Seq seq) {
-    auto trace = world_.store().ReadNow([&](store::Snapshot& s) { return TraceEvent(s, seq); });
-    EXPECT_TRUE(trace) << seq;
-    return trace ? *std::move(trace) : Trace();
-  }
-  Verdict One(store::Seq seq) {
-    Trace trace = Of(seq);
-    EXPECT_EQ(trace.verdicts.size(), 1u) << seq;
-    return trace.verdicts.empty() ? Verdict() : std::move(trace.verdicts.front());
-  }
-  static store::AttemptRow Row(store::Seq seq, int attempt, int status, const std::string& error = {}) {
-    store::AttemptRow row;
-    row.seq = seq;
-    row.at = 1'000 + attempt;
-    row.attempt = attempt;
-    row.status = status;
-    row.latency_us = 5'000;
-    row.delivered = error.empty();
-    row.error = error;
-    return row;
-  }
-  store::DeadLetter Dead(store::Seq seq) {
-    store::DeadLetter dead;
-    dead.endpoint = entry_.name;
-    dead.event.seq = seq;
-    dead.event.id = "id-" + std::to_string(seq);
-    dead.event.repository = "repo";
-    dead.attempts = 3;
-    dead.died_at = 77;
-    dead.reason = "rejected";
-    dead.answer = "400 no";
-    return dead;
-  }
-  World world_;
-  config::Endpoint entry_;
-};
 
 TEST_F(TraceTest, WhatIsDeliveredSupersededOrDeadSaysHow) {
   Open();
@@ -175,65 +103,17 @@ TEST_F(TraceTest, AStrictEndpointsEventsWaitBehindItsRow) {
   EXPECT_EQ(One(1).fate, Fate::kUnknown);
 }
 
-TEST_F(TraceTest, WhatIsFilteredOutNamesTheRuleOfThen) {
-  entry_.ignore.repositories = {"re*"};
-  Open();
-  world_.Append("repo", 2);
-  world_.Append("other", 2);
-  EXPECT_EQ(One(1).fate, Fate::kFiltered);
-  EXPECT_EQ(One(1).detail, "ignore.repositories");
-  EXPECT_EQ(One(3).fate, Fate::kPending);
-  store::Settlement s = Next(3);
-  s.attempts = {Row(3, 1, 200)};
-  Settle(s);
-  entry_.ignore = {};
-  entry_.only.repositories = {"re*"};
-  Open();
-  EXPECT_THAT(One(1).detail, HasSubstr("ignore.repositories, as the filter was then"));
-  EXPECT_EQ(One(3).fate, Fate::kDelivered) << "what was sent was sent, whatever the filter is now";
-  EXPECT_EQ(One(4).detail, "only.repositories") << "what waits is judged by the filter of now";
-  Settle(Next(4));
-  EXPECT_EQ(One(4).detail, "only.repositories");
-}
-
-TEST_F(TraceTest, WhatWaitedWhenTheFilterChangedIsToldByTheLaterOne) {
-  Open();
-  world_.Append("repo", 2);
-  store::Settlement s = Next(2);
-  store::ParkedLane lane;
-  lane.lane = store::LaneOfRepository("", "repo");
-  lane.next_seq = 1;
-  lane.attempts = 1;
-  s.park = {lane};
-  Settle(s);
-  EXPECT_EQ(One(2).fate, Fate::kPending);
-  entry_.ignore.repositories = {"repo"};
-  Open();
-  EXPECT_EQ(One(2).fate, Fate::kFiltered) << "it will not be sent";
-  s = Next(2);
-  s.unpark = {lane.lane};
-  Settle(s);
-  EXPECT_EQ(One(2).fate, Fate::kFiltered);
-  EXPECT_THAT(One(2).detail, HasSubstr("ignore.repositories, since the filter was changed while it waited"));
-}
-
-// An upgrade does not know how earlier events were judged.
-TEST_F(TraceTest, AFilterThatIsNotKnownIsToldAsTheOneOfNow) {
-  Open();
-  world_.Append("repo", 2);
-  Settle(Next(1));
-  entry_.ignore.repositories = {"repo"};
-  Open();
-  Write([&](store::Tx& tx) {
-    store::Cursor cursor = store::LoadCursors(store::ReadIn(tx)).at(0);
-    store::DropCursor(tx, cursor.id);
-    cursor.id = 0;
-    cursor.from = 0;
-    store::PutCursor(tx, cursor);
-  });
-  Open();
-  EXPECT_EQ(One(1).fate, Fate::kFiltered);
-  EXPECT_THAT(One(1).detail, HasSubstr("how it was then is not recorded"));
+TEST_F(TraceTest, ALookThatTakesTooLongSaysOfWhomNothingIsKnown) {
+  Open({entry_, world_.Entry("other")});
+  world_.Append("repo");
+  int asked = 0;
+  const auto trace = world_.store().ReadNow(
+      [&](store::Snapshot& snap) { return TraceEvent(snap, 1, [&asked] { return asked++ == 0; }); });
+  ASSERT_TRUE(trace);
+  ASSERT_EQ(trace->verdicts.size(), 2u);
+  EXPECT_EQ(trace->verdicts[0].fate, Fate::kPending);
+  EXPECT_EQ(trace->verdicts[1].fate, Fate::kUnknown);
+  EXPECT_THAT(trace->verdicts[1].detail, HasSubstr("takes too long"));
 }
 
 TEST_F(TraceTest, AnEndpointThatBeganLaterSaysSo) {
