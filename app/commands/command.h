@@ -34,6 +34,7 @@ void AddCheck(CLI::App& program, Invocation& invocation);
 void AddAudit(CLI::App& program, Invocation& invocation);
 void AddEndpoints(CLI::App& program, Invocation& invocation);
 void AddDead(CLI::App& program, Invocation& invocation);
+void AddDoctor(CLI::App& program, Invocation& invocation);
 void AddVersion(CLI::App& program, Invocation& invocation);
 
 // The argument CONFIG. FindConfig gives its value, that of -c, or $REGISTRY_CONFIGURATION_PATH; nothing, with a

@@ -9,7 +9,7 @@
 namespace portcall::app {
 namespace {
 
-constexpr std::array kCommands{AddServe, AddCheck, AddEndpoints, AddDead, AddAudit, AddVersion};
+constexpr std::array kCommands{AddServe, AddCheck, AddEndpoints, AddDead, AddAudit, AddDoctor, AddVersion};
 
 }  // namespace
 
