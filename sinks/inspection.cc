@@ -19,4 +19,9 @@ runtime::Findings Inspect(const config::Endpoint& endpoint, std::chrono::millise
   return found;
 }
 
+std::vector<std::string> SecretFilesOf(const config::Endpoint& endpoint) {
+  const auto* kind = dynamic_cast<const Inspectable*>(endpoint.kind);
+  return kind == nullptr ? std::vector<std::string>() : kind->SecretFiles(endpoint);
+}
+
 }  // namespace portcall::sinks

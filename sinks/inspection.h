@@ -1,6 +1,8 @@
 #pragma once
 
 #include <chrono>
+#include <string>
+#include <vector>
 
 #include "config/config.h"
 #include "runtime/finding.h"
@@ -12,12 +14,16 @@ class Inspectable {
  public:
   virtual ~Inspectable() = default;
   // Whether its names are known, somebody accepts connections, and who that is by TLS. Of an endpoint that this kind
-  // has read. What goes over the network lasts for about `patience`; it waits for disks and name servers, too, so that
-  // it is called on a thread that may be left behind. Never a secret.
+  // has read. What goes over the network lasts for about twice `patience`; it waits for disks and name servers, too, so
+  // that it is called on a thread that may be left behind. Never a secret.
   virtual runtime::Findings Inspect(const config::Endpoint& endpoint, std::chrono::milliseconds patience) const = 0;
+  // Files with secrets that its entry names, beside those of `tls`.
+  virtual std::vector<std::string> SecretFiles(const config::Endpoint& /*endpoint*/) const { return {}; }
 };
 
 // By the endpoint's kind, with what references have brought taken out; nothing of a kind that is not inspectable.
 runtime::Findings Inspect(const config::Endpoint& endpoint, std::chrono::milliseconds patience);
+
+std::vector<std::string> SecretFilesOf(const config::Endpoint& endpoint);  // likewise
 
 }  // namespace portcall::sinks

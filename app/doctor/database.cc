@@ -45,7 +45,7 @@ Finding JudgeSchema(const fs::path& file, const store::DatabaseSight& sight) {
 
 Finding JudgeContent(const store::DatabaseSight& sight) {
   if (sight.damage) {
-    return Problem("content", sight.damage->detail, "do that, with the server stopped (docs/delivery.md §10)");
+    return Problem("content", sight.damage->detail, "do that, with the server stopped (docs/delivery.md §8)");
   }
   const std::string read =
       std::to_string(sight.whole.size()) + " of " + std::to_string(sight.trees) + " tables and indexes were read whole";

@@ -20,7 +20,8 @@ using runtime::Note;
 using runtime::Problem;
 using runtime::Warning;
 
-constexpr std::chrono::milliseconds kPatience(5'000), kOne(9'000), kMany(50'000);
+// An endpoint's connections, and that with the lookup of its names.
+constexpr std::chrono::milliseconds kPatience(4'000), kOne(9'000), kMany(50'000);
 constexpr std::size_t kAtOnce = 64;
 constexpr std::chrono::hours kSoon(14 * 24);
 

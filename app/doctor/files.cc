@@ -10,6 +10,7 @@
 #include "app/server/data_lock.h"
 #include "app/server/options.h"
 #include "config/reader/disk_places.h"
+#include "sinks/inspection.h"
 #include "store/blobs/fs/filesystem.h"
 #include "store/database_file.h"
 
@@ -202,6 +203,7 @@ std::vector<Look> FileLooks(const std::shared_ptr<const Installation>& it) {
     named(endpoint.name + " tls.ca", endpoint.ca);
     named(endpoint.name + " tls.certificate", endpoint.certificate);
     named(endpoint.name + " tls.key", endpoint.key, /*secret=*/true);
+    for (const std::string& file : sinks::SecretFilesOf(endpoint)) named(endpoint.name + " key", file, /*secret=*/true);
   }
   return looks;
 }

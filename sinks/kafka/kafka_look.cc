@@ -195,7 +195,7 @@ void LookInside(const std::string& what, const config::Endpoint& endpoint, const
   }
   Troubles troubles(kafka.sasl_mechanism);
   KafkaClient::Spent spent;
-  const auto topics = TopicsOf(**client, patience);
+  const auto topics = TopicsOf(**client, patience / 2);
   while ((*client)->Serve(troubles, spent)) {
   }
   if (!topics) {
@@ -207,7 +207,8 @@ void LookInside(const std::string& what, const config::Endpoint& endpoint, const
   const std::string login = kafka.sasl_mechanism.empty() ? "without a login" : "with the login of sasl";
   found.push_back(Fine(what, std::string("the brokers answer ") + login + (kafka.tls ? ", by TLS" : "")));
   for (const std::size_t place : messages->expected()) {
-    found.push_back(JudgeTopic(what, messages->topics()[place], *topics, **client, patience));
+    const milliseconds share = patience / 2 / static_cast<long>(messages->expected().size());
+    found.push_back(JudgeTopic(what, messages->topics()[place], *topics, **client, share));
   }
 }
 

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import sqlite3
 import subprocess
@@ -19,7 +20,7 @@ import pytest
 from harness import need
 from harness.certificates import expire, make_certificate
 from harness.clients import run
-from harness.doctor import Seen, unchanged
+from harness.doctor import Seen, unchanged, without_a_trace
 from harness.operators import on_terminal, portcall, push
 from harness.ports import free_port
 from harness.receiver import Receiver
@@ -54,9 +55,7 @@ def test_a_running_installation_is_fine_and_notices_nothing(serve: Serve, receiv
     push(server, count=5)
     receiver.wait_for(5)
     server.wait_pending("main", 0)
-    time.sleep(1)  # until what follows a delivery is stored
-    with unchanged(server.root), unchanged(audit):
-        seen = Seen(server)
+    seen = without_a_trace(server, server.root, audit)
     assert seen.code == 0 and seen.bad() == [], seen.bad()
     assert "runs, and answers" in seen.one("server", "^server")["how"]
     assert f"process {server.process.pid} " in seen.one("server", "^server")["how"]  # type: ignore[union-attr]
@@ -267,6 +266,34 @@ def test_another_user_is_told_what_he_cannot_see(open_place: Path) -> None:
     assert done.returncode == 1
     assert "the server runs as root, and this runs as nobody" in found["user"]["how"]
     assert "operators cannot reach it" in found["server"]["how"] and "root" in found["server"]["todo"]
+
+
+def test_the_folder_and_the_key_of_an_audit_log(open_place: Path) -> None:
+    need.root()
+    folder, key = open_place / "audit", open_place / "key.pem"
+    run("openssl", "genpkey", "-algorithm", "ed25519", "-out", key)
+    key.chmod(0o644)
+    with Server(open_place / "server", [{"name": "log", "type": "audit", "directory": str(folder), "key": str(key)}]) as server:
+        assert "everybody may read" in Seen(server).only("files", "^log key", "warning")["how"]
+    key.chmod(0o600)
+    assert Seen(server).code == 0
+    for path in [server.root, *server.root.rglob("*"), key]:
+        os.chown(path, NOBODY, NOBODY)
+    assert "nobody cannot read" in Seen(server).only("endpoints", "^log ")["how"]
+
+
+def test_a_server_that_stands_still_is_told_in_time(serve: Serve) -> None:
+    server = serve([])
+    assert server.process
+    server.process.send_signal(signal.SIGSTOP)
+    try:
+        seen = Seen(server)
+    finally:
+        server.process.send_signal(signal.SIGCONT)
+    assert seen.code == 1 and seen.seconds < 30
+    assert "it does not answer within 5 seconds" in seen.one("server", "^server", "problem")["how"]
+    assert "too long" in seen.one("server", "^readiness", "problem")["how"]
+    assert seen.one("database", "^content: all rows were read")
 
 
 def test_a_data_folder_that_hangs_is_told_in_time(stopped: Server, tmp_path: Path) -> None:

@@ -90,7 +90,7 @@ def test_a_ci_system_and_its_token(serve: Serve, receiver: Receiver) -> None:
     assert "planted" not in seen.text
 
 
-def test_kafka(serve: Serve, broker: Broker) -> None:
+def test_topics_brokers_and_logins_of_kafka(serve: Serve, broker: Broker) -> None:
     broker.create("doctor-events")
     secure = {"tls": {"ca": str(broker.ca)}, "brokers": [broker.secure_address]}
     login = {"mechanism": "SCRAM-SHA-256", "username": USER, "password": PASSWORD}

@@ -50,8 +50,25 @@ def listing(folder: Path) -> dict[str, tuple[int, int, int]]:
             for path in [folder, *folder.rglob("*")]}
 
 
+def changes(before: dict[str, tuple[int, int, int]], after: dict[str, tuple[int, int, int]]) -> dict[str, Any]:
+    return {path: (before.get(path), after.get(path)) for path in before.keys() | after.keys()
+            if before.get(path) != after.get(path)}
+
+
 @contextlib.contextmanager
 def unchanged(folder: Path) -> Iterator[None]:
     before = listing(folder)
     yield
-    assert listing(folder) == before
+    found = changes(before, listing(folder))
+    assert not found, found
+
+
+def without_a_trace(server: Server, *folders: Path) -> Seen:
+    """Looks at a server that runs, which changes its files at times by itself: once at least nothing has changed."""
+    for _ in range(5):
+        before = [listing(folder) for folder in folders]
+        seen = Seen(server)
+        found = [changes(was, listing(folder)) for was, folder in zip(before, folders)]
+        if not any(found):
+            return seen
+    raise AssertionError(f"looking changes files: {found}")
