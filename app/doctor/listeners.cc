@@ -2,6 +2,7 @@
 
 #include <fstream>
 #include <memory>
+#include <string_view>
 
 #include "runtime/http/listener.h"
 #include "runtime/http/resolver.h"
@@ -90,6 +91,14 @@ Finding JudgeTrust(const http::TlsSight& sight) {
               "nothing, where that is a root of your own that clients trust; else append its certificate to the file");
 }
 
+constexpr std::string_view kMain = "http.addr";
+
+Result<void> Reach(const Installation& it, const std::string& key, const tcp::endpoint& at) {
+  if (key != kMain || !it.running() || !it.config->http.tls.enabled()) return http::LookAtPort(at, kConnect);
+  const auto sight = http::LookAtTls(at, "", kConnect);
+  return sight ? Result<void>() : Result<void>(sight.error());
+}
+
 Result<tcp::endpoint> MainAddress(const Installation& it) {
   const auto at = http::EndpointsOf(it.config->http.addr);
   if (!at) return at.error();
@@ -99,13 +108,28 @@ Result<tcp::endpoint> MainAddress(const Installation& it) {
 
 Findings JudgeFiles(const Installation& it, const http::TlsSight& sight) {
   const config::TlsConfig& tls = it.config->http.tls;
-  const auto file = http::FingerprintOf(tls.certificate);
-  if (!file)
-    return {Warning("certificate's file", file.error().detail, "run this as " + it.server.name + ", or as root")};
-  if (*file == sight.fingerprint) return {Fine("certificate's file", "is what the server shows")};
-  return {Warning("certificate's file", tls.certificate + " holds another certificate than the server shows",
+  const auto file = http::LookAtChain(tls.certificate);
+  const std::string what = "certificate's file";
+  if (!file) return {Warning(what, file.error().detail, "run this as " + it.server.name + ", or as root")};
+  if (file->fingerprint == sight.fingerprint) return {Fine(what, "is what the server shows")};
+  return {Warning(what, tls.certificate + " holds another certificate than the server shows",
                   "wait a minute, or send the server SIGHUP; its log says why it does not take it")};
 }
+
+// Of the chain that the server sends, or would.
+Findings JudgeShown(const Installation& it, const http::TlsSight& sight) {
+  Findings found = JudgeChain(sight, SystemClock::now());
+  const auto host = http::ParseUrl(it.config->http.host);
+  if (host && host->tls() && !sight.covers(host->host)) {
+    found.push_back(Warning("certificate's names",
+                            "it is not valid for http.host, " + host->host + ", but for " + Shown(sight.names),
+                            "have it issued for that name too, unless a proxy in front has a certificate of its own"));
+  }
+  return found;
+}
+
+// A connection without a handshake, or without the certificate that is wanted, is a refusal that the server logs.
+bool MayConnect(const Installation& it) { return it.running() && it.config->http.tls.client_cas.empty(); }
 
 }  // namespace
 
@@ -114,10 +138,14 @@ Findings LookAtAddress(const Installation& it, const std::string& key, const std
   const auto places = http::EndpointsOf(addr);
   if (!places) return {Problem(what, places.error().detail, "set " + key + " to an address of this machine")};
   Findings found;
+  if (key == kMain && it.config->http.tls.enabled() && it.running() && !MayConnect(it)) {
+    return {Note(what, "was not connected to: the server wants certificates of its clients, and logs who has none",
+                 "try it with a client that has one")};
+  }
   for (const tcp::endpoint& place : *places) {
     const tcp::endpoint at = Reachable(place);
     const std::string where = http::Shown(at);
-    const auto there = http::LookAtPort(at, kConnect);
+    const auto there = Reach(it, key, at);
     if (!it.seen) {
       found.push_back(Fine(what, where + (there ? " accepts connections" : " is free")));
     } else if (it.running() && there) {
@@ -154,12 +182,9 @@ Findings LookAtServerTls(const Installation& it) {
   const auto pair = http::CheckPair(tls.certificate, tls.key);
   found.push_back(pair ? Fine("certificate and key", "belong together")
                        : Problem("certificate and key", pair.error().detail, "put the right pair there"));
-  if (!it.running()) {
-    if (const auto end = http::CertificateEnd(tls.certificate)) {
-      http::TlsSight sight;
-      sight.to = *end;
-      found.push_back(JudgeEnd(sight, SystemClock::now()));
-    }
+  if (!MayConnect(it)) {
+    const auto kept = http::LookAtChain(tls.certificate);
+    if (kept) runtime::Add(found, JudgeShown(it, *kept));
     return found;
   }
   const auto at = MainAddress(it);
@@ -172,12 +197,7 @@ Findings LookAtServerTls(const Installation& it) {
     return found;
   }
   runtime::Add(found, JudgeFiles(it, *sight));
-  runtime::Add(found, JudgeChain(*sight, SystemClock::now()));
-  if (host && host->tls() && !sight->covers(host->host)) {
-    found.push_back(Warning("certificate's names",
-                            "it is not valid for http.host, " + host->host + ", but for " + Shown(sight->names),
-                            "have it issued for that name too, unless a proxy in front has a certificate of its own"));
-  }
+  runtime::Add(found, JudgeShown(it, *sight));
   return found;
 }
 

@@ -37,6 +37,11 @@ struct Freer {
 using Ssl = std::unique_ptr<SSL, Freer<&SSL_free>>;
 using Bio = std::unique_ptr<BIO, Freer<&BIO_free>>;
 using Certificate = std::unique_ptr<X509, Freer<&X509_free>>;
+// Of certificates that are somebody else's.
+struct StackFreer {
+  void operator()(STACK_OF(X509) * stack) const { sk_X509_free(stack); }
+};
+using Certificates = std::unique_ptr<STACK_OF(X509), StackFreer>;
 using StoreContext = std::unique_ptr<X509_STORE_CTX, Freer<&X509_STORE_CTX_free>>;
 using Names = std::unique_ptr<GENERAL_NAMES, Freer<&GENERAL_NAMES_free>>;
 
@@ -141,7 +146,10 @@ TlsSight SightOf(SSL_CTX* context, X509* leaf, STACK_OF(X509) * sent) {
   X509* last = leaf;
   for (int i = 1; i < sight.length; ++i) {
     X509* next = sk_X509_value(sent, i);
-    if (X509_check_issued(next, last) != X509_V_OK) sight.ordered = false;
+    // Authorities of one name may have different keys.
+    if (X509_check_issued(next, last) != X509_V_OK || X509_verify(last, X509_get0_pubkey(next)) != 1) {
+      sight.ordered = false;
+    }
     last = next;
   }
   sight.own_root = !sight.self_signed && SignsItself(last);
@@ -195,21 +203,32 @@ Result<TlsSight> LookAtTls(const tcp::endpoint& at, const std::string& name, std
   // A server that wants a certificate of us shows its own before.
   const Certificate leaf(SSL_get1_peer_certificate(ssl.get()));
   STACK_OF(X509)* sent = SSL_get_peer_cert_chain(ssl.get());
-  if (leaf && sent != nullptr) return SightOf(context, leaf.get(), sent);
+  if (leaf && sent != nullptr) {
+    SSL_shutdown(ssl.get());  // a farewell, so that the server misses nothing
+    ERR_clear_error();
+    return SightOf(context, leaf.get(), sent);
+  }
   const char* reason = ERR_reason_error_string(ERR_peek_last_error());
   ERR_clear_error();
   return Error(Errc::kUnavailable, std::string("the TLS handshake: ") +
                                        (reason != nullptr ? reason : "the other side closed the connection"));
 }
 
-Result<std::string> FingerprintOf(const std::string& file) {
+Result<TlsSight> LookAtChain(const std::string& file) {
   const auto text = runtime::ReadNamed(file, runtime::kMostPemBytes);
   if (!text) return Error(Errc::kInvalid, file + " " + text.error().detail);
   const Bio bytes(BIO_new_mem_buf(text->data(), static_cast<int>(text->size())));
-  const Certificate certificate(PEM_read_bio_X509(bytes.get(), nullptr, nullptr, nullptr));
+  std::vector<Certificate> all;
+  const Certificates chain(sk_X509_new_null());
+  while (X509* one = PEM_read_bio_X509(bytes.get(), nullptr, nullptr, nullptr)) {
+    all.emplace_back(one);
+    sk_X509_push(chain.get(), one);
+  }
   ERR_clear_error();
-  if (!certificate) return Error(Errc::kInvalid, file + " holds no usable PEM certificate");
-  return Fingerprint(certificate.get());
+  if (all.empty()) return Error(Errc::kInvalid, file + " holds no usable PEM certificate");
+  asio_context holder(asio_context::tls_client);
+  SSL_CTX_set_default_verify_paths(holder.native_handle());
+  return SightOf(holder.native_handle(), all.front().get(), chain.get());
 }
 
 }  // namespace portcall::http

@@ -26,12 +26,13 @@ struct TlsSight {
 };
 
 // Connects, shakes hands and closes, within `patience`; nothing else is sent. `name`: told by SNI, where it is no
-// address. kUnavailable: nobody is there, or does not speak TLS; kTimeout. Blocks.
+// address. A server that wants a certificate of its clients sees one without. kUnavailable: nobody is there, or does
+// not speak TLS; kTimeout. Blocks.
 Result<TlsSight> LookAtTls(const boost::asio::ip::tcp::endpoint& at, const std::string& name,
                            std::chrono::milliseconds patience);
 
-// The fingerprint of the first certificate of a PEM file; kInvalid.
-Result<std::string> FingerprintOf(const std::string& file);
+// The same of the certificates in a PEM file, as a server sends them. kInvalid. Blocks.
+Result<TlsSight> LookAtChain(const std::string& file);
 
 // Whether somebody accepts connections there. kUnavailable with the system's reason; kTimeout. Blocks.
 Result<void> LookAtPort(const boost::asio::ip::tcp::endpoint& at, std::chrono::milliseconds patience);

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from harness import need
+from harness import need, wait
 from harness.certificates import expire, make_certificate
 from harness.clients import run
 from harness.doctor import Seen, unchanged, without_a_trace
-from harness.operators import on_terminal, portcall, push
+from harness.operators import on_terminal, portcall, push, socket_of
 from harness.ports import free_port
 from harness.receiver import Receiver
 from harness.server import Server, endpoint, inherited, merged
@@ -56,6 +56,9 @@ def test_a_running_installation_is_fine_and_notices_nothing(serve: Serve, receiv
     receiver.wait_for(5)
     server.wait_pending("main", 0)
     seen = without_a_trace(server, server.root, audit)
+    before = server.log()
+    Seen(server)
+    assert server.log() == before
     assert seen.code == 0 and seen.bad() == [], seen.bad()
     assert "runs, and answers" in seen.one("server", "^server")["how"]
     assert f"process {server.process.pid} " in seen.one("server", "^server")["how"]  # type: ignore[union-attr]
@@ -155,7 +158,24 @@ def judge_key_of_running(server: Server, key: Path) -> None:
     assert seen.code == 0, seen.bad()
     assert "signs itself" in seen.one("listeners", "chain", "note")["how"]
     assert "is what the server shows" in seen.one("listeners", "^certificate's file")["how"]
+    assert "handshake" not in server.log()
     assert "localhost, 127.0.0.1, ::1" in seen.one("listeners", "^certificate's names")["how"]
+
+
+def test_a_server_that_wants_certificates_is_judged_by_its_files(tmp_path: Path) -> None:
+    certificate, key = make_certificate(tmp_path)
+    tls = {"certificate": str(certificate), "key": str(key), "clientcas": [str(certificate)]}
+    server = Server(tmp_path / "server", [], {"http": {"tls": tls}})
+    server.spawn()
+    try:
+        wait.until(lambda: socket_of(server).exists(), "it serves")
+        server.wait_log("listening")
+        before = server.log()
+        seen = Seen(server)
+        assert seen.code == 0 and server.log() == before, seen.bad()
+    finally:
+        server.stop()
+    assert seen.one("listeners", "^http.addr", "note") and "signs itself" in seen.one("listeners", "chain", "note")["how"]
 
 
 def chain(folder: Path, days: int = 30) -> tuple[Path, Path, Path]:

@@ -3,8 +3,11 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <fstream>
+
 #include "tests/http/fixture.h"
 #include "tests/support/certificates.h"
+#include "tests/support/temp_dir.h"
 
 namespace portcall::http {
 namespace {
@@ -40,8 +43,8 @@ TEST(TlsLook, SeesTheCertificateThatIsSent) {
   EXPECT_NE(sight->refused, "");
   EXPECT_GT(sight->to, std::chrono::system_clock::now() + std::chrono::hours(47));
   EXPECT_LT(sight->to, std::chrono::system_clock::now() + std::chrono::hours(49));
-  EXPECT_EQ(sight->fingerprint, *FingerprintOf(leaf.certificate));
-  EXPECT_NE(sight->fingerprint, *FingerprintOf(ca.file()));
+  EXPECT_EQ(sight->fingerprint, LookAtChain(leaf.certificate)->fingerprint);
+  EXPECT_NE(sight->fingerprint, LookAtChain(ca.file())->fingerprint);
   EXPECT_TRUE(server.bugs().empty());
 }
 
@@ -70,6 +73,23 @@ TEST(TlsLook, WhoDoesNotSpeakTlsOrSaysNothingIsTold) {
   EXPECT_TRUE(LookAtPort(At(mute.local_endpoint().port()), kLong)) << "it accepts connections all the same";
 }
 
+TEST(TlsLook, TheCertificatesOfAFileAreSeenAsTheyWouldBeSent) {
+  const portcall::testing::TempDir folder;
+  CertificateAuthority ca, other;
+  const auto leaf = ca.Issue("DNS:registry.example");
+  const auto chain = [&folder](const std::vector<std::string>& files) {
+    std::ofstream out(folder.File("chain.pem"));
+    for (const std::string& file : files) out << std::ifstream(file).rdbuf();
+    out.close();
+    return *LookAtChain(folder.File("chain.pem"));
+  };
+  EXPECT_TRUE(chain({ca.file()}).self_signed);
+  const TlsSight whole = chain({leaf.certificate, ca.file()});
+  EXPECT_EQ(whole.length, 2);
+  EXPECT_TRUE(whole.ordered && whole.own_root && !whole.self_signed);
+  EXPECT_FALSE(chain({leaf.certificate, other.file()}).ordered);
+}
+
 TEST(TlsLook, APortWhereNobodyListensIsTold) {
   std::uint16_t port = 0;
   {
@@ -79,7 +99,7 @@ TEST(TlsLook, APortWhereNobodyListensIsTold) {
   const auto refused = LookAtPort(At(port), kLong);
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::kUnavailable);
-  EXPECT_FALSE(FingerprintOf("/nonexistent"));
+  EXPECT_FALSE(LookAtChain("/nonexistent"));
 }
 
 }  // namespace
