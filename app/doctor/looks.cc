@@ -42,6 +42,7 @@ Findings FoundBy(const Look& look, std::future<Findings>& begun, Clock::time_poi
 
 Report DoLooks(std::vector<Look> looks, runtime::Lanes& lanes, Clock::time_point until) {
   std::vector<std::future<Findings>> begun;
+  begun.reserve(looks.size());
   const Clock::time_point now = Clock::now();
   for (std::size_t i = 0; i < looks.size(); ++i) begun.push_back(Begin(looks[i], i, lanes));
   Report report;
