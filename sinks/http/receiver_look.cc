@@ -14,7 +14,6 @@
 namespace portcall::sinks {
 namespace {
 
-using asio::ip::tcp;
 using runtime::Finding;
 using runtime::Findings;
 using runtime::Fine;
@@ -77,6 +76,7 @@ std::string Todo(const http::ClientOptions& options, const Error& why) {
 Findings JudgeConnection(const std::string& what, const config::Endpoint& endpoint, const http::ClientOptions& options,
                          const std::vector<asio::ip::address>& addresses, std::chrono::milliseconds patience) {
   std::vector<std::string> shown;
+  shown.reserve(addresses.size());
   for (const auto& address : addresses) shown.push_back(address.to_string());
   const http::Url& peer = options.proxy ? *options.proxy : options.url;
   const std::string way = options.proxy ? "by the proxy " + peer.host_header() + " of the environment" : peer.host;
