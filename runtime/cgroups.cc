@@ -1,16 +1,15 @@
 #include "runtime/cgroups.h"
 
 #include <fstream>
-#include <string>
 
 namespace portcall::runtime {
 
 namespace fs = std::filesystem;
 
 // Lines are "0::/path" in version 2, and "5:pids:/path" in version 1.
-std::vector<fs::path> CgroupFolders(std::string_view controller, const fs::path& root) {
+std::vector<fs::path> CgroupFolders(std::string_view controller, const fs::path& root, const std::string& process) {
   std::vector<fs::path> folders;
-  std::ifstream groups(root / "proc/self/cgroup");
+  std::ifstream groups(root / "proc" / process / "cgroup");
   for (std::string line; std::getline(groups, line);) {
     const std::size_t first = line.find(':'), second = line.find(':', first + 1);
     if (second == std::string::npos) continue;

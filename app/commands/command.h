@@ -36,6 +36,7 @@ void AddEndpoints(CLI::App& program, Invocation& invocation);
 void AddDead(CLI::App& program, Invocation& invocation);
 void AddEvents(CLI::App& program, Invocation& invocation);
 void AddAttempts(CLI::App& program, Invocation& invocation);
+void AddDoctor(CLI::App& program, Invocation& invocation);
 void AddVersion(CLI::App& program, Invocation& invocation);
 
 // The argument CONFIG. FindConfig gives its value, that of -c, or $REGISTRY_CONFIGURATION_PATH; nothing, with a

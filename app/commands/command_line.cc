@@ -9,7 +9,7 @@
 namespace portcall::app {
 namespace {
 
-constexpr std::array kCommands{AddServe, AddCheck, AddEndpoints, AddEvents, AddAttempts, AddDead, AddAudit, AddVersion};
+constexpr std::array kCommands{AddServe, AddCheck, AddEndpoints, AddEvents, AddAttempts, AddDead, AddAudit, AddDoctor, AddVersion};
 
 }  // namespace
 

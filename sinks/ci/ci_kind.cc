@@ -14,6 +14,8 @@
 #include "sinks/ci/ci_preset.h"
 #include "sinks/ci/ci_sink.h"
 #include "sinks/http/client_options.h"
+#include "sinks/http/receiver_look.h"
+#include "sinks/inspection.h"
 
 namespace portcall::sinks {
 namespace {
@@ -118,7 +120,7 @@ bool NeedsSource(const CiConfig& ci) {
   });
 }
 
-class CiSystems final : public Kind {
+class CiSystems final : public Kind, public Inspectable {
  public:
   CiSystems() : Kind({.name = "ci", .keys = {kKeys, config::kHttpKeys, config::kQueueKeys}, .refused = kRefused}) {}
 
@@ -152,6 +154,21 @@ class CiSystems final : public Kind {
 
   Result<std::unique_ptr<Sink>> Make(const Endpoint& endpoint, const Surroundings& around) const override {
     return MakeCi(endpoint, around);
+  }
+
+  runtime::Findings Inspect(const Endpoint& endpoint, std::chrono::milliseconds patience) const override {
+    runtime::Findings found = LookAtReceiver(endpoint, patience);
+    const auto ci = endpoint.As<CiConfig>();
+    if (ci == nullptr || ci->definition == nullptr) return found;
+    for (const CiWord& word : ci->definition->words) {
+      if (!word.secret) continue;
+      const auto given = ci->words.find(word.name);
+      found.push_back(given != ci->words.end() && !given->second.empty()
+                          ? runtime::Fine(endpoint.name, word.name + " is given")
+                          : runtime::Note(endpoint.name, word.name + " is not given",
+                                          "set it, unless this CI system takes requests without one: " + word.help));
+    }
+    return found;
   }
 };
 

@@ -9,7 +9,9 @@
 #include "runtime/text.h"
 #include "sinks/formats/format.h"
 #include "sinks/http/client_options.h"
+#include "sinks/http/receiver_look.h"
 #include "sinks/http/webhook.h"
+#include "sinks/inspection.h"
 
 namespace portcall::sinks {
 namespace {
@@ -35,7 +37,7 @@ std::shared_ptr<const WebhookConfig> ReadHmac(config::MapReader& entry, const co
   return config;
 }
 
-class Webhooks final : public Kind {
+class Webhooks final : public Kind, public Inspectable {
  public:
   Webhooks() : Kind({.name = "webhook", .keys = {kKeys, config::kHttpKeys, config::kQueueKeys}}) {}
 
@@ -66,6 +68,10 @@ class Webhooks final : public Kind {
 
   Result<std::unique_ptr<Sink>> Make(const config::Endpoint& endpoint, const Surroundings& around) const override {
     return Webhook::Make(endpoint, around);
+  }
+
+  runtime::Findings Inspect(const config::Endpoint& endpoint, std::chrono::milliseconds patience) const override {
+    return LookAtReceiver(endpoint, patience);
   }
 };
 

@@ -15,8 +15,10 @@
 #include "runtime/text.h"
 #include "sinks/formats/format.h"
 #include "sinks/formats/template.h"
+#include "sinks/inspection.h"
 #include "sinks/kafka/client.h"
 #include "sinks/kafka/kafka_config.h"
+#include "sinks/kafka/kafka_look.h"
 #include "sinks/kafka/kafka_sink.h"
 #include "sinks/kafka/message.h"
 #include "sinks/kafka/reserved.h"
@@ -181,7 +183,7 @@ void CheckTogether(MapReader& section, const KafkaConfig& kafka, KafkaSettings s
   properties.Error(named->first, IsSecretProperty(named->first) ? "librdkafka refuses its value" : why);
 }
 
-class KafkaTopics final : public Kind {
+class KafkaTopics final : public Kind, public Inspectable {
  public:
   KafkaTopics() : Kind({.name = "kafka", .keys = {kKeys, config::kQueueKeys}, .event_kinds = {"tag", "manifest"}}) {}
 
@@ -230,6 +232,10 @@ class KafkaTopics final : public Kind {
 
   Result<std::unique_ptr<Sink>> Make(const Endpoint& endpoint, const Surroundings& around) const override {
     return MakeKafka(endpoint, around);
+  }
+
+  runtime::Findings Inspect(const Endpoint& endpoint, std::chrono::milliseconds patience) const override {
+    return LookAtKafka(endpoint, patience);
   }
 };
 

@@ -3,12 +3,15 @@
 #include <sqlite3.h>
 
 #include <cerrno>
+#include <string_view>
 
 #include "store/sqlite/statement.h"
 
 namespace portcall::store {
 
 namespace {
+
+constexpr int kFlags = SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE;
 
 std::size_t& Places() {
   static std::size_t count = 0;
@@ -44,8 +47,9 @@ std::size_t Sql::Count() { return Places(); }
 
 Connection::Connection(const std::filesystem::path& file, Mode mode) : statements_(Sql::Count(), nullptr) {
   const int access = mode == Mode::kWriter ? SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE : SQLITE_OPEN_READONLY;
+  const bool unseen = mode == Mode::kOnlooker || mode == Mode::kAlone;
   errno = 0;
-  const int rc = sqlite3_open_v2(file.c_str(), &db_, access | SQLITE_OPEN_NOMUTEX | SQLITE_OPEN_EXRESCODE, nullptr);
+  const int rc = unseen ? OpenUnseen(file, mode) : sqlite3_open_v2(file.c_str(), &db_, access | kFlags, nullptr);
   try {
     if (rc != SQLITE_OK) Fail("open");
     Configure(mode);
@@ -54,6 +58,32 @@ Connection::Connection(const std::filesystem::path& file, Mode mode) : statement
     sqlite3_close_v2(db_);
     throw;
   }
+}
+
+// Read-only alone would make the log and its index where they are missing. Beside others the index is only read; where
+// nobody has the database open, it is made in memory, which the engine does in its exclusive mode, here without locks.
+// Without a log there is no index, and the file does not change.
+int Connection::OpenUnseen(const std::filesystem::path& file, Mode mode) {
+  std::error_code none;
+  const bool has_log = std::filesystem::exists(file.string() + "-wal", none);
+  std::string uri = "file:";
+  for (const char c : std::filesystem::absolute(file).string()) {
+    constexpr std::string_view kSpecial = "%?#";
+    constexpr std::string_view kHex = "0123456789abcdef";
+    const auto byte = static_cast<unsigned char>(c);
+    if (kSpecial.find(c) == std::string_view::npos) {
+      uri += c;
+    } else {
+      uri.append({'%', kHex[byte >> 4U], kHex[byte & 0xfU]});
+    }
+  }
+  uri += mode == Mode::kOnlooker ? "?readonly_shm=1" : has_log ? "?vfs=unix-none" : "?immutable=1";
+  const int rc =
+      sqlite3_open_v2(uri.c_str(), &db_, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI | kFlags, /*file system*/ nullptr);
+  if (rc != SQLITE_OK) return rc;
+  LeaveLog();
+  return mode == Mode::kAlone && has_log ? sqlite3_exec(db_, "PRAGMA locking_mode=EXCLUSIVE", nullptr, nullptr, nullptr)
+                                         : rc;
 }
 
 Connection::~Connection() {
@@ -69,7 +99,7 @@ void Connection::Configure(Mode mode) {
   sqlite3_db_config(db_, SQLITE_DBCONFIG_DQS_DDL, 0, nullptr);
   Set("trusted_schema", "OFF", "0");
   Set("temp_store", "MEMORY", "2");
-  if (mode == Mode::kReader) {
+  if (mode != Mode::kWriter) {
     Set("cache_size", "-2048", "-2048");
     return;
   }

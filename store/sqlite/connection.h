@@ -44,8 +44,10 @@ class Sql {
 // One connection and the statements prepared on it. One thread at a time.
 class Connection {
  public:
-  enum class Mode { kWriter, kReader };
+  enum class Mode { kWriter, kReader, kOnlooker, kAlone };
   // The writer's makes the file and its settings and verifies that they took; a reader's sees what the writer made.
+  // The other two change nothing on the disk: an onlooker's reads beside a process that has the database open; one that
+  // is alone takes no lock, makes none of the files beside the database, and sees what lies in the write-ahead log.
   Connection(const std::filesystem::path& file, Mode mode);
   ~Connection();
   Connection(const Connection&) = delete;
@@ -79,6 +81,7 @@ class Connection {
 
  private:
   void Configure(Mode mode);
+  int OpenUnseen(const std::filesystem::path& file, Mode mode);
   void Set(const char* pragma, const char* value, const char* expected);
 
   sqlite3* db_ = nullptr;

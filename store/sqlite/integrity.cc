@@ -215,7 +215,8 @@ class TreeReader {
 }  // namespace
 
 Result<void> CheckEverything(Connection& connection, const std::filesystem::path& file,
-                             const std::function<bool()>& stop, milliseconds read) {
+                             const std::function<bool()>& stop, milliseconds read,
+                             const std::function<void(const std::string&)>& whole) {
   for (const char* table : Tables()) {
     for (const Tree& tree : TreesOf(connection, table)) {
       TreeReader reader(connection, tree);
@@ -227,6 +228,7 @@ Result<void> CheckEverything(Connection& connection, const std::filesystem::path
         const auto pause_until = steady_clock::now() + (steady_clock::now() - start);
         while (!stop() && steady_clock::now() < pause_until) std::this_thread::sleep_for(milliseconds(5));
       }
+      if (whole) whole(tree.name);
     }
   }
   return {};

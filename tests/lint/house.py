@@ -25,7 +25,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
     "registry": (("registry",), ("http/",), ("catalog/", "request/"), ("recording/",), ("model/",), ("*",)),
     "broker": (("broker",), ("operator_acts",), ("control", "sweeper", "figures", "loop_calls", "share_out", "change_turns"),
                ("retention", "endpoint/"), ("tail/",), ("status", "read_clock", "trace"), ("core/",)),
-    "app": (("main",), ("commands/",), ("client/", "server/"), ("admin/", "debug/"), ("exit_code",)),
+    "app": (("main",), ("commands/",), ("doctor/",), ("client/", "server/"), ("admin/", "debug/"), ("exit_code",)),
 }
 
 # What other floors may include of a floor, by room; a floor that is not named here is open to all above it.

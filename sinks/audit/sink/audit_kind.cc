@@ -19,6 +19,7 @@
 #include "sinks/audit/log/record.h"
 #include "sinks/audit/sink/audit_config.h"
 #include "sinks/audit/sink/audit_sink.h"
+#include "sinks/inspection.h"
 
 namespace portcall::sinks {
 namespace {
@@ -134,7 +135,7 @@ void DependOnKey(Endpoint& endpoint, const std::string& file) {
   endpoint.DependOn(key ? "key " + runtime::HashHex("sha256", *key) : "no key");
 }
 
-class AuditLogs final : public Kind {
+class AuditLogs final : public Kind, public Inspectable {
  public:
   AuditLogs() : Kind({.name = "audit", .keys = {kKeys}, .refused = kRefused, .one_line = true, .audits = true}) {}
 
@@ -191,6 +192,13 @@ class AuditLogs final : public Kind {
 
   Result<std::unique_ptr<Sink>> Make(const Endpoint& endpoint, const Surroundings& around) const override {
     return MakeAudit(endpoint, around);
+  }
+
+  // Its folder is looked at by who knows the server's user.
+  runtime::Findings Inspect(const Endpoint&, std::chrono::milliseconds) const override { return {}; }
+  std::vector<std::string> SecretFiles(const Endpoint& endpoint) const override {
+    const auto audit = endpoint.As<AuditConfig>();
+    return audit == nullptr || audit->key.empty() ? std::vector<std::string>() : std::vector<std::string>{audit->key};
   }
 };
 

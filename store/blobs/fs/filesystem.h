@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <memory>
+#include <vector>
 
 #include "runtime/result.h"
 #include "store/blobs/blob_store.h"
@@ -37,5 +38,7 @@ struct TreeSurvey {
   std::filesystem::path content;  // where that lies
 };
 TreeSurvey SurveyTree(const std::filesystem::path& root);
+// Where blobs, uploads and temporary files lie, there or not.
+std::vector<std::filesystem::path> FoldersOf(const std::filesystem::path& root);
 
 }  // namespace portcall::store

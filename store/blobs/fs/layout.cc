@@ -22,6 +22,11 @@ fs::path Layout::Upload(std::string_view repository, std::string_view uuid) cons
   return repositories_ / repository / "_uploads" / uuid;
 }
 
+std::vector<fs::path> FoldersOf(const fs::path& root) {
+  const Layout layout(root);
+  return {layout.blobs(), layout.repositories(), layout.temporary()};
+}
+
 TreeSurvey SurveyTree(const fs::path& root) {
   const Layout layout(root);
   TreeSurvey survey;
