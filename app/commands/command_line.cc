@@ -9,7 +9,8 @@
 namespace portcall::app {
 namespace {
 
-constexpr std::array kCommands{AddServe, AddCheck, AddEndpoints, AddEvents, AddAttempts, AddDead, AddAudit, AddDoctor, AddVersion};
+constexpr std::array kCommands{AddServe, AddCheck, AddEndpoints, AddEvents, AddAttempts,
+                               AddDead,  AddAudit, AddDoctor,    AddVersion};
 
 }  // namespace
 

@@ -26,14 +26,15 @@ constexpr std::chrono::milliseconds kPatience(5'000);
 
 // Runs what may hang; nothing: it does, or no thread can be had.
 template <class F>
-auto InTime(runtime::Lanes& lanes, const char* name, F f) -> std::optional<std::invoke_result_t<F&>> {
+auto InTime(runtime::Lanes& lanes, const char* name, F f, std::chrono::milliseconds patience = kPatience)
+    -> std::optional<std::invoke_result_t<F&>> {
   using T = std::invoke_result_t<F&>;
   const auto lane = lanes.Of(name);
   if (!lane) return std::nullopt;
   std::packaged_task<T()> task(std::move(f));
   auto done = task.get_future();
   (*lane)->Post(std::move(task));
-  if (done.wait_for(kPatience) != std::future_status::ready) return std::nullopt;
+  if (done.wait_for(patience) != std::future_status::ready) return std::nullopt;
   return done.get();
 }
 
@@ -76,11 +77,16 @@ Installation Heard(Installation seen, runtime::Lanes& lanes) {
 
 Result<Report> Examine(const DoctorOptions& options, runtime::Lanes& lanes) {
   const auto until = Clock::now() + options.patience;
-  const auto loaded = InTime(lanes, "configuration", [options] {
-    return config::Load(options.config, options.environment, config::Strictness::kServe, sinks::Kinds());
-  });
+  const auto loaded = InTime(
+      lanes, "configuration",
+      [options] {
+        return config::Load(options.config, options.environment, config::Strictness::kServe, sinks::Kinds());
+      },
+      options.patience / 2);  // hundreds of endpoints with certificates take a while
   if (!loaded) {
-    return Error(Errc::kTimeout, "the disk of " + options.config + ", or of a file that it names, does not answer");
+    return Error(Errc::kTimeout, options.config +
+                                     " could not be read in time: its disk, or that of a file that it "
+                                     "names, does not answer, or no thread can be had");
   }
   if (!loaded->config) return ErrorsOf(*loaded);
   auto seen = InTime(lanes, "server",

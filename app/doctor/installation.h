@@ -31,7 +31,8 @@ struct Installation {
   Person server;               // who runs it, or would: the owner of the data folder
   Person me;
 
-  bool running() const { return locked || database_open || answers; }
+  // Others open the database as well: a shell, a copy that is being made.
+  bool running() const { return locked || answers; }
   std::filesystem::path root() const { return config->storage.root_directory; }
 };
 

@@ -145,6 +145,10 @@ Findings LookAtServer(const Installation& it) {
     found.push_back(Problem(
         "server", "runs" + by + ", but operators cannot reach it: " + it.silence,
         "run this as " + it.server.name + " or as root; where that does not help, see its log, and restart it"));
+  } else if (it.database_open) {
+    found.push_back(Note("server", "does not run here, but some process has its database open",
+                         "look for a shell, a copy, or a server in another container: `fuser " +
+                             (it.root() / "portcall.db").string() + "`"));
   } else {
     found.push_back(Note("server", "does not run", "start it: portcall serve " + it.config->path));
   }

@@ -14,6 +14,7 @@
 #include <string_view>
 
 #include "runtime/files.h"
+#include "runtime/http/proxy.h"
 #include "runtime/http/url.h"
 #include "runtime/task.h"
 
@@ -69,6 +70,14 @@ std::string ValueOf(const std::map<std::string, std::string>& environment, const
   return found == environment.end() ? std::string() : found->second;
 }
 
+// A text that is no proxy may be a password.
+std::string ShownProxy(const std::string& value) {
+  const auto receiver = http::ParseUrl("https://receiver.invalid/");
+  const auto proxy = http::ProxyFor({value, value, {}}, *receiver);
+  if (!proxy || !*proxy) return "no URL of a proxy";
+  return (*proxy)->scheme + "://" + (*proxy)->host + ":" + std::to_string((*proxy)->port);
+}
+
 }  // namespace
 
 Findings JudgeProxies(const std::map<std::string, std::string>& environment) {
@@ -79,10 +88,9 @@ Findings JudgeProxies(const std::map<std::string, std::string>& environment) {
     const std::string value = in_capitals.empty() ? ValueOf(environment, small) : in_capitals;
     if (value.empty()) continue;
     const std::string excepted = ValueOf(environment, "NO_PROXY") + ValueOf(environment, "no_proxy");
-    found.push_back(
-        Note(capital,
-             "is set here: " + http::ShownUrl(value) + (excepted.empty() ? ", without NO_PROXY" : ", with NO_PROXY"),
-             "see that the server has the same environment: endpoints were looked at by it"));
+    found.push_back(Note(
+        capital, "is set here: " + ShownProxy(value) + (excepted.empty() ? ", without NO_PROXY" : ", with NO_PROXY"),
+        "see that the server has the same environment: endpoints were looked at by it"));
   }
   if (found.empty()) found.push_back(Fine("proxies", "none in this environment"));
   return found;

@@ -130,7 +130,8 @@ Result<Url> ParseUrl(std::string_view whole) {
 std::string ShownUrl(std::string_view text) {
   std::string shown(text.substr(0, text.find_first_of("?#")));
   const std::size_t scheme = shown.find("://");
-  if (scheme == std::string::npos) return shown;
+  const bool is_path = shown.starts_with('/') && !shown.starts_with("//");
+  if (scheme == std::string::npos) return is_path ? shown : shown.substr(shown.rfind('@') + 1);  // npos + 1: all of it
   const std::size_t path = std::min(shown.find('/', scheme + 3), shown.size());
   const std::size_t at = shown.rfind('@', path);
   if (at != std::string::npos && at > scheme) shown.erase(scheme + 3, at - scheme - 2);

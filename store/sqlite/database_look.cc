@@ -10,6 +10,7 @@
 #include "store/sqlite/check.h"
 #include "store/sqlite/connection.h"
 #include "store/sqlite/integrity.h"
+#include "store/sqlite/only_looking.h"
 #include "store/sqlite/schema.h"
 #include "store/sqlite/tx.h"
 
@@ -55,6 +56,7 @@ Result<DatabaseSight> LookAtDatabase(const fs::path& named, bool open, std::chro
   if (unknown) file = named;
   if (auto fit = CheckDatabaseFile(file); !fit) return fit.error();
   try {
+    const OnlyLooking only_looking;
     Connection connection(file, open ? Connection::Mode::kOnlooker : Connection::Mode::kAlone);
     DatabaseSight sight;
     sight.version = connection.Number("PRAGMA user_version");

@@ -183,8 +183,12 @@ TEST(DoctorNetwork, AProxyIsShownWithoutItsPassword) {
   EXPECT_EQ(JudgeProxies({}).front().grade, Grade::kOk);
   const Findings found = JudgeProxies({{"https_proxy", "http://user:planted@proxy.example:3128"}});
   ASSERT_EQ(found.size(), 1U);
-  EXPECT_THAT(found.front().how, HasSubstr("proxy.example"));
-  EXPECT_EQ(found.front().how.find("planted"), std::string::npos);
+  EXPECT_THAT(found.front().how, HasSubstr("http://proxy.example:3128"));
+  for (const char* one : {"http://user:planted@proxy.example:3128", "user:planted@proxy.example:3128",
+                          "http://user:pl/planted@proxy.example:1", "http:/user:planted@h", "//user:planted@h:1",
+                          "http://user:pl?planted@h", "planted"}) {
+    EXPECT_EQ(JudgeProxies({{"HTTP_PROXY", one}}).front().how.find("planted"), std::string::npos) << one;
+  }
 }
 
 TEST_F(DoctorAreas, ANameServerThatDoesNotAnswerIsAProblem) {

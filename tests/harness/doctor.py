@@ -44,13 +44,14 @@ class Seen:
         return one
 
 
-def listing(folder: Path) -> dict[str, tuple[int, int, int]]:
-    """Of all that lies there: size, time of change, and mode."""
-    return {str(path): (path.lstat().st_size, path.lstat().st_mtime_ns, path.lstat().st_mode)
-            for path in [folder, *folder.rglob("*")]}
+def listing(folder: Path) -> dict[str, tuple[int, ...]]:
+    """Of all that lies there: size, times of change, mode, owner, and which file it is."""
+    found = {str(path): path.lstat() for path in [folder, *folder.rglob("*")]}
+    return {path: (of.st_size, of.st_mtime_ns, of.st_ctime_ns, of.st_mode, of.st_uid, of.st_gid, of.st_ino)
+            for path, of in found.items()}
 
 
-def changes(before: dict[str, tuple[int, int, int]], after: dict[str, tuple[int, int, int]]) -> dict[str, Any]:
+def changes(before: dict[str, tuple[int, ...]], after: dict[str, tuple[int, ...]]) -> dict[str, Any]:
     return {path: (before.get(path), after.get(path)) for path in before.keys() | after.keys()
             if before.get(path) != after.get(path)}
 

@@ -81,6 +81,9 @@ TEST(UrlTest, ShowsATextWithoutItsSecrets) {
   EXPECT_EQ(ShownUrl("https://example.com/a@b"), "https://example.com/a@b");
   EXPECT_EQ(ShownUrl("kafka://broker:9092,other:9092/topic"), "kafka://broker:9092,other:9092/topic");
   EXPECT_EQ(ShownUrl("/var/log/audit"), "/var/log/audit");
+  EXPECT_EQ(ShownUrl("/var/log/a@b"), "/var/log/a@b");
+  EXPECT_EQ(ShownUrl("user:secret@proxy:3128"), "proxy:3128");
+  EXPECT_EQ(ShownUrl("//user:secret@proxy:3128"), "proxy:3128");
 }
 
 struct Wrong {
