@@ -67,7 +67,9 @@ class KafkaClient {
 
   // Asks the brokers for these topics, given by place. Blocks for `patience` at most; any thread.
   Result<PartitionCounts> Partitions(std::span<const std::size_t> topics, std::chrono::milliseconds patience);
-  rd_kafka_s* handle() const { return handle_; }  // for who only looks; and tests, for what only a broken cluster causes
+  rd_kafka_s* handle() const {
+    return handle_;
+  }  // for who only looks; and tests, for what only a broken cluster causes
 
  private:
   struct Parts {
