@@ -80,15 +80,18 @@ Finding JudgeTrust(const http::TlsSight& sight) {
     return Note(what, sent + "; the last is a root that this machine does not know: " + sight.last_issuer,
                 "nothing, where clients are told to trust it");
   }
-  const bool expired = sight.to <= SystemClock::now();
-  if (sight.more_offered) {
+  if (!sight.issuer_unknown) {
+    const auto now = SystemClock::now();
+    const bool told_apart = sight.to <= now || sight.from > now;
+    return told_apart ? Note(what, sent + ": " + sight.refused, "see the line on its end")
+                      : Problem(what, sent + ", and is refused: " + sight.refused, "have it issued anew, for a server");
+  }
+  if (sight.more_offered && sight.length == 1) {
     return Problem(what, sent + ", and the last one's issuer is missing: " + sight.last_issuer,
                    "append the issuer's certificate (the CA hands out \"full chain\" files) to the file");
   }
-  return Note(what,
-              sent + (expired ? ": " + sight.refused
-                              : "; this machine does not know the last one's issuer: " + sight.last_issuer),
-              "nothing, where that is a root of your own that clients trust; else append its certificate to the file");
+  return Note(what, sent + "; this machine does not know the last one's issuer: " + sight.last_issuer,
+              "nothing, where that is a root that clients trust; else append its certificate to the file");
 }
 
 constexpr std::string_view kMain = "http.addr";

@@ -125,12 +125,12 @@ bool SignsItself(X509* certificate) { return X509_check_issued(certificate, cert
 
 bool SaysWhereMoreIs(X509* certificate) { return X509_get_ext_by_NID(certificate, NID_info_access, -1) >= 0; }
 
-std::string WhyRefused(SSL_CTX* context, X509* leaf, STACK_OF(X509) * sent) {
+int ErrorOf(SSL_CTX* context, X509* leaf, STACK_OF(X509) * sent) {
   const StoreContext check(X509_STORE_CTX_new());
-  if (!check || X509_STORE_CTX_init(check.get(), SSL_CTX_get_cert_store(context), leaf, sent) != 1) return "no memory";
+  if (!check || X509_STORE_CTX_init(check.get(), SSL_CTX_get_cert_store(context), leaf, sent) != 1)
+    return X509_V_ERR_OUT_OF_MEM;
   X509_STORE_CTX_set_default(check.get(), "ssl_server");
-  if (X509_verify_cert(check.get()) == 1) return {};
-  return X509_verify_cert_error_string(X509_STORE_CTX_get_error(check.get()));
+  return X509_verify_cert(check.get()) == 1 ? X509_V_OK : X509_STORE_CTX_get_error(check.get());
 }
 
 TlsSight SightOf(SSL_CTX* context, X509* leaf, STACK_OF(X509) * sent) {
@@ -155,7 +155,11 @@ TlsSight SightOf(SSL_CTX* context, X509* leaf, STACK_OF(X509) * sent) {
   sight.own_root = !sight.self_signed && SignsItself(last);
   sight.more_offered = SaysWhereMoreIs(last);
   sight.last_issuer = TextOf(X509_get_issuer_name(last));
-  sight.refused = WhyRefused(context, leaf, sent);
+  const int error = ErrorOf(context, leaf, sent);
+  if (error != X509_V_OK) sight.refused = X509_verify_cert_error_string(error);
+  sight.issuer_unknown = error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT ||
+                         error == X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY ||
+                         error == X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE;
   return sight;
 }
 

@@ -22,6 +22,7 @@ struct TlsSight {
   bool more_offered = false;                       // the last one says where its issuer's can be had
   std::string last_issuer;                         // of the last one
   std::string refused;                             // why the system's store does not trust it; empty: it does
+  bool issuer_unknown = false;                     // that is why
   bool covers(const std::string& host) const;      // a name with a * for its first label, too
 };
 

@@ -163,8 +163,13 @@ TEST(DoctorChain, EachFaultHasItsGrade) {
   EXPECT_EQ(Worst(sight), Grade::kProblem);
   sight = GoodChain();
   sight.refused = "unable to get local issuer certificate";
+  EXPECT_EQ(Worst(sight), Grade::kProblem) << "no issuer is missing: it is refused for itself";
+  sight.issuer_unknown = true;
   EXPECT_EQ(Worst(sight), Grade::kNote) << "a root of one's own";
   sight.more_offered = true;
+  sight.length = 2;
+  EXPECT_EQ(Worst(sight), Grade::kNote) << "its issuer was sent";
+  sight.length = 1;
   EXPECT_EQ(Worst(sight), Grade::kProblem) << "an issuer that can be had";
   sight.self_signed = true;
   EXPECT_EQ(Worst(sight), Grade::kNote);
