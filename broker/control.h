@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
@@ -21,7 +22,8 @@ struct EndedDead {
     std::string reason;
     bool gone = false;  // there is none of that number any more
   };
-  std::vector<Left> left;  // the others
+  std::vector<Left> left;     // others
+  std::size_t looked_at = 0;  // of those named, the first: who has more to do asks again for the rest
 };
 
 // What an operator may do with the broker and see of it. Callable from any thread but the broker's own loop; each call
@@ -48,11 +50,12 @@ class Control {
   virtual Result<std::int64_t> Drop(const std::string& name, const std::string& by) = 0;
 
   // Deletes dead letters. In slices, each with its event for the audit log in one transaction: a failure or a crash
-  // leaves those before it done and the others as they were.
+  // leaves those before it done and the others as they were. Ends after some seconds, wherever it is.
   virtual Result<EndedDead> DropDead(DeadIds ids, const std::string& by) = 0;
   // Sends the events of dead letters again, in the same way: each is appended to the log, under its id, for the
-  // endpoint that is in use under the dead letter's name, whatever its filters are now, and is a dead letter no more
-  // until it dies anew. Ranges of expired events have none to send. kNoSpace: the log is full, and refuses pushes.
+  // endpoint that it was of, whatever that is called by now, or if that is gone for the one that has its name; whatever
+  // the filters are. It is a dead letter no more until it dies anew. Ranges of expired events have none to send.
+  // kNoSpace: the log is full, and refuses pushes.
   virtual Result<EndedDead> RetryDead(DeadIds ids, const std::string& by) = 0;
 
   // As it is now: what is pending holds every event whose writer knows that it is recorded. Where the loop does not

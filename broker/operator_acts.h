@@ -17,6 +17,7 @@
 #include "broker/sweeper.h"
 #include "config/config.h"
 #include "runtime/result.h"
+#include "store/cursors.h"
 #include "store/dead_letters.h"
 #include "store/endpoints.h"
 
@@ -48,8 +49,9 @@ class OperatorActs {
                       const std::function<void(store::EndpointState&)>& change);
   EndpointRunner* RunnerOf(const std::string& name) const;
   Error Unsure(const std::string& name, const Error& error);
-  // Of one dead letter, in the transaction: why it stays, empty: it is ended.
-  using EndOne = std::function<std::string(store::Tx& tx, const store::DeadLetter& dead)>;
+  // Of one dead letter, in the transaction, where these cursors are: why it stays, empty: it is ended.
+  using EndOne = std::function<std::string(store::Tx& tx, const store::DeadLetter& dead,
+                                           const std::vector<store::Cursor>& cursors)>;
   struct WayToEnd {
     store::Action action;    // of the event for the audit log
     std::string_view words;  // what is done to them

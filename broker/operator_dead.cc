@@ -1,4 +1,5 @@
 #include <algorithm>
+#include <chrono>
 #include <iterator>
 #include <string>
 #include <vector>
@@ -14,18 +15,24 @@ namespace {
 
 // In one transaction: requests wait for it.
 constexpr std::size_t kSliceLetters = 64, kSliceBytes = 1 << 20;
+// Of one call: who asks waits for it, and so does a stop.
+constexpr std::chrono::milliseconds kLongest(2'000);
 
 std::string Named(const store::DeadLetter& dead) {
   const std::string what = dead.through == 0 ? "event " + dead.event.id + ", " : std::string();
   return "dead letter " + std::to_string(dead.id) + " (" + what + dead.reason + ")";
 }
 
-std::int64_t LiveCursor(store::Snapshot& s, const std::string& endpoint) {
-  const std::vector<store::Cursor> cursors = store::LoadCursors(s);
-  const auto live = std::ranges::find_if(cursors, [&](const store::Cursor& cursor) {
-    return cursor.kind == store::CursorKind::kLive && cursor.endpoint == endpoint;
-  });
-  return live == cursors.end() ? 0 : live->id;
+// Of the endpoint that the dead letter was of, whatever it is called now; where that is gone, of the one of its name.
+// 0: of none.
+std::int64_t LiveCursor(const std::vector<store::Cursor>& cursors, const store::DeadLetter& dead) {
+  std::int64_t named = 0;
+  for (const store::Cursor& cursor : cursors) {
+    if (cursor.kind != store::CursorKind::kLive) continue;
+    if (cursor.id == dead.cursor) return cursor.id;
+    if (cursor.endpoint == dead.endpoint) named = cursor.id;
+  }
+  return named;
 }
 
 }  // namespace
@@ -39,7 +46,7 @@ std::string OperatorActs::NoteOf(const std::string& endpoint, const EndedOf& end
 }
 
 Result<EndedDead> OperatorActs::DropDead(DeadIds ids, const std::string& by) {
-  const auto drop = [](store::Tx& tx, const store::DeadLetter& dead) {
+  const auto drop = [](store::Tx& tx, const store::DeadLetter& dead, const auto&) {
     store::DropDead(tx, dead.id);
     return std::string();
   };
@@ -47,9 +54,9 @@ Result<EndedDead> OperatorActs::DropDead(DeadIds ids, const std::string& by) {
 }
 
 Result<EndedDead> OperatorActs::RetryDead(DeadIds ids, const std::string& by) {
-  const auto retry = [](store::Tx& tx, const store::DeadLetter& dead) -> std::string {
+  const auto retry = [](store::Tx& tx, const store::DeadLetter& dead, const auto& cursors) -> std::string {
     if (dead.through != 0) return "its events expired before they were sent: there is nothing left to send";
-    const std::int64_t cursor = LiveCursor(store::ReadIn(tx), dead.endpoint);
+    const std::int64_t cursor = LiveCursor(cursors, dead);
     if (cursor == 0) return "endpoint " + dead.endpoint + " is not in use";
     store::RetryDead(tx, dead, cursor);
     return {};
@@ -64,15 +71,16 @@ Result<EndedDead> OperatorActs::RetryDead(DeadIds ids, const std::string& by) {
 OperatorActs::Slice OperatorActs::EndSome(store::Tx& tx, DeadIds ids, const WayToEnd& way) {
   Slice slice;
   std::size_t bytes = 0;
+  const std::vector<store::Cursor> cursors = store::LoadCursors(store::ReadIn(tx));
   while (slice.looked_at < std::min(ids.size(), kSliceLetters) && bytes < kSliceBytes) {
     const std::int64_t id = ids[slice.looked_at++];
     auto dead = store::FindDead(store::ReadIn(tx), id);
-    std::string stays = dead ? way.one(tx, *dead) : "no dead letter " + std::to_string(id);
+    if (dead) bytes += BytesOf(dead->event);
+    std::string stays = dead ? way.one(tx, *dead, cursors) : "no dead letter " + std::to_string(id);
     if (!stays.empty()) {
       slice.left.push_back({id, std::move(stays), !dead});
       continue;
     }
-    bytes += BytesOf(dead->event);
     EndedOf& ended = slice.ended[dead->endpoint];
     if (ended.letters++ == 0) ended.first = Named(*dead);
     ended.last = id;
@@ -86,9 +94,10 @@ Result<EndedDead> OperatorActs::EndDead(DeadIds ids, const WayToEnd& way, const 
   if (!turn) return ChangeTurns::Busy();
   const bool audited = Look().config->audits();
   EndedDead all;
-  for (std::size_t at = 0; at < ids.size();) {
+  const auto until = std::chrono::steady_clock::now() + kLongest;
+  while (all.looked_at < ids.size() && std::chrono::steady_clock::now() < until) {
     auto job = [&](store::Tx& tx) -> Result<Slice> {
-      Slice slice = EndSome(tx, ids.subspan(at), way);
+      Slice slice = EndSome(tx, ids.subspan(all.looked_at), way);
       for (const auto& [endpoint, ended] : slice.ended) {
         if (audited) store::Append(tx, store::SystemEvent(way.action, NoteOf(endpoint, ended, way.words), by));
       }
@@ -114,7 +123,7 @@ Result<EndedDead> OperatorActs::EndDead(DeadIds ids, const WayToEnd& way, const 
                        {{"endpoint", endpoint}, {"what", NoteOf(endpoint, ended, way.words)}, {"by", by}});
     }
     std::ranges::move(slice->left, std::back_inserter(all.left));
-    at += slice->looked_at;
+    all.looked_at += slice->looked_at;
   }
   return all;
 }

@@ -116,7 +116,7 @@ std::string AttemptsJson(const store::AttemptsPage& page, const std::map<std::in
       json.Number("events", row.events);
       json.Number("attempt", row.attempt);
       json.Flag("delivered", row.delivered);
-      json.Flag("superseded", row.superseded());
+      json.Flag("superseded", row.superseded() && !row.sent_again());
       NumberOrNull(json, "status", row.status);
       json.Number("latency_us", row.latency_us);
       TextOrNull(json, "error", row.error);

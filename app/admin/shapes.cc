@@ -123,6 +123,7 @@ std::string DeadLetterJson(const store::DeadLetter& dead) {
 std::string EndedDeadJson(const broker::EndedDead& ended) {
   return Object([&](JsonWriter& json) {
     json.Number("done", ended.done);
+    json.Number("looked_at", static_cast<std::int64_t>(ended.looked_at));
     json.BeginList("left");
     for (const auto& [id, reason, gone] : ended.left) {
       json.Begin();

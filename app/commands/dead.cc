@@ -139,17 +139,21 @@ struct Ended {
 };
 
 int End(const Asking& asking, const Way& way, std::span<const std::int64_t> ids, Ended& ended) {
-  for (std::size_t at = 0; at < ids.size(); at += kBatch) {
+  while (!ids.empty()) {
     std::string body = "{\"ids\":[";
-    for (const std::int64_t id : ids.subspan(at, std::min(kBatch, ids.size() - at))) body += std::to_string(id) + ",";
+    for (const std::int64_t id : ids.first(std::min(kBatch, ids.size()))) body += std::to_string(id) + ",";
     body.back() = ']';
+    std::int64_t looked_at = 0;
     const auto take = [&](const Answer& answer) {
+      looked_at = answer.Count("looked_at");
       ended.done += answer.Count("done");
       for (Answer& one : answer.List("left")) ended.left.push_back(std::move(one));
       return kDone;
     };
     const std::string target = std::string(kDead) + "/" + way.verb;
     if (const int code = asking.Ask("POST", target, take, body + "}"); code != kDone) return code;
+    if (looked_at <= 0) return asking.Refuse("the server has looked at none of them: ask again");
+    ids = ids.subspan(std::min(ids.size(), static_cast<std::size_t>(looked_at)));
   }
   return kDone;
 }

@@ -14,11 +14,10 @@ Successor SuccessorOf(const LaneQueue& queue) {
   for (std::size_t i = 1; i < queue.size() && found.may_come; ++i) {
     const store::Event& event = *queue.at(i).event;
     if (event.tag != front.tag) continue;
-    if (event.retrial) continue;  // older than it stands: it supersedes nothing
-    if (PushesTag(event)) {
-      found.at = i;
-    } else {
+    if (!PushesTag(event)) {
       found.may_come = false;
+    } else if (!event.retrial) {  // older than it stands: it supersedes nothing
+      found.at = i;
     }
   }
   return found;

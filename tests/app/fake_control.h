@@ -40,6 +40,7 @@ class FakeControl final : public broker::Control {
   }
   Result<broker::EndedDead> End(const std::string& verb, broker::DeadIds ids, const std::string& by) {
     broker::EndedDead ended;
+    ended.looked_at = ids.size();
     for (const std::int64_t id : ids) {
       if (before_drop) before_drop(id);
       const std::lock_guard lock(mutex);

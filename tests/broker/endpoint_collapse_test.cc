@@ -55,6 +55,20 @@ TEST(EndpointCollapse, WhatIsSentAgainSupersedesNothingAndIsSupersededByWhatCome
   EXPECT_EQ(of({true, true}), 0u);
 }
 
+TEST(EndpointCollapse, ADeleteThatIsSentAgainIsNotSuperseded) {
+  LaneQueue queue;
+  for (const Action action : {Action::kPush, Action::kDelete, Action::kPush}) {
+    auto event = std::make_shared<store::Event>();
+    event->seq = static_cast<store::Seq>(queue.size()) + 1;
+    event->action = action;
+    event->tag = "v1";
+    if (action == Action::kDelete) event->retrial = std::make_shared<const store::Retrial>();
+    queue.Push({event, 1, kNoSlot});
+  }
+  EXPECT_EQ(SuccessorOf(queue).at, 0u);
+  EXPECT_FALSE(SuccessorOf(queue).may_come);
+}
+
 TEST(EndpointCollapse, TheNewestPushOfATagIsSentWhenTheFirstIsDue) {
   Simulation world(Entry(), 1);
   const Ticks start = world.now().ticks;

@@ -336,6 +336,23 @@ TEST_F(OperatorActsTest, WhatIsSentAgainOutlivesARestartAndMayDieAgain) {
   EXPECT_EQ(again.event.retrial->seqs, std::vector<store::Seq>{letter.event.seq});
 }
 
+TEST_F(OperatorActsTest, ARenamedEndpointGetsItsOwnAgainAndNoOtherOfItsName) {
+  auto entry = world_.Entry("hook");
+  entry.max_retries = 0;
+  world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(500); });
+  ASSERT_TRUE(world_.Start({entry}));
+  world_.Append("repo");
+  ASSERT_TRUE(world_.Eventually([&] { return world_.Dead("hook").size() == 1; }));
+  auto renamed = world_.Entry("new");
+  renamed.was = "hook";
+  world_.receiver("hook").Set([](const store::Event&) { return Receiver::Accept(); });
+  ASSERT_TRUE(world_.Apply({renamed}));
+  ASSERT_TRUE(world_.Apply({renamed, world_.Entry("hook")}));
+  ASSERT_EQ(broker().RetryDead(IdsOf(world_.Dead("hook")), "root")->done, 1);
+  EXPECT_TRUE(world_.receiver("new").Await(1));
+  EXPECT_TRUE(Rests("hook", 0));
+}
+
 TEST_F(OperatorActsTest, DeadLettersOfARemovedEndpointStay) {
   auto entry = world_.Entry("hook");
   entry.max_retries = 0;
