@@ -47,7 +47,7 @@ bool EndpointCore::TooOldForPlace(const Lane& lane, bool tried, Moment now) cons
   // Where it keeps the cursor from moving, whatever comes waits for it.
   const bool held = held_by_parking() || held_by_change();
   const Ticks longest = std::min(policy_.max_age.value_or(kNever), held ? kLongestRefusal : kNever);
-  const Ticks since = tried ? lane.failing.first_attempt : lane.failing.sentenced;
+  const Ticks since = tried ? lane.failing.first_attempt : lane.failing.sentenced_at;
   return pace_.ActiveAt(now.ticks) - since > longest;
 }
 

@@ -66,12 +66,12 @@ struct Lane {
     RefusedEvent refused;
     // By what it dies once it is set aside; null: it is not to die. In memory alone: after a start it is refused anew.
     std::shared_ptr<const sinks::Outcome> sentence;
-    int asides = 0;        // how often that place did not take it
-    Ticks sentenced = 0;   // when, on the endpoint's active time
-    bool started = false;  // an attempt may have left before the last start of ours, and must not be repeated
+    int asides = 0;          // how often that place did not take it
+    Ticks sentenced_at = 0;  // when, on the endpoint's active time
+    bool started = false;    // an attempt may have left before the last start of ours, and must not be repeated
     bool begun() const { return attempts > 0 || started; }
     void Sentence(const sinks::Outcome& refusal, Ticks now) {
-      sentenced = now;
+      sentenced_at = now;
       sentence = std::make_shared<const sinks::Outcome>(refusal);
       refused.LetGo();
     }
