@@ -23,7 +23,7 @@ ROOMS: dict[str, tuple[tuple[str, ...], ...]] = {
     "store": (("sqlite/", "blobs/fs/"), ("blobs/",), ("*",)),
     "sinks": (("kinds",), ("audit/sink/", "ci/", "kafka/"), ("http/", "ci/presets/"), ("audit/log/",), ("formats/",), ("*",)),
     "registry": (("registry",), ("http/",), ("catalog/", "request/"), ("recording/",), ("model/",), ("*",)),
-    "broker": (("broker",), ("operator_acts", "operator_dead"), ("control", "sweeper", "figures", "loop_calls", "share_out", "change_turns"),
+    "broker": (("broker",), ("operator_dead",), ("operator_acts",), ("control", "sweeper", "figures", "loop_calls", "share_out", "change_turns"),
                ("retention", "endpoint/"), ("tail/",), ("status", "read_clock", "trace"), ("core/",)),
     "app": (("main",), ("commands/",), ("doctor/",), ("client/", "server/"), ("admin/", "debug/"), ("exit_code",)),
 }
