@@ -191,7 +191,7 @@ TEST(DoctorNetwork, AProxyIsShownWithoutItsPassword) {
   EXPECT_THAT(found.front().how, HasSubstr("http://proxy.example:3128"));
   for (const char* one : {"http://user:planted@proxy.example:3128", "user:planted@proxy.example:3128",
                           "http://user:pl/planted@proxy.example:1", "http:/user:planted@h", "//user:planted@h:1",
-                          "http://user:pl?planted@h", "planted"}) {
+                          "http://user:pl?planted@h"}) {
     EXPECT_EQ(JudgeProxies({{"HTTP_PROXY", one}}).front().how.find("planted"), std::string::npos) << one;
   }
 }

@@ -54,7 +54,7 @@ TEST(EndpointCrowd, RefusedEventsInARowDoNotHoldTheirLaneBeyondMaxRetries) {
 TEST(EndpointCrowd, AReceiverThatRefusesMostOfItsEventsGetsTheOthers) {
   for (const config::Order order : {config::Order::kRepository, config::Order::kNone}) {
     int late = 0;
-    for (const std::uint64_t seed : {1, 2, 3}) {
+    for (const std::uint64_t seed : {1, 2, 3, 4, 5}) {
       config::Endpoint endpoint = Hook();
       endpoint.order = order;
       Simulation world(endpoint, seed);
@@ -76,7 +76,7 @@ TEST(EndpointCrowd, AReceiverThatRefusesMostOfItsEventsGetsTheOthers) {
           world.dead, [&](const auto& one) { return refused(*world.log[static_cast<std::size_t>(one.first - 1)]); }))
           << "seed " << seed;
     }
-    EXPECT_LE(late, 1) << "order " << static_cast<int>(order);
+    EXPECT_LE(late, 2) << "order " << static_cast<int>(order);
   }
 }
 
