@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "config/reader/scalars.h"
+#include "runtime/http/url.h"
 #include "runtime/text.h"
 #include "runtime/time.h"
 
@@ -62,6 +63,31 @@ int Asking::MakeSure(bool yes, const std::string& question) const {
   return Refuse(question + " Say --yes: there is no terminal to ask on");
 }
 
+int Asking::ReadList(const Listing& listing, std::int64_t limit, std::vector<Answer>& all, std::int64_t& next) const {
+  next = 0;
+  do {
+    const std::int64_t rest = limit == 0 ? kLargestPage : limit - static_cast<std::int64_t>(all.size());
+    std::string target = listing.path + "?limit=" + std::to_string(rest);
+    if (next > 0) target += std::string("&") + listing.turn + "=" + std::to_string(next);
+    for (const auto& [key, value] : listing.query) {
+      if (!value.empty()) target += std::string("&") + key + "=" + http::PercentEncode(value);
+    }
+    const int code = Ask("GET", target, [&](const Answer& answer) {
+      const std::vector<Answer> page = answer.List(listing.items);
+      all.insert(all.end(), page.begin(), page.end());
+      next = answer.Count("next");
+      return kDone;
+    });
+    if (code != kDone) return code;
+  } while (next > 0 && (limit == 0 || static_cast<std::int64_t>(all.size()) < limit));
+  return kDone;
+}
+
+int Asking::CheckEndpoint(const std::string& name) const {
+  if (name.empty()) return kDone;
+  return Ask("GET", "/api/v1/endpoints/" + http::PercentEncode(name), [](const Answer&) { return kDone; });
+}
+
 int Asking::ReadSince(std::string& since) const {
   if (since.empty() || runtime::ParseRfc3339(since)) return kDone;
   const auto ago = config::ParseDuration(since);
@@ -90,16 +116,33 @@ std::function<std::string(const std::string&)> GivenName() {
   };
 }
 
-void AddSocket(CLI::App& noun, Invocation& invocation) {
-  noun.add_option("--socket", invocation.socket,
-                  "the server's portcall.sock, instead of the one in the configuration's data folder");
+CLI::App* AddNoun(CLI::App& program, Invocation& invocation, const char* name, const char* what) {
+  CLI::App* noun = program.add_subcommand(name, what);
+  noun->require_subcommand(1)->fallthrough();
+  noun->add_option("--socket", invocation.socket,
+                   "the server's portcall.sock, instead of the one in the configuration's data folder");
+  return noun;
 }
 
-CLI::App* AddVerb(CLI::App& noun, const char* name, const char* what, bool* json) {
+CLI::App* AddVerb(CLI::App& noun, Invocation& invocation, const char* name, const char* what, bool& json,
+                  std::function<int(const Asking&)> act) {
   CLI::App* verb = noun.add_subcommand(name, what);
   verb->fallthrough();
-  if (json != nullptr) verb->add_flag("--json", *json, "print what the API answers");
+  verb->add_flag("--json", json, "print what the API answers");
+  verb->callback(
+      [&invocation, act = std::move(act)] { invocation.run = [&invocation, act] { return act(Asking(invocation)); }; });
   return verb;
+}
+
+std::string Seconds(const std::string& time) {
+  constexpr std::size_t kThroughSeconds = 19;
+  return time.empty() ? time : time.substr(0, kThroughSeconds) + "Z";
+}
+
+std::string ImageOf(const Answer& event) {
+  const std::string repository = event.Text("repository"), tag = event.Text("tag"), digest = event.Text("digest");
+  if (!tag.empty()) return repository + ":" + tag;
+  return digest.empty() ? repository : repository + "@" + digest;
 }
 
 }  // namespace portcall::app

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "app/commands/asking.h"
-#include "runtime/http/url.h"
 
 namespace portcall::app {
 namespace {
@@ -25,29 +24,13 @@ struct Options {
 
 std::string PathOf(std::int64_t id) { return std::string(kDead) + "/" + std::to_string(id); }
 
-// The page after `next`, which is then the end of this one, 0: there are no more.
-int Read(const Options& options, const Asking& asking, std::vector<Answer>& letters, std::int64_t& next) {
-  std::string target = std::string(kDead) + "?limit=" + std::to_string(options.limit);
-  const auto add = [&target](const char* key, const std::string& value) {
-    if (!value.empty()) target += std::string("&") + key + "=" + http::PercentEncode(value);
-  };
-  if (next > 0) add("after", std::to_string(next));
-  add("endpoint", options.endpoint);
-  add("repository", options.repository);
-  add("since", options.since);
-  return asking.Ask("GET", target, [&](const Answer& answer) {
-    letters = answer.List("dead_letters");
-    next = answer.Count("next");
-    return kDone;
-  });
-}
-
-// Where nothing is found of an endpoint: whether that is a name at all. One that is gone, and has left only dead
-// letters, is known by those.
-int CheckName(const Options& options, const Asking& asking) {
-  if (options.endpoint.empty()) return kDone;
-  return asking.Ask("GET", "/api/v1/endpoints/" + http::PercentEncode(options.endpoint),
-                    [](const Answer&) { return kDone; });
+int Read(const Options& options, const Asking& asking, std::int64_t limit, std::vector<Answer>& letters,
+         std::int64_t& next) {
+  const Listing listing{kDead,
+                        "dead_letters",
+                        "after",
+                        {{"endpoint", options.endpoint}, {"repository", options.repository}, {"since", options.since}}};
+  return asking.ReadList(listing, limit, letters, next);
 }
 
 std::string What(const Answer& letter) {
@@ -56,23 +39,18 @@ std::string What(const Answer& letter) {
     return std::to_string(letter.Count("events")) + " events, " + std::to_string(letter.Count("from_seq")) + " to " +
            std::to_string(letter.Count("through_seq"));
   }
-  const std::string tag = event.Text("tag"), digest = event.Text("digest");
-  const std::string what = event.Text("action") + " " + event.Text("repository");
-  if (!tag.empty()) return what + ":" + tag;
-  return digest.empty() ? what : what + "@" + digest;
+  return event.Text("action") + " " + ImageOf(event);
 }
 
 int List(const Options& given, const Asking& asking) {
   Options options = given;
   if (const int code = asking.ReadSince(options.since); code != kDone) return code;
-  std::vector<Answer> all, page;
+  std::vector<Answer> all;
   std::int64_t next = 0;
-  do {
-    if (const int code = Read(options, asking, page, next); code != kDone) return code;
-    all.insert(all.end(), page.begin(), page.end());
-  } while (next > 0 && (options.all || all.empty()));
+  if (const int code = Read(options, asking, options.all ? 0 : options.limit, all, next); code != kDone) return code;
+  // An endpoint that is gone, and has left only dead letters, is known by those.
   if (all.empty()) {
-    if (const int code = CheckName(options, asking); code != kDone) return code;
+    if (const int code = asking.CheckEndpoint(options.endpoint); code != kDone) return code;
   }
   if (options.json) {
     asking.out() << Answer::Of("dead_letters", all, next).Print();
@@ -84,7 +62,7 @@ int List(const Options& given, const Asking& asking) {
   for (const Answer& letter : all) {
     table.Add({std::to_string(letter.Count("id")),
                letter.Text("endpoint"),
-               letter.Text("died_at").substr(0, 19) + "Z",
+               Seconds(letter.Text("died_at")),
                std::to_string(letter.Count("attempts")),
                {letter.Text("reason"), Colour::kRed},
                What(letter)});
@@ -182,18 +160,16 @@ int Tell(const Options& options, const Asking& asking, const Way& way, const End
 int EndAll(const Options& given, const Asking& asking, const Way& way) {
   Options options = given;
   if (const int code = asking.ReadSince(options.since); code != kDone) return code;
-  std::vector<std::int64_t> ids;
-  std::vector<Answer> page;
+  std::vector<Answer> letters;
   std::int64_t next = 0;
-  options.limit = 1'000;
-  do {
-    if (const int code = Read(options, asking, page, next); code != kDone) return code;
-    for (const Answer& letter : page) ids.push_back(letter.Count("id"));
-  } while (next > 0);
-  if (ids.empty()) {
-    const int code = CheckName(options, asking);
+  if (const int code = Read(options, asking, /*limit=*/0, letters, next); code != kDone) return code;
+  if (letters.empty()) {
+    const int code = asking.CheckEndpoint(options.endpoint);
     return code == kDone ? Tell(options, asking, way, {}, code) : code;
   }
+  std::vector<std::int64_t> ids;
+  ids.reserve(letters.size());
+  for (const Answer& letter : letters) ids.push_back(letter.Count("id"));
   const std::string whose = options.endpoint.empty() ? "all endpoints" : "endpoint " + options.endpoint;
   const std::string what =
       std::to_string(ids.size()) + (ids.size() == 1 ? " dead letter of " : " dead letters of ") + whose;
@@ -233,16 +209,10 @@ int Retry(const Options& options, const Asking& asking) { return EndNamed(option
 }  // namespace
 
 void AddDead(CLI::App& program, Invocation& invocation) {
-  CLI::App* noun = program.add_subcommand("dead", "events that were given up; of the running server");
-  noun->require_subcommand(1)->fallthrough();
-  AddSocket(*noun, invocation);
+  CLI::App* noun = AddNoun(program, invocation, "dead", "events that were given up; of the running server");
   const auto options = std::make_shared<Options>();
   const auto add = [&](const char* name, const char* what, int (*act)(const Options&, const Asking&)) {
-    CLI::App* verb = AddVerb(*noun, name, what, &options->json);
-    verb->callback([options, &invocation, act] {
-      invocation.run = [options, &invocation, act] { return act(*options, Asking(invocation)); };
-    });
-    return verb;
+    return AddVerb(*noun, invocation, name, what, options, act);
   };
   const auto choose = [&options](CLI::App* verb, const std::string& when) {
     verb->add_option("--endpoint", options->endpoint, when + "of this endpoint alone")->check(GivenName());
@@ -252,7 +222,7 @@ void AddDead(CLI::App& program, Invocation& invocation) {
   };
   CLI::App* list = add("list", "the oldest first", List);
   choose(list, "");
-  list->add_option("--limit", options->limit, "how many at a time (100)")->check(PlainNumber(1, 1'000));
+  list->add_option("--limit", options->limit, "how many at a time (100)")->check(PlainNumber(1, kLargestPage));
   list->add_flag("--all", options->all, "however many there are");
   add("show", "one, with the last answer", Show)->add_option("ID", options->id)->required()->check(PlainNumber());
   for (CLI::App* verb :

@@ -181,14 +181,6 @@ int Drop(const Options& options, const Asking& asking) {
   });
 }
 
-using Act = int (*)(const Options&, const Asking&);
-
-void Run(CLI::App& verb, Invocation& invocation, const std::shared_ptr<Options>& options, Act act) {
-  verb.callback([options, &invocation, act] {
-    invocation.run = [options, &invocation, act] { return act(*options, Asking(invocation)); };
-  });
-}
-
 int Pause(const Options& options, const Asking& asking) {
   if (options.reason.empty()) return Change(options, asking, "/pause");
   std::string body;
@@ -204,14 +196,11 @@ int Resume(const Options& options, const Asking& asking) { return Change(options
 }  // namespace
 
 void AddEndpoints(CLI::App& program, Invocation& invocation) {
-  CLI::App* noun = program.add_subcommand("endpoints", "see, pause and resume where events go; of the running server");
-  noun->require_subcommand(1)->fallthrough();
-  AddSocket(*noun, invocation);
+  CLI::App* noun =
+      AddNoun(program, invocation, "endpoints", "see, pause and resume where events go; of the running server");
   const auto options = std::make_shared<Options>();
-  const auto add = [&](const char* name, const char* what, Act act) {
-    CLI::App* verb = AddVerb(*noun, name, what, &options->json);
-    Run(*verb, invocation, options, act);
-    return verb;
+  const auto add = [&](const char* name, const char* what, int (*act)(const Options&, const Asking&)) {
+    return AddVerb(*noun, invocation, name, what, options, act);
   };
   add("list", "all of them, and what removed ones have left", List)
       ->add_option("--endpoint", options->name, "this one alone")

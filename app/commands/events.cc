@@ -1,6 +1,5 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
-#include <chrono>
 #include <memory>
 #include <ostream>
 #include <string>
@@ -8,15 +7,12 @@
 #include <vector>
 
 #include "app/commands/asking.h"
-#include "config/reader/scalars.h"
 #include "runtime/http/url.h"
-#include "runtime/time.h"
 
 namespace portcall::app {
 namespace {
 
 constexpr const char* kEvents = "/api/v1/events";
-constexpr std::int64_t kLargestPage = 1'000;
 
 struct Options {
   std::string what;  // of show
@@ -25,53 +21,26 @@ struct Options {
   bool json = false, all = false;
 };
 
-// The page before `next`, which is then where the one after it ends, 0: there are no more.
-int Read(const Options& options, const Asking& asking, std::int64_t limit, std::vector<Answer>& events,
-         std::int64_t& next) {
-  std::string target = std::string(kEvents) + "?limit=" + std::to_string(limit);
-  const auto add = [&target](const char* key, const std::string& value) {
-    if (!value.empty()) target += std::string("&") + key + "=" + http::PercentEncode(value);
-  };
-  if (next > 0) add("before", std::to_string(next));
-  add("repository", options.repository);
-  add("tag", options.tag);
-  add("digest", options.digest);
-  add("action", options.action);
-  add("since", options.since);
-  return asking.Ask("GET", target, [&](const Answer& answer) {
-    events = answer.List("events");
-    next = answer.Count("next");
-    return kDone;
-  });
+int Read(const Options& options, const Asking& asking, std::vector<Answer>& events, std::int64_t& next) {
+  const Listing listing{kEvents,
+                        "events",
+                        "before",
+                        {{"repository", options.repository},
+                         {"tag", options.tag},
+                         {"digest", options.digest},
+                         {"action", options.action},
+                         {"since", options.since}}};
+  return asking.ReadList(listing, options.all ? 0 : options.limit, events, next);
 }
 
-// As many as are wanted: a page may have fewer, also none, where the server has looked for long enough.
-int ReadAll(const Options& options, const Asking& asking, std::vector<Answer>& all, std::int64_t& next) {
-  std::vector<Answer> page;
-  next = 0;
-  do {
-    const std::int64_t rest = options.all ? kLargestPage : options.limit - static_cast<std::int64_t>(all.size());
-    if (const int code = Read(options, asking, rest, page, next); code != kDone) return code;
-    all.insert(all.end(), page.begin(), page.end());
-  } while (next > 0 && (options.all || static_cast<std::int64_t>(all.size()) < options.limit));
-  return kDone;
-}
-
-std::string What(const Answer& event) {
-  const std::string repository = event.Text("repository"), tag = event.Text("tag"), digest = event.Text("digest");
-  if (repository.empty()) return event.Text("kind");
-  if (!tag.empty()) return repository + ":" + tag;
-  return digest.empty() ? repository : repository + "@" + digest;
-}
-
-std::string Seconds(const std::string& time) { return time.empty() ? time : time.substr(0, 19) + "Z"; }
+std::string What(const Answer& event) { return event.Text("repository").empty() ? event.Text("kind") : ImageOf(event); }
 
 int List(const Options& given, const Asking& asking) {
   Options options = given;
   if (const int code = asking.ReadSince(options.since); code != kDone) return code;
   std::vector<Answer> all;
   std::int64_t next = 0;
-  if (const int code = ReadAll(options, asking, all, next); code != kDone) return code;
+  if (const int code = Read(options, asking, all, next); code != kDone) return code;
   if (options.json) {
     asking.out() << Answer::Of("events", all, next).Print();
     return kDone;
@@ -182,7 +151,7 @@ int Show(const Options& options, const Asking& asking) {
   if (IsReference(what, push)) {
     std::vector<Answer> found;
     std::int64_t next = 0;
-    if (const int code = ReadAll(push, asking, found, next); code != kDone) return code;
+    if (const int code = Read(push, asking, found, next); code != kDone) return code;
     if (found.empty()) return asking.Refuse("no push of " + what + " is in the log");
     what = std::to_string(found.front().Count("seq"));
   }
@@ -201,16 +170,10 @@ int Show(const Options& options, const Asking& asking) {
 }  // namespace
 
 void AddEvents(CLI::App& program, Invocation& invocation) {
-  CLI::App* noun = program.add_subcommand("events", "what was pushed, and where it went; of the running server");
-  noun->require_subcommand(1)->fallthrough();
-  AddSocket(*noun, invocation);
+  CLI::App* noun = AddNoun(program, invocation, "events", "what was pushed, and where it went; of the running server");
   const auto options = std::make_shared<Options>();
   const auto add = [&](const char* name, const char* what, int (*act)(const Options&, const Asking&)) {
-    CLI::App* verb = AddVerb(*noun, name, what, &options->json);
-    verb->callback([options, &invocation, act] {
-      invocation.run = [options, &invocation, act] { return act(*options, Asking(invocation)); };
-    });
-    return verb;
+    return AddVerb(*noun, invocation, name, what, options, act);
   };
   CLI::App* list = add("list", "the newest first", List);
   list->add_option("--repository", options->repository, "of this one alone, or a glob")->check(GivenName());

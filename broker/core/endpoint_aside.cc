@@ -42,19 +42,19 @@ bool EndpointCore::WaitsForPlace(const Lane& lane, std::size_t bytes) const {
   return lane.failing.sentence && !pace_.shut() && flights_.AsidesFull(bytes, most, policy_.max_bytes / 4);
 }
 
-// What waits counts from when it was sentenced: it may have been tried for long before.
-bool EndpointCore::TooOldForPlace(const Lane& lane, bool tried, Moment now) const {
+// `since`: on the endpoint's active time.
+bool EndpointCore::TooOldForPlace(Ticks since, Moment now) const {
   // Where it keeps the cursor from moving, whatever comes waits for it.
   const bool held = held_by_parking() || held_by_change();
   const Ticks longest = std::min(policy_.max_age.value_or(kNever), held ? kLongestRefusal : kNever);
-  const Ticks since = tried ? lane.failing.first_attempt : lane.failing.sentenced_at;
   return pace_.ActiveAt(now.ticks) - since > longest;
 }
 
 // Without its events: what they take belongs to others meanwhile. They are not read to find out that they go on
 // waiting, but to end.
 void EndpointCore::WaitForPlace(Lane& lane, Moment now) {
-  const bool too_old = TooOldForPlace(lane, /*tried=*/false, now);
+  // From when it was sentenced: it may have been tried for long before.
+  const bool too_old = TooOldForPlace(lane.failing.sentenced_at, now);
   if (lane.queue.empty()) return too_old ? lines_.WantRead(lane) : lines_.Wait(lane, PlaceDue(lines_, now));
   if (!too_old) return Park(lane, PlaceDue(lines_, now), lane.failing.reason, now);
   const std::string error = lane.failing.reason;
@@ -67,7 +67,7 @@ void EndpointCore::WaitForPlace(Lane& lane, Moment now) {
 void EndpointCore::JudgeAside(Lane& lane, const Attempt& attempt, const Outcome& outcome, Moment now) {
   const bool is_there = outcome.verdict == Verdict::kDelivered, nobodys = BlamesNobody(outcome);
   const std::string& error = is_there ? ErrorOf(*attempt.refusal) : ErrorOf(outcome);
-  const bool too_old = !nobodys && TooOldForPlace(lane, /*tried=*/true, now);
+  const bool too_old = !nobodys && TooOldForPlace(lane.failing.first_attempt, now);
   if (is_there || outcome.verdict == Verdict::kUndeliverable || too_old) {
     return Die(lane, DeathOf(error), AnswerOf(*attempt.refusal, error), now);
   }

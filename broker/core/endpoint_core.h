@@ -147,7 +147,7 @@ class EndpointCore {
   void SetAside(Lane& lane, int number, const sinks::Outcome& refusal, Moment now);
   void JudgeAside(Lane& lane, const Attempt& attempt, const sinks::Outcome& outcome, Moment now);
   bool WaitsForPlace(const Lane& lane, std::size_t bytes) const;
-  bool TooOldForPlace(const Lane& lane, bool tried, Moment now) const;
+  bool TooOldForPlace(Ticks since, Moment now) const;
   void WaitForPlace(Lane& lane, Moment now);
   // What a flush writes.
   void PassObstacles(Moment now, bool all);

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "store/sqlite/attempt_row.h"
 #include "store/sqlite/statement.h"
 #include "store/sqlite/tx.h"
 
@@ -12,21 +13,7 @@ const Sql kNewestFirst(
     "SELECT id,cursor,seq,at,events,attempt,delivered,status,latency_us,error FROM attempts WHERE id<?"
     " ORDER BY id DESC");
 
-RecordedRow ReadRow(const Query& query) {
-  RecordedRow recorded;
-  recorded.id = query.Int(0);
-  recorded.cursor = query.Int(1);
-  AttemptRow& row = recorded.row;
-  row.seq = query.Int(2);
-  row.at = query.Int(3);
-  row.events = static_cast<std::int32_t>(query.Int(4));
-  row.attempt = static_cast<std::int32_t>(query.Int(5));
-  row.delivered = query.Int(6) != 0;
-  row.status = static_cast<std::int32_t>(query.Int(7));
-  row.latency_us = query.Int(8);
-  row.error = query.Text(9);
-  return recorded;
-}
+RecordedRow ReadRow(const Query& query) { return {query.Int(0), query.Int(1), ReadAttempt(query, 2)}; }
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include <string>
 #include <utility>
 
+#include "store/sqlite/attempt_row.h"
 #include "store/sqlite/record.h"
 #include "store/sqlite/settled_codec.h"
 #include "store/sqlite/statement.h"
@@ -45,19 +46,6 @@ void Grow(Connection& connection, std::int64_t bytes) {
   if (bytes != 0) Query(connection, kGrow, bytes).Run();
 }
 
-AttemptRow ReadRow(const Query& query) {
-  AttemptRow row;
-  row.seq = query.Int(0);
-  row.at = query.Int(1);
-  row.events = static_cast<std::int32_t>(query.Int(2));
-  row.attempt = static_cast<std::int32_t>(query.Int(3));
-  row.delivered = query.Int(4) != 0;
-  row.status = static_cast<std::int32_t>(query.Int(5));
-  row.latency_us = query.Int(6);
-  row.error = query.Text(7);
-  return row;
-}
-
 constexpr Seq FirstOfBlock(Seq seq) { return BlockOf(seq) << kBlockBits; }
 
 // Attempts get ascending ids and go from the lowest, so that counting them needs no scan. The first that stays.
@@ -84,12 +72,12 @@ Result<std::vector<AttemptRow>> ListAttempts(Snapshot& s, std::int64_t cursor, S
   std::vector<AttemptRow> rows;
   {
     Query query(connection, kAttempts, cursor, seq, limit);
-    while (query.Step()) rows.push_back(ReadRow(query));
+    while (query.Step()) rows.push_back(ReadAttempt(query, 0));
   }
   Query query(connection, kForMany, cursor, FirstOfBlock(seq), seq);
   // An event is in one of them, or two where a crash had it sent again: the later one is looked at first.
   for (bool found_it = false; !found_it && query.Step();) {
-    AttemptRow row = ReadRow(query);
+    AttemptRow row = ReadAttempt(query, 0);
     const auto found = FindSettled(query.Text(8), {row.seq, row.at, 0}, seq);
     if (!found) return Error(Errc::kInternal, "row " + std::to_string(query.Int(9)) + " of attempts is damaged");
     if (!*found) continue;

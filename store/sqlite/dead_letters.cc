@@ -21,30 +21,22 @@ const Sql kExtendRange(
 const Sql kGrowDead("UPDATE dead_size SET bytes=bytes+? WHERE id=1");
 const Sql kDeadSize("SELECT bytes FROM dead_size WHERE id=1");
 const Sql kCountDead("SELECT count(*) FROM dead WHERE endpoint=?");
-const Sql kDead(
-    "SELECT id,cursor,endpoint,attempts,died_at,reason,answer,seq,recorded_at,action,kind,size,source,repository,tag,"
-    "event_id,digest,media_type,actor,details,retrial,through,events FROM dead WHERE endpoint=? AND id>? ORDER BY id "
-    "LIMIT ?");
-const Sql kOneDead(
-    "SELECT id,cursor,endpoint,attempts,died_at,reason,answer,seq,recorded_at,action,kind,size,source,repository,tag,"
-    "event_id,digest,media_type,actor,details,retrial,through,events FROM dead WHERE id=?");
-const Sql kDeadBriefly(
-    "SELECT id,cursor,endpoint,attempts,died_at,reason,'',seq,recorded_at,action,kind,size,source,repository,tag,"
-    "event_id,digest,media_type,actor,'',retrial,through,events FROM dead WHERE endpoint=? AND id>? ORDER BY id LIMIT "
-    "?");
-const Sql kAllDeadBriefly(
-    "SELECT id,cursor,endpoint,attempts,died_at,reason,'',seq,recorded_at,action,kind,size,source,repository,tag,"
-    "event_id,digest,media_type,actor,'',retrial,through,events FROM dead WHERE id>? ORDER BY id LIMIT ?");
-// Without details: an event may have a dead letter for each endpoint, and be large.
-#define DEAD_COLUMNS                                                                                  \
-  "SELECT id,cursor,endpoint,attempts,died_at,reason,answer,seq,recorded_at,action,kind,size,source," \
-  "repository,tag,event_id,digest,media_type,actor,'',retrial,through,events FROM dead"
-const Sql kDeadOfSeq(DEAD_COLUMNS " INDEXED BY dead_seq WHERE seq=? AND through=0 ORDER BY id LIMIT ?");
-const Sql kDeadOfEvent(DEAD_COLUMNS " INDEXED BY dead_event WHERE event_id=? AND through=0 ORDER BY id LIMIT ?");
-const Sql kDeadRange(DEAD_COLUMNS
-                     " INDEXED BY dead_ranges WHERE cursor=? AND through<>0 AND seq<=? AND through>=?"
-                     " ORDER BY id DESC LIMIT 1");
-#undef DEAD_COLUMNS
+// Without details and answers where many are read: events may be large, and have a dead letter for each endpoint.
+#define DEAD(answer, details)                                 \
+  "SELECT id,cursor,endpoint,attempts,died_at,reason," answer \
+  ",seq,recorded_at,action,kind,size,source,repository,"      \
+  "tag,event_id,digest,media_type,actor," details ",retrial,through,events FROM dead"
+const Sql kDead(DEAD("answer", "details") " WHERE endpoint=? AND id>? ORDER BY id LIMIT ?");
+const Sql kOneDead(DEAD("answer", "details") " WHERE id=?");
+const Sql kDeadBriefly(DEAD("''", "''") " WHERE endpoint=? AND id>? ORDER BY id LIMIT ?");
+const Sql kAllDeadBriefly(DEAD("''", "''") " WHERE id>? ORDER BY id LIMIT ?");
+const Sql kDeadOfSeq(DEAD("answer", "''") " INDEXED BY dead_seq WHERE seq=? AND through=0 ORDER BY id LIMIT ?");
+const Sql kDeadOfEvent(DEAD("answer",
+                            "''") " INDEXED BY dead_event WHERE event_id=? AND through=0 ORDER BY id LIMIT ?");
+const Sql kDeadRange(DEAD(
+    "answer", "''") " INDEXED BY dead_ranges WHERE cursor=? AND through<>0 AND seq<=? AND through>=?"
+                    " ORDER BY id DESC LIMIT 1");
+#undef DEAD
 const Sql kOldestDead("SELECT id,died_at,endpoint FROM dead ORDER BY id LIMIT 1");
 const Sql kDropDead("DELETE FROM dead WHERE id=? RETURNING bytes");
 
