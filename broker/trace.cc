@@ -39,9 +39,9 @@ class Tracer {
 
   Result<void> Ask(const store::Cursor& cursor);
   Result<void> AskDropped(const store::DroppedCursor& dropped);
-  // Of cursors that are gone, and left nothing else.
   // Nothing is known of it there, and why.
   void Pass(const std::string& endpoint, bool removed, std::string why);
+  // Of cursors that are gone, and left nothing else.
   void AddRest();
 
  private:
@@ -170,7 +170,7 @@ bool Tracer::JudgeByRecord(const Facts& facts, Verdict& verdict) const {
 
 // By the filter that the event was judged with; while it waits, by the last one.
 bool Tracer::JudgeByFilter(const Facts& facts, Verdict& verdict) const {
-  if (!trace_.event || !facts.tries.empty()) return false;
+  if (!trace_.event || (!facts.tries.empty() && !facts.waits)) return false;  // what was tried had been wanted
   if (const store::Retrial* again = trace_.event->retrial.get()) {
     if (again->cursor == facts.cursor.id) return false;
     verdict.fate = Fate::kFiltered;

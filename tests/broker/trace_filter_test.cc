@@ -70,6 +70,24 @@ TEST_F(TraceTest, AFilterThatIsNotKnownJudgesNothing) {
   EXPECT_THAT(One(1).detail, HasSubstr("a later filter kept it out (ignore.repositories)"));
 }
 
+// A failed attempt does not make it go.
+TEST_F(TraceTest, WhatWasTriedAndWaitsIsFilteredOutByTheFilterOfNow) {
+  Open();
+  world_.Append("repo");
+  store::Settlement s = Next(1);
+  store::ParkedLane lane;
+  lane.lane = store::LaneOfRepository("", "repo");
+  lane.next_seq = 1;
+  lane.attempts = 1;
+  s.park = {lane};
+  s.attempts = {Row(1, 1, 503, "busy")};
+  Settle(s);
+  EXPECT_EQ(One(1).fate, Fate::kParked);
+  entry_.ignore.repositories = {"repo"};
+  Open();
+  EXPECT_EQ(One(1).fate, Fate::kFiltered) << "it will not be sent";
+}
+
 // Its dead letter is deleted, and its filter changed since.
 TEST_F(TraceTest, WhatWasTriedIsNotToldAsFilteredOut) {
   Open();
