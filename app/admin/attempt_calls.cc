@@ -1,6 +1,5 @@
 #include "app/admin/attempt_calls.h"
 
-#include <chrono>
 #include <limits>
 #include <map>
 #include <string>
@@ -11,8 +10,6 @@
 
 namespace portcall::app {
 namespace {
-
-constexpr std::chrono::milliseconds kLook(20);  // one call looks for so long
 
 // Whose the cursors are, also of those that are gone.
 std::map<std::int64_t, std::string> NamesOf(store::Snapshot& s) {
@@ -43,9 +40,7 @@ AdminAnswer ListAttempts(const Call& call) {
   };
   const auto page = call.sources.store.ReadNow([&](store::Snapshot& s) -> Result<store::AttemptsPage> {
     names = NamesOf(s);
-    what.goes_on = [until = std::chrono::steady_clock::now() + kLook] {
-      return std::chrono::steady_clock::now() < until;
-    };
+    what.goes_on = ForSoLong(kLook);
     return store::ReadAttempts(s, what);
   });
   return page ? Json(AttemptsJson(*page, names)) : Problem(page.error());

@@ -22,6 +22,10 @@ std::optional<std::int64_t> Call::Number(std::string_view key, std::int64_t usua
   return number && *number >= least ? number : std::nullopt;
 }
 
+std::function<bool()> ForSoLong(std::chrono::milliseconds patience) {
+  return [until = std::chrono::steady_clock::now() + patience] { return std::chrono::steady_clock::now() < until; };
+}
+
 Result<std::string> Call::Glob(std::string_view key) const {
   const auto text = Find(key);
   if (!text) return std::string();

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -27,6 +29,10 @@ struct Call {
   Result<std::string> Glob(std::string_view key) const;   // empty: it is not there
   Result<std::int64_t> Time(std::string_view key) const;  // ns since 1970, 0: it is not there
 };
+
+// For what asks whether to go on: for so long from now.
+std::function<bool()> ForSoLong(std::chrono::milliseconds patience);
+inline constexpr std::chrono::milliseconds kLook{20};  // one query of the store that reads on and on
 
 AdminAnswer Problem(int status, std::string detail);
 AdminAnswer Problem(const Error& error);

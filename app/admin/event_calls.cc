@@ -19,14 +19,8 @@ namespace {
 
 using std::chrono::steady_clock;
 
-constexpr std::chrono::milliseconds kLook(20);        // one query of the store
 constexpr std::chrono::milliseconds kLooking(2'000);  // all of them, for an id that tells another time than its own
 constexpr store::Seq kNewest = std::numeric_limits<store::Seq>::max();
-
-// For one query of the store: at an end with the next turn of the log, or when it has taken so long.
-std::function<bool()> ForAMoment() {
-  return [until = steady_clock::now() + kLook] { return steady_clock::now() < until; };
-}
 
 bool HasWildcards(std::string_view glob) { return glob.find_first_of("*?") != std::string_view::npos; }
 
@@ -79,7 +73,7 @@ Result<store::Seq> Search(const Call& call, store::Seq& looked_to) {
     what.before = looked_to;
     what.limit = 1;
     what.wanted = [&call](const store::Event& event) { return event.id == call.name; };
-    what.goes_on = ForAMoment();
+    what.goes_on = ForSoLong(kLook);
     store::Seq tail = 0;
     const auto page = call.sources.store.ReadNow([&](store::Snapshot& s) -> Result<store::Portion> {
       tail = store::Tail(s);
@@ -107,7 +101,7 @@ AdminAnswer ListEvents(const Call& call) {
     if (question->since != 0) what.after = store::FirstSince(s, question->since) - 1;
     first = std::max(what.after + 1, store::Tail(s));
     what.before = std::min(what.before, store::Head(s) + 1);
-    what.goes_on = ForAMoment();
+    what.goes_on = ForSoLong(kLook);
     return store::ReadBackwards(s, what);
   });
   if (!page) return Problem(page.error());
@@ -130,9 +124,8 @@ AdminAnswer ShowEvent(const Call& call) {
     if (looked_to > 0) detail += ", from event " + std::to_string(looked_to) + " on";
     return Problem(404, detail);
   }
-  const auto in_time = [until = steady_clock::now() + kLooking] { return steady_clock::now() < until; };
   const auto trace =
-      call.sources.store.ReadNow([&](store::Snapshot& s) { return broker::TraceEvent(s, found, in_time); });
+      call.sources.store.ReadNow([&](store::Snapshot& s) { return broker::TraceEvent(s, found, ForSoLong(kLooking)); });
   return trace ? Json(TraceJson(*trace, call.sources.broker.Status())) : Problem(trace.error());
 }
 

@@ -21,7 +21,7 @@ using runtime::Note;
 using runtime::Problem;
 using runtime::Warning;
 
-constexpr std::chrono::milliseconds kPatience(5'000), kReading(3'500);
+constexpr std::chrono::milliseconds kReading(3'500);
 constexpr std::int64_t kSecond = 1'000'000'000;
 
 std::uint64_t SizeOf(const fs::path& file) {
@@ -153,8 +153,8 @@ Findings LookAtRoom(const Installation& it) {
 }
 
 std::vector<Look> DatabaseLooks(const std::shared_ptr<const Installation>& it) {
-  return {{"database", "room", kPatience, [it] { return LookAtRoom(*it); }},
-          {"database", "content", kPatience, [it] { return LookAtContent(*it, kReading); }}};
+  return {{"database", "room", kUsualPatience, [it] { return LookAtRoom(*it); }},
+          {"database", "content", kUsualPatience, [it] { return LookAtContent(*it, kReading); }}};
 }
 
 }  // namespace portcall::app

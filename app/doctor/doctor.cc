@@ -22,11 +22,9 @@ namespace {
 using Clock = std::chrono::steady_clock;
 using runtime::Findings;
 
-constexpr std::chrono::milliseconds kPatience(5'000);
-
 // Runs what may hang; nothing: it does, or no thread can be had.
 template <class F>
-auto InTime(runtime::Lanes& lanes, const char* name, F f, std::chrono::milliseconds patience = kPatience)
+auto InTime(runtime::Lanes& lanes, const char* name, F f, std::chrono::milliseconds patience = kUsualPatience)
     -> std::optional<std::invoke_result_t<F&>> {
   using T = std::invoke_result_t<F&>;
   const auto lane = lanes.Of(name);

@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "app/admin/user_names.h"
+#include "app/doctor/certificate_end.h"
 #include "app/doctor/volume.h"
 #include "config/kind.h"
 #include "config/reader/disk_places.h"
@@ -23,20 +24,13 @@ using runtime::Warning;
 // An endpoint's connections, and that with the lookup of its names.
 constexpr std::chrono::milliseconds kPatience(4'000), kOne(9'000), kMany(50'000);
 constexpr std::size_t kAtOnce = 64;
-constexpr std::chrono::hours kSoon(14 * 24);
 
 Findings JudgeOwnCertificate(const config::Endpoint& endpoint) {
   if (endpoint.certificate.empty()) return {};
   const auto end = http::CertificateEnd(endpoint.certificate);
-  const std::string what = endpoint.name + " tls.certificate";
   if (!end) return {};
-  const auto left = std::chrono::duration_cast<std::chrono::hours>(*end - std::chrono::system_clock::now());
-  const std::string days = std::to_string(left.count() / 24) + " days";
-  if (left.count() <= 0)
-    return {Problem(what, "has expired", "renew it: a new file is taken into use within a minute")};
-  if (left <= kSoon)
-    return {Warning(what, "ends in " + days, "renew it: a new file is taken into use within a minute")};
-  return {Fine(what, "ends in " + days)};
+  return {JudgeEnd(endpoint.name + " tls.certificate", *end, std::chrono::system_clock::now(),
+                   "renew it: a new file is taken into use within a minute")};
 }
 
 }  // namespace

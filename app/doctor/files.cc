@@ -24,7 +24,6 @@ using runtime::Note;
 using runtime::Problem;
 using runtime::Warning;
 
-constexpr std::chrono::milliseconds kPatience(5'000);
 constexpr unsigned kForOthers = 0007, kWriteForOthers = 0002;
 
 std::optional<struct stat> StatusOf(const fs::path& path) {
@@ -184,7 +183,7 @@ Findings LookAtNamedFile(const Installation& it, const std::string& key, const s
 std::vector<Look> FileLooks(const std::shared_ptr<const Installation>& it) {
   std::vector<Look> looks;
   const auto add = [&looks](std::string what, std::function<Findings()> see) {
-    looks.push_back({"files", std::move(what), kPatience, std::move(see)});
+    looks.push_back({"files", std::move(what), kUsualPatience, std::move(see)});
   };
   add("user", [it] { return LookAtMe(*it); });
   add("data folder", [it] { return LookAtDataFolder(*it); });

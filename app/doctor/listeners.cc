@@ -4,6 +4,7 @@
 #include <memory>
 #include <string_view>
 
+#include "app/doctor/certificate_end.h"
 #include "runtime/http/listener.h"
 #include "runtime/http/resolver.h"
 #include "runtime/http/tls.h"
@@ -23,9 +24,7 @@ using runtime::Problem;
 using runtime::Warning;
 using SystemClock = std::chrono::system_clock;
 
-constexpr std::chrono::milliseconds kPatience(5'000), kConnect(2'000);
-constexpr std::chrono::hours kSoon(14 * 24);
-constexpr long kDay = 24;
+constexpr std::chrono::milliseconds kConnect(2'000);
 
 // Where a client of this machine reaches it.
 tcp::endpoint Reachable(const tcp::endpoint& at) {
@@ -47,21 +46,13 @@ std::string Shown(const std::vector<std::string>& texts) {
   return runtime::Joined(some) + (texts.size() > kMost ? ", …" : "");
 }
 
-std::string TimeOf(SystemClock::time_point time) {
-  return runtime::Rfc3339Nano(std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count());
-}
-
-Finding JudgeEnd(const http::TlsSight& sight, SystemClock::time_point now) {
-  const std::string ends = "ends at " + TimeOf(sight.to);
-  const std::string todo = "renew it: the server takes new files into use by itself within a minute, or at SIGHUP";
-  if (sight.to <= now) return Problem("certificate's end", "has expired: it " + ends, todo);
-  if (sight.from > now) {
+Finding JudgeTime(const http::TlsSight& sight, SystemClock::time_point now) {
+  if (sight.from > now && sight.to > now) {
     return Problem("certificate's end", "is valid only from " + TimeOf(sight.from) + " on",
                    "set the clock, or renew it");
   }
-  const auto days = std::chrono::duration_cast<std::chrono::hours>(sight.to - now).count() / kDay;
-  const std::string how = ends + ", in " + std::to_string(days) + " days";
-  return sight.to - now <= kSoon ? Warning("certificate's end", how, todo) : Fine("certificate's end", how);
+  return JudgeEnd("certificate's end", sight.to, now,
+                  "renew it: the server takes new files into use by itself within a minute, or at SIGHUP");
 }
 
 Finding JudgeTrust(const http::TlsSight& sight) {
@@ -170,7 +161,7 @@ Findings LookAtAddress(const Installation& it, const std::string& key, const std
 }
 
 Findings JudgeChain(const http::TlsSight& sight, SystemClock::time_point now) {
-  Findings found{JudgeTrust(sight), JudgeEnd(sight, now)};
+  Findings found{JudgeTrust(sight), JudgeTime(sight, now)};
   const std::string names = "is valid for " + Shown(sight.names);
   found.push_back(sight.names.empty() ? Problem("certificate's names", "it names no host, so that clients refuse it",
                                                 "have it issued anew, with subjectAltName")
@@ -230,7 +221,7 @@ Findings LookAtHost(const Installation& it) {
 std::vector<Look> ListenerLooks(const std::shared_ptr<const Installation>& it) {
   std::vector<Look> looks;
   const auto add = [&looks](std::string what, std::function<Findings()> see) {
-    looks.push_back({"listeners", std::move(what), kPatience, std::move(see)});
+    looks.push_back({"listeners", std::move(what), kUsualPatience, std::move(see)});
   };
   add("http.addr", [it] { return LookAtAddress(*it, "http.addr", it->config->http.addr); });
   const std::string& debug = it->config->http.debug.addr;

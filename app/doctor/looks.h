@@ -10,6 +10,8 @@
 
 namespace portcall::app {
 
+inline constexpr std::chrono::milliseconds kUsualPatience{5'000};  // with one look
+
 // One thing to look at. `see` owns what it touches: where it never returns, it is left behind.
 struct Look {
   std::string area, what;

@@ -28,7 +28,7 @@ using runtime::Note;
 using runtime::Problem;
 using runtime::Warning;
 
-constexpr std::chrono::milliseconds kPatience(5'000), kAnswer(4'000);
+constexpr std::chrono::milliseconds kAnswer(4'000);
 
 fs::path OfProcess(pid_t pid, const char* name) { return fs::path("/proc") / std::to_string(pid) / name; }
 
@@ -148,7 +148,7 @@ Findings LookAtServer(const Installation& it) {
   } else if (it.database_open) {
     found.push_back(Note("server", "does not run here, but some process has its database open",
                          "look for a shell, a copy, or a server in another container: `fuser " +
-                             (it.root() / "portcall.db").string() + "`"));
+                             DatabaseOf(it.config->storage).string() + "`"));
   } else {
     found.push_back(Note("server", "does not run", "start it: portcall serve " + it.config->path));
   }
@@ -211,11 +211,11 @@ Findings LookAtBacklog(const Installation& it) {
 }
 
 std::vector<Look> ServerLooks(const std::shared_ptr<const Installation>& it) {
-  return {{"server", "server", kPatience, [it] { return LookAtServer(*it); }},
-          {"server", "readiness", kPatience, [it] { return LookAtHealth(*it); }},
-          {"server", "descriptors", kPatience, [it] { return LookAtDescriptors(*it); }},
-          {"server", "memory", kPatience, [it] { return LookAtMemory(*it); }},
-          {"backlog", "backlog", kPatience, [it] { return LookAtBacklog(*it); }}};
+  return {{"server", "server", kUsualPatience, [it] { return LookAtServer(*it); }},
+          {"server", "readiness", kUsualPatience, [it] { return LookAtHealth(*it); }},
+          {"server", "descriptors", kUsualPatience, [it] { return LookAtDescriptors(*it); }},
+          {"server", "memory", kUsualPatience, [it] { return LookAtMemory(*it); }},
+          {"backlog", "backlog", kUsualPatience, [it] { return LookAtBacklog(*it); }}};
 }
 
 }  // namespace portcall::app

@@ -30,7 +30,7 @@ using runtime::Note;
 using runtime::Problem;
 using runtime::Warning;
 
-constexpr std::chrono::milliseconds kPatience(5'000), kAnswer(2'000), kSlow(1'000);
+constexpr std::chrono::milliseconds kAnswer(2'000), kSlow(1'000);
 constexpr std::uint16_t kDnsPort = 53;
 
 // A question that each name server can answer: who serves the root.
@@ -129,9 +129,10 @@ Findings LookAtClock() {
 }
 
 std::vector<Look> SurroundingLooks(const std::shared_ptr<const Installation>& it) {
-  return {{"network", "proxies", kPatience, [it] { return JudgeProxies(it->environment); }},
-          {"network", "name servers", kPatience, [] { return LookAtNameServers("/etc/resolv.conf", 2 * kAnswer); }},
-          {"clock", "clock", kPatience, [] { return LookAtClock(); }}};
+  return {
+      {"network", "proxies", kUsualPatience, [it] { return JudgeProxies(it->environment); }},
+      {"network", "name servers", kUsualPatience, [] { return LookAtNameServers("/etc/resolv.conf", 2 * kAnswer); }},
+      {"clock", "clock", kUsualPatience, [] { return LookAtClock(); }}};
 }
 
 }  // namespace portcall::app

@@ -4,6 +4,7 @@
 
 #include <fstream>
 
+#include "app/doctor/certificate_end.h"
 #include "app/doctor/database.h"
 #include "app/doctor/files.h"
 #include "app/doctor/listeners.h"
@@ -173,6 +174,14 @@ TEST(DoctorChain, EachFaultHasItsGrade) {
   EXPECT_EQ(Worst(sight), Grade::kProblem) << "an issuer that can be had";
   sight.self_signed = true;
   EXPECT_EQ(Worst(sight), Grade::kNote);
+}
+
+TEST(DoctorChain, WhatEndsWithinTheHourHasNotExpired) {
+  const auto now = SystemClock::now();
+  const Finding last = JudgeEnd("certificate", now + std::chrono::minutes(30), now, "renew it");
+  EXPECT_EQ(last.grade, Grade::kWarning);
+  EXPECT_THAT(last.how, HasSubstr("in 0 days"));
+  EXPECT_EQ(JudgeEnd("certificate", now, now, "renew it").grade, Grade::kProblem);
 }
 
 TEST(DoctorChain, NamesCoverAsClientsCompareThem) {
