@@ -10,7 +10,21 @@
 namespace portcall::broker {
 namespace {
 
-class OperatorDeadTest : public OperatorActsTest {};
+class OperatorDeadTest : public OperatorActsTest {
+ protected:
+  // One event at the endpoint `hook`, whose receiver goes on to fail.
+  void Die(const std::vector<config::Endpoint>& others = {}) {
+    hook_ = world_.Entry("hook");
+    hook_.max_retries = 0;
+    world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(500); });
+    std::vector<config::Endpoint> all = others;
+    all.push_back(hook_);
+    ASSERT_TRUE(world_.Start(all));
+    world_.Append("repo");
+    ASSERT_TRUE(world_.Eventually([&] { return world_.Dead("hook").size() == 1; }));
+  }
+  config::Endpoint hook_;
+};
 
 TEST_F(OperatorDeadTest, ADeadLetterIsDroppedByItsNumber) {
   auto entry = world_.Entry("hook");
@@ -77,17 +91,12 @@ TEST_F(OperatorDeadTest, DeadLettersAreSentAgainToTheirEndpointAlone) {
 }
 
 TEST_F(OperatorDeadTest, WhatIsSentAgainOutlivesARestartAndMayDieAgain) {
-  auto entry = world_.Entry("hook");
-  entry.max_retries = 0;
-  world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(500); });
-  ASSERT_TRUE(world_.Start({entry}));
-  world_.Append("repo");
-  ASSERT_TRUE(world_.Eventually([&] { return world_.Dead("hook").size() == 1; }));
+  ASSERT_NO_FATAL_FAILURE(Die());
   const auto letter = world_.Dead("hook").front();
   ASSERT_TRUE(broker().Pause("hook", "", "root"));
   ASSERT_EQ(broker().RetryDead(std::array{letter.id}, "root")->done, 1);
   world_.Stop();
-  ASSERT_TRUE(world_.Start({entry}));
+  ASSERT_TRUE(world_.Start({hook_}));
   EXPECT_EQ(world_.StatusOf("hook").pending, 1);
   EXPECT_TRUE(world_.Dead("hook").empty());
   ASSERT_TRUE(broker().Resume("hook", "root"));
@@ -99,12 +108,7 @@ TEST_F(OperatorDeadTest, WhatIsSentAgainOutlivesARestartAndMayDieAgain) {
 }
 
 TEST_F(OperatorDeadTest, ARenamedEndpointGetsItsOwnAgainAndNoOtherOfItsName) {
-  auto entry = world_.Entry("hook");
-  entry.max_retries = 0;
-  world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(500); });
-  ASSERT_TRUE(world_.Start({entry}));
-  world_.Append("repo");
-  ASSERT_TRUE(world_.Eventually([&] { return world_.Dead("hook").size() == 1; }));
+  ASSERT_NO_FATAL_FAILURE(Die());
   auto renamed = world_.Entry("new");
   renamed.was = "hook";
   world_.receiver("hook").Set([](const store::Event&) { return Receiver::Accept(); });
@@ -116,12 +120,7 @@ TEST_F(OperatorDeadTest, ARenamedEndpointGetsItsOwnAgainAndNoOtherOfItsName) {
 }
 
 TEST_F(OperatorDeadTest, DeadLettersOfARemovedEndpointStay) {
-  auto entry = world_.Entry("hook");
-  entry.max_retries = 0;
-  world_.receiver("hook").Set([](const store::Event&) { return Receiver::Fail(500); });
-  ASSERT_TRUE(world_.Start({entry, world_.Entry("other")}));
-  world_.Append("repo");
-  ASSERT_TRUE(world_.Eventually([&] { return world_.Dead("hook").size() == 1; }));
+  ASSERT_NO_FATAL_FAILURE(Die({world_.Entry("other")}));
   ASSERT_TRUE(world_.Apply({world_.Entry("other")}));
   const auto retried = broker().RetryDead(IdsOf(world_.Dead("hook")), "root");
   ASSERT_TRUE(retried);
